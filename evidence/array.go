@@ -1,0 +1,167 @@
+package evidence
+
+import "time"
+
+// Array is one FlashArray's testimony about the pods it was asked for.
+type Array struct {
+	Source
+	// Gateway is the URL through which it was asked, as the pools name it.
+	Gateway string `json:"gateway"`
+	ID      string `json:"id"`
+	// Version is Purity's, API the REST version spoken.
+	Version string `json:"version"`
+	API     string `json:"api"`
+	// Clock is the array's own time while it was read; zero when not known.
+	// Ages of array objects are counted from it and from nothing else.
+	Clock time.Time `json:"clock,omitzero"`
+	// EradicationDelay is how long the array keeps what is destroyed; zero
+	// when not known. ManualEradication is "all-enabled", "all-disabled"
+	// (SafeMode) or empty when not known.
+	EradicationDelay  time.Duration `json:"eradication_delay_ns"`
+	ManualEradication string        `json:"manual_eradication"`
+
+	Pods    List[Pod]    `json:"pods"`
+	Volumes List[Volume] `json:"volumes"`
+	// Snapshots holds the array's snapshots of volumes in those pods.
+	Snapshots  List[Snapshot]  `json:"snapshots"`
+	Hosts      List[ArrayHost] `json:"hosts"`
+	HostGroups List[HostGroup] `json:"host_groups"`
+	// Connections holds every connection of the array, of other pods too: a
+	// session that another volume uses must be seen.
+	Connections List[Connection] `json:"connections"`
+	// Protections holds which volume is a member of which protection group.
+	Protections List[Protection] `json:"protections"`
+	// Activity holds recent I/O. A volume that is not in it is not idle but
+	// unknown, however complete the list.
+	Activity List[Activity] `json:"activity"`
+}
+
+// Pod is a namespace on the array. LXD's pool and its pod share their name.
+type Pod struct {
+	ID        string        `json:"id"`
+	Name      string        `json:"name"`
+	Destroyed Answer        `json:"destroyed"`
+	Remaining time.Duration `json:"remaining_ns"`
+	// Promotion is "promoted" or "demoted"; empty when not known.
+	Promotion string `json:"promotion"`
+	// Arrays are the arrays that hold the pod; more than one means stretched.
+	Arrays []PodArray `json:"arrays"`
+	// Quota, Provisioned and Used are bytes; a quota of 0 is none.
+	Quota       int64 `json:"quota"`
+	Provisioned int64 `json:"provisioned"`
+	Used        int64 `json:"used"`
+	// Links counts replication links from and to this pod.
+	Links int `json:"links"`
+}
+
+// PodArray is one array that holds a pod, as the answering array sees it.
+type PodArray struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Status string `json:"status"`
+}
+
+// Volume is a volume on the array, live or destroyed.
+type Volume struct {
+	ID string `json:"id"`
+	// Name is the full name, "pod::volume", in the array's own case.
+	Name   string `json:"name"`
+	Pod    string `json:"pod"`
+	PodID  string `json:"pod_id"`
+	Serial Serial `json:"serial"`
+	// LXD is what the name says if it follows LXD's naming.
+	LXD         Name      `json:"lxd"`
+	Created     time.Time `json:"created"`
+	Provisioned int64     `json:"provisioned"`
+	// Unique is what only this volume occupies, after reduction; the bytes
+	// that come back when it is eradicated.
+	Unique int64 `json:"unique"`
+	// Destroyed volumes are recoverable until Remaining has passed.
+	Destroyed Answer        `json:"destroyed"`
+	Remaining time.Duration `json:"remaining_ns"`
+	// ConnectionCount counts distinct hosts and host groups, so it is not
+	// the number of rows in Connections; zero or not is what can be compared.
+	ConnectionCount int64 `json:"connection_count"`
+	// SourceID and SourceName name the volume that this one was copied from.
+	SourceID   string `json:"source_id"`
+	SourceName string `json:"source_name"`
+	Subtype    string `json:"subtype"`
+	Promotion  string `json:"promotion"`
+}
+
+// Snapshot is a snapshot on the array.
+type Snapshot struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Pod  string `json:"pod"`
+	// Suffix is the part after the volume's name and a dot.
+	Suffix     string        `json:"suffix"`
+	LXD        Name          `json:"lxd"`
+	SourceID   string        `json:"source_id"`
+	SourceName string        `json:"source_name"`
+	Serial     Serial        `json:"serial"`
+	Created    time.Time     `json:"created"`
+	Destroyed  Answer        `json:"destroyed"`
+	Remaining  time.Duration `json:"remaining_ns"`
+	Bytes      int64         `json:"bytes"`
+	// Provisioned is the size of the volume it is a snapshot of.
+	Provisioned int64 `json:"provisioned"`
+}
+
+// ArrayHost is a host object on the array: a name for initiators. Which
+// machine it is follows from the initiators, never from the name.
+type ArrayHost struct {
+	Name  string `json:"name"`
+	Local Answer `json:"local"`
+	Group string `json:"group"`
+	// IQNs, NQNs and WWNs are the initiators, normalised by Initiator.
+	IQNs            []string `json:"iqns"`
+	NQNs            []string `json:"nqns"`
+	WWNs            []string `json:"wwns"`
+	ConnectionCount int64    `json:"connection_count"`
+	// Connectivity is the array's word on logged-in paths: status and
+	// details. "None" is no proof of a dead host on NVMe.
+	Connectivity string `json:"connectivity"`
+	Destroyed    Answer `json:"destroyed"`
+}
+
+// Initiators returns all of the host's initiators.
+func (h ArrayHost) Initiators() []string {
+	all := make([]string, 0, len(h.IQNs)+len(h.NQNs)+len(h.WWNs))
+	return append(append(append(all, h.IQNs...), h.NQNs...), h.WWNs...)
+}
+
+// HostGroup is a group of hosts that share connections. LXD makes none.
+type HostGroup struct {
+	Name  string `json:"name"`
+	Hosts int64  `json:"hosts"`
+}
+
+// Connection is one row of the array's connections. Host is empty for a host
+// group without hosts; Group is set for a connection made through a group,
+// which is never ours to cut.
+type Connection struct {
+	VolumeID   string `json:"volume_id"`
+	VolumeName string `json:"volume_name"`
+	Host       string `json:"host"`
+	Group      string `json:"group"`
+	LUN        int64  `json:"lun"`
+	// NSID is given by newer arrays for NVMe; 0 when not.
+	NSID int64 `json:"nsid,omitempty"`
+}
+
+// Protection is one volume's membership in a protection group.
+type Protection struct {
+	Group      string `json:"group"`
+	VolumeID   string `json:"volume_id"`
+	VolumeName string `json:"volume_name"`
+}
+
+// Activity is a volume's recent I/O as the array measured it.
+type Activity struct {
+	VolumeID   string `json:"volume_id"`
+	VolumeName string `json:"volume_name"`
+	// Busy is yes when any sample showed an operation or a byte.
+	Busy Answer    `json:"busy"`
+	Time time.Time `json:"time"`
+}

@@ -1,0 +1,54 @@
+// Package evidence holds the plain words in which the three witnesses (the
+// array, LXD and the hosts) say what they saw. It does no I/O and draws no
+// conclusion: pure, records and devices fill it, diagnose judges it.
+//
+// One rule shapes every type here: the zero value is never good news. A zero
+// Answer is unknown, a zero List is incomplete, a zero Count is not known, a
+// zero Identity is unknown. Code that forgets to fill something in therefore
+// makes the tool refuse, not delete.
+package evidence
+
+import "time"
+
+// World is everything the witnesses said for one judgement.
+type World struct {
+	Arrays []Array `json:"arrays"`
+	LXD    LXD     `json:"lxd"`
+	Hosts  []Host  `json:"hosts"`
+	// Seen is what earlier runs remembered. An empty memory is no evidence
+	// in either direction.
+	Seen []Sighting `json:"seen"`
+}
+
+// Source says which witness spoke, when, and at what cost.
+type Source struct {
+	// Name is the witness's own name: the array's, the LXD server's or the
+	// host's. Until it is known it is what we called: a URL, a socket, a path.
+	Name string `json:"name"`
+	// Began and Ended bracket the reading, by this machine's clock. They
+	// order the witnesses and are never compared with an array's times.
+	Began time.Time `json:"began"`
+	Ended time.Time `json:"ended"`
+	// Requests counts what was sent to get the answer, retries included.
+	Requests int `json:"requests"`
+	// Trouble is why the witness could not speak at all or not fully; empty
+	// when it could. Hint is what the operator can do about it.
+	Trouble string `json:"trouble,omitempty"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// Took is how long the reading lasted.
+func (s Source) Took() time.Duration { return s.Ended.Sub(s.Began) }
+
+// Sighting is what an earlier run remembered of one array object.
+type Sighting struct {
+	ArrayID  string `json:"array_id"`
+	PodID    string `json:"pod_id"`
+	VolumeID string `json:"volume_id"`
+	// Recorded is when LXD was last seen to have a record of it.
+	Recorded time.Time `json:"recorded,omitzero"`
+	// Leaked is when it was first seen without a record.
+	Leaked time.Time `json:"leaked,omitzero"`
+	// LXDName is what LXD called it then: type/name, with its project.
+	LXDName string `json:"lxd_name,omitempty"`
+}

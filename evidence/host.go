@@ -1,0 +1,266 @@
+package evidence
+
+// Host is one machine's testimony about the Pure devices it has. It is what
+// "pureclean devices -o json" prints and what other hosts send.
+type Host struct {
+	Source
+	// Boot is the kernel's boot id, Kernel its release.
+	Boot   string `json:"boot"`
+	Kernel string `json:"kernel"`
+	// Recorded marks testimony read from a directory or a file and not from
+	// the running kernel: good enough for findings, never for a change.
+	Recorded bool `json:"recorded"`
+	// AllProcesses is yes when every process of the machine was visible
+	// (root, initial pid namespace, no hidepid). Only then does "nobody has
+	// it open" mean anything. AllProcessesWhy explains a no or unknown.
+	AllProcesses    Answer `json:"all_processes"`
+	AllProcessesWhy string `json:"all_processes_why"`
+
+	// IQNs, NQNs and WWPNs are this machine's initiators, normalised by
+	// Initiator. LXD's NQN is made from its server.uuid.
+	IQNs  List[string] `json:"iqns"`
+	NQNs  List[string] `json:"nqns"`
+	WWPNs List[string] `json:"wwpns"`
+
+	Sessions    List[Session]    `json:"sessions"`
+	Disks       List[Disk]       `json:"disks"`
+	Maps        List[Map]        `json:"maps"`
+	Subsystems  List[Subsystem]  `json:"subsystems"`
+	Controllers List[Controller] `json:"controllers"`
+	Namespaces  List[Namespace]  `json:"namespaces"`
+	// Links are the names below /dev/disk/by-id and /dev/mapper that carry a
+	// Pure identity, dangling ones too.
+	Links List[Link] `json:"links"`
+	// Uses is everything that uses one of the devices above, or used one
+	// that has gone.
+	Uses List[Use] `json:"uses"`
+	// Directories are LXD's mount directories of volumes in its pools.
+	Directories List[Directory] `json:"directories"`
+	// Settings are the settings read from this host that matter to leaks.
+	Settings List[Setting] `json:"settings"`
+}
+
+// Session is an iSCSI session. Credentials are never read.
+type Session struct {
+	ID     int    `json:"id"`
+	Target string `json:"target"`
+	// State is LOGGED_IN, FAILED or FREE, and ConnState up, down or failed.
+	State     string `json:"state"`
+	ConnState string `json:"conn_state"`
+	Address   string `json:"address"`
+	Port      string `json:"port"`
+	// RecoveryTmo is in seconds.
+	RecoveryTmo Count `json:"recovery_tmo"`
+}
+
+// Live reports whether the session is logged in over a connection that is up.
+func (s Session) Live() bool { return s.State == "LOGGED_IN" && s.ConnState == "up" }
+
+// Disk is one SCSI path: an sd device of a Pure volume.
+type Disk struct {
+	// Name is the kernel's name, Dev its "major:minor". Both are reused; Seq
+	// (diskseq) is not.
+	Name string `json:"name"`
+	Dev  string `json:"dev"`
+	Seq  Count  `json:"seq"`
+	HCTL string `json:"hctl"`
+	// Transport is iscsi, fc or empty when it could not be told.
+	Transport string `json:"transport"`
+	Session   int    `json:"session"`
+	// Serial and WWID are what sysfs says: a cache from when the device was
+	// added or rescanned. After a LUN number was reused it names the wrong
+	// volume while all looks healthy.
+	Serial Serial `json:"serial"`
+	WWID   string `json:"wwid"`
+	// Live is what the device itself says now.
+	Live   Identity `json:"live"`
+	State  string   `json:"state"`
+	Bytes  Count    `json:"bytes"`
+	Vendor string   `json:"vendor"`
+	// Holders are kernel names of devices on top, such as dm-3.
+	Holders []string `json:"holders"`
+	IO      IO       `json:"io"`
+}
+
+// IdentityKind is what a device answered when asked who it is.
+type IdentityKind string
+
+// What a device can answer. The zero value is IdentityUnknown.
+const (
+	IdentityUnknown IdentityKind = ""
+	// IdentityKnown: it answered, see Serial.
+	IdentityKnown IdentityKind = "known"
+	// IdentityGone: there is no such logical unit any more.
+	IdentityGone IdentityKind = "gone"
+)
+
+// Identity is a device's own answer to who it is.
+type Identity struct {
+	Kind IdentityKind `json:"kind"`
+	// Serial is set when Kind is IdentityKnown; empty then means that the
+	// device answered with an identity that is not a Pure volume's.
+	Serial Serial `json:"serial"`
+	Why    string `json:"why,omitempty"`
+}
+
+// Map is a multipath map of a Pure volume, or a partition of one.
+type Map struct {
+	// Name is the map's, Kernel its dm-N, Dev its "major:minor": all reused.
+	// UUID is what a map is removed by.
+	Name   string `json:"name"`
+	Kernel string `json:"kernel"`
+	Dev    string `json:"dev"`
+	UUID   string `json:"uuid"`
+	Serial Serial `json:"serial"`
+	// Partition is set for a kpartx map; Holders of the map itself name it.
+	Partition bool   `json:"partition,omitempty"`
+	Bytes     Count  `json:"bytes"`
+	Suspended Answer `json:"suspended"`
+	// Deferred means that it goes when its last opener does.
+	Deferred Answer `json:"deferred"`
+	// OpenCount comes from device-mapper: mounts in hidden namespaces, loop
+	// devices and virtual machines all count.
+	OpenCount Count `json:"open_count"`
+	// Queueing means that I/O without a live path waits for ever.
+	Queueing Answer   `json:"queueing"`
+	Paths    []Path   `json:"paths"`
+	Holders  []string `json:"holders"`
+	IO       IO       `json:"io"`
+}
+
+// Path is one path of a map as device-mapper and multipathd see it.
+type Path struct {
+	// Disk is the kernel name when it exists; Dev its "major:minor".
+	Disk string `json:"disk"`
+	Dev  string `json:"dev"`
+	// Active is no when device-mapper marked the path failed.
+	Active Answer `json:"active"`
+	// Checker is multipathd's word (ready, faulty, …); empty when not known.
+	Checker string `json:"checker"`
+}
+
+// Subsystem is an NVMe subsystem of a Pure array.
+type Subsystem struct {
+	Name        string   `json:"name"`
+	NQN         string   `json:"nqn"`
+	Controllers []string `json:"controllers"`
+	Namespaces  []string `json:"namespaces"`
+}
+
+// Controller is one NVMe path to the array.
+type Controller struct {
+	Name      string `json:"name"`
+	Subsystem string `json:"subsystem"`
+	Transport string `json:"transport"`
+	Address   string `json:"address"`
+	Port      string `json:"port"`
+	// State is live, connecting, resetting, deleting, dead, …
+	State   string `json:"state"`
+	HostNQN string `json:"host_nqn"`
+	// CtrlLossTmo is in seconds; not known when it is off.
+	CtrlLossTmo Count `json:"ctrl_loss_tmo"`
+}
+
+// Namespace is an NVMe namespace of a Pure volume as the host's block device.
+type Namespace struct {
+	// Name is the kernel's: the number in it is not the NSID.
+	Name      string `json:"name"`
+	Dev       string `json:"dev"`
+	Seq       Count  `json:"seq"`
+	Subsystem string `json:"subsystem"`
+	NSID      Count  `json:"nsid"`
+	Serial    Serial `json:"serial"`
+	WWID      string `json:"wwid"`
+	Bytes     Count  `json:"bytes"`
+	// Paths are the hidden per-controller devices.
+	Paths   []NamespacePath `json:"paths"`
+	Holders []string        `json:"holders"`
+	IO      IO              `json:"io"`
+}
+
+// NamespacePath is a namespace seen through one controller.
+type NamespacePath struct {
+	Name       string `json:"name"`
+	Controller string `json:"controller"`
+	// State is the controller's, ANA the path's. ANA stays "optimized" when
+	// the controller is lost, so both are needed.
+	State string `json:"state"`
+	ANA   string `json:"ana"`
+}
+
+// Live reports whether I/O can go this way.
+func (p NamespacePath) Live() bool {
+	return p.State == "live" && (p.ANA == "optimized" || p.ANA == "non-optimized")
+}
+
+// IO is a device's counters since it appeared. On some kernels an NVMe head
+// counts nothing; the sum of its paths is then given.
+type IO struct {
+	Reads    Count `json:"reads"`
+	Writes   Count `json:"writes"`
+	Inflight Count `json:"inflight"`
+}
+
+// Link is a name below /dev that carries a Pure identity.
+type Link struct {
+	Path   string `json:"path"`
+	Target string `json:"target"`
+	Serial Serial `json:"serial"`
+	// Dangling is yes when what it points to does not exist.
+	Dangling Answer `json:"dangling"`
+}
+
+// UseKind is a way in which a device is in use.
+type UseKind string
+
+// The ways in which a device is in use.
+const (
+	UseMount      UseKind = "mount"      // mounted, in some mount namespace
+	UseSuperblock UseKind = "superblock" // a live filesystem in /sys/fs
+	UseHolder     UseKind = "holder"     // LVM, dm-crypt, md, … on top
+	UseOpener     UseKind = "opener"     // a process has it open
+	UseSwap       UseKind = "swap"
+	UseLoop       UseKind = "loop"
+	UseExport     UseKind = "export" // given on by LIO or nvmet
+	UseSystem     UseKind = "system" // the machine's own root, boot or swap
+)
+
+// Use is one statement that a device is, or was, in use.
+type Use struct {
+	Kind UseKind `json:"kind"`
+	// Device is a kernel name, Dev its "major:minor"; one of the two may be
+	// missing when the device has gone.
+	Device string `json:"device"`
+	Dev    string `json:"dev"`
+	// Serial is the volume's, when the use itself tells (a mount at LXD's
+	// path of a device that has gone does not).
+	Serial Serial `json:"serial"`
+	// Where is the mount point, the holder, the file or the export.
+	Where string `json:"where"`
+	// Namespace is the mount namespace, empty for the first process's.
+	Namespace string `json:"namespace,omitempty"`
+	PID       int    `json:"pid,omitempty"`
+	Process   string `json:"process,omitempty"`
+}
+
+// Directory is a mount directory of LXD: storage-pools/POOL/TYPE/NAME.
+type Directory struct {
+	Path string `json:"path"`
+	Pool string `json:"pool"`
+	// Kind is the directory's: containers, containers-snapshots, custom, …
+	Kind string `json:"kind"`
+	// Name is the last part: PROJECT_NAME, NAME or, for images, a fingerprint.
+	Name    string `json:"name"`
+	Empty   Answer `json:"empty"`
+	Mounted Answer `json:"mounted"`
+}
+
+// Setting is one setting as found on the host.
+type Setting struct {
+	// Name is the subject and the key: "multipath no_path_retry".
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	// File and Line are where it stands; Line is 0 for what the kernel says.
+	File string `json:"file"`
+	Line int    `json:"line,omitempty"`
+}
