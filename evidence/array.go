@@ -1,6 +1,10 @@
 package evidence
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Array is one FlashArray's testimony about the pods it was asked for.
 type Array struct {
@@ -20,6 +24,10 @@ type Array struct {
 	EradicationDelay  time.Duration `json:"eradication_delay_ns"`
 	ManualEradication string        `json:"manual_eradication"`
 
+	// Asked are the pods that it was asked for. Of any other pod nothing is
+	// known, however complete the lists are.
+	Asked []string `json:"asked"`
+
 	Pods    List[Pod]    `json:"pods"`
 	Volumes List[Volume] `json:"volumes"`
 	// Snapshots holds the array's snapshots of volumes in those pods.
@@ -34,6 +42,37 @@ type Array struct {
 	// Activity holds recent I/O. A volume that is not in it is not idle but
 	// unknown, however complete the list.
 	Activity List[Activity] `json:"activity"`
+	// Lookups are the answers for serials that a host showed and that no
+	// volume above has: the volume may lie outside the pods, or be gone. A
+	// serial that is not here was not asked for: nothing is known of it.
+	Lookups []Lookup `json:"lookups"`
+}
+
+// Absent are the pods that it was asked for and certainly does not have,
+// destroyed or not. Its volume lists are complete all the same: a pod that is
+// not there holds nothing.
+func (a Array) Absent() []string {
+	if !a.Pods.IsComplete() {
+		return nil
+	}
+	var absent []string
+	for _, asked := range a.Asked {
+		if !slices.ContainsFunc(a.Pods.Items, func(p Pod) bool { return strings.EqualFold(p.Name, asked) }) {
+			absent = append(absent, asked)
+		}
+	}
+	return absent
+}
+
+// Lookup is what the whole array, not only our pods, says of one serial.
+type Lookup struct {
+	Serial Serial `json:"serial"`
+	// Found is no only when the array answered fully and has no such volume,
+	// live or destroyed.
+	Found     Answer `json:"found"`
+	VolumeID  string `json:"volume_id"`
+	Name      string `json:"name"`
+	Destroyed Answer `json:"destroyed"`
 }
 
 // Pod is a namespace on the array. LXD's pool and its pod share their name.
@@ -81,6 +120,7 @@ type Volume struct {
 	Remaining time.Duration `json:"remaining_ns"`
 	// ConnectionCount counts distinct hosts and host groups, so it is not
 	// the number of rows in Connections; zero or not is what can be compared.
+	// It is -1 when not known.
 	ConnectionCount int64 `json:"connection_count"`
 	// SourceID and SourceName name the volume that this one was copied from.
 	SourceID   string `json:"source_id"`
@@ -115,10 +155,11 @@ type ArrayHost struct {
 	Local Answer `json:"local"`
 	Group string `json:"group"`
 	// IQNs, NQNs and WWNs are the initiators, normalised by Initiator.
-	IQNs            []string `json:"iqns"`
-	NQNs            []string `json:"nqns"`
-	WWNs            []string `json:"wwns"`
-	ConnectionCount int64    `json:"connection_count"`
+	IQNs []string `json:"iqns"`
+	NQNs []string `json:"nqns"`
+	WWNs []string `json:"wwns"`
+	// ConnectionCount counts distinct volumes; it is -1 when not known.
+	ConnectionCount int64 `json:"connection_count"`
 	// Connectivity is the array's word on logged-in paths: status and
 	// details. "None" is no proof of a dead host on NVMe.
 	Connectivity string `json:"connectivity"`
@@ -133,8 +174,9 @@ func (h ArrayHost) Initiators() []string {
 
 // HostGroup is a group of hosts that share connections. LXD makes none.
 type HostGroup struct {
-	Name  string `json:"name"`
-	Hosts int64  `json:"hosts"`
+	Name string `json:"name"`
+	// Hosts counts its members; it is -1 when not known.
+	Hosts int64 `json:"hosts"`
 }
 
 // Connection is one row of the array's connections. Host is empty for a host

@@ -66,7 +66,10 @@ type Disk struct {
 	HCTL string `json:"hctl"`
 	// Transport is iscsi, fc or empty when it could not be told.
 	Transport string `json:"transport"`
-	Session   int    `json:"session"`
+	// Session is the iSCSI session's ID, 0 for none; RemotePort the Fibre
+	// Channel transport's name, "rport-2:0-1".
+	Session    int    `json:"session"`
+	RemotePort string `json:"remote_port,omitempty"`
 	// Serial and WWID are what sysfs says: a cache from when the device was
 	// added or rescanned. After a LUN number was reused it names the wrong
 	// volume while all looks healthy.
@@ -260,7 +263,43 @@ type Setting struct {
 	// Name is the subject and the key: "multipath no_path_retry".
 	Name  string `json:"name"`
 	Value string `json:"value"`
+	// Section is where in a file with sections it stands: "defaults",
+	// "overrides", `devices/device PURE FlashArray`.
+	Section string `json:"section,omitempty"`
 	// File and Line are where it stands; Line is 0 for what the kernel says.
 	File string `json:"file"`
 	Line int    `json:"line,omitempty"`
+}
+
+// Doubts says what of this testimony may be missing, a sentence each; none
+// when everything could be seen.
+func (h Host) Doubts() []string {
+	var doubts []string
+	add := func(what, why string) {
+		if why != "" {
+			doubts = append(doubts, what+": "+why)
+		}
+	}
+	add("the host", h.Trouble)
+	add("IQN", h.IQNs.Why())
+	add("NQN", h.NQNs.Why())
+	add("WWPNs", h.WWPNs.Why())
+	add("iSCSI sessions", h.Sessions.Why())
+	add("SCSI disks", h.Disks.Why())
+	add("multipath maps", h.Maps.Why())
+	add("NVMe subsystems", h.Subsystems.Why())
+	add("NVMe controllers", h.Controllers.Why())
+	add("NVMe namespaces", h.Namespaces.Why())
+	add("links in /dev", h.Links.Why())
+	add("uses", h.Uses.Why())
+	add("LXD's directories", h.Directories.Why())
+	add("settings", h.Settings.Why())
+	if !h.AllProcesses.Is() {
+		why := h.AllProcessesWhy
+		if why == "" {
+			why = "it is not known whether all were visible"
+		}
+		doubts = append(doubts, "processes: "+why)
+	}
+	return doubts
 }

@@ -88,6 +88,9 @@ type InstanceDisk struct {
 	Pool   string `json:"pool"`
 	// Source is the custom volume's name, empty for the root disk.
 	Source string `json:"source"`
+	// Type is the volume's: custom; for the root disk the instance's own; and
+	// virtual-machine where another instance's root volume is attached.
+	Type string `json:"type"`
 	// Project is the one that holds the volume, features considered.
 	Project string `json:"project"`
 	// Snapshot is set when a snapshot of the volume is attached: LXD then

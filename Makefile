@@ -1,0 +1,42 @@
+# What a developer types. Nothing here is needed to build: "go build" does it.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+PREFIX  ?= /usr/local
+GO      ?= go
+
+# urfave_cli_no_docs leaves the documentation generator out of the program.
+TAGS    := urfave_cli_no_docs
+LDFLAGS := -s -w -X github.com/pureclean/pureclean/commands.Version=$(VERSION)
+TOOL    := $(GO) tool -modfile=tools/go.mod
+
+.PHONY: build
+build: ## the program, static, as ./pureclean
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o pureclean .
+
+.PHONY: test
+test: ## all tests
+	$(GO) test ./...
+
+.PHONY: lint
+lint: ## what .ci/run checks besides tests and builds
+	.ci/run vet format static shell modules
+
+.PHONY: fmt
+fmt: ## format all Go code
+	$(TOOL) gofumpt -w .
+
+.PHONY: bench
+bench: ## all Go benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: install
+install: build ## to $(DESTDIR)$(PREFIX)/bin
+	install -D -m 0755 pureclean $(DESTDIR)$(PREFIX)/bin/pureclean
+
+.PHONY: clean
+clean: ## what these targets have made
+	rm -f pureclean
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile

@@ -1,0 +1,212 @@
+// Package config reads pureclean.yaml. All of it is optional: on an LXD host
+// with rights, everything is taken from LXD's own pool configuration.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Path is where the configuration is when no other file is named.
+const Path = "/etc/pureclean/config.yaml"
+
+// maxBytes bounds a file that was named by mistake.
+const maxBytes = 1 << 20
+
+// Config is the content of the file, with defaults where it says nothing.
+type Config struct {
+	Pools    map[string]Pool   `yaml:"pools"`
+	Members  map[string]Member `yaml:"members"`
+	Safety   Safety            `yaml:"safety"`
+	StateDir string            `yaml:"state_dir"`
+	// File is where it was read from; empty when there was none.
+	File string `yaml:"-"`
+}
+
+// Pool overrides what LXD says of the array behind a pool.
+type Pool struct {
+	Array Array `yaml:"array"`
+}
+
+// Array says how to reach an array and how to know that it is the right one.
+type Array struct {
+	URL string `yaml:"url"`
+	// TokenFile holds the API token; readable by its owner alone.
+	TokenFile string `yaml:"token_file"`
+	CAFile    string `yaml:"ca_file"`
+	// Fingerprint is the SHA-256 of the array's certificate, "sha256:HEX".
+	Fingerprint string `yaml:"fingerprint"`
+	// ID pins the array: any other that answers is refused.
+	ID string `yaml:"id"`
+}
+
+// Member says how to reach another member of the cluster.
+type Member struct {
+	SSH string `yaml:"ssh"`
+}
+
+// Safety holds the limits of what may be changed.
+type Safety struct {
+	MinAge      Duration `yaml:"min_age"`
+	ImageMinAge Duration `yaml:"image_min_age"`
+	BatchMinAge Duration `yaml:"batch_min_age"`
+	MaxShare    Share    `yaml:"max_share"`
+	MaxPerRun   int      `yaml:"max_per_run"`
+}
+
+// Default is the configuration without a file.
+func Default() Config {
+	return Config{
+		Safety: Safety{
+			MinAge:      Duration(time.Hour),
+			ImageMinAge: Duration(24 * time.Hour),
+			BatchMinAge: Duration(24 * time.Hour),
+			MaxShare:    0.10,
+			MaxPerRun:   10,
+		},
+		StateDir: "/var/lib/pureclean",
+	}
+}
+
+// Error is a configuration that can't be used.
+type Error struct {
+	File string
+	Err  error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("configuration %s: %v", e.File, e.Err) }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Load reads the file at path. An empty path means Path, which may be absent.
+// Every failure is an *Error.
+func Load(path string) (Config, error) {
+	named := path != ""
+	if !named {
+		path = Path
+	}
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		return Default(), nil
+	}
+	if err != nil {
+		return Config{}, &Error{path, err}
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxBytes+1))
+	if err != nil {
+		return Config{}, &Error{path, err}
+	}
+	if len(data) > maxBytes {
+		return Config{}, &Error{path, fmt.Errorf("it is larger than %d bytes", maxBytes)}
+	}
+	c, err := parse(data)
+	if err != nil {
+		return Config{}, &Error{path, err}
+	}
+	c.File = path
+	return c, nil
+}
+
+func parse(data []byte) (Config, error) {
+	c := Default()
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	// A key that is misspelled is a safety limit that is not in force.
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return Config{}, plain(err)
+	}
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return Config{}, errors.New("it holds more than one document")
+	}
+	return c, c.check()
+}
+
+// plain says what yaml's "field x not found in type config.Config" means.
+func plain(err error) error {
+	var typed *yaml.TypeError
+	if !errors.As(err, &typed) {
+		return err
+	}
+	lines := make([]string, 0, len(typed.Errors))
+	for _, line := range typed.Errors {
+		before, after, found := strings.Cut(line, ": field ")
+		if key, _, ok := strings.Cut(after, " not found in type"); found && ok {
+			line = fmt.Sprintf("%s: unknown key %q", before, key)
+		}
+		lines = append(lines, line)
+	}
+	return errors.New(strings.Join(lines, "; "))
+}
+
+func (c Config) check() error {
+	for _, limit := range []struct {
+		key   string
+		value Duration
+	}{
+		{"safety.min_age", c.Safety.MinAge},
+		{"safety.image_min_age", c.Safety.ImageMinAge},
+		{"safety.batch_min_age", c.Safety.BatchMinAge},
+	} {
+		if limit.value < 0 {
+			return fmt.Errorf("%s is negative", limit.key)
+		}
+	}
+	if c.Safety.MaxPerRun < 1 {
+		return errors.New("safety.max_per_run is less than 1")
+	}
+	if c.StateDir == "" {
+		return errors.New("state_dir is empty")
+	}
+	return nil
+}
+
+// Duration is a time span written as 90m, 24h or 7d.
+type Duration time.Duration
+
+// UnmarshalYAML reads a span; a bare number has no unit and is refused.
+func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
+	span, err := ParseDuration(node.Value)
+	if err != nil || node.Kind != yaml.ScalarNode {
+		return fmt.Errorf("line %d: %q is not a time span such as 90m, 24h or 7d", node.Line, node.Value)
+	}
+	*d = Duration(span)
+	return nil
+}
+
+// ParseDuration reads what time.ParseDuration does, and whole days ("7d").
+func ParseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return 0, fmt.Errorf("%q is not a number of days", s)
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	return time.ParseDuration(s)
+}
+
+// Share is a part of the whole, from 0 to 1, written as a percentage.
+type Share float64
+
+// UnmarshalYAML reads "10%"; a number without the sign is refused, because
+// 10 and 0.1 would both look right.
+func (s *Share) UnmarshalYAML(node *yaml.Node) error {
+	digits, ok := strings.CutSuffix(node.Value, "%")
+	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+	if !ok || err != nil || math.IsNaN(n) || n < 0 || n > 100 {
+		return fmt.Errorf("line %d: %q is not a percentage from 0%% to 100%%", node.Line, node.Value)
+	}
+	*s = Share(n / 100)
+	return nil
+}

@@ -1,0 +1,72 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pureclean/pureclean/secret"
+)
+
+// TokenFileVariable names a file that holds the API token. The variable holds
+// a path and not the token: environments are shown by ps, systemctl and logs.
+const TokenFileVariable = "PURECLEAN_API_TOKEN_FILE"
+
+// credential is the name under which systemd's LoadCredential passes a token;
+// a pool's own is credential + "-" + pool.
+const credential = "pure-api-token"
+
+// Token finds the API token for a pool: the pool's token_file, a systemd
+// credential, or the file that TokenFileVariable names, in this order. An
+// empty secret and no error means that none of them is there: LXD's own pool
+// configuration is then asked. getenv is os.Getenv outside of tests.
+func (c Config) Token(pool string, getenv func(string) string) (secret.Text, error) {
+	if file := c.Pools[pool].Array.TokenFile; file != "" {
+		return readToken(file, true)
+	}
+	if dir := getenv("CREDENTIALS_DIRECTORY"); dir != "" {
+		for _, name := range []string{credential + "-" + pool, credential} {
+			// A pool's name is the operator's, not a path.
+			if !filepath.IsLocal(name) || filepath.Base(name) != name {
+				continue
+			}
+			// systemd guards the directory itself.
+			token, err := readToken(filepath.Join(dir, name), false)
+			if err == nil || !errors.Is(err, os.ErrNotExist) {
+				return token, err
+			}
+		}
+	}
+	if file := getenv(TokenFileVariable); file != "" {
+		return readToken(file, true)
+	}
+	return secret.Text{}, nil
+}
+
+func readToken(path string, private bool) (secret.Text, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("API token: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("API token: %w", err)
+	}
+	if private && info.Mode().Perm()&0o077 != 0 {
+		return secret.Text{}, fmt.Errorf("API token: %s can be read by others (mode %04o): run chmod 600 %s", path, info.Mode().Perm(), path)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, 4097))
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("API token: %w", err)
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	// A header can't hold these, and a file that does is not a token.
+	if text == "" || len(data) > 4096 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return secret.Text{}, fmt.Errorf("API token: %s does not hold one line with a token", path)
+	}
+	return secret.New(text), nil
+}
