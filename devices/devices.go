@@ -3,3 +3,84 @@
 // procfs and /dev, and asks the kernel only what no file holds. It never
 // reads a device's data.
 package devices
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// System is a host to be read: the running one (Live), a recorded one
+// (FromDir) or a simulated one.
+type System struct {
+	// FS is the host's root: sys/, proc/, dev/, etc/, run/ and var/ are below
+	// it. Links are read with fs.ReadLink, so it should implement
+	// fs.ReadLinkFS.
+	FS fs.FS
+	// Kernel answers what no file holds; nil means that nobody can.
+	Kernel Kernel
+	// Hostname names the witness; empty means as proc/sys/kernel/hostname says.
+	Hostname string
+	// LXDDirs are the places where LXD's directory may be, relative to FS;
+	// empty means the snap's and the package's.
+	LXDDirs []string
+	// Recorded marks a host that is not the running one.
+	Recorded bool
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// InquiryTimeout bounds one question to one disk; 0 means 5 seconds.
+	InquiryTimeout time.Duration
+	// place names the witness when the host does not: the directory of a
+	// recording.
+	place string
+}
+
+// defaultInquiryTimeout is long for a healthy path, which answers within
+// milliseconds, and short for an operator who waits.
+const defaultInquiryTimeout = 5 * time.Second
+
+// Live is the running host, asked through kernel.
+func Live(kernel Kernel) System {
+	// Without a name the witness is still named, from proc.
+	name, _ := os.Hostname()
+	return System{FS: os.DirFS("/"), Kernel: kernel, Hostname: name}
+}
+
+// FromDir is the host whose files were recorded below dir, and whose
+// commands' output stands in dir/commands. No link leads out of dir.
+func FromDir(dir string) (System, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return System{}, fmt.Errorf("reading a recorded host from %s: %w", dir, err)
+	}
+	fsys := &rooted{root: root, fsys: root.FS()}
+	info, err := fs.Stat(fsys, "sys")
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || (err == nil && !info.IsDir()):
+		return System{}, errors.Join(fmt.Errorf("%s has no directory sys, so it holds no recorded host: "+
+			"give the directory that holds sys, proc, dev and etc", filepath.Clean(dir)), root.Close())
+	case err != nil:
+		return System{}, errors.Join(fmt.Errorf("reading a recorded host from %s: %w", dir, err), root.Close())
+	}
+	return System{FS: fsys, Kernel: Recording(fsys), Recorded: true, place: dir}, nil
+}
+
+// withDefaults fills in what the caller left out.
+func (s System) withDefaults() System {
+	if s.Kernel == nil {
+		s.Kernel = noKernel{}
+	}
+	if len(s.LXDDirs) == 0 {
+		s.LXDDirs = []string{"var/snap/lxd/common/lxd", "var/lib/lxd"}
+	}
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	if s.InquiryTimeout <= 0 {
+		s.InquiryTimeout = defaultInquiryTimeout
+	}
+	return s
+}

@@ -1,5 +1,7 @@
 package evidence
 
+import "strings"
+
 // Host is one machine's testimony about the Pure devices it has. It is what
 // "pureclean devices -o json" prints and what other hosts send.
 type Host struct {
@@ -271,35 +273,48 @@ type Setting struct {
 	Line int    `json:"line,omitempty"`
 }
 
-// Doubts says what of this testimony may be missing, a sentence each; none
-// when everything could be seen.
+// Doubts says what of this testimony may be missing, a sentence for each
+// reason; none when everything could be seen.
 func (h Host) Doubts() []string {
-	var doubts []string
-	add := func(what, why string) {
-		if why != "" {
-			doubts = append(doubts, what+": "+why)
-		}
-	}
-	add("the host", h.Trouble)
-	add("IQN", h.IQNs.Why())
-	add("NQN", h.NQNs.Why())
-	add("WWPNs", h.WWPNs.Why())
-	add("iSCSI sessions", h.Sessions.Why())
-	add("SCSI disks", h.Disks.Why())
-	add("multipath maps", h.Maps.Why())
-	add("NVMe subsystems", h.Subsystems.Why())
-	add("NVMe controllers", h.Controllers.Why())
-	add("NVMe namespaces", h.Namespaces.Why())
-	add("links in /dev", h.Links.Why())
-	add("uses", h.Uses.Why())
-	add("LXD's directories", h.Directories.Why())
-	add("settings", h.Settings.Why())
+	processes := ""
 	if !h.AllProcesses.Is() {
-		why := h.AllProcessesWhy
-		if why == "" {
-			why = "it is not known whether all were visible"
+		processes = h.AllProcessesWhy
+		if processes == "" {
+			processes = "it is not known whether all were visible"
 		}
-		doubts = append(doubts, "processes: "+why)
 	}
-	return doubts
+	doubts := []struct{ what, why string }{
+		{"the host", h.Trouble},
+		{"IQN", h.IQNs.Why()},
+		{"NQN", h.NQNs.Why()},
+		{"WWPNs", h.WWPNs.Why()},
+		{"iSCSI sessions", h.Sessions.Why()},
+		{"SCSI disks", h.Disks.Why()},
+		{"multipath maps", h.Maps.Why()},
+		{"NVMe subsystems", h.Subsystems.Why()},
+		{"NVMe controllers", h.Controllers.Why()},
+		{"NVMe namespaces", h.Namespaces.Why()},
+		{"links in /dev", h.Links.Why()},
+		{"uses", h.Uses.Why()},
+		{"LXD's directories", h.Directories.Why()},
+		{"settings", h.Settings.Why()},
+		{"processes", processes},
+	}
+	// One cause often hides several things; it is said once.
+	var order []string
+	subjects := map[string][]string{}
+	for _, d := range doubts {
+		if d.why == "" {
+			continue
+		}
+		if subjects[d.why] == nil {
+			order = append(order, d.why)
+		}
+		subjects[d.why] = append(subjects[d.why], d.what)
+	}
+	sentences := make([]string, 0, len(order))
+	for _, why := range order {
+		sentences = append(sentences, strings.Join(subjects[why], ", ")+": "+why)
+	}
+	return sentences
 }

@@ -1,0 +1,123 @@
+package commands_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pureclean/pureclean/simulator/replay"
+)
+
+// What was recorded from a real LXD and a real kernel, and what is wrong in
+// each state: exactly this, and nothing else.
+var captures = map[string][]string{
+	"01-healthy-attached": {
+		// LXD rescans only the first session that it finds.
+		"degraded-paths purepool::u-6784e1783ed346daa88ca8378a44b162",
+	},
+	"03-leak15210-late-device": {
+		"degraded-paths purepool::u-6784e1783ed346daa88ca8378a44b162",
+		"leaked-volume nvpool::u-0e41cf8047644118b57b0fe66e4ab07b",
+		"leaked-volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61",
+	},
+	"05-stale-array-side": {
+		"destroyed-but-recorded purepool::u-38a6b1c53673464d892f903889fc39b3-b",
+		"foreign-volume purepool::manual-vol",
+		"idle-host lxdlab-nvme-tcp",
+		"idle-host oldnode-iscsi",
+		"in-use-without-connection purepool::u-6784e1783ed346daa88ca8378a44b162",
+		"leaked-snapshot-volume purepool::su-e8ab2d4244064a60871cb386e4170965",
+		"leaked-volume nvpool::u-0e41cf8047644118b57b0fe66e4ab07b",
+		"leaked-volume purepool::u-139212eb40a646c1a25fab50c565c82b",
+		"leaked-volume purepool::u-6bde5e9496884d2e832b6078e07be707",
+		"leaked-volume purepool::u-7147d98a1f474f7ba3224323d9bf2952",
+		"leaked-volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61",
+		"leaked-volume purepool::u-fa5f7fd069664cf79e7bcde71475f312",
+		"stale-connection purepool::u-da659b9140694ef594c61b6b09aac17e",
+		"stale-map mpathh",
+	},
+}
+
+// replayed serves a recorded state and returns the flags that look at it.
+func replayed(t *testing.T, state string) (*replay.Server, []string) {
+	t.Helper()
+	recording := filepath.Join("..", "simulator", "replay", "testdata", state)
+	server, err := replay.Serve(recording)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	root := t.TempDir()
+	if err := replay.Unpack(filepath.Join(recording, "root.tar.gz"), root); err != nil {
+		t.Fatal(err)
+	}
+	ca := write(t, "ca.pem", string(server.CertPEM))
+	config := write(t, "config.yaml", fmt.Sprintf("pools:\n  purepool: {array: {ca_file: %s}}\n  nvpool: {array: {ca_file: %s}}\n", ca, ca))
+	t.Setenv("LXD_SOCKET", server.Socket)
+	return server, []string{"--config", config, "--sysroot", root}
+}
+
+type scanned struct {
+	Complete bool
+	Findings []struct{ Code, Object, Verdict string }
+	Summary  struct {
+		LeakedVolumes int   `json:"leaked_volumes"`
+		LeakedBytes   int64 `json:"leaked_bytes"`
+	}
+}
+
+func TestScanFindsExactlyWhatWasRecorded(t *testing.T) {
+	for state, want := range captures {
+		t.Run(state, func(t *testing.T) {
+			server, flags := replayed(t, state)
+			status, stdout, stderr := run(t, append([]string{"scan", "-o", "json"}, flags...)...)
+			// Only one process of the host was recorded, so nothing can be
+			// called safe and the scan says that it did not see everything.
+			if status != 8 || !strings.Contains(stderr, `"code":"incomplete"`) {
+				t.Errorf("status %d, stderr %s", status, stderr)
+			}
+			var got scanned
+			decode(t, stdout, &got)
+			var found []string
+			for _, f := range got.Findings {
+				found = append(found, f.Code+" "+f.Object)
+				if f.Verdict == "safe" {
+					t.Errorf("%s %s is called safe on a recorded host", f.Code, f.Object)
+				}
+			}
+			slices.Sort(found)
+			if diff := cmp.Diff(want, found); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if got.Complete {
+				t.Error("complete, though most of the host was not recorded")
+			}
+			for _, request := range server.Requests() {
+				if request.Method != "GET" && !strings.HasSuffix(request.Path, "/login") && !strings.HasSuffix(request.Path, "/logout") {
+					t.Errorf("scan sent %s %s", request.Method, request.Path)
+				}
+			}
+		})
+	}
+}
+
+func TestNoCaptureShowsItsToken(t *testing.T) {
+	_, flags := replayed(t, "05-stale-array-side")
+	for _, args := range [][]string{
+		{"scan", "-v"}, {"scan", "-o", "json"}, {"scan", "-o", "yaml"}, {"scan", "-o", "csv"}, {"scan", "-o", "wide"},
+		{"explain", "-v", "--object", "purepool::su-e8ab2d4244064a60871cb386e4170965"},
+		{"explain", "-o", "json", "--object", "sdd"},
+	} {
+		_, stdout, stderr := run(t, append(args, flags...)...)
+		if strings.Contains(stdout+stderr, "11111111-2222") {
+			t.Errorf("%v printed the token", args)
+		}
+		if stdout == "" {
+			t.Errorf("%v printed nothing: %s", args, stderr)
+		}
+	}
+}

@@ -1,0 +1,286 @@
+package commands
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator"
+)
+
+type demoOptions struct {
+	common
+	serve string
+}
+
+func demoCommand(s Streams) *cli.Command {
+	o := &demoOptions{common: common{Streams: s}}
+	return &cli.Command{
+		Name:  "demo",
+		Usage: "try pureclean on an embedded array, LXD and host with every kind of leftover",
+		Description: "Nothing is installed and nothing of this machine is read or changed. LXD's own flows run in the\n" +
+			"embedded world and fail there as they do in life.\n\n" +
+			"EXAMPLES\n" +
+			"   pureclean demo\n" +
+			"   pureclean demo --serve /tmp/world    then look at it from another terminal\n\n" +
+			exitHelp("0   shown", "8   the world could not be built", "16  usage error", "32  cancelled"),
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "serve", Usage: "leave the world running below `DIR` until Ctrl-C", Destination: &o.serve, TakesFile: true},
+			&cli.StringFlag{Name: "color", Usage: "colour the output: auto, always or never", Value: "auto", Destination: &o.color},
+		},
+		Action: func(c *cli.Context) error {
+			o.output, o.timeout = string(formatTable), time.Minute
+			if err := o.check(); err != nil {
+				return err
+			}
+			world, err := simulator.Demo()
+			if err != nil {
+				return fmt.Errorf("the demo's world: %w", err)
+			}
+			defer world.Close()
+			if c.IsSet("serve") {
+				return o.runServe(c.Context, world)
+			}
+			return o.runStory(c.Context, world)
+		},
+	}
+}
+
+// demoPools are the world's pools, one for each transport.
+func demoPools() []string {
+	return []string{simulator.PoolName(evidence.ModeISCSI), simulator.PoolName(evidence.ModeNVMeTCP)}
+}
+
+// demoSettings is the configuration that makes the world's array trusted: its
+// certificate is its own.
+func demoSettings(world *simulator.World) config.Config {
+	settings := config.Default()
+	settings.Pools = map[string]config.Pool{}
+	for _, pool := range demoPools() {
+		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: world.Server.Fingerprint}}
+	}
+	return settings
+}
+
+func (o *demoOptions) runStory(ctx context.Context, world *simulator.World) error {
+	look := o.common
+	look.given = &sources{config: demoSettings(world), socket: world.Socket, host: world.Hosts[0].System(), seen: world.Seen}
+	seen, policy, err := look.look(ctx)
+	if err != nil {
+		return err
+	}
+	report := diagnose.Judge(seen, policy)
+	object := demoObject(report)
+	explanation, err := diagnose.Explain(seen, policy, object, "")
+	if err != nil {
+		return err
+	}
+
+	p := o.palette()
+	reader := bufio.NewReader(o.In)
+	screens := []struct {
+		title string
+		show  func(io.Writer) error
+	}{
+		{"The world", func(w io.Writer) error { return demoWorld(w, o.width()) }},
+		{"$ pureclean scan", func(w io.Writer) error { return scanView{p, o.width(), false, report}.print(w) }},
+		{"$ pureclean explain --object " + object, func(w io.Writer) error {
+			return explainView{p, o.width(), false, explanation}.print(w)
+		}},
+		{"Your turn", func(w io.Writer) error { return demoEnd(w) }},
+	}
+	for i, screen := range screens {
+		err := o.print(func(w io.Writer) error {
+			fmt.Fprintf(w, "%s\n\n", p.bold(fmt.Sprintf("[%d/%d] %s", i+1, len(screens), screen.title)))
+			if err := screen.show(w); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(w)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if i+1 < len(screens) && !o.goOn(ctx, reader) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// goOn waits for Enter where somebody is there to press it.
+func (o *demoOptions) goOn(ctx context.Context, reader *bufio.Reader) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	if !o.InTerminal || !o.OutTerminal {
+		return true
+	}
+	fmt.Fprint(o.Err, "Enter for the next screen, q to leave: ")
+	answer := make(chan string, 1)
+	go func() {
+		line, err := reader.ReadString('\n')
+		if err != nil {
+			line = "q"
+		}
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case line := <-answer:
+		fmt.Fprintln(o.Err)
+		return !strings.HasPrefix(strings.ToLower(line), "q")
+	case <-ctx.Done():
+		fmt.Fprintln(o.Err)
+		return false
+	}
+}
+
+// demoObject is the leftover that the story explains: the reported case.
+func demoObject(report diagnose.Report) string {
+	best := ""
+	for _, f := range report.Findings {
+		if f.Code != "leaked-volume" {
+			continue
+		}
+		if f.Verdict == diagnose.Safe && len(f.Connections) > 0 {
+			return f.Object
+		}
+		if best == "" {
+			best = f.Object
+		}
+	}
+	return best
+}
+
+// demoStory says what the embedded world is and what happened in it.
+var demoStory = []string{
+	"A FlashArray, fa-sim, with two pods: purepool over iSCSI and nvpool over NVMe/TCP. One LXD, one machine, lxd01. " +
+		"All three live in this process; pureclean reaches them as it would the real ones: HTTPS, LXD's socket, sysfs.",
+	"For six days instances were created, moved, snapshotted and deleted. Most of it went well.",
+	"Then life happened: a device came later than LXD waits, the array did not answer during a rollback, LXD was killed " +
+		"while it exported a snapshot, an administrator disconnected a volume that was mounted, a LUN number was used again.",
+	"LXD rolled back as well as it could and forgot. The array did not forget: what was connected can't be deleted, " +
+		"and keeps its space and its quota for ever.",
+}
+
+func demoWorld(w io.Writer, width int) error {
+	for _, paragraph := range demoStory {
+		for i, line := range wrap(paragraph, width-4) {
+			indent := "    "
+			if i == 0 {
+				indent = "  - "
+			}
+			if _, err := fmt.Fprintln(w, indent+line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func demoEnd(w io.Writer) error {
+	_, err := fmt.Fprintf(w, `  On an LXD host with a pool of driver pure, as root:
+
+      pureclean scan
+
+  In this world, from another terminal:
+
+      pureclean demo --serve /tmp/world
+
+  Nothing was written anywhere. Every command so far only reads.
+`)
+	return err
+}
+
+// runServe leaves the world running, with a tree of its host, and prints the
+// commands with which the ordinary program looks at it.
+func (o *demoOptions) runServe(ctx context.Context, world *simulator.World) error {
+	dir, err := filepath.Abs(o.serve)
+	if err != nil || o.serve == "" {
+		return usagef("--serve needs a directory")
+	}
+	if err := emptyDir(dir); err != nil {
+		return &UsageError{err}
+	}
+	socket := filepath.Join(dir, "unix.socket")
+	if len(socket) > maxSocketPath {
+		return usagef("--serve %s: the path is too long for a unix socket; take one of at most %d characters", dir, maxSocketPath-len("/unix.socket"))
+	}
+	api, err := world.LXD.Serve(socket)
+	if err != nil {
+		return fmt.Errorf("--serve %s: %w", dir, err)
+	}
+	defer func() { _ = api.Close() }()
+	tree := filepath.Join(dir, "host")
+	if err := world.Hosts[0].WriteTo(tree); err != nil {
+		return fmt.Errorf("--serve %s: the host's tree: %w", dir, err)
+	}
+	file := filepath.Join(dir, "pureclean.yaml")
+	if err := os.WriteFile(file, demoConfigFile(world), 0o600); err != nil {
+		return fmt.Errorf("--serve %s: %w", dir, err)
+	}
+	err = o.print(func(w io.Writer) error {
+		flags := fmt.Sprintf("--config %s --sysroot %s", quoteShell(file), quoteShell(tree))
+		_, err := fmt.Fprintf(w, `A world is running until Ctrl-C.
+
+  array  %s
+  LXD    %s
+  host   %s
+
+Look at it from another terminal:
+
+  export LXD_SOCKET=%s
+  pureclean scan %s
+  pureclean explain %s --object NAME
+  pureclean devices --sysroot %s
+
+The host's tree is a recording, so nothing is called safe there.
+`, world.Server.URL, socket, tree, quoteShell(socket), flags, flags, quoteShell(tree))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	// The world grows older with us, so that ages move as on a real array.
+	world.RunClock(ctx)
+	return nil
+}
+
+// maxSocketPath is what fits into a unix socket's address on Linux.
+const maxSocketPath = 107
+
+// emptyDir makes dir, and refuses one that holds something: a demo must not
+// write among somebody's files.
+func emptyDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return os.MkdirAll(dir, 0o700)
+	case err != nil:
+		return fmt.Errorf("--serve: %w", err)
+	case len(entries) > 0:
+		return fmt.Errorf("--serve %s: the directory is not empty", dir)
+	default:
+		return nil
+	}
+}
+
+func demoConfigFile(world *simulator.World) []byte {
+	var b strings.Builder
+	b.WriteString("# The demo's array has a certificate of its own making.\npools:\n")
+	for _, pool := range demoPools() {
+		fmt.Fprintf(&b, "  %s: {array: {fingerprint: %q}}\n", pool, world.Server.Fingerprint)
+	}
+	return []byte(b.String())
+}

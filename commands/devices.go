@@ -1,0 +1,186 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+func devicesCommand(s Streams) *cli.Command {
+	o := &common{Streams: s}
+	return &cli.Command{
+		Name:  "devices",
+		Usage: "show this host's Pure devices and what uses them",
+		Description: "Reads sysfs, procfs and /dev, asks the kernel what those do not hold, and nobody else:\n" +
+			"neither the array nor LXD. No device's data is read.\n\n" +
+			"EXAMPLES\n" +
+			"   pureclean devices\n" +
+			"   pureclean devices -o json > host.json\n" +
+			"   pureclean devices --sysroot /tmp/recorded\n\n" +
+			exitHelp(
+				"0   printed, and everything could be seen",
+				"8   not everything could be seen: the answer says what not",
+				"16  usage error",
+			),
+		Flags:  o.flags(),
+		Action: func(c *cli.Context) error { return runDevices(c.Context, o) },
+	}
+}
+
+// devicesAnswer is what other hosts send.
+type devicesAnswer struct {
+	Schema string `json:"schema"`
+	evidence.Host
+}
+
+func runDevices(ctx context.Context, o *common) error {
+	f, err := parseFormat(o.output)
+	if err != nil {
+		return err
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	system, err := o.host()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	host := devices.Observe(ctx, system)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return context.Canceled
+	}
+	err = o.print(func(w io.Writer) error {
+		answer := devicesAnswer{"pureclean/devices/v1", host}
+		switch f {
+		case formatJSON:
+			return printJSON(w, answer)
+		case formatYAML:
+			return printYAML(w, answer)
+		case formatCSV:
+			return printCSV(w, deviceRows(host))
+		default:
+			return printDevices(w, o.palette(), host, f == formatWide || o.verbose)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if doubts := host.Doubts(); len(doubts) > 0 {
+		return &IncompleteError{Doubts: doubts, Hint: host.Hint}
+	}
+	return nil
+}
+
+func deviceRows(host evidence.Host) table {
+	t := table{header: []string{"DEVICE", "KIND", "SERIAL", "SIZE", "STATE", "USED BY"}, right: []bool{3: true}}
+	for _, m := range host.Maps.Items {
+		t.rows = append(t.rows, []string{m.Kernel + " " + m.Name, "map", string(m.Serial), bytesOf(m.Bytes), mapState(m), uses(host, m.Kernel, m.Dev)})
+	}
+	for _, d := range host.Disks.Items {
+		t.rows = append(t.rows, []string{d.Name, "path " + d.HCTL, string(d.Serial), bytesOf(d.Bytes), diskState(d), uses(host, d.Name, d.Dev)})
+	}
+	for _, n := range host.Namespaces.Items {
+		t.rows = append(t.rows, []string{n.Name, "namespace", string(n.Serial), bytesOf(n.Bytes), namespaceState(n), uses(host, n.Name, n.Dev)})
+	}
+	return t
+}
+
+func bytesOf(c evidence.Count) string {
+	if !c.Known {
+		return "?"
+	}
+	return size(c.N)
+}
+
+func mapState(m evidence.Map) string {
+	live := 0
+	for _, p := range m.Paths {
+		if p.Active.Is() {
+			live++
+		}
+	}
+	state := fmt.Sprintf("%d of %d paths, open %s", live, len(m.Paths), m.OpenCount)
+	if m.Suspended.Is() {
+		state += ", suspended"
+	}
+	if m.Queueing.Is() {
+		state += ", queueing"
+	}
+	return state
+}
+
+func diskState(d evidence.Disk) string {
+	state := d.State
+	switch {
+	case d.Live.Kind == evidence.IdentityGone:
+		state += ", gone from the array"
+	case d.Live.Kind == evidence.IdentityKnown && d.Live.Serial != d.Serial:
+		state += ", answers as " + string(d.Live.Serial)
+	}
+	return state
+}
+
+func namespaceState(n evidence.Namespace) string {
+	live := 0
+	for _, p := range n.Paths {
+		if p.Live() {
+			live++
+		}
+	}
+	return fmt.Sprintf("%d of %d paths", live, len(n.Paths))
+}
+
+// uses lists what uses the device, by its name or its number.
+func uses(host evidence.Host, name, dev string) string {
+	var all []string
+	for _, use := range host.Uses.Items {
+		if (use.Device != "" && use.Device == name) || (use.Dev != "" && use.Dev == dev) {
+			all = append(all, strings.TrimSpace(string(use.Kind)+" "+use.Where))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func printDevices(w io.Writer, p palette, host evidence.Host, wide bool) error {
+	name := host.Name
+	if name == "" {
+		name = "this host"
+	}
+	fmt.Fprintf(w, "%s · %s · %s · %s · %s\n", p.bold(clean(name)),
+		count(len(host.Sessions.Items), "iSCSI session"), count(len(host.Controllers.Items), "NVMe controller"),
+		count(len(host.Maps.Items), "map"), count(len(host.Disks.Items)+len(host.Namespaces.Items), "path"))
+	for _, doubt := range host.Doubts() {
+		fmt.Fprintln(w, p.warning("not seen: "+clean(doubt)))
+	}
+	rows := deviceRows(host)
+	if len(rows.rows) == 0 {
+		_, err := fmt.Fprintln(w, "There is no device of a Pure volume here.")
+		return err
+	}
+	fmt.Fprintln(w)
+	if err := rows.print(w); err != nil || !wide {
+		return err
+	}
+	fmt.Fprintln(w)
+	return sessionRows(host).print(w)
+}
+
+func sessionRows(host evidence.Host) table {
+	t := table{header: []string{"SESSION", "STATE", "PORTAL", "TARGET"}}
+	for _, s := range host.Sessions.Items {
+		t.rows = append(t.rows, []string{fmt.Sprint("session", s.ID), s.State + ", " + s.ConnState, s.Address + ":" + s.Port, s.Target})
+	}
+	for _, c := range host.Controllers.Items {
+		t.rows = append(t.rows, []string{c.Name, c.State, c.Address + ":" + c.Port, c.Subsystem})
+	}
+	return t
+}

@@ -1,0 +1,143 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+type explainOptions struct {
+	common
+	object  string
+	project string
+}
+
+func explainCommand(s Streams) *cli.Command {
+	o := &explainOptions{common: common{Streams: s}}
+	return &cli.Command{
+		Name:  "explain",
+		Usage: "say what each witness knows of one object, and why it may or may not be touched",
+		Description: "The object is what you have in hand: the array's full name, its name within --pool, a serial, a\n" +
+			"WWID or NGUID, a device of this host, or LXD's own name (pool/type/name). What fits several is\n" +
+			"listed, never guessed.\n\n" +
+			"EXAMPLES\n" +
+			"   pureclean explain --object purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
+			"   pureclean explain --object /dev/mapper/mpathi -v\n" +
+			"   pureclean explain --object purepool/custom/fs1\n\n" +
+			exitHelp(
+				"0   explained, and there is no finding about it",
+				"4   explained, and there is a finding about it",
+				"8   not everything could be seen",
+				"16  usage error, or nothing or more than one object has this name",
+				"32  cancelled",
+			),
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "object", Usage: "explain `OBJECT`", Destination: &o.object},
+			&cli.StringFlag{Name: "project", Usage: "the LXD project of OBJECT", Destination: &o.project},
+		}, o.flags()...),
+		Action: func(c *cli.Context) error { return runExplain(c.Context, o) },
+	}
+}
+
+func runExplain(ctx context.Context, o *explainOptions) error {
+	f, err := parseFormat(o.output, formatTable, formatWide, formatJSON, formatYAML)
+	if err != nil {
+		return err
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	if o.object == "" {
+		return &HintedError{Err: usagef("--object is required"), Hint: "pureclean scan lists what can be explained"}
+	}
+	pool, err := o.onePool()
+	if err != nil {
+		return err
+	}
+	object, err := inProject(o.object, o.project, pool)
+	if err != nil {
+		return err
+	}
+	world, policy, err := o.look(ctx)
+	if err != nil {
+		return err
+	}
+	report := diagnose.Judge(world, policy)
+	explanation, err := diagnose.Explain(world, policy, object, pool)
+	if err != nil {
+		return notExplained(err, report)
+	}
+	err = o.print(func(w io.Writer) error {
+		switch f {
+		case formatJSON:
+			return printJSON(w, explainAnswerOf(world, report, explanation))
+		case formatYAML:
+			return printYAML(w, explainAnswerOf(world, report, explanation))
+		default:
+			return explainView{o.palette(), o.width(), o.verbose || f == formatWide, explanation}.print(w)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	report.Findings = explanation.Findings
+	return verdict(report)
+}
+
+// inProject puts the project into LXD's own name of a volume, where explain
+// expects it: pool/project/type/name.
+func inProject(object, project, pool string) (string, error) {
+	if project == "" {
+		return object, nil
+	}
+	types := []string{evidence.TypeContainer, evidence.TypeVM, evidence.TypeImage, evidence.TypeCustom}
+	parts := strings.Split(object, "/")
+	switch {
+	case len(parts) > 1 && slices.Contains(types, parts[0]) && pool != "":
+		return pool + "/" + project + "/" + object, nil
+	case len(parts) > 2 && slices.Contains(types, parts[1]):
+		return parts[0] + "/" + project + "/" + strings.Join(parts[1:], "/"), nil
+	default:
+		return "", &HintedError{
+			Err:  usagef("--project goes with LXD's own name of a volume, not with %q", object),
+			Hint: "write it as POOL/TYPE/NAME; TYPE is one of " + strings.Join(types, ", "),
+		}
+	}
+}
+
+// onePool is the pool in which names are looked up; several can't be meant.
+func (o *common) onePool() (string, error) {
+	switch pools := o.pools.Value(); len(pools) {
+	case 0:
+		return "", nil
+	case 1:
+		return pools[0], nil
+	default:
+		return "", usagef("--pool may be given once here")
+	}
+}
+
+// notExplained adds what the operator can do. What is unknown while a witness
+// is silent may exist all the same, so that is no mistake of the operator's.
+func notExplained(err error, report diagnose.Report) error {
+	var unknown *diagnose.UnknownObjectError
+	switch {
+	case errors.As(err, &unknown) && !report.Complete:
+		e := incomplete(report)
+		e.Doubts = append([]string{err.Error()}, e.Doubts...)
+		return e
+	case errors.As(err, &unknown) && len(unknown.Near) > 0:
+		return &HintedError{Err: err, Hint: "did you mean " + unknown.Near[0] + "?"}
+	case errors.As(err, &unknown):
+		return &HintedError{Err: err, Hint: "pureclean scan lists what was found; names are as the array spells them, or pool/type/name as LXD does"}
+	default:
+		return &HintedError{Err: err, Hint: "give one of these names in full"}
+	}
+}

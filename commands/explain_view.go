@@ -1,0 +1,171 @@
+package commands
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// explainView is one object as a person reads it: what it is, what each
+// witness says, why, and what may be done.
+type explainView struct {
+	palette
+	width   int
+	verbose bool
+	e       diagnose.Explanation
+}
+
+// labelWidth is the column in which the witnesses' names stand.
+const labelWidth = 9
+
+func (v explainView) print(w io.Writer) error {
+	out := &lineWriter{w: w}
+	for _, line := range wrap(clean(v.e.What), v.width) {
+		out.line(v.bold(line))
+	}
+	out.line("")
+	for _, s := range v.e.Statements {
+		label := s.Kind
+		switch {
+		case s.Kind == "host" && s.Name != "":
+			label = s.Name
+		case s.Kind == "lxd":
+			label = "LXD"
+		}
+		text := s.Text
+		if !s.Known {
+			text = v.warning("not known: ") + clean(text)
+		} else {
+			text = clean(text)
+		}
+		v.field(out, clean(label), text)
+	}
+	for _, f := range v.e.Findings {
+		out.line("")
+		v.field(out, "finding", v.findingPaint(f)(f.Code)+"  "+clean(f.Detail))
+	}
+	out.line("")
+	v.optional(out, "cause", v.e.Cause)
+	v.optional(out, "effect", v.e.Effect)
+	v.gates(out)
+	v.optional(out, "remedy", strings.Join(v.e.Remedy, "; "))
+	return out.err
+}
+
+func (v explainView) findingPaint(f diagnose.Finding) func(string) string {
+	if f.Severity == diagnose.Critical {
+		return v.critical
+	}
+	return v.warning
+}
+
+func (v explainView) optional(out *lineWriter, label, text string) {
+	if text != "" {
+		v.field(out, label, clean(text))
+	}
+}
+
+// field prints a label and its text, wrapped beside it.
+func (v explainView) field(out *lineWriter, label, text string) {
+	indent := strings.Repeat(" ", 2+labelWidth)
+	lines := wrap(text, max(v.width-len(indent), 24))
+	if len([]rune(label)) >= labelWidth {
+		out.line("  " + v.dim(label))
+		label = ""
+	}
+	for i, line := range lines {
+		if i > 0 {
+			label = ""
+		}
+		if label == "" {
+			out.line(indent + line)
+			continue
+		}
+		out.line("  " + v.dim(label) + strings.Repeat(" ", labelWidth-len([]rune(label))) + line)
+	}
+}
+
+func (v explainView) gates(out *lineWriter) {
+	if len(v.e.Gates) == 0 {
+		return
+	}
+	results := map[diagnose.Result]int{}
+	for _, g := range v.e.Gates {
+		results[g.Result]++
+	}
+	text := fmt.Sprintf("%d pass, %d fail, %d unknown", results[diagnose.Pass], results[diagnose.Fail], results[diagnose.Uncertain])
+	if n := results[diagnose.Waived]; n > 0 {
+		text += fmt.Sprintf(", %d waived", n)
+	}
+	if !v.verbose {
+		text += "   (-v shows them all)"
+	}
+	paint := v.good
+	if v.e.Verdict != diagnose.Safe {
+		paint = v.warning
+	}
+	v.field(out, "gates", paint(text))
+	for _, g := range v.e.Gates {
+		if g.Result == diagnose.Pass && !v.verbose {
+			continue
+		}
+		mark := map[diagnose.Result]string{
+			diagnose.Pass: v.good("pass   "), diagnose.Fail: v.critical("fail   "),
+			diagnose.Uncertain: v.warning("unknown"), diagnose.Waived: v.warning("waived "),
+		}[g.Result]
+		indent := strings.Repeat(" ", 2+labelWidth)
+		out.line(indent + mark + "  " + g.Gate)
+		for _, line := range wrap(clean(g.Why), max(v.width-len(indent)-9, 24)) {
+			out.line(indent + strings.Repeat(" ", 9) + v.dim(line))
+		}
+	}
+}
+
+// explainAnswer is what "explain -o json" prints.
+type explainAnswer struct {
+	Schema     string            `json:"schema"`
+	Time       time.Time         `json:"time"`
+	Complete   bool              `json:"complete"`
+	Doubts     []string          `json:"doubts"`
+	Witnesses  []witnessAnswer   `json:"witnesses"`
+	Object     string            `json:"object"`
+	What       string            `json:"what"`
+	Pool       string            `json:"pool"`
+	VolumeID   string            `json:"volume_id"`
+	Serial     string            `json:"serial"`
+	WWID       string            `json:"wwid"`
+	LXD        lxdAnswer         `json:"lxd"`
+	Statements []statementAnswer `json:"statements"`
+	Findings   []findingAnswer   `json:"findings"`
+	Verdict    string            `json:"verdict"`
+	Gates      []gateAnswer      `json:"gates"`
+	Cause      string            `json:"cause"`
+	Effect     string            `json:"effect"`
+	Remedy     []string          `json:"remedy"`
+}
+
+type statementAnswer struct {
+	Kind  string `json:"kind"`
+	Name  string `json:"name"`
+	Known bool   `json:"known"`
+	Text  string `json:"text"`
+}
+
+func explainAnswerOf(world evidence.World, report diagnose.Report, e diagnose.Explanation) explainAnswer {
+	statements := make([]statementAnswer, 0, len(e.Statements))
+	for _, s := range e.Statements {
+		statements = append(statements, statementAnswer{s.Kind, s.Name, s.Known, s.Text})
+	}
+	return explainAnswer{
+		Schema: "pureclean/explain/v1", Time: lastWord(world).UTC(), Complete: report.Complete,
+		Doubts: some(report.Doubts), Witnesses: witnessAnswers(report),
+		Object: e.Object, What: e.What, Pool: e.Pool, VolumeID: e.VolumeID, Serial: string(e.Serial), WWID: e.WWID,
+		LXD: lxdAnswer{e.LXD.Project, e.LXD.Type, e.LXD.Name}, Statements: statements,
+		Findings: findingAnswers(e.Findings), Verdict: string(e.Verdict), Gates: gateAnswers(e.Gates),
+		Cause: e.Cause, Effect: e.Effect, Remedy: some(e.Remedy),
+	}
+}

@@ -1,0 +1,100 @@
+package commands
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// format is one of the output formats.
+type format string
+
+const (
+	formatTable format = "table"
+	formatWide  format = "wide"
+	formatJSON  format = "json"
+	formatYAML  format = "yaml"
+	formatCSV   format = "csv"
+)
+
+var formats = []format{formatTable, formatWide, formatJSON, formatYAML, formatCSV}
+
+// outputNames are the spellings of the flag: ours, and the habit of lxc.
+var outputNames = []string{"output", "o", "format", "f"}
+
+func parseFormat(s string, allowed ...format) (format, error) {
+	if len(allowed) == 0 {
+		allowed = formats
+	}
+	if f := format(s); slices.Contains(allowed, f) {
+		return f, nil
+	}
+	names := make([]string, len(allowed))
+	for i, f := range allowed {
+		names[i] = string(f)
+	}
+	return "", usagef("unknown output format %q; there is %s", s, strings.Join(names, ", "))
+}
+
+func printJSON(w io.Writer, value any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	// Names are data here, not HTML.
+	e.SetEscapeHTML(false)
+	return e.Encode(value)
+}
+
+// printYAML prints what printJSON prints, with the same keys in the same
+// order: JSON is YAML, so it is read back as YAML and restyled.
+func printYAML(w io.Writer, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return err
+	}
+	restyle(&document)
+	e := yaml.NewEncoder(w)
+	e.SetIndent(2)
+	if err := e.Encode(&document); err != nil {
+		return err
+	}
+	return e.Close()
+}
+
+func restyle(node *yaml.Node) {
+	switch {
+	case node.Kind == yaml.ScalarNode && node.Tag == "!!str":
+		// Let the encoder quote only what would be read as something else.
+		node.Style = 0
+	case len(node.Content) > 0:
+		node.Style = 0
+	}
+	for _, child := range node.Content {
+		restyle(child)
+	}
+}
+
+func printCSV(w io.Writer, t table) error {
+	c := csv.NewWriter(w)
+	if err := c.Write(t.header); err != nil {
+		return err
+	}
+	for _, row := range t.rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = clean(cell)
+		}
+		if err := c.Write(cells); err != nil {
+			return err
+		}
+	}
+	c.Flush()
+	return c.Error()
+}

@@ -1,0 +1,65 @@
+package commands
+
+import (
+	"context"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/diagnose"
+)
+
+func scanCommand(s Streams) *cli.Command {
+	o := &common{Streams: s}
+	return &cli.Command{
+		Name:  "scan",
+		Usage: "find everything that LXD left behind, what it costs and what to do next",
+		Description: "Asks the array, LXD and this host, and compares. Reads only.\n\n" +
+			"EXAMPLES\n" +
+			"   pureclean scan\n" +
+			"   pureclean scan --pool purepool -o wide\n" +
+			"   pureclean scan -o json | jq '.findings[] | select(.verdict == \"safe\") | .object'\n\n" +
+			exitHelp(
+				"0   nothing was found, and everything could be seen",
+				"4   there are findings",
+				"8   not everything could be seen, or the scan failed; findings may be missing",
+				"16  usage or configuration error",
+				"32  cancelled",
+			),
+		Flags:  o.flags(),
+		Action: func(c *cli.Context) error { return runScan(c.Context, o) },
+	}
+}
+
+func runScan(ctx context.Context, o *common) error {
+	f, err := parseFormat(o.output)
+	if err != nil {
+		return err
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	world, policy, err := o.look(ctx)
+	if err != nil {
+		return err
+	}
+	report := diagnose.Judge(world, policy)
+	err = o.print(func(w io.Writer) error {
+		switch f {
+		case formatJSON:
+			return printJSON(w, scanAnswerOf(world, report))
+		case formatYAML:
+			return printYAML(w, scanAnswerOf(world, report))
+		case formatCSV:
+			return printCSV(w, scanRows(report))
+		case formatWide:
+			return scanRows(report).print(w)
+		default:
+			return scanView{o.palette(), o.width(), o.verbose, report}.print(w)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return verdict(report)
+}

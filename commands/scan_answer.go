@@ -1,0 +1,199 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// scanAnswer is what "scan -o json" prints: the contract with scripts.
+type scanAnswer struct {
+	Schema    string          `json:"schema"`
+	Time      time.Time       `json:"time"`
+	Complete  bool            `json:"complete"`
+	Doubts    []string        `json:"doubts"`
+	Witnesses []witnessAnswer `json:"witnesses"`
+	Findings  []findingAnswer `json:"findings"`
+	Summary   summaryAnswer   `json:"summary"`
+}
+
+type witnessAnswer struct {
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	Complete bool   `json:"complete"`
+	Reason   string `json:"reason"`
+	Hint     string `json:"hint"`
+	TookMS   int64  `json:"took_ms"`
+	Requests int    `json:"requests"`
+}
+
+type findingAnswer struct {
+	Code             string       `json:"code"`
+	Severity         string       `json:"severity"`
+	Pool             string       `json:"pool"`
+	Object           string       `json:"object"`
+	VolumeID         string       `json:"volume_id"`
+	ArrayID          string       `json:"array_id"`
+	Serial           string       `json:"serial"`
+	WWID             string       `json:"wwid"`
+	Host             string       `json:"host"`
+	LXD              lxdAnswer    `json:"lxd"`
+	Connections      []string     `json:"connections"`
+	Created          *time.Time   `json:"created"`
+	AgeSeconds       *int64       `json:"age_seconds"`
+	ProvisionedBytes int64        `json:"provisioned_bytes"`
+	UniqueBytes      int64        `json:"unique_bytes"`
+	Verdict          string       `json:"verdict"`
+	Gates            []gateAnswer `json:"gates"`
+	Detail           string       `json:"detail"`
+	Cause            string       `json:"cause"`
+	Effect           string       `json:"effect"`
+	Remedy           []string     `json:"remedy"`
+}
+
+type lxdAnswer struct {
+	Project string `json:"project"`
+	Type    string `json:"type"`
+	Name    string `json:"name"`
+}
+
+type gateAnswer struct {
+	Gate   string `json:"gate"`
+	Result string `json:"result"`
+	Why    string `json:"why"`
+}
+
+type summaryAnswer struct {
+	Findings      int            `json:"findings"`
+	ByCode        map[string]int `json:"by_code"`
+	LeakedVolumes int            `json:"leaked_volumes"`
+	LeakedBytes   int64          `json:"leaked_bytes"`
+	UniqueBytes   int64          `json:"leaked_unique_bytes"`
+}
+
+func scanAnswerOf(world evidence.World, report diagnose.Report) scanAnswer {
+	answer := scanAnswer{
+		Schema:    "pureclean/scan/v1",
+		Time:      lastWord(world).UTC(),
+		Complete:  report.Complete,
+		Doubts:    some(report.Doubts),
+		Witnesses: witnessAnswers(report),
+		Findings:  findingAnswers(report.Findings),
+		Summary: summaryAnswer{
+			Findings:      report.Summary.Findings,
+			ByCode:        report.Summary.ByCode,
+			LeakedVolumes: report.Summary.LeakedVolumes,
+			LeakedBytes:   report.Summary.LeakedBytes,
+			UniqueBytes:   report.Summary.LeakedUnique,
+		},
+	}
+	if answer.Summary.ByCode == nil {
+		answer.Summary.ByCode = map[string]int{}
+	}
+	return answer
+}
+
+// lastWord is when the last witness had spoken.
+func lastWord(world evidence.World) time.Time {
+	last := world.LXD.Ended
+	for _, array := range world.Arrays {
+		if array.Ended.After(last) {
+			last = array.Ended
+		}
+	}
+	for _, host := range world.Hosts {
+		if host.Ended.After(last) {
+			last = host.Ended
+		}
+	}
+	return last
+}
+
+func witnessAnswers(report diagnose.Report) []witnessAnswer {
+	answers := make([]witnessAnswer, 0, len(report.Witnesses))
+	for _, w := range report.Witnesses {
+		answers = append(answers, witnessAnswer{
+			Kind: w.Kind, Name: w.Name, Complete: w.Complete, Reason: w.Reason, Hint: w.Hint,
+			TookMS: w.Took.Milliseconds(), Requests: w.Requests,
+		})
+	}
+	return answers
+}
+
+func findingAnswers(findings []diagnose.Finding) []findingAnswer {
+	answers := make([]findingAnswer, 0, len(findings))
+	for _, f := range findings {
+		a := findingAnswer{
+			Code: f.Code, Severity: string(f.Severity), Pool: f.Pool, Object: f.Object,
+			VolumeID: f.VolumeID, ArrayID: f.ArrayID, Serial: string(f.Serial), WWID: f.WWID, Host: f.Host,
+			LXD:         lxdAnswer{f.LXD.Project, f.LXD.Type, f.LXD.Name},
+			Connections: some(f.Connections), ProvisionedBytes: f.Provisioned, UniqueBytes: f.Unique,
+			Verdict: string(f.Verdict), Gates: gateAnswers(f.Gates),
+			Detail: f.Detail, Cause: f.Cause, Effect: f.Effect, Remedy: some(f.Remedy),
+		}
+		if !f.Created.IsZero() {
+			created, seconds := f.Created.UTC(), int64(f.Age.Seconds())
+			a.Created = &created
+			if f.Age > 0 {
+				a.AgeSeconds = &seconds
+			}
+		}
+		answers = append(answers, a)
+	}
+	return answers
+}
+
+func gateAnswers(gates []diagnose.GateResult) []gateAnswer {
+	answers := make([]gateAnswer, 0, len(gates))
+	for _, g := range gates {
+		answers = append(answers, gateAnswer{g.Gate, string(g.Result), g.Why})
+	}
+	return answers
+}
+
+// some is a list that is never null.
+func some(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// scanRows is the flat form, for wide and csv.
+func scanRows(report diagnose.Report) table {
+	t := table{
+		header: []string{"CODE", "SEVERITY", "VERDICT", "POOL", "OBJECT", "LXD", "SIZE", "UNIQUE", "AGE", "CONNECTED", "HOST", "SERIAL", "DETAIL"},
+		right:  []bool{6: true, 7: true, 8: true},
+	}
+	for _, f := range report.Findings {
+		t.rows = append(t.rows, []string{
+			f.Code, string(f.Severity), string(f.Verdict), f.Pool, f.Object, lxdName(f.LXD), sizeOrDash(f, f.Provisioned), sizeOrDash(f, f.Unique),
+			findingAge(f), strings.Join(f.Connections, " "), f.Host, string(f.Serial), f.Detail,
+		})
+	}
+	return t
+}
+
+func lxdName(n diagnose.LXDName) string {
+	if n.Name == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/%s (%s)", n.Type, n.Name, n.Project)
+}
+
+func sizeOrDash(f diagnose.Finding, bytes int64) string {
+	if f.VolumeID == "" && bytes == 0 {
+		return ""
+	}
+	return size(bytes)
+}
+
+func findingAge(f diagnose.Finding) string {
+	if f.Created.IsZero() || f.Age <= 0 {
+		return ""
+	}
+	return age(f.Age)
+}

@@ -1,0 +1,367 @@
+package commands
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+)
+
+// defaultWidth is assumed where there is no terminal to ask.
+const defaultWidth = 80
+
+func (s Streams) width() int {
+	if s.Width == nil {
+		return defaultWidth
+	}
+	if w := s.Width(); s.OutTerminal && w > 0 {
+		return w
+	}
+	return defaultWidth
+}
+
+// scanView is the answer for people: what was asked, the findings grouped by
+// what to do with them, what they cost, and the next command to type.
+type scanView struct {
+	palette
+	width   int
+	verbose bool
+	report  diagnose.Report
+}
+
+// scanGroups are the groups in the order of reading; a finding is in the
+// first that takes it.
+var scanGroups = []struct {
+	title string
+	takes func(diagnose.Finding) bool
+}{
+	{"LOOK AT THIS FIRST", func(f diagnose.Finding) bool { return f.Severity == diagnose.Critical }},
+	{"SAFE TO REPAIR", func(f diagnose.Finding) bool { return f.Verdict == diagnose.Safe }},
+	{"COULD NOT TELL IF IT IS SAFE", func(f diagnose.Finding) bool { return f.Verdict == diagnose.Blocked && !failed(f) }},
+	{"NOT SAFE TO REPAIR NOW", func(f diagnose.Finding) bool { return f.Verdict == diagnose.Blocked }},
+	{"FOR YOU TO DECIDE", func(f diagnose.Finding) bool { return f.Severity == diagnose.Warning }},
+	{"GOOD TO KNOW", func(diagnose.Finding) bool { return true }},
+}
+
+func failed(f diagnose.Finding) bool {
+	return slices.ContainsFunc(f.Gates, func(g diagnose.GateResult) bool { return g.Result == diagnose.Fail })
+}
+
+func (v scanView) print(w io.Writer) error {
+	out := &lineWriter{w: w}
+	v.heads(out)
+	groups := make([][]diagnose.Finding, len(scanGroups))
+	for _, f := range v.report.Findings {
+		i := slices.IndexFunc(scanGroups, func(g struct {
+			title string
+			takes func(diagnose.Finding) bool
+		},
+		) bool {
+			return g.takes(f)
+		})
+		groups[i] = append(groups[i], f)
+	}
+	for i, findings := range groups {
+		if len(findings) > 0 {
+			v.group(out, scanGroups[i].title, findings)
+		}
+	}
+	v.summary(out)
+	v.next(out, groups)
+	return out.err
+}
+
+// heads says who was asked.
+func (v scanView) heads(out *lineWriter) {
+	tail := "all witnesses complete"
+	if !v.report.Complete {
+		tail = v.warning("not everything could be seen")
+	}
+	for _, pool := range v.report.Pools {
+		head := fmt.Sprintf("%s on %s, %s · %s", v.bold(clean(pool.Name)), clean(pool.Array), modeName(pool.Mode), count(pool.Volumes, "volume"))
+		out.line(head)
+	}
+	var parts []string
+	var slowest time.Duration
+	for _, witness := range v.report.Witnesses {
+		slowest = max(slowest, witness.Took)
+		if witness.Kind == "lxd" {
+			parts = append(parts, clean(witness.Title))
+		}
+	}
+	parts = append(parts, tail, fmt.Sprintf("%.1f s", slowest.Seconds()))
+	out.line(strings.Join(parts, " · "))
+	for _, witness := range v.report.Witnesses {
+		if !witness.Complete {
+			v.doubt(out, witness)
+		}
+	}
+}
+
+func (v scanView) doubt(out *lineWriter, witness diagnose.Witness) {
+	for i, line := range wrap(clean(witnessLine(witness)), v.width-2) {
+		indent := "  "
+		if i == 0 {
+			indent = "! "
+		}
+		out.line(v.warning(indent + line))
+	}
+	if witness.Hint != "" {
+		for _, line := range wrap("hint: "+clean(witness.Hint), v.width-2) {
+			out.line("  " + line)
+		}
+	}
+}
+
+func modeName(mode string) string {
+	names := map[string]string{"iscsi": "iSCSI", "nvme/tcp": "NVMe/TCP", "scsi/fc": "Fibre Channel", "nvme/fc": "NVMe/FC"}
+	if name, ok := names[mode]; ok {
+		return name
+	}
+	return "transport unknown"
+}
+
+// numbersWidth is what the columns beside the object need.
+const numbersWidth = 37
+
+// group prints one group: a table, and under each row why it is there. Rows
+// stand below their pool where there is more than one.
+func (v scanView) group(out *lineWriter, title string, findings []diagnose.Finding) {
+	rows := v.rows(title, findings)
+	lines, err := rows.lines()
+	if err != nil {
+		out.err = err
+		return
+	}
+	out.line("")
+	out.line(v.bold(lines[0]))
+	shared := sharedReason(findings)
+	v.because(out, shared)
+	pool := ""
+	for i, f := range findings {
+		if len(v.report.Pools) > 1 && (i == 0 || f.Pool != pool) {
+			pool = f.Pool
+			v.subheading(out, pool)
+		}
+		v.row(out, f, strings.TrimRight(rows.rows[i][0], " "), lines[i+1])
+		v.why(out, f, shared)
+	}
+}
+
+// rows is the table of a group. Names are padded so that the columns of all
+// groups stand below each other.
+func (v scanView) rows(title string, findings []diagnose.Finding) table {
+	width := v.nameWidth()
+	t := table{header: []string{fmt.Sprintf("%-*s", width, title), "SIZE", "UNIQUE", "AGE", "CONNECTED"}, right: []bool{1: true, 2: true, 3: true}}
+	for _, f := range findings {
+		name := v.name(f)
+		if len([]rune(clean(name))) > width {
+			name = "" // it gets a line of its own, whole
+		}
+		t.rows = append(t.rows, []string{name, sizeOrDash(f, f.Provisioned), sizeOrDash(f, f.Unique), findingAge(f), connected(f)})
+	}
+	return t
+}
+
+// nameWidth is that of the longest name that leaves room for the numbers.
+func (v scanView) nameWidth() int {
+	limit, width := max(v.width-numbersWidth, 24), 0
+	for _, f := range v.report.Findings {
+		if n := len([]rune(clean(v.name(f)))); n <= limit {
+			width = max(width, n)
+		}
+	}
+	return width
+}
+
+func (v scanView) subheading(out *lineWriter, pool string) {
+	if pool == "" {
+		pool = "no pool"
+	}
+	out.line(v.dim("in " + clean(pool) + ":"))
+}
+
+func (v scanView) row(out *lineWriter, f diagnose.Finding, name, line string) {
+	paint := v.paint(f)
+	if name != "" {
+		name = clean(name)
+		out.line(paint(name) + strings.TrimPrefix(line, name))
+		return
+	}
+	out.line(paint(clean(v.name(f))))
+	if strings.TrimSpace(line) != "" {
+		out.line(line)
+	}
+}
+
+// name is the object's, without its pool, which stands above it.
+func (v scanView) name(f diagnose.Finding) string {
+	if short, ok := strings.CutPrefix(f.Object, f.Pool+"::"); ok {
+		return short
+	}
+	return f.Object
+}
+
+// codeWidth is the column in which the details begin.
+func (v scanView) codeWidth() int {
+	width := 0
+	for _, f := range v.report.Findings {
+		width = max(width, len(f.Code))
+	}
+	return width + 2
+}
+
+// why prints the finding's code, what is seen, and what keeps it from being
+// repaired.
+func (v scanView) why(out *lineWriter, f diagnose.Finding, shared string) {
+	width := v.codeWidth()
+	lines := wrap(clean(f.Detail), max(v.width-2-width, 24))
+	if len(lines) == 0 {
+		lines = []string{""}
+	}
+	for i, line := range lines {
+		label := ""
+		if i == 0 {
+			label = f.Code
+		}
+		out.line(strings.TrimRight("  "+v.dim(fmt.Sprintf("%-*s", width, label))+line, " "))
+	}
+	if v.verbose {
+		for _, reason := range reasons(f) {
+			v.because(out, reason)
+		}
+		return
+	}
+	// One reason is enough to know that it stays; explain has them all.
+	if first := firstReason(f); first != shared {
+		v.because(out, first)
+	}
+}
+
+func (v scanView) because(out *lineWriter, reason string) {
+	for i, line := range wrap(clean(reason), max(v.width-4, 24)) {
+		mark := "    "
+		if i == 0 {
+			mark = "  - "
+		}
+		out.line(v.dim(mark + line))
+	}
+}
+
+// reasons are the gates that keep a finding from being repaired: those that
+// failed, or where none did those that could not tell.
+func reasons(f diagnose.Finding) []string {
+	if f.Verdict != diagnose.Blocked {
+		return nil
+	}
+	var all []string
+	for _, gate := range f.Gates {
+		if gate.Result == diagnose.Fail || (!failed(f) && gate.Result == diagnose.Uncertain) {
+			all = append(all, gate.Gate+": "+gate.Why)
+		}
+	}
+	return all
+}
+
+func firstReason(f diagnose.Finding) string {
+	if all := reasons(f); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// sharedReason is the reason that all findings of a group have, so that it is
+// said once.
+func sharedReason(findings []diagnose.Finding) string {
+	shared := firstReason(findings[0])
+	for _, f := range findings[1:] {
+		if firstReason(f) != shared {
+			return ""
+		}
+	}
+	return shared
+}
+
+func (v scanView) paint(f diagnose.Finding) func(string) string {
+	switch {
+	case f.Severity == diagnose.Critical:
+		return v.critical
+	case f.Severity == diagnose.Warning:
+		return v.warning
+	default:
+		return func(s string) string { return s }
+	}
+}
+
+func connected(f diagnose.Finding) string {
+	switch len(f.Connections) {
+	case 0:
+		return ""
+	case 1:
+		return f.Connections[0]
+	default:
+		return count(len(f.Connections), "host")
+	}
+}
+
+func (v scanView) summary(out *lineWriter) {
+	out.line("")
+	s := v.report.Summary
+	switch {
+	case s.LeakedVolumes > 0:
+		text := fmt.Sprintf("%s %s %s (%s unique)", count(s.LeakedVolumes, "leaked volume"), verb(s.LeakedVolumes, "holds", "hold"), size(s.LeakedBytes), size(s.LeakedUnique))
+		if s.Oldest > 0 {
+			text += ", the oldest for " + agePhrase(s.Oldest)
+		}
+		out.line(text + ".")
+	case s.Findings > 0:
+		out.line(fmt.Sprintf("%s. No volume is leaked.", count(s.Findings, "finding")))
+	case v.report.Complete:
+		out.line(v.good("Nothing is left behind.") + " Array, LXD and host agree.")
+	default:
+		out.line("Nothing was found in what could be seen. That is not everything: see above.")
+	}
+}
+
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// next names the command to type.
+func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
+	for _, findings := range groups {
+		if len(findings) > 0 {
+			out.line("next:  pureclean explain --object " + quoteShell(findings[0].Object))
+			return
+		}
+	}
+}
+
+// quoteShell quotes what a shell would not take as one plain word.
+func quoteShell(s string) string {
+	s = clean(s)
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@%+=,", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// lineWriter writes lines until the first error.
+type lineWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (l *lineWriter) line(text string) {
+	if l.err == nil {
+		_, l.err = io.WriteString(l.w, text+"\n")
+	}
+}

@@ -1,0 +1,49 @@
+package commands_test
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pureclean/pureclean/commands"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"pureclean": func() { os.Exit(commands.Main(context.Background(), os.Args, commands.System())) },
+	})
+}
+
+// The scripts run the program as a shell does: its exit statuses, what is on
+// stdout and what on stderr.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// status N COMMAND... runs a command that must end with status N.
+			"status": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) < 2 {
+					ts.Fatalf("usage: status N command [args]")
+				}
+				err := ts.Exec(args[1], args[2:]...)
+				got := "0"
+				if err != nil {
+					got = exitStatus(err)
+				}
+				if got != args[0] {
+					ts.Fatalf("status %s, want %s", got, args[0])
+				}
+			},
+		},
+	})
+}
+
+func exitStatus(err error) string {
+	const prefix = "exit status "
+	if text := err.Error(); len(text) > len(prefix) && text[:len(prefix)] == prefix {
+		return text[len(prefix):]
+	}
+	return err.Error()
+}

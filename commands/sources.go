@@ -1,0 +1,55 @@
+package commands
+
+import (
+	"strings"
+
+	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/kernel"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// sources is where the witnesses are: this machine's, or those of a demo.
+type sources struct {
+	config config.Config
+	// socket is LXD's; empty means where lxc would look.
+	socket string
+	host   devices.System
+	seen   []evidence.Sighting
+}
+
+// sources finds the witnesses that the flags name.
+func (o *common) sources() (sources, error) {
+	if o.given != nil {
+		return *o.given, nil
+	}
+	settings, err := config.Load(o.config)
+	if err != nil {
+		return sources{}, err
+	}
+	host, err := o.host()
+	if err != nil {
+		return sources{}, err
+	}
+	return sources{config: settings, host: host}, nil
+}
+
+// host is the machine to read: this one, or the tree below --sysroot.
+func (o *common) host() (devices.System, error) {
+	if o.sysroot != "" {
+		system, err := devices.FromDir(o.sysroot)
+		if err != nil {
+			return devices.System{}, &HintedError{
+				Err:  &UsageError{err},
+				Hint: "--sysroot takes a directory with a host's sys, proc, dev and etc, such as pureclean demo --serve DIR makes",
+			}
+		}
+		return system, nil
+	}
+	system := devices.Live(kernel.Live())
+	if dir := strings.Trim(o.Getenv("LXD_DIR"), "/"); dir != "" {
+		// LXD_DIR says where this machine's LXD is, to us as to lxc.
+		system.LXDDirs = []string{dir}
+	}
+	return system, nil
+}

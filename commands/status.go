@@ -1,0 +1,145 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/witness"
+)
+
+// The exit statuses, after fsck(8). A status that is not listed is a failure.
+const (
+	// StatusOK: nothing was found.
+	StatusOK = 0
+	// StatusRepaired: all that was found was repaired.
+	StatusRepaired = 1
+	// StatusFindings: findings remain.
+	StatusFindings = 4
+	// StatusTrouble: could not tell, or an operation failed. It wins over
+	// StatusFindings: what was found may not be all.
+	StatusTrouble = 8
+	// StatusUsage: the command line or the configuration is wrong.
+	StatusUsage = 16
+	// StatusRefused: cancelled, or refused by a gate, with nothing changed.
+	StatusRefused = 32
+)
+
+// UsageError is a mistake on the command line.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+func (e *UsageError) Unwrap() error { return e.Err }
+
+func usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+// errFindings ends a command whose answer was printed and is "there are
+// findings". It has nothing more to say.
+var errFindings = errors.New("findings remain")
+
+// IncompleteError ends a command that could not see everything.
+type IncompleteError struct {
+	// What was not complete, and what the operator can do about it.
+	Doubts []string
+	Hint   string
+}
+
+func (e *IncompleteError) Error() string {
+	switch len(e.Doubts) {
+	case 0:
+		return "could not tell"
+	case 1:
+		return "could not tell: " + e.Doubts[0]
+	default:
+		return fmt.Sprintf("could not tell: %s (and %d more)", e.Doubts[0], len(e.Doubts)-1)
+	}
+}
+
+// HintedError carries what the operator can do about Err.
+type HintedError struct {
+	Err  error
+	Hint string
+}
+
+func (e *HintedError) Error() string { return e.Err.Error() }
+
+func (e *HintedError) Unwrap() error { return e.Err }
+
+// failure is what is said of an error when the program ends.
+type failure struct {
+	Type    string `json:"type"`
+	Status  int    `json:"status"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
+
+// outcomes maps typed errors to exit statuses, the first that matches. It is
+// the only place that does.
+var outcomes = []struct {
+	matches func(error) bool
+	status  int
+	code    string
+}{
+	{is(errFindings), StatusFindings, ""},
+	{as[*UsageError], StatusUsage, "usage"},
+	{as[*config.Error], StatusUsage, "configuration"},
+	{as[*witness.UnknownPoolError], StatusUsage, "unknown-pool"},
+	{as[*diagnose.UnknownObjectError], StatusUsage, "unknown-object"},
+	{as[*diagnose.AmbiguousError], StatusUsage, "ambiguous-object"},
+	{is(context.Canceled), StatusRefused, "cancelled"},
+	{is(context.DeadlineExceeded), StatusTrouble, "timeout"},
+	{as[*IncompleteError], StatusTrouble, "incomplete"},
+	{as[*outputError], StatusTrouble, "output"},
+}
+
+func is(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func as[T error](err error) bool {
+	var target T
+	return errors.As(err, &target)
+}
+
+func outcome(err error) failure {
+	f := failure{Type: "error", Status: StatusTrouble, Code: "failed", Message: clean(err.Error())}
+	for _, o := range outcomes {
+		if o.matches(err) {
+			f.Status, f.Code = o.status, o.code
+			break
+		}
+	}
+	var hinted *HintedError
+	var incomplete *IncompleteError
+	switch {
+	case errors.As(err, &hinted):
+		f.Hint = clean(hinted.Hint)
+	case errors.As(err, &incomplete):
+		f.Hint = clean(incomplete.Hint)
+	case errors.Is(err, context.Canceled):
+		f.Message = "cancelled; nothing was changed"
+	}
+	return f
+}
+
+// report prints the failure for people, or as one line of JSON.
+func (f failure) report(w io.Writer, asJSON bool) {
+	if f.Code == "" {
+		return
+	}
+	if asJSON {
+		// A failure to print the failure has nowhere to go.
+		_ = json.NewEncoder(w).Encode(f)
+		return
+	}
+	fmt.Fprintf(w, "pureclean: %s\n", f.Message)
+	if f.Hint != "" {
+		fmt.Fprintf(w, "pureclean: hint: %s\n", f.Hint)
+	}
+}

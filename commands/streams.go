@@ -1,0 +1,61 @@
+package commands
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// Streams is the program's surroundings. Data goes to Out; progress, prompts,
+// logs and errors go to Err.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+	// InTerminal, OutTerminal and ErrTerminal say which of them is a terminal.
+	InTerminal, OutTerminal, ErrTerminal bool
+	// Width is the width of Out's terminal in columns; 0 when it has none.
+	Width func() int
+	// Getenv reads the environment.
+	Getenv func(string) string
+}
+
+// System is the process's own Streams.
+func System() Streams {
+	terminal := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+	return Streams{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		InTerminal: terminal(os.Stdin), OutTerminal: terminal(os.Stdout), ErrTerminal: terminal(os.Stderr),
+		Width: func() int {
+			width, _, err := term.GetSize(int(os.Stdout.Fd()))
+			if err != nil {
+				return 0
+			}
+			return width
+		},
+		Getenv: os.Getenv,
+	}
+}
+
+// outputError is an answer that could not be written: a full disk, a closed
+// pipe. The scan went well, yet whoever reads the answer has only part of it.
+type outputError struct{ err error }
+
+func (e *outputError) Error() string { return fmt.Sprintf("can't write the answer: %v", e.err) }
+
+func (e *outputError) Unwrap() error { return e.err }
+
+// print runs write on a buffer before Out and returns the first error.
+func (s Streams) print(write func(w io.Writer) error) error {
+	buffer := bufio.NewWriterSize(s.Out, 64<<10)
+	if err := write(buffer); err != nil {
+		return &outputError{err}
+	}
+	if err := buffer.Flush(); err != nil {
+		return &outputError{err}
+	}
+	return nil
+}

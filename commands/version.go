@@ -1,0 +1,45 @@
+package commands
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/urfave/cli/v2"
+)
+
+type versionAnswer struct {
+	Schema  string `json:"schema"`
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+}
+
+func versionCommand(s Streams) *cli.Command {
+	o := &common{Streams: s}
+	return &cli.Command{
+		Name:        "version",
+		Usage:       "print the version",
+		Description: exitHelp("0   printed", "16  usage error"),
+		Flags:       []cli.Flag{o.outputFlag("print `FORMAT`: table, json or yaml")},
+		Action: func(*cli.Context) error {
+			f, err := parseFormat(o.output, formatTable, formatJSON, formatYAML)
+			if err != nil {
+				return err
+			}
+			answer := versionAnswer{"pureclean/version/v1", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
+			return o.print(func(w io.Writer) error {
+				switch f {
+				case formatJSON:
+					return printJSON(w, answer)
+				case formatYAML:
+					return printYAML(w, answer)
+				default:
+					_, err := fmt.Fprintf(w, "pureclean %s (%s, %s/%s)\n", answer.Version, answer.Go, answer.OS, answer.Arch)
+					return err
+				}
+			})
+		},
+	}
+}

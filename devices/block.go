@@ -1,0 +1,130 @@
+package devices
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// block is one block device, a disk or a partition.
+type block struct {
+	name string
+	dev  string // "major:minor"; empty for hidden devices
+	disk string // of a partition, its disk
+	dir  string // its directory in sysfs
+}
+
+// blocks are the block devices that the kernel has, Pure's and others.
+type blocks struct {
+	all    []block // sorted by name
+	byName map[string]block
+	byDev  map[string]string // "major:minor" to name
+	parts  map[string][]string
+	// dmNames are device-mapper's names: "mpathc" to "dm-1".
+	dmNames map[string]string
+	// doubts are why one may be missing, devDoubts why a number may be.
+	doubts, devDoubts doubts
+}
+
+// readBlocks lists /sys/block, and /sys/class/block for the partitions.
+func readBlocks(t tree) blocks {
+	b := blocks{byName: map[string]block{}, byDev: map[string]string{}, parts: map[string][]string{}, dmNames: map[string]string{}}
+	disks, err := t.names("sys/block")
+	b.doubts.check("the block devices could not be listed", err)
+	if err == nil && disks == nil && !t.exists("sys/block").Is() {
+		b.doubts.add("there is no directory sys/block")
+	}
+	for _, name := range disks {
+		dir, err := t.follow("sys/block/" + name)
+		b.doubts.check("where "+name+" is", err)
+		b.add(t, block{name: name, dir: dir})
+	}
+	class, err := t.names("sys/class/block")
+	b.doubts.check("the partitions could not be listed", err)
+	for _, name := range class {
+		if _, known := b.byName[name]; known {
+			continue
+		}
+		dir, err := t.follow("sys/class/block/" + name)
+		b.doubts.check("where "+name+" is", err)
+		one := block{name: name, dir: dir}
+		if _, isPart := b.byName[path.Base(path.Dir(dir))]; isPart {
+			one.disk = path.Base(path.Dir(dir))
+		}
+		b.add(t, one)
+	}
+	if class == nil {
+		b.addPartitions(t, disks)
+	}
+	slices.SortFunc(b.all, func(x, y block) int { return strings.Compare(x.name, y.name) })
+	return b
+}
+
+// addPartitions finds the partitions below their disks, for a recording
+// without /sys/class/block.
+func (b *blocks) addPartitions(t tree, disks []string) {
+	for _, disk := range disks {
+		dir := b.byName[disk].dir
+		inside, err := t.names(dir)
+		b.doubts.check("the partitions of "+disk+" could not be listed", err)
+		for _, name := range inside {
+			if strings.HasPrefix(name, disk) && t.exists(dir+"/"+name+"/partition").Is() {
+				b.add(t, block{name: name, disk: disk, dir: dir + "/" + name})
+			}
+		}
+	}
+}
+
+func (b *blocks) add(t tree, one block) {
+	dev, err := t.text(one.dir + "/dev")
+	b.devDoubts.check("the device number of "+one.name, err)
+	if isDev(dev) {
+		one.dev = dev
+		b.byDev[dev] = one.name
+	}
+	if strings.HasPrefix(one.name, "dm-") {
+		name, err := t.text(one.dir + "/dm/name")
+		b.devDoubts.check("the name of "+one.name, err)
+		b.dmNames[name] = one.name
+	}
+	b.all = append(b.all, one)
+	b.byName[one.name] = one
+	if one.disk != "" {
+		b.parts[one.disk] = append(b.parts[one.disk], one.name)
+	}
+}
+
+// blockName is the form of the kernel's names for disks that a Pure volume
+// can have, and of what is stacked on them.
+var blockName = regexp.MustCompile(`^(sd[a-z]+\d*|dm-\d+|nvme\d+(c\d+)?n\d+(p\d+)?|md\d+|loop\d+)$`)
+
+// nodeName is the kernel name that a path below /dev leads to by its links,
+// "" for any other path. The node need not exist.
+func (b *blocks) nodeName(t tree, node string) (string, error) {
+	const hops = 8
+	for range hops {
+		name, ok := strings.CutPrefix(path.Clean(node), "/dev/")
+		if !ok {
+			return "", nil
+		}
+		if _, known := b.byName[name]; known {
+			return name, nil
+		}
+		if dm, known := b.dmNames[strings.TrimPrefix(name, "mapper/")]; known && strings.HasPrefix(name, "mapper/") {
+			return dm, nil
+		}
+		next, err := t.follow("dev/" + name)
+		if err != nil {
+			return "", err
+		}
+		if next == "dev/"+name {
+			if strings.Contains(name, "/") {
+				return "", nil
+			}
+			return name, nil
+		}
+		node = "/" + next
+	}
+	return "", nil
+}

@@ -1,0 +1,124 @@
+package devices
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// vendorPure is what a FlashArray's standard INQUIRY names as vendor.
+const vendorPure = "PURE"
+
+// readDisks lists the SCSI disks that are paths to Pure volumes.
+func readDisks(t tree, b blocks) ([]evidence.Disk, doubts) {
+	d := doubts{reasons: slices.Clone(b.doubts.reasons)}
+	var disks []evidence.Disk
+	for _, one := range b.all {
+		if one.disk == "" && isSCSIDisk(one.name) {
+			if disk, ours := readDisk(t, b, one, &d); ours {
+				disks = append(disks, disk)
+			}
+		}
+	}
+	return disks, d
+}
+
+func isSCSIDisk(name string) bool {
+	letters, ok := strings.CutPrefix(name, "sd")
+	return ok && letters != "" && strings.Trim(letters, "abcdefghijklmnopqrstuvwxyz") == ""
+}
+
+// readDisk reads one disk and tells whether it is Pure's, by its vendor or by
+// the company id in its WWID. When neither can be read, that is a doubt.
+func readDisk(t tree, b blocks, one block, d *doubts) (evidence.Disk, bool) {
+	device := deviceDir(t, one)
+	vendor, vendorErr := t.text(device + "/vendor")
+	wwid, wwidErr := t.text(device + "/wwid")
+	page, pageErr := t.data(device+"/vpd_pg83", attributeBytes)
+
+	serial, ours := evidence.SerialOf(wwid)
+	if !ours {
+		if fromPage := pageWWID(page); fromPage != "" {
+			if serial, ours = evidence.SerialOf(fromPage); ours || wwid == "" {
+				wwid = fromPage
+			}
+		}
+	}
+	switch {
+	case ours || vendor == vendorPure:
+	case vendor != "":
+		return evidence.Disk{}, false
+	case vendorErr != nil || wwidErr != nil || (pageErr != nil && !absent(pageErr)):
+		d.add("%s may be Pure's: its vendor and WWID could not be read", one.name)
+		return evidence.Disk{}, false
+	case wwid == "" && t.exists(device).Is():
+		d.add("%s may be Pure's: it shows neither vendor nor WWID", one.name)
+		return evidence.Disk{}, false
+	default:
+		return evidence.Disk{}, false
+	}
+
+	disk := evidence.Disk{
+		Name: one.name, Dev: one.dev, Seq: t.count(one.dir + "/diskseq"),
+		Serial: serial, WWID: wwid, Vendor: vendor,
+		State:   t.field(device + "/state"),
+		Bytes:   readBytes(t, one.dir),
+		Holders: holdersOf(t, b, one.name, d),
+		IO:      readIO(t, one.dir),
+	}
+	place(&disk, device)
+	return disk, true
+}
+
+// deviceDir is the SCSI device's directory: the sd's own is below it, in
+// "block".
+func deviceDir(t tree, one block) string {
+	if device, name, ok := strings.Cut(one.dir, "/block/"); ok && name == one.name && strings.HasPrefix(device, "sys/devices/") {
+		return device
+	}
+	device := one.dir + "/device"
+	if !strings.HasPrefix(one.dir, "sys/devices/") {
+		return device
+	}
+	// What can't be followed can't be read either, which is told there.
+	if target, err := t.follow(device); err == nil {
+		return target
+	}
+	return device
+}
+
+var hctl = regexp.MustCompile(`^\d+:\d+:\d+:\d+$`)
+
+// place reads what the device's place in sysfs tells:
+// …/host<H>/session<S>/target<H>:<C>:<T>/<H>:<C>:<T>:<L> for iSCSI,
+// …/host<H>/rport-<H>:<C>-<N>/target…/… for Fibre Channel.
+func place(disk *evidence.Disk, device string) {
+	for part := range strings.SplitSeq(device, "/") {
+		if digits, ok := strings.CutPrefix(part, "session"); ok {
+			if id, err := strconv.Atoi(digits); err == nil && id > 0 {
+				disk.Transport, disk.Session = "iscsi", id
+			}
+		}
+		if strings.HasPrefix(part, "rport-") {
+			disk.Transport, disk.RemotePort = "fc", part
+		}
+		if hctl.MatchString(part) {
+			disk.HCTL = part
+		}
+	}
+}
+
+// holdersOf lists what stands on a device or on one of its partitions.
+func holdersOf(t tree, b blocks, name string, d *doubts) []string {
+	holders := []string{}
+	for _, one := range append([]string{name}, b.parts[name]...) {
+		names, err := t.names(b.byName[one].dir + "/holders")
+		d.check("the holders of "+one+" could not be listed", err)
+		holders = append(holders, names...)
+	}
+	slices.Sort(holders)
+	return slices.Compact(holders)
+}

@@ -1,0 +1,65 @@
+package devices
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// The fields of a block device's stat file that count requests completed.
+const (
+	statReads  = 0
+	statWrites = 4
+	statFields = 11 // in the oldest kernels; more were added behind
+)
+
+// sectorBytes is the unit of the size attribute, whatever the device's own
+// block size is.
+const sectorBytes = 512
+
+// readIO reads a device's counters.
+func readIO(t tree, dir string) evidence.IO {
+	var io evidence.IO
+	if stat := numbers(t.field(dir + "/stat")); len(stat) >= statFields {
+		io.Reads, io.Writes = evidence.CountOf(stat[statReads]), evidence.CountOf(stat[statWrites])
+	}
+	if inflight := numbers(t.field(dir + "/inflight")); len(inflight) == 2 {
+		io.Inflight = evidence.CountOf(inflight[0] + inflight[1])
+	}
+	return io
+}
+
+// numbers reads a line of whole numbers; nil when one of them is not.
+func numbers(line string) []int64 {
+	fields := strings.Fields(line)
+	values := make([]int64, len(fields))
+	for i, field := range fields {
+		n, err := strconv.ParseUint(field, 10, 62)
+		if err != nil {
+			return nil
+		}
+		values[i] = int64(n)
+	}
+	return values
+}
+
+// addIO sums counters; what is not known on one side is not known.
+func addIO(a, b evidence.IO) evidence.IO {
+	sum := func(x, y evidence.Count) evidence.Count {
+		if !x.Known || !y.Known {
+			return evidence.Count{}
+		}
+		return evidence.CountOf(x.N + y.N)
+	}
+	return evidence.IO{Reads: sum(a.Reads, b.Reads), Writes: sum(a.Writes, b.Writes), Inflight: sum(a.Inflight, b.Inflight)}
+}
+
+// readBytes reads a device's size.
+func readBytes(t tree, dir string) evidence.Count {
+	sectors := t.count(dir + "/size")
+	if !sectors.Known || sectors.N < 0 || sectors.N > (1<<62)/sectorBytes {
+		return evidence.Count{}
+	}
+	return evidence.CountOf(sectors.N * sectorBytes)
+}

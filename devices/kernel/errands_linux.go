@@ -1,0 +1,68 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// errStillOut refuses a question whose last asking has not come back.
+var errStillOut = errors.New("the same question still hangs in the kernel and is not asked twice")
+
+// errLeft is for a question that was left behind.
+var errLeft = errors.New("no answer in time, the question is left behind")
+
+// errands are the questions that are on their way. The zero value is ready.
+type errands struct {
+	mu  sync.Mutex
+	out map[string]bool
+}
+
+// run does work where it can be left behind: it returns when the work is done
+// or the context ends, whichever is first. The key names the work; it is
+// refused while work of the same key is still out, even if left behind.
+func run[T any](ctx context.Context, e *errands, key string, work func() (T, error)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if !e.send(key) {
+		return none, errStillOut
+	}
+	type answer struct {
+		value T
+		err   error
+	}
+	home := make(chan answer, 1) // buffered: nobody listens to a late answer
+	go func() {
+		value, err := work()
+		e.back(key)
+		home <- answer{value, err}
+	}()
+	select {
+	case a := <-home:
+		return a.value, a.err
+	case <-ctx.Done():
+		return none, fmt.Errorf("%w: %w", errLeft, ctx.Err())
+	}
+}
+
+func (e *errands) send(key string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.out[key] {
+		return false
+	}
+	if e.out == nil {
+		e.out = map[string]bool{}
+	}
+	e.out[key] = true
+	return true
+}
+
+func (e *errands) back(key string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.out, key)
+}

@@ -1,0 +1,52 @@
+package kernel
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+)
+
+// patience is how long an answer is waited for when the caller's context
+// would wait longer.
+const patience = 30 * time.Second
+
+// Live returns the Kernel of the running machine. Make one for the process:
+// each counts only the questions that it has left behind itself. Most of what
+// it asks needs root; without, the answers are errors and unknowns that say
+// so.
+func Live() devices.Kernel {
+	return &live{
+		patience:  patience,
+		openDM:    openDM,
+		openDisk:  openDisk,
+		attribute: readAttribute,
+		sockets:   multipathdSockets(),
+		enter:     mountInfoOf,
+	}
+}
+
+// live is the running machine. Its function fields are the only places where
+// the outside is touched.
+type live struct {
+	patience time.Duration
+	errands  errands
+
+	// openDM opens device-mapper's control node.
+	openDM func() (*dmControl, error)
+	// openDisk opens a SCSI disk's device node for questions, not for data.
+	openDisk func(name string) (*scsiDisk, error)
+	// attribute reads a file below /sys, trimmed.
+	attribute func(name string) (string, error)
+	// sockets are where multipathd may listen, the newest place first.
+	sockets []socket
+	// enter reads the mountinfo of the mount namespace bound at path.
+	enter func(path string) ([]byte, error)
+}
+
+func readAttribute(name string) (string, error) {
+	data, err := os.ReadFile(filepath.Join("/sys", name))
+	return strings.TrimSpace(string(data)), err
+}

@@ -1,0 +1,82 @@
+package devices
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// linkDirs are the directories below /dev whose names carry identities.
+var linkDirs = []string{"disk/by-id", "mapper"}
+
+var (
+	partitionSuffix = regexp.MustCompile(`-part\d+$`)
+	// unitSerial is the serial that udev's scsi_id puts behind vendor and
+	// model: the array's own 24 digits, with a digit in front on targets that
+	// print the whole NAA vendor part.
+	unitSerial = regexp.MustCompile(`^scsi-[S1]PURE_FlashArray[_:][0-9A-Fa-f]?([0-9A-Fa-f]{24})$`)
+	// arrayLink is udev's name from model and controller serial: it names
+	// the array, and moves from volume to volume.
+	arrayLink = regexp.MustCompile(`^nvme-Pure_Storage_FlashArray_`)
+)
+
+// serialOfLink is the serial in a link's name.
+func serialOfLink(name string) (evidence.Serial, bool) {
+	name = partitionSuffix.ReplaceAllString(name, "")
+	if unit := unitSerial.FindStringSubmatch(name); unit != nil {
+		serial, err := evidence.ParseSerial(unit[1])
+		return serial, err == nil
+	}
+	return evidence.SerialOf(strings.TrimPrefix(name, "dm-name-"))
+}
+
+// readLinks lists the names that carry a Pure identity: in the name itself,
+// or by leading to a device of ours ("mpathc").
+func readLinks(t tree, b blocks, st *stack) ([]evidence.Link, doubts) {
+	var d doubts
+	var links []evidence.Link
+	for _, dir := range linkDirs {
+		names, err := t.names("dev/" + dir)
+		d.check("/dev/"+dir+" could not be listed", err)
+		for _, name := range names {
+			full := "/dev/" + dir + "/" + name
+			target, err := t.link("dev/" + dir + "/" + name)
+			d.check("where "+full+" leads", err)
+			kernel := ""
+			if target != "" {
+				kernel = path.Base(target)
+			} else if dir == "mapper" {
+				// Without udev it is a device node of its own, named like the map.
+				kernel = b.dmNames[name]
+			}
+			serial, ours := serialOfLink(name)
+			if !ours {
+				serial, ours = st.serialOf(kernel)
+			}
+			if !ours && !arrayLink.MatchString(name) {
+				continue
+			}
+			links = append(links, evidence.Link{Path: full, Target: target, Serial: serial, Dangling: dangling(b, target, kernel)})
+		}
+	}
+	slices.SortFunc(links, func(x, y evidence.Link) int { return strings.Compare(x.Path, y.Path) })
+	return links, d
+}
+
+// dangling reports whether a link's target has gone. It goes by the kernel's
+// devices and not by the nodes in /dev, which a recording does not hold.
+func dangling(b blocks, target, kernel string) evidence.Answer {
+	if target == "" {
+		return evidence.No
+	}
+	if _, ok := b.byName[kernel]; ok {
+		return evidence.No
+	}
+	if !b.doubts.none() {
+		return evidence.Unknown
+	}
+	return evidence.Yes
+}

@@ -1,0 +1,238 @@
+package devices
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// namespaceLimit bounds the reading of one mount namespace.
+const namespaceLimit = 10 * time.Second
+
+// placedMount is a mount and the namespace it was seen in, "" for the first
+// process's.
+type placedMount struct {
+	mount
+	namespace string
+}
+
+// mounts is what the mount namespaces show.
+type mounts struct {
+	all []placedMount
+	// own are the mount points that this process sees; nil when they could
+	// not be read.
+	own    map[string]bool
+	doubts doubts
+}
+
+// mountReader reads each mount namespace once.
+type mountReader struct {
+	ctx    context.Context
+	kernel Kernel
+	tree   tree
+	first  string // the first process's namespace
+	seen   map[string]bool
+	texts  map[[sha256.Size]byte]bool
+	// bound are the namespaces that are mounted somewhere ("nsfs"), as snapd
+	// keeps LXD's: no process may be in them.
+	bound  map[string][]string
+	result mounts
+}
+
+// readMounts reads the mounts of all namespaces: of those with a process in
+// them, of those that a mount or an open file keeps alive.
+func readMounts(ctx context.Context, s System, p processes) mounts {
+	t := tree{s.FS}
+	r := &mountReader{
+		ctx: ctx, kernel: s.Kernel, tree: t, first: t.linkField("proc/1/ns/mnt"),
+		seen: map[string]bool{}, texts: map[[sha256.Size]byte]bool{}, bound: map[string][]string{},
+	}
+	r.readOwn()
+	for _, name := range r.order(p.namespaces) {
+		r.readNamespace(name, p.namespaces[name])
+	}
+	r.readNameless(p.nameless)
+	r.readKept(p.held)
+	if len(r.result.all) == 0 {
+		r.result.doubts.add("no mounts could be read")
+	}
+	return r.result
+}
+
+// order puts the first process's namespace first, so that a mount seen in
+// many namespaces is told of that one.
+func (r *mountReader) order(namespaces map[string][]int) []string {
+	names := make([]string, 0, len(namespaces))
+	for name := range namespaces {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if (a == r.first) != (b == r.first) {
+			if a == r.first {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+	return names
+}
+
+// readOwn reads this process's mounts. Its namespace is read again with the
+// others if it is among them.
+func (r *mountReader) readOwn() {
+	data, err := r.tree.data("proc/self/mountinfo", tableBytes)
+	if err != nil {
+		if !absent(err) {
+			r.result.doubts.check("the mounts of this process", err)
+		}
+		return
+	}
+	// What is not understood is told below.
+	own, _ := parseMountinfo(data)
+	r.result.own = map[string]bool{}
+	for _, m := range own {
+		r.result.own[m.point] = true
+	}
+	name := r.tree.linkField("proc/self/ns/mnt")
+	r.seen[name] = true
+	if name == r.first || r.sameAsFirst(data) {
+		name = ""
+	}
+	r.add(data, name, "")
+}
+
+// sameAsFirst tells for a user who may not see the first process's namespace
+// whether it is this one: then both show the same mounts.
+func (r *mountReader) sameAsFirst(data []byte) bool {
+	first, err := r.tree.data("proc/1/mountinfo", tableBytes)
+	return r.first == "" && err == nil && bytes.Equal(first, data)
+}
+
+// readNamespace reads a namespace through the first of its processes that
+// still exists.
+func (r *mountReader) readNamespace(name string, pids []int) {
+	if r.seen[name] {
+		return
+	}
+	label := name
+	if name == r.first {
+		label = ""
+	}
+	for _, pid := range pids {
+		data, err := r.tree.data(fmt.Sprintf("proc/%d/mountinfo", pid), tableBytes)
+		if err == nil {
+			r.seen[name] = true
+			r.add(data, label, fmt.Sprintf("/proc/%d/root", pid))
+			return
+		}
+		if !absent(err) {
+			r.result.doubts.check("the mounts of process "+fmt.Sprint(pid), err)
+			return
+		}
+	}
+	// All of them ended; what keeps the namespace is looked for below.
+}
+
+// readNameless reads the mounts of processes whose namespace has no name for
+// us: most of them are in the same one, and show the same text.
+func (r *mountReader) readNameless(pids []int) {
+	failed := 0
+	var first error
+	for _, pid := range pids {
+		data, err := r.tree.data(fmt.Sprintf("proc/%d/mountinfo", pid), tableBytes)
+		if err != nil {
+			if !absent(err) {
+				if failed++; first == nil {
+					first = err
+				}
+			}
+			continue
+		}
+		label := ""
+		if pid != 1 {
+			label = fmt.Sprintf("of process %d", pid)
+		}
+		r.add(data, label, fmt.Sprintf("/proc/%d/root", pid))
+	}
+	if failed > 0 {
+		r.result.doubts.add("the mounts of %d of %d processes could not be read: %v", failed, len(pids), first)
+	}
+}
+
+// readKept reads the namespaces without a process, which may show others.
+func (r *mountReader) readKept(held map[string]string) {
+	for namespace, file := range held {
+		r.bound[namespace] = append(r.bound[namespace], file)
+	}
+	for {
+		next := ""
+		for namespace := range r.bound {
+			if !r.seen[namespace] && (next == "" || namespace < next) {
+				next = namespace
+			}
+		}
+		if next == "" {
+			return
+		}
+		r.seen[next] = true
+		r.readBound(next, r.bound[next])
+	}
+}
+
+// readBound asks the kernel for a namespace at the paths where it is kept.
+func (r *mountReader) readBound(namespace string, paths []string) {
+	var errs []error
+	for _, path := range paths {
+		data, err := within(r.ctx, namespaceLimit, func(ctx context.Context) ([]byte, error) {
+			return r.kernel.MountInfo(ctx, path)
+		})
+		if err == nil && len(data) == 0 {
+			err = errors.New("it shows no mount")
+		}
+		if err == nil {
+			r.add(data, path, "")
+			return
+		}
+		errs = append(errs, err)
+	}
+	r.result.doubts.add("the mount namespace %s kept at %s could not be read: %v", namespace, strings.Join(paths, ", "), errors.Join(errs...))
+}
+
+// add takes in one mountinfo, unless the same text was before. root leads to
+// the namespace's own paths from ours, for the namespaces bound in it.
+func (r *mountReader) add(data []byte, namespace, root string) {
+	sum := sha256.Sum256(data)
+	if r.texts[sum] {
+		return
+	}
+	r.texts[sum] = true
+	list, err := parseMountinfo(data)
+	if err == nil && len(list) == 0 {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		where := namespace
+		if where == "" {
+			where = "of the first process"
+		}
+		r.result.doubts.check("the mounts "+where, err)
+	}
+	for _, m := range list {
+		r.result.all = append(r.result.all, placedMount{m, namespace})
+		if m.fstype == "nsfs" && strings.HasPrefix(m.root, namespacePrefix) {
+			path := m.point
+			if namespace != "" && root != "" {
+				path = root + m.point
+			}
+			if !slices.Contains(r.bound[m.root], path) {
+				r.bound[m.root] = append(r.bound[m.root], path)
+			}
+		}
+	}
+}

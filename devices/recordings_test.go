@@ -1,0 +1,287 @@
+package devices_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// recordedStates is what each recorded host is, from real kernels: sessions,
+// disks with what sysfs and what they themselves say, maps with their paths
+// as device-mapper and multipathd see them, and every use.
+var recordedStates = []struct {
+	name, what string
+	story      []string
+}{
+	{"capture-01-healthy-attached", "two volumes mounted; one of them has one path only, though there are two sessions", []string{
+		"session 17 LOGGED_IN up 10.77.1.1:3260",
+		"session 18 LOGGED_IN up 10.77.0.1:3260",
+		"sda is 0A, live unknown, running, in [dm-0]",
+		"sdb is 0A, live unknown, running, in [dm-0]",
+		"sdc is 04, live unknown, running, in [dm-1]",
+		"dm-0 is 0A, open 1 sda=active/ready sdb=active/ready",
+		"dm-1 is 04, open 1 sdc=active/ready",
+		"mount of dm-0 (253:0) is 0A: /var/lib/lxd/storage-pools/purepool/containers/c1",
+		"mount of dm-1 (253:1) is 04: /var/lib/lxd/storage-pools/purepool/custom/default_fs1",
+		"incomplete: uses",
+	}},
+	{"capture-03-leak15210-late-device", "in addition sdd came late and has no map, and an NVMe namespace that nobody uses", []string{
+		"session 17 LOGGED_IN up 10.77.1.1:3260",
+		"session 18 LOGGED_IN up 10.77.0.1:3260",
+		"sda is 0A, live unknown, running, in [dm-0]",
+		"sdb is 0A, live unknown, running, in [dm-0]",
+		"sdc is 04, live unknown, running, in [dm-1]",
+		"sdd is 0D, live unknown, running, in []",
+		"dm-0 is 0A, open 1 sda=active/ready sdb=active/ready",
+		"dm-1 is 04, open 1 sdc=active/ready",
+		"nvme-subsys0 has [nvme0 nvme1] and [nvme0n1]",
+		"nvme0 of nvme-subsys0 is live at 10.77.0.1:4420 over tcp",
+		"nvme1 of nvme-subsys0 is live at 10.77.1.1:4420 over tcp",
+		"nvme0n1 is 0E, nsid 4 nvme0=live/optimized nvme1=live/optimized",
+		"mount of dm-0 (253:0) is 0A: /var/lib/lxd/storage-pools/purepool/containers/c1",
+		"mount of dm-1 (253:1) is 04: /var/lib/lxd/storage-pools/purepool/custom/default_fs1",
+		"incomplete: uses",
+	}},
+	{"capture-05-stale-array-side", "dm-1 is mounted with a failed path, dm-3 is dead, sdd and sde have no map, dm-2 and dm-4 are idle", []string{
+		"session 17 LOGGED_IN up 10.77.1.1:3260",
+		"session 18 LOGGED_IN up 10.77.0.1:3260",
+		"sda is 0A, live unknown, running, in [dm-0]",
+		"sdb is 0A, live unknown, running, in [dm-0]",
+		"sdc is 04, live unknown, running, in [dm-1]",
+		"sdd is 0D, live unknown, running, in []",
+		"sde is 13, live unknown, running, in []",
+		"sdf is 14, live unknown, running, in [dm-2]",
+		"sdg is 15, live unknown, running, in [dm-3]",
+		"sdh is 16, live unknown, running, in [dm-4]",
+		"dm-0 is 0A, open 1 sda=active/ready sdb=active/ready",
+		"dm-1 is 04, open 1 sdc=failed/faulty",
+		"dm-2 is 14, open 0 sdf=active/ready",
+		"dm-3 is 15, open 0 sdg=failed/faulty",
+		"dm-4 is 16, open 0 sdh=active/ready",
+		"nvme-subsys0 has [nvme0 nvme1] and []",
+		"nvme0 of nvme-subsys0 is live at 10.77.0.1:4420 over tcp",
+		"nvme1 of nvme-subsys0 is live at 10.77.1.1:4420 over tcp",
+		"mount of dm-0 (253:0) is 0A: /var/lib/lxd/storage-pools/purepool/containers/c1",
+		"mount of dm-1 (253:1) is 04: /var/lib/lxd/storage-pools/purepool/custom/default_fs1",
+		"incomplete: uses",
+	}},
+	{"lab-01-iscsi-healthy", "two volumes, two paths each", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"sda is 11, live 11, running, in [dm-0]",
+		"sdb is 10, live 10, running, in [dm-1]",
+		"sdc is 11, live 11, running, in [dm-0]",
+		"sdd is 10, live 10, running, in [dm-1]",
+		"dm-0 is 11, open 0 queueing yes sdc=active/ready sda=active/ready",
+		"dm-1 is 10, open 0 queueing yes sdd=active/ready sdb=active/ready",
+		"incomplete: uses",
+	}},
+	{"lab-02-iscsi-lun-unmapped-queueing", "the LUN of 10 has gone while its map is open and queues: only INQUIRY and device-mapper tell", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"sda is 11, live 11, running, in [dm-0]",
+		"sdb is 10, live gone, running, in [dm-1]",
+		"sdc is 11, live 11, running, in [dm-0]",
+		"sdd is 10, live gone, running, in [dm-1]",
+		"dm-0 is 11, open 0 queueing yes sdc=active/ready sda=active/ready",
+		"dm-1 is 10, open 1 queueing yes sdd=failed/faulty sdb=failed/faulty",
+		"incomplete: uses",
+	}},
+	{"lab-03-iscsi-lun-unmapped-notqueueing", "the same, idle and not queueing", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"sda is 11, live 11, running, in [dm-0]",
+		"sdb is 10, live gone, running, in [dm-1]",
+		"sdc is 11, live 11, running, in [dm-0]",
+		"sdd is 10, live gone, running, in [dm-1]",
+		"dm-0 is 11, open 0 queueing yes sdc=active/ready sda=active/ready",
+		"dm-1 is 10, open 0 sdd=failed/faulty sdb=failed/faulty",
+		"incomplete: uses",
+	}},
+	{"lab-04-iscsi-lun-reuse-before-rescan", "sysfs says 10, the disks themselves say 12", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"sda is 11, live 11, running, in [dm-0]",
+		"sdb is 10, live 12, running, in [dm-1]",
+		"sdc is 11, live 11, running, in [dm-0]",
+		"sdd is 10, live 12, running, in [dm-1]",
+		"dm-0 is 11, open 0 queueing yes sdc=active/ready sda=active/ready",
+		"dm-1 is 10, open 0 sdd=active/ready sdb=active/ready",
+		"incomplete: uses",
+	}},
+	{"lab-05-iscsi-lun-reuse-after-rescan-mixed-map", "the paths are 12 by now, in the map of 10", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"sda is 11, live 11, running, in [dm-0]",
+		"sdb is 12, live 12, running, in [dm-1]",
+		"sdc is 11, live 11, running, in [dm-0]",
+		"sdd is 12, live 12, running, in [dm-1]",
+		"dm-0 is 11, open 0 queueing yes sdc=active/ready sda=active/ready",
+		"dm-1 is 10, open 0 sdd=active/ready sdb=active/ready",
+		"incomplete: uses",
+	}},
+	{"lab-06-iscsi-map-without-paths-in-use", "dm-1 is open and has no path", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"sda is 11, live 11, running, in [dm-0]",
+		"sdc is 11, live 11, running, in [dm-0]",
+		"dm-0 is 11, open 0 queueing yes sdc=active/ready sda=active/ready",
+		"dm-1 is 10, open 1 queueing yes",
+		"incomplete: uses",
+	}},
+	{"lab-07-iscsi-orphan-sd-no-map-no-daemon", "sdb and sdd have no map; multipathd does not run", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"sda is 11, live 11, running, in [dm-0]",
+		"sdb is 12, live 12, running, in []",
+		"sdc is 11, live 11, running, in [dm-0]",
+		"sdd is 12, live 12, running, in []",
+		"dm-0 is 11, open 0 sdc=active/ sda=active/",
+		"incomplete: uses",
+	}},
+	{"lab-08-iscsi-partitions-on-map", "dm-1 is open because of its partitions, which nobody uses", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"sda is 11, live 11, running, in [dm-0]",
+		"sdb is 12, live 12, running, in [dm-1]",
+		"sdc is 11, live 11, running, in [dm-0]",
+		"sdd is 12, live 12, running, in [dm-1]",
+		"dm-0 is 11, open 0 queueing yes sda=active/ready sdc=active/ready",
+		"dm-1 is 12, open 2 queueing yes sdb=active/ready sdd=active/ready",
+		"dm-2 is 12, open 0 a partition",
+		"dm-3 is 12, open 0 a partition",
+		"incomplete: uses",
+	}},
+	{"lab-09-iscsi-session-failed-blocked", "both sessions are lost; nothing is asked of blocked disks", []string{
+		"session 1 FAILED failed 127.0.0.1:3260",
+		"session 2 FAILED failed 127.0.0.2:3260",
+		"sda is 11, live unknown, blocked, in [dm-0]",
+		"sdb is 10, live unknown, blocked, in [dm-1]",
+		"sdc is 11, live unknown, transport-offline, in [dm-0]",
+		"sdd is 10, live unknown, blocked, in [dm-1]",
+		"dm-0 is 11, open unknown queueing unknown deferred unknown sda=unknown/ sdc=unknown/",
+		"dm-1 is 10, open unknown queueing unknown deferred unknown sdb=unknown/ sdd=unknown/",
+		"incomplete: uses",
+	}},
+	{"lab-10-iscsi-session-free-transport-offline", "both sessions were given up", []string{
+		"session 1 FREE failed 127.0.0.1:3260",
+		"session 2 FREE failed 127.0.0.2:3260",
+		"sda is 11, live unknown, transport-offline, in [dm-0]",
+		"sdb is 12, live unknown, transport-offline, in [dm-1]",
+		"sdc is 11, live unknown, transport-offline, in [dm-0]",
+		"sdd is 12, live unknown, transport-offline, in [dm-1]",
+		"dm-0 is 11, open 0 queueing yes sda=failed/faulty sdc=failed/faulty",
+		"dm-1 is 12, open 2 queueing yes sdb=failed/faulty sdd=failed/faulty",
+		"dm-2 is 12, open 0 a partition",
+		"dm-3 is 12, open 0 a partition",
+		"incomplete: uses",
+	}},
+	{"lab-11-iscsi-logged-in-no-lun", "sessions without a volume", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"incomplete: uses",
+	}},
+	{"lab-12-iscsi-map-suspended", "dm-1 is suspended", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"sda is 11, live unknown, running, in [dm-0]",
+		"sdb is 10, live unknown, running, in [dm-1]",
+		"sdc is 11, live unknown, running, in [dm-0]",
+		"sdd is 10, live unknown, running, in [dm-1]",
+		"dm-0 is 11, open 0 sdc=active/ sda=active/",
+		"dm-1 is 10, open 0 suspended yes sdb=active/ sdd=active/",
+		"incomplete: uses",
+	}},
+	{"lab-13-iscsi-mounted-in-persisted-ns", "dm-1 is mounted in a namespace that no process is in: the superblock and the open count tell", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"sda is 11, live unknown, running, in [dm-0]",
+		"sdb is 10, live unknown, running, in [dm-1]",
+		"sdc is 11, live unknown, running, in [dm-0]",
+		"sdd is 10, live unknown, running, in [dm-1]",
+		"dm-0 is 11, open 0 queueing unknown sda=unknown/ sdc=unknown/",
+		"dm-1 is 10, open 1 queueing unknown sdb=unknown/ sdd=unknown/",
+		"superblock of dm-1 (254:1) is 10: ext4",
+		"incomplete: uses",
+	}},
+	{"lab-14-iscsi-flushed-and-offline", "sdb was set offline after its map was removed", []string{
+		"session 1 LOGGED_IN up 127.0.0.1:3260",
+		"session 2 LOGGED_IN up 127.0.0.2:3260",
+		"sda is 11, live unknown, running, in [dm-0]",
+		"sdb is 12, live unknown, offline, in []",
+		"sdc is 11, live unknown, running, in [dm-0]",
+		"sdd is 12, live unknown, running, in []",
+		"dm-0 is 11, open unknown queueing unknown deferred unknown sda=unknown/ sdc=unknown/",
+		"incomplete: uses",
+	}},
+	{"lab-20-nvme-healthy", "two namespaces, two controllers", []string{
+		"nvme-subsys0 has [nvme0 nvme1] and [nvme0n1 nvme0n2]",
+		"nvme0 of nvme-subsys0 is live at 127.0.0.1:4420 over tcp",
+		"nvme1 of nvme-subsys0 is live at 127.0.0.2:4420 over tcp",
+		"nvme0n1 is 10, nsid 1 nvme0=live/optimized nvme1=live/optimized",
+		"nvme0n2 is 11, nsid 2 nvme0=live/optimized nvme1=live/optimized",
+		"incomplete: uses",
+	}},
+	{"lab-21-nvme-one-path", "one controller is left", []string{
+		"nvme-subsys0 has [nvme1] and [nvme0n1 nvme0n2]",
+		"nvme1 of nvme-subsys0 is live at 127.0.0.2:4420 over tcp",
+		"nvme0n1 is 10, nsid 1 nvme1=live/optimized",
+		"nvme0n2 is 11, nsid 2 nvme1=live/optimized",
+		"incomplete: uses",
+	}},
+	{"lab-22-nvme-one-connecting", "one controller is lost; ANA does not tell", []string{
+		"nvme-subsys0 has [nvme1 nvme2] and [nvme0n1 nvme0n2]",
+		"nvme1 of nvme-subsys0 is live at 127.0.0.2:4420 over tcp",
+		"nvme2 of nvme-subsys0 is connecting at 127.0.0.1:4420 over tcp",
+		"nvme0n1 is 10, nsid 1 nvme1=live/optimized nvme2=connecting/optimized",
+		"nvme0n2 is 11, nsid 2 nvme1=live/optimized nvme2=connecting/optimized",
+		"incomplete: uses",
+	}},
+	{"lab-23-nvme-all-connecting", "both are lost", []string{
+		"nvme-subsys0 has [nvme1 nvme2] and [nvme0n1 nvme0n2]",
+		"nvme1 of nvme-subsys0 is connecting at 127.0.0.2:4420 over tcp",
+		"nvme2 of nvme-subsys0 is connecting at 127.0.0.1:4420 over tcp",
+		"nvme0n1 is 10, nsid 1 nvme1=connecting/optimized nvme2=connecting/optimized",
+		"nvme0n2 is 11, nsid 2 nvme1=connecting/optimized nvme2=connecting/optimized",
+		"incomplete: uses",
+	}},
+	{"lab-24-nvme-mounted", "nvme0n2 is mounted", []string{
+		"nvme-subsys0 has [nvme1 nvme2] and [nvme0n1 nvme0n2]",
+		"nvme1 of nvme-subsys0 is live at 127.0.0.2:4420 over tcp",
+		"nvme2 of nvme-subsys0 is live at 127.0.0.1:4420 over tcp",
+		"nvme0n1 is 10, nsid 1 nvme1=live/optimized nvme2=live/optimized",
+		"nvme0n2 is 11, nsid 2 nvme1=live/optimized nvme2=live/optimized",
+		"mount of nvme0n2 (259:1) is 11: /mnt/a",
+		"superblock of nvme0n2 (259:1) is 11: ext4",
+	}},
+	{"lab-25-nvme-ns-removed-still-mounted", "nvme0n2 has gone and is still mounted: nothing tells which volume it was", []string{
+		"nvme-subsys0 has [nvme1 nvme2] and [nvme0n1]",
+		"nvme1 of nvme-subsys0 is live at 127.0.0.2:4420 over tcp",
+		"nvme2 of nvme-subsys0 is live at 127.0.0.1:4420 over tcp",
+		"nvme0n1 is 10, nsid 1 nvme1=live/optimized nvme2=live/optimized",
+		"mount of nvme0n2 (259:1) is ?: /mnt/a",
+		"superblock of nvme0n2 () is ?: ext4",
+	}},
+	{"lab-26-nvme-zombie-subsystem", "all has gone but the subsystem, which the mount holds", []string{
+		"nvme-subsys0 has [] and []",
+		"mount of nvme0n2 (259:1) is ?: /mnt/a",
+		"superblock of nvme0n2 () is ?: ext4",
+	}},
+}
+
+func TestRecordedStates(t *testing.T) {
+	if len(recordedStates) != len(recordings(t)) {
+		t.Fatalf("%d states are described, %d recorded", len(recordedStates), len(recordings(t)))
+	}
+	for _, state := range recordedStates {
+		t.Run(state.name, func(t *testing.T) {
+			h := observe(t, load(t, state.name))
+			if diff := cmp.Diff(state.story, story(h)); diff != "" {
+				t.Errorf("%s\n(-want +got)\n%s", state.what, diff)
+			}
+			if !h.Recorded || h.AllProcesses.Is() || h.AllProcesses.IsNot() || h.AllProcessesWhy == "" {
+				t.Errorf("recorded %v, all processes %s (%q)", h.Recorded, h.AllProcesses, h.AllProcessesWhy)
+			}
+		})
+	}
+}

@@ -1,0 +1,72 @@
+package treefs
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+)
+
+// What the kernel would say, without tying the tree to one system's errnos.
+var (
+	errNotDir = errors.New("not a directory")
+	errIsDir  = errors.New("is a directory")
+	errLoop   = errors.New("too many levels of symbolic links")
+)
+
+// Open follows links.
+func (t *FS) Open(name string) (fs.File, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	n, err := t.lookup("open", name, true)
+	if err != nil {
+		return nil, err
+	}
+	f := file{info: infoOf(base(name), n)}
+	if n.mode.IsDir() {
+		return &dir{file: f, entries: entriesOf(n)}, nil
+	}
+	f.Reader = bytes.NewReader(n.data)
+	return &f, nil
+}
+
+func base(name string) string {
+	for i := len(name) - 1; i >= 0; i-- {
+		if name[i] == '/' {
+			return name[i+1:]
+		}
+	}
+	return name
+}
+
+// file is an open file. Data is never changed in place, so reading it needs
+// no lock.
+type file struct {
+	*bytes.Reader
+	info info
+}
+
+func (f *file) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f *file) Close() error               { return nil }
+
+// dir is an open directory.
+type dir struct {
+	file
+	entries []fs.DirEntry
+}
+
+func (d *dir) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: d.info.name, Err: errIsDir}
+}
+
+func (d *dir) ReadDir(n int) ([]fs.DirEntry, error) {
+	if n <= 0 || n > len(d.entries) {
+		if n > 0 && len(d.entries) == 0 {
+			return nil, io.EOF
+		}
+		n = len(d.entries)
+	}
+	read := d.entries[:n]
+	d.entries = d.entries[n:]
+	return read, nil
+}

@@ -1,0 +1,331 @@
+package devices
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// useReader collects everything that uses a device of the stack, or a device
+// that has gone.
+type useReader struct {
+	tree   tree
+	blocks blocks
+	stack  *stack
+	seen   map[evidence.Use]bool
+	uses   []evidence.Use
+	doubts doubts
+}
+
+// readUses asks every place that knows of a use. None of them knows of all.
+func readUses(t tree, b blocks, st *stack, h *evidence.Host, m mounts, p processes) ([]evidence.Use, doubts) {
+	r := &useReader{tree: t, blocks: b, stack: st, seen: map[evidence.Use]bool{}}
+	for _, d := range []doubts{b.doubts, b.devDoubts, st.holds, m.doubts, p.doubts} {
+		r.doubts.merge(d)
+	}
+	r.readHolders(h)
+	r.readLoops()
+	r.readMounts(m)
+	r.readSuperblocks()
+	r.readSwaps()
+	r.readMD()
+	r.readExports()
+	r.readOpeners(p)
+	slices.SortStableFunc(r.uses, func(a, b evidence.Use) int {
+		return cmp.Or(
+			strings.Compare(string(a.Kind), string(b.Kind)), compareNames(a.Device, b.Device),
+			strings.Compare(a.Where, b.Where), strings.Compare(string(a.Serial), string(b.Serial)), a.PID-b.PID,
+		)
+	})
+	return r.uses, r.doubts
+}
+
+// add tells one use of a device for each volume that is at or beneath it.
+func (r *useReader) add(use evidence.Use) {
+	if use.Dev == "" {
+		use.Dev = r.blocks.byName[use.Device].dev
+	}
+	for _, serial := range r.stack.serials(use.Device) {
+		use.Serial = serial
+		r.addOnce(use)
+	}
+}
+
+// addGone tells a use of a device that no longer exists. Its kernel name and
+// number may be another device's by now, so only a name that carries an
+// identity says which volume it was.
+func (r *useReader) addGone(use evidence.Use) {
+	use.Serial, _ = serialOfLink(use.Device)
+	r.addOnce(use)
+}
+
+func (r *useReader) addOnce(use evidence.Use) {
+	key := use
+	key.Namespace = "" // the first process's came first
+	if !r.seen[key] {
+		r.seen[key] = true
+		r.uses = append(r.uses, use)
+	}
+}
+
+// readHolders tells what stands on our devices. A multipath map on its paths
+// is no use, nor is a partition's map: both appear by themselves when a
+// partition table is seen, and only what uses them counts.
+func (r *useReader) readHolders(h *evidence.Host) {
+	maps := map[string]bool{}
+	for _, m := range h.Maps.Items {
+		maps[m.Kernel] = true
+	}
+	for lower, uppers := range r.stack.above {
+		for _, upper := range uppers {
+			partition := r.blocks.byName[upper].disk == lower
+			path := slices.ContainsFunc(h.Namespaces.Items, func(ns evidence.Namespace) bool { return ns.Name == upper })
+			if maps[upper] || partition || path || strings.HasPrefix(upper, "loop") {
+				continue
+			}
+			where := upper
+			if name := r.tree.field(r.blocks.byName[upper].dir + "/dm/name"); name != "" {
+				where += " (" + name + ")"
+			}
+			r.add(evidence.Use{Kind: evidence.UseHolder, Device: lower, Where: where})
+		}
+	}
+}
+
+// readLoops tells the loop devices on our devices.
+func (r *useReader) readLoops() {
+	for lower, uppers := range r.stack.above {
+		for _, upper := range uppers {
+			if strings.HasPrefix(upper, "loop") && r.blocks.byName[upper].disk == "" {
+				r.add(evidence.Use{Kind: evidence.UseLoop, Device: lower, Where: upper})
+			}
+		}
+	}
+}
+
+// systemPoints are the mount points without which the machine does not run.
+var systemPoints = []string{"/", "/boot", "/boot/efi", "/efi", "/usr", "/var"}
+
+// anonymousTypes are the file systems on block devices whose mounts carry a
+// number of their own, so that only the source tells the device.
+var anonymousTypes = []string{"btrfs", "bcachefs"}
+
+// readMounts goes by device numbers: sources are names of the moment when
+// they were mounted.
+func (r *useReader) readMounts(m mounts) {
+	for _, one := range m.all {
+		use := evidence.Use{Kind: evidence.UseMount, Dev: one.dev, Where: one.point, Namespace: one.namespace}
+		for _, device := range r.mounted(one.mount) {
+			if use.Device = device.name; device.gone {
+				r.addGone(use)
+				continue
+			}
+			if !r.stack.has(device.name) {
+				continue
+			}
+			use.Dev = r.blocks.byName[device.name].dev
+			r.add(use)
+			if one.namespace == "" && slices.Contains(systemPoints, one.point) {
+				r.addSystem(device.name, one.point)
+			}
+		}
+	}
+}
+
+// mountedDevice is a device under a mount, or what one that has gone was
+// called.
+type mountedDevice struct {
+	name string
+	gone bool
+}
+
+// mounted names the devices of a mount, none for file systems without one.
+func (r *useReader) mounted(m mount) []mountedDevice {
+	if device, known := r.blocks.byDev[m.dev]; known {
+		return []mountedDevice{{name: device}}
+	}
+	if !strings.HasPrefix(m.dev, "0:") {
+		return []mountedDevice{{name: path.Base(m.source), gone: true}}
+	}
+	if !slices.Contains(anonymousTypes, m.fstype) {
+		return nil
+	}
+	var devices []mountedDevice
+	for source := range strings.SplitSeq(m.source, ":") {
+		if !strings.HasPrefix(source, "/dev/") {
+			continue
+		}
+		name := r.nodeName(source)
+		if _, exists := r.blocks.byName[name]; exists {
+			devices = append(devices, mountedDevice{name: name})
+		} else {
+			devices = append(devices, mountedDevice{name: path.Base(source), gone: true})
+		}
+	}
+	return devices
+}
+
+// addSystem marks a device and all beneath it as the machine's own.
+func (r *useReader) addSystem(device, where string) {
+	for _, lower := range r.stack.base(device) {
+		r.add(evidence.Use{Kind: evidence.UseSystem, Device: lower, Where: where})
+	}
+}
+
+// superblockDirs are where file systems name the devices of their live
+// superblocks, whatever namespace they are mounted in.
+var superblockDirs = []string{"ext4", "xfs", "f2fs", "nilfs2", "erofs"}
+
+// readSuperblocks finds file systems that are alive though no mount shows.
+func (r *useReader) readSuperblocks() {
+	if !r.tree.exists("sys/fs").Is() {
+		r.doubts.add("sys/fs can't be seen, so a file system without a visible mount would not be noticed")
+	}
+	for _, fstype := range superblockDirs {
+		names, err := r.tree.names("sys/fs/" + fstype)
+		r.doubts.check("the live file systems of type "+fstype, err)
+		for _, name := range names {
+			r.addSuperblock(name, fstype)
+		}
+	}
+	ids, err := r.tree.names("sys/fs/btrfs")
+	r.doubts.check("the live file systems of type btrfs", err)
+	for _, id := range ids {
+		names, err := r.tree.names("sys/fs/btrfs/" + id + "/devices")
+		r.doubts.check("the devices of btrfs "+id, err)
+		for _, name := range names {
+			r.addSuperblock(name, "btrfs "+id)
+		}
+	}
+}
+
+func (r *useReader) addSuperblock(device, where string) {
+	use := evidence.Use{Kind: evidence.UseSuperblock, Device: device, Where: where}
+	_, exists := r.blocks.byName[device]
+	switch {
+	case r.stack.has(device):
+		r.add(use)
+	case !exists && blockName.MatchString(device):
+		r.addGone(use)
+	}
+}
+
+// readSwaps reads /proc/swaps. A swap file is on a file system, whose mount
+// tells.
+func (r *useReader) readSwaps() {
+	text, err := r.tree.text("proc/swaps")
+	r.doubts.check("the swap devices", err)
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || fields[1] != "partition" {
+			continue
+		}
+		node, deleted := strings.CutSuffix(unescape(fields[0]), deletedSuffix)
+		device := r.nodeName(node)
+		use := evidence.Use{Kind: evidence.UseSwap, Device: device, Where: node}
+		switch {
+		case deleted:
+			use.Device = path.Base(node)
+			r.addGone(use)
+		case r.stack.has(device):
+			r.add(use)
+			r.addSystem(device, "swap")
+		}
+	}
+}
+
+// readMD reads the members of running arrays of /proc/mdstat:
+//
+//	md0 : active raid1 sdb1[1] sda1[0](F)
+func (r *useReader) readMD() {
+	text, err := r.tree.text("proc/mdstat")
+	r.doubts.check("the md arrays", err)
+	for line := range strings.Lines(text) {
+		array, members, ok := strings.Cut(line, " : ")
+		if !ok {
+			continue
+		}
+		for _, member := range strings.Fields(members) {
+			if name, _, ok := strings.Cut(member, "["); ok && r.stack.has(name) {
+				r.add(evidence.Use{Kind: evidence.UseHolder, Device: name, Where: array})
+			}
+		}
+	}
+}
+
+// readExports finds the devices that this machine gives on to others. The
+// kernel opens them itself: no process has them.
+func (r *useReader) readExports() {
+	const lio, nvmet = "sys/kernel/config/target/core", "sys/kernel/config/nvmet/subsystems"
+	for _, dir := range r.below(lio, 2) {
+		node, err := r.tree.text(dir + "/udev_path")
+		r.doubts.check("what "+dir+" exports", err)
+		r.addExport(node, strings.TrimPrefix(dir, lio+"/"))
+		// A file back-end may be put on a device too.
+		info, err := r.tree.text(dir + "/info")
+		r.doubts.check("what "+dir+" exports", err)
+		if _, rest, ok := strings.Cut(info, "File: "); ok {
+			node, _, _ := strings.Cut(rest, " ")
+			r.addExport(node, strings.TrimPrefix(dir, lio+"/"))
+		}
+	}
+	for _, subsystem := range r.below(nvmet, 1) {
+		for _, dir := range r.below(subsystem+"/namespaces", 1) {
+			node, err := r.tree.text(dir + "/device_path")
+			r.doubts.check("what "+dir+" exports", err)
+			r.addExport(node, strings.TrimPrefix(dir, nvmet+"/"))
+		}
+	}
+}
+
+// nodeName is the kernel name of a device that something calls by a path.
+func (r *useReader) nodeName(node string) string {
+	name, err := r.blocks.nodeName(r.tree, node)
+	r.doubts.check("which device "+node+" is", err)
+	return name
+}
+
+func (r *useReader) addExport(node, where string) {
+	if device := r.nodeName(node); r.stack.has(device) {
+		r.add(evidence.Use{Kind: evidence.UseExport, Device: device, Where: where})
+	}
+}
+
+// below lists the directories so many levels below one.
+func (r *useReader) below(dir string, levels int) []string {
+	dirs := []string{dir}
+	for range levels {
+		var next []string
+		for _, dir := range dirs {
+			names, err := r.tree.dirs(dir)
+			r.doubts.check(dir+" could not be listed", err)
+			for _, name := range names {
+				next = append(next, dir+"/"+name)
+			}
+		}
+		dirs = next
+	}
+	return dirs
+}
+
+// readOpeners tells which processes have a device open.
+func (r *useReader) readOpeners(p processes) {
+	for _, f := range p.files {
+		use := evidence.Use{
+			Kind: evidence.UseOpener, Device: f.device, Dev: f.dev, Where: f.path, PID: f.pid, Process: f.process,
+		}
+		if r.stack.has(f.device) && !strings.HasSuffix(f.path, deletedSuffix) {
+			r.add(use)
+			continue
+		}
+		if r.stack.has(f.device) && f.dev != "" && r.blocks.byDev[f.dev] == f.device {
+			// Only the node was removed: the number is still the device's.
+			r.add(use)
+			continue
+		}
+		r.addGone(use)
+	}
+}

@@ -1,0 +1,133 @@
+package devices
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// stateOffline is the state of a disk that somebody switched off: it keeps
+// its address and can't be opened.
+const stateOffline = "offline"
+
+// view is what one look at the host found of one volume.
+type view struct {
+	serial evidence.Serial
+	host   evidence.Host
+	maps   []evidence.Map
+	parts  []evidence.Map
+	// disks are those that say they are the volume, those that answer as it,
+	// and the paths of its maps.
+	disks      []evidence.Disk
+	namespaces []evidence.Namespace
+	uses       []evidence.Use
+	// strays are uses of which it is not known what volume they are of.
+	strays []evidence.Use
+	tree   tree
+}
+
+// look reads the whole host anew.
+func (r *Releaser) look(ctx context.Context, serial evidence.Serial) *view {
+	v := &view{serial: serial, host: Observe(ctx, r.System), tree: tree{r.System.FS}}
+	for _, m := range v.host.Maps.Items {
+		switch {
+		case m.Serial != serial:
+		case m.Partition:
+			v.parts = append(v.parts, m)
+		default:
+			v.maps = append(v.maps, m)
+		}
+	}
+	for _, d := range v.host.Disks.Items {
+		if d.Serial == serial || d.Live.Serial == serial || v.isPath(d) {
+			v.disks = append(v.disks, d)
+		}
+	}
+	for _, n := range v.host.Namespaces.Items {
+		if n.Serial == serial {
+			v.namespaces = append(v.namespaces, n)
+		}
+	}
+	for _, use := range v.host.Uses.Items {
+		switch {
+		case use.Serial == serial || v.has(use.Device):
+			v.uses = append(v.uses, use)
+		case use.Serial == "" && (r.Elsewhere == nil || !r.Elsewhere(use)):
+			v.strays = append(v.strays, use)
+		}
+	}
+	return v
+}
+
+// isPath reports a disk under one of the volume's maps.
+func (v *view) isPath(d evidence.Disk) bool {
+	return slices.ContainsFunc(v.maps, func(m evidence.Map) bool {
+		return slices.Contains(d.Holders, m.Kernel) ||
+			slices.ContainsFunc(m.Paths, func(p evidence.Path) bool { return p.Disk == d.Name })
+	})
+}
+
+// has reports one of the volume's devices by its kernel name.
+func (v *view) has(name string) bool {
+	return name != "" && (slices.ContainsFunc(v.maps, func(m evidence.Map) bool { return m.Kernel == name }) ||
+		slices.ContainsFunc(v.parts, func(m evidence.Map) bool { return m.Kernel == name }) ||
+		slices.ContainsFunc(v.disks, func(d evidence.Disk) bool { return d.Name == name }) ||
+		slices.ContainsFunc(v.namespaces, func(n evidence.Namespace) bool { return n.Name == name }))
+}
+
+// empty reports that the host has no device of the volume.
+func (v *view) empty() bool {
+	return len(v.maps)+len(v.parts)+len(v.disks)+len(v.namespaces) == 0
+}
+
+// released reports that no map is left and no path can be used.
+func (v *view) released() bool {
+	return len(v.maps)+len(v.parts) == 0 &&
+		!slices.ContainsFunc(v.disks, func(d evidence.Disk) bool { return d.State == stateRunning })
+}
+
+// dead reports a map through which nothing can flow, for certain.
+func (v *view) dead(m evidence.Map) bool {
+	for _, p := range m.Paths {
+		if !p.Active.IsNot() {
+			return false
+		}
+	}
+	return true
+}
+
+// partsOf are the partitions' maps of one map.
+func (v *view) partsOf(m evidence.Map) []evidence.Map {
+	var parts []evidence.Map
+	for _, p := range v.parts {
+		if strings.HasSuffix(p.UUID, "-"+m.UUID) {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+// words name what there is: "map mpathi, sdh, sdj".
+func (v *view) words() string {
+	var words []string
+	for _, m := range append(slices.Clone(v.maps), v.parts...) {
+		words = append(words, "map "+m.Name)
+	}
+	for _, d := range v.disks {
+		words = append(words, d.Name)
+	}
+	for _, n := range v.namespaces {
+		words = append(words, n.Name)
+	}
+	if len(words) == 0 {
+		return "no device"
+	}
+	return strings.Join(words, ", ")
+}
+
+// targetOf is what proves that a name still means this disk.
+func targetOf(d evidence.Disk, serial evidence.Serial) Target {
+	return Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: serial}
+}

@@ -1,0 +1,141 @@
+// Package diagnose judges what the witnesses said: it turns an evidence.World
+// into findings, and for each finding says gate by gate whether anything may
+// be changed. It knows no clock, no network and no file; the same evidence
+// always gives the same report.
+//
+// Two declared tables hold the rules. Kinds lists what can be found, Gates
+// lists the reasons that must hold before something is changed. Every gate is
+// three-valued, and only a pass (or an operator's explicit waiver) counts:
+// evidence that is missing can turn a safe finding into a blocked one and
+// never the other way round.
+package diagnose
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// Report is the judgement of one world.
+type Report struct {
+	// Complete is false when a witness could not tell everything; Doubts
+	// says of each list or answer that is missing which one and why.
+	Complete  bool
+	Doubts    []string
+	Witnesses []Witness
+	Findings  []Finding
+	Pools     []PoolSummary
+	Summary   Summary
+}
+
+// Witness is one source and whether it could testify fully.
+type Witness struct {
+	// Kind is array, lxd or host.
+	Kind string
+	// Name is its own, Title one phrase for people: "LXD 6.9, 3 members".
+	Name  string
+	Title string
+	// Complete is false when something may be missing, for Reason.
+	Complete bool
+	Reason   string
+	// Hint is what the operator can do about it.
+	Hint     string
+	Took     time.Duration
+	Requests int
+	// Recorded marks a host's testimony that comes from a file.
+	Recorded bool
+}
+
+// PoolSummary is one pool and its pod.
+type PoolSummary struct {
+	Name string
+	// Array is the array's name, or its URL when it did not answer.
+	Array   string
+	ArrayID string
+	// Mode is the pool's transport, as evidence.Pool has it.
+	Mode string
+	// Volumes counts the pod's live volumes, Snapshots its live snapshots,
+	// Records LXD's records of volumes and snapshots of the pool.
+	Volumes   int
+	Snapshots int
+	Records   int
+	// Leaked counts volumes that only a repair would remove.
+	Leaked int
+	// Quota (0 is none), Provisioned and Used are the pod's, in bytes.
+	Quota       int64
+	Provisioned int64
+	Used        int64
+}
+
+// Summary is the report in numbers.
+type Summary struct {
+	Findings int
+	ByCode   map[string]int
+	// LeakedVolumes counts distinct volumes whose finding's kind is marked as
+	// leaked; LeakedBytes is what they may grow to, LeakedUnique what only
+	// they occupy.
+	LeakedVolumes int
+	LeakedBytes   int64
+	LeakedUnique  int64
+	// Oldest is the age of the oldest leaked volume, 0 when not known, and
+	// OldestObject its name.
+	Oldest       time.Duration
+	OldestObject string
+}
+
+// Judge reads the world once and reports everything that is not as it should
+// be.
+func Judge(w evidence.World, p Policy) Report {
+	f := newFacts(&w, p)
+	report := Report{Witnesses: f.witnesses(), Pools: f.summaries(), Findings: f.findings()}
+	report.Doubts = f.doubts(report.Witnesses)
+	report.Complete = len(report.Doubts) == 0
+	report.Summary = summarise(report.Findings)
+	return report
+}
+
+// findings runs every kind's check and every gate of what it found.
+func (f *facts) findings() []Finding {
+	var all []Finding
+	judge := newJudge(Gates)
+	order := make(map[string]int, len(Kinds))
+	for i := range Kinds {
+		kind := &Kinds[i]
+		order[kind.Code] = i
+		for _, d := range kind.Check(f) {
+			all = append(all, judge.finding(f, kind, d))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(a.Severity.rank(), b.Severity.rank()),
+			cmp.Compare(a.Pool, b.Pool),
+			cmp.Compare(order[a.Code], order[b.Code]),
+			cmp.Compare(a.Object, b.Object),
+			cmp.Compare(a.Host, b.Host),
+		)
+	})
+	return all
+}
+
+func summarise(findings []Finding) Summary {
+	s := Summary{Findings: len(findings), ByCode: map[string]int{}}
+	counted := map[string]bool{}
+	for _, finding := range findings {
+		s.ByCode[finding.Code]++
+		kind, _ := kindOf(finding.Code)
+		if !kind.Leaked || counted[finding.ArrayID+finding.VolumeID+finding.Object] {
+			continue
+		}
+		counted[finding.ArrayID+finding.VolumeID+finding.Object] = true
+		s.LeakedVolumes++
+		s.LeakedBytes += finding.Provisioned
+		s.LeakedUnique += finding.Unique
+		if finding.Age > s.Oldest {
+			s.Oldest, s.OldestObject = finding.Age, finding.Object
+		}
+	}
+	return s
+}

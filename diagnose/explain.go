@@ -1,0 +1,418 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// Explanation is everything that is known of one object.
+type Explanation struct {
+	// Object is its name in full, What one sentence of what it is.
+	Object   string
+	What     string
+	Pool     string
+	VolumeID string
+	Serial   evidence.Serial
+	WWID     string
+	LXD      LXDName
+	// Statements are the witnesses' words: the array's, LXD's, each host's.
+	Statements []Statement
+	// Findings are those about this object, the gravest first.
+	Findings []Finding
+	// Gates answer for the remedy of the first finding that has one; without
+	// a finding, for the question whether the volume could be destroyed.
+	Gates   []GateResult
+	Verdict Verdict
+	Cause   string
+	Effect  string
+	Remedy  []string
+}
+
+// Statement is what one witness says of the object.
+type Statement struct {
+	// Kind is array, lxd or host; Name the witness's own.
+	Kind string
+	Name string
+	// Known is no when the witness could not tell, or not everything: Text
+	// then says why.
+	Known bool
+	Text  string
+}
+
+// Explain says what every witness knows of an object, and why it may or may
+// not be touched. object is what the operator has in hand: a full name on the
+// array, a name within a pod, a serial, a WWID or NGUID, a host's device
+// ("sdb", "dm-3", "mpatha", "/dev/…", "host:sdb"), LXD's own name
+// ("[pool/[project/]]type/name"), a host object, an initiator, or a mount
+// directory. pool limits the search. The error is an *AmbiguousError or an
+// *UnknownObjectError.
+func Explain(w evidence.World, p Policy, object, pool string) (Explanation, error) {
+	f := newFacts(&w, p)
+	t, err := f.resolve(object, pool)
+	if err != nil {
+		return Explanation{}, err
+	}
+	e := f.describe(t)
+	for _, finding := range f.findings() {
+		if t.isIn(finding, e) {
+			e.Findings = append(e.Findings, finding)
+		}
+	}
+	e.Statements = f.statements(t)
+	f.conclude(&e, t)
+	return e, nil
+}
+
+// describe names the target.
+func (f *facts) describe(t target) Explanation {
+	e := Explanation{Object: t.candidate().Object}
+	if t.pool != nil {
+		e.Pool = t.pool.name
+	}
+	switch {
+	case t.snapshot != nil:
+		s := t.snapshot
+		e.VolumeID, e.Serial = s.ID, s.Serial
+		if record := f.records.find(e.Pool, s.LXD); record != nil {
+			e.LXD = lxdName(record)
+		}
+		e.What = f.snapshotSentence(s, e)
+	case t.volume != nil:
+		v := t.volume
+		e.VolumeID, e.Serial, e.WWID, e.LXD = v.ID, v.Serial, wwid(v.Serial, v.pool.isNVMe()), lxdName(v.record)
+		e.What = f.volumeSentence(v)
+	case t.record != nil:
+		e.LXD = lxdName(t.record)
+		e.What = e.LXD.String() + " is a record of LXD in pool " + t.record.Pool + " without anything on the array."
+	case t.host != nil:
+		e.What = t.host.Name + " is a host object on " + t.array.Name + "."
+	case t.dir != nil:
+		e.What = t.dir.Path + " is a mount directory of LXD's pool " + t.dir.Pool + " on " + t.machine.Name + "."
+	default:
+		e.Serial, e.WWID = t.device.serial, wwid(t.device.serial, len(t.device.namespaces) > 0)
+		e.What = t.device.object() + " on " + t.device.host.Name + " is a device of a Pure volume that no pod of ours has."
+	}
+	return e
+}
+
+// volumeSentence says what a volume is, in one sentence.
+func (f *facts) volumeSentence(v *volume) string {
+	is := v.Name + " is "
+	switch {
+	case v.pool == nil:
+		return is + "a volume outside LXD's pods: it is nobody's business here."
+	case v.code == codeForeign:
+		return is + "a volume in LXD's pod whose name is not LXD's."
+	case v.code == codeLeakedSnapshotVolume:
+		return is + "a temporary copy that LXD made of snapshot " + v.record.Name + " and left behind."
+	case v.LXD.Snapshot && v.record != nil:
+		return is + "a temporary copy that LXD made of snapshot " + v.record.Name + " and uses."
+	case v.record != nil:
+		return is + "LXD's " + lxdName(v.record).String() + halfWords(v.LXD) + "."
+	case v.code == "":
+		return is + "a volume in LXD's naming; whether LXD has a record of it could not be told."
+	}
+	kind, _ := kindOf(v.code)
+	return is + "in LXD's naming (" + kindWords(v.LXD) + "): " + kind.Meaning + "."
+}
+
+func halfWords(n evidence.Name) string {
+	switch {
+	case !paired(n), n.Type == evidence.TypeImage && n.Content != evidence.ContentBlock:
+		return ""
+	case n.Content == evidence.ContentBlock:
+		return ", the half with the root disk"
+	default:
+		return ", the half with its configuration"
+	}
+}
+
+func kindWords(n evidence.Name) string {
+	words := n.Type + " volume, " + n.Content
+	if n.Snapshot {
+		words = "temporary copy of a snapshot of a " + words
+	}
+	return words
+}
+
+func (f *facts) snapshotSentence(s *evidence.Snapshot, e Explanation) string {
+	switch {
+	case s.Suffix == reverter:
+		return s.Name + " is LXD's safety copy from before a refresh."
+	case e.LXD.Name != "":
+		return s.Name + " is LXD's snapshot " + e.LXD.String() + "."
+	case s.LXD.IsLXD():
+		return s.Name + " is a snapshot in LXD's naming of which no record was found."
+	default:
+		return s.Name + " is a snapshot that is not LXD's."
+	}
+}
+
+// isIn reports a finding about the target.
+func (t target) isIn(finding Finding, e Explanation) bool {
+	switch {
+	case t.snapshot != nil:
+		return finding.Object == t.snapshot.Name
+	case t.volume != nil:
+		if finding.VolumeID == "" {
+			// Of the other half of it, which the array does not have.
+			return e.LXD.Name != "" && finding.LXD == e.LXD && finding.Pool == e.Pool
+		}
+		return finding.VolumeID == t.volume.ID && finding.ArrayID == t.volume.array.ID
+	case t.record != nil:
+		return finding.LXD == e.LXD && finding.Pool == t.record.Pool
+	case t.host != nil:
+		return finding.Object == t.host.Name || slices.Contains(finding.Connections, t.host.Name)
+	case t.dir != nil:
+		return finding.Object == t.dir.Path && finding.Host == t.machine.Name
+	default:
+		return finding.Serial == t.device.serial && finding.Host == t.device.host.Name
+	}
+}
+
+// conclude takes the words from the first finding that can be acted on, else
+// from the gravest one.
+func (f *facts) conclude(e *Explanation, t target) {
+	e.Verdict = ReportOnly
+	if len(e.Findings) > 0 {
+		first := e.Findings[0]
+		if i := slices.IndexFunc(e.Findings, func(x Finding) bool { return x.Verdict != ReportOnly }); i >= 0 {
+			first = e.Findings[i]
+		}
+		e.Verdict, e.Gates = first.Verdict, first.Gates
+		e.Cause, e.Effect, e.Remedy = first.Cause, first.Effect, first.Remedy
+	}
+	if len(e.Gates) == 0 && (t.volume != nil || t.snapshot != nil) {
+		s := Subject{f: f, class: ClassDestroy, array: t.array, pool: t.pool, volume: t.volume, snapshot: t.snapshot}
+		if t.snapshot != nil {
+			s.class = ClassSnapshot
+		}
+		e.Gates = newJudge(Gates).ask(s)
+	}
+}
+
+// statements lets every witness speak.
+func (f *facts) statements(t target) []Statement {
+	var all []Statement
+	for _, a := range f.arrays {
+		if t.array == nil || t.array == a {
+			all = append(all, f.arrayStatement(a, t))
+		}
+	}
+	all = append(all, f.lxdStatement(t))
+	for _, h := range f.hosts {
+		all = append(all, f.hostStatement(h, t))
+	}
+	for _, member := range f.members.names {
+		if f.hostOf(member) == nil {
+			all = append(all, Statement{Kind: "host", Name: member, Text: "its devices were not read"})
+		}
+	}
+	return all
+}
+
+func (f *facts) arrayStatement(a *arrayFacts, t target) Statement {
+	s := Statement{Kind: "array", Name: a.Name, Known: true}
+	switch {
+	case a.Trouble != "":
+		s.Known, s.Text = false, a.Trouble
+	case t.snapshot != nil:
+		s.Text = join("exists", destroyedWords(a, t.snapshot.Destroyed, t.snapshot.Remaining), made(t.snapshot.Created), "a snapshot of "+either(t.snapshot.SourceName, "an unknown volume"))
+	case t.volume != nil:
+		s.Text = f.arrayWords(t.volume)
+	case t.host != nil:
+		s.Text = join("initiators "+list(t.host.Initiators()), count(a.rows[lower(t.host.Name)], "connection"), a.owner(t.host.Name).why)
+	case t.record != nil:
+		s.Text = "it has no object for this record"
+		if !a.Volumes.IsComplete() || !a.Snapshots.IsComplete() {
+			s.Known, s.Text = false, "none of the objects that could be read is of this record"
+		}
+	case t.device != nil:
+		answer, why := f.connectedElsewhere(t.device)
+		s.Known, s.Text = answer.IsNot(), why
+	default:
+		s.Text = "it knows nothing of directories"
+	}
+	if doubts := a.doubts(); len(doubts) > 0 && s.Known {
+		s.Known = false
+		s.Text = join(s.Text, "not everything could be read ("+list(doubts)+")")
+	}
+	return s
+}
+
+// arrayWords is what the array says of a volume.
+func (f *facts) arrayWords(v *volume) string {
+	words := []string{"exists", destroyedWords(v.array, v.Destroyed, v.Remaining), size(v.Provisioned), "serial " + string(v.Serial), made(v.Created)}
+	var connections []string
+	v.connections(func(row *evidence.Connection) {
+		connections = append(connections, connectionName(row)+numberWords(row))
+	})
+	if len(connections) > 0 {
+		words = append(words, "connected to "+list(connections))
+	} else {
+		words = append(words, "connected to nothing")
+	}
+	if v.disagrees() {
+		words = append(words, "which its count of connections contradicts")
+	}
+	switch {
+	case v.busy.Is():
+		words = append(words, "I/O not long ago")
+	case v.busy.IsNot():
+		words = append(words, "no I/O lately")
+	default:
+		words = append(words, "I/O not measured")
+	}
+	snapshots := 0
+	v.snapshots(func(*evidence.Snapshot) { snapshots++ })
+	if snapshots > 0 {
+		words = append(words, count(snapshots, "snapshot"))
+	}
+	if v.prots != none {
+		words = append(words, "in protection group "+v.array.Protections.Items[v.prots].Group)
+	}
+	if v.SourceName != "" {
+		words = append(words, "copied from "+v.SourceName)
+	}
+	return join(words...)
+}
+
+// numberWords is the number under which a host sees the volume.
+func numberWords(row *evidence.Connection) string {
+	switch {
+	case row.NSID != 0:
+		return fmt.Sprintf(" (NSID %d)", row.NSID)
+	case row.LUN != 0:
+		return fmt.Sprintf(" (LUN %d)", row.LUN)
+	default:
+		return ""
+	}
+}
+
+func (f *facts) lxdStatement(t target) Statement {
+	lxd := &f.world.LXD
+	s := Statement{Kind: "lxd", Name: either(lxd.Name, "LXD"), Known: true}
+	switch {
+	case lxd.Trouble != "":
+		return Statement{Kind: "lxd", Name: s.Name, Text: lxd.Trouble}
+	case t.host != nil:
+		s.Text = "knows no host objects"
+	case t.dir != nil:
+		s.Text = "has no record whose directory it is"
+		left := map[string]bool{directoryKey(t.dir): true}
+		if f.keepWanted(left); len(left) == 0 {
+			s.Text = "has a record whose directory it is"
+		}
+	case t.snapshot != nil:
+		result, why := noRecord(Subject{f: f, class: ClassSnapshot, snapshot: t.snapshot, array: t.array, pool: t.pool})
+		s.Known, s.Text = result != Uncertain, why
+	case t.volume != nil:
+		s.Known, s.Text = f.lxdWords(t.volume)
+	case t.record != nil:
+		s.Text = "has a record: " + lxdName(t.record).String() + ", uuid " + t.record.UUID.String()
+	default:
+		s.Text = "knows no serials"
+	}
+	if t.volume != nil || t.snapshot != nil || t.record != nil {
+		_, operation := noOperation(Subject{f: f})
+		s.Text = join(s.Text, operation)
+	}
+	return s
+}
+
+// lxdWords is what LXD says of a volume.
+func (f *facts) lxdWords(v *volume) (bool, string) {
+	if v.LXD.UUID.IsZero() {
+		return true, "could have no record of a name like this"
+	}
+	result, why := noRecord(Subject{f: f, class: ClassDestroy, array: v.array, pool: v.pool, volume: v})
+	if v.record == nil {
+		return result != Uncertain, why
+	}
+	if v.LXD.Snapshot {
+		why = "snapshot " + lxdName(v.record).String() + " exists; no record of this copy, LXD keeps none"
+	} else {
+		why = "has a record: " + lxdName(v.record).String()
+	}
+	expectation, expected := notExpected(Subject{f: f, class: ClassDestroy, array: v.array, pool: v.pool, volume: v})
+	return expectation != Uncertain, join(why, expected)
+}
+
+func (f *facts) hostStatement(h *hostFacts, t target) Statement {
+	s := Statement{Kind: "host", Name: h.Name, Known: true}
+	if h.Trouble != "" {
+		s.Known, s.Text = false, h.Trouble
+		return s
+	}
+	var d *device
+	switch {
+	case t.device != nil && t.device.host == h:
+		d = t.device
+	case t.host != nil:
+		return h.ownerStatement(t.host)
+	case t.dir != nil:
+		s.Text = "nothing is mounted there, and it is empty"
+		if t.machine != h || !t.dir.Empty.Is() || !t.dir.Mounted.IsNot() {
+			s.Known, s.Text = t.machine == h, "it is "+either(negated(t.dir.Empty, "empty"), "empty")+" and "+either(negated(t.dir.Mounted, "mounted"), "mounted")
+		}
+		return s
+	case t.volume != nil && t.snapshot == nil:
+		d = h.of(t.volume)
+	}
+	words := "no device"
+	if d != nil {
+		words = either(strings.TrimSuffix(d.words(), " on "+h.Name), "no device")
+		if len(d.ownMaps()) > 0 && d.ownMaps()[0].OpenCount.Known {
+			words += ", open count " + d.ownMaps()[0].OpenCount.String()
+		}
+		if mixed := d.mixed(); mixed != "" {
+			words += "; " + mixed
+		}
+		if u := d.usage(); len(u.certain) > 0 {
+			words += "; " + list(u.certain)
+		} else {
+			words += "; no use of it seen"
+		}
+	}
+	if t.volume != nil {
+		for _, gone := range t.volume.gone {
+			if gone.host == h {
+				words += "; " + useWords(gone.use) + ", from a device that is gone"
+			}
+		}
+	}
+	s.Text = words
+	if why := either(h.silent(), h.blindness()); why != "" {
+		s.Known = false
+		s.Text = join(s.Text, why)
+	}
+	return s
+}
+
+func (h *hostFacts) ownerStatement(object *evidence.ArrayHost) Statement {
+	s := Statement{Kind: "host", Name: h.Name, Known: h.shows(object)}
+	for _, initiator := range object.Initiators() {
+		if h.initiators[evidence.Initiator(initiator)] {
+			return Statement{Kind: "host", Name: h.Name, Known: true, Text: "has initiator " + initiator}
+		}
+	}
+	s.Text = "has none of these initiators"
+	if !s.Known {
+		s.Text = "has shown none of these initiators, but not all of its own"
+	}
+	return s
+}
+
+func negated(a evidence.Answer, what string) string {
+	switch {
+	case a.Is():
+		return ""
+	case a.IsNot():
+		return "not " + what
+	default:
+		return "not known to be " + what
+	}
+}

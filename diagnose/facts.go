@@ -1,0 +1,128 @@
+package diagnose
+
+import (
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// facts is a world that has been read once and indexed, so that every check
+// and gate afterwards costs a lookup: two hundred thousand volumes stay
+// linear. Rows are joined by index, not by copies.
+type facts struct {
+	world  *evidence.World
+	policy Policy
+
+	arrays  []*arrayFacts
+	pools   []*poolFacts
+	hosts   []*hostFacts
+	members memberFacts
+	records recordFacts
+	use     expectations
+	// operations are those that may still change a volume.
+	operations []*evidence.Operation
+	// seen holds the earlier sightings by volume id.
+	seen map[string]*evidence.Sighting
+}
+
+func newFacts(w *evidence.World, p Policy) *facts {
+	f := &facts{world: w, policy: p, seen: make(map[string]*evidence.Sighting, len(w.Seen))}
+	for i := range w.Seen {
+		f.seen[w.Seen[i].VolumeID] = &w.Seen[i]
+	}
+	for i := range w.LXD.Operations.Items {
+		if op := &w.LXD.Operations.Items[i]; mayChange(op) {
+			f.operations = append(f.operations, op)
+		}
+	}
+	f.members = newMembers(&w.LXD)
+	for i := range w.Hosts {
+		f.hosts = append(f.hosts, newHost(&w.Hosts[i]))
+	}
+	for i := range w.Arrays {
+		f.arrays = append(f.arrays, newArray(&w.Arrays[i]))
+	}
+	f.indexPools()
+	f.records = newRecords(&w.LXD)
+	for _, pool := range f.pools {
+		pool.records = f.records.inPool[pool.name]
+	}
+	f.use = newExpectations(f)
+	for _, array := range f.arrays {
+		f.joinVolumes(array)
+		f.joinOwners(array)
+	}
+	f.attributeUses()
+	f.classify()
+	return f
+}
+
+// poolFacts is one pool of LXD together with its pod.
+type poolFacts struct {
+	name string
+	// pool is nil for a pod of which LXD lists no pool: none of its volumes
+	// can be judged then.
+	pool  *evidence.Pool
+	array *arrayFacts // nil when no array spoke for it
+	pod   *evidence.Pod
+	// judged is false for pools outside the policy.
+	judged  bool
+	records int
+	// live counts live volumes, named those of them in LXD's naming;
+	// candidates those without a record, by what the count says of the
+	// records (see the share gate).
+	live, named int
+	// leaked counts those that LXD left behind.
+	leaked     int
+	candidates map[candidate]int
+	snapshots  int
+	// foreign and unsure are an example of a connection of this pod to a host
+	// that is certainly, or perhaps, not a member's.
+	foreign, unsure string
+}
+
+// blind reports that LXD's records of the pool were not read at all. Nothing
+// can then be said of any of its volumes, not even that it might be leaked.
+func (p *poolFacts) blind(f *facts) bool {
+	return p.pool == nil || (p.records == 0 && !f.world.LXD.Records.IsComplete())
+}
+
+// indexPools joins LXD's pools with arrays and pods by gateway and name; the
+// array compares names without case.
+func (f *facts) indexPools() {
+	taken := map[*evidence.Pod]bool{}
+	for i := range f.world.LXD.Pools.Items {
+		pool := &f.world.LXD.Pools.Items[i]
+		facts := &poolFacts{name: pool.Name, pool: pool, judged: f.policy.judges(pool.Name), candidates: map[candidate]int{}}
+		for _, array := range f.arrays {
+			if array.Gateway != pool.Gateway {
+				continue
+			}
+			if facts.array == nil {
+				facts.array = array
+			}
+			if pod := array.pods[strings.ToLower(pool.Name)]; pod != nil && facts.pod == nil {
+				facts.array, facts.pod = array, pod
+				taken[pod] = true
+			}
+		}
+		f.addPool(facts)
+	}
+	for _, array := range f.arrays {
+		for i := range array.Pods.Items {
+			if pod := &array.Pods.Items[i]; !taken[pod] {
+				f.addPool(&poolFacts{name: pod.Name, array: array, pod: pod, judged: f.policy.judges(pod.Name), candidates: map[candidate]int{}})
+			}
+		}
+	}
+}
+
+func (f *facts) addPool(pool *poolFacts) {
+	f.pools = append(f.pools, pool)
+	if pool.array != nil && pool.pod != nil {
+		pool.array.pools[strings.ToLower(pool.pod.Name)] = pool
+	}
+}
+
+// isNVMe reports a pool whose volumes appear as namespaces.
+func (p *poolFacts) isNVMe() bool { return p != nil && p.pool != nil && p.pool.IsNVMe() }

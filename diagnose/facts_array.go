@@ -1,0 +1,278 @@
+package diagnose
+
+import (
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// none is the end of a chain of indices.
+const none = int32(-1)
+
+// arrayFacts is one array's testimony, joined.
+type arrayFacts struct {
+	*evidence.Array
+	// creator is what the serials of volumes made by this array begin with;
+	// empty when the array's id is not known.
+	creator string
+	pods    map[string]*evidence.Pod // by lower-case name
+	pools   map[string]*poolFacts    // by lower-case pod name
+	volumes []volume
+	byID    map[string]int32
+	hosts   map[string]*arrayHost // by lower-case name
+	// byUUID and snapByUUID begin the chains uuidNext and snapUUIDNext of
+	// volumes and snapshots with one of LXD's UUIDs.
+	byUUID, snapByUUID     map[evidence.UUID]int32
+	uuidNext, snapUUIDNext []int32
+	// connNext chains Connections, snapNext Snapshots, protNext Protections
+	// of one volume.
+	connNext, snapNext, protNext []int32
+	// snapSource is the volume that each snapshot is of.
+	snapSource []int32
+	// noSerial is set when a volume has no serial: a device may be its.
+	noSerial bool
+	// rows counts connections by lower-case host name.
+	rows map[string]int
+	// lookups holds the answers for serials outside the pods.
+	lookups map[evidence.Serial]*evidence.Lookup
+}
+
+// volume is one volume of an array with everything that belongs to it.
+type volume struct {
+	*evidence.Volume
+	array *arrayFacts
+	// pool is nil for a volume that is in no pod of a pool.
+	pool *poolFacts
+	// record is LXD's record of it; of LXD's temporary copy of a snapshot,
+	// the snapshot's.
+	record *evidence.Record
+	// code is what the volume is the object of, see classify.
+	code string
+	// conns, snaps and prots begin the chains.
+	conns, snaps, prots int32
+	// index is the volume's own.
+	index int32
+	busy  evidence.Answer
+	// gone are uses by path of a device that no longer exists.
+	gone []goneUse
+}
+
+// goneUse is a use on a host of a device that is gone.
+type goneUse struct {
+	host *hostFacts
+	use  *evidence.Use
+}
+
+// arrayHost is a host object and whose it is.
+type arrayHost struct {
+	*evidence.ArrayHost
+	owner owner
+}
+
+func newArray(said *evidence.Array) *arrayFacts {
+	a := &arrayFacts{
+		Array:   said,
+		pods:    map[string]*evidence.Pod{},
+		pools:   map[string]*poolFacts{},
+		hosts:   make(map[string]*arrayHost, len(said.Hosts.Items)),
+		rows:    map[string]int{},
+		lookups: make(map[evidence.Serial]*evidence.Lookup, len(said.Lookups)),
+	}
+	if id := strings.ToUpper(strings.ReplaceAll(said.ID, "-", "")); len(id) >= 16 {
+		a.creator = id[:16]
+	}
+	for i := range said.Pods.Items {
+		a.pods[strings.ToLower(said.Pods.Items[i].Name)] = &said.Pods.Items[i]
+	}
+	for i := range said.Hosts.Items {
+		a.hosts[strings.ToLower(said.Hosts.Items[i].Name)] = &arrayHost{ArrayHost: &said.Hosts.Items[i]}
+	}
+	for i := range said.Lookups {
+		a.lookups[said.Lookups[i].Serial] = &said.Lookups[i]
+	}
+	return a
+}
+
+// joinVolumes hangs connections, snapshots, protections and activity on the
+// volumes. Rows name their volume twice, by id and by name; either will do.
+func (f *facts) joinVolumes(a *arrayFacts) {
+	items := a.Volumes.Items
+	a.volumes = make([]volume, len(items))
+	a.byID = make(map[string]int32, len(items))
+	a.byUUID = make(map[evidence.UUID]int32, len(items))
+	a.uuidNext = make([]int32, len(items))
+	for i := range items {
+		a.byID[items[i].ID] = int32(i)
+		chain(a.byUUID, a.uuidNext, items[i].LXD.UUID, i)
+		a.volumes[i] = volume{
+			Volume: &items[i], array: a, pool: a.pools[strings.ToLower(either(items[i].Pod, podOf(items[i].Name)))],
+			conns: none, snaps: none, prots: none, index: int32(i),
+		}
+		a.noSerial = a.noSerial || items[i].Serial == ""
+		f.joinSerial(&a.volumes[i])
+	}
+	byName := a.namesOnDemand()
+
+	a.connNext = make([]int32, len(a.Connections.Items))
+	for i := len(a.Connections.Items) - 1; i >= 0; i-- { // so that chains begin with the first
+		row := &a.Connections.Items[i]
+		a.rows[strings.ToLower(row.Host)]++
+		if v := a.find(row.VolumeID, row.VolumeName, byName); v != nil {
+			a.connNext[i], v.conns = v.conns, int32(i)
+		} else if pool := a.pools[strings.ToLower(podOf(row.VolumeName))]; pool != nil {
+			pool.unsure = "a connection names volume " + quoted(row.VolumeName) + ", which the array does not list"
+		}
+	}
+	a.snapNext = make([]int32, len(a.Snapshots.Items))
+	a.snapSource = make([]int32, len(a.Snapshots.Items))
+	a.snapByUUID = make(map[evidence.UUID]int32, len(a.Snapshots.Items))
+	a.snapUUIDNext = make([]int32, len(a.Snapshots.Items))
+	for i := range a.Snapshots.Items {
+		row := &a.Snapshots.Items[i]
+		chain(a.snapByUUID, a.snapUUIDNext, row.LXD.UUID, i)
+		source := row.SourceName
+		if source == "" {
+			source = strings.TrimSuffix(row.Name, "."+row.Suffix)
+		}
+		a.snapSource[i] = none
+		if v := a.find(row.SourceID, source, byName); v != nil {
+			a.snapNext[i], v.snaps = v.snaps, int32(i)
+			a.snapSource[i] = v.index
+		}
+		if pool := a.pools[strings.ToLower(row.Pod)]; pool != nil && !row.Destroyed.Is() {
+			pool.snapshots++
+		}
+	}
+	a.protNext = make([]int32, len(a.Protections.Items))
+	for i := range a.Protections.Items {
+		row := &a.Protections.Items[i]
+		if v := a.find(row.VolumeID, row.VolumeName, byName); v != nil {
+			a.protNext[i], v.prots = v.prots, int32(i)
+		}
+	}
+	for i := range a.Activity.Items {
+		row := &a.Activity.Items[i]
+		if v := a.find(row.VolumeID, row.VolumeName, byName); v != nil {
+			v.busy = row.Busy
+		}
+	}
+}
+
+// find returns the volume that a row names.
+func (a *arrayFacts) find(id, name string, byName func(string) (int32, bool)) *volume {
+	if i, ok := a.byID[id]; ok && id != "" {
+		return &a.volumes[i]
+	}
+	if id == "" && name != "" {
+		if i, ok := byName(name); ok {
+			return &a.volumes[i]
+		}
+	}
+	return nil
+}
+
+// namesOnDemand looks volumes up by name. The map is made when the first row
+// comes without an id, which a healthy array never sends.
+func (a *arrayFacts) namesOnDemand() func(string) (int32, bool) {
+	var names map[string]int32
+	return func(name string) (int32, bool) {
+		if names == nil {
+			names = make(map[string]int32, len(a.volumes))
+			for i := range a.volumes {
+				names[strings.ToLower(a.volumes[i].Name)] = int32(i)
+			}
+		}
+		i, ok := names[strings.ToLower(name)]
+		return i, ok
+	}
+}
+
+// connections calls f for each row of the volume, in the array's order.
+func (v *volume) connections(f func(*evidence.Connection)) {
+	for i := v.conns; i != none; i = v.array.connNext[i] {
+		f(&v.array.Connections.Items[i])
+	}
+}
+
+// hostNames lists what the volume is connected to.
+func (v *volume) hostNames() []string {
+	names := []string{}
+	v.connections(func(row *evidence.Connection) { names = append(names, connectionName(row)) })
+	return names
+}
+
+func connectionName(row *evidence.Connection) string {
+	switch {
+	case row.Group != "" && row.Host != "":
+		return row.Host + " (group " + row.Group + ")"
+	case row.Group != "":
+		return "group " + row.Group
+	default:
+		return row.Host
+	}
+}
+
+// snapshots calls f for each snapshot of the volume, destroyed ones too.
+func (v *volume) snapshots(f func(*evidence.Snapshot)) {
+	for i := v.snaps; i != none; i = v.array.snapNext[i] {
+		f(&v.array.Snapshots.Items[i])
+	}
+}
+
+// disagrees reports that the count in the volume's own row and the list of
+// connections contradict each other: one of them is stale or cut short. The
+// count is of hosts and groups, so only zero can be compared.
+func (v *volume) disagrees() bool { return (v.ConnectionCount == 0) != (v.conns == none) }
+
+// source is the volume that a snapshot is of, nil when it is not listed.
+func (a *arrayFacts) source(snapshot int) *volume {
+	if i := a.snapSource[snapshot]; i != none {
+		return &a.volumes[i]
+	}
+	return nil
+}
+
+// chain puts index i in front of the others with the same UUID. What has no
+// UUID is not LXD's and is never looked up.
+func chain(heads map[evidence.UUID]int32, next []int32, id evidence.UUID, i int) {
+	next[i] = none
+	if id.IsZero() {
+		return
+	}
+	if head, chained := heads[id]; chained {
+		next[i] = head
+	}
+	heads[id] = int32(i)
+}
+
+// named calls f for the pool's volumes of an LXD name, destroyed ones too.
+func (a *arrayFacts) named(pool *poolFacts, name evidence.Name, f func(*volume)) {
+	i, ok := a.byUUID[name.UUID]
+	for ; ok && i != none; i = a.uuidNext[i] {
+		if v := &a.volumes[i]; v.LXD == name && v.pool == pool {
+			f(v)
+		}
+	}
+}
+
+// snapshotsNamed calls f for the pool's snapshots of an LXD name.
+func (a *arrayFacts) snapshotsNamed(pool *poolFacts, name evidence.Name, f func(*evidence.Snapshot)) {
+	i, ok := a.snapByUUID[name.UUID]
+	for ; ok && i != none; i = a.snapUUIDNext[i] {
+		if s := &a.Snapshots.Items[i]; s.LXD == name && a.pools[strings.ToLower(s.Pod)] == pool {
+			f(s)
+		}
+	}
+}
+
+// created lists the arrays that made the volume of this serial; more than one
+// when an array was asked through two gateways.
+func (f *facts) created(serial evidence.Serial) []*arrayFacts {
+	var arrays []*arrayFacts
+	for _, a := range f.arrays {
+		if a.creator != "" && a.creator == serial.Creator() {
+			arrays = append(arrays, a)
+		}
+	}
+	return arrays
+}

@@ -1,0 +1,210 @@
+package diagnose
+
+import (
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// What a volume is the object of. A volume has at most one of these; what its
+// connections and devices are is found beside it.
+const (
+	codeLeakedVolume         = "leaked-volume"
+	codeLeakedHalf           = "leaked-half"
+	codeLeakedImage          = "leaked-image"
+	codeLeakedSnapshotVolume = "leaked-snapshot-volume"
+	codeDisappeared          = "disappeared-record"
+	codeDestroyedRecorded    = "destroyed-but-recorded"
+	codePending              = "pending-eradication"
+	codeForeign              = "foreign-volume"
+)
+
+// candidate groups volumes without a record by what their number says of the
+// records. Only volumes that should have a record of their own tell that
+// records were lost. Images have one that LXD 6.9 replaces at will, temporary
+// copies of snapshots never have any.
+type candidate string
+
+const (
+	candidateVolume candidate = "volumes"
+	candidateImage  candidate = "image volumes"
+	candidateCopy   candidate = "temporary copies of snapshots"
+)
+
+var candidates = map[string]candidate{
+	codeLeakedVolume:         candidateVolume,
+	codeLeakedHalf:           candidateVolume,
+	codeDisappeared:          candidateVolume,
+	codeLeakedImage:          candidateImage,
+	codeLeakedSnapshotVolume: candidateCopy,
+}
+
+// classify settles for every volume whether LXD has a record of it and, if
+// not, what it is.
+func (f *facts) classify() {
+	for _, a := range f.arrays {
+		for i := range a.volumes {
+			v := &a.volumes[i]
+			if v.pool == nil {
+				continue
+			}
+			if !v.Destroyed.Is() {
+				v.pool.live++
+				if v.LXD.IsLXD() {
+					v.pool.named++
+				}
+			}
+			v.record, v.code = f.codeOf(v)
+			if group, ok := candidates[v.code]; ok {
+				v.pool.candidates[group]++
+				if v.code != codeDisappeared {
+					v.pool.leaked++
+				}
+			}
+			f.noteStrangers(v)
+		}
+	}
+}
+
+// twins are the live, or perhaps live, other halves of a volume.
+func (f *facts) twins(v *volume) []*volume {
+	other := v.LXD
+	other.Content = evidence.ContentBlock
+	if v.LXD.Content == evidence.ContentBlock {
+		other.Content = evidence.ContentFilesystem
+	}
+	var twins []*volume
+	v.array.named(v.pool, other, func(twin *volume) {
+		if !twin.Destroyed.Is() {
+			twins = append(twins, twin)
+		}
+	})
+	return twins
+}
+
+func paired(n evidence.Name) bool { return n.Type == evidence.TypeVM || n.Type == evidence.TypeImage }
+
+// codeOf returns LXD's record of a volume and what the volume is.
+func (f *facts) codeOf(v *volume) (*evidence.Record, string) {
+	if !v.LXD.IsLXD() || v.LXD.UUID.IsZero() {
+		if v.Destroyed.Is() {
+			return nil, "" // not LXD's and going: nobody's business
+		}
+		return nil, codeForeign
+	}
+	if v.pool.blind(f) {
+		return nil, ""
+	}
+	record := f.records.find(v.pool.name, v.LXD)
+	switch {
+	case v.LXD.Snapshot && v.Destroyed.Is():
+		return nil, codePending // a temporary copy: LXD makes another when it needs one
+	case v.LXD.Snapshot && record != nil:
+		if f.copyInUse(v, record) {
+			return record, ""
+		}
+		return record, codeLeakedSnapshotVolume
+	case record != nil && v.Destroyed.Is():
+		return record, codeDestroyedRecorded
+	case record != nil:
+		return record, ""
+	case v.Destroyed.Is():
+		return nil, codePending
+	case f.isHalf(v):
+		return nil, codeLeakedHalf
+	case f.disappeared(v) != "":
+		return nil, codeDisappeared
+	case v.LXD.Type == evidence.TypeImage:
+		return nil, codeLeakedImage
+	default:
+		return nil, codeLeakedVolume
+	}
+}
+
+// copyInUse reports LXD's temporary copy of a snapshot that LXD needs, or may
+// need, just now.
+func (f *facts) copyInUse(v *volume, record *evidence.Record) bool {
+	probe := *v
+	probe.record = record
+	e := f.expected(&probe)
+	return len(e.members) > 0 || f.busyWith(record) != nil
+}
+
+// isHalf reports a volume whose twin is certainly not there. The filesystem
+// half of an image looks like the only volume of a container's image, so it
+// is never taken for a half.
+func (f *facts) isHalf(v *volume) bool {
+	if !paired(v.LXD) || !v.array.Volumes.IsComplete() {
+		return false
+	}
+	if v.LXD.Type == evidence.TypeImage && v.LXD.Content != evidence.ContentBlock {
+		return false
+	}
+	return len(f.twins(v)) == 0
+}
+
+// disappeared says why the missing record of a volume looks lost and not
+// deleted; empty when nothing suggests that.
+func (f *facts) disappeared(v *volume) string {
+	if v.LXD.Snapshot {
+		return "" // such a volume never has a record
+	}
+	if seen := f.sighting(v.array, v.ID); seen != nil && !seen.Recorded.IsZero() {
+		if v.LXD.Type == evidence.TypeImage && f.replaced(v, seen) {
+			return ""
+		}
+		name := either(seen.LXDName, "a record")
+		return "LXD had " + name + " for it on " + seen.Recorded.UTC().Format("2006-01-02 15:04") + " UTC"
+	}
+	if v.LXD.Type != evidence.TypeContainer && v.LXD.Type != evidence.TypeVM {
+		return ""
+	}
+	why := ""
+	v.connections(func(row *evidence.Connection) {
+		if server, ok := f.former(v.array, row.Host); ok && why == "" {
+			why = "it is connected to " + row.Host + ", and " + server + " is no member any more: LXD drops the records of a member that is removed by force"
+		}
+	})
+	return why
+}
+
+// replaced reports an image whose record LXD gave to a newer copy.
+func (f *facts) replaced(v *volume, seen *evidence.Sighting) bool {
+	for i := range f.records.list {
+		record := &f.records.list[i]
+		if record.Pool == v.pool.name && record.Type == evidence.TypeImage && record.Name != "" && strings.Contains(seen.LXDName, record.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *facts) sighting(a *arrayFacts, id string) *evidence.Sighting {
+	if seen := f.seen[id]; seen != nil && id != "" && seen.ArrayID == a.ID {
+		return seen
+	}
+	return nil
+}
+
+// noteStrangers keeps, for the pool, an example of a connection to a machine
+// that is not a member: another LXD may use the pod, and then everything that
+// it has looks leaked to us.
+func (f *facts) noteStrangers(v *volume) {
+	if v.pool.foreign != "" {
+		return
+	}
+	v.connections(func(row *evidence.Connection) {
+		o := v.array.owner(row.Host)
+		if o.ours.Is() || (row.Host == "" && row.Group != "") {
+			return
+		}
+		if v.pool.unsure != "" && !o.ours.IsNot() {
+			return
+		}
+		words := v.Name + " is connected to " + quoted(connectionName(row)) + ": " + o.why
+		if o.ours.IsNot() {
+			v.pool.foreign = either(v.pool.foreign, words)
+		}
+		v.pool.unsure = either(v.pool.unsure, words)
+	})
+}

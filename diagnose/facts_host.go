@@ -1,0 +1,363 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// hostFacts is one machine's testimony, joined by the identity of what its
+// devices are. Names (sdX, dm-N, major:minor) are only used inside one
+// testimony: the kernel gives them away again at once.
+type hostFacts struct {
+	*evidence.Host
+	initiators map[string]bool
+	disks      map[string]*evidence.Disk // by kernel name and by major:minor
+	sessions   map[int]*evidence.Session
+	devices    map[evidence.Serial]*device
+	// serials are the devices' in order of appearance.
+	serials []evidence.Serial
+	// named are the devices by any kernel name, map name or major:minor that
+	// belongs to them.
+	named map[string][]*device
+	// strange are devices of which the identity is not known: each may be any
+	// volume's.
+	strange []string
+	// stray are uses of devices that no list has and that nothing ties to a
+	// volume: each may be of any volume.
+	stray []*evidence.Use
+}
+
+// device is one volume as one host has it: its paths, its map, its namespace,
+// and whatever carries its identity where another's should be.
+type device struct {
+	host       *hostFacts
+	serial     evidence.Serial
+	disks      []*evidence.Disk
+	maps       []*evidence.Map
+	parts      []*evidence.Map
+	namespaces []*evidence.Namespace
+	uses       []*evidence.Use
+	// volume is nil when no array that was read lists it.
+	volume *volume
+}
+
+func newHost(said *evidence.Host) *hostFacts {
+	h := &hostFacts{
+		Host:       said,
+		initiators: map[string]bool{},
+		disks:      map[string]*evidence.Disk{},
+		sessions:   map[int]*evidence.Session{},
+		devices:    map[evidence.Serial]*device{},
+		named:      map[string][]*device{},
+	}
+	for _, items := range [][]string{said.IQNs.Items, said.NQNs.Items, said.WWPNs.Items} {
+		for _, initiator := range items {
+			h.initiators[evidence.Initiator(initiator)] = true
+		}
+	}
+	for i := range said.Sessions.Items {
+		h.sessions[said.Sessions.Items[i].ID] = &said.Sessions.Items[i]
+	}
+	h.joinDisks()
+	h.joinMaps()
+	h.joinNamespaces()
+	h.joinUses()
+	return h
+}
+
+func (h *hostFacts) device(serial evidence.Serial) *device {
+	d := h.devices[serial]
+	if d == nil {
+		d = &device{host: h, serial: serial}
+		h.devices[serial] = d
+		h.serials = append(h.serials, serial)
+	}
+	return d
+}
+
+func (h *hostFacts) name(d *device, names ...string) {
+	for _, name := range names {
+		if name != "" && !slices.Contains(h.named[name], d) {
+			h.named[name] = append(h.named[name], d)
+		}
+	}
+}
+
+// identities are the serials that a disk carries: what sysfs remembers and
+// what the disk itself says.
+func identities(disk *evidence.Disk) []evidence.Serial {
+	var serials []evidence.Serial
+	if disk.Serial != "" {
+		serials = append(serials, disk.Serial)
+	}
+	if disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial != "" && disk.Live.Serial != disk.Serial {
+		serials = append(serials, disk.Live.Serial)
+	}
+	return serials
+}
+
+func (h *hostFacts) joinDisks() {
+	for i := range h.Disks.Items {
+		disk := &h.Disks.Items[i]
+		for _, name := range []string{disk.Name, disk.Dev} {
+			if name != "" {
+				h.disks[name] = disk
+			}
+		}
+		serials := identities(disk)
+		if len(serials) == 0 {
+			h.strange = append(h.strange, disk.Name)
+		}
+		for _, serial := range serials {
+			d := h.device(serial)
+			d.addDisk(disk)
+			h.name(d, disk.Name, disk.Dev)
+		}
+	}
+}
+
+func (d *device) addDisk(disk *evidence.Disk) {
+	if !slices.Contains(d.disks, disk) {
+		d.disks = append(d.disks, disk)
+	}
+}
+
+func (d *device) addMap(m *evidence.Map) {
+	if m.Partition && !slices.Contains(d.parts, m) {
+		d.parts = append(d.parts, m)
+	}
+	if !m.Partition && !slices.Contains(d.maps, m) {
+		d.maps = append(d.maps, m)
+	}
+}
+
+// path finds the disk that a map's path is.
+func (h *hostFacts) path(p evidence.Path) *evidence.Disk {
+	if disk := h.disks[p.Disk]; disk != nil && p.Disk != "" {
+		return disk
+	}
+	if p.Dev == "" {
+		return nil
+	}
+	return h.disks[p.Dev]
+}
+
+// joinMaps gives each map to the volume it is named after, and to every
+// volume that one of its paths leads to.
+func (h *hostFacts) joinMaps() {
+	for i := range h.Maps.Items {
+		m := &h.Maps.Items[i]
+		owners := []*device{}
+		if m.Serial != "" {
+			owners = append(owners, h.device(m.Serial))
+		}
+		for _, p := range m.Paths {
+			disk := h.path(p)
+			if disk == nil {
+				continue
+			}
+			if m.Serial != "" {
+				h.device(m.Serial).addDisk(disk)
+			}
+			for _, serial := range identities(disk) {
+				owners = append(owners, h.device(serial))
+			}
+		}
+		if len(owners) == 0 {
+			h.strange = append(h.strange, m.Name)
+		}
+		for _, d := range owners {
+			d.addMap(m)
+			h.name(d, m.Name, m.Kernel, m.Dev)
+			h.name(d, m.Holders...)
+		}
+	}
+}
+
+func (h *hostFacts) joinNamespaces() {
+	for i := range h.Namespaces.Items {
+		n := &h.Namespaces.Items[i]
+		if n.Serial == "" {
+			h.strange = append(h.strange, n.Name)
+			continue
+		}
+		d := h.device(n.Serial)
+		d.namespaces = append(d.namespaces, n)
+		h.name(d, n.Name, n.Dev)
+		for _, p := range n.Paths {
+			h.name(d, p.Name)
+		}
+	}
+}
+
+func (h *hostFacts) joinUses() {
+	for i := range h.Uses.Items {
+		use := &h.Uses.Items[i]
+		var users []*device
+		add := func(d *device) {
+			if d != nil && !slices.Contains(users, d) {
+				users = append(users, d)
+			}
+		}
+		if use.Serial != "" {
+			add(h.device(use.Serial))
+		}
+		for _, name := range []string{use.Device, use.Dev} {
+			if name == "" {
+				continue
+			}
+			for _, d := range h.named[name] {
+				add(d)
+			}
+		}
+		if len(users) == 0 {
+			h.stray = append(h.stray, use)
+		}
+		for _, d := range users {
+			d.uses = append(d.uses, use)
+		}
+	}
+}
+
+// routine reports uses that say nothing about the volume: the multipath
+// daemon keeps every path open to check it, and a map holds its own paths.
+func (d *device) routine(use *evidence.Use) bool {
+	switch use.Kind {
+	case evidence.UseOpener:
+		return use.Process == "multipathd" && d.host.disks[use.Device] != nil
+	case evidence.UseHolder:
+		return d.isOwn(use.Where)
+	default:
+		return false
+	}
+}
+
+// isOwn reports a name that belongs to one of the volume's own maps.
+func (d *device) isOwn(name string) bool {
+	own := func(m *evidence.Map) bool { return name != "" && (m.Kernel == name || m.Name == name) }
+	return slices.ContainsFunc(d.maps, own) || slices.ContainsFunc(d.parts, own)
+}
+
+// usage is what is known of the use of one volume on one host.
+type usage struct {
+	// certain are uses, in words. doubt says why there may be more.
+	certain []string
+	doubt   string
+}
+
+// usage collects everything that uses the device. The open count of
+// device-mapper also counts what no process shows: mounts in hidden
+// namespaces, loop devices, virtual machines.
+func (d *device) usage() usage {
+	var u usage
+	add := func(words string) {
+		if !slices.Contains(u.certain, words) {
+			u.certain = append(u.certain, words)
+		}
+	}
+	mounted := map[string]bool{}
+	for _, use := range d.uses {
+		mounted[use.Device] = mounted[use.Device] || use.Kind == evidence.UseMount
+	}
+	for _, use := range d.uses {
+		if d.routine(use) || (use.Kind == evidence.UseSuperblock && mounted[use.Device]) {
+			continue // the mount says it already
+		}
+		add(useWords(use))
+	}
+	for _, disk := range d.disks {
+		for _, holder := range disk.Holders {
+			if !d.isOwn(holder) {
+				add(holder + " stands on " + disk.Name)
+			}
+		}
+	}
+	for _, n := range d.namespaces {
+		for _, holder := range n.Holders {
+			if !d.isOwn(holder) {
+				add(holder + " stands on " + n.Name)
+			}
+		}
+	}
+	for _, m := range append(slices.Clone(d.maps), d.parts...) {
+		d.mapUsage(m, &u, add)
+	}
+	return u
+}
+
+// mapUsage counts what has a map open apart from its own idle partitions.
+func (d *device) mapUsage(m *evidence.Map, u *usage, add func(string)) {
+	idle := int64(0)
+	for _, holder := range m.Holders {
+		i := slices.IndexFunc(d.parts, func(p *evidence.Map) bool { return p.Kernel == holder || p.Name == holder })
+		if i < 0 {
+			add(holder + " stands on " + m.Name)
+			continue
+		}
+		idle++
+	}
+	switch {
+	case !m.OpenCount.Known:
+		u.doubt = either(u.doubt, "it is not known how often "+m.Name+" is open")
+	case m.OpenCount.N > idle && len(u.certain) == 0:
+		add(fmt.Sprintf("%s is open (%d times)", m.Name, m.OpenCount.N))
+	}
+}
+
+func useWords(use *evidence.Use) string {
+	device := either(use.Device, use.Dev, "a device that is gone")
+	var words string
+	switch use.Kind {
+	case evidence.UseMount:
+		words = "mounted at " + use.Where
+		if use.Namespace != "" {
+			words += " (mount namespace " + use.Namespace + ")"
+		}
+	case evidence.UseSuperblock:
+		words = "a filesystem on " + device + " is alive"
+	case evidence.UseHolder:
+		words = use.Where + " stands on " + device
+	case evidence.UseOpener:
+		words = fmt.Sprintf("open in %s (pid %d)", either(use.Process, "a process"), use.PID)
+	case evidence.UseSwap:
+		words = device + " is swap"
+	case evidence.UseLoop:
+		words = "loop device " + use.Where
+	case evidence.UseExport:
+		words = "given on as " + use.Where
+	case evidence.UseSystem:
+		words = "part of the machine itself: " + either(use.Where, device)
+	default:
+		words = "in use: " + either(use.Where, device)
+	}
+	return words
+}
+
+// lxdPath reads LXD's own path of a mount: storage-pools/POOL/KIND/NAME….
+func lxdPath(path string) (pool, kind, name string, ok bool) {
+	_, rest, found := strings.Cut(path, "/storage-pools/")
+	if !found {
+		return "", "", "", false
+	}
+	parts := strings.SplitN(rest, "/", 3)
+	if len(parts) < 3 || parts[2] == "" {
+		return "", "", "", false
+	}
+	return parts[0], parts[1], parts[2], true
+}
+
+// zombies are NVMe subsystems of a Pure array that nothing leads to any more:
+// somebody still holds a namespace of theirs, and no one can say of which
+// volume.
+func (h *hostFacts) zombies() []string {
+	var names []string
+	for _, s := range h.Subsystems.Items {
+		if len(s.Controllers) == 0 && len(s.Namespaces) == 0 {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}

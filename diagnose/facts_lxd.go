@@ -1,0 +1,190 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// recordFacts is LXD's records by UUID.
+type recordFacts struct {
+	list   []evidence.Record
+	byUUID map[evidence.UUID]int32
+	next   []int32
+	inPool map[string]int
+	// projects counts the distinct ones.
+	projects int
+	// nameless is a record that can't be joined to the array, if any.
+	nameless *evidence.Record
+}
+
+func newRecords(lxd *evidence.LXD) recordFacts {
+	r := recordFacts{
+		list:   lxd.Records.Items,
+		byUUID: make(map[evidence.UUID]int32, len(lxd.Records.Items)),
+		next:   make([]int32, len(lxd.Records.Items)),
+		inPool: map[string]int{},
+	}
+	projects := map[string]bool{}
+	for i := range r.list {
+		record := &r.list[i]
+		r.inPool[record.Pool]++
+		projects[record.Project] = true
+		if record.UUID.IsZero() || record.Pool == "" {
+			r.nameless = record
+		}
+		head, chained := r.byUUID[record.UUID]
+		if !chained {
+			head = none
+		}
+		r.next[i] = head
+		r.byUUID[record.UUID] = int32(i)
+	}
+	r.projects = len(projects)
+	return r
+}
+
+// of calls f for every record with the UUID, in any pool and project, until f
+// returns false.
+func (r *recordFacts) of(id evidence.UUID, f func(*evidence.Record) bool) {
+	i, ok := r.byUUID[id]
+	for ; ok && i != none; i = r.next[i] {
+		if !f(&r.list[i]) {
+			return
+		}
+	}
+}
+
+// find returns the pool's record that an array name stands for.
+func (r *recordFacts) find(pool string, name evidence.Name) *evidence.Record {
+	var found *evidence.Record
+	r.of(name.UUID, func(record *evidence.Record) bool {
+		if record.Pool == pool && stands(record, name) {
+			found = record
+		}
+		return found == nil
+	})
+	return found
+}
+
+// stands reports whether a record has an array object of that name. A virtual
+// machine and its image have two, of one UUID.
+func stands(record *evidence.Record, name evidence.Name) bool {
+	if record.UUID != name.UUID || record.Snapshot != name.Snapshot || record.Type != name.Type {
+		return false
+	}
+	return slices.Contains(contents(record), name.Content)
+}
+
+// contents lists the contents of a record's array objects. A record that does
+// not say what it holds stands for anything.
+func contents(record *evidence.Record) []string {
+	switch {
+	case record.Type == evidence.TypeVM, record.Type == evidence.TypeImage && record.Content == evidence.ContentBlock:
+		return []string{evidence.ContentBlock, evidence.ContentFilesystem}
+	case record.Content == "":
+		return []string{evidence.ContentBlock, evidence.ContentFilesystem, evidence.ContentISO}
+	default:
+		return []string{record.Content}
+	}
+}
+
+// memberFacts are the servers of the cluster.
+type memberFacts struct {
+	names []string
+	// only is the sole member of a server without a cluster.
+	only string
+	// whole is set when the list is complete and every name is known.
+	whole bool
+}
+
+func newMembers(lxd *evidence.LXD) memberFacts {
+	m := memberFacts{whole: lxd.Members.IsComplete() && len(lxd.Members.Items) > 0}
+	for _, member := range lxd.Members.Items {
+		m.whole = m.whole && member.Name != ""
+		m.names = append(m.names, member.Name)
+	}
+	if lxd.Clustered.IsNot() && len(m.names) == 1 {
+		m.only = m.names[0]
+	}
+	return m
+}
+
+// at is the member that LXD calls location; false when it can't be told.
+func (m memberFacts) at(location string) (string, bool) {
+	if m.only != "" {
+		return m.only, true
+	}
+	for _, name := range m.names {
+		if name != "" && strings.EqualFold(name, location) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+func (m memberFacts) has(name string) bool {
+	return name != "" && slices.ContainsFunc(m.names, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
+// harmless are the descriptions of operations that touch no volume. Everything
+// else may, and a description that is new to us does too.
+var harmless = []string{
+	"Executing command",
+	"Showing console",
+	"Synchronizing operations",
+	"Expiring log files",
+	"Updating instance types",
+	"Pruning resolved warnings",
+	"Renewing server certificate",
+}
+
+// mayChange reports an operation that is not known to be over and may make,
+// map, copy or remove a volume. LXD's locks are inside its process and can't
+// be taken from outside, so this is all the fence there is.
+func mayChange(op *evidence.Operation) bool {
+	return !op.Running.IsNot() && op.Class != "token" && !slices.Contains(harmless, op.Description)
+}
+
+// concerns reports an operation that works, or may work, on the volume of a
+// record. Old servers don't say what an operation works on.
+func concerns(op *evidence.Operation, record *evidence.Record) bool {
+	if len(op.Entities) == 0 {
+		return true
+	}
+	volume, _, _ := strings.Cut(record.Name, "/")
+	for _, entity := range op.Entities {
+		path, _, _ := strings.Cut(entity, "?")
+		if slices.Contains(strings.Split(path, "/"), volume) {
+			return true
+		}
+	}
+	return false
+}
+
+// busyWith returns an operation that works, or may work, on a record.
+func (f *facts) busyWith(record *evidence.Record) *evidence.Operation {
+	for _, op := range f.operations {
+		if concerns(op, record) {
+			return op
+		}
+	}
+	return nil
+}
+
+// lxdName is what LXD calls a record.
+func lxdName(record *evidence.Record) LXDName {
+	if record == nil {
+		return LXDName{}
+	}
+	return LXDName{Project: record.Project, Type: record.Type, Name: record.Name}
+}
+
+// String is "custom/fs1 (default)"; empty for none.
+func (n LXDName) String() string {
+	if n.Name == "" {
+		return ""
+	}
+	return n.Type + "/" + n.Name + " (" + n.Project + ")"
+}

@@ -1,0 +1,227 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// expectations say on which members LXD uses a volume just now, from what it
+// says of instances and of its own configuration.
+type expectations struct {
+	instances map[place]*evidence.Instance
+	custom    map[disk][]attachment
+	snapshots map[disk][]attachment
+	daemon    map[disk][]string // members by volume
+	// doubt says why a use may be missing from the above.
+	doubt string
+}
+
+type place struct{ project, name string }
+
+// disk names a volume or, as "volume/snapshot", a snapshot.
+type disk struct{ pool, project, kind, name string }
+
+type attachment struct {
+	instance *evidence.Instance
+	device   string
+}
+
+// expectation is where LXD uses one volume.
+type expectation struct {
+	// members are those on which it is used; why says by what.
+	members []string
+	why     []string
+	// doubt is set when it may also be used elsewhere.
+	doubt string
+}
+
+func newExpectations(f *facts) expectations {
+	lxd := &f.world.LXD
+	e := expectations{
+		instances: make(map[place]*evidence.Instance, len(lxd.Instances.Items)),
+		custom:    map[disk][]attachment{},
+		snapshots: map[disk][]attachment{},
+		daemon:    map[disk][]string{},
+	}
+	doubt := func(why string) {
+		if e.doubt == "" {
+			e.doubt = why
+		}
+	}
+	if why := lxd.Instances.Why(); why != "" {
+		doubt("LXD's instances are not all known: " + why)
+	}
+	if why := lxd.DaemonVolumes.Why(); why != "" {
+		doubt("the volumes that LXD itself uses are not all known: " + why)
+	}
+	for i := range lxd.Instances.Items {
+		inst := &lxd.Instances.Items[i]
+		if inst.Name == "" || inst.Project == "" || (len(inst.Disks) == 0 && !inst.Running.IsNot()) {
+			// Every instance has a root disk, in some pool.
+			doubt("of instance " + quoted(inst.Name) + " it is not known which disks it has")
+		}
+		e.instances[place{inst.Project, inst.Name}] = inst
+		if inst.Running.IsNot() {
+			continue
+		}
+		for _, d := range inst.Disks {
+			e.attach(inst, d, doubt)
+		}
+	}
+	for _, d := range lxd.DaemonVolumes.Items {
+		if d.Pool == "" || d.Volume == "" || d.Member == "" {
+			doubt("a volume that LXD itself uses (" + d.Key + ") is not fully known")
+		}
+		key := disk{d.Pool, "default", evidence.TypeCustom, d.Volume}
+		e.daemon[key] = append(e.daemon[key], d.Member)
+	}
+	return e
+}
+
+// attach notes a disk device of a running instance.
+func (e *expectations) attach(inst *evidence.Instance, d evidence.InstanceDisk, doubt func(string)) {
+	if d.Source == "" {
+		return // the root disk: it follows its instance
+	}
+	kind := d.Type
+	if kind == "" {
+		kind = evidence.TypeCustom
+	}
+	if d.Pool == "" || d.Project == "" {
+		doubt("of disk " + quoted(d.Device) + " of instance " + quoted(inst.Name) + " the volume is not known")
+	}
+	key := disk{d.Pool, d.Project, kind, d.Source}
+	if d.Snapshot == "" {
+		e.custom[key] = append(e.custom[key], attachment{inst, d.Device})
+		return
+	}
+	key.name += "/" + d.Snapshot
+	e.snapshots[key] = append(e.snapshots[key], attachment{inst, d.Device})
+}
+
+// expected says on which members LXD uses a volume. A volume without a record
+// is expected nowhere: LXD does not know it.
+func (f *facts) expected(v *volume) expectation {
+	var e expectation
+	record := v.record
+	if record == nil {
+		return e
+	}
+	if record.Name == "" || record.Project == "" {
+		e.doubt = "LXD's record of it has no name"
+		return e
+	}
+	e.doubt = f.use.doubt
+	key := disk{record.Pool, record.Project, record.Type, record.Name}
+	switch {
+	case record.Snapshot:
+		for _, a := range f.use.snapshots[key] {
+			f.expect(&e, a.instance, "the snapshot is attached to "+instanceWords(a.instance)+" as "+a.device)
+		}
+	case record.Type == evidence.TypeContainer || record.Type == evidence.TypeVM:
+		inst := f.use.instances[place{record.Project, record.Name}]
+		if inst != nil && !inst.Running.IsNot() {
+			f.expect(&e, inst, instanceWords(inst))
+		}
+		fallthrough // the disk of one virtual machine can be attached to another
+	default:
+		for _, a := range f.use.custom[key] {
+			f.expect(&e, a.instance, "attached to "+instanceWords(a.instance)+" as "+a.device)
+		}
+		for _, member := range f.use.daemon[key] {
+			f.expectOn(&e, member, "LXD on "+member+" uses it for itself")
+		}
+		f.usedBy(&e, record)
+	}
+	if op := f.busyWith(record); op != nil && e.doubt == "" {
+		e.doubt = "LXD is busy: " + operationWords(op)
+	}
+	return e
+}
+
+// usedBy adds what the record itself names as its users. Snapshots name none.
+func (f *facts) usedBy(e *expectation, record *evidence.Record) {
+	for _, user := range record.UsedBy {
+		if user == "/1.0" {
+			if member, known := f.members.at(f.world.LXD.Server); known {
+				f.expectOn(e, member, "LXD on "+member+" says that it uses it for itself")
+			} else {
+				e.doubt = "LXD itself uses it, it is not known on which member"
+			}
+			continue
+		}
+		path, query, _ := strings.Cut(user, "?")
+		name, ok := strings.CutPrefix(path, "/1.0/instances/")
+		if !ok || strings.Contains(name, "/") {
+			continue
+		}
+		project := "default"
+		for pair := range strings.SplitSeq(query, "&") {
+			if value, found := strings.CutPrefix(pair, "project="); found {
+				project = value
+			}
+		}
+		if inst := f.use.instances[place{project, name}]; inst != nil && !inst.Running.IsNot() {
+			f.expect(e, inst, "LXD says that "+instanceWords(inst)+" uses it")
+		}
+	}
+}
+
+func (f *facts) expect(e *expectation, inst *evidence.Instance, why string) {
+	if member, known := f.members.at(inst.Location); known {
+		f.expectOn(e, member, why)
+		return
+	}
+	e.doubt = "it is not known where instance " + quoted(inst.Name) + " runs"
+}
+
+func (f *facts) expectOn(e *expectation, member, why string) {
+	if !slices.Contains(e.members, member) {
+		e.members = append(e.members, member)
+		e.why = append(e.why, why)
+	}
+}
+
+// on reports whether LXD uses the volume on a member.
+func (e expectation) on(member string) evidence.Answer {
+	switch {
+	case slices.ContainsFunc(e.members, func(m string) bool { return strings.EqualFold(m, member) }):
+		return evidence.Yes
+	case e.doubt != "":
+		return evidence.Unknown
+	default:
+		return evidence.No
+	}
+}
+
+func instanceWords(inst *evidence.Instance) string {
+	state := "runs"
+	if !inst.Running.Is() {
+		state = "is not known to be stopped"
+	}
+	words := inst.Type + " " + inst.Name + ", which " + state
+	if inst.Location != "" && inst.Location != "none" {
+		words += " on " + inst.Location
+	}
+	return words
+}
+
+func operationWords(op *evidence.Operation) string {
+	what := op.Description
+	if what == "" {
+		what = "an operation without a description"
+	}
+	words := quoted(what)
+	if op.Location != "" && op.Location != "none" {
+		words += " on " + op.Location
+	}
+	if len(op.Entities) > 0 {
+		words += " of " + list(op.Entities)
+	}
+	if !op.Running.Is() {
+		words += " (it is not known to have ended)"
+	}
+	return words
+}

@@ -1,0 +1,122 @@
+package diagnose
+
+import (
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// staleConnections lists connections of recorded volumes to members on which
+// neither LXD nor the machine itself uses the volume.
+func (f *facts) staleConnections() []draft {
+	var found []draft
+	f.judged(func(v *volume) {
+		if v.record == nil || v.code != "" || v.conns == none || v.LXD.Snapshot {
+			return
+		}
+		e := f.expected(v)
+		var stale []string
+		v.connections(func(row *evidence.Connection) {
+			if f.isStale(v, row, e) {
+				stale = append(stale, row.Host)
+			}
+		})
+		for _, host := range stale {
+			found = append(found, f.staleConnection(v, host, e))
+		}
+	})
+	return found
+}
+
+// isStale reports a connection that nobody needs. Where LXD can't tell, the
+// machine itself has to say that the volume is idle there.
+func (f *facts) isStale(v *volume, row *evidence.Connection, e expectation) bool {
+	o := v.array.owner(row.Host)
+	if row.Group != "" || row.Host == "" || o.ours.IsNot() || o.member == "" {
+		return false
+	}
+	if o.host != nil {
+		if d := o.host.of(v); d != nil && len(d.usage().certain) > 0 {
+			return false
+		}
+		for _, gone := range v.gone {
+			if gone.host == o.host {
+				return false
+			}
+		}
+	}
+	switch answer := e.on(o.member); {
+	case answer.Is():
+		return false
+	case answer.IsNot():
+		return true
+	default:
+		return o.host != nil && f.busyWith(v.record) == nil
+	}
+}
+
+func (f *facts) staleConnection(v *volume, host string, e expectation) draft {
+	d := ofVolume(v)
+	o := v.array.owner(host)
+	d.Host = host
+	used := "used by nothing"
+	if len(e.why) > 0 {
+		used = "used only elsewhere: " + list(e.why)
+	}
+	d.Detail = d.LXD.String() + ", " + used + "; connected to " + host
+	if o.host == nil {
+		d.Detail += ", whose devices were not read"
+	} else if device := o.host.of(v); device != nil && device.words() != "" {
+		d.Detail += "; " + device.words() + device.state()
+		if len(device.namespaces) == 0 {
+			d.Remedy = append(d.Remedy, "remove "+device.words())
+		}
+	} else {
+		d.Detail += "; no device on " + o.host.Name
+	}
+	d.Remedy = append(d.Remedy, "disconnect it from "+host, "confirm that "+o.member+" has no device of it")
+	d.Cause = "LXD or the machine was stopped while the volume was mapped there, or an unmap failed; only the next mount and unmount on that machine would take the connection away"
+	return d
+}
+
+// foreignConnections lists volumes that are connected to something that is
+// not a member, or that can't be told to be one.
+func (f *facts) foreignConnections() []draft {
+	var found []draft
+	f.judged(func(v *volume) {
+		if !v.LXD.IsLXD() || v.code == codeDisappeared {
+			return
+		}
+		var names, whys []string
+		v.connections(func(row *evidence.Connection) {
+			if why := f.foreign(v, row); why != "" {
+				names, whys = append(names, connectionName(row)), append(whys, why)
+			}
+		})
+		if len(names) == 0 {
+			return
+		}
+		d := ofVolume(v)
+		d.Host = names[0]
+		d.Detail = either(d.LXD.String(), "no LXD record") + "; connected to " + list(names) + ": " + strings.Join(whys, "; ")
+		d.Cause = "a member that was removed or renamed, another LXD that uses the same pod, or an operator who connected it by hand"
+		found = append(found, d)
+	})
+	return found
+}
+
+// foreign says why a connection is not a member's; empty for a member's, and
+// for one that is a member's by name while that member has not answered.
+func (f *facts) foreign(v *volume, row *evidence.Connection) string {
+	o := v.array.owner(row.Host)
+	switch {
+	case row.Group != "":
+		return "host group " + row.Group + ", which LXD never makes"
+	case o.ours.IsNot():
+		return o.why
+	case row.Host == "" || o.ours.Is() || o.member != "" || !f.members.whole:
+		return ""
+	default:
+		return o.why
+	}
+}

@@ -1,0 +1,182 @@
+package diagnose
+
+import (
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// eachArrayHost calls do once for every host object of every array with a
+// pool that is asked about, in the array's order.
+func (f *facts) eachArrayHost(do func(*arrayFacts, *evidence.ArrayHost)) {
+	told := map[string]bool{}
+	for _, a := range f.arrays {
+		asked := false
+		for _, pool := range a.pools {
+			asked = asked || pool.judged
+		}
+		if !asked {
+			continue
+		}
+		for i := range a.Hosts.Items {
+			object := &a.Hosts.Items[i]
+			key := either(a.ID, a.Gateway) + "\x00" + lower(object.Name)
+			if !told[key] {
+				told[key] = true
+				do(a, object)
+			}
+		}
+	}
+}
+
+func ofArrayHost(a *arrayFacts, object *evidence.ArrayHost) draft {
+	d := draft{subject: Subject{array: a}}
+	d.Object, d.Host, d.ArrayID = object.Name, object.Name, a.ID
+	return d
+}
+
+// idleHosts lists host objects that are named as LXD names them and have no
+// connection at all. LXD deletes its own when it takes the last connection
+// away, so such a one was left.
+func (f *facts) idleHosts() []draft {
+	var found []draft
+	f.eachArrayHost(func(a *arrayFacts, object *evidence.ArrayHost) {
+		server, ok := serverOf(object.Name)
+		if !ok || object.ConnectionCount != 0 || a.rows[lower(object.Name)] != 0 || !a.Connections.IsComplete() ||
+			object.Group != "" || !object.Local.Is() || object.Destroyed.Is() {
+			return
+		}
+		d := ofArrayHost(a, object)
+		d.Detail = "no connections; initiators " + list(object.Initiators())
+		d.Cause = "LXD could not delete it when it took the last connection away, or its machine was removed"
+		if f.members.has(server) {
+			d.Cause = "LXD could not delete it when it took the last connection away; it uses it again for the next volume"
+		}
+		d.Remedy = []string{"if its machine no longer uses it: purehost delete " + shell(object.Name)}
+		found = append(found, d)
+	})
+	return found
+}
+
+// hijackedHosts lists host objects that carry a member's name and none, or
+// not only, of its initiators. LXD overwrites the initiators of a host object
+// that has the name it wants: a reinstalled machine, or another server of the
+// same name, takes over all connections.
+func (f *facts) hijackedHosts() []draft {
+	var found []draft
+	f.eachArrayHost(func(a *arrayFacts, object *evidence.ArrayHost) {
+		server, ok := serverOf(object.Name)
+		if !ok || !f.members.has(server) || object.Local.IsNot() {
+			return
+		}
+		h := f.hostOf(server)
+		if h == nil || !h.shows(object) {
+			return
+		}
+		var strangers []string
+		for _, initiator := range object.Initiators() {
+			if !h.initiators[evidence.Initiator(initiator)] {
+				strangers = append(strangers, initiator)
+			}
+		}
+		if len(strangers) == 0 {
+			return
+		}
+		member, _ := f.members.at(server)
+		d := ofArrayHost(a, object)
+		d.Detail = "it is named after " + member + " and has initiator " + list(strangers) + ", which is not " + member + "'s"
+		for _, other := range f.hosts {
+			if other != h && other.initiators[evidence.Initiator(strangers[0])] {
+				d.Detail += " but " + other.Name + "'s"
+			}
+		}
+		d.Cause = "the machine was reinstalled or got another initiator name, or another server of the same name uses this array"
+		found = append(found, d)
+	})
+	return found
+}
+
+// leftoverDirectories lists empty mount directories that belong to no record.
+// While LXD is busy it may just have made one.
+func (f *facts) leftoverDirectories() []draft {
+	lxd := &f.world.LXD
+	if !lxd.Records.IsComplete() || !lxd.SeesAll.Is() || f.records.nameless != nil || len(f.operations) > 0 {
+		return nil
+	}
+	empty := map[string]bool{}
+	f.eachDirectory(func(_ *hostFacts, _ *evidence.Directory, _ *poolFacts, key string) { empty[key] = true })
+	if len(empty) == 0 {
+		return nil
+	}
+	f.keepWanted(empty)
+	var found []draft
+	f.eachDirectory(func(h *hostFacts, dir *evidence.Directory, pool *poolFacts, key string) {
+		if !empty[key] {
+			return
+		}
+		d := draft{subject: Subject{pool: pool, array: pool.array}}
+		d.Object, d.Host, d.Pool = dir.Path, h.Name, pool.name
+		d.Detail = "empty, not mounted, and LXD has no record for it"
+		d.Cause = "LXD made it for a volume whose creation or deletion then failed"
+		d.Remedy = []string{"on " + h.Name + ": rmdir " + shell("/"+strings.TrimPrefix(dir.Path, "/"))}
+		found = append(found, d)
+	})
+	return found
+}
+
+// eachDirectory calls do for every directory that is certainly empty and not
+// mounted, with POOL/KIND/NAME as LXD would spell it.
+func (f *facts) eachDirectory(do func(h *hostFacts, dir *evidence.Directory, pool *poolFacts, key string)) {
+	for _, h := range f.hosts {
+		for i := range h.Directories.Items {
+			dir := &h.Directories.Items[i]
+			pool := f.poolNamed(dir.Pool)
+			if pool == nil || !pool.judged || !dir.Empty.Is() || !dir.Mounted.IsNot() {
+				continue
+			}
+			do(h, dir, pool, directoryKey(dir))
+		}
+	}
+}
+
+func directoryKey(dir *evidence.Directory) string {
+	_, kind, name, ok := lxdPath("/" + strings.TrimPrefix(dir.Path, "/"))
+	if !ok {
+		kind, name = dir.Kind, dir.Name
+	}
+	return dir.Pool + "/" + kind + "/" + name
+}
+
+func (f *facts) poolNamed(name string) *poolFacts {
+	for _, p := range f.pools {
+		if p.pool != nil && p.name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// keepWanted takes out of the set the directories that LXD has, or may have,
+// for its records: of the volume, of its snapshots, the snapshots' parent, and
+// what "lxd recover" mounts by UUID.
+func (f *facts) keepWanted(directories map[string]bool) {
+	for i := range f.records.list {
+		for _, wanted := range directoriesOf(&f.records.list[i]) {
+			delete(directories, wanted)
+		}
+	}
+}
+
+func directoriesOf(record *evidence.Record) []string {
+	base := record.Pool + "/" + directoryOf(record)
+	kind := record.Pool + "/" + directories[record.Type]
+	all := []string{base, kind + "/" + record.UUID.String()}
+	if record.Content == evidence.ContentISO {
+		all = append(all, base+".iso")
+	}
+	parent := directoryName(record)
+	if record.Snapshot {
+		parent, _, _ = strings.Cut(parent, "/")
+	}
+	return append(all, kind+"-snapshots/"+parent)
+}

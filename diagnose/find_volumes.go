@@ -1,0 +1,377 @@
+package diagnose
+
+import (
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// judged calls do for every volume in a pool that is asked about.
+func (f *facts) judged(do func(*volume)) {
+	for _, a := range f.arrays {
+		for i := range a.volumes {
+			if v := &a.volumes[i]; v.pool != nil && v.pool.judged {
+				do(v)
+			}
+		}
+	}
+}
+
+// check makes the check of a kind that is one volume without a record each.
+func check(code string) func(*facts) []draft {
+	return func(f *facts) []draft {
+		var found []draft
+		f.judged(func(v *volume) {
+			if v.code != code {
+				return
+			}
+			d := ofVolume(v)
+			d.Detail = f.leakWords(v)
+			d.Cause = f.leakCause(v)
+			d.Effect = f.leakEffect(v)
+			d.Remedy = f.destroySteps(v)
+			found = append(found, d)
+		})
+		return found
+	}
+}
+
+// leakWords is one line of what is seen of a volume that LXD left behind.
+func (f *facts) leakWords(v *volume) string {
+	words := "no LXD record"
+	switch {
+	case v.code == codeLeakedHalf:
+		words = "no LXD record, and its other half is gone"
+	case v.record != nil:
+		words = "copy of snapshot " + v.record.Name + ", used by nothing"
+	case v.LXD.Snapshot:
+		words = "copy of a snapshot of which LXD has no record either"
+	}
+	return words + "; " + f.whereWords(v)
+}
+
+// whereWords says what a volume is connected to and what hosts have of it.
+func (f *facts) whereWords(v *volume) string {
+	var parts []string
+	hosts := v.hostNames()
+	devices := f.devices(v)
+	if len(hosts) > 0 {
+		parts = append(parts, "connected to "+list(hosts))
+	} else {
+		parts = append(parts, "not connected")
+	}
+	for _, d := range devices {
+		if words := d.words(); words != "" {
+			parts = append(parts, words+d.state())
+		}
+	}
+	if len(devices) == 0 && len(hosts) > 0 && len(f.hosts) > 0 {
+		parts = append(parts, "no device on "+list(f.hostNames()))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (f *facts) hostNames() []string {
+	var names []string
+	for _, h := range f.hosts {
+		names = append(names, h.Name)
+	}
+	return names
+}
+
+// state says whether the device is in use, as far as that is known.
+func (d *device) state() string {
+	u := d.usage()
+	switch {
+	case len(u.certain) > 0:
+		return ", " + list(u.certain)
+	case u.doubt != "" || d.host.blindness() != "":
+		return ", no use of it seen"
+	default:
+		return ", idle"
+	}
+}
+
+// leakCause tells the likely story from what was left behind. Nobody saw it
+// happen, so it says "likely" wherever more than one story fits.
+func (f *facts) leakCause(v *volume) string {
+	version := f.world.LXD.Version
+	devices := f.devices(v)
+	switch {
+	case v.code == codeLeakedHalf:
+		return "LXD deleted the other half first and failed on this one, likely because it was connected to another member; its next try found the volume gone and removed the record"
+	case v.code == codeLeakedImage && leaksImages(version):
+		return "LXD " + version + " makes a new copy of the image for each instance that is created from it, and keeps the record of one copy only"
+	case v.code == codeLeakedImage:
+		return "LXD was likely stopped while it unpacked the image: it creates the volume before the record"
+	case v.LXD.Snapshot:
+		return "LXD was likely stopped, or an unmount failed, while it exported, copied or mounted the snapshot; it keeps no record of such copies"
+	case len(devices) > 0 && len(devices[0].ownMaps()) > 0:
+		return "LXD could not take the volume's device away (likely the map was in use, or the array did not answer), and removed the record all the same"
+	case v.conns != none && len(devices) > 0:
+		return "the device came after LXD had given up waiting for it (30 seconds); the array then refused to delete a connected volume, and LXD removed the record all the same"
+	case v.conns != none:
+		return "LXD created and connected it, and its device did not come within 30 seconds or the roll-back failed; the array refuses to delete a connected volume, and LXD removed the record all the same"
+	case len(devices) > 0:
+		return "LXD lost it while it was mapped; its connection was taken away later, and the device on the host stayed"
+	case v.LXD.Type == evidence.TypeContainer || v.LXD.Type == evidence.TypeVM:
+		return "LXD likely failed while it created or deleted the instance, after the volume was made and before or after its record"
+	default:
+		return "the array made it, and LXD likely never got the answer; or the array refused a request during LXD's roll-back"
+	}
+}
+
+// leaksImages reports the LXD version that makes an image volume per launch.
+func leaksImages(version string) bool { return version == "6.9" || strings.HasPrefix(version, "6.9-") }
+
+func (f *facts) leakEffect(v *volume) string {
+	if v.code != codeLeakedSnapshotVolume || v.record == nil {
+		return ""
+	}
+	if v.conns == none {
+		return "it takes space; LXD removes it when the snapshot is deleted, if nothing connects it until then"
+	}
+	return "LXD can't delete snapshot " + v.record.Name + " while this copy is connected (\"existing connections\")"
+}
+
+// destroySteps is the order that neither hangs a host nor brings the device
+// back: SCSI devices go before the connection, NVMe namespaces after it.
+func (f *facts) destroySteps(v *volume) []string {
+	var before, steps []string
+	for _, d := range f.devices(v) {
+		if words := d.words(); words != "" && len(d.namespaces) == 0 {
+			before = append(before, "remove "+words)
+		}
+	}
+	steps = append(steps, before...)
+	for _, name := range v.hostNames() {
+		steps = append(steps, "disconnect it from "+name)
+	}
+	steps = append(steps, "confirm that no host has a device of it", "destroy it"+v.array.undo())
+	return steps
+}
+
+// undo says for how long a destroyed object can be recovered.
+func (a *arrayFacts) undo() string {
+	if a.EradicationDelay <= 0 {
+		return ""
+	}
+	return " (recoverable for " + span(a.EradicationDelay) + ")"
+}
+
+func (f *facts) disappearedRecords() []draft {
+	var found []draft
+	f.judged(func(v *volume) {
+		if v.code != codeDisappeared {
+			return
+		}
+		d := ofVolume(v)
+		d.Detail = f.disappeared(v) + "; " + f.whereWords(v)
+		d.Cause = "LXD's database was likely restored from an older state, edited, or a member was removed by force"
+		if seen := f.sighting(v.array, v.ID); seen != nil && !seen.Recorded.IsZero() && len(f.devices(v)) == 0 && v.conns == none {
+			d.Cause = "the record was removed without the volume: a restored or edited database, or a delete that failed half-way"
+		}
+		found = append(found, d)
+	})
+	return found
+}
+
+func (f *facts) foreignVolumes() []draft {
+	var found []draft
+	f.judged(func(v *volume) {
+		if v.code != codeForeign {
+			return
+		}
+		d := ofVolume(v)
+		d.Detail = "its name is not one that LXD gives; " + f.whereWords(v)
+		d.Cause = "somebody made it by hand or with another tool"
+		found = append(found, d)
+	})
+	return found
+}
+
+func (f *facts) pendingEradication() []draft {
+	var found []draft
+	f.judged(func(v *volume) {
+		if v.code != codePending {
+			return
+		}
+		d := ofVolume(v)
+		d.Detail = "destroyed, no LXD record; " + v.array.until(v.Remaining, "its space returns")
+		d.Cause = "LXD or an operator destroyed it; " + either(v.array.safeMode(), "it was not eradicated")
+		d.Remedy = []string{"wait: " + v.array.until(v.Remaining, "its space returns"), "or bring it back: purevol recover " + shell(v.Name)}
+		found = append(found, d)
+	})
+	return found
+}
+
+// safeMode says that the array lets nobody eradicate, if it does.
+func (a *arrayFacts) safeMode() string {
+	if a.ManualEradication == "all-disabled" {
+		return "SafeMode lets nobody eradicate it before its time"
+	}
+	return ""
+}
+
+// until says when a timer of the array runs out.
+func (a *arrayFacts) until(remaining time.Duration, what string) string {
+	switch {
+	case remaining <= 0:
+		return "the array does not say when " + what
+	case a.Clock.IsZero():
+		return what + " in " + span(remaining)
+	default:
+		return what + " at " + day(a.Clock.Add(remaining))
+	}
+}
+
+func (f *facts) destroyedButRecorded() []draft {
+	var found []draft
+	f.judged(func(v *volume) {
+		if v.code != codeDestroyedRecorded {
+			return
+		}
+		d := ofVolume(v)
+		d.Detail = d.LXD.String() + " is destroyed on the array: " + v.array.until(v.Remaining, "its data is lost")
+		d.Cause = either(v.array.stuck(), "somebody destroyed it on the array, or LXD's delete was refused after the first of its two steps")
+		d.Remedy = recoverSteps("purevol recover "+shell(v.Name), v.record)
+		found = append(found, d)
+	})
+	f.eachSnapshot(func(s *evidence.Snapshot, source *volume, pool *poolFacts) {
+		if !s.Destroyed.Is() || !s.LXD.IsLXD() {
+			return
+		}
+		record := f.records.find(pool.name, s.LXD)
+		if record == nil {
+			return
+		}
+		if source != nil && source.Destroyed.Is() {
+			return // it goes and comes back with its volume
+		}
+		d := ofSnapshot(s, source, pool)
+		d.LXD = lxdName(record)
+		d.Detail = d.LXD.String() + " is destroyed on the array: " + pool.array.until(s.Remaining, "its data is lost")
+		d.Cause = either(pool.array.stuck(), "somebody destroyed it on the array, or LXD's delete was refused after the first of its two steps")
+		d.Remedy = recoverSteps("purevol recover "+shell(s.Name), record)
+		found = append(found, d)
+	})
+	return found
+}
+
+// stuck explains LXD's deletes on an array that lets nobody eradicate: the
+// destroy succeeds, the eradication is refused, the record stays, and each
+// later try fails because the volume is destroyed already.
+func (a *arrayFacts) stuck() string {
+	if a.ManualEradication == "all-disabled" {
+		return "LXD's delete destroyed it and was then refused its eradication (SafeMode), so LXD kept the record; or somebody destroyed it on the array"
+	}
+	return ""
+}
+
+func recoverSteps(command string, record *evidence.Record) []string {
+	return []string{
+		"if it is still wanted: " + command,
+		"if it was deleted on purpose: wait until the array has eradicated it, then " + deleteCommand(record),
+	}
+}
+
+// deleteCommand is the command with which LXD removes what a record is of.
+func deleteCommand(record *evidence.Record) string {
+	project := ""
+	if record.Project != "" && record.Project != "default" {
+		project = " --project " + shell(record.Project)
+	}
+	switch record.Type {
+	case evidence.TypeContainer, evidence.TypeVM:
+		return "lxc delete " + shell(record.Name) + project
+	case evidence.TypeImage:
+		return "lxc image delete " + shell(record.Name) + project
+	default:
+		return "lxc storage volume delete " + shell(record.Pool) + " " + shell(record.Name) + project
+	}
+}
+
+// recent is how long a record may be without its volume: LXD writes the
+// record first, and the array was read before LXD.
+const recent = 10 * time.Minute
+
+// missingVolumes lists records whose array object is certainly not there.
+func (f *facts) missingVolumes() []draft {
+	pools := map[string]*poolFacts{}
+	for _, p := range f.pools {
+		if p.judged && p.pool != nil && p.pod != nil && p.array.Volumes.IsComplete() {
+			pools[p.name] = p
+		}
+	}
+	var found []draft
+	for i := range f.records.list {
+		record := &f.records.list[i]
+		pool := pools[record.Pool]
+		if pool == nil || record.UUID.IsZero() || f.young(record) || f.busyWith(record) != nil {
+			continue
+		}
+		missing := f.missing(record, pool)
+		if len(missing) == 0 {
+			continue
+		}
+		d := draft{subject: Subject{array: pool.array, pool: pool}}
+		d.Pool, d.ArrayID, d.LXD = pool.name, pool.array.ID, lxdName(record)
+		d.Object = record.Pool + "/" + record.Type + "/" + record.Name
+		d.Detail = d.LXD.String() + ": the array has no " + missing[0] + " with uuid " + record.UUID.String()
+		d.Cause = "LXD was stopped after it had deleted the volume and before the record, or somebody eradicated it on the array"
+		d.Remedy = []string{
+			"restore it from a backup, or",
+			"if it is not wanted any more: " + deleteCommand(record),
+		}
+		found = append(found, d)
+	}
+	return found
+}
+
+func (f *facts) young(record *evidence.Record) bool {
+	read := f.world.LXD.Began
+	return !record.Created.IsZero() && !read.IsZero() && read.Sub(record.Created) < recent
+}
+
+// missing says what a record should have on the array and has not, not even
+// destroyed.
+func (f *facts) missing(record *evidence.Record, pool *poolFacts) []string {
+	if directories[record.Type] == "" {
+		return nil // a type that is new to us: it can't be joined
+	}
+	if record.Type == evidence.TypeImage && record.Snapshot {
+		return nil // LXD makes no snapshots of images
+	}
+	if record.Snapshot && !pool.array.Snapshots.IsComplete() {
+		return nil
+	}
+	if record.Content == "" && record.Type != evidence.TypeVM {
+		return nil
+	}
+	var missing []string
+	for _, content := range contents(record) {
+		name := evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: content, UUID: record.UUID}
+		found := false
+		if record.Snapshot {
+			pool.array.snapshotsNamed(pool, name, func(*evidence.Snapshot) { found = true })
+		} else {
+			pool.array.named(pool, name, func(*volume) { found = true })
+		}
+		if !found {
+			missing = append(missing, objectWords(record, content))
+		}
+	}
+	return missing
+}
+
+func objectWords(record *evidence.Record, content string) string {
+	what := "volume"
+	if record.Snapshot {
+		what = "snapshot"
+	}
+	if len(contents(record)) > 1 {
+		return content + " " + what
+	}
+	return what
+}

@@ -1,0 +1,102 @@
+package diagnose
+
+import (
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// Severity says how much a finding matters.
+type Severity string
+
+// The severities, from harmless to data at risk.
+const (
+	Info     Severity = "info"
+	Warning  Severity = "warning"
+	Critical Severity = "critical"
+)
+
+func (s Severity) rank() int {
+	switch s {
+	case Critical:
+		return 0
+	case Warning:
+		return 1
+	default:
+		return 2
+	}
+}
+
+// Verdict says what may be done about a finding now.
+type Verdict string
+
+// The verdicts. Safe means that every gate passed on this evidence; each is
+// asked again before every step of a repair.
+const (
+	Safe       Verdict = "safe"
+	Blocked    Verdict = "blocked"
+	ReportOnly Verdict = "report-only"
+)
+
+// Result is a gate's answer.
+type Result string
+
+// The results. Uncertain is spelled "unknown", and is no pass. Waived is an
+// operator's explicit word in place of a pass.
+const (
+	Pass      Result = "pass"
+	Fail      Result = "fail"
+	Uncertain Result = "unknown"
+	Waived    Result = "waived"
+)
+
+// GateResult is one gate's answer and a sentence that a human can check.
+type GateResult struct {
+	Gate   string
+	Result Result
+	Why    string
+}
+
+// LXDName is what LXD calls a volume or a snapshot.
+type LXDName struct {
+	Project string
+	Type    string
+	Name    string
+}
+
+// Finding is one inconsistency.
+type Finding struct {
+	Code     string
+	Severity Severity
+	Pool     string
+	// Object is what explain takes: the array's full name of a volume or
+	// snapshot, else the name of a map, device, host object or directory.
+	Object   string
+	VolumeID string
+	ArrayID  string
+	Serial   evidence.Serial
+	// WWID is the identity as hosts of the pool's transport spell it.
+	WWID string
+	// Host is set when the finding is about one machine or host object.
+	Host string
+	LXD  LXDName
+	// Connections are the host objects that the volume is connected to; a
+	// connection of a whole group is given as "group NAME".
+	Connections []string
+	Created     time.Time
+	// Age is by the array's clock; 0 when it is not known.
+	Age         time.Duration
+	Provisioned int64
+	Unique      int64
+	Verdict     Verdict
+	// Gates are those that apply to the remedy, in the table's order; none
+	// for findings that are only reported.
+	Gates []GateResult
+	// Detail is one line of what is seen, Cause the likely reason, Effect
+	// what it does to the operator.
+	Detail string
+	Cause  string
+	Effect string
+	// Remedy is what to do, in order.
+	Remedy []string
+}

@@ -1,0 +1,331 @@
+package diagnose
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// witnesses are the machines that must have answered before a device or a
+// volume is touched: for what is removed on one host that host; otherwise
+// every member, connected or not, because a device that is in use although
+// the array no longer connects it is in use all the same.
+func (s Subject) machines() []*hostFacts {
+	if s.device != nil && s.class == ClassHost {
+		return []*hostFacts{s.device.host}
+	}
+	return s.f.hosts
+}
+
+func hostsAnswered(s Subject) (Result, string) {
+	if s.class != ClassHost {
+		if !s.f.members.whole {
+			return Uncertain, "the members are not all known, so it is not known whom to ask"
+		}
+		for _, member := range s.f.members.names {
+			if s.f.hostOf(member) == nil {
+				return Uncertain, "the devices of member " + member + " were not read"
+			}
+		}
+	}
+	var names []string
+	for _, h := range s.machines() {
+		if why := h.silent(); why != "" {
+			return Uncertain, h.Name + ": " + why
+		}
+		names = append(names, h.Name)
+	}
+	if len(names) == 0 {
+		return Uncertain, "no host was read"
+	}
+	return Pass, list(names) + " answered"
+}
+
+// silent says what keeps a machine's word on its devices from being whole.
+func (h *hostFacts) silent() string {
+	if h.Trouble != "" {
+		return h.Trouble
+	}
+	if h.Name == "" {
+		return "it is not known which machine it is"
+	}
+	for _, part := range []struct{ what, why string }{
+		{"SCSI disks", h.Disks.Why()},
+		{"multipath maps", h.Maps.Why()},
+		{"iSCSI sessions", h.Sessions.Why()},
+		{"NVMe subsystems", h.Subsystems.Why()},
+		{"NVMe controllers", h.Controllers.Why()},
+		{"NVMe namespaces", h.Namespaces.Why()},
+	} {
+		if part.why != "" {
+			return part.what + " are not all known: " + part.why
+		}
+	}
+	if h.Recorded {
+		return "its testimony is a recording: good enough to find, not to change anything"
+	}
+	return ""
+}
+
+// device is what a machine has of the subject.
+func (s Subject) on(h *hostFacts) *device {
+	if s.device != nil && s.class == ClassHost {
+		return s.device
+	}
+	return h.of(s.volume)
+}
+
+func notInUse(s Subject) (Result, string) {
+	doubt := ""
+	if s.volume != nil && s.class != ClassHost {
+		for _, gone := range s.volume.gone {
+			return Fail, gone.host.Name + ": " + useWords(gone.use) + ", from a device that is gone"
+		}
+	}
+	for _, h := range s.machines() {
+		if d := s.on(h); d != nil {
+			u := d.usage()
+			if len(u.certain) > 0 {
+				return Fail, h.Name + ": " + list(u.certain)
+			}
+			if u.doubt != "" {
+				doubt = either(doubt, h.Name+": "+u.doubt)
+			}
+		}
+		if why := h.blindness(); why != "" {
+			doubt = either(doubt, h.Name+": "+why)
+		}
+	}
+	if doubt != "" {
+		return Uncertain, doubt
+	}
+	var names []string
+	for _, h := range s.machines() {
+		names = append(names, h.Name)
+	}
+	return Pass, "not mounted in any mount namespace, not held, not open, not swap on " + list(names)
+}
+
+// blindness says why a machine may not see all uses of its devices.
+func (h *hostFacts) blindness() string {
+	switch {
+	case !h.Uses.IsComplete():
+		return "uses are not all known: " + h.Uses.Why()
+	case !h.AllProcesses.Is():
+		return "processes are not all visible: " + either(h.AllProcessesWhy, "no reason was given")
+	case len(h.stray) > 0:
+		return "something uses a device that is gone, it is not known of which volume (" + useWords(h.stray[0]) + ")"
+	case len(h.strange) > 0:
+		return "it is not known which volume " + list(h.strange) + " is"
+	}
+	if zombies := h.zombies(); len(zombies) > 0 {
+		return list(zombies) + " has neither controller nor namespace, so somebody still holds a namespace of it"
+	}
+	return ""
+}
+
+func noIO(s Subject) (Result, string) {
+	doubt := ""
+	for _, h := range s.machines() {
+		d := s.on(h)
+		if d == nil {
+			continue
+		}
+		for _, part := range d.counters() {
+			if !part.inflight.Known {
+				doubt = either(doubt, h.Name+": it is not known whether I/O of "+part.name+" is under way")
+			} else if part.inflight.N > 0 {
+				return Fail, h.Name + ": " + count(int(part.inflight.N), "request") + " of " + part.name + " under way"
+			}
+		}
+	}
+	if s.class == ClassHost {
+		if doubt != "" {
+			return Uncertain, doubt
+		}
+		return Pass, "no request is under way on " + s.device.host.Name
+	}
+	v := s.volume
+	switch {
+	case v.busy.Is():
+		return Fail, "the array measured I/O of it not long ago"
+	case doubt != "":
+		return Uncertain, doubt
+	case v.conns == none && !v.disagrees() && v.array.Connections.IsComplete():
+		// Nothing can reach a volume without a connection, so that nothing
+		// was measured is not missed.
+		return Pass, "it is connected to nothing, so there can be no I/O"
+	case v.busy.IsNot():
+		return Pass, "the array measured no I/O of it, and no request is under way on any host"
+	default:
+		return Uncertain, "the array has not measured it, which does not mean that it is idle"
+	}
+}
+
+type counter struct {
+	name     string
+	inflight evidence.Count
+}
+
+func (d *device) counters() []counter {
+	var all []counter
+	for _, m := range d.maps {
+		all = append(all, counter{m.Name, m.IO.Inflight})
+	}
+	for _, m := range d.parts {
+		all = append(all, counter{m.Name, m.IO.Inflight})
+	}
+	for _, disk := range d.disks {
+		all = append(all, counter{disk.Name, disk.IO.Inflight})
+	}
+	for _, n := range d.namespaces {
+		all = append(all, counter{n.Name, n.IO.Inflight})
+	}
+	return all
+}
+
+// pathIdentity: what sysfs says of a SCSI device is from when it was added.
+// After its LUN number was given to another volume it names the wrong one,
+// and only the device's own answer tells.
+func pathIdentity(s Subject) (Result, string) {
+	doubt, checked := "", []string{}
+	for _, h := range s.machines() {
+		d := s.on(h)
+		if d != nil {
+			for _, disk := range d.disks {
+				if why := d.differs(disk); why != "" {
+					return Fail, h.Name + ": " + why
+				}
+				if why := s.unproven(h, disk); why != "" {
+					doubt = either(doubt, h.Name+": "+why)
+				}
+				checked = append(checked, disk.Name)
+			}
+			for _, n := range d.namespaces {
+				if n.Name == "" {
+					doubt = either(doubt, h.Name+": a namespace of it has no name")
+				}
+				checked = append(checked, n.Name)
+			}
+			for _, m := range append(slices.Clone(d.maps), d.parts...) {
+				if why := h.unlisted(m); why != "" {
+					doubt = either(doubt, h.Name+": "+why)
+				}
+			}
+		}
+		if s.class != ClassHost {
+			doubt = either(doubt, s.hidden(h, d))
+		}
+	}
+	if doubt != "" {
+		return Uncertain, doubt
+	}
+	if len(checked) == 0 {
+		return Pass, "no host has a device of it"
+	}
+	return Pass, list(checked) + ": each is this volume and no other"
+}
+
+// unproven says why it is not proven which volume a disk leads to.
+func (s Subject) unproven(h *hostFacts, disk *evidence.Disk) string {
+	live := disk.Live.Kind
+	if disk.Name == "" {
+		return "a path has no name"
+	}
+	if s.class == ClassHost {
+		// The array says that this host is not connected. A path that could
+		// be asked and did not say "gone" contradicts it.
+		asked := disk.State == "running" || disk.State == ""
+		if live == evidence.IdentityGone || (live == evidence.IdentityUnknown && !asked) {
+			return ""
+		}
+		if live == evidence.IdentityKnown {
+			return disk.Name + " still answers, although the array connects nothing there"
+		}
+		return disk.Name + " is running and did not say which volume it is (" + either(disk.Live.Why, "not asked") + ")"
+	}
+	if live != evidence.IdentityUnknown {
+		return ""
+	}
+	if connected, _ := s.f.connectedTo(s.volume, h); connected.IsNot() && disk.State != "running" && disk.State != "" {
+		return ""
+	}
+	return disk.Name + " did not say which volume it is (" + either(disk.Live.Why, "not asked") + ")"
+}
+
+// unlisted says that a map is not named after its volume, or has a path that
+// is no disk in the list. Maps are removed by their uuid.
+func (h *hostFacts) unlisted(m *evidence.Map) string {
+	if serial, ok := evidence.SerialOf(m.UUID); !ok || serial != m.Serial || m.Name == "" {
+		return "map " + quoted(m.Name) + " has the uuid " + quoted(m.UUID) + ", which is not volume " + quoted(string(m.Serial))
+	}
+	if m.Partition {
+		return ""
+	}
+	for _, p := range m.Paths {
+		if h.path(p) == nil {
+			return "path " + either(p.Disk, p.Dev, "without a name") + " of " + m.Name + " is not among the disks"
+		}
+	}
+	return ""
+}
+
+// hidden says whether one of a host's other disks may lead to the volume: one
+// that does not answer, on a host that is connected, at the volume's LUN.
+func (s Subject) hidden(h *hostFacts, d *device) string {
+	connected, _ := s.f.connectedTo(s.volume, h)
+	if connected.IsNot() {
+		return ""
+	}
+	if s.volume.onlyNVMe() {
+		return "" // no SCSI disk can lead to it
+	}
+	luns := map[int64]bool{}
+	s.volume.connections(func(row *evidence.Connection) { luns[row.LUN] = true })
+	for i := range h.Disks.Items {
+		disk := &h.Disks.Items[i]
+		if (disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial != "") || disk.Live.Kind == evidence.IdentityGone || (d != nil && d.has(disk)) {
+			continue
+		}
+		if at, known := lun(disk.HCTL); known && !luns[0] && len(luns) > 0 && !luns[at] {
+			continue
+		}
+		return h.Name + ": " + disk.Name + " did not say which volume it is (" + either(disk.Live.Why, "not asked") + "), and it may be this one"
+	}
+	return ""
+}
+
+// onlyNVMe reports a volume of an NVMe pool that is connected to nothing but
+// hosts without SCSI initiators.
+func (v *volume) onlyNVMe() bool {
+	only := v.pool.isNVMe()
+	v.connections(func(row *evidence.Connection) {
+		object := v.array.hosts[lower(row.Host)]
+		only = only && object != nil && len(object.NQNs) > 0 && len(object.IQNs)+len(object.WWNs) == 0
+	})
+	return only
+}
+
+func (d *device) has(disk *evidence.Disk) bool {
+	for _, own := range d.disks {
+		if own == disk {
+			return true
+		}
+	}
+	return false
+}
+
+// lun reads the LUN from a SCSI address. Above 255 the kernel shows the flat
+// addressing method's bits with it.
+func lun(hctl string) (int64, bool) {
+	i := strings.LastIndexByte(hctl, ':')
+	if i < 0 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(hctl[i+1:], 10, 64)
+	return n & 0x3fff, err == nil
+}
+
+func lower(s string) string { return strings.ToLower(s) }

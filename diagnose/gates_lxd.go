@@ -1,0 +1,281 @@
+package diagnose
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// reverter is the suffix of the snapshot that LXD makes before it refreshes a
+// volume, to go back to.
+const reverter = "lxd-reverter-snapshot"
+
+func listsComplete(s Subject) (Result, string) {
+	var doubts []string
+	if s.array == nil {
+		doubts = append(doubts, "no array was read")
+	} else {
+		doubts = append(doubts, s.array.doubts()...)
+	}
+	doubts = append(doubts, lxdDoubts(&s.f.world.LXD)...)
+	if len(doubts) > 0 {
+		return Uncertain, list(doubts)
+	}
+	a, lxd := s.array, &s.f.world.LXD
+	return Pass, fmt.Sprintf("all of the array's %s and %s, and LXD's %s and %s",
+		count(len(a.Volumes.Items), "volume"), count(len(a.Connections.Items), "connection"),
+		count(len(lxd.Records.Items), "record"), count(len(lxd.Instances.Items), "instance"))
+}
+
+func lxdSeesAll(s Subject) (Result, string) {
+	lxd := &s.f.world.LXD
+	switch {
+	case lxd.SeesAll.Is():
+		return Pass, either(lxd.SeesAllWhy, "LXD shows us what only an administrator may see")
+	case lxd.SeesAll.IsNot():
+		return Fail, either(lxd.SeesAllWhy, "LXD hides from us what we may not see")
+	default:
+		return Uncertain, either(lxd.SeesAllWhy, "it is not known whether LXD hides anything from us")
+	}
+}
+
+func recordsNotEmpty(s Subject) (Result, string) {
+	switch {
+	case s.pool == nil || s.pool.pool == nil:
+		return Uncertain, "LXD lists no such pool"
+	case s.pool.records == 0:
+		return Fail, fmt.Sprintf("LXD has no record at all in pool %s, and its pod has %s in LXD's naming", s.pool.name, count(s.pool.named, "volume"))
+	}
+	return Pass, "LXD has " + count(s.pool.records, "record") + " in pool " + s.pool.name
+}
+
+// readOrder: LXD makes its record first and deletes the volume first, so a
+// record that is missing after the volume was seen was missing all the time.
+// The other way round every volume that is just being made looks leaked.
+func readOrder(s Subject) (Result, string) {
+	if s.array == nil {
+		return Uncertain, "no array was read"
+	}
+	a, lxd := s.array.Source, s.f.world.LXD.Source
+	switch {
+	case a.Began.IsZero() || a.Ended.IsZero() || lxd.Began.IsZero() || lxd.Ended.IsZero():
+		return Uncertain, "it is not known when the array and LXD were read"
+	case lxd.Began.Before(a.Ended):
+		return Uncertain, "LXD was asked before the array had told all of its volumes"
+	}
+	last := lxd.Ended
+	for _, h := range s.f.hosts {
+		if h.Recorded {
+			continue // the hosts' own gate speaks of those
+		}
+		if h.Began.IsZero() || h.Ended.IsZero() || h.Began.Before(a.Began.Add(-s.f.policy.ReadWithin)) {
+			return Uncertain, "it is not known that " + h.Name + " was read at about the same time as the array"
+		}
+		if h.Ended.After(last) {
+			last = h.Ended
+		}
+	}
+	if took := last.Sub(a.Began); took > s.f.policy.ReadWithin {
+		return Uncertain, "between the first word and the last lie " + span(took) + ", more than " + span(s.f.policy.ReadWithin)
+	}
+	return Pass, "the array was read first, then LXD, everything within " + span(last.Sub(a.Began)+time.Second)
+}
+
+func membersOnline(s Subject) (Result, string) {
+	lxd := &s.f.world.LXD
+	if why := lxd.Members.Why(); why != "" {
+		return Uncertain, "the members are not all known: " + why
+	}
+	if len(lxd.Members.Items) == 0 {
+		return Uncertain, "LXD names no member, not even itself"
+	}
+	var names []string
+	for _, m := range lxd.Members.Items {
+		if m.Online.IsNot() {
+			return Fail, "member " + m.Name + " is " + either(m.Status, "not online") + ": what it does is not known"
+		}
+		if !m.Online.Is() {
+			return Uncertain, "member " + m.Name + " is not known to be online (" + either(m.Message, m.Status, "no status") + ")"
+		}
+		names = append(names, m.Name)
+	}
+	return Pass, list(names) + ": online"
+}
+
+func noOperation(s Subject) (Result, string) {
+	lxd := &s.f.world.LXD
+	if len(s.f.operations) > 0 {
+		op := s.f.operations[0]
+		if op.Running.Is() {
+			return Fail, "LXD is busy: " + operationWords(op)
+		}
+		return Uncertain, "LXD may be busy: " + operationWords(op)
+	}
+	if why := lxd.Operations.Why(); why != "" {
+		return Uncertain, "LXD's operations are not all known: " + why
+	}
+	return Pass, "LXD runs no operation that could touch a volume"
+}
+
+// recorded reports any record with the UUID, of whatever type, in any pool
+// and project.
+func (f *facts) recorded(id evidence.UUID) bool {
+	found := false
+	f.records.of(id, func(*evidence.Record) bool { found = true; return false })
+	return found
+}
+
+func noRecord(s Subject) (Result, string) {
+	lxd := &s.f.world.LXD
+	name := evidence.Name{}
+	switch {
+	case s.snapshot != nil && s.snapshot.Suffix == reverter:
+		return Pass, "LXD never has a record of this snapshot: it makes it before a refresh and removes it after"
+	case s.snapshot != nil:
+		name = s.snapshot.LXD
+	case s.volume != nil:
+		name = s.volume.LXD
+	}
+	if name.UUID.IsZero() {
+		return Uncertain, "its name says no uuid by which LXD's record could be found"
+	}
+	copyOf := s.volume != nil && s.snapshot == nil && name.Snapshot
+	var found, original *evidence.Record
+	s.f.records.of(name.UUID, func(r *evidence.Record) bool {
+		if copyOf && r.Snapshot {
+			original = r
+			return true
+		}
+		found = r
+		return false
+	})
+	switch {
+	case original != nil && s.volume.record == nil:
+		return Fail, "LXD has a record with uuid " + name.UUID.String() + ", of a snapshot that is not this copy's: " + lxdName(original).String()
+	case found != nil:
+		return Fail, "LXD has a record with uuid " + name.UUID.String() + ": " + lxdName(found).String() + " in pool " + found.Pool
+	case !lxd.Records.IsComplete():
+		return Uncertain, "none was found, but LXD's records are not all known: " + lxd.Records.Why()
+	case !lxd.SeesAll.Is():
+		return Uncertain, "none was found, but LXD may hide records from us"
+	case s.f.records.nameless != nil:
+		return Uncertain, "none was found, but the record of " + lxdName(s.f.records.nameless).String() + " has no uuid and may be its"
+	case original != nil:
+		return Pass, "LXD keeps no record of its temporary copies; the uuid is that of snapshot " + lxdName(original).String()
+	}
+	where := "its only project"
+	if s.f.records.projects != 1 {
+		where = fmt.Sprintf("any of %d projects", s.f.records.projects)
+	}
+	return Pass, fmt.Sprintf("LXD %s has no record with uuid %s in %s, snapshots included", lxd.Version, name.UUID, where)
+}
+
+func notExpected(s Subject) (Result, string) {
+	e := s.f.expected(s.volume)
+	switch {
+	case len(e.why) > 0:
+		return Fail, list(e.why)
+	case e.doubt != "":
+		return Uncertain, e.doubt
+	case s.volume.record == nil:
+		return Pass, "LXD has no record of it, so it expects it nowhere"
+	case s.volume.record.Snapshot:
+		return Pass, "nothing that runs has snapshot " + s.volume.record.Name + " attached"
+	default:
+		return Pass, "nothing that runs uses " + lxdName(s.volume.record).String()
+	}
+}
+
+// originalKept: LXD's temporary copy of a snapshot may be the only copy left
+// if the snapshot itself is gone from the array while LXD still lists it.
+func originalKept(s Subject) (Result, string) {
+	v := s.volume
+	if !v.LXD.Snapshot || v.record == nil {
+		return Pass, "it is no copy of something that LXD still has"
+	}
+	result, why := Uncertain, "snapshot "+v.record.Name+" was not found on the array: this copy may be the only one"
+	v.array.snapshotsNamed(v.pool, v.LXD, func(snap *evidence.Snapshot) {
+		switch {
+		case result == Pass:
+		case snap.Destroyed.IsNot():
+			result, why = Pass, "the snapshot itself, "+snap.Name+", is on the array"
+		case snap.Destroyed.Is():
+			result, why = Fail, "the snapshot itself, "+snap.Name+", is destroyed: this copy may be the only one"
+		default:
+			why = "it is not known whether the snapshot itself, " + snap.Name + ", is destroyed"
+		}
+	})
+	return result, why
+}
+
+func explained(s Subject) (Result, string) {
+	if s.snapshot != nil {
+		if seen := s.f.sighting(s.array, s.snapshot.ID); seen != nil && !seen.Recorded.IsZero() {
+			return Fail, "LXD had a record of it on " + day(seen.Recorded) + " and has none now"
+		}
+		return Pass, "no earlier run remembers a record of it"
+	}
+	v := s.volume
+	why := s.f.disappeared(v)
+	switch {
+	case why == "":
+		return Pass, "nothing says that LXD ever had a record of it that it then lost"
+	case v.code == codeLeakedHalf:
+		return Pass, "its twin is gone from the array too, so LXD was deleting it (" + why + ")"
+	case v.record != nil:
+		return Pass, "LXD has its record"
+	}
+	return Fail, why
+}
+
+func oldEnough(s Subject) (Result, string) {
+	created, image := time.Time{}, false
+	switch {
+	case s.snapshot != nil:
+		created = s.snapshot.Created
+	case s.volume != nil:
+		created, image = s.volume.Created, s.volume.LXD.Type == evidence.TypeImage
+	}
+	clock := s.array.Clock
+	switch {
+	case created.IsZero() || created.Year() < 2000:
+		return Uncertain, "the array does not say when it was made"
+	case clock.IsZero():
+		return Uncertain, "the array's clock is not known"
+	case clock.Before(created):
+		return Uncertain, "by the array's own clock it was made in the future"
+	}
+	p, old := s.f.policy, clock.Sub(created)
+	words := "it is " + span(old) + " old by the array's clock"
+	if old < p.minAge(image) {
+		return Fail, words + ", " + span(p.minAge(image)) + " are needed"
+	}
+	if usual := DefaultPolicy().minAge(image); p.WaivedMinAge && !p.Batch && old < usual {
+		return Waived, words + "; the usual " + span(usual) + " were waived"
+	}
+	return Pass, words
+}
+
+func seenBefore(s Subject) (Result, string) {
+	if !s.f.policy.Batch {
+		return Pass, "it was asked for by itself; only a batch needs an earlier sighting"
+	}
+	id := ""
+	switch {
+	case s.snapshot != nil:
+		id = s.snapshot.ID
+	case s.volume != nil:
+		id = s.volume.ID
+	}
+	seen := s.f.sighting(s.array, id)
+	switch {
+	case seen == nil || seen.Leaked.IsZero():
+		return Fail, "no earlier run saw it as a leftover"
+	case !seen.Leaked.Before(s.array.Began):
+		return Uncertain, "it was first seen as a leftover in this very run"
+	}
+	return Pass, "first seen as a leftover on " + day(seen.Leaked)
+}
+
+func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }

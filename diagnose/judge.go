@@ -1,0 +1,162 @@
+package diagnose
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// draft is what a check found, before the gates.
+type draft struct {
+	Finding
+	subject Subject
+}
+
+// Subject is what a gate is asked about.
+type Subject struct {
+	f     *facts
+	class Class
+	array *arrayFacts
+	pool  *poolFacts
+	// volume is set for volumes, snapshot for snapshots of one (its volume
+	// may be nil), device for what is removed on one host only.
+	volume   *volume
+	snapshot *evidence.Snapshot
+	device   *device
+}
+
+// gateJudge runs a table of gates and remembers the answers that are the same
+// for a whole pool.
+type gateJudge struct {
+	gates []Gate
+	known map[poolGate]GateResult
+}
+
+type poolGate struct {
+	gate  string
+	pool  *poolFacts
+	array *arrayFacts
+}
+
+func newJudge(gates []Gate) *gateJudge {
+	return &gateJudge{gates: gates, known: map[poolGate]GateResult{}}
+}
+
+// ask runs every gate of the subject's class, in the table's order.
+func (j *gateJudge) ask(s Subject) []GateResult {
+	var results []GateResult
+	for i := range j.gates {
+		if gate := &j.gates[i]; slices.Contains(gate.Classes, s.class) {
+			results = append(results, j.one(gate, s))
+		}
+	}
+	return results
+}
+
+func (j *gateJudge) one(gate *Gate, s Subject) GateResult {
+	if !gate.PoolWide {
+		return gate.ask(s)
+	}
+	key := poolGate{gate.Name, s.pool, s.array}
+	result, known := j.known[key]
+	if !known {
+		result = gate.ask(s)
+		j.known[key] = result
+	}
+	return result
+}
+
+func (g *Gate) ask(s Subject) GateResult {
+	result, why := g.Check(s)
+	return GateResult{Gate: g.Name, Result: result, Why: why}
+}
+
+// verdict is what the gates' answers add up to. No gates at all is no
+// permission.
+func verdict(class Class, results []GateResult) Verdict {
+	if class == ClassReport {
+		return ReportOnly
+	}
+	if len(results) == 0 {
+		return Blocked
+	}
+	for _, r := range results {
+		if r.Result != Pass && r.Result != Waived {
+			return Blocked
+		}
+	}
+	return Safe
+}
+
+// finding completes a draft: what the table says of its kind where the check
+// said nothing better, the gates, and the verdict.
+func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
+	out := d.Finding
+	out.Code = kind.Code
+	out.Severity = Severity(either(string(out.Severity), string(kind.Severity)))
+	out.Effect = either(out.Effect, kind.Effect)
+	if len(out.Remedy) == 0 {
+		out.Remedy = kind.Remedy
+	}
+	if out.Connections == nil {
+		out.Connections = []string{}
+	}
+	if kind.Class != ClassReport {
+		s := d.subject
+		s.f, s.class = f, kind.Class
+		out.Gates = j.ask(s)
+	}
+	out.Verdict = verdict(kind.Class, out.Gates)
+	return out
+}
+
+// ofVolume is a draft about a volume, with what the witnesses say of it.
+func ofVolume(v *volume) draft {
+	d := draft{subject: Subject{array: v.array, pool: v.pool, volume: v}}
+	d.Object, d.VolumeID, d.ArrayID = v.Name, v.ID, v.array.ID
+	d.Serial, d.WWID = v.Serial, wwid(v.Serial, v.pool.isNVMe())
+	d.LXD = lxdName(v.record)
+	d.Connections = v.hostNames()
+	d.Created, d.Age = v.Created, age(v.array, v.Created)
+	d.Provisioned, d.Unique = v.Provisioned, v.Unique
+	if v.pool != nil {
+		d.Pool = v.pool.name
+	}
+	return d
+}
+
+// ofDevice is a draft about a device on one host.
+func (f *facts) ofDevice(d *device) draft {
+	out := draft{subject: Subject{device: d}}
+	if d.volume != nil {
+		out = ofVolume(d.volume)
+		out.subject.device = d
+	} else if makers := f.created(d.serial); len(makers) > 0 {
+		out.subject.array, out.ArrayID = makers[0], makers[0].ID
+	}
+	out.Object, out.Host, out.Serial = d.object(), d.host.Name, d.serial
+	out.WWID = wwid(d.serial, len(d.namespaces) > 0)
+	return out
+}
+
+// wwid spells a serial as hosts do.
+func wwid(serial evidence.Serial, nvme bool) string {
+	switch {
+	case serial == "":
+		return ""
+	case nvme:
+		return serial.EUI()
+	default:
+		return serial.WWID()
+	}
+}
+
+// age is how old something is by the array's own clock; 0 when it is not
+// known, or when it claims to come from the future.
+func age(a *arrayFacts, created time.Time) time.Duration {
+	if created.IsZero() || a.Clock.IsZero() || a.Clock.Before(created) {
+		return 0
+	}
+	return a.Clock.Sub(created)
+}

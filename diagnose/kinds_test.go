@@ -1,0 +1,730 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+func TestHealthyWorldHasNoFindings(t *testing.T) {
+	r := healthy().judge()
+	if got := found(r); len(got) > 0 {
+		t.Errorf("found %q", got)
+	}
+	if !r.Complete || len(r.Doubts) > 0 {
+		t.Errorf("incomplete: %q", r.Doubts)
+	}
+	want := []PoolSummary{
+		{Name: "p1", Array: "fa1", ArrayID: arrayID, Mode: "iscsi", Volumes: 6, Snapshots: 1, Records: 6},
+		{Name: "n1", Array: "fa1", ArrayID: arrayID, Mode: "nvme/tcp", Volumes: 1, Records: 1},
+	}
+	if diff := cmp.Diff(want, r.Pools); diff != "" {
+		t.Errorf("pools (-want +got):\n%s", diff)
+	}
+}
+
+// leak adds a leaked custom volume, connected, with a bare path.
+func leak(s *scene) int {
+	v := s.volume("p1", name(evidence.TypeCustom, "", 100))
+	s.connect(v, hostName)
+	s.path(0, v, 1)
+	return v
+}
+
+func leakNVMe(s *scene) int {
+	v := s.volume("n1", name(evidence.TypeCustom, evidence.ContentBlock, 101))
+	s.connect(v, nvmeName)
+	s.namespace(0, v)
+	return v
+}
+
+func leakCopy(s *scene) int {
+	v := s.volume("p1", copyOf(evidence.TypeCustom, "", 3))
+	s.connect(v, hostName)
+	s.attach(0, v, 2)
+	return v
+}
+
+func stale(s *scene) int {
+	v := s.volume("p1", name(evidence.TypeCustom, "", 102))
+	s.record(v, "kill1")
+	s.connect(v, hostName)
+	s.path(0, v, 1)
+	return v
+}
+
+// deadMap is a map whose volume is recorded and not connected any more.
+func deadMap(s *scene) int {
+	v := s.volume("p1", name(evidence.TypeCustom, "", 103))
+	s.record(v, "was-here")
+	s.attach(0, v, 2)
+	s.gone(0, v)
+	return v
+}
+
+// orphanSnapshot is a snapshot without a record of the volume "data".
+func orphanSnapshot(s *scene) { s.snapshot(1, copyOf(evidence.TypeCustom, "", 104), "") }
+
+// kindCase is a world in which something is wrong, and all that is found.
+type kindCase struct {
+	name string
+	make func(*scene)
+	// want lists "code object" of everything that is found.
+	want []string
+	// verdict is that of the first of them.
+	verdict Verdict
+	// says are words that the first one's detail, cause, effect or remedy
+	// has.
+	says []string
+}
+
+const u100, u101, u102, u103 = "u-00000064000040008000000000000000", "u-00000065000040008000000000000000-b", "u-00000066000040008000000000000000", "u-00000067000040008000000000000000"
+
+var kindCases = []kindCase{
+	{
+		"leaked volume, its path came late",
+		func(s *scene) { leak(s) },
+		[]string{"leaked-volume p1::" + u100}, Safe,
+		[]string{"no LXD record; connected to lxd01-iscsi; sdf without a map on lxd01, idle", "30 seconds", "remove sdf without a map on lxd01", "disconnect it from lxd01-iscsi", "recoverable for 24 hours"},
+	},
+	{
+		"leaked volume, never connected",
+		func(s *scene) { s.volume("p1", name(evidence.TypeCustom, "", 100)) },
+		[]string{"leaked-volume p1::" + u100}, Safe,
+		[]string{"no LXD record; not connected", "never got the answer"},
+	},
+	{
+		"leaked volume with a live map",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 100))
+			s.connect(v, hostName)
+			s.attach(0, v, 2)
+		},
+		[]string{"leaked-volume p1::" + u100}, Safe,
+		[]string{"map mpathc with paths sdf and sdg on lxd01, idle", "could not take the volume's device away"},
+	},
+	{
+		"leaked volume on NVMe",
+		func(s *scene) { leakNVMe(s) },
+		[]string{"leaked-volume n1::" + u101}, Safe,
+		[]string{"nvme0n2 on lxd01, idle"},
+	},
+	{
+		"both halves of a virtual machine",
+		func(s *scene) {
+			s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100))
+			s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100))
+		},
+		[]string{"leaked-volume p1::v-00000064000040008000000000000000", "leaked-volume p1::v-00000064000040008000000000000000-b"}, Safe,
+		[]string{"instance"},
+	},
+	{
+		"one half of a virtual machine",
+		func(s *scene) { s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100)) },
+		[]string{"leaked-half p1::v-00000064000040008000000000000000"}, Safe,
+		[]string{"its other half is gone", "its next try found the volume gone"},
+	},
+	{
+		"one half, the other destroyed",
+		func(s *scene) {
+			s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100))
+			twin := s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100))
+			s.vol(twin).Destroyed, s.vol(twin).Remaining = evidence.Yes, time.Hour
+		},
+		[]string{"leaked-half p1::v-00000064000040008000000000000000", "pending-eradication p1::v-00000064000040008000000000000000-b"}, Safe, nil,
+	},
+	{
+		"the block half of an image alone",
+		func(s *scene) { s.volume("p1", name(evidence.TypeImage, evidence.ContentBlock, 100)) },
+		[]string{"leaked-half p1::i-00000064000040008000000000000000-b"}, Safe, nil,
+	},
+	{
+		"an image without a record",
+		func(s *scene) { s.volume("p1", name(evidence.TypeImage, "", 100)) },
+		[]string{"leaked-image p1::i-00000064000040008000000000000000"}, Safe,
+		[]string{"stopped while it unpacked"},
+	},
+	{
+		"images without a record, LXD 6.9",
+		func(s *scene) {
+			s.LXD.Version = "6.9"
+			s.volume("p1", name(evidence.TypeImage, "", 100))
+		},
+		[]string{"unsafe-setting LXD 6.9", "leaked-image p1::i-00000064000040008000000000000000"}, ReportOnly,
+		[]string{"1 copy without a record"},
+	},
+	{
+		"temporary copy of a snapshot",
+		func(s *scene) { leakCopy(s) },
+		[]string{"leaked-snapshot-volume p1::su-00000003000040008000000000000000"}, Safe,
+		[]string{"copy of snapshot data/snap0, used by nothing", "existing connections", "exported, copied or mounted"},
+	},
+	{
+		"temporary copy of a snapshot that has no record either",
+		func(s *scene) { s.volume("p1", copyOf(evidence.TypeCustom, "", 100)) },
+		[]string{"leaked-volume p1::su-00000064000040008000000000000000"}, Safe,
+		[]string{"copy of a snapshot of which LXD has no record either"},
+	},
+	{
+		"temporary copy that a running instance uses",
+		func(s *scene) {
+			leakCopy(s)
+			s.run("c2", "lxd01", evidence.InstanceDisk{Device: "old", Pool: "p1", Source: "data", Type: evidence.TypeCustom, Project: "default", Snapshot: "snap0"})
+			c2 := s.volume("p1", name(evidence.TypeContainer, "", 9))
+			s.record(c2, "c2")
+		},
+		[]string{}, "", nil,
+	},
+	{
+		"temporary copy that an operation uses",
+		func(s *scene) {
+			leakCopy(s)
+			s.operate("Creating custom volume backup", "/1.0/storage-pools/p1/volumes/custom/data?project=default")
+		},
+		[]string{}, "", nil,
+	},
+	{
+		"temporary copy while an operation works on something else",
+		func(s *scene) {
+			leakCopy(s)
+			s.operate("Creating instance", "/1.0/instances/c9")
+		},
+		[]string{"leaked-snapshot-volume p1::su-00000003000040008000000000000000"}, Blocked, nil,
+	},
+	{
+		"snapshot without a record",
+		orphanSnapshot,
+		[]string{"leaked-snapshot p1::u-00000002000040008000000000000000.su-00000068000040008000000000000000"}, Safe,
+		[]string{"no LXD record of this snapshot of custom/data (default)"},
+	},
+	{
+		"snapshot without a record of a leaked volume goes with it",
+		func(s *scene) { s.snapshot(leak(s), copyOf(evidence.TypeCustom, "", 104), "") },
+		[]string{"leaked-volume p1::" + u100}, Safe, nil,
+	},
+	{
+		"safety copy of a refresh",
+		func(s *scene) {
+			snap := s.snapshot(1, copyOf(evidence.TypeCustom, "", 104), "")
+			snap.LXD, snap.Suffix = evidence.Name{}, "lxd-reverter-snapshot"
+			snap.Name = snap.SourceName + ".lxd-reverter-snapshot"
+		},
+		[]string{"leaked-snapshot p1::u-00000002000040008000000000000000.lxd-reverter-snapshot"}, Safe,
+		[]string{"before a refresh of custom/data (default)"},
+	},
+	{
+		"safety copy while LXD is busy with the volume",
+		func(s *scene) {
+			snap := s.snapshot(1, copyOf(evidence.TypeCustom, "", 104), "")
+			snap.LXD, snap.Suffix = evidence.Name{}, "lxd-reverter-snapshot"
+			s.operate("Copying storage volume")
+		},
+		[]string{}, "", nil,
+	},
+	{
+		"a protection group's snapshot is nobody's business",
+		func(s *scene) {
+			snap := s.snapshot(1, copyOf(evidence.TypeCustom, "", 104), "")
+			snap.LXD, snap.Suffix = evidence.Name{}, "pgroup-auto-12"
+		},
+		[]string{}, "", nil,
+	},
+	{
+		"connection that nothing uses",
+		func(s *scene) { stale(s) },
+		[]string{"stale-connection p1::" + u102}, Safe,
+		[]string{"custom/kill1 (default), used by nothing; connected to lxd01-iscsi; sdf without a map on lxd01, idle", "disconnect it from lxd01-iscsi"},
+	},
+	{
+		"connection of a volume that is attached to a stopped container",
+		func(s *scene) {
+			stale(s)
+			s.stop("c3", "lxd01", evidence.InstanceDisk{Device: "d", Pool: "p1", Source: "kill1", Type: evidence.TypeCustom, Project: "default"})
+			c3 := s.volume("p1", name(evidence.TypeContainer, "", 9))
+			s.record(c3, "c3")
+		},
+		[]string{"stale-connection p1::" + u102}, Safe, nil,
+	},
+	{
+		"connection of a volume that LXD uses for itself",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 102))
+			s.record(v, "kill1")
+			s.connect(v, hostName)
+			s.attach(0, v, 2)
+			s.LXD.DaemonVolumes = appendTo(s.LXD.DaemonVolumes, evidence.DaemonVolume{Member: "lxd01", Key: "storage.images_volume", Pool: "p1", Volume: "kill1"})
+		},
+		[]string{}, "", nil,
+	},
+	{
+		"connection of a volume that is mounted though LXD knows nothing of it",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 102))
+			s.record(v, "kill1")
+			s.connect(v, hostName)
+			s.mounted(s.attach(0, v, 2), "/mnt")
+		},
+		[]string{}, "", nil,
+	},
+	{
+		"map without a connection",
+		func(s *scene) { deadMap(s) },
+		[]string{"stale-map mpathc"}, Safe,
+		[]string{"p1::" + u103 + ": the array does not connect it to lxd01; map mpathc with paths sdf and sdg on lxd01, idle", "by its uuid"},
+	},
+	{
+		"map of a destroyed volume",
+		func(s *scene) {
+			v := deadMap(s)
+			s.LXD.Records.Items = s.LXD.Records.Items[:len(s.LXD.Records.Items)-1]
+			s.vol(v).Destroyed, s.vol(v).Remaining = evidence.Yes, 3*time.Hour
+		},
+		[]string{"stale-map mpathc", "pending-eradication p1::" + u103}, Safe,
+		[]string{"its volume is destroyed"},
+	},
+	{
+		"map of a volume that the array has not",
+		func(s *scene) {
+			v := deadMap(s)
+			serial := s.vol(v).Serial
+			s.LXD.Records.Items = s.LXD.Records.Items[:len(s.LXD.Records.Items)-1]
+			s.array().Volumes.Items = s.array().Volumes.Items[:v]
+			s.array().Lookups = []evidence.Lookup{{Serial: serial, Found: evidence.No}}
+		},
+		[]string{"stale-map mpathc"}, Safe,
+		[]string{"the array has no volume with this serial, live or destroyed"},
+	},
+	{
+		"map of a volume outside the pods is nobody's business",
+		func(s *scene) {
+			v := deadMap(s)
+			serial := s.vol(v).Serial
+			s.LXD.Records.Items = s.LXD.Records.Items[:len(s.LXD.Records.Items)-1]
+			s.array().Volumes.Items = s.array().Volumes.Items[:v]
+			s.array().Lookups = []evidence.Lookup{{Serial: serial, Found: evidence.Yes, VolumeID: "x", Name: "plainvol", Destroyed: evidence.No}}
+		},
+		[]string{}, "", nil,
+	},
+	{
+		"map of a volume that the array was not asked for",
+		func(s *scene) {
+			v := deadMap(s)
+			s.LXD.Records.Items = s.LXD.Records.Items[:len(s.LXD.Records.Items)-1]
+			s.array().Volumes.Items = s.array().Volumes.Items[:v]
+		},
+		[]string{}, "", nil,
+	},
+	{
+		"map that queues without a path",
+		func(s *scene) {
+			deadMap(s)
+			s.Hosts[0].Maps.Items[2].Queueing = evidence.Yes
+		},
+		[]string{"unsafe-setting mpathc", "stale-map mpathc"}, ReportOnly,
+		[]string{"beyond kill -9", "multipathd disablequeueing map mpathc"},
+	},
+	{
+		"path without a map or a connection",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 103))
+			s.record(v, "was-here")
+			s.path(0, v, 1)
+			s.gone(0, v)
+		},
+		[]string{"ghost-path sdf"}, Safe,
+		[]string{"sdf without a map, idle"},
+	},
+	{
+		"namespace without a connection",
+		func(s *scene) {
+			v := s.volume("n1", name(evidence.TypeCustom, evidence.ContentBlock, 103))
+			s.record(v, "was-here")
+			s.namespace(0, v)
+		},
+		[]string{"ghost-namespace nvme0n2"}, Safe,
+		[]string{"rescan_controller"},
+	},
+	{
+		"map with a path of another volume",
+		func(s *scene) {
+			other := s.volume("p1", name(evidence.TypeCustom, "", 105))
+			s.record(other, "new")
+			s.connect(other, hostName)
+			d := &s.Hosts[0].Disks.Items[2] // the first path of data's map
+			d.Serial, d.WWID = s.vol(other).Serial, s.vol(other).Serial.NAA()
+			d.Live.Serial = d.Serial
+		},
+		[]string{"mixed-map mpathb"}, ReportOnly,
+		[]string{"mpathb: path sdd is of volume", "mounted at"},
+	},
+	{
+		"path that answers as another volume, all else as before",
+		func(s *scene) { s.Hosts[0].Disks.Items[2].Live.Serial = serialNo(999) },
+		[]string{"mixed-map mpathb"}, ReportOnly,
+		[]string{"sdd answers as volume " + string(serialNo(999))},
+	},
+	{
+		"bare path that answers as another volume",
+		func(s *scene) {
+			leak(s)
+			s.Hosts[0].Disks.Items[4].Live.Serial = ""
+		},
+		[]string{"mixed-map sdf", "leaked-volume p1::" + u100}, ReportOnly,
+		[]string{"answers as something that is no Pure volume"},
+	},
+	{
+		"mounted without a connection",
+		func(s *scene) {
+			a := s.array()
+			a.Connections.Items = a.Connections.Items[:1]
+			s.vol(1).ConnectionCount = 0
+			s.gone(0, 1)
+		},
+		[]string{"in-use-without-connection p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"custom/data (default), mounted at /var/snap/lxd/common/lxd/storage-pools/p1/custom/default_data; the array does not connect it to lxd01: writes fail"},
+	},
+	{
+		"mounted from a namespace that is gone",
+		func(s *scene) {
+			v := s.volume("n1", name(evidence.TypeCustom, "", 106))
+			s.record(v, "gone")
+			h := &s.Hosts[0]
+			h.Uses = appendTo(
+				h.Uses,
+				evidence.Use{Kind: evidence.UseMount, Device: "nvme0n9", Dev: "259:9", Where: "/var/snap/lxd/common/lxd/storage-pools/n1/custom/default_gone"},
+				evidence.Use{Kind: evidence.UseSuperblock, Device: "nvme0n9", Where: "ext4"},
+			)
+		},
+		[]string{"in-use-without-connection n1::u-0000006a000040008000000000000000"}, ReportOnly,
+		[]string{"custom/gone (default), mounted at", "from a device that is gone from lxd01"},
+	},
+	{
+		"in use, gone, and nobody knows what it was",
+		func(s *scene) {
+			h := &s.Hosts[0]
+			h.Uses = appendTo(
+				h.Uses,
+				evidence.Use{Kind: evidence.UseMount, Device: "nvme0n9", Dev: "259:9", Where: "/mnt"},
+				evidence.Use{Kind: evidence.UseSuperblock, Device: "nvme0n9", Where: "ext4"},
+			)
+		},
+		[]string{"in-use-without-connection nvme0n9"}, ReportOnly,
+		[]string{"nvme0n9 is gone from lxd01 and still in use: mounted at /mnt"},
+	},
+	{
+		"one path where there are two sessions",
+		func(s *scene) {
+			h := &s.Hosts[0]
+			h.Maps.Items[1].Paths = h.Maps.Items[1].Paths[:1]
+			h.Disks.Items = h.Disks.Items[:3]
+		},
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"mpathb on lxd01 has 1 of 2 paths: no path through session 2 to 10.0.1.1", "first session that it finds"},
+	},
+	{
+		"a session that is down",
+		func(s *scene) {
+			h := &s.Hosts[0]
+			h.Sessions.Items[1].State, h.Sessions.Items[1].ConnState = "FAILED", "failed"
+			h.Disks.Items[1].State, h.Disks.Items[3].State = "transport-offline", "blocked"
+		},
+		[]string{"degraded-paths p1::c-00000001000040008000000000000000", "degraded-paths p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"sdc is transport-offline", "portals is down"},
+	},
+	{
+		"no path at all while connected",
+		func(s *scene) { s.gone(0, 1) },
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"has 0 of 2 paths"},
+	},
+	{
+		"a suspended map",
+		func(s *scene) { s.Hosts[0].Maps.Items[1].Suspended = evidence.Yes },
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"mpathb is suspended, all I/O waits"},
+	},
+	{
+		"an NVMe controller that is connecting",
+		func(s *scene) {
+			s.Hosts[0].Namespaces.Items[0].Paths[1].State = "connecting"
+		},
+		[]string{"degraded-paths n1::u-00000007000040008000000000000000"}, ReportOnly,
+		[]string{"has 1 of 2 paths: nvme1 is connecting optimized", "lost its way"},
+	},
+	{
+		"record without a volume",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 107))
+			s.record(v, "lost")
+			s.array().Volumes.Items = s.array().Volumes.Items[:v]
+		},
+		[]string{"missing-volume p1/custom/lost"}, ReportOnly,
+		[]string{"the array has no volume with uuid " + uuid(107).String(), "lxc storage volume delete p1 lost"},
+	},
+	{
+		"record of a virtual machine with one half missing",
+		func(s *scene) { s.array().Volumes.Items = slices.Delete(s.array().Volumes.Items, 5, 6) },
+		[]string{"missing-volume p1/virtual-machine/vm1"}, ReportOnly,
+		[]string{"no filesystem volume", "lxc delete vm1"},
+	},
+	{
+		"record of a snapshot without a snapshot",
+		func(s *scene) { s.array().Snapshots.Items = nil },
+		[]string{"missing-volume p1/custom/data/snap0"}, ReportOnly,
+		[]string{"no snapshot with uuid"},
+	},
+	{
+		"record that was written after the array was read",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 107))
+			s.record(v, "new").Created = s.LXD.Began.Add(-time.Second)
+			s.array().Volumes.Items = s.array().Volumes.Items[:v]
+		},
+		[]string{}, "", nil,
+	},
+	{
+		"destroyed and recorded",
+		func(s *scene) { s.vol(3).Destroyed, s.vol(3).Remaining = evidence.Yes, 90*time.Minute },
+		[]string{"destroyed-but-recorded p1::u-00000005000040008000000000000000-i"}, ReportOnly,
+		[]string{"its data is lost at 2026-11-22 13:30 UTC", "purevol recover p1::u-00000005000040008000000000000000-i"},
+	},
+	{
+		"destroyed and recorded under SafeMode",
+		func(s *scene) {
+			s.vol(3).Destroyed, s.vol(3).Remaining = evidence.Yes, 90*time.Minute
+			s.array().ManualEradication = "all-disabled"
+		},
+		[]string{"destroyed-but-recorded p1::u-00000005000040008000000000000000-i"}, ReportOnly,
+		[]string{"SafeMode"},
+	},
+	{
+		"snapshot destroyed and recorded",
+		func(s *scene) { s.array().Snapshots.Items[0].Destroyed = evidence.Yes },
+		[]string{"destroyed-but-recorded p1::u-00000002000040008000000000000000.su-00000003000040008000000000000000"}, ReportOnly,
+		[]string{"custom/data/snap0 (default) is destroyed"},
+	},
+	{
+		"record that an earlier run saw",
+		func(s *scene) {
+			v := leak(s)
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: s.vol(v).ID, Recorded: clock.Add(-24 * time.Hour), LXDName: "custom/important (default)"}}
+		},
+		[]string{"disappeared-record p1::" + u100}, ReportOnly,
+		[]string{"LXD had custom/important (default) for it on 2026-11-21 12:00 UTC"},
+	},
+	{
+		"half whose twin went with the record",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100))
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: s.vol(v).ID, Recorded: clock.Add(-24 * time.Hour)}}
+		},
+		[]string{"leaked-half p1::v-00000064000040008000000000000000"}, Safe, nil,
+	},
+	{
+		"image whose record went to a newer copy",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeImage, "", 100))
+			s.Seen = []evidence.Sighting{{
+				ArrayID: arrayID, VolumeID: s.vol(v).ID, Recorded: clock.Add(-24 * time.Hour),
+				LXDName: "image/2d7588f66bcde5214f46dc034c8fbc60b6af404fcb33221b14a5bced4a860757 (default)",
+			}}
+		},
+		[]string{"leaked-image p1::i-00000064000040008000000000000000"}, Safe, nil,
+	},
+	{
+		"instance volume of a member that was removed by force",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeContainer, "", 100))
+			a := s.array()
+			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "lxd09-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.x:lxd09"}, Destroyed: evidence.No})
+			s.connect(v, "lxd09-iscsi")
+		},
+		[]string{"disappeared-record p1::c-00000064000040008000000000000000"}, ReportOnly,
+		[]string{"lxd09 is no member any more", "lxd recover"},
+	},
+	{
+		"host object without connections",
+		func(s *scene) {
+			a := s.array()
+			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "oldnode-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.x:old"}, Destroyed: evidence.No})
+		},
+		[]string{"idle-host oldnode-iscsi"}, ReportOnly,
+		[]string{"no connections; initiators iqn.x:old", "purehost delete oldnode-iscsi"},
+	},
+	{
+		"host object without connections that is not named like LXD's",
+		func(s *scene) {
+			a := s.array()
+			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "esx-07", Local: evidence.Yes, IQNs: []string{"iqn.x:esx"}, Destroyed: evidence.No})
+		},
+		[]string{}, "", nil,
+	},
+	{
+		"host object of a member with another machine's initiators",
+		func(s *scene) {
+			a := s.array()
+			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "lxd01-nvme", Local: evidence.Yes, NQNs: []string{"nqn.other"}, ConnectionCount: 1, Destroyed: evidence.No})
+		},
+		[]string{"hijacked-host lxd01-nvme"}, ReportOnly,
+		[]string{"has initiator nqn.other, which is not lxd01's"},
+	},
+	{
+		"empty directories",
+		func(s *scene) {
+			h := &s.Hosts[0]
+			base := "/var/snap/lxd/common/lxd/storage-pools/p1/"
+			for _, d := range []struct{ kind, name string }{
+				{"containers", "c1"},
+				{"containers", "c1-gone"},
+				{"containers-snapshots", "c1"},
+				{"custom", "default_data"},
+				{"custom", "data"},
+				{"custom-snapshots", "default_data/snap0"},
+				{"custom-snapshots", "default_data/snap1"},
+				{"images", "2d7588f66bcde5214f46dc034c8fbc60b6af404fcb33221b14a5bced4a860757"},
+				{"virtual-machines", "vm1"},
+			} {
+				h.Directories = appendTo(h.Directories, evidence.Directory{Path: base + d.kind + "/" + d.name, Pool: "p1", Kind: d.kind, Name: d.name, Empty: evidence.Yes, Mounted: evidence.No})
+			}
+			h.Directories = appendTo(
+				h.Directories,
+				evidence.Directory{Path: base + "custom/full", Pool: "p1", Kind: "custom", Name: "full", Empty: evidence.No, Mounted: evidence.No},
+				evidence.Directory{Path: base + "custom/busy", Pool: "p1", Kind: "custom", Name: "busy", Empty: evidence.Yes, Mounted: evidence.Yes},
+				evidence.Directory{Path: base + "custom/what", Pool: "p1", Kind: "custom", Name: "what", Empty: evidence.Yes},
+				evidence.Directory{Path: "/var/snap/lxd/common/lxd/storage-pools/zfs/custom/x", Pool: "zfs", Kind: "custom", Name: "x", Empty: evidence.Yes, Mounted: evidence.No},
+			)
+		},
+		[]string{
+			"leftover-directory /var/snap/lxd/common/lxd/storage-pools/p1/containers/c1-gone",
+			"leftover-directory /var/snap/lxd/common/lxd/storage-pools/p1/custom-snapshots/default_data/snap1",
+			"leftover-directory /var/snap/lxd/common/lxd/storage-pools/p1/custom/data",
+		}, ReportOnly,
+		[]string{"on lxd01: rmdir /var/snap/"},
+	},
+	{
+		"volume whose name is not LXD's",
+		func(s *scene) { s.volume("p1", evidence.Name{}) },
+		[]string{"foreign-volume p1::manual-vol"}, ReportOnly,
+		[]string{"not one that LXD gives"},
+	},
+	{
+		"volume outside the pods is nobody's business",
+		func(s *scene) {
+			v := s.volume("p1", evidence.Name{})
+			s.vol(v).Pod, s.vol(v).Name = "", "plainvol"
+		},
+		[]string{}, "", nil,
+	},
+	{
+		"connection to a machine that is no member",
+		func(s *scene) {
+			a := s.array()
+			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "backup-7", Local: evidence.Yes, IQNs: []string{"iqn.x:backup"}, Destroyed: evidence.No})
+			s.connect(1, "backup-7")
+		},
+		[]string{"foreign-connection p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"connected to backup-7: backup-7 belongs to no member: iqn.x:backup"},
+	},
+	{
+		"connection through a host group",
+		func(s *scene) {
+			s.connect(1, hostName)
+			rows := s.array().Connections.Items
+			rows[len(rows)-1].Group = "all-esx"
+		},
+		[]string{"foreign-connection p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"host group all-esx, which LXD never makes"},
+	},
+	{
+		"destroyed, without a record",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 100))
+			s.vol(v).Destroyed, s.vol(v).Remaining = evidence.Yes, 2*time.Hour
+		},
+		[]string{"pending-eradication p1::" + u100}, ReportOnly,
+		[]string{"its space returns at 2026-11-22 14:00 UTC"},
+	},
+	{
+		"LXD with the bug of issue 15210",
+		func(s *scene) { s.LXD.Version = "6.3" },
+		[]string{"unsafe-setting LXD 6.3"}, ReportOnly,
+		[]string{"15210"},
+	},
+	{
+		"LXD 6.9 without a leaked image",
+		func(s *scene) { s.LXD.Version = "6.9" },
+		[]string{}, "", nil,
+	},
+	{
+		"multipath that queues",
+		func(s *scene) {
+			s.Hosts[0].Settings = evidence.Complete([]evidence.Setting{
+				{Name: "multipath no_path_retry", Value: "queue", Section: "defaults", File: "/etc/multipath.conf", Line: 3},
+				{Name: "multipath no_path_retry", Value: "12", Section: "devices/device PURE FlashArray", File: "/etc/multipath.conf", Line: 9},
+				{Name: "multipath features", Value: "1 queue_if_no_path", Section: "overrides", File: "/etc/multipath.conf", Line: 12},
+			})
+		},
+		[]string{"unsafe-setting multipath features", "unsafe-setting multipath no_path_retry"}, ReportOnly,
+		[]string{"/etc/multipath.conf (overrides) on lxd01", "multipathd reconfigure"},
+	},
+	{
+		"an array that keeps nothing for long",
+		func(s *scene) { s.array().EradicationDelay = time.Hour },
+		[]string{"unsafe-setting eradication delay"}, ReportOnly, nil,
+	},
+}
+
+func TestFindings(t *testing.T) {
+	for _, c := range kindCases {
+		t.Run(c.name, func(t *testing.T) {
+			s := healthy()
+			c.make(s)
+			r := s.judge()
+			if diff := cmp.Diff(c.want, found(r)); diff != "" {
+				t.Fatalf("findings (-want +got):\n%s", diff)
+			}
+			if len(r.Findings) == 0 {
+				return
+			}
+			f := r.Findings[0]
+			if f.Verdict != c.verdict {
+				t.Errorf("verdict %s, want %s: %v", f.Verdict, c.verdict, refusals(f))
+			}
+			text := strings.Join(append([]string{f.Detail, f.Cause, f.Effect}, f.Remedy...), "\n")
+			for _, words := range c.says {
+				if !strings.Contains(text, words) {
+					t.Errorf("%q is missing from:\n%s", words, text)
+				}
+			}
+			for _, f := range r.Findings {
+				if f.Detail == "" || f.Cause == "" || f.Effect == "" || len(f.Remedy) == 0 {
+					t.Errorf("%s %s: detail %q, cause %q, effect %q, remedy %q: none may be empty", f.Code, f.Object, f.Detail, f.Cause, f.Effect, f.Remedy)
+				}
+			}
+		})
+	}
+}
+
+// Every kind of the table is made by some case above.
+func TestEveryKindIsFound(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range kindCases {
+		for _, want := range c.want {
+			code, _, _ := strings.Cut(want, " ")
+			seen[code] = true
+		}
+	}
+	for _, k := range Kinds {
+		if !seen[k.Code] {
+			t.Errorf("no case finds %s", k.Code)
+		}
+		if k.Meaning == "" || k.Effect == "" || len(k.Remedy) == 0 || k.Severity == "" || k.Class == "" || k.Check == nil {
+			t.Errorf("%s is not filled in", k.Code)
+		}
+	}
+}

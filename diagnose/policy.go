@@ -1,0 +1,74 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Policy is what the operator allows. The zero Policy allows nothing: without
+// ReadWithin no testimony is fresh enough.
+type Policy struct {
+	// MinAge is how old an object has to be, by the array's clock, before it
+	// may be taken for a leftover; ImageMinAge the same for image volumes,
+	// which exist on the array for as long as LXD unpacks them before any
+	// record does; BatchMinAge the least of both in a batch.
+	MinAge      time.Duration
+	ImageMinAge time.Duration
+	BatchMinAge time.Duration
+	// More volumes without a record than MaxShare of the pool's volumes, and
+	// more than MinShareCount, mean that records are missing.
+	MaxShare      float64
+	MinShareCount int
+	// Batch is set when nobody looks at each object: the gates are stricter.
+	Batch bool
+	// WaivedMinAge is set when the operator lowered MinAge or ImageMinAge for
+	// one object: the gate then reads "waived". It has no effect in a batch.
+	WaivedMinAge bool
+	// Pins maps a pool's name to the id of the only array that may answer.
+	Pins map[string]string
+	// Pools limits the judgement to these pools; empty means all.
+	Pools []string
+	// ReadWithin bounds the time from the first word of the array to the last
+	// word of LXD and of the hosts.
+	ReadWithin time.Duration
+}
+
+// DefaultPolicy is the policy without a configuration.
+func DefaultPolicy() Policy {
+	return Policy{
+		MinAge:        time.Hour,
+		ImageMinAge:   24 * time.Hour,
+		BatchMinAge:   24 * time.Hour,
+		MaxShare:      0.10,
+		MinShareCount: 5,
+		ReadWithin:    10 * time.Minute,
+	}
+}
+
+// judges reports whether a pool is asked about.
+func (p Policy) judges(pool string) bool {
+	return len(p.Pools) == 0 || slices.ContainsFunc(p.Pools, func(name string) bool { return strings.EqualFold(name, pool) })
+}
+
+// pin is the array that a pool is pinned to, empty when it is not.
+func (p Policy) pin(pool string) string {
+	for name, id := range p.Pins {
+		if strings.EqualFold(name, pool) {
+			return id
+		}
+	}
+	return ""
+}
+
+// minAge is the age that an object needs under this policy.
+func (p Policy) minAge(image bool) time.Duration {
+	age := p.MinAge
+	if image {
+		age = p.ImageMinAge
+	}
+	if p.Batch {
+		age = max(age, p.BatchMinAge)
+	}
+	return age
+}

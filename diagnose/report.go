@@ -1,0 +1,156 @@
+package diagnose
+
+import (
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// doubts says which of an array's lists may lack something.
+func (a *arrayFacts) doubts() []string {
+	var doubts []string
+	add := func(what, why string) {
+		if why != "" {
+			doubts = append(doubts, what+": "+why)
+		}
+	}
+	add("the array", a.Trouble)
+	if a.ID == "" && a.Trouble == "" {
+		add("the array", "it did not say which one it is")
+	}
+	add("pods", a.Pods.Why())
+	add("volumes", a.Volumes.Why())
+	add("snapshots", a.Snapshots.Why())
+	add("hosts", a.Hosts.Why())
+	add("host groups", a.HostGroups.Why())
+	add("connections", a.Connections.Why())
+	add("protection groups", a.Protections.Why())
+	add("volume performance", a.Activity.Why())
+	return doubts
+}
+
+// lxdDoubts says which of LXD's lists may lack something.
+func lxdDoubts(lxd *evidence.LXD) []string {
+	var doubts []string
+	add := func(what, why string) {
+		if why != "" {
+			doubts = append(doubts, what+": "+why)
+		}
+	}
+	add("LXD", lxd.Trouble)
+	add("pools", lxd.Pools.Why())
+	add("volumes", lxd.Records.Why())
+	add("instances", lxd.Instances.Why())
+	add("members", lxd.Members.Why())
+	add("operations", lxd.Operations.Why())
+	add("volumes that LXD itself uses", lxd.DaemonVolumes.Why())
+	return doubts
+}
+
+// witnesses lists everyone who was asked, and the members that were not.
+func (f *facts) witnesses() []Witness {
+	var all []Witness
+	for _, a := range f.arrays {
+		all = append(all, witness("array", a.Source, "array "+a.Name, a.doubts()))
+	}
+	if len(f.arrays) == 0 {
+		all = append(all, Witness{Kind: "array", Title: "no array", Reason: "no array was asked"})
+	}
+	lxd := &f.world.LXD
+	doubts := lxdDoubts(lxd)
+	switch {
+	case lxd.Trouble != "":
+	case lxd.SeesAll.IsNot():
+		doubts = append(doubts, either(lxd.SeesAllWhy, "LXD hides from us what we may not see"))
+	case !lxd.SeesAll.Is():
+		doubts = append(doubts, either(lxd.SeesAllWhy, "it is not known whether LXD hides anything from us"))
+	}
+	title := strings.TrimSpace("LXD " + lxd.Version)
+	if n := len(lxd.Members.Items); n > 0 {
+		title += ", " + count(n, "member")
+	}
+	all = append(all, witness("lxd", lxd.Source, title, doubts))
+	for _, h := range f.hosts {
+		w := witness("host", h.Source, "host "+h.Name, h.Doubts())
+		w.Recorded = h.Recorded
+		all = append(all, w)
+	}
+	for _, member := range f.members.names {
+		if f.hostOf(member) == nil {
+			all = append(all, Witness{
+				Kind: "host", Name: member, Title: "host " + member,
+				Reason: "its devices were not read", Hint: "run pureclean on " + member + " too",
+			})
+		}
+	}
+	return all
+}
+
+// witness judges one source. When it could not speak at all, that is the one
+// reason worth telling.
+func witness(kind string, s evidence.Source, title string, doubts []string) Witness {
+	w := Witness{
+		Kind: kind, Name: s.Name, Title: title, Complete: len(doubts) == 0,
+		Reason: strings.Join(doubts, "; "), Hint: s.Hint, Took: s.Took(), Requests: s.Requests,
+	}
+	if s.Trouble != "" {
+		w.Reason = s.Trouble
+	}
+	return w
+}
+
+// doubts lists why the report may not be everything.
+func (f *facts) doubts(witnesses []Witness) []string {
+	doubts := []string{}
+	for _, w := range witnesses {
+		if !w.Complete {
+			doubts = append(doubts, strings.TrimSpace(w.Kind+" "+w.Name)+": "+w.Reason)
+		}
+	}
+	for _, p := range f.pools {
+		if why := f.poolDoubt(p); p.judged && why != "" {
+			doubts = append(doubts, "pool "+p.name+": "+why)
+		}
+	}
+	return doubts
+}
+
+// poolDoubt says why nothing, or not everything, can be said of a pool.
+func (f *facts) poolDoubt(p *poolFacts) string {
+	switch {
+	case p.pool == nil:
+		return "LXD lists no pool for the pod " + p.name + " with driver pure, so none of its volumes can be judged"
+	case p.array == nil:
+		return "no array was asked for it"
+	case p.array.Trouble != "":
+		return "" // the array's own doubt says it
+	case p.pod == nil && p.array.Pods.IsComplete():
+		return "the array has no pod of this name"
+	case p.blind(f):
+		return "none of LXD's records of it could be read, so none of its volumes can be judged"
+	default:
+		return ""
+	}
+}
+
+func (f *facts) summaries() []PoolSummary {
+	var all []PoolSummary
+	for _, p := range f.pools {
+		if !p.judged {
+			continue
+		}
+		s := PoolSummary{Name: p.name, Volumes: p.live, Snapshots: p.snapshots, Records: p.records}
+		if p.pool != nil {
+			s.Mode, s.Array = p.pool.Mode, p.pool.Gateway
+		}
+		if p.array != nil {
+			s.Array, s.ArrayID = either(p.array.Name, s.Array), p.array.ID
+		}
+		if p.pod != nil {
+			s.Quota, s.Provisioned, s.Used = p.pod.Quota, p.pod.Provisioned, p.pod.Used
+		}
+		s.Leaked = p.leaked
+		all = append(all, s)
+	}
+	return all
+}

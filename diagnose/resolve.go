@@ -1,0 +1,371 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// Candidate is one thing that a name may mean.
+type Candidate struct {
+	// Object names it without doubt: explain takes it.
+	Object string
+	// What it is: "volume of pool p1", "sdb on lxd01".
+	What string
+}
+
+// AmbiguousError is a name that fits several things.
+type AmbiguousError struct {
+	Object     string
+	Candidates []Candidate
+}
+
+func (e *AmbiguousError) Error() string {
+	names := make([]string, 0, len(e.Candidates))
+	for _, c := range e.Candidates {
+		names = append(names, c.Object+" ("+c.What+")")
+	}
+	return fmt.Sprintf("%q can be %s", e.Object, strings.Join(names, ", or "))
+}
+
+// UnknownObjectError is a name that fits nothing that a witness knows.
+type UnknownObjectError struct {
+	Object string
+	// Near are names that look like it.
+	Near []string
+	// Complete is false when a witness could not tell everything, so that
+	// the object may exist all the same.
+	Complete bool
+}
+
+func (e *UnknownObjectError) Error() string {
+	text := fmt.Sprintf("neither the array nor LXD nor a host knows %q", e.Object)
+	if !e.Complete {
+		text += ", but not all of them could tell everything"
+	}
+	if len(e.Near) > 0 {
+		text += "; there is " + list(e.Near)
+	}
+	return text
+}
+
+// target is what a name means. Exactly one of the fields is set, or several
+// that are about the same volume.
+type target struct {
+	volume   *volume
+	snapshot *evidence.Snapshot
+	pool     *poolFacts // the snapshot's or the record's
+	device   *device
+	record   *evidence.Record
+	array    *arrayFacts
+	host     *evidence.ArrayHost
+	dir      *evidence.Directory
+	machine  *hostFacts // the directory's
+}
+
+// resolver collects what a name may mean, each thing once.
+type resolver struct {
+	f       *facts
+	want    string // in lower case
+	pool    string // limits volumes to this pool; empty for all
+	targets []target
+	seen    map[any]bool
+}
+
+func (r *resolver) add(key any, t target) {
+	if !r.seen[key] {
+		r.seen[key] = true
+		r.targets = append(r.targets, t)
+	}
+}
+
+func (r *resolver) addVolume(v *volume) {
+	r.add(v, target{volume: v, pool: v.pool, array: v.array, record: v.record})
+}
+
+// resolve finds the one thing that a name means.
+func (f *facts) resolve(object, pool string) (target, error) {
+	r := &resolver{f: f, want: strings.ToLower(strings.TrimSpace(object)), pool: pool, seen: map[any]bool{}}
+	if r.want != "" {
+		r.volumes()
+		r.snapshots()
+		r.records()
+		r.hostObjects()
+		r.devices()
+		r.directories()
+	}
+	switch len(r.targets) {
+	case 1:
+		return r.targets[0], nil
+	case 0:
+		complete := len(f.doubts(f.witnesses())) == 0
+		return target{}, &UnknownObjectError{Object: object, Near: r.near(), Complete: complete}
+	}
+	e := &AmbiguousError{Object: object}
+	for _, t := range r.targets {
+		e.Candidates = append(e.Candidates, t.candidate())
+	}
+	return target{}, e
+}
+
+// asked reports a pool that the question is about.
+func (r *resolver) asked(p *poolFacts) bool {
+	return r.pool == "" || (p != nil && strings.EqualFold(p.name, r.pool))
+}
+
+func (r *resolver) volumes() {
+	serial, hasSerial := serialIn(r.want)
+	for _, a := range r.f.arrays {
+		for i := range a.volumes {
+			v := &a.volumes[i]
+			if !r.asked(v.pool) {
+				continue
+			}
+			if r.names(v.Name) || (hasSerial && v.Serial == serial) || (v.ID != "" && strings.EqualFold(v.ID, r.want)) {
+				r.addVolume(v)
+			}
+		}
+	}
+}
+
+// names reports a full name on the array, or the part after the pod.
+func (r *resolver) names(full string) bool {
+	if strings.EqualFold(full, r.want) {
+		return true
+	}
+	_, short, ok := strings.Cut(full, "::")
+	return ok && strings.EqualFold(short, r.want)
+}
+
+// serialIn reads a serial in the array's or any host's spelling.
+func serialIn(s string) (evidence.Serial, bool) {
+	if serial, err := evidence.ParseSerial(s); err == nil {
+		return serial, true
+	}
+	s = s[strings.LastIndexByte(s, '/')+1:]
+	return evidence.SerialOf(s)
+}
+
+func (r *resolver) snapshots() {
+	for _, a := range r.f.arrays {
+		for i := range a.Snapshots.Items {
+			s := &a.Snapshots.Items[i]
+			pool := a.pools[lower(s.Pod)]
+			if r.asked(pool) && (r.names(s.Name) || (s.ID != "" && strings.EqualFold(s.ID, r.want))) {
+				r.add(s, target{snapshot: s, volume: a.source(i), pool: pool, array: a})
+			}
+		}
+	}
+}
+
+// lxdNames are volume types as they stand in a path of LXD's.
+var lxdTypes = []string{evidence.TypeContainer, evidence.TypeVM, evidence.TypeImage, evidence.TypeCustom}
+
+// records reads [POOL/[PROJECT/]]TYPE/NAME[/SNAPSHOT], optionally with the
+// project behind it in brackets as our tables print it, and bare names.
+func (r *resolver) records() {
+	want, project, _ := strings.Cut(strings.TrimSuffix(r.want, ")"), " (")
+	parts := strings.Split(want, "/")
+	at := slices.IndexFunc(parts, func(p string) bool { return slices.Contains(lxdTypes, p) })
+	pool, kind, name := "", "", want
+	if at >= 0 && at <= 2 && at+1 < len(parts) {
+		kind, name = parts[at], strings.Join(parts[at+1:], "/")
+		if at >= 1 {
+			pool = parts[0]
+		}
+		if at == 2 {
+			project = parts[1]
+		}
+	}
+	for i := range r.f.records.list {
+		record := &r.f.records.list[i]
+		if !strings.EqualFold(record.Name, name) || (kind != "" && record.Type != kind) ||
+			(pool != "" && !strings.EqualFold(record.Pool, pool)) || (project != "" && !strings.EqualFold(record.Project, project)) ||
+			(r.pool != "" && !strings.EqualFold(record.Pool, r.pool)) {
+			continue
+		}
+		r.record(record)
+	}
+}
+
+// record adds the array's objects of a record, or the record alone when the
+// array has none. Of a virtual machine's two volumes the root disk stands for
+// both.
+func (r *resolver) record(record *evidence.Record) {
+	pool := r.f.poolNamed(record.Pool)
+	found := false
+	if pool != nil && pool.array != nil {
+		for _, content := range contents(record) {
+			name := evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: content, UUID: record.UUID}
+			if found {
+				break
+			}
+			if !record.Snapshot {
+				pool.array.named(pool, name, func(v *volume) { found = true; r.addVolume(v) })
+				continue
+			}
+			for i := range pool.array.Snapshots.Items {
+				if s := &pool.array.Snapshots.Items[i]; s.LXD == name && lower(s.Pod) == lower(pool.pod.Name) {
+					found = true
+					r.add(s, target{snapshot: s, volume: pool.array.source(i), pool: pool, array: pool.array, record: record})
+				}
+			}
+		}
+	}
+	if !found {
+		r.add(record, target{record: record, pool: pool})
+	}
+}
+
+func (r *resolver) hostObjects() {
+	if r.pool != "" {
+		return
+	}
+	r.f.eachArrayHost(func(a *arrayFacts, object *evidence.ArrayHost) {
+		initiator := slices.ContainsFunc(object.Initiators(), func(i string) bool { return evidence.Initiator(i) == evidence.Initiator(r.want) })
+		if strings.EqualFold(object.Name, r.want) || initiator {
+			r.add(object, target{host: object, array: a})
+		}
+	})
+}
+
+// devices reads sdX, dm-N, a map's name, nvmeXnY, major:minor or a path in
+// /dev; with "HOST:" in front when several hosts have one of the name.
+func (r *resolver) devices() {
+	want, machine := r.want, ""
+	for _, h := range r.f.hosts {
+		if rest, ok := strings.CutPrefix(r.want, lower(h.Name)+":"); ok && h.Name != "" {
+			machine, want = h.Name, rest
+		}
+	}
+	want = strings.TrimPrefix(want, "/dev/mapper/")
+	want = strings.TrimPrefix(want, "/dev/")
+	serial, hasSerial := serialIn(want)
+	for _, h := range r.f.hosts {
+		if machine != "" && h.Name != machine {
+			continue
+		}
+		for _, d := range h.called(want) {
+			r.addDevice(d)
+		}
+		for i := range h.Links.Items {
+			link := &h.Links.Items[i]
+			if d := h.devices[link.Serial]; d != nil && (lower(link.Path) == r.want || lower(strings.TrimPrefix(link.Path, "/dev/")) == want) {
+				r.addDevice(d)
+			}
+		}
+		if d := h.devices[serial]; d != nil && hasSerial {
+			r.addDevice(d)
+		}
+	}
+}
+
+// called lists the devices that a name in lower case means. A map stands for
+// the volume that it is named after, whatever its paths lead to; a disk that
+// carries two identities stands for both.
+func (h *hostFacts) called(name string) []*device {
+	var all, own []*device
+	for known, devices := range h.named {
+		if lower(known) != name {
+			continue
+		}
+		for _, d := range devices {
+			if !slices.Contains(all, d) {
+				all = append(all, d)
+			}
+			is := func(m *evidence.Map) bool { return lower(m.Name) == name || lower(m.Kernel) == name }
+			if slices.ContainsFunc(d.ownMaps(), is) && !slices.Contains(own, d) {
+				own = append(own, d)
+			}
+		}
+	}
+	if len(own) > 0 {
+		all = own
+	}
+	slices.SortFunc(all, func(a, b *device) int { return strings.Compare(string(a.serial), string(b.serial)) })
+	return all
+}
+
+// addDevice adds the volume of a device, or the device itself when no pool of
+// ours has the volume.
+func (r *resolver) addDevice(d *device) {
+	if d.volume != nil {
+		if r.asked(d.volume.pool) {
+			r.addVolume(d.volume)
+		}
+		return
+	}
+	if r.pool == "" {
+		r.add(d, target{device: d})
+	}
+}
+
+func (r *resolver) directories() {
+	for _, h := range r.f.hosts {
+		for i := range h.Directories.Items {
+			dir := &h.Directories.Items[i]
+			if lower(dir.Path) == r.want && (r.pool == "" || strings.EqualFold(dir.Pool, r.pool)) {
+				r.add(dir, target{dir: dir, machine: h, pool: r.f.poolNamed(dir.Pool)})
+			}
+		}
+	}
+}
+
+// candidate names a target so that explain takes it back.
+func (t target) candidate() Candidate {
+	switch {
+	case t.snapshot != nil:
+		return Candidate{t.snapshot.Name, "snapshot"}
+	case t.volume != nil:
+		what := "volume"
+		if t.record != nil {
+			what = lxdName(t.record).String()
+		}
+		return Candidate{t.volume.Name, what}
+	case t.record != nil:
+		return Candidate{t.record.Pool + "/" + t.record.Project + "/" + t.record.Type + "/" + t.record.Name, "LXD's record"}
+	case t.host != nil:
+		return Candidate{t.host.Name, "host object on " + t.array.Name}
+	case t.dir != nil:
+		return Candidate{t.dir.Path, "directory on " + t.machine.Name}
+	default:
+		return Candidate{t.device.host.Name + ":" + t.device.object(), "device of " + string(t.device.serial)}
+	}
+}
+
+// near lists a few names that contain what was asked for, or begin alike.
+func (r *resolver) near() []string {
+	const most, prefix = 5, 6
+	want := r.want[strings.LastIndex(r.want, "::")+1:]
+	want = strings.TrimPrefix(want, ":")
+	if len(want) < 3 {
+		return nil
+	}
+	var near []string
+	consider := func(name string) {
+		l := lower(name)
+		_, short, found := strings.Cut(l, "::")
+		if !found {
+			short = l
+		}
+		alike := strings.Contains(l, want) || (len(short) >= prefix && len(want) >= prefix && short[:prefix] == want[:prefix])
+		if alike && len(near) < most && !slices.Contains(near, name) {
+			near = append(near, name)
+		}
+	}
+	for _, a := range r.f.arrays {
+		for i := range a.volumes {
+			consider(a.volumes[i].Name)
+		}
+		for i := range a.Hosts.Items {
+			consider(a.Hosts.Items[i].Name)
+		}
+	}
+	for i := range r.f.records.list {
+		record := &r.f.records.list[i]
+		consider(record.Pool + "/" + record.Type + "/" + record.Name)
+	}
+	return near
+}

@@ -1,0 +1,159 @@
+package house
+
+import (
+	"cmp"
+	"go/token"
+	"slices"
+	"strings"
+)
+
+// imports are the rooms that a room's packages may import, besides those of
+// their own room. A package belongs to the room with the longest name that
+// fits. Data flows one way: what observes fills evidence, diagnose judges it,
+// commands shows it. A new room needs a line here, and a reason.
+var imports = map[string][]string{
+	"":               {"commands"},
+	"evidence":       {},
+	"secret":         {},
+	"config":         {"secret"},
+	"pure":           {"evidence", "secret"},
+	"records":        {"evidence", "secret"},
+	"devices":        {"evidence"},
+	"devices/kernel": {"devices", "evidence"},
+	"fleet":          {"devices", "evidence"},
+	"witness":        {"config", "devices", "devices/kernel", "evidence", "fleet", "pure", "records", "secret"},
+	"diagnose":       {"evidence"},
+	"repair":         {"config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "pure", "records", "secret", "witness"},
+	// The simulator is made of nothing that it is there to test.
+	"simulator": {"devices", "evidence"},
+	"bench":     {"config", "devices", "diagnose", "evidence", "pure", "records", "secret", "simulator", "witness"},
+	"commands": {
+		"config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "pure", "records", "repair", "secret", "simulator",
+		"witness",
+	},
+	// Only tests, which may import anything but commands.
+	"internal": {},
+}
+
+// commandsTests are the rooms whose tests may import commands.
+var commandsTests = []string{"", "commands", "completion", "man", "docs", "bench"}
+
+// modules are the packages of others: who may import them, and in tests who
+// else. The longest prefix that fits counts. What is not here is not used.
+var modules = map[string]struct{ code, tests []string }{
+	// client and shared are Apache-2.0; everything else of LXD is AGPL-3.0.
+	"github.com/canonical/lxd":              {},
+	"github.com/canonical/lxd/client":       {code: []string{"records", "simulator/lxd"}, tests: []string{"simulator"}},
+	"github.com/canonical/lxd/shared":       {code: []string{"records", "simulator/lxd"}, tests: []string{"simulator"}},
+	"github.com/canonical/lxd/shared/units": {code: []string{"records", "simulator/lxd", "commands"}},
+
+	"github.com/urfave/cli/v2":          {code: []string{"commands"}, tests: []string{"completion", "man", "docs"}},
+	"github.com/olekukonko/tablewriter": {code: []string{"commands"}},
+	"github.com/fatih/color":            {code: []string{"commands"}},
+	"golang.org/x/term":                 {code: []string{"commands"}},
+	"github.com/cenkalti/backoff/v5":    {code: []string{"pure", "records", "fleet", "repair"}},
+	"go.yaml.in/yaml/v3":                {code: []string{"commands", "config"}, tests: everybody},
+	"golang.org/x/sync":                 {code: []string{"pure", "records", "devices", "fleet", "witness", "repair", "simulator", "commands"}, tests: everybody},
+	"golang.org/x/sys":                  {code: []string{"records", "devices", "fleet", "repair", "simulator", "commands"}, tests: everybody},
+	"github.com/google/go-cmp":          {tests: everybody},
+	"github.com/rogpeppe/go-internal":   {tests: everybody},
+	"pgregory.net/rapid":                {tests: everybody},
+	"github.com/cpuguy83/go-md2man/v2":  {tests: []string{"man"}},
+}
+
+var everybody = []string{"*"}
+
+// standard restricts packages of the standard library, with all below them,
+// to rooms. Tests are free.
+var standard = map[string][]string{
+	"os/exec": {"fleet", "repair", "bench"},
+	"unsafe":  {"devices/kernel"},
+	"plugin":  {},
+	"C":       {},
+}
+
+// judges are the rooms of pure functions: no clock, no network, no file.
+var judges = []string{"evidence", "diagnose"}
+
+var notForJudges = []string{"net", "os", "io/fs", "io/ioutil", "path/filepath", "log", "syscall", "crypto/rand", "math/rand", "testing"}
+
+// roomOf is the room that a directory belongs to.
+func roomOf(dir string) (string, bool) {
+	if dir == "" {
+		return "", true
+	}
+	best, found := "", false
+	for room := range imports {
+		if room != "" && below(dir, room) && len(room) > len(best) {
+			best, found = room, true
+		}
+	}
+	return best, found
+}
+
+func checkImports(s source, wrong report) {
+	room, ok := roomOf(s.dir)
+	if !ok && !s.test {
+		wrong(s.syntax.Package, "the directory %q belongs to no room: give it a line in the table of imports", s.dir)
+		return
+	}
+	s.importsOf(func(at token.Pos, p string) {
+		switch {
+		case p == module || strings.HasPrefix(p, module+"/"):
+			checkOwn(s, room, strings.TrimPrefix(strings.TrimPrefix(p, module), "/"), at, wrong)
+		case strings.Contains(strings.Split(p, "/")[0], "."):
+			checkModule(s, p, at, wrong)
+		default:
+			checkStandard(s, p, at, wrong)
+		}
+	})
+}
+
+func checkOwn(s source, room, dir string, at token.Pos, wrong report) {
+	target, ok := roomOf(dir)
+	switch {
+	case !ok && !s.test:
+		wrong(at, "imports %q, which belongs to no room", dir)
+	case target == "commands" && s.test && s.dir != "" && !belowAny(s.dir, commandsTests[1:]):
+		wrong(at, "nothing imports commands")
+	case s.test || target == room:
+		return
+	case !slices.Contains(imports[room], target):
+		wrong(at, "%s may not import %s", cmp.Or(room, "main"), cmp.Or(target, "main"))
+	}
+}
+
+func checkModule(s source, p string, at token.Pos, wrong report) {
+	best, found := "", false
+	for prefix := range modules {
+		if below(p, prefix) && len(prefix) > len(best) {
+			best, found = prefix, true
+		}
+	}
+	if !found {
+		wrong(at, "%s is not one of the packages that the project uses", p)
+		return
+	}
+	who := modules[best]
+	if belowAny(s.dir, who.code) {
+		return
+	}
+	if s.test && (slices.Equal(who.tests, everybody) || belowAny(s.dir, who.tests)) {
+		return
+	}
+	wrong(at, "%s may not import %s", cmp.Or(s.dir, "main"), p)
+}
+
+func checkStandard(s source, p string, at token.Pos, wrong report) {
+	if s.test {
+		return
+	}
+	for restricted, rooms := range standard {
+		if below(p, restricted) && !belowAny(s.dir, rooms) {
+			wrong(at, "%s may not import %s", cmp.Or(s.dir, "main"), p)
+		}
+	}
+	if belowAny(s.dir, judges) && belowAny(p, notForJudges) {
+		wrong(at, "%s has no clock, network or file, so it may not import %s", s.dir, p)
+	}
+}

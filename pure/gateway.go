@@ -1,0 +1,69 @@
+package pure
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// accessError is a setting with which no array can be asked. Its advice is
+// what Hint gives.
+type accessError struct {
+	what string
+	todo string
+	err  error
+}
+
+func (e *accessError) Error() string {
+	if e.err != nil {
+		return e.what + ": " + e.err.Error()
+	}
+	return e.what
+}
+
+func (e *accessError) Unwrap() error  { return e.err }
+func (e *accessError) advice() string { return e.todo }
+
+const gatewayExample = `the array's URL is "https://" and its management address, as in https://fa01.example.net`
+
+// parseGateway checks an array's URL as LXD checks pure.gateway (it must
+// hold "://" and no path element "api"), and refuses what LXD would only
+// notice later.
+func parseGateway(raw string, insecure bool) (*url.URL, error) {
+	bad := func(why, todo string) error {
+		shown := raw
+		if strings.Contains(raw, "@") {
+			shown = "(not shown, it holds an @)" // the part before it may be a password
+		}
+		return &accessError{what: fmt.Sprintf("the array's URL %q %s", shown, why), todo: todo}
+	}
+	if raw == "" {
+		return nil, &accessError{what: "the array has no URL", todo: gatewayExample}
+	}
+	if !strings.Contains(raw, "://") {
+		return nil, bad("has no scheme", gatewayExample)
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, bad("can't be understood", gatewayExample)
+	}
+	switch {
+	case u.User != nil:
+		return nil, bad("holds a user name", "leave it out: the array is asked with an API token")
+	case u.Hostname() == "":
+		return nil, bad("names no host", gatewayExample)
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, bad("has a query or a fragment", gatewayExample)
+	case slices.Contains(strings.Split(u.Path, "/"), "api"):
+		return nil, bad(`contains "/api"`, `leave "/api" and what follows out of the URL, it is added`)
+	case u.Scheme == "https", u.Scheme == "http" && insecure:
+	case u.Scheme == "http":
+		return nil, bad("would send the token unencrypted", "use https://")
+	default:
+		return nil, bad(fmt.Sprintf("has scheme %q", u.Scheme), gatewayExample)
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	u.RawPath = ""
+	return u, nil
+}

@@ -1,0 +1,265 @@
+package pure
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/pureclean/pureclean/secret"
+)
+
+const (
+	// tries is how often a GET is sent at most.
+	tries = 4
+	// logoutTimeout bounds the good-bye.
+	logoutTimeout = 3 * time.Second
+)
+
+// session is a login at one array. It can send any method and takes no
+// interest in what is sent: that is for Reader, and for the transport that
+// was put below it.
+type session struct {
+	wire *wire
+	// api is the version spoken, newest the newest that the array offers.
+	api, newest version
+	token       secret.Text
+	sleep       func(context.Context, time.Duration) error
+
+	mu sync.Mutex
+	// key is the login's, and number counts the logins, so that of many
+	// requests that were refused with the same key one logs in again.
+	key    secret.Text
+	number int
+	// lost is why logging in again failed. Nobody tries once more before
+	// resume.
+	lost   error
+	closed bool
+}
+
+// openSession agrees on a version and logs in. guard is put around the
+// network, below everything else.
+func openSession(ctx context.Context, access Access, options Options, guard func(http.RoundTripper) http.RoundTripper) (*session, error) {
+	// A token read from a file usually ends in a newline.
+	token := secret.New(strings.TrimSpace(access.Token.Reveal()))
+	if token.IsEmpty() {
+		return nil, &accessError{what: "there is no API token for the array", todo: tokenAdvice}
+	}
+	if strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, &accessError{what: "the array's API token holds characters that no token has", todo: tokenAdvice}
+	}
+	w, err := newWire(access, options, guard)
+	if err != nil {
+		return nil, err
+	}
+	w.hide(token)
+	s := &session{wire: w, token: token, sleep: options.Sleep}
+	if err := s.negotiate(ctx); err != nil {
+		s.wire.hangUp()
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.login(ctx); err != nil {
+		s.wire.hangUp()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) negotiate(ctx context.Context) error {
+	var answer struct {
+		Version []string `json:"version"`
+	}
+	c := call{op: "read the API versions", method: http.MethodGet, path: "/api/api_version"}
+	err := s.retry(ctx, func() error {
+		return s.wire.do(ctx, c, func(_ http.Header, body io.Reader) error { return decodeSmall(body, &answer) })
+	})
+	if err != nil {
+		return err
+	}
+	s.api, s.newest, err = negotiate(answer.Version)
+	return err
+}
+
+// decodeSmall reads an answer that is not a list.
+func decodeSmall(body io.Reader, into any) error {
+	text, err := io.ReadAll(io.LimitReader(body, 1<<20))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return &notJSONError{begins: excerpt(text)}
+	}
+	return nil
+}
+
+// login must be called with mu held. It changes nothing but the array's list
+// of sessions, so a broken connection is tried once more; a refusal is not.
+func (s *session) login(ctx context.Context) error {
+	c := call{
+		op: "log in", method: http.MethodPost, path: "/api/" + s.api.String() + "/login",
+		header: "Api-Token", value: s.token,
+	}
+	var key string
+	read := func(h http.Header, _ io.Reader) error {
+		if key = h.Get("X-Auth-Token"); key == "" {
+			return errNoKey
+		}
+		return nil
+	}
+	err := s.wire.do(ctx, c, read)
+	var e *Error
+	if errors.As(err, &e) && e.kind == failedNetwork && e.transient() {
+		if s.sleep(ctx, newBackoff().NextBackOff()) == nil {
+			err = s.wire.do(ctx, c, read)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.key = secret.New(key)
+	s.number++
+	s.wire.hide(s.key)
+	return nil
+}
+
+var errNoKey = errors.New("the answer has no session token")
+
+// resume forgets that a login failed.
+func (s *session) resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = nil
+}
+
+func (s *session) current() (key secret.Text, number int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return s.key, s.number, errClosed
+	}
+	return s.key, s.number, s.lost
+}
+
+var errClosed = errors.New("the session is closed")
+
+// renew replaces the login number that the array no longer accepts, unless
+// somebody else has done so meanwhile.
+func (s *session) renew(ctx context.Context, number int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost != nil || s.number != number {
+		return s.lost
+	}
+	if err := s.login(ctx); err != nil {
+		s.lost = fmt.Errorf("the session ended and a new one was refused: %w", err)
+		return s.lost
+	}
+	return nil
+}
+
+// send makes one request as the logged-in user. Sessions end by themselves
+// (after 30 minutes, on a failover), which the array says with 401: then it
+// logs in again and repeats the request, once. A request answered 401 was not
+// executed, so that is safe for every method.
+func (s *session) send(ctx context.Context, c call, read func(http.Header, io.Reader) error) error {
+	renewed := false
+	return s.sendOnce(ctx, c, &renewed, read)
+}
+
+func (s *session) sendOnce(ctx context.Context, c call, renewed *bool, read func(http.Header, io.Reader) error) error {
+	for {
+		key, number, err := s.current()
+		if err != nil {
+			return err
+		}
+		c.header, c.value = "X-Auth-Token", key
+		err = s.wire.do(ctx, c, read)
+		var e *Error
+		if *renewed || !errors.As(err, &e) || e.Status != http.StatusUnauthorized {
+			return err
+		}
+		*renewed = true
+		if err := s.renew(ctx, number); err != nil {
+			return err
+		}
+	}
+}
+
+// get sends a GET, which can be repeated: read must cope with being called
+// again after it was given half an answer.
+func (s *session) get(ctx context.Context, c call, read func(http.Header, io.Reader) error) error {
+	c.method = http.MethodGet
+	renewed := false
+	return s.retry(ctx, func() error { return s.sendOnce(ctx, c, &renewed, read) })
+}
+
+// retry calls try until it succeeds, fails for good or has failed often
+// enough.
+func (s *session) retry(ctx context.Context, try func() error) error {
+	waits := newBackoff()
+	for n := 1; ; n++ {
+		err := try()
+		var e *Error
+		if err == nil || n == tries || !errors.As(err, &e) || !e.transient() || e.retryAfter > maxRetryAfter {
+			return err
+		}
+		if s.isLost() {
+			return err
+		}
+		if e.kind == failedNetwork {
+			s.wire.hangUp() // the others are likely to be as dead
+		}
+		wait := max(waits.NextBackOff(), e.retryAfter)
+		s.wire.log.Debug("asking again", "op", e.Op, "after", wait, "request", e.RequestID)
+		if s.sleep(ctx, wait) != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) isLost() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost != nil
+}
+
+func newBackoff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval = 250 * time.Millisecond
+	b.Multiplier = 2
+	b.MaxInterval = 5 * time.Second
+	return b
+}
+
+// close logs out. A session that the array has already ended is closed.
+func (s *session) close(ctx context.Context) error {
+	s.mu.Lock()
+	key, closed := s.key, s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if closed {
+		return nil
+	}
+	defer s.wire.hangUp()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout)
+	defer cancel()
+	c := call{
+		op: "log out", method: http.MethodPost, path: "/api/" + s.api.String() + "/logout",
+		header: "X-Auth-Token", value: key,
+	}
+	err := s.wire.do(ctx, c, func(http.Header, io.Reader) error { return nil })
+	var e *Error
+	if errors.As(err, &e) && e.Status == http.StatusUnauthorized {
+		return nil
+	}
+	return err
+}

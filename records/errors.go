@@ -1,0 +1,121 @@
+package records
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"syscall"
+
+	"github.com/canonical/lxd/shared/api"
+)
+
+// What can be in the way of asking LXD. Every error of this package that has
+// one of these reasons wraps it, so errors.Is tells them apart.
+var (
+	ErrNoLXD      = errors.New("there is no LXD here")
+	ErrNotRunning = errors.New("LXD does not answer")
+	ErrDenied     = errors.New("permission denied")
+	ErrTimeout    = errors.New("LXD did not answer in time")
+	ErrNotLXD     = errors.New("this is not an LXD")
+	ErrForbidden  = errors.New("LXD refuses to tell us")
+	ErrStarting   = errors.New("LXD is starting or stopping")
+	// ErrMalformed is an answer that can't be understood, wholly or in part.
+	ErrMalformed = errors.New("LXD's answer can't be understood")
+)
+
+// hints says what the operator can do about each reason.
+var hints = []struct {
+	reason error
+	hint   string
+}{
+	{ErrNoLXD, "run this on an LXD host, or set LXD_DIR or LXD_SOCKET if LXD keeps its socket elsewhere"},
+	{ErrNotRunning, "start LXD (snap start lxd, or systemctl start lxd) and look at its log"},
+	{ErrDenied, "run as root or as a member of the group lxd"},
+	{ErrTimeout, "give it more time with --timeout; if LXD hangs, look at its log and at lxc operation list"},
+	{ErrNotLXD, "set LXD_SOCKET to LXD's own unix.socket"},
+	{ErrForbidden, "run as root or as a member of the group lxd; a restricted identity can't see every project"},
+	{ErrStarting, "wait for it (lxd waitready) and try again"},
+	{ErrMalformed, "try again; if it stays, compare with lxc query and report it with the LXD version"},
+}
+
+// Hint says what the operator can do about an error of this package, or ""
+// when there is nothing to say.
+func Hint(err error) string {
+	for _, h := range hints {
+		if errors.Is(err, h.reason) {
+			return h.hint
+		}
+	}
+	return ""
+}
+
+// explain finds the reason of a failed request. Of the transport's own
+// wrapping, which names a host that does not exist, only the cause is kept.
+func explain(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err
+	}
+	if reason := reasonOf(err); reason != nil {
+		return fmt.Errorf("%w: %w", reason, err)
+	}
+	return err
+}
+
+// reasons are the causes that can be recognised by comparing.
+var reasons = []struct {
+	cause  error
+	reason error
+}{
+	{context.DeadlineExceeded, ErrTimeout},
+	{syscall.ENOENT, ErrNoLXD},
+	{syscall.ENOTDIR, ErrNoLXD},
+	{syscall.EACCES, ErrDenied},
+	{syscall.EPERM, ErrDenied},
+	// Refused: the socket is there, left by a daemon that is not.
+	{syscall.ECONNREFUSED, ErrNotRunning},
+	{syscall.ECONNRESET, ErrNotRunning},
+	{syscall.EPIPE, ErrNotRunning},
+	{io.EOF, ErrNotRunning},
+	{io.ErrUnexpectedEOF, ErrMalformed},
+}
+
+// statuses are LXD's own refusals, by HTTP status.
+var statuses = map[int]error{
+	http.StatusUnauthorized:       ErrForbidden,
+	http.StatusForbidden:          ErrForbidden,
+	http.StatusServiceUnavailable: ErrStarting,
+}
+
+func reasonOf(err error) error {
+	for _, r := range reasons {
+		if errors.Is(err, r.cause) {
+			return r.reason
+		}
+	}
+	if status, ok := api.StatusErrorMatch(err); ok {
+		return statuses[status]
+	}
+	var (
+		syntax *json.SyntaxError
+		shape  *json.UnmarshalTypeError
+	)
+	if errors.As(err, &syntax) || errors.As(err, &shape) {
+		return ErrMalformed
+	}
+	return nil
+}
+
+// hopeless reports that the next request will fail as this one did.
+func hopeless(err error) bool {
+	for _, reason := range []error{ErrNoLXD, ErrNotRunning, ErrDenied, ErrTimeout, ErrNotLXD, context.Canceled} {
+		if errors.Is(err, reason) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,471 @@
+package array
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// This file changes and shows the array without HTTP: as its administrator
+// would, to build worlds fast, and for tests to know the truth. The rules are
+// the same as over HTTP; errors are the array's refusals.
+
+// VolumeOptions are what CreateVolume can be told besides name and size.
+type VolumeOptions struct {
+	// Created is the time of creation; zero is now.
+	Created time.Time
+	// Used is what it occupies, in bytes.
+	Used int64
+	// Subtype is "regular", also when empty, or "protocol_endpoint".
+	Subtype string
+	// Serial is for a volume that another array has made; empty is the next.
+	Serial string
+	// Protected lets it join the default protection groups of its container.
+	Protected bool
+}
+
+// PodArray is one array of a pod.
+type PodArray struct {
+	ID, Name string
+	// Status is "online" or "offline" and so on.
+	Status string
+	// Frozen is when the pod's copy there stopped being updated; zero if it is not.
+	Frozen time.Time
+}
+
+// Volume is a volume as it is now.
+type Volume struct {
+	ID, Name, Serial, Pod string
+	Provisioned, Used     int64
+	Created               time.Time
+	Destroyed             bool
+	// Expires is when a destroyed volume will be eradicated.
+	Expires time.Time
+	// Source is the name of the volume it was copied from.
+	Source string
+	NSID   int
+	// Snapshots are the full names of its snapshots, destroyed ones too.
+	Snapshots []string
+	// Protections are the names of the protection groups it is in.
+	Protections []string
+}
+
+// Connection is one row of the array's connections.
+type Connection struct {
+	Volume, Serial, Host, Group string
+	LUN, NSID                   int
+}
+
+// Host is a host as it is now.
+type Host struct {
+	Name, Group      string
+	IQNs, NQNs, WWNs []string
+	// Connections is the number of volumes it sees.
+	Connections int
+}
+
+// edit is a change by the administrator.
+func (a *Array) edit(what, name string, f func(s *state, now time.Time) error) error {
+	if err := a.change(false, f); err != nil {
+		return fmt.Errorf("array %s: %s %s: %w", a.options.Name, what, name, err)
+	}
+	return nil
+}
+
+// CreatePod makes a pod; quota_limit can be set with SetQuota.
+func (a *Array) CreatePod(name string) error {
+	return a.edit("create pod", name, func(s *state, _ time.Time) error { _, err := s.createPod(name, 0); return err })
+}
+
+// DestroyPod destroys a pod with its contents.
+func (a *Array) DestroyPod(name string) error {
+	return a.onPod("destroy pod", name, func(s *state, now time.Time, p *pod) error { return s.destroyPod(now, p, true) })
+}
+
+// RecoverPod brings a destroyed pod back.
+func (a *Array) RecoverPod(name string) error {
+	return a.onPod("recover pod", name, func(s *state, _ time.Time, p *pod) error { return s.recoverPod(p) })
+}
+
+// SetQuota sets a pod's quota_limit in bytes, 0 for none.
+func (a *Array) SetQuota(name string, bytes int64) error {
+	return a.onPod("set quota of pod", name, func(s *state, _ time.Time, p *pod) error { return s.setQuota(p, bytes) })
+}
+
+// StretchPod sets the arrays besides this one that hold a pod.
+func (a *Array) StretchPod(name string, peers ...PodArray) error {
+	return a.onPod("stretch pod", name, func(_ *state, _ time.Time, p *pod) error {
+		p.arrays = append(p.arrays[:1:1], peers...)
+		return nil
+	})
+}
+
+// SetPodStatus sets this array's own status in a pod, and since when it is frozen.
+func (a *Array) SetPodStatus(name, status string, frozen time.Time) error {
+	return a.onPod("set status of pod", name, func(_ *state, _ time.Time, p *pod) error {
+		p.arrays = slices.Clone(p.arrays)
+		p.arrays[0].Status, p.arrays[0].Frozen = status, frozen
+		return nil
+	})
+}
+
+// SetPodPromotion sets a pod's requested_promotion_state and
+// promotion_status: "promoted" or "demoted".
+func (a *Array) SetPodPromotion(name, requested, status string) error {
+	return a.onPod("promote pod", name, func(s *state, _ time.Time, p *pod) error { s.promote(p, requested, status); return nil })
+}
+
+// SetPodLinks sets the numbers of replication links to and from a pod.
+func (a *Array) SetPodLinks(name string, sources, targets int) error {
+	return a.onPod("set links of pod", name, func(_ *state, _ time.Time, p *pod) error {
+		p.linkSources, p.linkTargets = int64(sources), int64(targets)
+		return nil
+	})
+}
+
+func (a *Array) onPod(what, name string, f func(*state, time.Time, *pod) error) error {
+	return a.edit(what, name, func(s *state, now time.Time) error {
+		p, err := s.pod(name)
+		if err != nil {
+			return err
+		}
+		return f(s, now, p)
+	})
+}
+
+// CreateVolume makes a volume by its full name ("pod::volume") and size in
+// bytes. It joins no protection group unless told to.
+func (a *Array) CreateVolume(name string, bytes int64, o VolumeOptions) (Volume, error) {
+	var made Volume
+	err := a.edit("create volume", name, func(s *state, now time.Time) error {
+		v, err := s.createVolume(now, name, newVolume{bytes: bytes, subtype: o.Subtype, created: o.Created, serial: o.Serial, protected: o.Protected})
+		if err != nil {
+			return err
+		}
+		v.used = o.Used
+		made = v.shown()
+		return nil
+	})
+	return made, err
+}
+
+// CopyVolume makes dst a copy of src, a volume or a snapshot, and overwrites
+// dst if it exists.
+func (a *Array) CopyVolume(src, dst string) (Volume, error) {
+	var made Volume
+	err := a.edit("copy to volume", dst, func(s *state, now time.Time) error {
+		source, from, err := s.origin(src)
+		if err != nil {
+			return err
+		}
+		v, err := s.overwriteVolume(now, dst, source, from)
+		if err != nil {
+			return err
+		}
+		made = v.shown()
+		return nil
+	})
+	return made, err
+}
+
+// DestroyVolume destroys a volume; a connected one is refused.
+func (a *Array) DestroyVolume(name string) error {
+	return a.onVolume("destroy volume", name, func(s *state, now time.Time, v *volume) error { return s.destroyVolume(now, v) })
+}
+
+// Recover brings a destroyed volume back.
+func (a *Array) Recover(name string) error {
+	return a.onVolume("recover volume", name, func(s *state, _ time.Time, v *volume) error { return s.recoverVolume(v) })
+}
+
+// Eradicate removes a destroyed volume for good.
+func (a *Array) Eradicate(name string) error {
+	return a.onVolume("eradicate volume", name, func(s *state, _ time.Time, v *volume) error { return s.eradicateVolume(v) })
+}
+
+// SetIO sets what a volume does from now on, in operations per second.
+func (a *Array) SetIO(name string, readsPerSec, writesPerSec int64) error {
+	return a.onVolume("set I/O of volume", name, func(_ *state, now time.Time, v *volume) error {
+		v.activity = append(v.activity, load{now.UnixMilli(), readsPerSec, writesPerSec})
+		return nil
+	})
+}
+
+// SetUsed sets what a volume or a snapshot occupies, in bytes.
+func (a *Array) SetUsed(name string, bytes int64) error {
+	return a.edit("set use of", name, func(s *state, _ time.Time) error {
+		if n := s.snapshotNames[key(name)]; n != nil {
+			n.used = bytes
+			return nil
+		}
+		v, err := s.volume(name)
+		if err == nil {
+			v.used = bytes
+		}
+		return err
+	})
+}
+
+func (a *Array) onVolume(what, name string, f func(*state, time.Time, *volume) error) error {
+	return a.edit(what, name, func(s *state, now time.Time) error {
+		v, err := s.volume(name)
+		if err != nil {
+			return err
+		}
+		return f(s, now, v)
+	})
+}
+
+// CreateSnapshot takes a snapshot of a volume and returns its full name.
+func (a *Array) CreateSnapshot(volumeName, suffix string) (string, error) {
+	full := ""
+	err := a.onVolume("snapshot volume", volumeName, func(s *state, now time.Time, v *volume) error {
+		n, err := s.createSnapshot(now, v, suffix)
+		if err == nil {
+			full = n.name()
+		}
+		return err
+	})
+	return full, err
+}
+
+// DestroySnapshot destroys a snapshot by its full name, "volume.suffix".
+func (a *Array) DestroySnapshot(name string) error {
+	return a.edit("destroy snapshot", name, func(s *state, now time.Time) error {
+		n, err := s.snapshot(name)
+		if err != nil {
+			return err
+		}
+		return s.destroySnapshot(now, n)
+	})
+}
+
+// CreateHost makes a host. One named "array:host" belongs to a peer array.
+func (a *Array) CreateHost(name string, iqns, nqns, wwns []string) error {
+	return a.edit("create host", name, func(s *state, _ time.Time) error {
+		_, err := s.createHost(name, initiators{iqns, nqns, wwns}, (&host{name: name}).remote())
+		return err
+	})
+}
+
+// SetInitiators replaces a host's initiators.
+func (a *Array) SetInitiators(name string, iqns, nqns, wwns []string) error {
+	return a.onHost("set initiators of host", name, func(s *state, h *host) error {
+		in := initiators{iqns, nqns, wwns}
+		if err := s.checkInitiators(h, in); err != nil {
+			return err
+		}
+		s.setInitiators(h, in)
+		return nil
+	})
+}
+
+// DeleteHost removes a host without connections.
+func (a *Array) DeleteHost(name string) error {
+	return a.onHost("delete host", name, func(s *state, h *host) error { return s.deleteHost(h) })
+}
+
+// SetConnectivity sets a host's port_connectivity, such as "critical" and
+// "None"; an empty status goes back to what follows from its initiators.
+func (a *Array) SetConnectivity(name, status, details string) error {
+	return a.onHost("set connectivity of host", name, func(_ *state, h *host) error {
+		h.status, h.details = status, details
+		return nil
+	})
+}
+
+// MoveHost puts a host into a group, or out of any with an empty group.
+func (a *Array) MoveHost(name, group string) error {
+	return a.onHost("move host", name, func(s *state, h *host) error { return s.assign(h, group) })
+}
+
+func (a *Array) onHost(what, name string, f func(*state, *host) error) error {
+	return a.edit(what, name, func(s *state, _ time.Time) error {
+		h, err := s.host(name)
+		if err != nil {
+			return err
+		}
+		return f(s, h)
+	})
+}
+
+// CreateHostGroup makes a host group of existing hosts.
+func (a *Array) CreateHostGroup(name string, hosts ...string) error {
+	return a.edit("create host group", name, func(s *state, _ time.Time) error {
+		var members []*host
+		for _, n := range hosts {
+			h, err := s.host(n)
+			if err != nil {
+				return err
+			}
+			if h.group != nil {
+				return refuse(s.config.texts.HostInGroup, h.name)
+			}
+			members = append(members, h)
+		}
+		g, err := s.createGroup(name)
+		if err != nil {
+			return err
+		}
+		for _, h := range members {
+			if err := s.joinGroup(h, g); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Connect connects a volume to a host or, if there is none of that name, to
+// a host group. LUN 0 takes the one that the array would choose.
+func (a *Array) Connect(hostOrGroup, volumeName string, lun int) error {
+	return a.onVolume("connect "+hostOrGroup+" to", volumeName, func(s *state, _ time.Time, v *volume) error {
+		if h := s.hostNames[key(hostOrGroup)]; h != nil {
+			_, err := s.connectHost(v, h, lun)
+			return err
+		}
+		g, err := s.group(hostOrGroup)
+		if err != nil {
+			return err
+		}
+		_, err = s.connectGroup(v, g, lun)
+		return err
+	})
+}
+
+// Disconnect cuts a volume's connection to a host or host group.
+func (a *Array) Disconnect(hostOrGroup, volumeName string) error {
+	return a.onVolume("disconnect "+hostOrGroup+" from", volumeName, func(s *state, _ time.Time, v *volume) error {
+		if h := s.hostNames[key(hostOrGroup)]; h != nil {
+			return s.disconnectHost(v, h)
+		}
+		g, err := s.group(hostOrGroup)
+		if err != nil {
+			return err
+		}
+		return s.disconnectGroup(v, g)
+	})
+}
+
+// AddToProtectionGroup puts a volume into a protection group, which is made
+// if it does not exist.
+func (a *Array) AddToProtectionGroup(group, volumeName string) error {
+	return a.onVolume("add to protection group "+group+" volume", volumeName, func(s *state, _ time.Time, v *volume) error {
+		g := s.protectNames[key(group)]
+		if g == nil && !v.destroyed {
+			made, err := s.createProtection(group)
+			if err != nil {
+				return err
+			}
+			g = made
+		}
+		if g == nil {
+			return refuse(volumeDestroyed, v.name)
+		}
+		_, err := s.joinProtection(g, v)
+		return err
+	})
+}
+
+// LockProtectionGroup sets or takes off a protection group's retention lock.
+func (a *Array) LockProtectionGroup(group string, locked bool) error {
+	return a.edit("lock protection group", group, func(s *state, _ time.Time) error {
+		g, err := s.protection(group)
+		if err == nil {
+			g.ratchet = locked
+		}
+		return err
+	})
+}
+
+// SetSafeMode disables or enables manual eradication.
+func (a *Array) SetSafeMode(on bool) {
+	// Setting a member can't fail, nor can the next two.
+	_ = a.change(false, func(s *state, _ time.Time) error { s.safeMode = on; return nil })
+}
+
+// SetEradicationDelay sets how long what is destroyed from now on is kept.
+func (a *Array) SetEradicationDelay(d time.Duration) {
+	_ = a.change(false, func(s *state, _ time.Time) error { s.delay = d; return nil })
+}
+
+// SetPerformanceEmpty makes /volumes/performance list nothing, as new and
+// idle arrays have been seen to.
+func (a *Array) SetPerformanceEmpty(empty bool) {
+	_ = a.change(false, func(s *state, _ time.Time) error { s.idlePerf = empty; return nil })
+}
+
+func (v *volume) shown() Volume {
+	shown := Volume{
+		ID: v.id, Name: v.name, Serial: v.serial, Provisioned: v.provisioned, Used: v.used,
+		Created: time.UnixMilli(v.created).UTC(), Destroyed: v.destroyed, Expires: v.expires, NSID: int(v.nsid),
+	}
+	shown.Pod, _ = v.pod.reference()
+	if v.source != nil && !v.source.gone {
+		shown.Source = v.source.name
+	}
+	for _, n := range v.snapshots {
+		shown.Snapshots = append(shown.Snapshots, n.name())
+	}
+	for _, m := range v.memberships {
+		shown.Protections = append(shown.Protections, m.group.name)
+	}
+	return shown
+}
+
+// Volume returns a volume by its full name, destroyed or not.
+func (a *Array) Volume(name string) (v Volume, found bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if v := a.state.volumeNames[key(name)]; v != nil {
+		return v.shown(), true
+	}
+	return Volume{}, false
+}
+
+// Volumes returns all volumes in the order of their creation.
+func (a *Array) Volumes() []Volume {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	all := make([]Volume, 0, len(a.state.volumes.rows))
+	for _, v := range a.state.volumes.rows {
+		all = append(all, v.shown())
+	}
+	return all
+}
+
+// Connections returns all rows in the order of their making.
+func (a *Array) Connections() []Connection {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	all := make([]Connection, 0, len(a.state.connections.rows))
+	for _, r := range a.state.connections.rows {
+		c := Connection{Volume: r.volume.name, Serial: r.volume.serial, LUN: r.lun, NSID: int(r.volume.nsid)}
+		if r.host != nil {
+			c.Host = r.host.name
+		}
+		if r.group != nil {
+			c.Group = r.group.name
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// Hosts returns all hosts in the order of their creation.
+func (a *Array) Hosts() []Host {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	all := make([]Host, 0, len(a.state.hosts.rows))
+	for _, h := range a.state.hosts.rows {
+		shown := Host{
+			Name: h.name, IQNs: slices.Clone(h.iqns), NQNs: slices.Clone(h.nqns), WWNs: slices.Clone(h.wwns),
+			Connections: len(h.connections),
+		}
+		if h.group != nil {
+			shown.Group = h.group.name
+		}
+		all = append(all, shown)
+	}
+	return all
+}

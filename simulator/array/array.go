@@ -1,0 +1,242 @@
+// Package array is a FlashArray that exists only in memory: its state, its
+// REST API over HTTPS and its faults. Tests, the demo and the benchmark ask
+// it as they would ask the real one.
+//
+// It follows the published description of REST 2.21 and answers of real
+// arrays. What no public source settles is a switch in Unverified, and what
+// is invented says so.
+package array
+
+import (
+	"encoding/hex"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pureclean/pureclean/simulator/fabric"
+)
+
+// Options describe an array. The zero value is a good one.
+type Options struct {
+	// Name is the array's, at most 56 characters. Empty is "fa-sim".
+	Name string
+	// ID is a UUID; its first 16 digits begin every serial. Empty is made
+	// from Seed.
+	ID string
+	// Purity is the version of the array's software. Empty is "6.7.2".
+	Purity string
+	// Versions are the REST versions served, "2.21" among them. Nil is all
+	// that exist up to 2.36.
+	Versions []string
+	// Clock is the array's. Nil is one of its own, standing at the start of 2026.
+	Clock *fabric.Clock
+	// PageSize is the most items that one answer holds. 0 is 1000.
+	PageSize int
+	// EradicationDelay is how long destroyed objects can be recovered. 0 is
+	// 24 hours.
+	EradicationDelay time.Duration
+	// SafeMode disables manual eradication.
+	SafeMode bool
+	// IdleTimeout ends a session that is not used. 0 is 30 minutes.
+	IdleTimeout time.Duration
+	// Unverified turns assumptions around.
+	Unverified Unverified
+	// Seed makes ids and tokens. The same seed gives the same world.
+	Seed int64
+}
+
+// Array is a simulated FlashArray. All methods may be called at any time
+// from any goroutine.
+type Array struct {
+	options   config
+	endpoints map[string]endpoint
+	clock     *fabric.Clock
+	token     string
+	readOnly  string
+
+	mu    sync.RWMutex // guards state and before
+	state *state
+	// before is the state before the last change, kept while a Stale fault
+	// may ask for it.
+	before *state
+	stale  atomic.Int32
+
+	lists    listCache
+	buffers  buffers
+	sessions sessions
+	faults   faults
+	requests requestLog
+	watch    watchers
+}
+
+// New makes an array with nothing on it but the protection group
+// "pgroup-auto", which is the default protection of new volumes and pods.
+func New(o Options) *Array {
+	if o.Name == "" {
+		o.Name = "fa-sim"
+	}
+	if o.Purity == "" {
+		o.Purity = "6.7.2"
+	}
+	if o.Versions == nil {
+		o.Versions = defaultVersions()
+	}
+	if o.Clock == nil {
+		o.Clock = fabric.NewClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	}
+	if o.PageSize <= 0 {
+		o.PageSize = 1000
+	}
+	if o.EradicationDelay <= 0 {
+		o.EradicationDelay = 24 * time.Hour
+	}
+	if o.IdleTimeout <= 0 {
+		o.IdleTimeout = 30 * time.Minute
+	}
+	a := &Array{options: config{Options: o, texts: o.Unverified.Texts.filled()}, clock: o.Clock, endpoints: endpoints()}
+	a.state = newState(&a.options)
+	if a.options.ID == "" {
+		a.options.ID = a.state.newID()
+	}
+	a.options.serial = serialPrefix(a.options.ID)
+	a.token, a.readOnly = a.state.newID(), a.state.newID()
+	a.sessions.ids = rand.New(rand.NewPCG(uint64(o.Seed), 0x73657373696f6e))
+	a.state.addProtection("pgroup-auto", nil)
+	a.state.defaults = []string{"pgroup-auto"}
+	o.Clock.OnAdvance(a.tick)
+	return a
+}
+
+// defaultVersions are those that exist: 2.12 and 2.18 never did.
+func defaultVersions() []string {
+	var versions []string
+	for major, minors := range []int{1: 19, 2: 36} {
+		for minor := range minors + 1 {
+			if major > 0 && (major != 2 || minor != 12 && minor != 18) {
+				versions = append(versions, fmt.Sprintf("%d.%d", major, minor))
+			}
+		}
+	}
+	return versions
+}
+
+// serialPrefix is the first 16 digits of the id; of a malformed one, of its hash.
+func serialPrefix(id string) string {
+	digits := strings.ReplaceAll(id, "-", "")
+	if len(digits) >= 16 {
+		if _, err := hex.DecodeString(digits[:16]); err == nil {
+			return strings.ToUpper(digits[:16])
+		}
+	}
+	h := fnv.New64a()
+	h.Write([]byte(id)) // never fails
+	return fmt.Sprintf("%016X", h.Sum64())
+}
+
+// Name is the array's name.
+func (a *Array) Name() string { return a.options.Name }
+
+// ID is the array's id, a UUID.
+func (a *Array) ID() string { return a.options.ID }
+
+// Token is the API token of a user who may do everything.
+func (a *Array) Token() string { return a.token }
+
+// ReadOnlyToken is the API token of a user who may only read: changes are
+// answered with 403.
+func (a *Array) ReadOnlyToken() string { return a.readOnly }
+
+// OnChange has f called after every change of the state, however it came
+// about, before the answer to the request that made it. f may ask and change
+// the array.
+func (a *Array) OnChange(f func()) {
+	a.watch.mu.Lock()
+	defer a.watch.mu.Unlock()
+	a.watch.calls = append(a.watch.calls, f)
+}
+
+// Batch makes many changes and has OnChange called once at the end.
+func (a *Array) Batch(f func()) {
+	a.watch.mu.Lock()
+	a.watch.held++
+	a.watch.mu.Unlock()
+	defer func() {
+		a.watch.mu.Lock()
+		a.watch.held--
+		missed := a.watch.held == 0 && a.watch.missed
+		if missed {
+			a.watch.missed = false
+		}
+		a.watch.mu.Unlock()
+		if missed {
+			a.notify()
+		}
+	}()
+	f()
+}
+
+type watchers struct {
+	mu     sync.Mutex
+	calls  []func()
+	held   int
+	missed bool
+}
+
+func (a *Array) notify() {
+	a.watch.mu.Lock()
+	if a.watch.held > 0 {
+		a.watch.missed = true
+		a.watch.mu.Unlock()
+		return
+	}
+	calls := slices.Clone(a.watch.calls)
+	a.watch.mu.Unlock()
+	for _, f := range calls {
+		f()
+	}
+}
+
+// change makes one change under the lock. A change that fails must have
+// changed nothing, unless undo takes it back.
+func (a *Array) change(undo bool, f func(s *state, now time.Time) error) error {
+	now := a.clock.Now()
+	a.mu.Lock()
+	var copied *state
+	stale := a.stale.Load() > 0
+	if undo || stale {
+		copied = a.state.clone()
+	}
+	err := f(a.state, now)
+	if err != nil && undo {
+		copied.generation = a.state.generation
+		a.state = copied
+	}
+	if err == nil && stale {
+		a.before = copied
+	}
+	if err == nil || undo {
+		a.state.generation++
+	}
+	a.mu.Unlock()
+	if err == nil {
+		a.notify()
+	}
+	return err
+}
+
+// tick eradicates what has been destroyed for long enough.
+func (a *Array) tick(now time.Time) {
+	nothingDue := fmt.Errorf("nothing is due")
+	// The error only says that nothing changed.
+	_ = a.change(false, func(s *state, _ time.Time) error {
+		if !s.expire(now) {
+			return nothingDue
+		}
+		return nil
+	})
+}

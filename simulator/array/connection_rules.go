@@ -1,0 +1,207 @@
+package array
+
+import (
+	"math/bits"
+	"slices"
+)
+
+const maxLUN = 4095
+
+// lunSet is the LUNs that one host sees, private and shared.
+type lunSet [(maxLUN + 1) / 64]uint64
+
+func (l *lunSet) has(n int) bool { return l[n/64]&(1<<(n%64)) != 0 }
+func (l *lunSet) add(n int)      { l[n/64] |= 1 << (n % 64) }
+func (l *lunSet) remove(n int)   { l[n/64] &^= 1 << (n % 64) }
+
+// lowest is the first free LUN from 1 up, or 0. A LUN is free again as soon
+// as its volume is disconnected.
+func (l *lunSet) lowest() int {
+	for i, word := range l {
+		if i == 0 {
+			word |= 1
+		}
+		if free := bits.TrailingZeros64(^word); free < 64 {
+			return i*64 + free
+		}
+	}
+	return 0
+}
+
+// sharedLUN is the first LUN free on the group and all its hosts: from 254
+// down to 1, then from 255 up.
+func (g *group) sharedLUN() int {
+	taken := g.luns()
+	for n := 254; n > 0; n-- {
+		if !taken.has(n) {
+			return n
+		}
+	}
+	for n := 255; n <= maxLUN; n++ {
+		if !taken.has(n) {
+			return n
+		}
+	}
+	return 0
+}
+
+// luns is what is taken on any member, or by the group while it has none.
+func (g *group) luns() lunSet {
+	var taken lunSet
+	for _, e := range g.shared {
+		taken.add(e.lun)
+	}
+	for _, h := range g.hosts {
+		for i := range taken {
+			taken[i] |= h.luns[i]
+		}
+	}
+	return taken
+}
+
+// connected is the row of a volume and a host, private or shared, or nil.
+func connected(v *volume, h *host) *connection {
+	// A volume has few rows and a host many, or the other way round.
+	rows := v.connections
+	if len(h.connections) < len(rows) {
+		rows = h.connections
+	}
+	for _, c := range rows {
+		if c.host == h && c.volume == v {
+			return c
+		}
+	}
+	return nil
+}
+
+// sharedRow is the row of a volume, a group and one of its hosts (nil for a
+// group without hosts).
+func sharedRow(v *volume, g *group, h *host) *connection {
+	for _, c := range v.connections {
+		if c.group == g && c.host == h {
+			return c
+		}
+	}
+	return nil
+}
+
+func (s *state) addRow(v *volume, h *host, g *group, lun int) *connection {
+	c := &connection{rank: s.next(), volume: v, host: h, group: g, lun: lun}
+	s.connections.add(c)
+	v.connections = append(v.connections, c)
+	if h != nil {
+		h.connections = append(h.connections, c)
+		h.luns.add(lun)
+	}
+	return c
+}
+
+func (s *state) removeRow(c *connection) {
+	if c == nil {
+		return
+	}
+	s.connections.remove(c)
+	c.volume.connections = without(c.volume.connections, c)
+	if c.host != nil {
+		c.host.connections = without(c.host.connections, c)
+		c.host.luns.remove(c.lun)
+	}
+}
+
+// connectHost makes a private connection; lun 0 takes the lowest free one.
+func (s *state) connectHost(v *volume, h *host, lun int) (*connection, error) {
+	switch {
+	case v.destroyed:
+		return nil, refuse(volumeDestroyed, v.name)
+	case h.remote():
+		return nil, refuse(s.config.texts.RemoteHost, h.name)
+	case connected(v, h) != nil:
+		return nil, refuse(connectionExists, v.name)
+	}
+	if lun == 0 {
+		lun = h.luns.lowest()
+	}
+	if err := s.checkLUN(lun, lun > 0 && lun <= maxLUN && h.luns.has(lun), v); err != nil {
+		return nil, err
+	}
+	return s.addRow(v, h, nil, lun), nil
+}
+
+func (s *state) checkLUN(lun int, taken bool, v *volume) error {
+	switch {
+	case lun == 0:
+		return refuse(s.config.texts.NoLUN, v.name)
+	case lun < 0 || lun > maxLUN:
+		return refuse(s.config.texts.BadParameter, v.name)
+	case taken:
+		return refuse(s.config.texts.LUNInUse, v.name)
+	}
+	return nil
+}
+
+// connectGroup makes a shared connection for all hosts of a group. A group
+// without hosts has one row without a host.
+func (s *state) connectGroup(v *volume, g *group, lun int) ([]*connection, error) {
+	if v.destroyed {
+		return nil, refuse(volumeDestroyed, v.name)
+	}
+	exists := slices.ContainsFunc(v.connections, func(c *connection) bool {
+		return c.group == g || c.host != nil && c.host.group == g
+	})
+	if exists {
+		return nil, refuse(connectionExists, v.name)
+	}
+	if lun == 0 {
+		lun = g.sharedLUN()
+	}
+	taken := g.luns()
+	if err := s.checkLUN(lun, lun > 0 && lun <= maxLUN && taken.has(lun), v); err != nil {
+		return nil, err
+	}
+	g.shared = append(g.shared, &shared{v, lun})
+	if len(g.hosts) == 0 {
+		return []*connection{s.addRow(v, nil, g, lun)}, nil
+	}
+	var rows []*connection
+	for _, h := range g.hosts {
+		rows = append(rows, s.addRow(v, h, g, lun))
+	}
+	return rows, nil
+}
+
+// disconnectHost cuts a private connection. A shared one is the group's.
+func (s *state) disconnectHost(v *volume, h *host) error {
+	if v.destroyed {
+		return refuse(volumeDestroyed, v.name)
+	}
+	c := connected(v, h)
+	switch {
+	case c == nil:
+		return refuse(noConnection, v.name)
+	case c.group == nil:
+		s.removeRow(c)
+		return nil
+	case s.config.Unverified.DisconnectSharedByHost:
+		return s.disconnectGroup(v, c.group)
+	default:
+		return refuse(s.config.texts.SharedDisconnect, v.name)
+	}
+}
+
+// disconnectGroup cuts a shared connection for every host of the group.
+func (s *state) disconnectGroup(v *volume, g *group) error {
+	if v.destroyed {
+		return refuse(volumeDestroyed, v.name)
+	}
+	i := slices.IndexFunc(g.shared, func(e *shared) bool { return e.volume == v })
+	if i < 0 {
+		return refuse(noConnection, v.name)
+	}
+	g.shared = slices.Delete(g.shared, i, i+1)
+	for _, c := range slices.Clone(v.connections) {
+		if c.group == g {
+			s.removeRow(c)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+package array
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// FaultKind is what goes wrong.
+type FaultKind string
+
+// The kinds of faults. Unless Fault.Done says otherwise, a call that is
+// answered with an error or a lie, or dropped, has done nothing.
+const (
+	// Drop closes the connection before anything is done.
+	Drop FaultKind = "drop"
+	// LoseReply does what was asked and then closes the connection.
+	LoseReply FaultKind = "lose-reply"
+	// Delay waits before the call is carried out, see Fault.Wait.
+	Delay FaultKind = "delay"
+	// Unauthorized answers 401 as if the session had ended.
+	Unauthorized FaultKind = "unauthorized"
+	// Forbidden answers 403 in the gateway's shape, {"message": ...}.
+	Forbidden FaultKind = "forbidden"
+	// TooMany answers 429 in the gateway's shape, with X-RateLimit headers.
+	TooMany FaultKind = "too-many"
+	// ServerError answers Status (503 if none) with an HTML page.
+	ServerError FaultKind = "server-error"
+	// Lie answers 200 as if all were well: nothing to a change, no items to a list.
+	Lie FaultKind = "lie"
+	// Reply answers Status (200 if none) with Body.
+	Reply FaultKind = "reply"
+	// ShortPage leaves out the second half of a page's items and says that
+	// no more remain. The count of all items stays true.
+	ShortPage FaultKind = "short-page"
+	// LostPage gives the page after the one asked for.
+	LostPage FaultKind = "lost-page"
+	// HalfBody closes the connection in the middle of the body.
+	HalfBody FaultKind = "half-body"
+	// WrongType gives Field in every item a type that it never has.
+	WrongType FaultKind = "wrong-type"
+	// DropField leaves Field out of every item.
+	DropField FaultKind = "drop-field"
+	// Stale answers a list from before the last change made after Inject.
+	Stale FaultKind = "stale"
+)
+
+// Fault is something that goes wrong with certain calls.
+type Fault struct {
+	// Method is that of the call, empty for any.
+	Method string
+	// Path is the one below the version, such as "/connections", in which *
+	// is any text; empty for any. "/login" and "/api_version" are paths too.
+	Path string
+	// Query must be in the call: a parameter's values, joined with commas,
+	// in which * is any text. An empty text asks that it is absent.
+	Query map[string]string
+	// Skip calls that match are left alone, then Times are hit, 0 for all.
+	Skip, Times int
+	Kind        FaultKind
+	// Status and Body replace what the kind answers with.
+	Status int
+	Body   string
+	// Field is what WrongType and DropField are about: a member of the items
+	// ("pod.name"), a member of the answer itself ("/total_item_count"), or
+	// empty for the items as a whole.
+	Field string
+	// Done carries the call out before an error is answered or the
+	// connection dropped, as a gateway that gives up too early does.
+	Done bool
+	// Delay is how long Wait is asked to wait.
+	Delay time.Duration
+	// Wait waits in place of the clock on the wall; it may advance the
+	// simulated one. Nil waits until the client gives up or the fault is
+	// removed. An error closes the connection with nothing done.
+	Wait func(ctx context.Context, d time.Duration) error
+}
+
+type faults struct {
+	mu  sync.Mutex
+	all []*injected
+}
+
+type injected struct {
+	Fault
+	seen    int
+	removed chan struct{}
+}
+
+// Inject makes calls go wrong until the fault is used up or removed. The
+// first injected of several faults that hit the same call decides; delays
+// come on top.
+func (a *Array) Inject(f Fault) (remove func()) {
+	one := &injected{Fault: f, removed: make(chan struct{})}
+	a.faults.mu.Lock()
+	a.faults.all = append(a.faults.all, one)
+	a.faults.mu.Unlock()
+	if f.Kind == Stale {
+		a.stale.Add(1)
+	}
+	var once sync.Once
+	return func() {
+		once.Do(func() {
+			a.faults.mu.Lock()
+			a.faults.all = without(a.faults.all, one)
+			a.faults.mu.Unlock()
+			close(one.removed)
+			if f.Kind == Stale && a.stale.Add(-1) == 0 {
+				a.mu.Lock()
+				a.before = nil
+				a.mu.Unlock()
+			}
+		})
+	}
+}
+
+// hit is what goes wrong with one call.
+type hit struct {
+	delays []*injected
+	fault  *Fault
+}
+
+// match counts the call with every fault that it matches.
+func (f *faults) match(method, path string, query url.Values) *hit {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var h hit
+	for _, one := range f.all {
+		if !one.matches(method, path, query) {
+			continue
+		}
+		one.seen++
+		if one.seen <= one.Skip || one.Times > 0 && one.seen > one.Skip+one.Times {
+			continue
+		}
+		switch {
+		case one.Kind == Delay:
+			h.delays = append(h.delays, one)
+		case h.fault == nil:
+			h.fault = &one.Fault
+		}
+	}
+	return &h
+}
+
+func (f *Fault) matches(method, path string, query url.Values) bool {
+	if f.Method != "" && !strings.EqualFold(f.Method, method) || f.Path != "" && !wildcard(f.Path, path) {
+		return false
+	}
+	for parameter, pattern := range f.Query {
+		if !wildcard(pattern, strings.Join(query[parameter], ",")) {
+			return false
+		}
+	}
+	return true
+}
+
+// wait passes through the delays of a call.
+func (h *hit) wait(ctx context.Context) error {
+	for _, d := range h.delays {
+		if d.Wait != nil {
+			if err := d.Wait(ctx, d.Delay); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-d.removed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// answer gives the answer of a kind that needs none of the call's own.
+func (f *Fault) answer(a *Array, r *http.Request, header http.Header, reply func(status int, body []byte, contentType string)) {
+	status, body, contentType := f.Status, []byte(f.Body), jsonType
+	or := func(s int, b []byte) {
+		if status == 0 {
+			status = s
+		}
+		if len(body) == 0 {
+			body = b
+		}
+	}
+	switch f.Kind {
+	case Unauthorized:
+		or(http.StatusUnauthorized, a.unauthorized())
+	case Forbidden:
+		or(http.StatusForbidden, []byte(kongForbidden))
+	case TooMany:
+		or(http.StatusTooManyRequests, []byte(kongTooMany))
+		header.Set("X-RateLimit-Limit-Second", "10")
+		header.Set("X-RateLimit-Remaining-Second", "0")
+	case ServerError:
+		if or(http.StatusServiceUnavailable, nil); f.Body == "" {
+			body, contentType = htmlPage(status), "text/html"
+		}
+	case Lie:
+		or(http.StatusOK, lie(r))
+	default:
+		or(http.StatusOK, nil)
+	}
+	reply(status, body, contentType)
+}
+
+// lie is an answer in which nothing is wrong but the truth.
+func lie(r *http.Request) []byte {
+	if r.Method != http.MethodGet {
+		return nil
+	}
+	count := "null"
+	if r.URL.Query().Get("total_item_count") == "true" || r.URL.Query().Get("limit") == "0" {
+		count = "0"
+	}
+	return []byte(`{"continuation_token":null,"items":[],"more_items_remaining":false,"total_item_count":` + count + `}`)
+}
+
+// twist changes or removes Field in an answer. An answer without it stays as
+// it is.
+func (f *Fault) twist(body []byte) []byte {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber() // times and sizes must not become floats
+	var envelope map[string]any
+	if err := decoder.Decode(&envelope); err != nil {
+		return body
+	}
+	field, ofEnvelope := strings.CutPrefix(f.Field, "/")
+	switch {
+	case f.Field == "":
+		f.alter(envelope, []string{"items"})
+	case ofEnvelope:
+		f.alter(envelope, strings.Split(field, "."))
+	default:
+		items, _ := envelope["items"].([]any)
+		for _, i := range items {
+			if row, ok := i.(map[string]any); ok {
+				f.alter(row, strings.Split(field, "."))
+			}
+		}
+	}
+	twisted, err := json.Marshal(envelope)
+	if err != nil {
+		return body
+	}
+	return twisted
+}
+
+func (f *Fault) alter(in map[string]any, path []string) {
+	v, ok := in[path[0]]
+	if !ok {
+		return
+	}
+	if len(path) > 1 {
+		if inner, ok := v.(map[string]any); ok {
+			f.alter(inner, path[1:])
+		}
+		return
+	}
+	if f.Kind == DropField {
+		delete(in, path[0])
+		return
+	}
+	switch v.(type) {
+	case string:
+		in[path[0]] = map[string]any{"unexpected": true}
+	default:
+		in[path[0]] = "unexpected"
+	}
+}

@@ -1,0 +1,213 @@
+package array
+
+import (
+	"slices"
+	"strings"
+)
+
+// initiators are the names of a host's ports, by transport.
+type initiators struct{ iqns, nqns, wwns []string }
+
+func (s *state) host(name string) (*host, error) {
+	if h := s.hostNames[key(name)]; h != nil {
+		return h, nil
+	}
+	return nil, refuse(noHost, name)
+}
+
+// initiatorKey folds an initiator's name; WWNs come with and without colons.
+func initiatorKey(name string) string {
+	name = strings.ToLower(strings.TrimSpace(name))
+	if strings.HasPrefix(name, "iqn.") || strings.HasPrefix(name, "nqn.") || strings.HasPrefix(name, "eui.") {
+		return name
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(name, "0x"), ":", "")
+}
+
+// wwn is the array's spelling of a host's WWN: upper case, no colons.
+func wwn(s string) string { return strings.ToUpper(initiatorKey(s)) }
+
+// checkInitiators refuses names that another host has.
+func (s *state) checkInitiators(h *host, in initiators) error {
+	for _, part := range []struct {
+		kind  string
+		names []string
+	}{{"IQN", in.iqns}, {"NQN", in.nqns}, {"WWN", in.wwns}} {
+		for _, n := range part.names {
+			if other := s.initiators[initiatorKey(n)]; other != nil && other != h {
+				return refuse(inUse(part.kind), n)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *state) setInitiators(h *host, in initiators) {
+	for _, n := range h.initiators() {
+		delete(s.initiators, initiatorKey(n))
+	}
+	h.iqns, h.nqns, h.wwns = unique(in.iqns), unique(in.nqns), nil
+	for _, w := range unique(in.wwns) {
+		h.wwns = append(h.wwns, wwn(w))
+	}
+	for _, n := range h.initiators() {
+		s.initiators[initiatorKey(n)] = h
+	}
+}
+
+// unique copies names without repeats, however they are spelled.
+func unique(names []string) []string {
+	var kept []string
+	for _, n := range names {
+		if !slices.ContainsFunc(kept, func(k string) bool { return initiatorKey(k) == initiatorKey(n) }) {
+			kept = append(kept, n)
+		}
+	}
+	return kept
+}
+
+func (h *host) initiators() []string { return slices.Concat(h.iqns, h.nqns, h.wwns) }
+
+// createHost makes a host. Only the array itself makes remote ones.
+func (s *state) createHost(name string, in initiators, remote bool) (*host, error) {
+	local := name
+	if remote {
+		_, local, _ = strings.Cut(name, ":")
+	}
+	if err := s.checkName("Host", local, name); err != nil {
+		return nil, err
+	}
+	if s.hostNames[key(name)] != nil {
+		return nil, refuse(hostExists, name)
+	}
+	if err := s.checkInitiators(nil, in); err != nil {
+		return nil, err
+	}
+	h := &host{rank: s.next(), name: name}
+	s.hosts.add(h)
+	s.hostNames[key(name)] = h
+	s.setInitiators(h, in)
+	return h, nil
+}
+
+// deleteHost needs a host without connections, private or through a group.
+func (s *state) deleteHost(h *host) error {
+	switch {
+	case h.remote():
+		return refuse(s.config.texts.RemoteHost, h.name)
+	case len(h.connections) > 0:
+		return refuse(hostConnected, h.name)
+	case h.group != nil && !s.config.Unverified.DeleteGroupedHost:
+		return refuse(s.config.texts.GroupedHost, h.name)
+	}
+	if h.group != nil {
+		if err := s.leaveGroup(h); err != nil {
+			return err
+		}
+	}
+	s.setInitiators(h, initiators{})
+	s.hosts.remove(h)
+	delete(s.hostNames, key(h.name))
+	return nil
+}
+
+func (s *state) renameHost(h *host, name string) error {
+	if err := s.checkName("Host", name, name); err != nil {
+		return err
+	}
+	if other := s.hostNames[key(name)]; other != nil && other != h {
+		return refuse(hostExists, name)
+	}
+	delete(s.hostNames, key(h.name))
+	h.name = name
+	s.hostNames[key(name)] = h
+	return nil
+}
+
+func (s *state) group(name string) (*group, error) {
+	if g := s.groupNames[key(name)]; g != nil {
+		return g, nil
+	}
+	return nil, refuse(noGroup, name)
+}
+
+func (s *state) createGroup(name string) (*group, error) {
+	if err := s.checkName("Host group", name, name); err != nil {
+		return nil, err
+	}
+	if s.groupNames[key(name)] != nil {
+		return nil, refuse(groupExists, name)
+	}
+	g := &group{rank: s.next(), name: name}
+	s.groups.add(g)
+	s.groupNames[key(name)] = g
+	return g, nil
+}
+
+func (s *state) deleteGroup(g *group) error {
+	if len(g.hosts) > 0 || len(g.shared) > 0 {
+		return refuse(s.config.texts.GroupInUse, g.name)
+	}
+	s.groups.remove(g)
+	delete(s.groupNames, key(g.name))
+	return nil
+}
+
+func (s *state) renameGroup(g *group, name string) error {
+	if err := s.checkName("Host group", name, name); err != nil {
+		return err
+	}
+	if other := s.groupNames[key(name)]; other != nil && other != g {
+		return refuse(groupExists, name)
+	}
+	delete(s.groupNames, key(g.name))
+	g.name = name
+	s.groupNames[key(name)] = g
+	return nil
+}
+
+// joinGroup puts a host into a group, which connects it to all of the
+// group's volumes.
+func (s *state) joinGroup(h *host, g *group) error {
+	switch {
+	case h.group == g:
+		return nil
+	case h.group != nil:
+		return refuse(s.config.texts.HostInGroup, h.name)
+	}
+	for _, e := range g.shared {
+		if h.luns.has(e.lun) {
+			return refuse(s.config.texts.LUNInUse, h.name)
+		}
+		if connected(e.volume, h) != nil {
+			return refuse(connectionExists, e.volume.name)
+		}
+	}
+	h.group = g
+	g.hosts = append(g.hosts, h)
+	for _, e := range g.shared {
+		if len(g.hosts) == 1 {
+			s.removeRow(sharedRow(e.volume, g, nil))
+		}
+		s.addRow(e.volume, h, g, e.lun)
+	}
+	return nil
+}
+
+// leaveGroup takes a host out of its group, which disconnects it from all of
+// the group's volumes.
+func (s *state) leaveGroup(h *host) error {
+	g := h.group
+	if g == nil {
+		return refuse(notInGroup, h.name)
+	}
+	for _, e := range g.shared {
+		s.removeRow(sharedRow(e.volume, g, h))
+		if len(g.hosts) == 1 {
+			s.addRow(e.volume, nil, g, e.lun)
+		}
+	}
+	g.hosts = without(g.hosts, h)
+	h.group = nil
+	return nil
+}

@@ -1,0 +1,429 @@
+package array
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// call is one request on its way through the array, and what its rows are
+// read with.
+type call struct {
+	array *Array
+	state *state
+	now   time.Time
+	minor int // of the REST version asked, 21 for 2.21
+	query url.Values
+	body  map[string]json.RawMessage
+	fault *Fault // of the kinds that change a page
+	user  string
+	// lastRow and lastSum remember what was added up for a row, which
+	// several of its columns ask for in turn.
+	lastRow, lastSum any
+}
+
+// memo adds up something once for all columns of a row.
+func memo[T any](c *call, row any, sum func() T) T {
+	if c.lastRow == row {
+		if s, ok := c.lastSum.(T); ok {
+			return s
+		}
+	}
+	s := sum()
+	c.lastRow, c.lastSum = row, s
+	return s
+}
+
+// operation is one method of an endpoint.
+type operation struct {
+	// parameters it documents; "name@38" is one that came with 2.38.
+	parameters []string
+	run        func(*call) ([]byte, error)
+}
+
+type endpoint map[string]operation
+
+// maxBody is far above every body that the API takes.
+const maxBody = 1 << 20
+
+// Handler serves the REST API.
+func (a *Array) Handler() http.Handler { return http.HandlerFunc(a.serve) }
+
+func (a *Array) serve(w http.ResponseWriter, r *http.Request) {
+	version, path := splitPath(r.URL.Path)
+	id := r.Header.Get("X-Request-ID")
+	if id == "" {
+		id = a.sessions.newID()
+	}
+	now := a.clock.Now()
+	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+	w.Header().Set("X-Request-ID", id)
+	entry := a.requests.begin(Request{
+		Time: now, Method: r.Method, Version: version, Path: path,
+		Query: r.URL.Query(), RequestID: id, UserAgent: r.UserAgent(),
+	})
+	answer := func(status int, body []byte, contentType string) {
+		a.requests.end(entry, status)
+		if body != nil {
+			w.Header().Set("Content-Type", contentType)
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(status)
+		_, _ = w.Write(body) // a client that has gone needs no answer
+	}
+
+	hit := a.faults.match(r.Method, path, r.URL.Query())
+	if hit.wait(r.Context()) != nil {
+		hangUp(w)
+		return
+	}
+	fault := hit.fault
+	if fault != nil && fault.instead() && !fault.Done {
+		a.fail(w, r, fault, answer)
+		return
+	}
+	status, body, contentType := a.do(r, version, path, fault, w.Header())
+	made := body
+	defer func() { a.buffers.give(made) }()
+	switch {
+	case fault == nil:
+	case fault.instead():
+		a.fail(w, r, fault, answer)
+		return
+	case fault.Kind == LoseReply:
+		hangUp(w)
+		return
+	case fault.Kind == HalfBody:
+		a.requests.end(entry, status)
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
+		w.WriteHeader(status)
+		_, _ = w.Write(body[:len(body)/2]) // cut on purpose
+		_ = http.NewResponseController(w).Flush()
+		hangUp(w)
+		return
+	case fault.Kind == WrongType || fault.Kind == DropField:
+		body = fault.twist(body)
+	}
+	answer(status, body, contentType)
+}
+
+// instead reports a fault whose answer has nothing of the call's own.
+func (f *Fault) instead() bool {
+	switch f.Kind {
+	case Drop, Unauthorized, Forbidden, TooMany, ServerError, Lie, Reply:
+		return true
+	default:
+		return false
+	}
+}
+
+// fail answers with a fault.
+func (a *Array) fail(w http.ResponseWriter, r *http.Request, f *Fault, answer func(int, []byte, string)) {
+	if f.Kind == Drop {
+		hangUp(w)
+		return
+	}
+	// A login that was carried out all the same must not give its token away.
+	w.Header().Del("x-auth-token")
+	f.answer(a, r, w.Header(), answer)
+}
+
+// splitPath takes "/api/2.21/volumes" apart into "2.21" and "/volumes".
+func splitPath(path string) (version, rest string) {
+	tail, ok := strings.CutPrefix(path, "/api/")
+	if !ok {
+		return "", path
+	}
+	if tail == "api_version" {
+		return "", "/api_version"
+	}
+	version, rest, _ = strings.Cut(tail, "/")
+	return version, "/" + rest
+}
+
+// hangUp closes the connection without an answer.
+func hangUp(w http.ResponseWriter) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		_ = conn.Close() // the other side learns of it either way
+		return
+	}
+	// The documented way to abort an answer where there is nothing to hijack:
+	// net/http recovers it, and the connection is closed.
+	panic(http.ErrAbortHandler)
+}
+
+const jsonType = "application/json"
+
+// do carries a request out. header is the answer's, for the session token.
+func (a *Array) do(r *http.Request, version, path string, fault *Fault, header http.Header) (status int, body []byte, contentType string) {
+	if path == "/api_version" && version == "" {
+		b, _ := json.Marshal(map[string]any{"version": a.options.Versions}) // strings always encode
+		return http.StatusOK, b, jsonType
+	}
+	minor, ok := a.minor(version)
+	methods, known := a.endpoints[path]
+	if !ok || !known && path != "/login" && path != "/logout" {
+		// Not in the JSON shape of other errors, as far as is known.
+		return http.StatusNotFound, htmlPage(http.StatusNotFound), "text/html"
+	}
+	switch path {
+	case "/login", "/logout":
+		if r.Method != http.MethodPost {
+			return http.StatusMethodNotAllowed, htmlPage(http.StatusMethodNotAllowed), "text/html"
+		}
+	}
+	if path == "/login" {
+		body, err := a.login(r, header)
+		return result(body, err)
+	}
+	user, ok := a.sessions.use(r.Header.Get("x-auth-token"), a.clock.Now(), &a.options)
+	if !ok {
+		return http.StatusUnauthorized, a.unauthorized(), jsonType
+	}
+	if path == "/logout" {
+		a.sessions.end(r.Header.Get("x-auth-token"), a.clock.Now())
+		return http.StatusOK, nil, ""
+	}
+	op, ok := methods[r.Method]
+	if !ok {
+		return http.StatusMethodNotAllowed, htmlPage(http.StatusMethodNotAllowed), "text/html"
+	}
+	c := &call{array: a, minor: minor, query: r.URL.Query(), fault: fault, user: user}
+	if err := c.checkParameters(op); err != nil {
+		return result(nil, err)
+	}
+	if r.Method == http.MethodGet {
+		return result(a.read(c, op))
+	}
+	if user == readOnlyUser {
+		return http.StatusForbidden, []byte(kongForbidden), jsonType
+	}
+	if err := c.readBody(r); err != nil {
+		return result(nil, err)
+	}
+	return result(a.write(c, op, r.Method, path))
+}
+
+func result(body []byte, err error) (int, []byte, string) {
+	if err != nil {
+		r := asRefusal(err)
+		return r.status, r.body(), jsonType
+	}
+	return http.StatusOK, body, jsonType
+}
+
+// minor finds the version among those served.
+func (a *Array) minor(version string) (int, bool) {
+	tail, ok := strings.CutPrefix(version, "2.")
+	minor, err := strconv.Atoi(tail)
+	return minor, ok && err == nil && slices.Contains(a.options.Versions, version)
+}
+
+func (a *Array) read(c *call, op operation) ([]byte, error) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	c.now, c.state = a.clock.Now(), a.state
+	if c.fault != nil && c.fault.Kind == Stale && a.before != nil {
+		c.state = a.before
+	}
+	return op.run(c)
+}
+
+// write runs a change. One of several objects or attributes is taken back as
+// a whole if part of it is refused.
+func (a *Array) write(c *call, op operation, method, path string) (body []byte, err error) {
+	undo := false
+	for p := range c.query {
+		several, _ := c.list(p)
+		undo = undo || len(several) > 1
+	}
+	undo = undo || len(c.body) > 1
+	undo = undo && !a.options.Unverified.PartialSuccess
+	var partial error
+	err = a.change(undo, func(s *state, now time.Time) error {
+		c.state, c.now = s, now
+		var err error
+		body, err = op.run(c)
+		if err != nil && a.options.Unverified.PartialSuccess {
+			partial = err
+			return nil
+		}
+		if err == nil {
+			s.note(c, method, path)
+		}
+		return err
+	})
+	if err == nil {
+		err = partial
+	}
+	return body, err
+}
+
+func (c *call) checkParameters(op operation) error {
+	for name := range c.query {
+		known := slices.ContainsFunc(op.parameters, func(p string) bool {
+			p, since, versioned := strings.Cut(p, "@")
+			minor, err := strconv.Atoi(since)
+			return p == name && (!versioned || err == nil && c.minor >= minor)
+		})
+		if !known && !c.array.options.Unverified.AcceptUnknownParameters {
+			return refuse(c.array.options.texts.UnknownParameter, name)
+		}
+	}
+	return nil
+}
+
+// readBody reads a JSON object, or nothing: LXD connects without a body.
+func (c *call) readBody(r *http.Request) error {
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	if err != nil {
+		return refuseAll(c.array.options.texts.BadBody)
+	}
+	c.body = map[string]json.RawMessage{}
+	if len(strings.TrimSpace(string(data))) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(data, &c.body); err != nil {
+		return refuseAll(c.array.options.texts.BadBody)
+	}
+	return nil
+}
+
+// list splits a parameter at its commas. Given says that it was there with a value.
+func (c *call) list(parameter string) (names []string, given bool) {
+	for _, v := range c.query[parameter] {
+		for n := range strings.SplitSeq(v, ",") {
+			if n = strings.TrimSpace(n); n != "" {
+				names = append(names, n)
+			}
+		}
+	}
+	return names, len(names) > 0
+}
+
+// flag reads a boolean parameter.
+func (c *call) flag(parameter string) (on, given bool, err error) {
+	if !c.query.Has(parameter) {
+		return false, false, nil
+	}
+	switch strings.ToLower(c.query.Get(parameter)) {
+	case "true":
+		return true, true, nil
+	case "false":
+		return false, true, nil
+	default:
+		return false, false, refuse(c.array.options.texts.BadParameter, parameter)
+	}
+}
+
+// count reads a parameter that is a number from 0 up.
+func (c *call) count(parameter string) (n int64, given bool, err error) {
+	if !c.query.Has(parameter) {
+		return 0, false, nil
+	}
+	n, err = strconv.ParseInt(c.query.Get(parameter), 10, 64)
+	if err != nil || n < 0 {
+		return 0, false, refuse(c.array.options.texts.BadParameter, parameter)
+	}
+	return n, true, nil
+}
+
+// attribute decodes a member of the body. Given says that it was there and
+// not null.
+func (c *call) attribute(name string, into any) (given bool, err error) {
+	raw, ok := c.body[name]
+	if !ok || string(raw) == "null" {
+		return false, nil
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return false, refuse(c.array.options.texts.BadBody, name)
+	}
+	return true, nil
+}
+
+// attributes says which of the known members the body has.
+func (c *call) attributes(known ...string) []string {
+	var found []string
+	for _, k := range known {
+		if _, ok := c.body[k]; ok {
+			found = append(found, k)
+		}
+	}
+	return found
+}
+
+// unchanged answers a change that says nothing to change.
+func (c *call) unchanged() ([]byte, error) {
+	if c.array.options.Unverified.SilentNoAttribute {
+		return []byte(`{"items":[]}`), nil
+	}
+	return nil, refuseAll(noAttribute)
+}
+
+// apply does something with every object that a parameter names, by names or
+// ids, never both, never none, and gathers the refusals. What was done before
+// a refusal is taken back by change.
+func apply[T any](c *call, names, ids string, byName, byID func(string) (T, error), do func(T) error) error {
+	given, byNames := c.list(names)
+	identified, byIDs := []string(nil), false
+	if ids != "" {
+		identified, byIDs = c.list(ids)
+	}
+	switch {
+	case byNames && byIDs:
+		return refuseAll(badCombination)
+	case !byNames && !byIDs:
+		return refuse(c.array.options.texts.MissingParameter, names)
+	}
+	find := byName
+	if byIDs {
+		given, find = identified, byID
+	}
+	var all *refusal
+	for _, n := range given {
+		t, err := find(n)
+		if err == nil {
+			err = do(t)
+		}
+		if err == nil {
+			continue
+		}
+		r := asRefusal(err)
+		if all == nil {
+			all = &refusal{status: r.status}
+		}
+		all.problems = append(all.problems, r.problems...)
+	}
+	if all == nil {
+		return nil
+	}
+	return all
+}
+
+// itself serves apply where a name stands for a new object.
+func itself(name string) (string, error) { return name, nil }
+
+// items answers a change with the rows it made or changed.
+func items[T any](c *call, columns []column[T], rows []T) []byte {
+	t := newTable(columns, c.minor)
+	b := []byte(`{"items":[`)
+	for i, r := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = t.append(b, c, r)
+	}
+	return append(b, "]}"...)
+}
+
+func htmlPage(status int) []byte {
+	title := fmt.Sprintf("%d %s", status, http.StatusText(status))
+	return fmt.Appendf(nil, "<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n<center><h1>%s</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n", title, title)
+}

@@ -1,0 +1,54 @@
+package array
+
+import "strings"
+
+const maxName = 63
+
+// checkName applies the rule of all names: letters, digits, _ and -, at most
+// 63, a letter or digit at both ends.
+func (s *state) checkName(kind, local, full string) error {
+	good := local != "" && len(local) <= maxName &&
+		isAlphanumeric(local[0]) && isAlphanumeric(local[len(local)-1])
+	for _, c := range []byte(local) {
+		good = good && (isAlphanumeric(c) || c == '_' || c == '-')
+	}
+	if !good {
+		return refuse(kind+s.config.texts.BadName, full)
+	}
+	return nil
+}
+
+// container splits "pod::name" and finds the pod, which must be alive.
+func (s *state) container(full string) (p *pod, local string, err error) {
+	before, local, inPod := strings.Cut(full, "::")
+	if !inPod {
+		if group, _, inGroup := strings.Cut(full, "/"); inGroup {
+			return nil, "", refuse(noVolumeGroup, group)
+		}
+		return nil, full, nil
+	}
+	p = s.podNames[key(before)]
+	switch {
+	case p == nil:
+		return nil, "", refuse(noPod, before)
+	case p.destroyed:
+		return nil, "", refuse(podDestroyed, p.name)
+	}
+	return p, local, nil
+}
+
+// join is the full name of something in a pod.
+func join(p *pod, local string) string {
+	if p == nil {
+		return local
+	}
+	return p.name + "::" + local
+}
+
+// localName is the part of a name after its pod.
+func localName(full string) string {
+	if _, local, ok := strings.Cut(full, "::"); ok {
+		return local
+	}
+	return full
+}

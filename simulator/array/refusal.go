@@ -1,0 +1,100 @@
+package array
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+)
+
+// Messages that were published or seen on real arrays. The invented ones are
+// in Texts.
+const (
+	noVolume           = "Volume does not exist."
+	noVolumeOrSnapshot = "No such volume or snapshot."
+	noHost             = "Host does not exist."
+	hostExists         = "Host already exists."
+	connectionExists   = "Connection already exists."
+	noConnection       = "Connection does not exist."
+	volumeDestroyed    = "Volume has been destroyed."
+	volumeDeleted      = "Volume has been deleted."
+	snapshotDestroyed  = "Volume snapshot has been destroyed. It can be recovered by purevol recover and eradicated by purevol eradicate."
+	eradicationOff     = "Eradication is disabled."
+	hostConnected      = "Host cannot be deleted due to existing connections."
+	badCombination     = "Invalid combination of parameters specified."
+	noAttribute        = "No attribute specified."
+	noProtection       = "Protection group does not exist."
+	protectDestroyed   = "Protection group has been destroyed."
+	badToken           = "Unable to list user for API token."
+	badSession         = "Invalid session."
+
+	// By analogy with those above.
+	noPod           = "Pod does not exist."
+	podExists       = "Pod already exists."
+	podDestroyed    = "Pod has been destroyed."
+	podDeleted      = "Pod has been deleted."
+	noGroup         = "Host group does not exist."
+	groupExists     = "Host group already exists."
+	noVolumeGroup   = "Volume group does not exist."
+	protectExists   = "Protection group already exists."
+	protectDeleted  = "Protection group has been deleted."
+	snapshotDeleted = "Volume snapshot has been deleted."
+	noArray         = "Array does not exist."
+	noResource      = "Resource does not exist."
+	noMembership    = "Protection group does not include the volume."
+	notInGroup      = "Host does not belong to the host group."
+)
+
+// inUse is the refusal of an initiator that another host has.
+func inUse(kind string) string { return "The specified " + kind + " is already in use." }
+
+// problem is one entry of a refusal's list.
+type problem struct {
+	// Context names the object; null for a general error.
+	Context *string `json:"context"`
+	Message string  `json:"message"`
+}
+
+// refusal is an answer other than 200: nearly every one is 400, a missing
+// object too.
+type refusal struct {
+	status   int
+	problems []problem
+}
+
+func (r *refusal) Error() string {
+	text := ""
+	for i, p := range r.problems {
+		if i > 0 {
+			text += "; "
+		}
+		if p.Context != nil {
+			text += *p.Context + ": "
+		}
+		text += p.Message
+	}
+	return text
+}
+
+func (r *refusal) body() []byte {
+	b, _ := json.Marshal(map[string]any{"errors": r.problems}) // plain text always encodes
+	return b
+}
+
+// refuse is a 400 about an object.
+func refuse(message, context string) *refusal {
+	return &refusal{http.StatusBadRequest, []problem{{&context, message}}}
+}
+
+// refuseAll is a 400 about no object.
+func refuseAll(message string) *refusal {
+	return &refusal{http.StatusBadRequest, []problem{{nil, message}}}
+}
+
+// asRefusal turns any error of the rules into a refusal.
+func asRefusal(err error) *refusal {
+	var r *refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	return refuseAll(err.Error())
+}

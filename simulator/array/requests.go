@@ -1,0 +1,63 @@
+package array
+
+import (
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Request is one request that reached the array. Headers are not kept: they
+// carry the tokens.
+type Request struct {
+	// Time is the array's clock.
+	Time   time.Time
+	Method string
+	// Version is the REST version of the path, "2.21", empty for /api_version.
+	Version string
+	// Path is what follows it, "/volumes".
+	Path  string
+	Query url.Values
+	// RequestID is the client's, or the one made for it.
+	RequestID string
+	UserAgent string
+	// Status is the answer's; 0 when the connection was closed without one.
+	Status int
+}
+
+type requestLog struct {
+	mu   sync.Mutex
+	all  []Request
+	base int // number of requests forgotten by reset
+}
+
+// begin notes a request and returns its number.
+func (l *requestLog) begin(r Request) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, r)
+	return l.base + len(l.all) - 1
+}
+
+func (l *requestLog) end(number, status int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := number - l.base; i >= 0 && i < len(l.all) {
+		l.all[i].Status = status
+	}
+}
+
+// Requests returns what has been asked, in the order of arrival.
+func (a *Array) Requests() []Request {
+	a.requests.mu.Lock()
+	defer a.requests.mu.Unlock()
+	return slices.Clone(a.requests.all)
+}
+
+// ResetRequests forgets what has been asked.
+func (a *Array) ResetRequests() {
+	a.requests.mu.Lock()
+	defer a.requests.mu.Unlock()
+	a.requests.base += len(a.requests.all)
+	a.requests.all = nil
+}

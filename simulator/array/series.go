@@ -1,0 +1,46 @@
+package array
+
+import (
+	"slices"
+)
+
+// series holds a resource's rows in the order of their creation. A page is a
+// piece of the slice, and a token finds its place again by binary search.
+type series[T ordered] struct{ rows []T }
+
+func (s *series[T]) add(row T) { s.rows = append(s.rows, row) }
+
+func (s *series[T]) remove(row T) {
+	if i := after(s.rows, row.order()-1); i < len(s.rows) && s.rows[i].order() == row.order() {
+		s.rows = slices.Delete(s.rows, i, i+1)
+	}
+}
+
+// after is the index of the first row with a greater order.
+func after[T ordered](rows []T, order uint64) int {
+	i, _ := slices.BinarySearchFunc(rows, order, func(row T, order uint64) int {
+		if row.order() <= order {
+			return -1
+		}
+		return 1
+	})
+	return i
+}
+
+func sortRows[T ordered](rows []T) []T {
+	slices.SortFunc(rows, func(a, b T) int {
+		if a.order() < b.order() {
+			return -1
+		}
+		if a.order() > b.order() {
+			return 1
+		}
+		return 0
+	})
+	return slices.CompactFunc(rows, func(a, b T) bool { return a.order() == b.order() })
+}
+
+// serial number of rows: embedded in every object.
+type rank uint64
+
+func (r rank) order() uint64 { return uint64(r) }

@@ -1,0 +1,99 @@
+package array
+
+import (
+	"strings"
+	"time"
+)
+
+func (s *state) snapshot(full string) (*snapshot, error) {
+	if n := s.snapshotNames[key(full)]; n != nil {
+		return n, nil
+	}
+	return nil, refuse(noVolumeOrSnapshot, full)
+}
+
+// createSnapshot takes a snapshot; without a suffix it gets the next number.
+func (s *state) createSnapshot(now time.Time, v *volume, suffix string) (*snapshot, error) {
+	if v.destroyed {
+		return nil, refuse(volumeDestroyed, v.name)
+	}
+	if suffix == "" {
+		suffix = s.freeSuffix(v, "")
+	} else if err := s.checkSuffix(v, suffix); err != nil {
+		return nil, err
+	}
+	return s.addSnapshot(now, v, suffix), nil
+}
+
+// checkSuffix allows a dot too: protection groups name theirs "pgroup.number".
+func (s *state) checkSuffix(v *volume, suffix string) error {
+	full := v.name + "." + suffix
+	if err := s.checkName("Volume snapshot", strings.ReplaceAll(suffix, ".", "-"), full); err != nil {
+		return err
+	}
+	if s.snapshotNames[key(full)] != nil {
+		return refuse(s.config.texts.SnapshotExists, full)
+	}
+	return nil
+}
+
+func (s *state) addSnapshot(now time.Time, v *volume, suffix string) *snapshot {
+	serial, _ := s.newSerial()
+	n := &snapshot{
+		rank: s.next(), id: s.newID(), suffix: suffix, serial: serial,
+		volume: v, provisioned: v.provisioned, created: now.UnixMilli(),
+	}
+	s.snapshots.add(n)
+	s.snapshotNames[key(n.name())] = n
+	v.snapshots = append(v.snapshots, n)
+	return n
+}
+
+func (s *state) destroySnapshot(now time.Time, n *snapshot) error {
+	if n.destroyed {
+		return refuse(snapshotDestroyed, n.name())
+	}
+	n.destroy(now, s.delay, 0)
+	return nil
+}
+
+func (s *state) recoverSnapshot(n *snapshot) error {
+	switch {
+	case !n.destroyed:
+		return refuse("Volume snapshot"+s.config.texts.RecoverLive, n.name())
+	case n.volume.destroyed:
+		return refuse(volumeDestroyed, n.volume.name)
+	}
+	n.recover()
+	return nil
+}
+
+func (s *state) eradicateSnapshot(n *snapshot) error {
+	switch {
+	case !n.destroyed:
+		return refuse("Volume snapshot"+s.config.texts.EradicateLive, n.name())
+	case s.safeMode:
+		return refuseAll(eradicationOff)
+	}
+	s.dropSnapshot(n)
+	return nil
+}
+
+func (s *state) dropSnapshot(n *snapshot) {
+	s.snapshots.remove(n)
+	delete(s.snapshotNames, key(n.name()))
+	n.volume.snapshots = without(n.volume.snapshots, n)
+}
+
+func (s *state) renameSnapshot(n *snapshot, suffix string) error {
+	if n.destroyed {
+		return refuse(snapshotDestroyed, n.name())
+	}
+	if err := s.checkSuffix(n.volume, suffix); err != nil {
+		return err
+	}
+	delete(s.snapshotNames, key(n.name()))
+	n.suffix = suffix
+	s.snapshotNames[key(n.name())] = n
+	return nil
+}

@@ -1,0 +1,254 @@
+package array
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// state is everything that the array holds. It is changed under the array's
+// lock only; clone makes an independent copy for undoing and for stale answers.
+type state struct {
+	config *config
+	ids    *rand.Rand
+
+	last          uint64 // rank of the newest row
+	generation    uint64 // of the whole state, to know when a cached list is old
+	serials       uint32
+	safeMode      bool
+	delay         time.Duration
+	idlePerf      bool // performance answers are empty
+	pods          series[*pod]
+	podNames      map[string]*pod
+	volumes       series[*volume]
+	volumeNames   map[string]*volume
+	volumeIDs     map[string]*volume
+	snapshots     series[*snapshot]
+	snapshotNames map[string]*snapshot
+	hosts         series[*host]
+	hostNames     map[string]*host
+	initiators    map[string]*host
+	groups        series[*group]
+	groupNames    map[string]*group
+	connections   series[*connection]
+	protections   series[*protection]
+	protectNames  map[string]*protection
+	memberships   series[*membership]
+	// defaults are the names of the protection groups that a new volume
+	// outside pods, and the pgroup-auto of a new pod, is made after.
+	defaults []string
+	audits   series[*audit]
+}
+
+// config is what never changes after New.
+type config struct {
+	Options
+	texts  Texts
+	serial string // first 16 digits of every volume's serial
+}
+
+// life is the part of an object that can be destroyed and recovered.
+type life struct {
+	destroyed bool
+	expires   time.Time
+	// with is the rank of the object together with which it was destroyed,
+	// and with which it comes back; 0 for one destroyed by itself.
+	with rank
+}
+
+func (l *life) destroy(now time.Time, delay time.Duration, with rank) {
+	*l = life{destroyed: true, expires: now.Add(delay), with: with}
+}
+
+func (l *life) recover() { *l = life{} }
+
+// remaining is time_remaining: milliseconds, null while alive.
+func (l *life) remaining(now time.Time) value {
+	if !l.destroyed {
+		return nothing()
+	}
+	return number(max(0, l.expires.Sub(now).Milliseconds()))
+}
+
+func (l *life) expired(now time.Time) bool { return l.destroyed && !now.Before(l.expires) }
+
+type pod struct {
+	rank
+	life
+	id, name            string
+	quota               int64 // bytes, 0 is none
+	requested, promoted string
+	arrays              []PodArray
+	mediator            string
+	linkSources         int64
+	linkTargets         int64
+	preferences         []PodArray
+	defaults            []string
+}
+
+type volume struct {
+	rank
+	life
+	id, name, serial string
+	nsid             int64
+	pod              *pod
+	provisioned      int64
+	created          int64
+	used             int64
+	subtype          string
+	promoted         string
+	bandwidth, iops  int64 // limits, 0 is none
+	priorityOperator string
+	priority         int64
+	source           *volume
+	sourceSnapshot   *snapshot
+	connections      []*connection
+	snapshots        []*snapshot
+	memberships      []*membership
+	activity         []load
+	gone             bool // eradicated; only a copy may still point here
+}
+
+// load is a volume's I/O from a time on.
+type load struct {
+	from          int64 // ms
+	reads, writes int64 // per second
+}
+
+type snapshot struct {
+	rank
+	life
+	id, suffix, serial string
+	volume             *volume
+	provisioned        int64
+	created            int64
+	used               int64
+}
+
+func (s *snapshot) name() string { return s.volume.name + "." + s.suffix }
+
+type host struct {
+	rank
+	name             string
+	iqns, nqns, wwns []string
+	group            *group
+	personality      string
+	vlan             string
+	preferred        []PodArray
+	chap             [4]string // host user, host password, target user, target password
+	status, details  string    // of port_connectivity, empty is what follows from the rest
+	connections      []*connection
+	luns             lunSet
+}
+
+// remote hosts belong to a peer array; their names carry its name.
+func (h *host) remote() bool { return strings.Contains(h.name, ":") }
+
+type group struct {
+	rank
+	name  string
+	hosts []*host
+	// shared has one entry for each volume connected to the group, whatever
+	// the number of its hosts.
+	shared []*shared
+}
+
+type shared struct {
+	volume *volume
+	lun    int
+}
+
+// connection is one row: a host and a volume, with a group when it was made
+// through one. A group without hosts has rows without a host.
+type connection struct {
+	rank
+	volume *volume
+	host   *host
+	group  *group
+	lun    int
+}
+
+type protection struct {
+	rank
+	life
+	id, name string
+	pod      *pod
+	ratchet  bool
+	members  []*membership
+}
+
+type membership struct {
+	rank
+	group  *protection
+	volume *volume
+}
+
+type audit struct {
+	rank
+	id                             string
+	time                           int64
+	command, subcommand, arguments string
+	user                           string
+}
+
+func newState(c *config) *state {
+	s := &state{
+		config: c,
+		// Independent of the global generator: the same seed is the same world.
+		ids:           rand.New(rand.NewPCG(uint64(c.Seed), 0x707572656172726)),
+		serials:       0x00011000,
+		safeMode:      c.SafeMode,
+		delay:         c.EradicationDelay,
+		podNames:      map[string]*pod{},
+		volumeNames:   map[string]*volume{},
+		volumeIDs:     map[string]*volume{},
+		snapshotNames: map[string]*snapshot{},
+		hostNames:     map[string]*host{},
+		initiators:    map[string]*host{},
+		groupNames:    map[string]*group{},
+		protectNames:  map[string]*protection{},
+	}
+	return s
+}
+
+func (s *state) next() rank {
+	s.last++
+	return rank(s.last)
+}
+
+// newID is a random id in the shape of a UUID, without a version, as Purity makes them.
+func (s *state) newID() string {
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:8], s.ids.Uint64())
+	binary.BigEndian.PutUint64(raw[8:], s.ids.Uint64())
+	var b [36]byte
+	hex.Encode(b[:8], raw[:4])
+	hex.Encode(b[9:13], raw[4:6])
+	hex.Encode(b[14:18], raw[6:8])
+	hex.Encode(b[19:23], raw[8:10])
+	hex.Encode(b[24:], raw[10:])
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+	return string(b[:])
+}
+
+// newSerial is the array's 16 digits and a counter of 8.
+func (s *state) newSerial() (serial string, count uint32) {
+	s.serials++
+	var raw [4]byte
+	binary.BigEndian.PutUint32(raw[:], s.serials)
+	return s.config.serial + strings.ToUpper(hex.EncodeToString(raw[:])), s.serials
+}
+
+// key folds a name: the array takes names in any case and keeps the one given.
+func key(name string) string { return strings.ToLower(name) }
+
+// without removes one element of a slice, in place.
+func without[T comparable](all []T, one T) []T {
+	if i := slices.Index(all, one); i >= 0 {
+		return slices.Delete(all, i, i+1)
+	}
+	return all
+}

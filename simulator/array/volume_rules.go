@@ -1,0 +1,365 @@
+package array
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+const (
+	minVolume = 1 << 20
+	maxVolume = 4503599627370496 // 4 PiB
+)
+
+// newVolume is what a volume can be created with.
+type newVolume struct {
+	bytes     int64
+	subtype   string
+	source    *volume
+	snapshot  *snapshot // a snapshot of source
+	protected bool      // by its container's default protection
+	groups    []*protection
+	created   time.Time
+	serial    string // empty is the next one
+}
+
+func (s *state) volume(name string) (*volume, error) {
+	if v := s.volumeNames[key(name)]; v != nil {
+		return v, nil
+	}
+	return nil, refuse(noVolume, name)
+}
+
+// origin finds what a copy is made from: a volume or a snapshot, by name.
+func (s *state) origin(name string) (*volume, *snapshot, error) {
+	if v := s.volumeNames[key(name)]; v != nil {
+		if v.destroyed {
+			return nil, nil, refuse(volumeDestroyed, v.name)
+		}
+		return v, nil, nil
+	}
+	if n := s.snapshotNames[key(name)]; n != nil {
+		if n.destroyed {
+			return nil, nil, refuse(snapshotDestroyed, n.name())
+		}
+		return n.volume, n, nil
+	}
+	return nil, nil, refuse(noVolumeOrSnapshot, name)
+}
+
+func (s *state) checkSize(bytes int64, context string) error {
+	if bytes < minVolume || bytes > maxVolume || bytes%512 != 0 {
+		return refuse(s.config.texts.BadSize, context)
+	}
+	return nil
+}
+
+// checkQuota refuses growth beyond the pod's quota, if that is enforced.
+func (s *state) checkQuota(p *pod, grow int64) error {
+	if p == nil || p.quota == 0 || grow <= 0 || !s.config.Unverified.EnforceQuota {
+		return nil
+	}
+	total := grow
+	for _, v := range s.volumes.rows {
+		if v.pod == p {
+			total += v.provisioned
+		}
+	}
+	if total > p.quota {
+		return refuse(s.config.texts.QuotaExceeded, p.name)
+	}
+	return nil
+}
+
+// createVolume makes a volume. A name is taken until its volume is eradicated.
+func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, error) {
+	p, local, err := s.container(full)
+	if err != nil {
+		return nil, err
+	}
+	full = join(p, local)
+	if err := s.checkName("Volume", local, full); err != nil {
+		return nil, err
+	}
+	if s.volumeNames[key(full)] != nil {
+		return nil, refuse(s.config.texts.VolumeExists, full)
+	}
+	switch {
+	case o.snapshot != nil:
+		o.bytes = o.snapshot.provisioned
+	case o.source != nil:
+		o.bytes = o.source.provisioned
+	case o.subtype == "protocol_endpoint":
+		o.bytes = 0
+	case o.bytes == 0:
+		o.bytes = minVolume
+	}
+	if o.subtype != "protocol_endpoint" {
+		if err := s.checkSize(o.bytes, full); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.checkQuota(p, o.bytes); err != nil {
+		return nil, err
+	}
+	for _, g := range o.groups {
+		if g.destroyed {
+			return nil, refuse(protectDestroyed, g.name)
+		}
+	}
+	if o.created.IsZero() {
+		o.created = now
+	}
+	v := &volume{
+		rank: s.next(), id: s.newID(), name: full, pod: p, provisioned: o.bytes, created: o.created.UnixMilli(),
+		subtype: o.subtype, promoted: "promoted", priorityOperator: "+",
+		source: o.source, sourceSnapshot: o.snapshot,
+	}
+	if v.subtype == "" {
+		v.subtype = "regular"
+	}
+	serial, count := s.newSerial()
+	v.serial, v.nsid = serial, int64(count)
+	if o.serial != "" {
+		v.serial = o.serial
+	}
+	switch {
+	case o.snapshot != nil:
+		v.used = o.snapshot.used
+	case o.source != nil:
+		v.used = o.source.used
+	}
+	if p != nil {
+		v.promoted = p.promoted
+	}
+	s.volumes.add(v)
+	s.volumeNames[key(full)], s.volumeIDs[v.id] = v, v
+	if o.protected {
+		o.groups = append(slices.Clone(o.groups), s.defaultGroups(p)...)
+	}
+	for _, g := range o.groups {
+		s.addMember(g, v)
+	}
+	return v, nil
+}
+
+// overwriteVolume gives the target the content of the source, and makes the
+// target if there is none: LXD restores and mounts snapshots this way. The
+// volume keeps its id and serial.
+func (s *state) overwriteVolume(now time.Time, full string, source *volume, from *snapshot) (*volume, error) {
+	v := s.volumeNames[key(full)]
+	if v == nil {
+		return s.createVolume(now, full, newVolume{source: source, snapshot: from})
+	}
+	if v.destroyed && !s.config.Unverified.OverwriteRestoresDestroyed {
+		return nil, refuse(volumeDestroyed, v.name)
+	}
+	bytes, used := source.provisioned, source.used
+	if from != nil {
+		bytes, used = from.provisioned, from.used
+	}
+	if err := s.checkQuota(v.pod, bytes-v.provisioned); err != nil {
+		return nil, err
+	}
+	if v.destroyed {
+		if err := s.recoverVolume(v); err != nil {
+			return nil, err
+		}
+	}
+	s.undoSnapshot(now, v)
+	v.provisioned, v.used = bytes, used
+	if v != source {
+		v.source, v.sourceSnapshot = source, from
+	}
+	return v, nil
+}
+
+// undoSnapshot keeps the content before an overwrite or truncate as a
+// destroyed snapshot.
+func (s *state) undoSnapshot(now time.Time, v *volume) {
+	if s.config.Unverified.NoUndoSnapshots {
+		return
+	}
+	n := s.addSnapshot(now, v, s.freeSuffix(v, "undo-"))
+	n.destroy(now, s.delay, 0)
+}
+
+func (s *state) freeSuffix(v *volume, prefix string) string {
+	for i := len(v.snapshots) + 1; ; i++ {
+		if suffix := prefix + strconv.Itoa(i); s.snapshotNames[key(v.name+"."+suffix)] == nil {
+			return suffix
+		}
+	}
+}
+
+// destroyVolume puts a volume and its snapshots into the time before eradication.
+func (s *state) destroyVolume(now time.Time, v *volume) error {
+	if v.destroyed {
+		return refuse(volumeDeleted, v.name)
+	}
+	if len(v.connections) > 0 && !s.config.Unverified.AllowDestroyConnected {
+		return refuse(s.config.texts.DestroyConnected, v.name)
+	}
+	s.sinkVolume(now, v, 0)
+	return nil
+}
+
+func (s *state) sinkVolume(now time.Time, v *volume, with rank) {
+	v.destroy(now, s.delay, with)
+	for _, n := range v.snapshots {
+		if !n.destroyed {
+			n.destroy(now, s.delay, v.rank)
+		}
+	}
+}
+
+// recoverVolume brings a volume back, and the snapshots destroyed with it.
+func (s *state) recoverVolume(v *volume) error {
+	if !v.destroyed {
+		return refuse("Volume"+s.config.texts.RecoverLive, v.name)
+	}
+	if v.pod != nil && v.pod.destroyed {
+		return refuse(podDestroyed, v.pod.name)
+	}
+	s.floatVolume(v)
+	return nil
+}
+
+func (s *state) floatVolume(v *volume) {
+	v.recover()
+	for _, n := range v.snapshots {
+		if n.with == v.rank {
+			n.recover()
+		}
+	}
+}
+
+// eradicateVolume removes a destroyed volume for good, if SafeMode lets it.
+func (s *state) eradicateVolume(v *volume) error {
+	if !v.destroyed {
+		return refuse("Volume"+s.config.texts.EradicateLive, v.name)
+	}
+	if s.safeMode || v.locked() {
+		return refuseAll(eradicationOff)
+	}
+	s.dropVolumes(func(one *volume) bool { return one == v })
+	return nil
+}
+
+// locked volumes are members of a protection group whose retention is locked.
+func (v *volume) locked() bool {
+	return slices.ContainsFunc(v.memberships, func(m *membership) bool { return m.group.ratchet })
+}
+
+// dropVolumes takes volumes and all that hangs on them out of the state.
+func (s *state) dropVolumes(doomed func(*volume) bool) {
+	s.volumes.rows = slices.DeleteFunc(s.volumes.rows, func(v *volume) bool {
+		if !doomed(v) {
+			return false
+		}
+		v.gone = true
+		for _, c := range slices.Clone(v.connections) {
+			s.removeRow(c)
+			if c.group != nil {
+				c.group.shared = slices.DeleteFunc(c.group.shared, func(e *shared) bool { return e.volume == v })
+			}
+		}
+		for _, m := range slices.Clone(v.memberships) {
+			s.removeMember(m)
+		}
+		for _, n := range slices.Clone(v.snapshots) {
+			s.dropSnapshot(n)
+		}
+		delete(s.volumeNames, key(v.name))
+		delete(s.volumeIDs, v.id)
+		return true
+	})
+}
+
+// renameVolume gives a volume another name in the same container.
+func (s *state) renameVolume(v *volume, full string) error {
+	if v.destroyed {
+		return refuse(volumeDestroyed, v.name)
+	}
+	p, local, err := s.container(full)
+	if err != nil {
+		return err
+	}
+	full = join(p, local)
+	if p != v.pod {
+		return refuse(badCombination, v.name)
+	}
+	if err := s.checkName("Volume", local, full); err != nil {
+		return err
+	}
+	if other := s.volumeNames[key(full)]; other != nil && other != v {
+		return refuse(s.config.texts.VolumeExists, full)
+	}
+	s.setVolumeName(v, full)
+	return nil
+}
+
+func (s *state) setVolumeName(v *volume, full string) {
+	delete(s.volumeNames, key(v.name))
+	for _, n := range v.snapshots {
+		delete(s.snapshotNames, key(n.name()))
+	}
+	v.name = full
+	s.volumeNames[key(full)] = v
+	for _, n := range v.snapshots {
+		s.snapshotNames[key(n.name())] = n
+	}
+}
+
+// moveVolume moves a volume into a pod, or out of all pods with nil.
+func (s *state) moveVolume(v *volume, p *pod) error {
+	switch {
+	case v.destroyed:
+		return refuse(volumeDestroyed, v.name)
+	case p != nil && p.destroyed:
+		return refuse(podDestroyed, p.name)
+	}
+	full := join(p, localName(v.name))
+	if other := s.volumeNames[key(full)]; other != nil && other != v {
+		return refuse(s.config.texts.VolumeExists, full)
+	}
+	if err := s.checkQuota(p, v.provisioned); err != nil {
+		return err
+	}
+	v.pod = p
+	s.setVolumeName(v, full)
+	return nil
+}
+
+// resizeVolume changes the size; making it smaller needs truncate.
+func (s *state) resizeVolume(now time.Time, v *volume, bytes int64, truncate bool) error {
+	if v.destroyed {
+		return refuse(volumeDestroyed, v.name)
+	}
+	if err := s.checkSize(bytes, v.name); err != nil {
+		return err
+	}
+	if bytes < v.provisioned {
+		if !truncate {
+			return refuse(s.config.texts.Shrink, v.name)
+		}
+		s.undoSnapshot(now, v)
+	}
+	if err := s.checkQuota(v.pod, bytes-v.provisioned); err != nil {
+		return err
+	}
+	v.provisioned = bytes
+	v.used = min(v.used, bytes)
+	return nil
+}
+
+// connectionCount is the number of distinct hosts and host groups.
+func (v *volume) connectionCount() int64 {
+	var n int64
+	for i, c := range v.connections {
+		if c.group == nil || !slices.ContainsFunc(v.connections[:i], func(e *connection) bool { return e.group == c.group }) {
+			n++
+		}
+	}
+	return n
+}

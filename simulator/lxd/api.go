@@ -1,0 +1,266 @@
+package lxd
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/canonical/lxd/shared/api"
+)
+
+// APIServer serves an LXD's API on a unix socket. It is for reading: every
+// method but GET is noted and refused.
+type APIServer struct {
+	// Path is the socket's.
+	Path string
+
+	lxd *Server
+
+	mu       sync.Mutex
+	http     *http.Server
+	faults   []*Fault
+	requests []Request
+}
+
+// Request is one request that the API was sent.
+type Request struct {
+	Method string
+	// Path is without, Query with what follows the question mark, decoded.
+	Path  string
+	Query string
+}
+
+// String is the request in one line.
+func (r Request) String() string {
+	if r.Query == "" {
+		return r.Method + " " + r.Path
+	}
+	return r.Method + " " + r.Path + "?" + r.Query
+}
+
+// Serve serves the API of the first member on a socket at path. While that
+// member's daemon is down, the socket refuses connections.
+func (s *Server) Serve(path string) (*APIServer, error) {
+	a := &APIServer{Path: path, lxd: s}
+	if err := a.listen(); err != nil {
+		return nil, fmt.Errorf("serving LXD's API: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apis = append(s.apis, a)
+	return a, nil
+}
+
+func (a *APIServer) listen() error {
+	if err := os.Remove(a.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	listener, err := net.Listen("unix", a.Path)
+	if err != nil {
+		return err
+	}
+	if l, ok := listener.(*net.UnixListener); ok {
+		// A daemon that is killed leaves its socket behind.
+		l.SetUnlinkOnClose(false)
+	}
+	if err := os.Chmod(a.Path, 0o660); err != nil {
+		_ = listener.Close()
+		return err
+	}
+	server := &http.Server{Handler: http.HandlerFunc(a.serve), BaseContext: func(net.Listener) context.Context { return a.lxd.ctx }}
+	a.mu.Lock()
+	a.http = server
+	a.mu.Unlock()
+	go func() { _ = server.Serve(listener) }()
+	return nil
+}
+
+func (a *APIServer) pause() {
+	a.mu.Lock()
+	server := a.http
+	a.http = nil
+	a.mu.Unlock()
+	if server != nil {
+		_ = server.Close()
+	}
+}
+
+func (a *APIServer) resume() { _ = a.listen() }
+
+// Close ends this server; the LXD and its other servers go on.
+func (a *APIServer) Close() error {
+	a.lxd.mu.Lock()
+	a.lxd.apis = slices.DeleteFunc(a.lxd.apis, func(o *APIServer) bool { return o == a })
+	a.lxd.mu.Unlock()
+	a.stop()
+	return nil
+}
+
+func (a *APIServer) stop() {
+	a.pause()
+	_ = os.Remove(a.Path)
+}
+
+// Requests lists what the API was asked so far.
+func (a *APIServer) Requests() []Request {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]Request(nil), a.requests...)
+}
+
+// ForgetRequests starts the list of Requests anew.
+func (a *APIServer) ForgetRequests() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.requests = nil
+}
+
+// problem is an answer that is an error.
+type problem struct {
+	status int
+	text   string
+}
+
+func (p *problem) Error() string { return p.text }
+
+func notFound(what string) error { return &problem{http.StatusNotFound, what + " not found"} }
+
+func (a *APIServer) serve(w http.ResponseWriter, r *http.Request) {
+	query, err := url.QueryUnescape(r.URL.RawQuery)
+	if err != nil {
+		query = r.URL.RawQuery
+	}
+	a.mu.Lock()
+	a.requests = append(a.requests, Request{Method: r.Method, Path: r.URL.Path, Query: query})
+	a.mu.Unlock()
+	if r.Method != http.MethodGet {
+		send(w, nil, &problem{http.StatusForbidden, "The simulated LXD is for reading only"})
+		return
+	}
+	faults := a.faultsFor(r)
+	if f := faults.find(Hang); f != nil {
+		<-r.Context().Done()
+		return
+	}
+	if f := faults.find(Fail); f != nil {
+		send(w, nil, &problem{f.Status, http.StatusText(f.Status)})
+		return
+	}
+	answer, err := a.answer(r, faults)
+	if faults.find(HalfBody) != nil {
+		sendHalf(w, answer, err)
+		return
+	}
+	send(w, answer, err)
+}
+
+// encode wraps an answer or an error as LXD does.
+func encode(answer any, err error) (status int, body []byte) {
+	response := api.ResponseRaw{
+		Type: api.SyncResponse, Status: api.Success.String(), StatusCode: int(api.Success), Metadata: answer,
+	}
+	status = http.StatusOK
+	if err != nil {
+		status = http.StatusInternalServerError
+		var p *problem
+		if errors.As(err, &p) {
+			status = p.status
+		}
+		response = api.ResponseRaw{Type: api.ErrorResponse, Code: status, Error: err.Error()}
+	}
+	body, err = json.Marshal(response)
+	if err != nil {
+		return http.StatusInternalServerError, []byte(`{"type":"error","error_code":500,"error":"encoding failed"}`)
+	}
+	return status, append(body, '\n')
+}
+
+func send(w http.ResponseWriter, answer any, err error) {
+	status, body := encode(answer, err)
+	w.Header().Set("Content-Type", "application/json")
+	if err == nil {
+		sum := sha256.Sum256(body)
+		w.Header().Set("ETag", hex.EncodeToString(sum[:]))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// sendHalf promises the whole body and hangs up in the middle of it.
+func sendHalf(w http.ResponseWriter, answer any, err error) {
+	status, body := encode(answer, err)
+	conn, buffer, hijackErr := http.NewResponseController(w).Hijack()
+	if hijackErr != nil {
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = fmt.Fprintf(buffer, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", status, http.StatusText(status), len(body))
+	_, _ = buffer.Write(body[:len(body)/2])
+	_ = buffer.Flush()
+}
+
+// resource answers for a path; rest are the parts of the path below it.
+type resource func(q asked, rest []string) (any, error)
+
+// asked is a request with what its query says.
+type asked struct {
+	*Server
+	project string
+	all     bool
+	deep    bool // recursion=1 or more
+	target  string
+	faults  faults
+}
+
+func (a *APIServer) answer(r *http.Request, f faults) (any, error) {
+	if r.URL.Path == "/" {
+		return []string{"/1.0"}, nil
+	}
+	rest, ok := strings.CutPrefix(r.URL.Path, "/1.0")
+	if !ok || (rest != "" && rest[0] != '/') {
+		return nil, notFound("Page")
+	}
+	var parts []string
+	if rest = strings.Trim(rest, "/"); rest != "" {
+		parts = strings.Split(rest, "/")
+	}
+	values := r.URL.Query()
+	q := asked{
+		Server: a.lxd, project: projectOr(values.Get("project")), all: values.Get("all-projects") == "true",
+		deep: values.Get("recursion") != "" && values.Get("recursion") != "0", target: values.Get("target"), faults: f,
+	}
+	a.lxd.mu.Lock()
+	defer a.lxd.mu.Unlock()
+	if q.all && values.Get("project") != "" {
+		return nil, &problem{http.StatusBadRequest, "Cannot specify a project when requesting all projects"}
+	}
+	if q.all && f.find(Restricted) != nil {
+		return nil, &problem{http.StatusForbidden, "Certificate is restricted"}
+	}
+	if _, ok := a.lxd.db.projects[q.project]; !ok {
+		return nil, notFound("Project")
+	}
+	if len(parts) == 0 {
+		return q.serverInfo()
+	}
+	resources := map[string]resource{
+		"storage-pools": asked.storagePools, "storage-volumes": asked.storageVolumes, "instances": asked.instances,
+		"cluster": asked.cluster, "operations": asked.operationList, "projects": asked.projects,
+		"images": asked.images, "profiles": asked.profiles, "warnings": asked.warnings,
+	}
+	answer, ok := resources[parts[0]]
+	if !ok {
+		return nil, notFound("Page")
+	}
+	return answer(q, parts[1:])
+}

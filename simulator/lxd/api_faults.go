@@ -1,0 +1,103 @@
+package lxd
+
+import (
+	"net/http"
+	"strings"
+)
+
+// FaultKind is a way in which the API misbehaves, or is right to.
+type FaultKind int
+
+// The faults of the API.
+const (
+	// NotAdmin: the caller may not see pool and server configuration, which
+	// LXD answers with null.
+	NotAdmin FaultKind = iota + 1
+	// Restricted: the caller's certificate is for some projects only, so
+	// requests for all of them are refused.
+	Restricted
+	// HideProject leaves out what belongs to project Name, as LXD silently
+	// does with what the caller may not view.
+	HideProject
+	// HideExtension leaves API extension Name out of the list.
+	HideExtension
+	// NoUUID leaves out volatile.uuid of the volumes called Name.
+	NoUUID
+	// Fail answers with status Status.
+	Fail
+	// Hang never answers.
+	Hang
+	// HalfBody sends half of the answer and hangs up.
+	HalfBody
+)
+
+// Fault is one misbehaviour of the API.
+type Fault struct {
+	Kind FaultKind
+	// Path restricts it to requests whose path begins so; Target to those
+	// that are for this member.
+	Path, Target string
+	// Name is what NoUUID, HideProject and HideExtension are about.
+	Name string
+	// Status is Fail's.
+	Status int
+	// Times is how often it happens; 0 is every time.
+	Times int
+}
+
+// Inject makes the API misbehave from now on.
+func (a *APIServer) Inject(f Fault) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if f.Kind == Fail && f.Status == 0 {
+		f.Status = http.StatusInternalServerError
+	}
+	if f.Times == 0 {
+		f.Times = -1
+	}
+	a.faults = append(a.faults, &f)
+}
+
+// Heal ends all faults.
+func (a *APIServer) Heal() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults = nil
+}
+
+// faults are those that concern one request.
+type faults []*Fault
+
+func (f faults) find(k FaultKind) *Fault {
+	for _, one := range f {
+		if one.Kind == k {
+			return one
+		}
+	}
+	return nil
+}
+
+func (f faults) names(k FaultKind, name string) bool {
+	for _, one := range f {
+		if one.Kind == k && one.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *APIServer) faultsFor(r *http.Request) faults {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var found faults
+	for _, f := range a.faults {
+		if f.Times == 0 || !strings.HasPrefix(r.URL.Path, f.Path) || (f.Target != "" && f.Target != r.URL.Query().Get("target")) {
+			continue
+		}
+		if f.Times > 0 {
+			f.Times--
+		}
+		found = append(found, f)
+	}
+	return found
+}

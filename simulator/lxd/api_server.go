@@ -1,0 +1,191 @@
+package lxd
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/canonical/lxd/shared/api"
+)
+
+// recordedServer is what a real LXD 6.9 answered to GET /1.0: its API
+// extensions in the order in which they came to be, and its environment.
+//
+//go:embed data/server.json
+var recordedServer []byte
+
+// extensions are the version's.
+func (b behaviour) extensions(all []string) []string {
+	if b.lastExtension != "" {
+		all = all[:slices.Index(all, b.lastExtension)+1]
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(e string) bool { return slices.Contains(b.without, e) })
+}
+
+// serverInfo is GET /1.0, of the member that is asked for.
+func (q asked) serverInfo() (any, error) {
+	m := q.Member
+	if q.target != "" {
+		if !q.clustered {
+			return nil, &problem{http.StatusBadRequest, "Target only allowed when clustered"}
+		}
+		var err error
+		if m, err = q.onLocked(q.target); err != nil {
+			return nil, notFound("Cluster member")
+		}
+		if !m.up {
+			return nil, &problem{http.StatusServiceUnavailable, fmt.Sprintf("Failed connecting to %q: no route to host", m.Name)}
+		}
+	}
+	var server api.Server
+	if err := json.Unmarshal(recordedServer, &server); err != nil {
+		return nil, err
+	}
+	server.APIExtensions = slices.DeleteFunc(q.behaviour.extensions(server.APIExtensions), func(e string) bool {
+		return q.faults.names(HideExtension, e)
+	})
+	server.Config = nil
+	if q.faults.find(NotAdmin) == nil {
+		server.Config = map[string]any{"volatile.uuid": q.uuid}
+		for _, config := range []map[string]string{q.config, m.config} {
+			for key, value := range config {
+				server.Config[key] = value
+			}
+		}
+	}
+	e := &server.Environment
+	e.Project, e.ServerName, e.ServerVersion = q.project, m.Name, q.version
+	e.ServerClustered, e.ServerLTS = q.clustered, q.behaviour.lts
+	e.InstanceTypes = []string{"container", "virtual-machine"}
+	return server, nil
+}
+
+func (s *Server) clusterMember(m *Member) api.ClusterMember {
+	return api.ClusterMember{
+		ServerName: m.Name, URL: "https://" + m.Name + ":8443", Database: true,
+		Status: m.status, Message: m.message, Architecture: "x86_64",
+		Roles: []string{"database"}, FailureDomain: "default", Config: map[string]string{}, Groups: []string{"default"},
+	}
+}
+
+func (q asked) cluster(rest []string) (any, error) {
+	if len(rest) == 0 {
+		name := ""
+		if q.clustered {
+			name = q.Name
+		}
+		return api.Cluster{ServerName: name, Enabled: q.clustered, MemberConfig: []api.ClusterMemberConfigKey{}}, nil
+	}
+	if rest[0] != "members" {
+		return nil, notFound("Page")
+	}
+	if !q.clustered {
+		return nil, worded("Server is not clustered")
+	}
+	if len(rest) == 2 {
+		m, err := q.onLocked(rest[1])
+		if err != nil {
+			return nil, notFound("Cluster member")
+		}
+		return q.clusterMember(m), nil
+	}
+	return list(q, q.members, func(m *Member) string { return "/1.0/cluster/members/" + m.Name }, q.clusterMember), nil
+}
+
+// list is what LXD answers for many: the objects, or only their URLs.
+func list[T, U any](q asked, all []T, url func(T) string, object func(T) U) any {
+	if !q.deep {
+		urls := []string{}
+		for _, one := range all {
+			urls = append(urls, url(one))
+		}
+		return urls
+	}
+	objects := []U{}
+	for _, one := range all {
+		objects = append(objects, object(one))
+	}
+	return objects
+}
+
+// sees reports whether the caller asks for, and may view, a project's things.
+func (q asked) sees(project string) bool {
+	return (q.all || project == q.project) && !q.faults.names(HideProject, project)
+}
+
+func (q asked) projects(rest []string) (any, error) {
+	object := func(p Project) api.Project {
+		return api.Project{Name: p.Name, Description: p.Description, Config: p.Config, UsedBy: q.usersOf(p.Name)}
+	}
+	if len(rest) == 1 {
+		p, ok := q.db.projects[rest[0]]
+		if !ok || q.faults.names(HideProject, p.Name) {
+			return nil, notFound("Project")
+		}
+		return object(p), nil
+	}
+	all := slices.SortedFunc(maps.Values(q.db.projects), func(a, b Project) int { return strings.Compare(a.Name, b.Name) })
+	all = slices.DeleteFunc(all, func(p Project) bool { return q.faults.names(HideProject, p.Name) })
+	return list(q, all, func(p Project) string { return "/1.0/projects/" + p.Name }, object), nil
+}
+
+// usersOf lists what is in a project.
+func (q asked) usersOf(project string) []string {
+	used := []string{}
+	for _, v := range sortedVolumes(q.db.volumes) {
+		if v.Project == project {
+			used = append(used, entity(volumeKey{v.Pool, v.Project, v.Type, v.Name}))
+		}
+	}
+	for _, i := range q.sortedInstances() {
+		if i.Project == project {
+			used = append(used, i.entity())
+		}
+	}
+	return used
+}
+
+func (q asked) warnings([]string) (any, error) { return []api.Warning{}, nil }
+
+func (q asked) operationObject(o *operation) api.Operation {
+	op := api.Operation{
+		ID: o.id, Class: o.class, Description: o.description, CreatedAt: o.created, UpdatedAt: o.updated,
+		Status: o.status.String(), StatusCode: o.status, Resources: map[string][]string{}, Metadata: map[string]any{},
+		Err: o.err, Location: q.location(o.location),
+	}
+	if o.entity != "" && q.behaviour.keptOperations {
+		op.Metadata["entity_url"] = o.entity
+	}
+	return op
+}
+
+func (q asked) operationList(rest []string) (any, error) {
+	byStatus := map[string]any{}
+	objects := map[string][]api.Operation{}
+	urls := map[string][]string{}
+	for _, o := range q.listedLocked() {
+		if len(rest) == 1 && rest[0] == o.id {
+			return q.operationObject(o), nil
+		}
+		if !q.sees(o.project) {
+			continue
+		}
+		status := strings.ToLower(o.status.String())
+		objects[status] = append(objects[status], q.operationObject(o))
+		urls[status] = append(urls[status], "/1.0/operations/"+o.id)
+	}
+	if len(rest) == 1 {
+		return nil, notFound("Operation")
+	}
+	for status := range objects {
+		byStatus[status] = urls[status]
+		if q.deep {
+			byStatus[status] = objects[status]
+		}
+	}
+	return byStatus, nil
+}

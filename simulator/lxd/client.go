@@ -1,0 +1,214 @@
+package lxd
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// errNotFound is what the driver makes of the array's several ways to say so.
+var errNotFound = errors.New("not found")
+
+// errUnauthorized is a 401: the token has expired, or was never any good.
+var errUnauthorized = worded("Unauthorized request")
+
+// client is the driver's REST client, with what it does not do: it has no
+// timeout, asks for no second page and repeats nothing but a call that was
+// answered 401, once. A reply that is lost is taken for a call not made.
+type client struct {
+	run     *run
+	gateway string
+	apiKey  string
+	http    *http.Client
+	token   string
+}
+
+func (r *run) connectTo(p Pool) *client {
+	if c, ok := r.client[p.Name]; ok {
+		return c
+	}
+	c := &client{
+		run:     r,
+		gateway: strings.TrimSuffix(p.Config["pure.gateway"], "/"),
+		apiKey:  p.Config["pure.api.token"],
+		http: &http.Client{Transport: &http.Transport{
+			// LXD makes a new transport for every request, so a connection
+			// is never used twice and Go never repeats a request by itself.
+			DisableKeepAlives: true,
+			TLSClientConfig: &tls.Config{
+				RootCAs: r.roots, InsecureSkipVerify: p.Config["pure.gateway.verify"] == "false",
+				// Resuming a session of TLS 1.2 costs no key exchange, which
+				// counts with one connection per request.
+				ClientSessionCache: r.sessions, MaxVersion: tls.VersionTLS12,
+			},
+		}},
+	}
+	r.client[p.Name] = c
+	return c
+}
+
+// refusal is an answer of the array with a status other than 200 and 401.
+type refusal struct {
+	status   int
+	Messages []struct {
+		Message string `json:"message"`
+	} `json:"errors"`
+}
+
+// Error is the first message; a body of another shape has none.
+func (e *refusal) Error() string {
+	if len(e.Messages) == 0 {
+		return ""
+	}
+	return strings.TrimSuffix(e.Messages[0].Message, ".")
+}
+
+// saysOneOf compares as LXD does: the exact status, and any of the texts
+// within any of the messages, in any case.
+func (e *refusal) saysOneOf(status int, texts ...string) bool {
+	if e.status != status {
+		return false
+	}
+	for _, m := range e.Messages {
+		for _, text := range texts {
+			if strings.Contains(strings.ToLower(m.Message), strings.ToLower(text)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func says(err error, text string) bool {
+	var e *refusal
+	return errors.As(err, &e) && e.saysOneOf(http.StatusBadRequest, text)
+}
+
+func saysNotFound(err error) bool {
+	var e *refusal
+	return errors.As(err, &e) && e.saysOneOf(http.StatusBadRequest, "Not found", "Does not exist", "No such volume or snapshot")
+}
+
+// query builds a query string from pairs; a key that comes twice is sent
+// twice, as LXD sends its filters.
+func query(pairs ...string) url.Values {
+	v := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		v.Add(pairs[i], pairs[i+1])
+	}
+	return v
+}
+
+// call makes one request and decodes the answer into out, which may be nil.
+func (c *client) call(method, resource string, q url.Values, body, out any) error {
+	for again := true; ; again = false {
+		if err := c.login(); err != nil {
+			return err
+		}
+		_, err := c.send(method, resource, q, body, http.Header{"X-Auth-Token": {c.token}}, out)
+		if errors.Is(err, errUnauthorized) && again {
+			c.token = ""
+			continue
+		}
+		return err
+	}
+}
+
+func (c *client) login() error {
+	if c.token != "" {
+		return nil
+	}
+	header, err := c.send(http.MethodPost, "/login", nil, nil, http.Header{"Api-Token": {c.apiKey}}, nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.run.failing("logging in", "login"), err)
+	}
+	if c.token = header.Get("X-Auth-Token"); c.token == "" {
+		return errors.New(c.run.failing("obtaining", "obtain") + " access token")
+	}
+	return nil
+}
+
+func (c *client) send(method, resource string, q url.Values, body any, header http.Header, out any) (http.Header, error) {
+	path := resource
+	if len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	shown, err := url.QueryUnescape(path)
+	if err != nil {
+		shown = path
+	}
+	if err := c.run.step(method, "%s", shown); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.run.failing("sending request", "send request"), err)
+	}
+	var content io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		content = bytes.NewReader(data)
+	}
+	// LXD sets no deadline; the context ends only with the simulation.
+	req, err := http.NewRequestWithContext(c.run.ctx, method, c.gateway+"/api/2.21"+path, content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.run.failing("creating request", "create request"), err)
+	}
+	for key, values := range header {
+		req.Header[key] = values
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.run.failing("sending request", "send request"), err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized:
+		return nil, errUnauthorized
+	case resp.StatusCode != http.StatusOK:
+		out = &refusal{}
+	}
+	if out != nil {
+		if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+			return nil, fmt.Errorf("%s from %q: %w", c.run.failing("reading response body", "read response body"), req.URL.Path, err)
+		}
+	}
+	if e, refused := out.(*refusal); refused {
+		e.status = resp.StatusCode
+		return nil, e
+	}
+	return resp.Header, nil
+}
+
+// apiVersions asks without a token, which is why an array can be told apart
+// from something else before it is trusted with one.
+func (c *client) apiVersions(ctx context.Context) ([]string, error) {
+	if err := c.run.step(http.MethodGet, "/api/api_version"); err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.gateway+"/api/api_version", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.run.failing("sending request", "send request"), err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer struct {
+		Version []string `json:"version"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		return nil, fmt.Errorf("%s from %q: %w", c.run.failing("reading response body", "read response body"), req.URL.Path, err)
+	}
+	return answer.Version, nil
+}

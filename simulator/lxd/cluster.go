@@ -1,0 +1,75 @@
+package lxd
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// SetConfig sets a key of the server configuration that all members share.
+func (s *Server) SetConfig(key, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.config[key] = value; value == "" {
+		delete(s.config, key)
+	}
+}
+
+// PowerFail takes the power from the member's machine: its daemon and its
+// instances are gone with it. PowerOn brings it back.
+func (m *Member) PowerFail() {
+	m.KillDaemon()
+	m.Host.PowerCycle()
+	s := m.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, i := range s.db.instances {
+		if i.Member == m.Name && i.Running {
+			i.Running = false
+			s.db.instances[key] = i
+		}
+	}
+}
+
+// PowerOn starts the daemon after PowerFail. Instances that shall run must be
+// started; what was connected on the array still is.
+func (m *Member) PowerOn() { m.StartDaemon() }
+
+// RemoveMember takes a member out of the cluster. With force nobody asks it,
+// and the records of its instances and of their volumes are deleted so that
+// they can be recovered elsewhere; the array and the machine are not touched.
+func (m *Member) RemoveMember(name string, force bool) error {
+	s := m.server
+	gone, err := s.On(name)
+	if err != nil {
+		return err
+	}
+	if gone == s.Member {
+		return fmt.Errorf("%s serves the API and can't be removed", name)
+	}
+	return m.flow("", "", "/1.0/cluster/members/"+name, func(r *run) error {
+		return r.write("remove member "+name, func(db *Database) error {
+			for key, i := range maps.Clone(db.instances) {
+				if i.Member != name {
+					continue
+				}
+				if !force {
+					return worded("Node still has the following instances: %s", i.Name)
+				}
+				for _, d := range db.disks(i) {
+					if d.isRoot() {
+						for _, snapshot := range db.snapshotsOf(d.volume) {
+							delete(db.volumes, volumeKey{snapshot.Pool, snapshot.Project, snapshot.Type, snapshot.Name})
+						}
+						delete(db.volumes, d.volume)
+					}
+				}
+				delete(db.instances, key)
+			}
+			s.members = slices.DeleteFunc(s.members, func(o *Member) bool { return o == gone })
+			gone.up = false
+			gone.life++
+			return nil
+		})
+	})
+}

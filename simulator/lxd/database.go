@@ -1,0 +1,334 @@
+package lxd
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// DefaultProject is the project that always exists.
+const DefaultProject = "default"
+
+// Project is a project and the features that it has of its own; without
+// "features.storage.volumes" its custom volumes are those of the default one.
+type Project struct {
+	Name, Description string
+	Config            map[string]string
+}
+
+// Pool is a storage pool as it is recorded.
+type Pool struct {
+	Name, Driver, Status string
+	Config               map[string]string
+}
+
+// Volume is the record of a volume, or of a snapshot of one.
+type Volume struct {
+	Pool, Project string
+	// Type and Content are LXD's words, as package evidence has them.
+	Type, Content string
+	// Name is "volume/snapshot" for a snapshot.
+	Name        string
+	Description string
+	Created     time.Time
+	// Config holds volatile.uuid, from which the array's name is made.
+	Config map[string]string
+}
+
+// UUID is the record's volatile.uuid.
+func (v Volume) UUID() string { return v.Config["volatile.uuid"] }
+
+// IsSnapshot reports whether the record is a snapshot's.
+func (v Volume) IsSnapshot() bool { return strings.Contains(v.Name, "/") }
+
+// Instance is the record of an instance, and whether it runs.
+type Instance struct {
+	Project, Name string
+	// Type is container or virtual-machine.
+	Type string
+	// Member is where it is, or runs.
+	Member            string
+	Running           bool
+	Created, LastUsed time.Time
+	Profiles          []string
+	Config            map[string]string
+	// Devices are its own; those of its profiles come on top.
+	Devices map[string]map[string]string
+}
+
+// Profile is a profile, as far as its devices go.
+type Profile struct {
+	Project, Name string
+	Devices       map[string]map[string]string
+}
+
+// Image is an image in LXD's store; whether a pool has a volume of it is
+// another matter.
+type Image struct {
+	Project, Fingerprint, Alias string
+	// Type is container or virtual-machine.
+	Type     string
+	Uploaded time.Time
+}
+
+type volumeKey struct{ pool, project, kind, name string }
+
+type nameKey struct{ project, name string }
+
+// Database is what LXD has recorded. Values are never changed in place, so a
+// copy of the maps is a copy of everything.
+type Database struct {
+	projects  map[string]Project
+	pools     map[string]Pool
+	volumes   map[volumeKey]Volume
+	instances map[nameKey]Instance
+	profiles  map[nameKey]Profile
+	images    map[nameKey]Image
+}
+
+func newDatabase() Database {
+	db := Database{
+		projects:  map[string]Project{},
+		pools:     map[string]Pool{},
+		volumes:   map[volumeKey]Volume{},
+		instances: map[nameKey]Instance{},
+		profiles:  map[nameKey]Profile{},
+		images:    map[nameKey]Image{},
+	}
+	db.projects[DefaultProject] = Project{
+		Name:        DefaultProject,
+		Description: "Default LXD project",
+		Config: map[string]string{
+			"features.images": "true", "features.networks": "true", "features.networks.zones": "true",
+			"features.profiles": "true", "features.storage.buckets": "true", "features.storage.volumes": "true",
+		},
+	}
+	db.profiles[nameKey{DefaultProject, "default"}] = Profile{Project: DefaultProject, Name: "default"}
+	return db
+}
+
+func (db Database) clone() Database {
+	return Database{
+		projects: maps.Clone(db.projects), pools: maps.Clone(db.pools), volumes: maps.Clone(db.volumes),
+		instances: maps.Clone(db.instances), profiles: maps.Clone(db.profiles), images: maps.Clone(db.images),
+	}
+}
+
+// holder is the project that holds what a feature is about for a project.
+func (db Database) holder(project, feature string) string {
+	if db.projects[project].Config[feature] == "true" {
+		return project
+	}
+	return DefaultProject
+}
+
+// snapshotsOf lists the snapshots of a volume, in the order they were made.
+func (db Database) snapshotsOf(k volumeKey) []Volume {
+	var found []Volume
+	for key, v := range db.volumes {
+		if key.pool == k.pool && key.project == k.project && key.kind == k.kind && strings.HasPrefix(key.name, k.name+"/") {
+			found = append(found, v)
+		}
+	}
+	slices.SortFunc(found, func(a, b Volume) int {
+		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.Name, b.Name))
+	})
+	return found
+}
+
+// devices are an instance's own devices and those of its profiles, of which
+// the later wins.
+func (db Database) devices(i Instance) map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for _, name := range i.Profiles {
+		maps.Copy(all, db.profiles[nameKey{db.holder(i.Project, "features.profiles"), name}].Devices)
+	}
+	maps.Copy(all, i.Devices)
+	return all
+}
+
+// disk is a disk device of an instance, joined to the volume behind it.
+type disk struct {
+	device   string
+	volume   volumeKey
+	snapshot string
+}
+
+func (d disk) isRoot() bool { return d.volume.kind != evidence.TypeCustom }
+
+// disks are an instance's disks in the order in which they are mounted: the
+// root first, then by the device's name.
+func (db Database) disks(i Instance) []disk {
+	var all []disk
+	devices := db.devices(i)
+	for _, name := range slices.Sorted(maps.Keys(devices)) {
+		d := devices[name]
+		switch {
+		case d["type"] != "disk" || d["pool"] == "":
+		case d["path"] == "/" && d["source"] == "":
+			all = append([]disk{{device: name, volume: volumeKey{d["pool"], i.Project, i.Type, i.Name}}}, all...)
+		default:
+			project := db.holder(i.Project, "features.storage.volumes")
+			all = append(all, disk{device: name, volume: volumeKey{d["pool"], project, evidence.TypeCustom, d["source"]}, snapshot: d["source.snapshot"]})
+		}
+	}
+	return all
+}
+
+// users lists the instances whose devices name a custom volume.
+func (db Database) users(k volumeKey) []Instance {
+	var found []Instance
+	for _, i := range db.instances {
+		for _, d := range db.disks(i) {
+			if d.volume == k {
+				found = append(found, i)
+				break
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b Instance) int {
+		return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Name, b.Name))
+	})
+	return found
+}
+
+func sortedVolumes(volumes map[volumeKey]Volume) []Volume {
+	return slices.SortedFunc(maps.Values(volumes), func(a, b Volume) int {
+		return cmp.Or(strings.Compare(a.Pool, b.Pool), strings.Compare(a.Project, b.Project),
+			strings.Compare(a.Type, b.Type), strings.Compare(a.Name, b.Name))
+	})
+}
+
+// SnapshotDatabase returns a copy of all records, as a backup of the database
+// holds them.
+func (s *Server) SnapshotDatabase() Database {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.db.clone()
+}
+
+// RestoreDatabase puts a backup in place of all records. The array and the
+// hosts are as they were: what was made since has no record any more.
+func (s *Server) RestoreDatabase(backup Database) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.db = backup.clone()
+}
+
+// Volumes lists all records of volumes and snapshots.
+func (s *Server) Volumes() []Volume {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sortedVolumes(s.db.volumes)
+}
+
+// Volume returns one record, of a snapshot when name is "volume/snapshot".
+func (s *Server) Volume(pool, project, kind, name string) (Volume, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.db.volumes[volumeKey{pool, projectOr(project), kind, name}]
+	return v, ok
+}
+
+// Instance returns one record.
+func (s *Server) Instance(project, name string) (Instance, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, ok := s.db.instances[nameKey{projectOr(project), name}]
+	return i, ok
+}
+
+// Instances lists all records of instances.
+func (s *Server) Instances() []Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.db.instances), func(a, b Instance) int {
+		return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Name, b.Name))
+	})
+}
+
+// Pool returns one pool's record.
+func (s *Server) Pool(name string) (Pool, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.db.pools[name]
+	return p, ok
+}
+
+// PutVolume writes a record without any flow, as "lxd sql" would; a record
+// without volatile.uuid gets one. It is for worlds of many thousand records.
+func (s *Server) PutVolume(v Volume) Volume {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v.Project = projectOr(v.Project)
+	config := maps.Clone(v.Config)
+	if config == nil {
+		config = map[string]string{}
+	}
+	if config["volatile.uuid"] == "" {
+		config["volatile.uuid"] = s.newUUID()
+	}
+	v.Config = config
+	if v.Created.IsZero() {
+		v.Created = s.clock.Now()
+	}
+	s.db.volumes[volumeKey{v.Pool, v.Project, v.Type, v.Name}] = v
+	return v
+}
+
+// PutInstance writes an instance's record without any flow.
+func (s *Server) PutInstance(i Instance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i.Project = projectOr(i.Project)
+	s.db.instances[nameKey{i.Project, i.Name}] = i
+}
+
+// ForgetVolume deletes a record and nothing else, as "lxd sql" would.
+func (s *Server) ForgetVolume(pool, project, kind, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := volumeKey{pool, projectOr(project), kind, name}
+	if _, ok := s.db.volumes[k]; !ok {
+		return fmt.Errorf("no record of volume %s/%s/%s", pool, kind, name)
+	}
+	delete(s.db.volumes, k)
+	return nil
+}
+
+// CreateProject records a project. Its features are those of config; the
+// defaults of a new project are all of them.
+func (s *Server) CreateProject(name string, config map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := maps.Clone(s.db.projects[DefaultProject].Config)
+	maps.Copy(all, config)
+	s.db.projects[name] = Project{Name: name, Config: all}
+	s.db.profiles[nameKey{name, "default"}] = Profile{Project: name, Name: "default"}
+}
+
+// PutProfile records a profile with its devices.
+func (s *Server) PutProfile(p Profile) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.Project = projectOr(p.Project)
+	s.db.profiles[nameKey{p.Project, p.Name}] = p
+}
+
+// AddImage puts an image into LXD's store; no pool has a volume of it yet.
+func (s *Server) AddImage(i Image) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i.Project = projectOr(i.Project)
+	if i.Uploaded.IsZero() {
+		i.Uploaded = s.clock.Now()
+	}
+	s.db.images[nameKey{i.Project, i.Fingerprint}] = i
+}
+
+func projectOr(project string) string { return cmp.Or(project, DefaultProject) }

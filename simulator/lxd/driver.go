@@ -1,0 +1,346 @@
+package lxd
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// errInUse is no failure: somebody else still uses what was to be unmounted.
+var errInUse = worded("In use")
+
+func isNotFound(err error) bool { return errors.Is(err, errNotFound) }
+
+// driver is the Pure driver of one pool, for one flow.
+type driver struct {
+	*run
+	pool      Pool
+	transport transport
+	array     *client
+}
+
+func (r *run) driver(pool string) (*driver, error) {
+	var p Pool
+	err := r.read(func(db Database) error {
+		var ok bool
+		if p, ok = db.pools[pool]; !ok {
+			return worded("Storage pool not found")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	t, err := r.transportOf(p)
+	if err != nil {
+		return nil, err
+	}
+	return &driver{run: r, pool: p, transport: t, array: r.connectTo(p)}, nil
+}
+
+// createVolume makes a volume, with a filesystem if it is one, and fills it.
+func (d *driver) createVolume(v volume, fill func() error) error {
+	var u undo
+	defer u.fail()
+	name := v.arrayName()
+	if err := d.array.createVolume(v.pool, name, v.bytes); err != nil {
+		return err
+	}
+	// This does not disconnect first. It is refused while the volume is
+	// connected, and then the volume stays.
+	u.add(func() { _ = d.array.deleteVolume(v.pool, name) })
+	if v.content == evidence.ContentFilesystem {
+		dev, unmap, err := d.devicePath(v, true)
+		if err != nil {
+			return err
+		}
+		u.add(unmap)
+		if err := d.host("mkfs %s", dev.name); err != nil {
+			return err
+		}
+	}
+	if v.isPair() {
+		half := v.fsHalf()
+		if err := d.createVolume(half, nil); err != nil {
+			return err
+		}
+		u.add(func() { _ = d.deleteVolume(half) })
+	}
+	if err := d.mountTask(v, fill); err != nil {
+		return err
+	}
+	u.keep()
+	return nil
+}
+
+// hasVolume counts a destroyed volume as there: the array names it too.
+func (d *driver) hasVolume(v volume) (bool, error) {
+	_, err := d.array.volume(v.pool, v.arrayName())
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// deleteVolume disconnects this member's host, only this one, and deletes.
+// Devices that are still there are left to themselves.
+func (d *driver) deleteVolume(v volume) error {
+	exists, err := d.hasVolume(v)
+	if err != nil || !exists {
+		return err
+	}
+	host, err := d.array.currentHost(d.transport)
+	if err == nil {
+		err = d.array.disconnectVolume(v.pool, v.arrayName(), host.Name)
+	}
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	if err := d.array.deleteVolume(v.pool, v.arrayName()); err != nil {
+		return err
+	}
+	if v.isPair() {
+		if err := d.deleteVolume(v.fsHalf()); err != nil {
+			return err
+		}
+	}
+	if v.content == evidence.ContentFilesystem {
+		return d.removeDirectory(v)
+	}
+	return nil
+}
+
+// mapVolume connects the volume to this member and the member to the array.
+// unmap, never nil, is for a caller that fails later.
+func (d *driver) mapVolume(v volume) (unmap func(), err error) {
+	nothing := func() {}
+	var u undo
+	defer u.fail()
+	host, forget, err := d.array.ensureHost(d.transport)
+	if err != nil {
+		return nothing, err
+	}
+	u.add(forget)
+	made, err := d.array.connectVolume(v.pool, v.arrayName(), host)
+	if err != nil {
+		return nothing, err
+	}
+	if made {
+		u.add(func() { _ = d.array.disconnectVolume(v.pool, v.arrayName(), host) })
+	}
+	if err := d.array.findTarget(d.transport); err != nil {
+		return nothing, err
+	}
+	if err := d.connect(d.transport); err != nil {
+		return nothing, err
+	}
+	u.keep()
+	if made != d.behaviour.invertedUndo {
+		return func() { _ = d.unmapVolume(v) }, nil
+	}
+	return nothing, nil
+}
+
+// unmapVolume takes the volume's device and connection away from this member,
+// and after the last one the sessions and the host object too. It stops at
+// the first step that fails.
+func (d *driver) unmapVolume(v volume) error {
+	host, err := d.array.currentHost(d.transport)
+	if err != nil {
+		return err
+	}
+	disconnect := func() error { return d.array.disconnectVolume(v.pool, v.arrayName(), host.Name) }
+	if d.behaviour.arrayFirst {
+		if err := disconnect(); err != nil {
+			return err
+		}
+	}
+	// An error of this look-up is taken for "there is no device".
+	dev, _, _ := d.devicePath(v, false)
+	if err := d.removeDevice(d.transport, dev); err != nil {
+		err = worded("%s Pure Storage volume %q: %w", d.failing("unmapping", "unmap"), v.name, err)
+		return err
+	}
+	if !d.behaviour.arrayFirst {
+		if err := disconnect(); err != nil {
+			return err
+		}
+	}
+	if err := d.waitGone(d.transport, v, dev); err != nil {
+		return err
+	}
+	// The count is from before the disconnect.
+	if host.ConnectionCount > 1 {
+		return nil
+	}
+	if err := d.array.findTarget(d.transport); err != nil {
+		return err
+	}
+	if err := d.disconnect(d.transport); err != nil {
+		return err
+	}
+	return d.array.deleteHost(host.Name)
+}
+
+// devicePath finds the volume's device on this member, mapping the volume if
+// asked to. unmap, never nil, is for a caller that fails later.
+func (d *driver) devicePath(v volume, mapIt bool) (dev device, unmap func(), err error) {
+	var u undo
+	defer u.fail()
+	nothing := func() {}
+	if mapIt {
+		unmap, err := d.mapVolume(v)
+		if err != nil {
+			return device{}, nothing, err
+		}
+		u.add(unmap)
+	}
+	found, err := d.array.volume(v.pool, v.arrayName())
+	if err != nil {
+		return device{}, nothing, err
+	}
+	dev, err = d.findDevice(found.Serial, mapIt)
+	if err != nil {
+		return device{}, nothing, fmt.Errorf("%s device for volume %q: %w", d.failing("locating", "locate"), v.name, err)
+	}
+	return dev, u.keep(), nil
+}
+
+// mountKey is under what a daemon counts the users of a volume.
+type mountKey struct {
+	volumeKey
+	content string
+}
+
+// users counts who has the volume mounted, as far as this daemon remembers.
+func (d *driver) users(v volume, change int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.deadLocked() {
+		return 0
+	}
+	key := mountKey{v.volumeKey, v.content}
+	d.member.mounts[key] = max(0, d.member.mounts[key]+change)
+	return d.member.mounts[key]
+}
+
+// mountVolume mounts a filesystem, and only maps what is a block device.
+func (d *driver) mountVolume(v volume) error {
+	var u undo
+	defer u.fail()
+	dev, unmap, err := d.devicePath(v, d.users(v, 0) == 0)
+	if err != nil {
+		return err
+	}
+	u.add(unmap)
+	switch {
+	case v.content == evidence.ContentFilesystem:
+		if err := d.mount(v, dev); err != nil {
+			return err
+		}
+	case v.isPair():
+		if err := d.mountVolume(v.fsHalf()); err != nil {
+			return err
+		}
+	}
+	d.users(v, 1)
+	u.keep()
+	return nil
+}
+
+// unmountVolume reports whether it was this call that ended the last use.
+// What is not mounted is not unmapped either: after a reboot the connection
+// stays.
+func (d *driver) unmountVolume(v volume) (ours bool, err error) {
+	left := d.users(v, -1)
+	if v.content == evidence.ContentFilesystem {
+		if !d.mounted(v) {
+			return false, nil
+		}
+		if left > 0 {
+			return false, errInUse
+		}
+		if err := d.unmount(v); err != nil {
+			return false, err
+		}
+		return true, d.unmapVolume(v)
+	}
+	if v.isPair() {
+		if ours, err = d.unmountVolume(v.fsHalf()); err != nil {
+			return false, err
+		}
+	}
+	if dev, _, _ := d.devicePath(v, false); dev.name == "" {
+		return ours, nil
+	}
+	if left > 0 {
+		return false, errInUse
+	}
+	return true, d.unmapVolume(v)
+}
+
+// mountTask runs a task with the volume mounted. An error of the task hides
+// that of the unmount after it.
+func (d *driver) mountTask(v volume, task func() error) error {
+	mount, unmount := d.mountVolume, d.unmountVolume
+	if v.isSnapshot() {
+		mount, unmount = d.mountSnapshot, d.unmountSnapshot
+	}
+	if err := mount(v); err != nil {
+		return err
+	}
+	var taskErr error
+	if task != nil {
+		taskErr = task()
+	}
+	_, err := unmount(v)
+	if taskErr != nil {
+		return taskErr
+	}
+	if errors.Is(err, errInUse) {
+		return nil
+	}
+	return err
+}
+
+// resizeVolume gives a volume another size.
+func (d *driver) resizeVolume(v volume, bytes int64) error {
+	if bytes <= 0 {
+		return nil
+	}
+	found, err := d.array.volume(v.pool, v.arrayName())
+	if err != nil {
+		return err
+	}
+	if found.Space.Total == bytes {
+		return nil
+	}
+	inUse := d.users(v, 0) > 0
+	shrink := bytes < found.Space.Total
+	switch {
+	case shrink && v.content == evidence.ContentBlock:
+		return worded("Block volumes cannot be shrunk: %w", errors.New("cannot be shrunk"))
+	case inUse && (shrink || v.content == evidence.ContentBlock):
+		return errInUse
+	}
+	resize := func() error { return d.array.resizeVolume(v.pool, v.arrayName(), bytes, shrink) }
+	if !shrink {
+		if err := resize(); err != nil {
+			return err
+		}
+	}
+	dev, unmap, err := d.devicePath(v, true)
+	if err != nil {
+		return err
+	}
+	if !d.behaviour.resizeKeepsMapping {
+		defer unmap()
+	}
+	if shrink {
+		if err := resize(); err != nil {
+			return err
+		}
+	}
+	return d.waitSize(dev, bytes)
+}

@@ -1,0 +1,137 @@
+package lxd
+
+import (
+	"maps"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// image finds an image in the store.
+func (d *driver) image(project, fingerprint string) (Image, error) {
+	var image Image
+	err := d.read(func(db Database) error {
+		var ok bool
+		for _, p := range []string{db.holder(project, "features.images"), DefaultProject} {
+			if image, ok = db.images[nameKey{p, fingerprint}]; ok {
+				return nil
+			}
+		}
+		return worded("Image %q not found", fingerprint)
+	})
+	return image, err
+}
+
+// ensureImage returns the pool's volume of an image, making it if need be.
+func (d *driver) ensureImage(image Image) (volume, error) {
+	k := volumeKey{d.pool.Name, DefaultProject, evidence.TypeImage, image.Fingerprint}
+	content := evidence.ContentFilesystem
+	if image.Type == evidence.TypeVM {
+		content = evidence.ContentBlock
+	}
+	if d.behaviour.freshImage {
+		return d.ensureFreshImage(k, content)
+	}
+	_, v, err := d.find(k)
+	if err == nil {
+		exists, err := d.hasVolume(v)
+		if err != nil || exists {
+			return v, err
+		}
+		// Recorded and gone: LXD starts over with a new record.
+		if err := d.forget(k); err != nil {
+			return volume{}, err
+		}
+	}
+	record := d.newRecord(k, content, 0)
+	forget, err := d.record(record)
+	if err != nil {
+		return volume{}, err
+	}
+	v, err = d.volumeOf(record)
+	if err == nil {
+		err = d.createVolume(v, d.unpack)
+	}
+	if err != nil {
+		forget()
+	}
+	return v, err
+}
+
+// ensureFreshImage is what LXD 6.9 does: it looks for the image's volume
+// under a UUID that it has just made up, so it never finds one and unpacks
+// the image again. Then of a container's image it keeps the old record, so
+// the new volume has none; of a virtual machine's it replaces the record, so
+// the old pair has none.
+func (d *driver) ensureFreshImage(k volumeKey, content string) (volume, error) {
+	record := d.newRecord(k, content, 0)
+	v, err := d.volumeOf(record)
+	if err != nil {
+		return volume{}, err
+	}
+	exists, err := d.hasVolume(v)
+	if err != nil {
+		return volume{}, err
+	}
+	if !exists {
+		if err := d.createVolume(v, d.unpack); err != nil {
+			return volume{}, err
+		}
+	}
+	var u undo
+	defer u.fail()
+	u.add(func() { _ = d.deleteVolume(v) })
+	_, _, notRecorded := d.find(k)
+	if notRecorded == nil && content == evidence.ContentFilesystem {
+		u.keep()
+		return v, nil
+	}
+	if notRecorded == nil {
+		if err := d.forget(k); err != nil {
+			return volume{}, err
+		}
+		record.Config = maps.Clone(record.Config)
+	}
+	if content == evidence.ContentBlock {
+		record.Config["volatile.rootfs.size"] = "4294967296"
+	}
+	if _, err := d.record(record); err != nil {
+		return volume{}, err
+	}
+	u.keep()
+	return v, nil
+}
+
+// unpack fills an image's volume.
+func (d *driver) unpack() error { return d.host("unpack image") }
+
+// DeleteImage deletes an image, and from every pool the volume of it that is
+// recorded.
+func (m *Member) DeleteImage(project, fingerprint string) error {
+	return m.flow(project, "Deleting image", "/1.0/images/"+fingerprint, func(r *run) error {
+		var pools []string
+		err := r.read(func(db Database) error {
+			for k := range db.volumes {
+				if k.kind == evidence.TypeImage && k.name == fingerprint {
+					pools = append(pools, k.pool)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, pool := range pools {
+			d, err := r.driver(pool)
+			if err != nil {
+				return err
+			}
+			if err := d.deleteRecorded(volumeKey{pool, DefaultProject, evidence.TypeImage, fingerprint}); err != nil {
+				return err
+			}
+		}
+		return r.write("delete image "+fingerprint, func(db *Database) error {
+			maps.DeleteFunc(db.images, func(k nameKey, _ Image) bool { return k.name == fingerprint })
+			return nil
+		})
+	})
+}

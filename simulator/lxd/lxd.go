@@ -1,0 +1,206 @@
+package lxd
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator/fabric"
+	"github.com/pureclean/pureclean/simulator/host"
+)
+
+// Options say which LXD to simulate.
+type Options struct {
+	// Version is 6.3, 5.21.7, 6.8 or 6.9.
+	Version string
+	Clock   *fabric.Clock
+	// Members are the servers; the first one serves the API. A server
+	// without a cluster is a single member.
+	Members   []*Member
+	Clustered bool
+	// Seed makes the UUIDs.
+	Seed uint64
+	// Roots stands for the certificates that the members' systems trust; it
+	// matters to pools with pure.gateway.verify=true.
+	Roots *x509.CertPool
+	// BeforeCall is asked before every step of every flow: a REST call, with
+	// its method and path, or a step with method StepHost or StepRecord. Its
+	// error is that step's; ErrKilled kills the daemon. It runs without any
+	// lock and may look at the world.
+	BeforeCall func(method, path string) error
+}
+
+// Member is one server: its daemon and its machine.
+type Member struct {
+	// Name is the server's name, which the array's host object is named after.
+	Name string
+	Host *host.Host
+
+	server *Server
+	// Status and Message are what the cluster's list says of it.
+	status, message string
+	// config is the server configuration that is the member's own.
+	config map[string]string
+	// up is whether the daemon runs, and life how often it was started.
+	up   bool
+	life int
+	// mounts counts the users of each mounted volume. It is the daemon's
+	// memory and lost with it, unlike what is mounted.
+	mounts map[mountKey]int
+}
+
+// The states of a member as the cluster's list has them.
+const (
+	Online    = "Online"
+	Offline   = "Offline"
+	Evacuated = "Evacuated"
+	Blocked   = "Blocked"
+)
+
+// Server is an LXD server or cluster. Flows that are called on it run in its
+// first member; call them on another Member to run them there.
+type Server struct {
+	*Member
+
+	behaviour behaviour
+	version   string
+	clock     *fabric.Clock
+	clustered bool
+	roots     *x509.CertPool
+	sessions  tls.ClientSessionCache
+	ctx       context.Context
+	cancel    context.CancelFunc
+
+	mu         sync.Mutex
+	random     *rand.Rand
+	uuid       string
+	members    []*Member
+	config     map[string]string
+	db         Database
+	operations []*operation
+	before     func(method, path string) error
+	steps      []Step
+	apis       []*APIServer
+}
+
+// New starts an LXD without pools, volumes and instances.
+func New(o Options) (*Server, error) {
+	b, err := behaviourOf(o.Version)
+	if err != nil {
+		return nil, err
+	}
+	if len(o.Members) == 0 || (len(o.Members) > 1 && !o.Clustered) {
+		return nil, errors.New("an LXD has one member, or more of them in a cluster")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{
+		Member:    o.Members[0],
+		behaviour: b, version: o.Version, clock: o.Clock, clustered: o.Clustered,
+		roots: o.Roots, sessions: tls.NewLRUClientSessionCache(0),
+		ctx: ctx, cancel: cancel,
+		random:  rand.New(rand.NewPCG(o.Seed, 0x6c7864)),
+		members: slices.Clone(o.Members), config: map[string]string{}, db: newDatabase(),
+		before: o.BeforeCall,
+	}
+	s.uuid = s.newUUID()
+	for _, m := range s.members {
+		if m.Name == "" || m.Host == nil {
+			cancel()
+			return nil, errors.New("a member needs a name and a host")
+		}
+		m.server, m.up, m.status, m.message = s, true, Online, "Fully operational"
+		m.config, m.mounts = map[string]string{}, map[mountKey]int{}
+	}
+	return s, nil
+}
+
+// Close ends the API and the calls that still wait for the array.
+func (s *Server) Close() {
+	s.cancel()
+	s.mu.Lock()
+	apis := s.apis
+	s.apis = nil
+	s.mu.Unlock()
+	for _, a := range apis {
+		a.stop()
+	}
+}
+
+// Version is the simulated version.
+func (s *Server) Version() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.version
+}
+
+// NVMeMode is the value that this version wants in pure.mode for NVMe/TCP.
+func (s *Server) NVMeMode() string { return s.now().nvme }
+
+// now is the present version's behaviour.
+func (s *Server) now() behaviour {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.behaviour
+}
+
+// Members lists the members.
+func (s *Server) Members() []*Member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.members)
+}
+
+// On returns the member with this name.
+func (s *Server) On(name string) (*Member, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.onLocked(name)
+}
+
+func (s *Server) onLocked(name string) (*Member, error) {
+	for _, m := range s.members {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return nil, fmt.Errorf("no member is called %q", name)
+}
+
+// newUUID makes a random UUID; the lock is the caller's, or nobody else has s.
+func (s *Server) newUUID() string {
+	var u evidence.UUID
+	for i := range u {
+		u[i] = byte(s.random.Uint32())
+	}
+	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
+	return u.String()
+}
+
+// freshUUID is newUUID for those who don't hold the lock.
+func (s *Server) freshUUID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newUUID()
+}
+
+// location is what records say of where something is; LXD calls a server
+// without a cluster "none".
+func (s *Server) location(member string) string {
+	if !s.clustered {
+		return "none"
+	}
+	return member
+}
+
+// retention is how long an operation that has ended stays listed.
+const retention = 5 * time.Second
+
+// worded is an error in LXD's own words, which begin with a capital letter.
+func worded(format string, args ...any) error { return fmt.Errorf(format, args...) }

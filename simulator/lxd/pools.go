@@ -1,0 +1,281 @@
+package lxd
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// PoolSpec is what "lxc storage create NAME pure" is told.
+type PoolSpec struct {
+	Name string
+	// Gateway is the array's URL, Token an API token.
+	Gateway, Token string
+	// Verify checks the array's certificate, as LXD does by default.
+	Verify bool
+	// Mode is iscsi or the version's word for NVMe/TCP, see Server.NVMeMode.
+	Mode string
+	// Targets restrict the array's addresses that LXD connects to.
+	Targets []string
+	// Quota is the pool's size in bytes, 0 is none; VolumeBytes the size of
+	// volumes that are not given one, 0 is 10 GiB.
+	Quota, VolumeBytes int64
+	// Recover attaches a pod that exists (source.recover=true) without
+	// asking the array anything.
+	Recover bool
+}
+
+// CreatePool creates a pool and its pod.
+func (m *Member) CreatePool(spec PoolSpec) error {
+	return m.flow("", "Creating storage pool", "/1.0/storage-pools/"+spec.Name, func(r *run) error {
+		config := map[string]string{
+			"pure.api.token": spec.Token, "pure.gateway": spec.Gateway, "pure.mode": spec.Mode,
+		}
+		if !spec.Verify {
+			config["pure.gateway.verify"] = "false"
+		}
+		if len(spec.Targets) > 0 {
+			config["pure.target"] = strings.Join(spec.Targets, ",")
+		}
+		if spec.Quota > 0 {
+			config["size"] = strconv.FormatInt(spec.Quota, 10)
+		}
+		if spec.VolumeBytes > 0 {
+			config["volume.size"] = bytesText(spec.VolumeBytes)
+		}
+		pool := Pool{Name: spec.Name, Driver: "pure", Status: "Pending", Config: config}
+		var u undo
+		defer u.fail()
+		err := r.write("create pool "+spec.Name, func(db *Database) error {
+			if _, ok := db.pools[spec.Name]; ok {
+				return worded("The storage pool already exists")
+			}
+			for _, other := range db.pools {
+				if other.Config["pure.gateway"] == spec.Gateway && other.Name == spec.Name {
+					return worded("Storage pool source is already in use")
+				}
+			}
+			db.pools[spec.Name] = pool
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		u.add(func() {
+			_ = r.write("delete pool "+spec.Name, func(db *Database) error { delete(db.pools, spec.Name); return nil })
+		})
+		d, err := r.driver(spec.Name)
+		if err != nil {
+			return err
+		}
+		versions, err := d.array.apiVersions(r.ctx)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(versions, "2.21") {
+			return fmt.Errorf("required API version %q is not supported by Pure Storage, only %q are supported", "2.21", versions)
+		}
+		if !spec.Recover {
+			if err := d.array.createPod(spec.Name, spec.Quota); err != nil {
+				return err
+			}
+			u.add(func() { _ = d.array.deletePod(spec.Name) })
+		}
+		err = r.write("create pool "+spec.Name+" done", func(db *Database) error {
+			pool.Status = "Created"
+			db.pools[spec.Name] = pool
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		u.keep()
+		return nil
+	})
+}
+
+// DeletePool deletes a pool that has no volumes, and its pod with all that is
+// in it.
+func (m *Member) DeletePool(name string) error {
+	return m.flow("", "Deleting storage pool", "/1.0/storage-pools/"+name, func(r *run) error {
+		d, err := r.driver(name)
+		if err != nil {
+			return err
+		}
+		err = r.read(func(db Database) error {
+			for k := range db.volumes {
+				if k.pool == name && k.kind != evidence.TypeImage {
+					return worded("The storage pool is currently in use")
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := d.array.deletePod(name); err != nil {
+			return err
+		}
+		return r.write("delete pool "+name, func(db *Database) error {
+			delete(db.pools, name)
+			maps.DeleteFunc(db.volumes, func(k volumeKey, _ Volume) bool { return k.pool == name })
+			return nil
+		})
+	})
+}
+
+// SetPoolConfig changes one key of a pool's configuration; "" deletes it.
+func (s *Server) SetPoolConfig(pool, key, value string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.db.pools[pool]
+	if !ok {
+		return fmt.Errorf("there is no pool %q", pool)
+	}
+	p.Config = maps.Clone(p.Config)
+	if p.Config[key] = value; value == "" {
+		delete(p.Config, key)
+	}
+	s.db.pools[pool] = p
+	return nil
+}
+
+// bytesText writes a size as LXD's configuration does, parseBytes reads it.
+func bytesText(n int64) string {
+	for _, unit := range []struct {
+		name  string
+		shift int
+	}{{"TiB", 40}, {"GiB", 30}, {"MiB", 20}, {"KiB", 10}} {
+		if n != 0 && n%(1<<unit.shift) == 0 {
+			return strconv.FormatInt(n>>unit.shift, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(n, 10) + "B"
+}
+
+func parseBytes(text string) (int64, error) {
+	number := strings.TrimRight(text, "TGMKiB")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return 0, worded("Invalid value: %s", text)
+	}
+	switch strings.TrimPrefix(text, number) {
+	case "", "B":
+		return n, nil
+	case "KiB":
+		return n << 10, nil
+	case "MiB":
+		return n << 20, nil
+	case "GiB":
+		return n << 30, nil
+	case "TiB":
+		return n << 40, nil
+	default:
+		return 0, worded("Invalid value: %s", text)
+	}
+}
+
+// volumeOf is the volume that a record stands for, its size included: its
+// own, the pool's, or LXD's default.
+func (d *driver) volumeOf(record Volume) (volume, error) {
+	v := volume{
+		volumeKey: volumeKey{record.Pool, record.Project, record.Type, record.Name},
+		content:   record.Content, uuid: record.UUID(), bytes: defaultBytes,
+	}
+	for _, size := range []string{record.Config["size"], d.pool.Config["volume.size"]} {
+		if size == "" {
+			continue
+		}
+		n, err := parseBytes(size)
+		if err != nil {
+			return volume{}, err
+		}
+		v.bytes = n
+		break
+	}
+	// Whole sectors, and at least what the array makes.
+	v.bytes = max(1<<20, (v.bytes+511)/512*512)
+	if v.content == evidence.ContentFilesystem && v.kind == evidence.TypeVM {
+		v.bytes = fsHalfBytes
+	}
+	if parent, _, ok := strings.Cut(record.Name, "/"); ok {
+		err := d.read(func(db Database) error {
+			p, ok := db.volumes[volumeKey{record.Pool, record.Project, record.Type, parent}]
+			if !ok {
+				return worded("Storage volume not found")
+			}
+			v.parent = p.UUID()
+			return nil
+		})
+		if err != nil {
+			return volume{}, err
+		}
+	}
+	return v, nil
+}
+
+// find returns the record of a volume and the volume itself.
+func (d *driver) find(k volumeKey) (Volume, volume, error) {
+	var record Volume
+	err := d.read(func(db Database) error {
+		var ok bool
+		if record, ok = db.volumes[k]; !ok {
+			return worded("Storage volume not found")
+		}
+		return nil
+	})
+	if err != nil {
+		return Volume{}, volume{}, err
+	}
+	v, err := d.volumeOf(record)
+	return record, v, err
+}
+
+// record writes a new record and returns what takes it back.
+func (d *driver) record(v Volume) (forget func(), err error) {
+	k := volumeKey{v.Pool, v.Project, v.Type, v.Name}
+	what := fmt.Sprintf("volume %s/%s/%s", v.Pool, v.Type, v.Name)
+	err = d.write("create "+what, func(db *Database) error {
+		if _, ok := db.volumes[k]; ok {
+			return worded("Volume %q already exists", v.Name)
+		}
+		db.volumes[k] = v
+		return nil
+	})
+	if err != nil {
+		return func() {}, err
+	}
+	return func() { _ = d.forget(k) }, nil
+}
+
+func (d *driver) forget(k volumeKey) error {
+	return d.write(fmt.Sprintf("delete volume %s/%s/%s", k.pool, k.kind, k.name), func(db *Database) error {
+		delete(db.volumes, k)
+		return nil
+	})
+}
+
+// newRecord is a record with what LXD puts into every one.
+func (d *driver) newRecord(k volumeKey, content string, size int64) Volume {
+	config := map[string]string{"volatile.uuid": d.freshUUID()}
+	if content == evidence.ContentFilesystem {
+		config["block.filesystem"], config["block.mount_options"] = "ext4", "discard"
+	}
+	if k.kind == evidence.TypeCustom {
+		if size == 0 {
+			if config["size"] = d.pool.Config["volume.size"]; config["size"] == "" {
+				config["size"] = bytesText(defaultBytes)
+			}
+		} else {
+			config["size"] = bytesText(size)
+		}
+	}
+	return Volume{
+		Pool: k.pool, Project: k.project, Type: k.kind, Name: k.name, Content: content,
+		Created: d.clock.Now(), Config: config,
+	}
+}

@@ -1,0 +1,149 @@
+package lxd
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrKilled is how a flow ends that did not end: its daemon was killed, and
+// nothing that comes after happened, undoing included.
+var ErrKilled = errors.New("LXD was killed")
+
+// The methods of steps that are not REST calls.
+const (
+	// StepHost is something done on the member's machine: its path is a verb
+	// and what it is done to, such as "wait 8726B5033AF2433D00014196".
+	StepHost = "HOST"
+	// StepRecord is a write to LXD's database, such as
+	// "create volume pool/custom/name".
+	StepRecord = "RECORD"
+)
+
+// Step is one step that a flow took: a REST call, or one of the other two.
+type Step struct {
+	Member string
+	Method string
+	Path   string
+}
+
+// String is the step in one line.
+func (s Step) String() string { return s.Method + " " + s.Path }
+
+// Steps lists every step of all flows so far.
+func (s *Server) Steps() []Step {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Step(nil), s.steps...)
+}
+
+// SetBeforeCall puts a new function in the place of Options.BeforeCall.
+func (s *Server) SetBeforeCall(f func(method, path string) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = f
+}
+
+// CutAfter kills the daemon that runs the next flows when n more steps have
+// been taken; the one after them does not happen. StartDaemon starts it again.
+func (s *Server) CutAfter(n int) {
+	s.SetBeforeCall(func(string, string) error {
+		if n == 0 {
+			return ErrKilled
+		}
+		n--
+		return nil
+	})
+}
+
+// CutBefore kills the daemon in front of the first step with this method whose
+// path contains part.
+func (s *Server) CutBefore(method, part string) {
+	s.SetBeforeCall(func(m, path string) error {
+		if m == method && strings.Contains(path, part) {
+			return ErrKilled
+		}
+		return nil
+	})
+}
+
+// CutBehind kills the daemon behind the first such step: the one that follows
+// does not happen.
+func (s *Server) CutBehind(method, part string) {
+	reached := false
+	s.SetBeforeCall(func(m, path string) error {
+		if reached {
+			return ErrKilled
+		}
+		reached = m == method && strings.Contains(path, part)
+		return nil
+	})
+}
+
+// run is one flow in one daemon.
+type run struct {
+	*Server
+	// behaviour is that of the version which the flow began in.
+	behaviour behaviour
+	member    *Member
+	// life is the daemon's when the flow began: once the daemon is killed
+	// the flow is of an earlier life and can do nothing more.
+	life   int
+	op     *operation
+	client map[string]*client
+}
+
+func (r *run) failing(gerund, infinitive string) string {
+	return r.behaviour.failing(gerund, infinitive)
+}
+
+// step is asked before everything that a flow does. Its error means that it
+// was not done.
+func (r *run) step(method, format string, args ...any) error {
+	path := fmt.Sprintf(format, args...)
+	r.mu.Lock()
+	if r.deadLocked() {
+		r.mu.Unlock()
+		return ErrKilled
+	}
+	before := r.before
+	r.mu.Unlock()
+	if before != nil {
+		// Without the lock: the function may look at the world, or end it.
+		if err := before(method, path); err != nil {
+			if errors.Is(err, ErrKilled) {
+				r.member.KillDaemon()
+			}
+			return err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.deadLocked() {
+		return ErrKilled
+	}
+	r.steps = append(r.steps, Step{Member: r.member.Name, Method: method, Path: path})
+	return nil
+}
+
+func (r *run) deadLocked() bool { return !r.member.up || r.member.life != r.life }
+
+// host is a step on the member's machine.
+func (r *run) host(format string, args ...any) error { return r.step(StepHost, format, args...) }
+
+// write changes the records as one step.
+func (r *run) write(what string, change func(db *Database) error) error {
+	if err := r.step(StepRecord, "%s", what); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return change(&r.db)
+}
+
+// read looks at the records.
+func (r *run) read(look func(db Database) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return look(r.db)
+}

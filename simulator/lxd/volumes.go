@@ -1,0 +1,452 @@
+package lxd
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// VolumeSpec is what "lxc storage volume create" is told.
+type VolumeSpec struct {
+	Pool, Project, Name string
+	// Content is filesystem, block or iso; "" is filesystem.
+	Content string
+	// Bytes is the size, 0 the pool's default.
+	Bytes int64
+}
+
+func entity(k volumeKey) string {
+	name, snapshot, isSnapshot := strings.Cut(k.name, "/")
+	path := fmt.Sprintf("/1.0/storage-pools/%s/volumes/%s/%s", k.pool, k.kind, name)
+	if isSnapshot {
+		path += "/snapshots/" + snapshot
+	}
+	return withProject(path, k.project)
+}
+
+func withProject(path, project string) string {
+	if project == DefaultProject {
+		return path
+	}
+	return path + "?project=" + project
+}
+
+// custom is the key of a custom volume, in the project that holds it.
+func (s *Server) custom(pool, project, name string) volumeKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return volumeKey{pool, s.db.holder(projectOr(project), "features.storage.volumes"), evidence.TypeCustom, name}
+}
+
+// volumeFlow is a flow on one volume; simple requests were no operation in
+// older versions.
+func (m *Member) volumeFlow(description string, simple bool, k volumeKey, do func(*driver) error) error {
+	if simple && !m.server.now().volumeOperations {
+		description = ""
+	}
+	return m.flow(k.project, description, entity(k), func(r *run) error {
+		d, err := r.driver(k.pool)
+		if err != nil {
+			return err
+		}
+		return do(d)
+	})
+}
+
+// CreateVolume creates a custom volume: the record, then the volume, and if
+// that fails the record goes whatever became of the volume.
+func (m *Member) CreateVolume(spec VolumeSpec) error {
+	k := m.server.custom(spec.Pool, spec.Project, spec.Name)
+	content := spec.Content
+	if content == "" {
+		content = evidence.ContentFilesystem
+	}
+	return m.volumeFlow("Creating storage volume", true, k, func(d *driver) error {
+		record := d.newRecord(k, content, spec.Bytes)
+		forget, err := d.record(record)
+		if err != nil {
+			return err
+		}
+		v, err := d.volumeOf(record)
+		if err == nil {
+			err = d.createVolume(v, nil)
+		}
+		if err != nil {
+			forget()
+		}
+		return err
+	})
+}
+
+// DeleteVolume deletes a custom volume and its snapshots.
+func (m *Member) DeleteVolume(pool, project, name string) error {
+	k := m.server.custom(pool, project, name)
+	return m.volumeFlow("Deleting storage volume", true, k, func(d *driver) error {
+		var snapshots []Volume
+		err := d.read(func(db Database) error {
+			if len(db.users(k)) > 0 {
+				return worded("The storage volume is still in use")
+			}
+			snapshots = db.snapshotsOf(k)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, s := range snapshots {
+			if err := d.deleteRecordedSnapshot(volumeKey{k.pool, k.project, k.kind, s.Name}); err != nil {
+				return err
+			}
+		}
+		return d.deleteRecorded(k)
+	})
+}
+
+// deleteRecorded deletes a volume and then its record. What the array does
+// not have any more, or never had, only loses its record.
+func (d *driver) deleteRecorded(k volumeKey) error {
+	_, v, err := d.find(k)
+	if err != nil {
+		return err
+	}
+	exists, err := d.hasVolume(v)
+	if err != nil {
+		return err
+	}
+	if exists {
+		if err := d.deleteVolume(v); err != nil {
+			return err
+		}
+	}
+	return d.forget(k)
+}
+
+func (d *driver) deleteRecordedSnapshot(k volumeKey) error {
+	_, v, err := d.find(k)
+	if err != nil {
+		return err
+	}
+	if err := d.deleteSnapshot(v); err != nil && !isNotFound(err) {
+		return err
+	}
+	return d.forget(k)
+}
+
+// RenameVolume renames a custom volume; the array's name stays.
+func (m *Member) RenameVolume(pool, project, name, to string) error {
+	k := m.server.custom(pool, project, name)
+	return m.volumeFlow("Updating storage volume", true, k, func(d *driver) error {
+		return d.write("rename volume "+name, func(db *Database) error {
+			for key, v := range maps.Clone(db.volumes) {
+				if key.pool != k.pool || key.project != k.project || key.kind != k.kind || (key.name != name && !strings.HasPrefix(key.name, name+"/")) {
+					continue
+				}
+				delete(db.volumes, key)
+				v.Name = to + strings.TrimPrefix(v.Name, name)
+				db.volumes[volumeKey{key.pool, key.project, key.kind, v.Name}] = v
+			}
+			return nil
+		})
+	})
+}
+
+// ResizeVolume sets a custom volume's size in bytes.
+func (m *Member) ResizeVolume(pool, project, name string, bytes int64) error {
+	k := m.server.custom(pool, project, name)
+	return m.volumeFlow("Updating storage volume", true, k, func(d *driver) error {
+		record, v, err := d.find(k)
+		if err != nil {
+			return err
+		}
+		if err := d.resizeVolume(v, bytes); err != nil {
+			return err
+		}
+		return d.write("update volume "+name, func(db *Database) error {
+			record.Config = maps.Clone(record.Config)
+			record.Config["size"] = bytesText(bytes)
+			db.volumes[k] = record
+			return nil
+		})
+	})
+}
+
+// SnapshotVolume snapshots a custom volume.
+func (m *Member) SnapshotVolume(pool, project, name, snapshot string) error {
+	k := m.server.custom(pool, project, name)
+	return m.volumeFlow("Creating storage volume snapshot", false, k, func(d *driver) error {
+		return d.snapshotRecorded(k, snapshot)
+	})
+}
+
+func (d *driver) snapshotRecorded(k volumeKey, snapshot string) error {
+	parent, _, err := d.find(k)
+	if err != nil {
+		return err
+	}
+	record := parent
+	record.Name, record.Created = parent.Name+"/"+snapshot, d.clock.Now()
+	record.Config = maps.Clone(parent.Config)
+	record.Config["volatile.uuid"] = d.freshUUID()
+	forget, err := d.record(record)
+	if err != nil {
+		return err
+	}
+	v, err := d.volumeOf(record)
+	if err == nil {
+		err = d.createSnapshot(v, false)
+	}
+	if err != nil {
+		forget()
+	}
+	return err
+}
+
+// DeleteVolumeSnapshot deletes a snapshot of a custom volume.
+func (m *Member) DeleteVolumeSnapshot(pool, project, name, snapshot string) error {
+	k := m.server.custom(pool, project, name+"/"+snapshot)
+	return m.volumeFlow("Deleting storage volume snapshot", false, k, func(d *driver) error {
+		return d.deleteRecordedSnapshot(k)
+	})
+}
+
+// RestoreVolume puts a custom volume back to one of its snapshots.
+func (m *Member) RestoreVolume(pool, project, name, snapshot string) error {
+	k := m.server.custom(pool, project, name)
+	return m.volumeFlow("Updating storage volume", false, k, func(d *driver) error {
+		_, v, err := d.find(k)
+		if err != nil {
+			return err
+		}
+		_, s, err := d.find(volumeKey{k.pool, k.project, k.kind, name + "/" + snapshot})
+		if err != nil {
+			return err
+		}
+		return d.restoreVolume(v, s)
+	})
+}
+
+// ExportVolume backs a custom volume up with all its snapshots. Each is
+// mounted in turn, a snapshot through a temporary volume; during, which may be
+// nil, runs while one is, and is given its full name on the array.
+func (m *Member) ExportVolume(pool, project, name string, during func(array string) error) error {
+	k := m.server.custom(pool, project, name)
+	return m.volumeFlow("Creating custom volume backup", false, k, func(d *driver) error {
+		return d.export(k, during)
+	})
+}
+
+func (d *driver) export(k volumeKey, during func(string) error) error {
+	_, v, err := d.find(k)
+	if err != nil {
+		return err
+	}
+	var records []Volume
+	if err := d.read(func(db Database) error { records = db.snapshotsOf(k); return nil }); err != nil {
+		return err
+	}
+	var snapshots []volume
+	for _, record := range records {
+		s, err := d.volumeOf(record)
+		if err != nil {
+			return err
+		}
+		snapshots = append(snapshots, s)
+	}
+	return d.backupVolume(v, snapshots, during)
+}
+
+// StartExport starts ExportVolume and leaves it in the middle, with the last
+// snapshot (or the volume, if it has none) mounted and the operation running,
+// until finish is called.
+func (m *Member) StartExport(pool, project, name string) (finish func() error, err error) {
+	k := m.server.custom(pool, project, name)
+	r, err := m.begin(k.project, "Creating custom volume backup", entity(k))
+	if err != nil {
+		return nil, err
+	}
+	d, err := r.driver(k.pool)
+	if err != nil {
+		r.end(err)
+		return nil, err
+	}
+	_, v, err := d.find(k)
+	if err != nil {
+		r.end(err)
+		return nil, err
+	}
+	mount, unmount := d.mountVolume, d.unmountVolume
+	var records []Volume
+	if err := d.read(func(db Database) error { records = db.snapshotsOf(k); return nil }); err == nil && len(records) > 0 {
+		if v, err = d.volumeOf(records[len(records)-1]); err != nil {
+			r.end(err)
+			return nil, err
+		}
+		mount, unmount = d.mountSnapshot, d.unmountSnapshot
+	}
+	if err := mount(v); err != nil {
+		r.end(err)
+		return nil, err
+	}
+	return func() error {
+		_, err := unmount(v)
+		r.end(err)
+		return err
+	}, nil
+}
+
+// CopyVolume copies a custom volume, with its snapshots unless volumeOnly, or
+// one of its snapshots ("volume/snapshot"), within the pool.
+func (m *Member) CopyVolume(pool, project, name, to string, volumeOnly bool) error {
+	k := m.server.custom(pool, project, to)
+	return m.volumeFlow("Copying storage volume", false, k, func(d *driver) error {
+		c, forget, err := d.prepareCopy(m.server.custom(pool, project, name), k, volumeOnly)
+		if err == nil {
+			err = d.copyVolume(c)
+		}
+		if err != nil {
+			forget()
+		}
+		return err
+	})
+}
+
+// prepareCopy makes the records of a copy. forget, never nil, takes them back.
+func (d *driver) prepareCopy(from, to volumeKey, volumeOnly bool) (c copied, forget func(), err error) {
+	var u undo
+	source, v, err := d.find(from)
+	if err != nil {
+		return copied{}, u.fail, err
+	}
+	record := d.newRecord(to, source.Content, 0)
+	record.Config["size"] = source.Config["size"]
+	undoRecord, err := d.record(record)
+	if err != nil {
+		return copied{}, u.fail, err
+	}
+	u.add(undoRecord)
+	c.source = v
+	if c.target, err = d.volumeOf(record); err != nil {
+		return copied{}, u.fail, err
+	}
+	if volumeOnly || v.isSnapshot() {
+		return c, u.fail, nil
+	}
+	undoSnapshots, err := d.prepareSnapshots(&c, from, to)
+	u.add(undoSnapshots)
+	return c, u.fail, err
+}
+
+// prepareSnapshots makes the records of the snapshots that a target lacks.
+func (d *driver) prepareSnapshots(c *copied, from, to volumeKey) (forget func(), err error) {
+	var u undo
+	var snapshots []Volume
+	var have map[volumeKey]Volume
+	err = d.read(func(db Database) error {
+		snapshots, have = db.snapshotsOf(from), maps.Clone(db.volumes)
+		return nil
+	})
+	if err != nil {
+		return u.fail, err
+	}
+	for _, s := range snapshots {
+		record := s
+		record.Project, record.Name = to.project, to.name+strings.TrimPrefix(s.Name, from.name)
+		if _, there := have[volumeKey{to.pool, to.project, to.kind, record.Name}]; there {
+			continue
+		}
+		record.Config = maps.Clone(s.Config)
+		record.Config["volatile.uuid"] = d.freshUUID()
+		undoRecord, err := d.record(record)
+		if err != nil {
+			return u.fail, err
+		}
+		u.add(undoRecord)
+		pair := [2]volume{}
+		for i, r := range []Volume{s, record} {
+			if pair[i], err = d.volumeOf(r); err != nil {
+				return u.fail, err
+			}
+		}
+		c.snapshots = append(c.snapshots, pair)
+	}
+	return u.fail, nil
+}
+
+// RefreshVolume makes a custom volume equal to another and gives it those of
+// the other's snapshots that it lacks.
+func (m *Member) RefreshVolume(pool, project, name, from string) error {
+	k := m.server.custom(pool, project, name)
+	return m.volumeFlow("Copying storage volume", false, k, func(d *driver) error {
+		source := m.server.custom(pool, project, from)
+		var c copied
+		var err error
+		if _, c.source, err = d.find(source); err != nil {
+			return err
+		}
+		if _, c.target, err = d.find(k); err != nil {
+			return err
+		}
+		forget, err := d.prepareSnapshots(&c, source, k)
+		if err == nil {
+			err = d.refreshVolume(c)
+		}
+		if err != nil {
+			forget()
+		}
+		return err
+	})
+}
+
+// SetDaemonVolume makes the member's LXD keep its images or backups on a
+// custom volume of project default: key is storage.images_volume or
+// storage.backups_volume, volume is "pool/volume" or "" for none.
+func (m *Member) SetDaemonVolume(key, name string) error {
+	return m.flow("", "", "/1.0", func(r *run) error {
+		m.server.mu.Lock()
+		old := m.config[key]
+		m.server.mu.Unlock()
+		if err := r.daemonVolume(name, (*driver).mountVolume); err != nil {
+			return err
+		}
+		err := r.write("update config "+key, func(*Database) error {
+			m.config[key] = name
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return r.daemonVolume(old, func(d *driver, v volume) error {
+			_, err := d.unmountVolume(v)
+			return err
+		})
+	})
+}
+
+func (r *run) daemonVolume(name string, do func(*driver, volume) error) error {
+	if name == "" {
+		return nil
+	}
+	pool, custom, _ := strings.Cut(name, "/")
+	d, err := r.driver(pool)
+	if err != nil {
+		return err
+	}
+	_, v, err := d.find(volumeKey{pool, DefaultProject, evidence.TypeCustom, custom})
+	if err != nil {
+		return err
+	}
+	return do(d, v)
+}
+
+// daemonVolumesLocked are the volumes that the member's LXD itself uses.
+func (s *Server) daemonVolumesLocked(m *Member) []volumeKey {
+	var keys []volumeKey
+	for key, value := range m.config {
+		if pool, name, ok := strings.Cut(value, "/"); ok && strings.HasPrefix(key, "storage.") && strings.HasSuffix(key, "_volume") {
+			keys = append(keys, volumeKey{pool, DefaultProject, evidence.TypeCustom, name})
+		}
+	}
+	return keys
+}

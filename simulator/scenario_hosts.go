@@ -1,0 +1,221 @@
+package simulator
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator/lxd"
+)
+
+func hostScenarios() []Scenario {
+	stale := []string{"stale-connection"}
+	inUse := []string{"in-use-without-connection"}
+	degraded := []string{"degraded-paths"}
+	var s []Scenario
+	s = append(s, onBoth("killed-while-waiting", "LXD is killed while it waits for the device of a new volume: record, volume and connection stay.",
+		Options{}, killedWhileWaiting, stale, stale)...)
+	s = append(s, onBoth("power-failure", "The machine loses power and the instance is not started again: the array still connects its volume.",
+		Options{}, powerFailure, stale, stale)...)
+	s = append(s, onBoth("cut-off-by-hand", "An administrator disconnects a volume on the array while a container runs from it.",
+		Options{}, cutOffByHand, inUse, inUse)...)
+	s = append(s, onBoth("portal-lost", "One of the array's portals can't be reached any more.", Options{}, portalLost, degraded, degraded)...)
+	s = append(s, onBoth("mount-fails", "A new volume can't be mounted; LXD takes all back but the mount directory.",
+		Options{}, mountFails, []string{"leftover-directory"}, []string{"leftover-directory"})...)
+	s = append(s, onBoth("host-not-deleted", "The array does not delete the host object of a machine without volumes.",
+		Options{}, hostNotDeleted, []string{"idle-host", "leftover-directory"}, []string{"idle-host", "leftover-directory"})...)
+	return append(s,
+		Scenario{
+			Name: "map-left", Codes: []string{"stale-map"}, Options: Options{Transports: iscsi}, Run: mapLeft,
+			Story: "LXD is killed while it makes a filesystem, and later told to delete the volume: it never looks at the device.",
+		},
+		Scenario{
+			Name: "paths-left", Codes: []string{"ghost-path"}, Options: Options{Transports: iscsi}, Run: pathsLeft,
+			Story: "The same, before there was a map: the disks stay.",
+		},
+		Scenario{
+			Name: "namespace-left", Codes: []string{"ghost-namespace", "idle-host"}, Options: Options{Transports: nvme}, Run: namespaceLeft,
+			Story: "A controller that tries to reconnect does not hear that the array took a namespace away.",
+		},
+		Scenario{
+			Name: "lun-reused", Codes: []string{"mixed-map", "leaked-volume", "unsafe-setting"}, Options: Options{Transports: iscsi, LXDVersion: "6.3"}, Run: lunReused,
+			Story: "The LUN number of a volume that was cut off under a running container is given to the next volume, and a scan puts that one into the container's map.",
+		},
+		Scenario{
+			Name: "first-session-only", Codes: degraded, Options: Options{Transports: iscsi}, Run: firstSessionOnly,
+			Story: "LXD scans only the first session for what it maps later: the second container has one path.",
+		},
+		Scenario{
+			Name: "queueing", Codes: []string{"unsafe-setting"}, Options: Options{Transports: iscsi, Queueing: true}, Run: queueing,
+			Story: "The machine's multipath lets I/O without a path wait for ever.",
+		},
+	)
+}
+
+func killedWhileWaiting(w *World) error {
+	w.LXD.CutBefore(lxd.StepHost, "wait")
+	err := mustBeKilled(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.LXD.StartDaemon()
+	w.Age(hours)
+	return err
+}
+
+func powerFailure(w *World) error {
+	if err := w.LXD.Launch(w.container("web1")); err != nil {
+		return err
+	}
+	w.LXD.PowerFail()
+	w.LXD.PowerOn()
+	w.Age(hours)
+	return nil
+}
+
+// disconnect takes all connections of a recorded volume away on the array.
+func (w *World) disconnect(kind, name string) error {
+	volume, err := w.ArrayName(w.Pool(), kind, name)
+	if err != nil {
+		return err
+	}
+	for _, c := range w.Array.Connections() {
+		if c.Volume == volume {
+			if err := w.Array.Disconnect(c.Host, volume); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func cutOffByHand(w *World) error {
+	err := all(
+		w.somethingRuns,
+		func() error { return w.LXD.CreateVolume(w.volume("data")) },
+		func() error { return w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv") },
+	)
+	if err != nil {
+		return err
+	}
+	w.calm()
+	err = w.disconnect(evidence.TypeCustom, "data")
+	w.Age(hours)
+	return err
+}
+
+// somethingRuns starts a container, so that the machine has sessions and a
+// host object on the array whatever happens to other volumes.
+func (w *World) somethingRuns() error { return w.LXD.Launch(w.container("web1")) }
+
+// portals are those of the first pool's transport.
+func (w *World) portals() []string {
+	_, portals := w.Array.ISCSI()
+	if w.options.Transports[0] == evidence.ModeNVMeTCP {
+		_, portals = w.Array.NVMe()
+	}
+	return portals
+}
+
+func portalLost(w *World) error {
+	err := w.LXD.Launch(w.container("web1"))
+	w.Age(hours)
+	w.Hosts[0].CutPortal(w.portals()[1])
+	w.Age(time.Minute)
+	return err
+}
+
+func mountFails(w *World) error {
+	w.LXD.SetBeforeCall(func(method, path string) error {
+		if method == lxd.StepHost && strings.HasPrefix(path, "mount ") {
+			return errors.New("wrong fs type, bad option, bad superblock")
+		}
+		return nil
+	})
+	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.calm()
+	w.Age(hours)
+	return err
+}
+
+func hostNotDeleted(w *World) error {
+	heal := w.unavailable("DELETE", "/hosts")
+	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	heal()
+	w.Age(hours)
+	return err
+}
+
+// killedThenDeleted kills LXD in a create and deletes what it recorded.
+func (w *World) killedThenDeleted(method, part string) error {
+	w.LXD.CutBefore(method, part)
+	if err := mustBeKilled(w.LXD.CreateVolume(w.volume("data")), "creating data"); err != nil {
+		return err
+	}
+	w.LXD.StartDaemon()
+	return nil
+}
+
+func mapLeft(w *World) error {
+	if err := w.somethingRuns(); err != nil {
+		return err
+	}
+	if err := w.killedThenDeleted(lxd.StepHost, "mkfs"); err != nil {
+		return err
+	}
+	err := w.LXD.DeleteVolume(w.Pool(), "", "data")
+	w.Age(hours)
+	return err
+}
+
+func pathsLeft(w *World) error {
+	if err := w.somethingRuns(); err != nil {
+		return err
+	}
+	if err := w.killedThenDeleted(lxd.StepHost, "wait"); err != nil {
+		return err
+	}
+	err := w.LXD.DeleteVolume(w.Pool(), "", "data")
+	w.Age(hours)
+	return err
+}
+
+func namespaceLeft(w *World) error {
+	if err := w.killedThenDeleted(lxd.StepHost, "mkfs"); err != nil {
+		return err
+	}
+	w.Hosts[0].CutPortal(w.portals()[1])
+	err := w.LXD.DeleteVolume(w.Pool(), "", "data")
+	// Not for hours: the controller gives up after ten minutes.
+	w.Age(2 * time.Minute)
+	return err
+}
+
+func lunReused(w *World) error {
+	if err := w.LXD.Launch(w.container("web1")); err != nil {
+		return err
+	}
+	if err := w.disconnect(evidence.TypeContainer, "web1"); err != nil {
+		return err
+	}
+	// The next volume gets the number, LXD's scan makes the container's own
+	// path lead to it, and LXD waits for a device in vain.
+	err := mustFail(w.LXD.CreateVolume(w.volume("next")), "creating next")
+	w.Age(hours)
+	return err
+}
+
+func firstSessionOnly(w *World) error {
+	err := all(
+		func() error { return w.LXD.Launch(w.container("web1")) },
+		func() error { return w.LXD.CreateVolume(w.volume("data")) },
+		func() error { return w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv") },
+	)
+	w.Age(hours)
+	return err
+}
+
+func queueing(w *World) error {
+	err := w.LXD.Launch(w.container("web1"))
+	w.calm()
+	w.Age(hours)
+	return err
+}

@@ -1,0 +1,176 @@
+package simulator
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/host"
+	"github.com/pureclean/pureclean/simulator/lxd"
+)
+
+func volumeScenarios() []Scenario {
+	leaked := []string{"leaked-volume"}
+	leakedBy63 := []string{"leaked-volume", "unsafe-setting"}
+	old := Options{LXDVersion: "6.3"}
+	var s []Scenario
+	s = append(s, onBoth("device-too-late", "LXD 6.3 waits 30 seconds for a device, gives up and can't delete what is still connected; then the device comes.",
+		old, deviceTooLate, leakedBy63, leakedBy63)...)
+	s = append(s, onBoth("device-never", "As before, and the device never comes.", old, deviceNever, leakedBy63, leakedBy63)...)
+	s = append(s, onBoth("create-reply-lost", "The array creates a volume and its answer gets lost: LXD takes it for not created.",
+		Options{}, createReplyLost, leaked, leaked)...)
+	s = append(s, onBoth("connect-reply-lost", "The array connects a volume and its answer gets lost: LXD can't delete the volume and does not know why.",
+		Options{}, connectReplyLost, leaked, leaked)...)
+	s = append(s, onBoth("rollback-refused", "A device does not appear, and while LXD undoes the volume the array answers 503.",
+		Options{}, rollbackRefused, leaked, leaked)...)
+	s = append(s, onBoth("unmap-refused", "The array does not answer LXD's question for its host when it wants to unmap a new volume: the device stays, and so does LXD's directory.",
+		Options{}, unmapRefused, []string{"leaked-volume", "leftover-directory"}, []string{"leaked-volume", "leftover-directory"})...)
+	s = append(s, onBoth("half-left", "Deleting a virtual machine fails between its two volumes; the next attempt finds the first one gone and forgets the second.",
+		Options{}, halfLeft, []string{"leaked-half", "leftover-directory"}, []string{"leaked-half", "leftover-directory"})...)
+	s = append(s,
+		Scenario{
+			Name: "held-in-namespace", Codes: []string{"leaked-volume", "leftover-directory"}, Options: Options{Transports: iscsi}, Run: heldInNamespace,
+			Story: "A new volume is still mounted in another mount namespace when LXD wants to let it go: the map is in use, and nothing can be undone.",
+		},
+		Scenario{
+			Name: "image-each-launch", Codes: []string{"leaked-image", "unsafe-setting"}, Options: Options{LXDVersion: "6.9"}, Run: imageEachLaunch,
+			Story: "LXD 6.9 unpacks an image again for every launch, and keeps a record of the first copy only.",
+		},
+		Scenario{
+			Name: "vm-image-each-launch", Codes: []string{"leaked-image", "unsafe-setting"}, Options: Options{LXDVersion: "6.9"}, Run: vmImageEachLaunch,
+			Story: "The same with a virtual machine's image: the newest pair takes the record, the older pairs have none.",
+		},
+	)
+	return s
+}
+
+func deviceTooLate(w *World) error {
+	if err := deviceNever(w); err != nil {
+		return err
+	}
+	// The next volume makes LXD scan again, and there it is: a disk without
+	// a map, or a namespace.
+	w.Hosts[0].NeverAppear(nil)
+	return w.LXD.CreateVolume(w.volume("next"))
+}
+
+func deviceNever(w *World) error {
+	if err := w.somethingRuns(); err != nil {
+		return err
+	}
+	w.Hosts[0].NeverAppear(func(string) bool { return true })
+	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.Age(hours)
+	return err
+}
+
+func createReplyLost(w *World) error {
+	if err := w.somethingRuns(); err != nil {
+		return err
+	}
+	w.Array.Inject(array.Fault{Method: "POST", Path: "/volumes", Kind: array.LoseReply, Times: 1})
+	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.Age(hours)
+	return err
+}
+
+func connectReplyLost(w *World) error {
+	if err := w.somethingRuns(); err != nil {
+		return err
+	}
+	w.Array.Inject(array.Fault{Method: "POST", Path: "/connections", Kind: array.LoseReply, Times: 1})
+	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.Age(hours)
+	return err
+}
+
+func rollbackRefused(w *World) error {
+	if err := w.somethingRuns(); err != nil {
+		return err
+	}
+	w.Hosts[0].NeverAppear(func(string) bool { return true })
+	heals := []func(){w.unavailable("DELETE", ""), w.unavailable("PATCH", "")}
+	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	for _, heal := range heals {
+		heal()
+	}
+	w.Age(hours)
+	return err
+}
+
+func unmapRefused(w *World) error {
+	if err := w.somethingRuns(); err != nil {
+		return err
+	}
+	var heal func()
+	w.when(lxd.StepHost, "unmount", func() { heal = w.unavailable("GET", "/hosts") })
+	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	if heal == nil {
+		return errors.Join(err, errors.New("LXD never unmounted it"))
+	}
+	heal()
+	w.calm()
+	w.Age(hours)
+	return err
+}
+
+func heldInNamespace(w *World) error {
+	if err := w.somethingRuns(); err != nil {
+		return err
+	}
+	var held error
+	w.when(lxd.StepHost, "unmount", func() {
+		for _, m := range w.Hosts[0].Mounts() {
+			if strings.Contains(m.Path, "/custom/") {
+				held = w.Hosts[0].Mount(m.Serial, "/mnt/backup", host.HiddenNamespace)
+			}
+		}
+	})
+	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.calm()
+	w.Age(hours)
+	return errors.Join(err, held)
+}
+
+func halfLeft(w *World) error {
+	if err := w.somethingRuns(); err != nil {
+		return err
+	}
+	if err := w.LXD.CreateInstance(lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}); err != nil {
+		return err
+	}
+	names, err := w.arrayNames(w.LXD, w.Pool(), lxd.DefaultProject, evidence.TypeVM, "vm1")
+	if err != nil {
+		return err
+	}
+	w.Array.Inject(array.Fault{Method: "PATCH", Path: "/volumes", Query: map[string]string{"names": names[1]}, Kind: array.ServerError, Times: 1})
+	if err := mustFail(w.LXD.DeleteInstance("", "vm1"), "deleting vm1"); err != nil {
+		return err
+	}
+	if err := w.LXD.DeleteInstance("", "vm1"); err != nil {
+		return err
+	}
+	w.Age(hours)
+	return nil
+}
+
+func imageEachLaunch(w *World) error {
+	for _, name := range []string{"web1", "web2", "web3"} {
+		if err := w.LXD.CreateInstance(w.container(name)); err != nil {
+			return err
+		}
+	}
+	w.Age(days)
+	return nil
+}
+
+func vmImageEachLaunch(w *World) error {
+	for _, name := range []string{"vm1", "vm2"} {
+		if err := w.LXD.CreateInstance(lxd.InstanceSpec{Name: name, Pool: w.Pool(), Type: evidence.TypeVM, Image: VMImage}); err != nil {
+			return err
+		}
+	}
+	w.Age(days)
+	return nil
+}

@@ -1,0 +1,152 @@
+package witness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/pure"
+	"github.com/pureclean/pureclean/records"
+)
+
+// logoutTimeout bounds the good-bye, which is sent even after a Ctrl-C.
+const logoutTimeout = 3 * time.Second
+
+// access is how one pool's array is reached, or why it can't be.
+type access struct {
+	pool string
+	pure pure.Access
+	err  error
+}
+
+// array is one array and the pools that live on it.
+type array struct {
+	pure   pure.Access
+	pools  []string
+	err    error
+	reader *pure.Reader
+}
+
+// access joins what LXD says of a pool's array with the configuration, which
+// wins.
+func (o Options) access(pool records.PoolAccess) access {
+	own := o.Config.Pools[pool.Pool.Name].Array
+	a := access{pool: pool.Pool.Name, pure: pure.Access{
+		URL:         pool.Pool.Gateway,
+		Token:       pool.Token,
+		Fingerprint: own.Fingerprint,
+		// LXD's pure.gateway.verify=false is the operator's word, unless
+		// the configuration gives us something to verify with.
+		Insecure: !pool.Verify && own.Fingerprint == "" && own.CAFile == "",
+	}}
+	if own.URL != "" {
+		a.pure.URL = own.URL
+	}
+	if own.CAFile != "" {
+		a.pure.CA, a.err = os.ReadFile(own.CAFile)
+		if a.err != nil {
+			a.err = fmt.Errorf("the array's CA file: %w", a.err)
+			return a
+		}
+	}
+	token, err := o.Config.Token(a.pool, o.Getenv)
+	switch {
+	case err != nil:
+		a.err = err
+	case !token.IsEmpty():
+		a.pure.Token = token
+	case a.pure.URL == "" || a.pure.Token.IsEmpty():
+		a.err = &NoAccessError{Pool: a.pool}
+	}
+	return a
+}
+
+// NoAccessError is a pool of which neither LXD nor the configuration tells
+// how to reach its array.
+type NoAccessError struct{ Pool string }
+
+func (e *NoAccessError) Error() string {
+	return fmt.Sprintf("pool %s: LXD does not show its array's address and token, and no configuration names them", e.Pool)
+}
+
+func hint(err error) string {
+	if _, ok := err.(*NoAccessError); ok { //nolint:errorlint // made above, never wrapped
+		return "run as root or as a member of group lxd, or set pools.POOL.array in the configuration"
+	}
+	return pure.Hint(err)
+}
+
+// group puts pools that share an array into one question.
+func group(pools []access) []*array {
+	var arrays []*array
+	for _, pool := range pools {
+		if same := find(arrays, pool); same != nil {
+			same.pools = append(same.pools, pool.pool)
+			continue
+		}
+		arrays = append(arrays, &array{pure: pool.pure, pools: []string{pool.pool}, err: pool.err})
+	}
+	return arrays
+}
+
+func find(arrays []*array, pool access) *array {
+	for _, a := range arrays {
+		if pool.err == nil && a.err == nil && a.pure.URL == pool.pure.URL &&
+			a.pure.Token.Reveal() == pool.pure.Token.Reveal() &&
+			a.pure.Fingerprint == pool.pure.Fingerprint && a.pure.Insecure == pool.pure.Insecure &&
+			string(a.pure.CA) == string(pool.pure.CA) {
+			return a
+		}
+	}
+	return nil
+}
+
+func (o Options) observeArray(ctx context.Context, a *array) evidence.Array {
+	name := strings.Join(a.pools, ", ")
+	o.Progress("array", name, false)
+	defer o.Progress("array", name, true)
+	err := a.err
+	if err == nil {
+		a.reader, err = pure.Open(ctx, a.pure, o.Array)
+	}
+	if err != nil {
+		who := a.pure.URL
+		if who == "" {
+			who = "the array of " + name
+		}
+		return evidence.Array{Source: o.silent(who, err, hint(err)), Gateway: a.pure.URL}
+	}
+	said := a.reader.Observe(ctx, a.pools)
+	decode(&said)
+	return said
+}
+
+// decode says of each name whether it follows LXD's naming. A name that does
+// not is not LXD's and is never touched.
+func decode(said *evidence.Array) {
+	for i := range said.Volumes.Items {
+		volume := &said.Volumes.Items[i]
+		if pod, name, ok := strings.Cut(volume.Name, "::"); ok && strings.EqualFold(pod, volume.Pod) {
+			volume.LXD, _ = records.ParseName(name)
+		}
+	}
+	for i := range said.Snapshots.Items {
+		snapshot := &said.Snapshots.Items[i]
+		snapshot.LXD, _ = records.ParseName(snapshot.Suffix)
+	}
+}
+
+// closeAll logs out everywhere. The session would end by itself; one that
+// can't be closed is no finding.
+func closeAll(ctx context.Context, arrays []*array) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout)
+	defer cancel()
+	each(len(arrays), func(i int) {
+		if arrays[i].reader != nil {
+			_ = arrays[i].reader.Close(ctx)
+		}
+	})
+}

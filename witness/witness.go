@@ -1,0 +1,255 @@
+// Package witness asks the three witnesses, the array, LXD and the host, in
+// the order in which nothing that happens meanwhile can make a live volume
+// look like a leftover.
+//
+// LXD writes its record before it creates the volume, and deletes the volume
+// before the record. So the array's volumes are read first and LXD's records
+// after them: a volume that is created in between is not in the first list,
+// and one that is in the first list and not in the second had no record the
+// whole time. The other way round, every volume created in between would
+// look leaked. Operations are read before the records for the same reason
+// (package records), and the hosts last, because use can begin at any time.
+package witness
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/pure"
+	"github.com/pureclean/pureclean/records"
+)
+
+// Options says whom to ask and how.
+type Options struct {
+	Config  config.Config
+	Records records.Options
+	Array   pure.Options
+	// Host is the machine whose devices are read.
+	Host devices.System
+	// Seen is what earlier runs remembered; it is passed on.
+	Seen []evidence.Sighting
+	// Pools limits the question to these pools; empty means all.
+	Pools []string
+	// Getenv is os.Getenv outside of tests.
+	Getenv func(string) string
+	// Progress is told when a witness begins and when it is done.
+	Progress func(kind, name string, done bool)
+	// Now is time.Now outside of tests.
+	Now func() time.Time
+}
+
+// UnknownPoolError is a pool that neither LXD nor the configuration knows.
+type UnknownPoolError struct {
+	Name  string
+	Known []string
+}
+
+func (e *UnknownPoolError) Error() string {
+	if len(e.Known) == 0 {
+		return fmt.Sprintf("there is no pool %q: LXD has no pool with driver pure", e.Name)
+	}
+	return fmt.Sprintf("there is no pool %q with driver pure; there is %s", e.Name, strings.Join(e.Known, ", "))
+}
+
+// Ask returns everything that the witnesses said. A witness that can't be
+// asked does not fail it: its part of the World says why. The only error is
+// an *UnknownPoolError.
+func Ask(ctx context.Context, o Options) (evidence.World, error) {
+	o = o.withDefaults()
+	world := evidence.World{Seen: o.Seen}
+
+	ledger, pools, err := o.openRecords(ctx)
+	if ledger != nil {
+		defer ledger.Close()
+	}
+	if err != nil {
+		world.LXD.Source = o.silent("LXD", err, records.Hint(err))
+	}
+	asked, err := o.choose(pools, err == nil)
+	if err != nil {
+		return world, err
+	}
+
+	arrays := group(asked)
+	defer closeAll(ctx, arrays)
+	world.Arrays = make([]evidence.Array, len(arrays))
+	each(len(arrays), func(i int) { world.Arrays[i] = o.observeArray(ctx, arrays[i]) })
+
+	var host evidence.Host
+	both := errgroup.Group{}
+	both.Go(func() error {
+		if ledger != nil {
+			world.LXD = o.observeRecords(ctx, ledger, asked)
+		}
+		return nil
+	})
+	both.Go(func() error {
+		host = o.observeHost(ctx)
+		return nil
+	})
+	_ = both.Wait() // neither returns an error: their evidence says what failed
+
+	if server := world.LXD.Server; server != "" && server != "none" {
+		// The socket that answered is this machine's, so it is that member,
+		// whatever the machine calls itself.
+		host.Name = server
+	}
+	world.Hosts = []evidence.Host{host}
+	each(len(arrays), func(i int) { o.lookUp(ctx, arrays[i], &world.Arrays[i], world.Hosts) })
+	return world, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
+	if o.Progress == nil {
+		o.Progress = func(string, string, bool) {}
+	}
+	return o
+}
+
+// silent is the source of a witness that said nothing at all.
+func (o Options) silent(name string, err error, hint string) evidence.Source {
+	now := o.Now()
+	return evidence.Source{Name: name, Began: now, Ended: now, Trouble: err.Error(), Hint: hint}
+}
+
+// openRecords returns a reader even when only the pools could not be listed:
+// there may be more to learn from it, and it says itself what is missing.
+func (o Options) openRecords(ctx context.Context) (*records.Reader, []records.PoolAccess, error) {
+	o.Progress("lxd", "LXD", false)
+	defer o.Progress("lxd", "LXD", true)
+	reader, err := records.Open(ctx, o.Records)
+	if err != nil {
+		return nil, nil, err
+	}
+	pools, err := reader.Pools(ctx)
+	return reader, pools, err
+}
+
+// choose joins LXD's pools with the configured ones and limits them to those
+// asked for.
+func (o Options) choose(found []records.PoolAccess, lxdListed bool) ([]access, error) {
+	known := map[string]access{}
+	for _, pool := range found {
+		known[pool.Pool.Name] = o.access(pool)
+	}
+	for name := range o.Config.Pools {
+		if _, ok := known[name]; !ok && o.Config.Pools[name].Array.URL != "" {
+			known[name] = o.access(records.PoolAccess{Pool: evidence.Pool{Name: name}, Verify: true})
+		}
+	}
+	names := slices.Sorted(maps.Keys(known))
+	if len(o.Pools) == 0 {
+		asked := make([]access, 0, len(names))
+		for _, name := range names {
+			asked = append(asked, known[name])
+		}
+		return asked, nil
+	}
+	var asked []access
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(o.Pools))) {
+		pool, ok := known[name]
+		if !ok && lxdListed {
+			return nil, &UnknownPoolError{Name: name, Known: names}
+		}
+		if ok {
+			asked = append(asked, pool)
+		}
+	}
+	return asked, nil
+}
+
+func (o Options) observeRecords(ctx context.Context, reader *records.Reader, asked []access) evidence.LXD {
+	o.Progress("lxd", "LXD", false)
+	defer o.Progress("lxd", "LXD", true)
+	ledger := reader.Observe(ctx)
+	// What was really asked is what the pools' gateways are.
+	for i, pool := range ledger.Pools.Items {
+		for _, a := range asked {
+			if a.pool == pool.Name {
+				ledger.Pools.Items[i].Gateway = a.pure.URL
+			}
+		}
+	}
+	return ledger
+}
+
+func (o Options) observeHost(ctx context.Context) evidence.Host {
+	o.Progress("host", o.Host.Hostname, false)
+	defer o.Progress("host", o.Host.Hostname, true)
+	return devices.Observe(ctx, o.Host)
+}
+
+// each runs f for 0..n-1 side by side and returns when all have.
+func each(n int, f func(int)) {
+	var group errgroup.Group
+	for i := range n {
+		group.Go(func() error {
+			f(i)
+			return nil
+		})
+	}
+	_ = group.Wait() // f has no error to return
+}
+
+// lookUp asks the array for the serials that hosts show and that are not in
+// our pods: a device of a volume elsewhere on the array, of the machine's
+// boot disk above all, must not pass for one whose volume is gone.
+func (o Options) lookUp(ctx context.Context, a *array, said *evidence.Array, hosts []evidence.Host) {
+	if a.reader == nil {
+		return
+	}
+	known := make(map[evidence.Serial]bool, len(said.Volumes.Items))
+	for _, volume := range said.Volumes.Items {
+		known[volume.Serial] = true
+	}
+	var unknown []evidence.Serial
+	for _, serial := range shown(hosts) {
+		if !known[serial] {
+			known[serial] = true
+			unknown = append(unknown, serial)
+		}
+	}
+	if len(unknown) == 0 {
+		return
+	}
+	said.Lookups = a.reader.Lookup(ctx, unknown)
+}
+
+// shown lists every serial that a host's devices carry, cached or live, in a
+// fixed order.
+func shown(hosts []evidence.Host) []evidence.Serial {
+	var all []evidence.Serial
+	for _, host := range hosts {
+		for _, disk := range host.Disks.Items {
+			all = append(all, disk.Serial, disk.Live.Serial)
+		}
+		for _, m := range host.Maps.Items {
+			all = append(all, m.Serial)
+		}
+		for _, namespace := range host.Namespaces.Items {
+			all = append(all, namespace.Serial)
+		}
+		for _, link := range host.Links.Items {
+			all = append(all, link.Serial)
+		}
+	}
+	all = slices.DeleteFunc(all, func(s evidence.Serial) bool { return s == "" })
+	slices.SortFunc(all, cmp.Compare)
+	return slices.Compact(all)
+}
