@@ -1,0 +1,165 @@
+package host
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The major numbers, as on the recorded machines. Those of device-mapper and
+// virtio are dynamic in Linux and only usually these.
+const (
+	majorSD     = 8
+	majorDM     = 253
+	majorVirtio = 254
+	majorLoop   = 7
+	majorExt    = 259 // NVMe and partitions
+	majorSG     = 21
+	majorBSG    = 250
+	majorNG     = 244
+	majorNVMe   = 245
+)
+
+// block is what all block devices have in common. A block that is gone was
+// taken from sysfs while somebody used it.
+type block struct {
+	name         string
+	major, minor int
+	// seq is the number of this instance, which unlike the others is never
+	// used again (diskseq).
+	seq   int64
+	bytes int64
+	// serial is the volume's, whatever lies in between.
+	serial string
+	// dir is its directory in sysfs; empty for a virtual device.
+	dir           string
+	gone          bool
+	reads, writes int64
+	readOnly      bool
+}
+
+func (b *block) dev() string { return fmt.Sprintf("%d:%d", b.major, b.minor) }
+
+// newBlock counts a new disk instance. Whoever looks at a new device first
+// (udev, blkid, multipathd) reads a little of it.
+func (h *Host) newBlock(name string, major, minor int, bytes int64, serial string) block {
+	h.nextSeq++
+	return block{
+		name: name, major: major, minor: minor, seq: h.nextSeq, bytes: bytes,
+		serial: serial, reads: 48,
+	}
+}
+
+// lowest is the lowest number that is not taken: what the kernel's ida gives.
+func lowest(taken map[int]bool) int {
+	for n := 0; ; n++ {
+		if !taken[n] {
+			return n
+		}
+	}
+}
+
+// sdName is the kernel's name of the disk with this index: sda … sdz, sdaa …
+func sdName(index int) string {
+	letters := ""
+	for n := index; n >= 0; n = n/26 - 1 {
+		letters = string(rune('a'+n%26)) + letters
+	}
+	return "sd" + letters
+}
+
+// sdNumbers are the device numbers of the disk with this index: 16 partitions
+// each, spread over 16 majors, the rest in the minor's high bits.
+func sdNumbers(index int) (major, minor int) {
+	switch m := index & 0xf0 >> 4; {
+	case m == 0:
+		major = majorSD
+	case m < 8:
+		major = 65 + m - 1
+	default:
+		major = 128 + m - 8
+	}
+	return major, index&0xf<<4 | index&0xfff00
+}
+
+// mapLetters are the letters of multipath's friendly names: mpatha, mpathb, …
+func mapLetters(index int) string { return strings.TrimPrefix(sdName(index), "sd") }
+
+// extMinor is a free minor number of the major that NVMe and partitions share.
+func (h *Host) extMinor() int {
+	taken := map[int]bool{}
+	if s := h.subsystem; s != nil {
+		for _, n := range s.heads {
+			taken[n.minor] = true
+		}
+		for _, c := range s.controllers {
+			for _, p := range c.paths {
+				taken[p.minor] = true
+			}
+		}
+	}
+	for _, p := range h.parts {
+		if p.major == majorExt {
+			taken[p.minor] = true
+		}
+	}
+	return lowest(taken)
+}
+
+// users counts who has a device open: device-mapper's open count, and what
+// keeps a device that was taken away.
+func (h *Host) users(b *block) int {
+	n := 0
+	for _, m := range h.mounts {
+		if m.block == b {
+			n++
+		}
+	}
+	for _, p := range h.processes {
+		for _, fd := range p.files {
+			if fd == b {
+				n++
+			}
+		}
+	}
+	for _, s := range h.swaps {
+		if s == b {
+			n++
+		}
+	}
+	for _, e := range h.exports {
+		if e == b {
+			n++
+		}
+	}
+	for _, l := range h.loops {
+		if l.backing == b {
+			n++
+		}
+	}
+	for _, m := range h.maps {
+		if m.base == b {
+			n++
+		}
+		if m.stuck && &m.block == b {
+			n++
+		}
+	}
+	return n
+}
+
+// inUse counts the users of a device and of what stands on it, without
+// partitions that nobody uses: multipath flushes those with the map.
+func (h *Host) inUse(b *block) int {
+	n := h.users(b)
+	for _, m := range h.maps {
+		if m.base == b && m.partition > 0 {
+			n += h.inUse(&m.block) - 1
+		}
+	}
+	for _, p := range h.parts {
+		if p.parent == b {
+			n += h.users(&p.block)
+		}
+	}
+	return n
+}

@@ -1,0 +1,139 @@
+package host
+
+import (
+	"fmt"
+	"slices"
+	"syscall"
+
+	"github.com/pureclean/pureclean/simulator/fabric"
+)
+
+// The states of a SCSI device that are simulated.
+const (
+	running          = "running"
+	offline          = "offline"
+	blocked          = "blocked"
+	transportOffline = "transport-offline"
+)
+
+// disk is a SCSI disk: one path to a volume. Its block's serial and bytes are
+// what sysfs says: from when it was added or last rescanned, whatever volume
+// the array has put behind the number since.
+type disk struct {
+	block
+	index   int
+	generic int // the N of sgN
+	session *session
+	lun     int
+	state   string
+	// udev is the serial when udev last looked, which is when the disk was
+	// added: a rescan sends no event. The by-id links and multipathd go by it.
+	udev string
+	// checks and errors count commands; multipathd's checks are among them.
+	checks, errors int64
+}
+
+func (d *disk) hctl() string { return fmt.Sprintf("%d:0:0:%d", d.session.host, d.lun) }
+
+// answer is what the array would tell the device now.
+func (d *disk) answer(v view) (fabric.Export, bool) {
+	e, ok := v.scsi[d.lun]
+	return e, ok
+}
+
+// rescan refreshes what sysfs says. If there is no such logical unit any
+// more the size becomes 0, and the identity stays: its page can't be read.
+func (d *disk) rescan(v view) {
+	if e, ok := d.answer(v); ok {
+		d.serial, d.bytes = e.Serial, e.Bytes
+	} else {
+		d.bytes = 0
+	}
+}
+
+func (h *Host) diskAt(s *session, lun int) *disk {
+	for _, d := range h.disks {
+		if d.session == s && d.lun == lun && !d.gone {
+			return d
+		}
+	}
+	return nil
+}
+
+func (h *Host) diskNamed(name string) *disk {
+	for _, d := range h.disks {
+		if d.name == name && !d.gone {
+			return d
+		}
+	}
+	return nil
+}
+
+func (h *Host) addDisk(s *session, e fabric.Export) {
+	names, generics := map[int]bool{}, map[int]bool{}
+	for _, d := range h.disks {
+		names[d.index] = true
+		if !d.gone {
+			generics[d.generic] = true
+		}
+	}
+	index := lowest(names)
+	major, minor := sdNumbers(index)
+	d := &disk{
+		block: h.newBlock(sdName(index), major, minor, e.Bytes, e.Serial),
+		index: index, generic: lowest(generics), session: s, lun: e.LUN, state: running, udev: e.Serial,
+		checks: 0x70,
+	}
+	d.block.dir = d.device() + "/block/" + d.name
+	h.disks = append(h.disks, d)
+	h.known[e.Serial] = true
+	// find_multipaths "strict": multipathd makes a map by itself only of a
+	// WWID that it has had a map of.
+	if h.multipathd && (h.mapOf(e.Serial) != nil || slices.Contains(h.wwids, e.Serial)) {
+		h.assemble(e.Serial)
+	}
+}
+
+// removeDisk takes a SCSI disk away, whatever uses it.
+func (h *Host) removeDisk(d *disk) {
+	d.gone = true
+	if h.multipathd {
+		for _, m := range slices.Clone(h.maps) {
+			h.removePath(m, d)
+		}
+	}
+}
+
+// OfflinePath writes "offline" to the disk's state. It keeps its place, so no
+// scan can add the logical unit again.
+func (h *Host) OfflinePath(name string) error { return h.setState(name, running, offline) }
+
+// OnlinePath writes "running" to the disk's state.
+func (h *Host) OnlinePath(name string) error { return h.setState(name, offline, running) }
+
+func (h *Host) setState(name, from, to string) error {
+	return h.change(func(view) error {
+		d := h.diskNamed(name)
+		if d == nil {
+			return fmt.Errorf("host %s: setting the state of %s: %w", h.Name(), name, syscall.ENOENT)
+		}
+		if d.state != from && d.state != to {
+			return fmt.Errorf("host %s: setting the state of %s, which is %s: %w", h.Name(), name, d.state, syscall.EINVAL)
+		}
+		d.state = to
+		return nil
+	})
+}
+
+// DeletePath writes to the disk's delete file: it goes, whatever uses it, and
+// the next scan adds it again if the array still shows it.
+func (h *Host) DeletePath(name string) error {
+	return h.change(func(view) error {
+		d := h.diskNamed(name)
+		if d == nil {
+			return fmt.Errorf("host %s: deleting %s: %w", h.Name(), name, syscall.ENOENT)
+		}
+		h.removeDisk(d)
+		return nil
+	})
+}

@@ -1,0 +1,191 @@
+package host
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// The states of an iSCSI session and its connection.
+const (
+	loggedIn = "LOGGED_IN"
+	failed   = "FAILED"
+	free     = "FREE"
+
+	connUp     = "up"
+	connFailed = "failed"
+)
+
+// session is an iSCSI session: one portal, and a SCSI host of its own.
+type session struct {
+	id     int
+	host   int
+	portal string // address:port
+	state  string
+	conn   string
+	lost   time.Time
+	// recovery is how long I/O waits for the portal: multipathd sets 10 s for
+	// FlashArrays, open-iscsi's default is 120 s.
+	recovery time.Duration
+}
+
+func (s *session) live() bool { return s.state == loggedIn }
+
+func (s *session) address() (address, port string) {
+	address, port, err := net.SplitHostPort(s.portal)
+	if err != nil {
+		return s.portal, "3260"
+	}
+	return address, port
+}
+
+// Login connects to all portals of the array that can be reached and scans
+// the sessions that are new. Sessions that exist are left as they are, as
+// "iscsiadm --login" and "nvme connect" leave them.
+func (h *Host) Login(mode string) error {
+	if !h.has(mode) {
+		return fmt.Errorf("host %s has no transport %s", h.Name(), mode)
+	}
+	if h.options.Target == nil {
+		return fmt.Errorf("host %s is connected to no array", h.Name())
+	}
+	return h.change(func(v view) error {
+		switch mode {
+		case evidence.ModeISCSI:
+			return h.loginISCSI(v)
+		case evidence.ModeNVMeTCP:
+			return h.loginNVMe(v)
+		default:
+			return fmt.Errorf("host %s: transport %s is not simulated", h.Name(), mode)
+		}
+	})
+}
+
+// Logout ends all sessions to the array and forgets them, whatever uses
+// their devices, as "iscsiadm --logout" and "nvme disconnect" do.
+func (h *Host) Logout(mode string) {
+	h.do(func(view) {
+		switch mode {
+		case evidence.ModeISCSI:
+			for _, s := range slices.Clone(h.sessions) {
+				h.endSession(s)
+			}
+			h.nodes = nil
+		case evidence.ModeNVMeTCP:
+			if h.subsystem != nil {
+				for _, c := range slices.Clone(h.subsystem.controllers) {
+					h.removeController(c)
+				}
+			}
+		}
+	})
+}
+
+func (h *Host) loginISCSI(v view) error {
+	iqn, portals := h.options.Target.ISCSI()
+	for _, portal := range portals {
+		// "iscsiadm --op new" makes the record, whether the portal answers
+		// or not.
+		if !slices.Contains(h.nodes, portal) {
+			h.nodes = append(h.nodes, portal)
+		}
+		if h.sessionTo(portal) != nil || h.cut[portal] {
+			continue
+		}
+		taken := map[int]bool{}
+		for _, s := range h.sessions {
+			taken[s.host] = true
+		}
+		s := &session{
+			id: h.nextSession, host: lowest(taken), portal: portal, state: loggedIn,
+			conn: connUp, recovery: 120 * time.Second,
+		}
+		if h.multipathd {
+			s.recovery = 10 * time.Second
+		}
+		h.nextSession++
+		h.sessions = append(h.sessions, s)
+		h.scan(s, v)
+	}
+	for _, s := range h.sessions {
+		if s.live() {
+			return nil
+		}
+	}
+	return fmt.Errorf("host %s: no portal of %s answers (%s)", h.Name(), iqn, strings.Join(portals, ", "))
+}
+
+func (h *Host) sessionTo(portal string) *session {
+	for _, s := range h.sessions {
+		if s.portal == portal {
+			return s
+		}
+	}
+	return nil
+}
+
+func (h *Host) endSession(s *session) {
+	for _, d := range slices.Clone(h.disks) {
+		if d.session == s && !d.gone {
+			h.removeDisk(d)
+		}
+	}
+	h.sessions = slices.DeleteFunc(h.sessions, func(o *session) bool { return o == s })
+}
+
+// Rescan scans all sessions, as "iscsiadm -m session -R" does.
+func (h *Host) Rescan() {
+	h.do(func(v view) {
+		for _, s := range h.sessions {
+			h.scan(s, v)
+		}
+	})
+}
+
+// RescanFirst scans one session only: the first that LXD finds when it lists
+// /sys/class/iscsi_session in the order of names. A volume that is connected
+// while sessions exist therefore gets one path, or none if that session is
+// down.
+func (h *Host) RescanFirst() {
+	h.do(func(v view) {
+		if len(h.sessions) == 0 {
+			return
+		}
+		byName := slices.Clone(h.sessions)
+		sort.Slice(byName, func(i, j int) bool { return fmt.Sprint(byName[i].id) < fmt.Sprint(byName[j].id) })
+		h.scan(byName[0], v)
+	})
+}
+
+// scan is a scan of one session. Logical units without a device get one;
+// devices that are running are asked again who they are. It removes nothing.
+func (h *Host) scan(s *session, v view) {
+	if !s.live() {
+		return
+	}
+	for _, d := range h.disks {
+		if d.session == s && !d.gone && d.state == running {
+			d.rescan(v)
+		}
+	}
+	for _, lun := range luns(v) {
+		if h.diskAt(s, lun) != nil || h.hidden(v.scsi[lun].Serial) {
+			continue
+		}
+		h.addDisk(s, v.scsi[lun])
+	}
+}
+
+func luns(v view) []int {
+	numbers := make([]int, 0, len(v.scsi))
+	for lun := range v.scsi {
+		numbers = append(numbers, lun)
+	}
+	slices.Sort(numbers)
+	return numbers
+}

@@ -1,0 +1,122 @@
+package host
+
+import (
+	"slices"
+	"strings"
+)
+
+// Mount is a mounted filesystem as the simulator knows it, for judging what a
+// reader found.
+type Mount struct {
+	Serial string
+	// Device is the kernel's name, Dev its "major:minor".
+	Device string
+	Dev    string
+	// Gone is set when the device was taken away under the mount.
+	Gone  bool
+	Path  string
+	Where Where
+}
+
+// Mounts lists what is mounted in any namespace.
+func (h *Host) Mounts() []Mount {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var mounts []Mount
+	for _, m := range h.mounts {
+		mounts = append(mounts, Mount{
+			Serial: m.serial, Device: m.name, Dev: m.dev(), Gone: m.gone, Path: m.path, Where: m.where,
+		})
+	}
+	return mounts
+}
+
+// DevicesOf lists the kernel's names of all devices that lead to a volume or
+// that say they do: disks whose WWID in sysfs is the volume's or that answer
+// with it now, its map with partitions, its NVMe head with paths.
+func (h *Host) DevicesOf(serial string) []string {
+	serial = strings.ToUpper(serial)
+	v := h.look()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var names []string
+	for _, d := range h.disks {
+		e, there := d.answer(v)
+		if !d.gone && (d.serial == serial || (there && d.session.live() && e.Serial == serial)) {
+			names = append(names, d.name)
+		}
+	}
+	for _, m := range h.maps {
+		if m.serial == serial && (m.multipath() || m.partition > 0) {
+			names = append(names, m.name)
+		}
+	}
+	if s := h.subsystem; s != nil {
+		for _, c := range s.controllers {
+			for _, p := range c.paths {
+				if p.serial == serial {
+					names = append(names, p.name)
+				}
+			}
+		}
+		for _, n := range s.heads {
+			if n.serial == serial && !n.gone {
+				names = append(names, n.name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// InUse reports whether anything uses a device of the volume, one that was the
+// volume's and has gone, or one that the array has put before the volume
+// since: what its user writes goes to the volume.
+func (h *Host) InUse(serial string) bool {
+	serial = strings.ToUpper(serial)
+	v := h.look()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, b := range h.blocks() {
+		if b.serial == serial && h.inUse(b) > 0 {
+			return true
+		}
+	}
+	leads := func(d *disk) bool {
+		e, there := d.answer(v)
+		return d.serial == serial || (there && e.Serial == serial)
+	}
+	for _, d := range h.disks {
+		if !d.gone && leads(d) && h.inUse(&d.block) > 0 {
+			return true
+		}
+	}
+	for _, m := range h.maps {
+		for _, p := range m.paths {
+			if leads(p.disk) && h.inUse(&m.block) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// blocks are all block devices that can be used, those that have gone too.
+func (h *Host) blocks() []*block {
+	var all []*block
+	for _, d := range h.disks {
+		all = append(all, &d.block)
+	}
+	for _, m := range h.maps {
+		all = append(all, &m.block)
+	}
+	if h.subsystem != nil {
+		for _, n := range h.subsystem.heads {
+			all = append(all, &n.block)
+		}
+	}
+	for _, p := range h.parts {
+		all = append(all, &p.block)
+	}
+	return all
+}

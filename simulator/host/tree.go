@@ -1,0 +1,187 @@
+package host
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/pureclean/pureclean/devices/treefs"
+)
+
+// rendered is the tree that was made last, and of which state.
+type rendered struct {
+	fs      *treefs.FS
+	changes int64
+}
+
+// FS is the machine's file tree. It is live: what is opened later shows what
+// has changed until then.
+func (h *Host) FS() fs.FS { return liveFS{h} }
+
+// liveFS is the tree as it is at the moment of each call.
+type liveFS struct{ host *Host }
+
+var (
+	_ fs.ReadDirFS  = liveFS{}
+	_ fs.ReadFileFS = liveFS{}
+	_ fs.StatFS     = liveFS{}
+	_ fs.ReadLinkFS = liveFS{}
+)
+
+func (l liveFS) Open(name string) (fs.File, error) { return l.host.snapshot().Open(name) }
+func (l liveFS) ReadDir(name string) ([]fs.DirEntry, error) { return l.host.snapshot().ReadDir(name) }
+
+func (l liveFS) ReadFile(name string) ([]byte, error)   { return l.host.snapshot().ReadFile(name) }
+func (l liveFS) Stat(name string) (fs.FileInfo, error)  { return l.host.snapshot().Stat(name) }
+func (l liveFS) Lstat(name string) (fs.FileInfo, error) { return l.host.snapshot().Lstat(name) }
+func (l liveFS) ReadLink(name string) (string, error)   { return l.host.snapshot().ReadLink(name) }
+
+// snapshot is the tree of the present state, made anew after a change only.
+func (h *Host) snapshot() *treefs.FS {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.tree.fs == nil || h.tree.changes != h.changes {
+		h.tree = rendered{fs: h.render(), changes: h.changes}
+	}
+	return h.tree.fs
+}
+
+// render makes the whole tree.
+func (h *Host) render() *treefs.FS {
+	t := tree{treefs.New()}
+	for _, dir := range []string{
+		"sys/block", "sys/class/block", "sys/class/scsi_device", "sys/class/scsi_disk", "sys/class/scsi_generic",
+		"sys/class/scsi_host", "sys/devices/virtual/block", "sys/fs/ext4/features",
+		"sys/bus/scsi/drivers/sd", "sys/bus/virtio/drivers/virtio_blk", "dev/disk/by-id",
+		"dev/disk/by-path", "dev/mapper", "run/udev/data", "run/snapd/ns", h.options.LXDDir,
+	} {
+		t.AddDir(dir)
+	}
+	h.renderRoot(t)
+	h.renderISCSI(t)
+	h.renderDisks(t)
+	h.renderMaps(t)
+	h.renderNVMe(t)
+	h.renderUses(t)
+	h.renderLinks(t)
+	h.renderProc(t)
+	h.renderConfig(t)
+	return t.FS
+}
+
+// tree adds to a tree as the kernel's attributes look.
+type tree struct{ *treefs.FS }
+
+// put writes an attribute: the value and a newline.
+func (t tree) put(name string, value any) { t.AddFile(name, fmt.Appendln(nil, value)) }
+
+// puts writes attributes of one directory, given as name and value in turn.
+func (t tree) puts(dir string, pairs ...any) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		t.put(fmt.Sprintf("%s/%v", dir, pairs[i]), pairs[i+1])
+	}
+}
+
+// blank writes attributes that are empty or can only be written.
+func (t tree) blank(dir string, names ...string) {
+	for _, name := range names {
+		t.AddFile(dir+"/"+name, nil)
+	}
+}
+
+// link makes a relative link from one name to another, as sysfs does.
+func (t tree) link(name, target string) { t.AddLink(name, relative(path.Dir(name), target)) }
+
+// class makes the links of a device's entry in a class: there and back.
+func (t tree) class(class, name, dir, device string) {
+	t.link("sys/class/"+class+"/"+name, dir)
+	t.link(dir+"/device", device)
+	t.link(dir+"/subsystem", "sys/class/"+class)
+}
+
+// relative is the way from a directory to a name as sysfs writes it: up to a
+// directory above the name, also when the name itself is above, then down.
+func relative(from, to string) string {
+	f, t := strings.Split(from, "/"), strings.Split(to, "/")
+	for len(f) > 0 && len(t) > 1 && f[0] == t[0] {
+		f, t = f[1:], t[1:]
+	}
+	return strings.Repeat("../", len(f)) + strings.Join(t, "/")
+}
+
+// block writes what every block device has in sysfs. Hidden ones have no
+// device number.
+func (t tree) block(dir string, b *block, hidden bool) {
+	t.link("sys/block/"+b.name, dir)
+	t.link("sys/class/block/"+b.name, dir)
+	uevent := fmt.Sprintf("DEVTYPE=disk\nDISKSEQ=%d", b.seq)
+	if !hidden {
+		t.put(dir+"/dev", b.dev())
+		uevent = fmt.Sprintf("MAJOR=%d\nMINOR=%d\nDEVNAME=%s\n%s", b.major, b.minor, b.name, uevent)
+		t.AddDevice("dev/"+b.name, uint32(b.major), uint32(b.minor), false)
+		t.link("sys/dev/block/"+b.dev(), dir)
+		t.link(dir+"/bdi", "sys/devices/virtual/bdi/"+b.dev())
+		t.puts("sys/devices/virtual/bdi/"+b.dev(), "read_ahead_kb", 128)
+	}
+	t.puts(dir, "uevent", uevent, "diskseq", b.seq, "hidden", digit(hidden), "range", 16, "ext_range", 256,
+		"removable", 0, "ro", digit(b.readOnly), "alignment_offset", 0, "discard_alignment", 0,
+		"capability", 0, "events_poll_msecs", -1)
+	t.blank(dir, "events", "events_async")
+	t.counters(dir, b)
+	t.puts(dir+"/queue", "logical_block_size", 512, "physical_block_size", 512, "rotational", 0,
+		"scheduler", "[none] mq-deadline", "read_ahead_kb", 128, "nr_requests", 113, "max_sectors_kb", 4096)
+	t.AddDir(dir + "/holders")
+	t.AddDir(dir + "/slaves")
+	t.link(dir+"/subsystem", "sys/class/block")
+}
+
+// counters writes the size and the I/O counters, in the kernel's columns.
+func (t tree) counters(dir string, b *block) {
+	t.put(dir+"/size", b.bytes/512)
+	t.put(dir+"/inflight", fmt.Sprintf("%8d %8d", 0, 0))
+	fields := [17]int64{
+		b.reads, 0, b.reads * 8, b.reads, b.writes, 0, b.writes * 8, b.writes,
+		0, b.reads + b.writes, b.reads + b.writes,
+	}
+	columns := make([]string, len(fields))
+	for i, n := range fields {
+		columns[i] = fmt.Sprintf("%8d", n)
+	}
+	t.put(dir+"/stat", strings.Join(columns, " "))
+}
+
+func digit(yes bool) string {
+	if yes {
+		return "1"
+	}
+	return "0"
+}
+
+// sysfs is the block device's directory there.
+func (b *block) sysfs() string {
+	if b.dir != "" {
+		return b.dir
+	}
+	return "sys/devices/virtual/block/" + b.name
+}
+
+// hold links a device with what stands on it, unless it has gone.
+func (t tree) hold(lower, upper *block) {
+	if lower.gone {
+		return
+	}
+	t.link(lower.sysfs()+"/holders/"+upper.name, upper.sysfs())
+	t.link(upper.sysfs()+"/slaves/"+lower.name, lower.sysfs())
+}
+
+// headCounts reports whether the kernel counts I/O of an NVMe head. Before
+// 6.3 only the paths count.
+func (h *Host) headCounts() bool {
+	major, rest, _ := strings.Cut(h.options.Kernel, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	a, errA := strconv.Atoi(major)
+	b, errB := strconv.Atoi(minor)
+	return errA == nil && errB == nil && (a > 6 || a == 6 && b >= 3)
+}

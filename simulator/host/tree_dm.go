@@ -1,0 +1,84 @@
+package host
+
+import "fmt"
+
+// renderMaps writes device-mapper's devices and what they stand on.
+func (h *Host) renderMaps(t tree) {
+	for _, m := range h.maps {
+		dir := m.sysfs()
+		t.block(dir, &m.block, false)
+		t.puts(dir, "range", 1, "ext_range", 1, "capability", 4)
+		t.puts(dir+"/dm", "name", m.title, "uuid", m.uuid, "suspended", digit(m.suspended),
+			"use_blk_mq", digit(m.multipath()), "rq_based_seq_io_merge_deadline", 0)
+		t.AddLink("dev/mapper/"+m.title, "../"+m.name)
+		for _, p := range m.paths {
+			t.hold(&p.disk.block, &m.block)
+		}
+		if m.base != nil {
+			t.hold(m.base, &m.block)
+		}
+	}
+	t.AddDevice("dev/mapper/control", 10, 236, true)
+}
+
+// renderRoot writes the machine's own disk, and the snap's.
+func (h *Host) renderRoot(t tree) {
+	const pci = "sys/devices/pci0000:00/0000:00:03.0/virtio0"
+	root := block{name: "vda", major: majorVirtio, seq: 1, bytes: 20 << 30, reads: 2398, writes: 3925}
+	t.block(pci+"/block/vda", &root, false)
+	t.link(pci+"/block/vda/device", pci)
+	t.puts(pci, "vendor", "0x1af4", "device", "0x0002")
+	t.link(pci+"/driver", "sys/bus/virtio/drivers/virtio_blk")
+	t.link(pci+"/subsystem", "sys/bus/virtio")
+	t.AddDevice("dev/null", 1, 3, true)
+	if h.snap() {
+		const dir = "sys/devices/virtual/block/loop0"
+		base := block{name: "loop0", major: majorLoop, seq: 2, bytes: 64 << 20, reads: 812, readOnly: true}
+		t.block(dir, &base, false)
+		t.puts(dir+"/loop", "backing_file", "/var/lib/snapd/snaps/core24_1196.snap", "offset", 0, "sizelimit", 0,
+			"autoclear", 1, "partscan", 0, "dio", 1)
+	}
+}
+
+// renderUses writes what uses devices and shows in sysfs: partitions, loop
+// devices, live filesystems and exports.
+func (h *Host) renderUses(t tree) {
+	for _, p := range h.parts {
+		if p.parent.gone {
+			continue
+		}
+		dir := p.parent.sysfs() + "/" + p.name
+		t.link("sys/class/block/"+p.name, dir)
+		t.puts(dir, "partition", p.number, "dev", p.dev(), "start", 2048*p.number, "ro", 0,
+			"uevent", fmt.Sprintf("MAJOR=%d\nMINOR=%d\nDEVNAME=%s\nDEVTYPE=partition", p.major, p.minor, p.name))
+		t.counters(dir, &p.block)
+		t.AddDir(dir + "/holders")
+		t.link(dir+"/subsystem", "sys/class/block")
+		t.AddDevice("dev/"+p.name, uint32(p.major), uint32(p.minor), false)
+		t.link("sys/dev/block/"+p.dev(), dir)
+	}
+	for _, l := range h.loops {
+		dir := l.sysfs()
+		t.block(dir, &l.block, false)
+		t.puts(dir+"/loop", "backing_file", nodePath(l.backing), "offset", 0, "sizelimit", 0, "autoclear", 0,
+			"partscan", 0, "dio", 0)
+	}
+	for _, m := range h.mounts {
+		// A superblock lives in whatever namespace it is mounted, and outlives
+		// its device.
+		t.puts("sys/fs/ext4/"+m.name, "errors_count", 0, "delayed_allocation_blocks", 0)
+	}
+	for i, e := range h.exports {
+		core := fmt.Sprintf("sys/kernel/config/target/core/iblock_%d/%s", i, e.name)
+		t.puts(core, "enable", 1, "udev_path", "/dev/"+e.name)
+		t.put(core+"/control", "")
+	}
+}
+
+// nodePath is a device's node as a file that keeps it open names it.
+func nodePath(b *block) string {
+	if b.gone {
+		return "/dev/" + b.name + " (deleted)"
+	}
+	return "/dev/" + b.name
+}

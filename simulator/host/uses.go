@@ -1,0 +1,255 @@
+package host
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Where says in which mount namespace a mount is made.
+type Where int
+
+// The places of a mount.
+const (
+	// FirstNamespace is that of the first process.
+	FirstNamespace Where = iota
+	// LXDNamespace is the LXD snap's own, in which LXD's processes are. Where
+	// LXD is no snap it is the first one.
+	LXDNamespace
+	// HiddenNamespace has no process: only a bind keeps it.
+	HiddenNamespace
+)
+
+// mount is a mounted filesystem.
+type mount struct {
+	*block
+	id    int
+	path  string
+	where Where
+}
+
+// process is a process that was started by a test or a scenario.
+type process struct {
+	pid   int
+	name  string
+	where Where
+	files []*block
+}
+
+// loop is a loop device on a block device. Device-mapper and sysfs show no
+// holder for it.
+type loop struct {
+	block
+	backing *block
+}
+
+// partition is a partition that the kernel made on a disk or a namespace.
+type partition struct {
+	block
+	parent *block
+	number int
+}
+
+// users of a volume are added by its serial. with finds the device that they
+// use, and fails as LXD would when there is none.
+func (h *Host) with(doing, serial string, f func(*block) error) error {
+	serial = strings.ToUpper(serial)
+	return h.change(func(v view) error {
+		b := h.device(serial, v)
+		if b == nil {
+			return fmt.Errorf("host %s: %s volume %s: no usable device appeared: %w", h.Name(), doing, serial, syscall.ENODEV)
+		}
+		return f(b)
+	})
+}
+
+// Mount mounts a volume's filesystem at an absolute path of the namespace.
+func (h *Host) Mount(serial, where string, namespace Where) error {
+	return h.with("mounting", serial, func(b *block) error {
+		at := path.Clean("/" + where)
+		if namespace == LXDNamespace && !h.snap() {
+			namespace = FirstNamespace
+		}
+		if slices.ContainsFunc(h.mounts, func(m *mount) bool { return m.path == at && m.where == namespace }) {
+			return fmt.Errorf("host %s: mounting volume %s: %s is taken: %w", h.Name(), serial, at, syscall.EBUSY)
+		}
+		h.mounts = append(h.mounts, &mount{block: b, id: h.nextMountID, path: at, where: namespace})
+		h.nextMountID++
+		b.reads += 16
+		return nil
+	})
+}
+
+// Unmount unmounts the path, also when the device has gone. What is mounted
+// there in a hidden namespace stays.
+func (h *Host) Unmount(where string) error {
+	at := path.Clean("/" + where)
+	return h.change(func(view) error {
+		before := len(h.mounts)
+		h.mounts = slices.DeleteFunc(h.mounts, func(m *mount) bool { return m.path == at && m.where != HiddenNamespace })
+		if len(h.mounts) == before {
+			return fmt.Errorf("host %s: unmounting %s: it is no mount point: %w", h.Name(), at, syscall.EINVAL)
+		}
+		return nil
+	})
+}
+
+// EndHidden ends the hidden namespace, and with it what is mounted there.
+func (h *Host) EndHidden() {
+	h.do(func(view) {
+		h.mounts = slices.DeleteFunc(h.mounts, func(m *mount) bool { return m.where == HiddenNamespace })
+	})
+}
+
+// Open lets a process open a volume's device; the process is started when
+// there is none with this id.
+func (h *Host) Open(serial, name string, pid int) error {
+	return h.with("opening", serial, func(b *block) error {
+		for _, p := range h.processes {
+			if p.pid == pid {
+				p.files = append(p.files, b)
+				return nil
+			}
+		}
+		p := &process{pid: pid, name: name, files: []*block{b}}
+		if h.snap() {
+			// Most that opens a volume is a virtual machine, LXD's child.
+			p.where = LXDNamespace
+		}
+		h.processes = append(h.processes, p)
+		return nil
+	})
+}
+
+// Close ends a process, and so closes all that it had open.
+func (h *Host) Close(pid int) {
+	h.do(func(view) {
+		h.processes = slices.DeleteFunc(h.processes, func(p *process) bool { return p.pid == pid })
+	})
+}
+
+// Swap uses a volume's device as swap space.
+func (h *Host) Swap(serial string) error {
+	return h.with("swapping on", serial, func(b *block) error {
+		h.swaps = append(h.swaps, b)
+		return nil
+	})
+}
+
+// Hold puts another device-mapper device on a volume's: holder is its uuid,
+// such as "LVM-…" or "CRYPT-LUKS2-…-name".
+func (h *Host) Hold(serial, holder string) error {
+	return h.with("holding", serial, func(b *block) error {
+		if slices.ContainsFunc(h.maps, func(m *dmap) bool { return m.uuid == holder }) {
+			return fmt.Errorf("host %s: holding volume %s: there is a device with uuid %s: %w", h.Name(), serial, holder, syscall.EBUSY)
+		}
+		name := holder[strings.LastIndex(holder, "-")+1:]
+		if strings.HasPrefix(holder, "LVM-") {
+			name = "guest-root"
+		}
+		h.newMap(name, holder, b.bytes, b.serial).base = b
+		return nil
+	})
+}
+
+// Partitions gives a volume's device n partitions: on a map kpartx makes maps
+// of them, elsewhere the kernel partitions.
+func (h *Host) Partitions(serial string, n int) error {
+	return h.with("partitioning", serial, func(b *block) error {
+		if slices.ContainsFunc(h.parts, func(p *partition) bool { return p.parent == b }) ||
+			slices.ContainsFunc(h.maps, func(m *dmap) bool { return m.base == b && m.partition > 0 }) {
+			return fmt.Errorf("host %s: partitioning volume %s: %s has partitions: %w", h.Name(), serial, b.name, syscall.EEXIST)
+		}
+		m := h.mapOf(b.serial)
+		for i := 1; i <= n; i++ {
+			bytes := b.bytes / int64(n+1)
+			if m != nil {
+				part := h.newMap(fmt.Sprintf("%s-part%d", m.title, i), fmt.Sprintf("part%d-%s", i, m.uuid), bytes, b.serial)
+				part.base, part.partition = b, i
+				continue
+			}
+			name, major, minor := fmt.Sprintf("%s%d", b.name, i), b.major, b.minor+i
+			if b.major == majorExt {
+				name, minor = fmt.Sprintf("%sp%d", b.name, i), h.extMinor()
+			}
+			// A partition is no disk instance of its own.
+			p := &partition{
+				block:  block{name: name, major: major, minor: minor, bytes: bytes, serial: b.serial},
+				parent: b, number: i,
+			}
+			h.parts = append(h.parts, p)
+		}
+		return nil
+	})
+}
+
+// Loop puts a loop device on a volume's device.
+func (h *Host) Loop(serial string) error {
+	return h.with("looping", serial, func(b *block) error {
+		taken := map[int]bool{0: h.snap()} // the snap's base has the first
+		for _, l := range h.loops {
+			taken[l.minor] = true
+		}
+		n := lowest(taken)
+		h.loops = append(h.loops, &loop{
+			block:   h.newBlock(fmt.Sprintf("loop%d", n), majorLoop, n, b.bytes, b.serial),
+			backing: b,
+		})
+		return nil
+	})
+}
+
+// Export gives a volume's device on to others, through the kernel's own SCSI
+// target.
+func (h *Host) Export(serial string) error {
+	return h.with("exporting", serial, func(b *block) error {
+		h.exports = append(h.exports, b)
+		return nil
+	})
+}
+
+// Release ends every use of a volume except mounts: openers (their processes
+// end), swap, loop devices, exports, holders and partitions. It also ends uses
+// of a device of this volume that has gone.
+func (h *Host) Release(serial string) {
+	serial = strings.ToUpper(serial)
+	h.do(func(view) {
+		mine := func(b *block) bool { return b.serial == serial }
+		h.processes = slices.DeleteFunc(h.processes, func(p *process) bool { return slices.ContainsFunc(p.files, mine) })
+		h.swaps = slices.DeleteFunc(h.swaps, mine)
+		h.exports = slices.DeleteFunc(h.exports, mine)
+		h.loops = slices.DeleteFunc(h.loops, func(l *loop) bool { return mine(l.backing) })
+		h.maps = slices.DeleteFunc(h.maps, func(m *dmap) bool { return !m.multipath() && mine(&m.block) })
+		h.parts = slices.DeleteFunc(h.parts, func(p *partition) bool { return mine(&p.block) })
+	})
+}
+
+// Write writes n blocks of 4 KiB to a volume through its device: the counters
+// of the device and of one path move.
+func (h *Host) Write(serial string, n int) error {
+	return h.with("writing to", serial, func(b *block) error {
+		b.writes += int64(n)
+		if m := h.mapOf(b.serial); m != nil {
+			for _, p := range m.paths {
+				if !p.failed {
+					p.disk.writes += int64(n)
+					p.disk.checks += int64(n)
+					return nil
+				}
+			}
+		}
+		if s := h.subsystem; s != nil {
+			for _, c := range s.controllers {
+				for _, p := range c.paths {
+					if &p.head.block == b && c.state == live {
+						p.writes += int64(n)
+						return nil
+					}
+				}
+			}
+		}
+		return nil
+	})
+}
