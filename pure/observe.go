@@ -30,8 +30,8 @@ var podName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}$`)
 // many volumes there are, up to four at a time.
 func (r *Reader) Observe(ctx context.Context, pods []string) evidence.Array {
 	r.session.resume()
-	began := r.began
-	if r.counted > 0 {
+	began := r.opened
+	if r.observed {
 		began = r.session.wire.now()
 		r.session.wire.clock.take() // what was heard since the last time is old
 	}
@@ -53,7 +53,7 @@ func (r *Reader) Observe(ctx context.Context, pods []string) evidence.Array {
 	a.Trouble, a.Hint = o.sum()
 	sent := r.session.wire.requests.Load()
 	a.Requests = int(sent - r.counted)
-	r.counted = sent
+	r.counted, r.observed = sent, true
 	a.Ended = r.session.wire.now()
 	return a
 }

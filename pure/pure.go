@@ -78,8 +78,11 @@ func (o Options) withDefaults() Options {
 type Reader struct {
 	session *session
 	gateway string
-	began   time.Time
-	counted int64
+	// opened is when Open began. The first Observe bears its cost: the
+	// requests since counted.
+	opened   time.Time
+	observed bool
+	counted  int64
 	// controls are serials of volumes that are known to exist, see Lookup.
 	controls []evidence.Serial
 }
@@ -95,7 +98,7 @@ func Open(ctx context.Context, access Access, options Options) (*Reader, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{session: s, gateway: access.URL, began: began}, nil
+	return &Reader{session: s, gateway: access.URL, opened: began}, nil
 }
 
 // Close logs out, so that no session is left behind on the array: sessions

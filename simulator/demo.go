@@ -23,7 +23,7 @@ func Demo() (*World, error) { return DemoAt(time.Now()) }
 func DemoAt(now time.Time) (*World, error) {
 	w, err := New(Options{
 		Transports: []string{evidence.ModeISCSI, evidence.ModeNVMeTCP}, LXDVersion: "6.3",
-		Start: now.Add(-demoSpan).UTC().Truncate(time.Second), Seed: 20,
+		Start: now.Add(-demoSpan).UTC().Truncate(time.Second), Seed: 20, VolumeBytes: 10 << 30,
 	})
 	if err != nil {
 		return nil, err
@@ -101,18 +101,27 @@ func (d *demo) fill(pool, kind, name string, bytes int64) error {
 		return err
 	}
 	for _, n := range names {
-		if err := d.Array.SetUsed(n, bytes); err != nil {
+		if err := d.use(n, bytes); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// use sets what a volume occupies, at most half of its size.
+func (d *demo) use(name string, bytes int64) error {
+	v, ok := d.Array.Volume(name)
+	if !ok {
+		return fmt.Errorf("there is no volume %s", name)
+	}
+	return d.Array.SetUsed(name, min(bytes, v.Provisioned/2))
+}
+
 // fillNew sets what volumes without a record occupy that have nothing yet.
 func (d *demo) fillNew(bytes int64) error {
 	for _, v := range d.unrecorded() {
 		if v.Used == 0 {
-			if err := d.Array.SetUsed(v.Name, bytes); err != nil {
+			if err := d.use(v.Name, bytes); err != nil {
 				return err
 			}
 		}

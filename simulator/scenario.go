@@ -143,6 +143,7 @@ func (w *World) when(method, part string, do func()) {
 
 // calm ends what scenarios do to LXD and the machines.
 func (w *World) calm() {
+	w.LXD.NoCut()
 	w.LXD.SetBeforeCall(nil)
 	for _, h := range w.Hosts {
 		h.NeverAppear(nil)

@@ -13,6 +13,12 @@ func healthyScenarios() []Scenario {
 			Options{}, exportRunning, nil, nil)...)
 }
 
+// Healthy builds a world in which much has happened and nothing failed: there
+// is nothing to find in it.
+func Healthy(o Options) (*World, error) {
+	return Scenario{Name: "healthy", Story: "Nothing failed.", Options: o, Run: healthy}.Build()
+}
+
 func exportRunning(w *World) error {
 	if err := all(w.somethingRuns, func() error { return withSnapshot(w) }); err != nil {
 		return err

@@ -37,6 +37,9 @@ type Options struct {
 	Queueing bool
 	// SafeMode disables eradication by hand on the array.
 	SafeMode bool
+	// VolumeBytes is the size of volumes that are not given one, instances'
+	// among them; 0 is Small.
+	VolumeBytes int64
 	// PageSize is the array's, 0 is its default.
 	PageSize int
 	// Unverified turns assumptions about the array around.
@@ -94,6 +97,9 @@ func New(o Options) (*World, error) {
 	}
 	if o.Seed == 0 {
 		o.Seed = 1
+	}
+	if o.VolumeBytes == 0 {
+		o.VolumeBytes = Small
 	}
 	if o.Start.IsZero() {
 		o.Start = start
@@ -164,7 +170,7 @@ func (w *World) createPool(l *lxd.Server, name, mode string, attach bool) error 
 		mode = l.NVMeMode()
 	}
 	return l.CreatePool(lxd.PoolSpec{
-		Name: name, Gateway: w.Server.URL, Token: w.Array.Token(), Mode: mode, VolumeBytes: Small, Recover: attach,
+		Name: name, Gateway: w.Server.URL, Token: w.Array.Token(), Mode: mode, VolumeBytes: w.options.VolumeBytes, Recover: attach,
 	})
 }
 

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const pathVolumes = "/volumes"
@@ -307,5 +310,54 @@ func TestHang(t *testing.T) {
 	cancel()
 	if err := <-failed; !errors.Is(err, context.Canceled) {
 		t.Errorf("a call given up: %v", err)
+	}
+}
+
+// A stale answer is exactly the one before the last change, of every list
+// and after every kind of change.
+func TestStaleIsTheStateBefore(t *testing.T) {
+	c := everything(t)
+	c.array.Inject(Fault{Method: "GET", Kind: Stale})
+	lists := slices.Sorted(maps.Keys(shapes))
+	read := func() map[string]string {
+		all := map[string]string{}
+		for _, path := range lists {
+			if path != "/sessions" { // sessions are not part of the state
+				all[path] = string(c.send("GET", path, "", nil).body)
+			}
+		}
+		return all
+	}
+	for i, change := range []func(){
+		func() { must(t, c.array.SetIO("top", 9, 9)) },
+		func() { must(t, c.array.SetUsed("top", 4096)) },
+		func() { must(t, c.array.Connect("nv", "copy", 0)) },
+		func() { must(t, c.array.MoveHost("member", "")) },
+		func() { must(t, c.array.MoveHost("member", "empty")) },
+		func() { must(t, c.array.AddToProtectionGroup("daily", "top")) },
+		func() { c.do("PATCH", "/pods"+query("names", "lab"), `{"name":"lab2"}`) },
+		func() {
+			c.do("DELETE", "/volumes/protection-groups"+query("group_names", "lab2::pgroup-auto", "member_names", "lab2::v"), "")
+		},
+		func() {
+			c.do("PATCH", "/container-default-protections"+query("names", "lab2"), `{"default_protections":[]}`)
+		},
+		func() { c.do("PATCH", "/hosts"+query("names", "full"), `{"add_iqns":["iqn.more"]}`) },
+		func() { c.do("PATCH", "/hosts"+query("names", "full"), `{"iqns":[],"preferred_arrays":[],"wwns":[]}`) },
+		func() { must(t, c.array.Disconnect("g", "lab2::v")) },
+		func() { must(t, c.array.StretchPod("lab2", PodArray{Name: "fa2"})) },
+		func() { must(t, c.array.DestroyVolume("lab2::v")) },
+		func() { must(t, c.array.Eradicate("lab2::v")) },
+		func() { must(t, c.array.RecoverPod("gone")) },
+	} {
+		c.array.mu.Lock()
+		c.array.before = nil // so that answers are true
+		c.array.mu.Unlock()
+		before := read()
+		change()
+		stale := read()
+		if diff := cmp.Diff(before, stale); diff != "" {
+			t.Fatalf("change %d: stale answers differ from those before (-before +stale):\n%s", i, diff)
+		}
 	}
 }

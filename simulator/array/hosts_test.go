@@ -90,6 +90,7 @@ func TestDeleteHost(t *testing.T) {
 	must(t, c.array.CreateHost("fa2:far", []string{iqn2}, nil, nil))
 	equal(t, c.one("/hosts"+query("names", "fa2:far")), "is_local", false)
 	c.refused("DELETE", "/hosts"+query("names", "fa2:far"), "", "fa2:far: Host belongs to a remote array.")
+	c.refused("PATCH", "/hosts"+query("names", "fa2:far"), `{"iqns":[]}`, "fa2:far: Host belongs to a remote array.")
 	c.refused("POST", "/connections"+query("host_names", "fa2:far", "volume_names", "v"), "", "fa2:far: Host belongs to a remote array.")
 
 	loose := start(t, Options{Unverified: Unverified{DeleteGroupedHost: true}})

@@ -62,6 +62,16 @@ func TestPodRestore(t *testing.T) {
 	}
 }
 
+// What is destroyed already does not keep a pod from being destroyed.
+func TestEmptyPod(t *testing.T) {
+	c := start(t, Options{})
+	must(t, c.array.CreatePod("lab"))
+	c.volume("lab::v")
+	c.do("PATCH", "/volumes"+query("names", "lab::v"), `{"destroyed":true}`)
+	c.do("PATCH", "/protection-groups"+query("names", "lab::pgroup-auto"), `{"destroyed":true}`)
+	equal(t, c.do("PATCH", "/pods"+query("names", "lab"), `{"destroyed":true}`)[0], "destroyed", true)
+}
+
 func TestPodConnectedContents(t *testing.T) {
 	c := start(t, Options{})
 	must(t, c.array.CreatePod("lab"))

@@ -98,9 +98,13 @@ func TestSessionEnds(t *testing.T) {
 			same(t, "status", tc.want, r.status)
 			if tc.want == 401 {
 				same(t, "body", `{"errors":[{"message":"Invalid session.","location_context":{"name":"fa1","id":null,"resource_type":"remote-arrays"}}]}`, string(r.body))
+				if tc.name == "idle" {
+					same(t, "sessions", 0, c.array.Sessions())
+				}
 				c.token = ""
 				c.login()
 				c.get("/volumes")
+				same(t, "sessions", true, c.array.Sessions() > 0)
 			}
 		})
 	}

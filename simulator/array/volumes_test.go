@@ -90,6 +90,10 @@ func TestSeveralNames(t *testing.T) {
 	c.refused("PATCH", "/volumes"+query("names", "w,v"), `{"destroyed":true}`, "v: Volume cannot be deleted due to existing connections.")
 	same(t, "destroyed", 0, len(c.get("/volumes?destroyed=true")))
 	// Taking back must not cut what belongs together.
+	must(t, c.array.AddToProtectionGroup("daily", "v"))
+	c.refused("PATCH", "/volumes"+query("names", "w,v"), `{"destroyed":true}`, "v: Volume cannot be deleted due to existing connections.")
+	c.do("DELETE", "/volumes/protection-groups"+query("group_names", "daily", "member_names", "v"), "")
+	same(t, "members", 0, len(c.get("/volumes/protection-groups"+query("group_names", "daily"))))
 	same(t, "connections", 1, len(c.array.Exports("iqn.2026-01.com.example:h")))
 	must(t, c.array.Disconnect("h", "v"))
 	must(t, c.array.DestroyVolume("v"))

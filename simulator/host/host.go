@@ -90,6 +90,8 @@ type Host struct {
 	held        map[string]bool
 	holdNext    int
 	known       map[string]bool // serials that appeared or were held back
+	handCalls   int
+	failHands   func(call string, n int) error
 }
 
 // machine is what a power cycle forgets.

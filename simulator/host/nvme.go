@@ -36,7 +36,9 @@ type controller struct {
 	portal   string
 	state    string
 	lost     time.Time
-	paths    []*nvmePath
+	// deaf is a controller that missed an announcement.
+	deaf  bool
+	paths []*nvmePath
 }
 
 func (c *controller) name() string { return fmt.Sprintf("nvme%d", c.instance) }
@@ -120,7 +122,7 @@ func (h *Host) follow(v view) {
 // followController follows one controller. One that is not live hears
 // nothing: its namespaces stay until it is back.
 func (h *Host) followController(c *controller, v view) {
-	if c.state != live {
+	if c.state != live || c.deaf {
 		return
 	}
 	for _, p := range slices.Clone(c.paths) {

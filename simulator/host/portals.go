@@ -32,7 +32,7 @@ func (h *Host) RestorePortal(portal string) {
 			h.setStates(s, transportOffline, running)
 		}
 		if c := h.controllerTo(portal); c != nil && c.state == connecting {
-			c.state = live
+			c.state, c.deaf = live, false
 			h.followController(c, v)
 		}
 	})

@@ -30,7 +30,7 @@ var (
 	_ fs.ReadLinkFS = liveFS{}
 )
 
-func (l liveFS) Open(name string) (fs.File, error) { return l.host.snapshot().Open(name) }
+func (l liveFS) Open(name string) (fs.File, error)          { return l.host.snapshot().Open(name) }
 func (l liveFS) ReadDir(name string) ([]fs.DirEntry, error) { return l.host.snapshot().ReadDir(name) }
 
 func (l liveFS) ReadFile(name string) ([]byte, error)   { return l.host.snapshot().ReadFile(name) }

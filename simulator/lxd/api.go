@@ -95,6 +95,8 @@ func (a *APIServer) pause() {
 	}
 }
 
+// resume listens again. If that fails, as when the directory has gone, the
+// socket goes on refusing.
 func (a *APIServer) resume() { _ = a.listen() }
 
 // Close ends this server; the LXD and its other servers go on.

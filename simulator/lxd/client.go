@@ -2,7 +2,6 @@ package lxd
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -191,11 +190,11 @@ func (c *client) send(method, resource string, q url.Values, body any, header ht
 
 // apiVersions asks without a token, which is why an array can be told apart
 // from something else before it is trusted with one.
-func (c *client) apiVersions(ctx context.Context) ([]string, error) {
+func (c *client) apiVersions() ([]string, error) {
 	if err := c.run.step(http.MethodGet, "/api/api_version"); err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.gateway+"/api/api_version", nil)
+	req, err := http.NewRequestWithContext(c.run.ctx, http.MethodGet, c.gateway+"/api/api_version", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -7,4 +7,8 @@
 // array that answers 503, a device that never appears, a daemon that is
 // killed) therefore leaves behind what the real one leaves behind, and nobody
 // has to put a leak into the world by hand.
+//
+// What does not matter to that is left out: contents of volumes, networks,
+// images from servers, migration between pools, and everything that writes
+// through the API, which is for reading only.
 package lxd

@@ -159,8 +159,7 @@ func (d *driver) unmapVolume(v volume) error {
 	// An error of this look-up is taken for "there is no device".
 	dev, _, _ := d.devicePath(v, false)
 	if err := d.removeDevice(d.transport, dev); err != nil {
-		err = worded("%s Pure Storage volume %q: %w", d.failing("unmapping", "unmap"), v.name, err)
-		return err
+		return worded("%s Pure Storage volume %q: %w", d.failing("unmapping", "unmap"), v.name, err)
 	}
 	if !d.behaviour.arrayFirst {
 		if err := disconnect(); err != nil {
@@ -320,7 +319,7 @@ func (d *driver) resizeVolume(v volume, bytes int64) error {
 	shrink := bytes < found.Space.Total
 	switch {
 	case shrink && v.content == evidence.ContentBlock:
-		return worded("Block volumes cannot be shrunk: %w", errors.New("cannot be shrunk"))
+		return worded("Block volumes cannot be shrunk")
 	case inUse && (shrink || v.content == evidence.ContentBlock):
 		return errInUse
 	}

@@ -138,7 +138,7 @@ func TestOrderOfWrites(t *testing.T) {
 		if steps < 10 {
 			t.Errorf("%s has only %d steps", kind, steps)
 		}
-		w.SetBeforeCall(nil)
+		w.NoCut()
 	}
 }
 
@@ -344,6 +344,13 @@ func TestTemporaryVolumeLastsAsLongAsTheExport(t *testing.T) {
 	w.ok(err)
 	if !slices.Contains(w.state(), "mount su-<vol1/s0> lxd01") {
 		t.Error("the snapshot is not mounted")
+	}
+	w.ok(finish())
+	if finish, err = w.MountSnapshot(pool, "", "vol1", "s0"); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(w.state(), "array su-<vol1/s0>") {
+		t.Error("there is no copy of the snapshot")
 	}
 	w.ok(finish())
 	w.ok(w.DeleteVolume(pool, "", "vol1"))

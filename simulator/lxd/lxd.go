@@ -86,6 +86,7 @@ type Server struct {
 	db         Database
 	operations []*operation
 	before     func(method, path string) error
+	cut        func(method, path string) error
 	steps      []Step
 	apis       []*APIServer
 }

@@ -149,8 +149,7 @@ func (m *Member) StartDaemon() {
 	if m.status == Offline {
 		m.status, m.message = Online, "Fully operational"
 	}
-	// A cut is for one flow; the daemon that comes back is not cut again.
-	s.before = nil
+	s.cut = nil
 	now := s.clock.Now()
 	s.operations = slices.DeleteFunc(s.operations, func(o *operation) bool {
 		return o.location == m.Name && o.orphan && (o.reported || !s.behaviour.keptOperations)

@@ -19,7 +19,8 @@ type PoolSpec struct {
 	Verify bool
 	// Mode is iscsi or the version's word for NVMe/TCP, see Server.NVMeMode.
 	Mode string
-	// Targets restrict the array's addresses that LXD connects to.
+	// Targets are the array's addresses that LXD shall use. They are recorded
+	// only: the simulated machine logs in to all portals.
 	Targets []string
 	// Quota is the pool's size in bytes, 0 is none; VolumeBytes the size of
 	// volumes that are not given one, 0 is 10 GiB.
@@ -72,7 +73,7 @@ func (m *Member) CreatePool(spec PoolSpec) error {
 		if err != nil {
 			return err
 		}
-		versions, err := d.array.apiVersions(r.ctx)
+		versions, err := d.array.apiVersions()
 		if err != nil {
 			return err
 		}

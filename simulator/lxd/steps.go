@@ -45,9 +45,10 @@ func (s *Server) SetBeforeCall(f func(method, path string) error) {
 }
 
 // CutAfter kills the daemon that runs the next flows when n more steps have
-// been taken; the one after them does not happen. StartDaemon starts it again.
+// been taken; the one after them does not happen. There is one cut at a time,
+// and StartDaemon, which starts the daemon again, ends it.
 func (s *Server) CutAfter(n int) {
-	s.SetBeforeCall(func(string, string) error {
+	s.setCut(func(string, string) error {
 		if n == 0 {
 			return ErrKilled
 		}
@@ -56,10 +57,19 @@ func (s *Server) CutAfter(n int) {
 	})
 }
 
+// NoCut ends a cut that was not reached.
+func (s *Server) NoCut() { s.setCut(nil) }
+
+func (s *Server) setCut(f func(method, path string) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = f
+}
+
 // CutBefore kills the daemon in front of the first step with this method whose
 // path contains part.
 func (s *Server) CutBefore(method, part string) {
-	s.SetBeforeCall(func(m, path string) error {
+	s.setCut(func(m, path string) error {
 		if m == method && strings.Contains(path, part) {
 			return ErrKilled
 		}
@@ -71,7 +81,7 @@ func (s *Server) CutBefore(method, part string) {
 // does not happen.
 func (s *Server) CutBehind(method, part string) {
 	reached := false
-	s.SetBeforeCall(func(m, path string) error {
+	s.setCut(func(m, path string) error {
 		if reached {
 			return ErrKilled
 		}
@@ -106,11 +116,14 @@ func (r *run) step(method, format string, args ...any) error {
 		r.mu.Unlock()
 		return ErrKilled
 	}
-	before := r.before
+	hooks := []func(string, string) error{r.cut, r.before}
 	r.mu.Unlock()
-	if before != nil {
+	for _, hook := range hooks {
+		if hook == nil {
+			continue
+		}
 		// Without the lock: the function may look at the world, or end it.
-		if err := before(method, path); err != nil {
+		if err := hook(method, path); err != nil {
 			if errors.Is(err, ErrKilled) {
 				r.member.KillDaemon()
 			}

@@ -262,38 +262,57 @@ func (d *driver) export(k volumeKey, during func(string) error) error {
 // until finish is called.
 func (m *Member) StartExport(pool, project, name string) (finish func() error, err error) {
 	k := m.server.custom(pool, project, name)
-	r, err := m.begin(k.project, "Creating custom volume backup", entity(k))
+	m.server.mu.Lock()
+	if snapshots := m.server.db.snapshotsOf(k); len(snapshots) > 0 {
+		k.name = snapshots[len(snapshots)-1].Name
+	}
+	m.server.mu.Unlock()
+	return m.hold(k, "Creating custom volume backup")
+}
+
+// MountSnapshot mounts a snapshot of a custom volume, as looking into it does,
+// until finish is called. No operation tells of it.
+func (m *Member) MountSnapshot(pool, project, name, snapshot string) (finish func() error, err error) {
+	return m.hold(m.server.custom(pool, project, name+"/"+snapshot), "")
+}
+
+// hold keeps a volume or a snapshot mounted until finish is called.
+func (m *Member) hold(k volumeKey, description string) (finish func() error, err error) {
+	volume := k
+	volume.name, _, _ = strings.Cut(k.name, "/")
+	r, err := m.begin(k.project, description, entity(volume))
 	if err != nil {
 		return nil, err
 	}
-	d, err := r.driver(k.pool)
+	unmount, err := r.mountFor(k)
 	if err != nil {
-		r.end(err)
-		return nil, err
-	}
-	_, v, err := d.find(k)
-	if err != nil {
-		r.end(err)
-		return nil, err
-	}
-	mount, unmount := d.mountVolume, d.unmountVolume
-	var records []Volume
-	if err := d.read(func(db Database) error { records = db.snapshotsOf(k); return nil }); err == nil && len(records) > 0 {
-		if v, err = d.volumeOf(records[len(records)-1]); err != nil {
-			r.end(err)
-			return nil, err
-		}
-		mount, unmount = d.mountSnapshot, d.unmountSnapshot
-	}
-	if err := mount(v); err != nil {
 		r.end(err)
 		return nil, err
 	}
 	return func() error {
-		_, err := unmount(v)
+		err := unmount()
 		r.end(err)
 		return err
 	}, nil
+}
+
+func (r *run) mountFor(k volumeKey) (unmount func() error, err error) {
+	d, err := r.driver(k.pool)
+	if err != nil {
+		return nil, err
+	}
+	_, v, err := d.find(k)
+	if err != nil {
+		return nil, err
+	}
+	up, down := d.mountVolume, d.unmountVolume
+	if v.isSnapshot() {
+		up, down = d.mountSnapshot, d.unmountSnapshot
+	}
+	if err := up(v); err != nil {
+		return nil, err
+	}
+	return func() error { _, err := down(v); return err }, nil
 }
 
 // CopyVolume copies a custom volume, with its snapshots unless volumeOnly, or

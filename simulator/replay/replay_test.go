@@ -222,16 +222,6 @@ func TestEveryRecordingIsServed(t *testing.T) {
 		if len(s.Requests()) != 1 {
 			t.Errorf("%s: requests %v", dir, s.Requests())
 		}
-		root := t.TempDir()
-		if err := Unpack(filepath.Join(dir, "root.tar.gz"), root); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := os.Stat(filepath.Join(root, "sys/class/iscsi_session")); err != nil {
-			t.Error(err)
-		}
-		if target, err := os.Readlink(filepath.Join(root, "sys/block/vda")); err != nil || !strings.Contains(target, "devices") {
-			t.Errorf("sys/block/vda leads to %q, %v", target, err)
-		}
 	}
 	if _, err := Serve(t.TempDir()); err == nil {
 		t.Error("an empty directory was replayed")
@@ -244,5 +234,21 @@ func TestOnlyTheGatewayIsRewritten(t *testing.T) {
 	want := []byte(`{"a":"https://10.77.9.1:8443","pure.gateway": "https://127.0.0.1:1","b":[{"pure.gateway":"https://127.0.0.1:1"}]}`)
 	if got := s.rewrite(in); !bytes.Equal(got, want) {
 		t.Errorf("%s", got)
+	}
+}
+
+func TestUnpack(t *testing.T) {
+	root := t.TempDir()
+	if err := Unpack("testdata/01-healthy-attached/root.tar.gz", root); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "sys/class/iscsi_session")); err != nil {
+		t.Error(err)
+	}
+	if target, err := os.Readlink(filepath.Join(root, "sys/block/vda")); err != nil || !strings.Contains(target, "devices") {
+		t.Errorf("sys/block/vda leads to %q, %v", target, err)
+	}
+	if err := Unpack("testdata/01-healthy-attached/lxd/server.json", root); err == nil {
+		t.Error("a file that is no archive was unpacked")
 	}
 }
