@@ -178,10 +178,11 @@ func (v scanView) nameWidth() int {
 }
 
 func (v scanView) subheading(out *lineWriter, pool string) {
+	text := "in " + clean(pool) + ":"
 	if pool == "" {
-		pool = "no pool"
+		text = "outside the pools:"
 	}
-	out.line(v.dim("in " + clean(pool) + ":"))
+	out.line(v.dim(text))
 }
 
 func (v scanView) row(out *lineWriter, f diagnose.Finding, name, line string) {

@@ -3,6 +3,7 @@ package devices_test
 import (
 	"encoding/hex"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -72,6 +73,21 @@ func TestWhichDisksArePures(t *testing.T) {
 				t.Errorf("%+v", h.Disks.Items[0])
 			}
 		})
+	}
+}
+
+// Another maker's WWID does not settle it while the vendor can't be read.
+func TestUnreadableVendor(t *testing.T) {
+	m := newMachine()
+	m.disk("sda", "8:0", 1)
+	scsi := "sys/devices/platform/host0/session1/target0:0:0/0:0:0:1"
+	m.AddFile(scsi+"/wwid", []byte("naa.5000c500a0b1c2d3\n"))
+	fault := newSpy(m.FS)
+	fault.bad, fault.err = scsi+"/vendor", syscall.EIO
+	s := m.system()
+	s.FS = fault
+	if h := observeSystem(t, s); len(h.Disks.Items) != 0 || h.Disks.IsComplete() {
+		t.Errorf("%+v", h.Disks)
 	}
 }
 

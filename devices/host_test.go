@@ -3,6 +3,7 @@ package devices_test
 import (
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +19,7 @@ func TestInitiators(t *testing.T) {
 		iqns, nqns       []string
 		iqnsOK, nqnsOK   bool
 	}{
+		{"a file without end", iscsi, "InitiatorName=iqn.x\n" + strings.Repeat("#\n", 1<<20), nil, nil, false, true},
 		{"no file, no LXD", "", "", nil, nil, true, true},
 		{"the first line counts", iscsi, "## comment\nInitiatorName=IQN.1993-08.org.debian:01:A \nInitiatorName=iqn.other\n", []string{"iqn.1993-08.org.debian:01:a"}, nil, true, true},
 		{"not made yet", iscsi, "GenerateName=yes\n", nil, nil, true, true},
@@ -145,6 +147,22 @@ func TestLinks(t *testing.T) {
 	}
 	if !h.Links.IsComplete() {
 		t.Error(h.Links.Why())
+	}
+}
+
+// Whether a link's target has gone is not known while the devices are not.
+func TestLinksInDoubt(t *testing.T) {
+	m := newMachine()
+	m.AddLink("dev/disk/by-id/wwn-0x"+serialNo(1).WWID()[1:], "../../sdq")
+	if h := m.observe(t); len(h.Links.Items) != 1 || !h.Links.Items[0].Dangling.Is() {
+		t.Errorf("%+v", h.Links)
+	}
+	s := m.system()
+	fault := newSpy(m.FS)
+	fault.bad, fault.err = "sys/block", syscall.EACCES
+	s.FS = fault
+	if h := observeSystem(t, s); len(h.Links.Items) != 1 || h.Links.Items[0].Dangling != evidence.Unknown || h.Links.IsComplete() {
+		t.Errorf("%+v", h.Links)
 	}
 }
 

@@ -67,7 +67,8 @@ func TestWhichControllersArePures(t *testing.T) {
 	m := newMachine()
 	m.controller("nvme0", arrayNQN, "new")
 	m.controller("nvme1", "nqn.1992-08.com.netapp:sn.1:subsystem.x", "live")
-	m.controller("nvme2", "nqn.2014-08.org.nvmexpress.discovery", "live")
+	found := m.controller("nvme2", "nqn.2014-08.org.nvmexpress.discovery", "live")
+	m.AddFile(found+"/model", []byte("Pure Storage FlashArray\n"))
 	disc := m.controller("nvme3", arrayNQN, "live")
 	m.AddFile(disc+"/cntrltype", []byte("discovery\n"))
 	local := m.controller("nvme4", "nqn.2014.08.org.nvmexpress:144d144dS1", "live")
@@ -76,7 +77,8 @@ func TestWhichControllersArePures(t *testing.T) {
 	m.AddFile(model+"/model", []byte("Pure Storage FlashArray                 \n"))
 	m.subsystem("nvme-subsys0", arrayNQN)
 	m.subsystem("nvme-subsys1", "nqn.1992-08.com.netapp:sn.1:subsystem.x", "nvme1")
-	m.subsystem("nvme-subsys2", "nqn.2014-08.org.nvmexpress.discovery", "nvme2")
+	found = m.subsystem("nvme-subsys2", "nqn.2014-08.org.nvmexpress.discovery", "nvme2")
+	m.AddFile(found+"/model", []byte("Pure Storage FlashArray\n"))
 	h := m.observe(t)
 	var names []string
 	for _, c := range h.Controllers.Items {

@@ -145,6 +145,41 @@ func TestAddressOf(t *testing.T) {
 	}
 }
 
+func TestNAA(t *testing.T) {
+	lun := []byte{1, 3, 0, 8, 0x50, 0, 0xc5, 0, 1, 2, 3, 4}
+	page := func(designators ...[]byte) []byte {
+		all := bytes.Join(designators, nil)
+		return append([]byte{0, 0x83, 0, byte(len(all))}, all...)
+	}
+	cases := []struct {
+		name string
+		page []byte
+		want []string
+		ok   bool
+	}{
+		{"one", page(lun), []string{"naa.5000c50001020304"}, true},
+		{"trailing bytes are not the page's", append(page(lun), lun...), []string{"naa.5000c50001020304"}, true},
+		{"a target port's", page([]byte{0x61, 0x93, 0, 8, 0x52, 0, 0, 0, 0, 0, 0, 1}), nil, true},
+		{"text", page([]byte{2, 3, 0, 2, 'x', 'y'}), nil, true},
+		{"EUI-64", page([]byte{1, 2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8}), nil, true},
+		{"none", page(), nil, true},
+		{"another page", []byte{0, 0x80, 0, 0}, nil, false},
+		{"cut off", page(lun)[:10], nil, false},
+		{"cut off inside", page(lun[:6]), nil, false},
+		{"nothing", nil, nil, false},
+	}
+	for _, c := range cases {
+		got, err := naaOf(c.page)
+		if diff := cmp.Diff(c.want, got); diff != "" || (err == nil) != c.ok {
+			t.Errorf("%s: %v %s", c.name, err, diff)
+		}
+	}
+	pure := append([]byte{1, 3, 0, 16}, 0x62, 0x4a, 0x93, 0x70, 0x7a, 0x9a, 0xd0, 0xa2, 0xce, 0x6b, 0x4c, 0x5a, 0, 1, 0x10, 0x10)
+	if got := pageWWID(page(lun, pure)); got != "naa.624a93707a9ad0a2ce6b4c5a00011010" {
+		t.Errorf("of two: %q", got)
+	}
+}
+
 // Whatever the bytes: no panic, and what is read of a page lies within it.
 func FuzzVPD83(f *testing.F) {
 	f.Add([]byte{0, 0x83, 0, 20, 1, 3, 0, 16, 0x62, 0x4a, 0x93, 0x70, 0x7a, 0x9a, 0xd0, 0xa2, 0xce, 0x6b, 0x4c, 0x5a, 0, 1, 0x10, 0x10})

@@ -127,6 +127,9 @@ const (
 // After a kill at any point it can be called again: it goes by the host's
 // state alone.
 func (r *Releaser) Release(ctx context.Context, serial evidence.Serial, expect Expect) (Released, error) {
+	if err := usable(serial); err != nil {
+		return Released{}, err
+	}
 	v, err := r.ready(ctx, serial, expect)
 	if err != nil {
 		return Released{Serial: serial}, err
@@ -185,7 +188,7 @@ func (r *Releaser) removeMap(ctx context.Context, v *view, m evidence.Map, expec
 		}
 	}
 	for _, d := range v.disks {
-		if err := r.prove(ctx, v, d, expect); err != nil {
+		if err := r.prove(ctx, targetOf(d, v.serial), expect); err != nil {
 			return err
 		}
 	}
@@ -207,10 +210,12 @@ func (r *Releaser) removeMap(ctx context.Context, v *view, m evidence.Map, expec
 func (r *Releaser) endQueueing(ctx context.Context, v *view, m evidence.Map) error {
 	act := Action{Do: DoQueueingOff, Name: m.Name, UUID: m.UUID}
 	if err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.SetQueueing(ctx, m.UUID, false) }); err != nil {
-		return err
+		if still, asked := r.queues(ctx, m.UUID); asked != nil || still || errors.Is(err, ErrUnrecorded) {
+			return errors.Join(err, asked)
+		}
 	}
 	for waited := time.Duration(0); ; waited += drainPause {
-		open, err := r.openers(ctx, m.UUID)
+		open, err := r.openersOf(ctx, m.UUID)
 		if err != nil {
 			return err
 		}
@@ -235,19 +240,18 @@ func (r *Releaser) endQueueing(ctx context.Context, v *view, m evidence.Map) err
 // session is down can't be set, and is left.
 func (r *Releaser) setOffline(ctx context.Context, v *view, d evidence.Disk, expect Expect, done *Released) error {
 	target := targetOf(d, v.serial)
-	if done.knows(target) {
+	switch known := done.knows(target); {
+	case d.State == stateRunning:
+	case known:
 		return nil
-	}
-	switch d.State {
-	case stateRunning:
-	case stateOffline:
+	case d.State == stateOffline:
 		done.Found = append(done.Found, target)
 		return nil
 	default:
 		done.Left = append(done.Left, target)
 		return nil
 	}
-	if err := r.proveFree(ctx, v, d, expect); err != nil {
+	if err := r.prove(ctx, target, expect); err != nil {
 		return err
 	}
 	done.Offline = append(done.Offline, target)
@@ -256,9 +260,18 @@ func (r *Releaser) setOffline(ctx context.Context, v *view, d evidence.Disk, exp
 	if err == nil || errors.Is(err, ErrUnrecorded) {
 		return err
 	}
+	// A lost answer is not asked for again: the state tells. One that got a
+	// map on it meanwhile has its turn in the next round.
 	state, gone := r.stateOf(target)
 	switch {
-	case gone.Is(), state == stateOffline:
+	case state == stateOffline:
+		return nil
+	case gone.Is() && !expect.StillConnected && !errors.Is(err, ErrOther):
+		// It was about to go anyway. While it is connected, whoever took it
+		// away is at work here, and so it is with a disk that is another now.
+		return nil
+	case errors.Is(err, ErrInUse) && state == stateRunning:
+		done.Offline = done.Offline[:len(done.Offline)-1]
 		return nil
 	case !expect.StillConnected && errors.Is(err, ErrState) && state != stateRunning && state != "":
 		// Its session went down since the look.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -189,6 +190,14 @@ func TestUses(t *testing.T) {
 				"holder of dm-1 is 01: dm-3 (vg0-root)", "mount of dm-3 is 01: /",
 				"system of sda is 01: /", "system of sdb is 01: /", "system of dm-1 is 01: /", "system of dm-3 is 01: /",
 			},
+		},
+		{
+			"root on a map whose paths do not name their holder yet",
+			func(m *machine) {
+				m.Remove(m.dir("sda") + "/holders/dm-1")
+				m.mount("60 1 254:1 / / rw - ext4 /dev/dm-1 rw")
+			},
+			[]string{"mount of dm-1 is 01: /", "system of sda is 01: /", "system of sdb is 01: /", "system of dm-1 is 01: /"},
 		},
 		{
 			"a container's root is not the machine's",
@@ -384,6 +393,51 @@ func TestHiddenUses(t *testing.T) {
 				t.Errorf("complete %v, why %q; want %q", h.Uses.IsComplete(), h.Uses.Why(), c.want)
 			}
 		})
+	}
+}
+
+// A file that refuses to tell what it is may be a device of ours, except
+// where no device can be opened.
+func TestFilesThatDoNotTell(t *testing.T) {
+	m := withMap()
+	m.process(300, "dd", firstNamespace)
+	m.AddDevice("srv/fuse/disk", 254, 1, false)
+	m.open(300, 3, "/srv/fuse/disk")
+	fault := newSpy(m.FS)
+	fault.bad, fault.below, fault.err = "srv/fuse", true, syscall.EACCES
+	s := m.system()
+	s.FS = fault
+	h := observeSystem(t, s)
+	if h.Uses.IsComplete() || !strings.Contains(h.Uses.Why(), "1 of 4 processes") || !h.AllProcesses.IsNot() {
+		t.Errorf("all processes %s, uses %q", h.AllProcesses, h.Uses.Why())
+	}
+	m.AddFile("proc/300/fdinfo/3", []byte("pos:\t0\nflags:\t0100000\nmnt_id:\t77\n"))
+	m.AddFile("proc/300/mountinfo", []byte(m.mounts+"77 24 0:60 / /srv/fuse rw,nodev,nosuid - fuse.sshfs x rw\n"))
+	if h := observeSystem(t, s); !h.Uses.IsComplete() || !h.AllProcesses.Is() {
+		t.Errorf("on a mount without devices: all processes %s, uses %q", h.AllProcesses, h.Uses.Why())
+	}
+	m.AddFile("proc/300/mountinfo", []byte(m.mounts+"77 24 0:60 / /srv/fuse rw,nosuid - fuse.sshfs x rw\n"))
+	if h := observeSystem(t, s); h.Uses.IsComplete() {
+		t.Error("on a mount with devices the uses are complete")
+	}
+	// The server of a file system that this process sees is never asked.
+	m.mount("77 24 0:60 / /srv/fuse rw - nfs4 x rw")
+	if h := observeSystem(t, s); !h.Uses.IsComplete() || fault.touched["srv/fuse/later"] {
+		t.Errorf("on a server's file system: %q", h.Uses.Why())
+	}
+}
+
+func TestUnreadableProcess(t *testing.T) {
+	m := withMap()
+	m.process(300, "dd", firstNamespace)
+	fault := newSpy(m.FS)
+	fault.bad, fault.err = "proc/300/fd", syscall.EACCES
+	s := m.system()
+	s.FS = fault
+	h := observeSystem(t, s)
+	const want = "the open files of 1 of 4 processes could not be read: "
+	if !strings.HasPrefix(h.Uses.Why(), want) || !strings.HasPrefix(h.AllProcessesWhy, want) || !h.AllProcesses.IsNot() || h.Trouble == "" {
+		t.Errorf("uses %q, all processes %s %q, trouble %q", h.Uses.Why(), h.AllProcesses, h.AllProcessesWhy, h.Trouble)
 	}
 }
 

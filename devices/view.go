@@ -2,6 +2,7 @@ package devices
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -26,6 +27,15 @@ type view struct {
 	// strays are uses of which it is not known what volume they are of.
 	strays []evidence.Use
 	tree   tree
+}
+
+// usable refuses a serial that is none: an empty one would be that of each
+// device that does not say which volume it is.
+func usable(serial evidence.Serial) error {
+	if parsed, err := evidence.ParseSerial(string(serial)); err != nil || parsed != serial {
+		return fmt.Errorf("%q is not the serial of a volume", serial)
+	}
+	return nil
 }
 
 // look reads the whole host anew.

@@ -1,0 +1,140 @@
+package devices
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// prove looks once more at one path, right before something is written: that
+// the name still means it, and that it still is the volume by its own word.
+// What stands on it is for the Hands to see in the same breath.
+func (r *Releaser) prove(ctx context.Context, target Target, expect Expect) error {
+	s := r.System.withDefaults()
+	t := tree{s.FS}
+	refuse := func(code Code, format string, args ...any) error {
+		return &Refusal{Host: r.name(), Serial: target.Serial, Reasons: []Reason{{code, fmt.Sprintf(format, args...)}}}
+	}
+	b := readBlocks(t)
+	one, there := b.byName[target.Name]
+	if !there {
+		return refuse(CodeChanged, "%s has gone since it was looked at", target.Name)
+	}
+	var d doubts
+	disk, ours := readDisk(t, b, one, &d)
+	now := targetOf(disk, disk.Serial)
+	if !ours || now != target {
+		return refuse(CodeChanged, "%s is another disk than the one that was looked at, or was added anew", target.Name)
+	}
+	if disk.State == stateRunning {
+		disk.Live = asked(ctx, s, disk.Name)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	} else {
+		disk.Live.Why = fmt.Sprintf("not asked: its state is %q", disk.State)
+	}
+	if disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial != target.Serial {
+		return refuse(CodeOther, "%s answers as %q and not as %s", disk.Name, disk.Live.Serial, target.Serial)
+	}
+	if code, why := unprovenLive(disk, expect); code != "" {
+		return refuse(code, "%s", why)
+	}
+	return nil
+}
+
+// asked puts the question to one disk.
+func asked(ctx context.Context, s System, disk string) evidence.Identity {
+	answer, err := within(ctx, s.InquiryTimeout, func(ctx context.Context) (evidence.Identity, error) {
+		return s.Kernel.Identify(ctx, disk), nil
+	})
+	if err != nil {
+		return evidence.Identity{Why: err.Error()}
+	}
+	return answer
+}
+
+// stateOf is what became of a disk: its state, and whether it has gone. The
+// disk goes first, its SCSI device only after the cache was written: until
+// then nothing else can be added at its address, and it has not gone.
+func (r *Releaser) stateOf(target Target) (state string, gone evidence.Answer) {
+	t := tree{r.System.FS}
+	scsi := "sys/class/scsi_device/" + target.HCTL
+	names, err := t.names(scsi + "/device/block")
+	switch there := t.exists(scsi); {
+	case err != nil || there == evidence.Unknown:
+		return "", evidence.Unknown
+	case there.IsNot() && !r.isDisk(target):
+		return "", evidence.Yes
+	case there.Is() && slices.Equal(names, []string{target.Name}) && r.isDisk(target):
+		return t.field(scsi + "/device/state"), evidence.No
+	case there.Is() && len(names) > 0 && !r.isDisk(target):
+		return "", evidence.Yes // another disk has its address
+	default:
+		return "", evidence.Unknown
+	}
+}
+
+// isDisk reports whether the name still means the very disk. What can't be
+// read counts as yes.
+func (r *Releaser) isDisk(target Target) bool {
+	t := tree{r.System.FS}
+	dir, err := t.follow("sys/block/" + target.Name)
+	if err != nil {
+		return true
+	}
+	if t.exists(dir).IsNot() {
+		return false
+	}
+	seq := t.count(dir + "/diskseq")
+	return !seq.Known || seq.N == target.Seq
+}
+
+// mapNow is what device-mapper says of one map, and of what its partitions
+// add to its open count; nil when there is none.
+func (r *Releaser) mapNow(ctx context.Context, uuid string) (*DM, int64, error) {
+	dms, err := within(ctx, kernelLimit, r.System.withDefaults().Kernel.Maps)
+	if err != nil {
+		return nil, 0, fmt.Errorf("what became of the map %s is not known: %w", uuid, err)
+	}
+	var found *DM
+	parts := int64(0)
+	for i := range dms {
+		switch {
+		case dms[i].UUID == uuid:
+			found = &dms[i]
+		case strings.HasSuffix(dms[i].UUID, "-"+uuid) && partitionUUID.MatchString(dms[i].UUID) && dms[i].OpenCount == 0:
+			parts++
+		}
+	}
+	return found, parts, nil
+}
+
+func (r *Releaser) mapExists(ctx context.Context, uuid string) (bool, error) {
+	// The write's own deadline may be what ended it.
+	dm, _, err := r.mapNow(context.WithoutCancel(ctx), uuid)
+	return dm != nil, err
+}
+
+// openersOf counts who has a map open besides its idle partitions.
+func (r *Releaser) openersOf(ctx context.Context, uuid string) (int64, error) {
+	dm, parts, err := r.mapNow(ctx, uuid)
+	if err != nil || dm == nil {
+		return 0, err
+	}
+	return dm.OpenCount - parts, nil
+}
+
+// queues reports whether I/O to a map waits for a path; a map that has gone
+// does not.
+func (r *Releaser) queues(ctx context.Context, uuid string) (bool, error) {
+	dm, _, err := r.mapNow(context.WithoutCancel(ctx), uuid)
+	if err != nil || dm == nil {
+		return false, err
+	}
+	table, err := parseMultipathTable(dm.Table)
+	return table.queueing, err
+}
