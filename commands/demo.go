@@ -2,12 +2,14 @@ package commands
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,22 +103,44 @@ func (o *demoOptions) runStory(ctx context.Context, world *simulator.World) erro
 		{"Your turn", func(w io.Writer) error { return demoEnd(w) }},
 	}
 	for i, screen := range screens {
-		err := o.print(func(w io.Writer) error {
-			fmt.Fprintf(w, "%s\n\n", p.bold(fmt.Sprintf("[%d/%d] %s", i+1, len(screens), screen.title)))
-			if err := screen.show(w); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintln(w)
-			return err
-		})
-		if err != nil {
+		var text bytes.Buffer
+		fmt.Fprintf(&text, "%s\n\n", p.bold(fmt.Sprintf("[%d/%d] %s", i+1, len(screens), screen.title)))
+		if err := screen.show(&text); err != nil {
 			return err
 		}
-		if i+1 < len(screens) && !o.goOn(ctx, reader) {
-			return ctx.Err()
+		text.WriteString("\n")
+		more, err := o.page(ctx, reader, text.String(), i+1 < len(screens))
+		if err != nil || !more {
+			return err
 		}
 	}
 	return nil
+}
+
+// page prints text, a terminal's height at a time where there is a terminal,
+// and reports whether to go on.
+func (o *demoOptions) page(ctx context.Context, reader *bufio.Reader, text string, follows bool) (bool, error) {
+	lines := slices.Collect(strings.Lines(text))
+	height := len(lines)
+	if rows := o.height(); rows > 4 && o.InTerminal && o.OutTerminal {
+		height = rows - 2 // one for the question, one for the answer
+	}
+	for len(lines) > 0 {
+		n := min(height, len(lines))
+		chunk := strings.Join(lines[:n], "")
+		lines = lines[n:]
+		err := o.print(func(w io.Writer) error {
+			_, err := io.WriteString(w, chunk)
+			return err
+		})
+		if err != nil {
+			return false, err
+		}
+		if (len(lines) > 0 || follows) && !o.goOn(ctx, reader) {
+			return false, ctx.Err()
+		}
+	}
+	return true, nil
 }
 
 // goOn waits for Enter where somebody is there to press it.

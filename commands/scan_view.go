@@ -23,6 +23,13 @@ func (s Streams) width() int {
 	return defaultWidth
 }
 
+func (s Streams) height() int {
+	if s.Height == nil {
+		return 0
+	}
+	return s.Height()
+}
+
 // scanView is the answer for people: what was asked, the findings grouped by
 // what to do with them, what they cost, and the next command to type.
 type scanView struct {
@@ -334,14 +341,18 @@ func verb(n int, one, many string) string {
 	return many
 }
 
-// next names the command to type.
+// next names the command to type: about what can be repaired if there is any,
+// else about what is read first.
 func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
-	for _, findings := range groups {
-		if len(findings) > 0 {
-			out.line("next:  pureclean explain --object " + quoteShell(findings[0].Object))
-			return
-		}
+	all := slices.Concat(groups...)
+	if len(all) == 0 {
+		return
 	}
+	first := all[0]
+	if i := slices.IndexFunc(all, func(f diagnose.Finding) bool { return f.Verdict == diagnose.Safe && f.Pool != "" }); i >= 0 {
+		first = all[i]
+	}
+	out.line("next:  pureclean explain --object " + quoteShell(first.Object))
 }
 
 // quoteShell quotes what a shell would not take as one plain word.

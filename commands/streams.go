@@ -19,6 +19,8 @@ type Streams struct {
 	InTerminal, OutTerminal, ErrTerminal bool
 	// Width is the width of Out's terminal in columns; 0 when it has none.
 	Width func() int
+	// Height is its height in rows; 0 when it has none.
+	Height func() int
 	// Getenv reads the environment.
 	Getenv func(string) string
 }
@@ -26,16 +28,18 @@ type Streams struct {
 // System is the process's own Streams.
 func System() Streams {
 	terminal := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+	size := func() (width, height int) {
+		width, height, err := term.GetSize(int(os.Stdout.Fd()))
+		if err != nil {
+			return 0, 0
+		}
+		return width, height
+	}
 	return Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal: terminal(os.Stdin), OutTerminal: terminal(os.Stdout), ErrTerminal: terminal(os.Stderr),
-		Width: func() int {
-			width, _, err := term.GetSize(int(os.Stdout.Fd()))
-			if err != nil {
-				return 0
-			}
-			return width
-		},
+		Width:  func() int { width, _ := size(); return width },
+		Height: func() int { _, height := size(); return height },
 		Getenv: os.Getenv,
 	}
 }
