@@ -75,6 +75,11 @@ func newApp(s Streams) *cli.App {
 		Commands: []*cli.Command{
 			scanCommand(s),
 			explainCommand(s),
+			fixCommand(s),
+			verifyCommand(s),
+			undoCommand(s),
+			eradicateCommand(s),
+			runsCommand(s),
 			devicesCommand(s),
 			demoCommand(s),
 			versionCommand(s),

@@ -31,8 +31,6 @@ type common struct {
 	timeout time.Duration
 	verbose bool
 	sysroot string
-	// given replaces what the flags name, for the demo.
-	given *sources
 }
 
 func (o *common) flags() []cli.Flag {
@@ -84,23 +82,30 @@ func (o *common) look(ctx context.Context) (evidence.World, diagnose.Policy, err
 	if err != nil {
 		return evidence.World{}, diagnose.Policy{}, err
 	}
+	world, _, err := o.ask(ctx, from)
+	return world, o.policy(from.config), err
+}
+
+// ask asks them once more, and says how the arrays were reached.
+func (o *common) ask(ctx context.Context, from sources) (evidence.World, witness.Doors, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	agent := "pureclean/" + version()
-	world, err := witness.Ask(ctx, witness.Options{
+	world, doors, err := witness.AskAndRemember(ctx, witness.Options{
 		Config:   from.config,
-		Records:  records.Options{Socket: from.socket, UserAgent: agent, Log: o.log()},
-		Array:    pure.Options{UserAgent: agent, Log: o.log()},
+		Records:  records.Options{Socket: from.socket, UserAgent: agent, Log: o.log(), Now: from.now},
+		Array:    pure.Options{UserAgent: agent, Log: o.log(), Now: from.now},
 		Host:     from.host,
 		Seen:     from.seen,
 		Pools:    o.pools.Value(),
 		Getenv:   o.Getenv,
 		Progress: newProgress(o.Streams).report,
+		Now:      from.now,
 	})
 	if errors.Is(ctx.Err(), context.Canceled) {
 		err = context.Canceled
 	}
-	return world, o.policy(from.config), err
+	return world, doors, err
 }
 
 func (o *common) policy(settings config.Config) diagnose.Policy {

@@ -77,7 +77,7 @@ func demoSettings(world *simulator.World) config.Config {
 
 func (o *demoOptions) runStory(ctx context.Context, world *simulator.World) error {
 	look := o.common
-	look.given = &sources{config: demoSettings(world), socket: world.Socket, host: world.Hosts[0].System(), seen: world.Seen}
+	look.Streams.given = &sources{config: demoSettings(world), socket: world.Socket, host: world.Hosts[0].System(), seen: world.Seen}
 	seen, policy, err := look.look(ctx)
 	if err != nil {
 		return err

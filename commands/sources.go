@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"context"
 	"strings"
+	"time"
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/devices"
@@ -16,12 +18,16 @@ type sources struct {
 	socket string
 	host   devices.System
 	seen   []evidence.Sighting
+	// hands, now and sleep are a demo's; nil means this machine's own.
+	hands devices.Hands
+	now   func() time.Time
+	sleep func(context.Context, time.Duration) error
 }
 
 // sources finds the witnesses that the flags name.
 func (o *common) sources() (sources, error) {
-	if o.given != nil {
-		return *o.given, nil
+	if o.Streams.given != nil {
+		return *o.Streams.given, nil
 	}
 	settings, err := config.Load(o.config)
 	if err != nil {

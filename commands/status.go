@@ -9,6 +9,8 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/repair"
+	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/witness"
 )
 
@@ -41,6 +43,9 @@ func usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(fo
 // errFindings ends a command whose answer was printed and is "there are
 // findings". It has nothing more to say.
 var errFindings = errors.New("findings remain")
+
+// errRepaired ends a command that repaired all there was.
+var errRepaired = errors.New("repaired")
 
 // IncompleteError ends a command that could not see everything.
 type IncompleteError struct {
@@ -87,6 +92,7 @@ var outcomes = []struct {
 	code    string
 }{
 	{is(errFindings), StatusFindings, ""},
+	{is(errRepaired), StatusRepaired, ""},
 	{as[*UsageError], StatusUsage, "usage"},
 	{as[*config.Error], StatusUsage, "configuration"},
 	{as[*witness.UnknownPoolError], StatusUsage, "unknown-pool"},
@@ -96,6 +102,14 @@ var outcomes = []struct {
 	{is(context.DeadlineExceeded), StatusTrouble, "timeout"},
 	{as[*IncompleteError], StatusTrouble, "incomplete"},
 	{as[*outputError], StatusTrouble, "output"},
+	{as[*repair.RefusedError], StatusRefused, "refused"},
+	{as[*repair.DeclinedError], StatusRefused, "declined"},
+	{is(repair.ErrNoRemedy), StatusRefused, "no-remedy"},
+	{is(repair.ErrExpired), StatusRefused, "expired"},
+	{is(repair.ErrChanged), StatusRefused, "changed"},
+	{is(repair.ErrNothingToUndo), StatusRefused, "nothing-to-undo"},
+	{is(journal.ErrLocked), StatusRefused, "locked"},
+	{is(journal.ErrNoRun), StatusUsage, "unknown-run"},
 }
 
 func is(target error) func(error) bool {

@@ -23,6 +23,8 @@ type Streams struct {
 	Height func() int
 	// Getenv reads the environment.
 	Getenv func(string) string
+	// given replaces the witnesses that the flags name: a demo's world.
+	given *sources
 }
 
 // System is the process's own Streams.

@@ -24,6 +24,9 @@ const (
 	// wait as long.
 	goneLimit = 30 * time.Second
 	gonePause = 100 * time.Millisecond
+	// After goneSoon it is no longer a matter of moments.
+	goneSoon  = 2 * time.Second
+	goneLater = 500 * time.Millisecond
 	// A namespace goes when the array announces it. The announcement is lost
 	// while a controller connects, so after rescanAfter each live one is told
 	// to look.
@@ -100,15 +103,16 @@ func (r *Releaser) name() string {
 
 // clearOnce removes what one look finds, and says what that was.
 func (r *Releaser) clearOnce(ctx context.Context, serial evidence.Serial) (found string, err error) {
-	v, err := r.ready(ctx, serial, Expect{})
-	if v.empty() {
-		return "", err
-	}
-	if err != nil {
+	// A path that answers as the volume, and nothing worse, is one that the
+	// array has not let go yet.
+	defer func() {
 		var refusal *Refusal
 		if errors.As(err, &refusal) && refusal.only(CodeAnswers) {
-			return "", fmt.Errorf("%w: %w", ErrStillShown, err)
+			err = fmt.Errorf("%w: %w", ErrStillShown, err)
 		}
+	}()
+	v, err := r.ready(ctx, serial, Expect{}, watched)
+	if err != nil || v.empty() {
 		return "", err
 	}
 	done := Released{Serial: serial, Host: v.host.Name, Boot: v.host.Boot}
@@ -149,7 +153,7 @@ func (r *Releaser) deleteAll(ctx context.Context, targets []Target) error {
 		if _, gone := r.stateOf(target); gone.Is() {
 			continue
 		}
-		err := r.prove(ctx, target, Expect{})
+		err := r.prove(ctx, target.Serial, Expect{}, target)
 		if err == nil {
 			act := Action{Do: DoDelete, Name: target.Name, Disk: &target}
 			err = r.act(ctx, act, func(ctx context.Context) error { return r.Hands.DeleteDisk(ctx, target) })
@@ -172,7 +176,8 @@ func (r *Releaser) deleteAll(ctx context.Context, targets []Target) error {
 // awaitDisks waits until the disks have gone, by name and sequence and by
 // their SCSI address.
 func (r *Releaser) awaitDisks(ctx context.Context, waiting []Target) error {
-	for waited := time.Duration(0); ; waited += gonePause {
+	pause := gonePause
+	for waited := time.Duration(0); ; waited += pause {
 		waiting = slices.DeleteFunc(waiting, func(t Target) bool {
 			_, gone := r.stateOf(t)
 			return gone.Is()
@@ -187,7 +192,10 @@ func (r *Releaser) awaitDisks(ctx context.Context, waiting []Target) error {
 			}
 			return fmt.Errorf("%s was deleted %s ago: %w", strings.Join(names, ", "), goneLimit, ErrStillThere)
 		}
-		if err := r.sleep(ctx, gonePause); err != nil {
+		if waited >= goneSoon {
+			pause = goneLater
+		}
+		if err := r.sleep(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -203,7 +211,7 @@ func (r *Releaser) awaitNamespaces(ctx context.Context, v *view) error {
 			return nil
 		}
 		if waited >= departureLimit {
-			return fmt.Errorf("%s, %s after the disconnect: %w", namespaceWords(left, n), departureLimit, ErrStillThere)
+			return fmt.Errorf("%s should go by itself and did not within %s: %w", namespaceWords(left, n), departureLimit, ErrStillThere)
 		}
 		if waited >= rescanAfter && !told {
 			told = true
@@ -234,22 +242,26 @@ func (r *Releaser) rescan(ctx context.Context, left []evidence.Namespace, contro
 	return nil
 }
 
-// namespaceWords say which namespaces are left, and which controllers could
-// not hear that they should go.
+// namespaceWords say which namespaces are left, and which controllers can't be
+// told that they should go.
 func namespaceWords(left []evidence.Namespace, n nvme) string {
-	var words []string
+	var names, deaf []string
 	for _, ns := range left {
-		words = append(words, ns.Name)
-	}
-	if !n.namespaceDoubts.none() {
-		words = append(words, n.namespaceDoubts.String())
+		names = append(names, ns.Name)
 	}
 	for _, c := range n.controllers {
 		if c.State != "live" {
-			words = append(words, fmt.Sprintf("controller %s is %s", c.Name, c.State))
+			deaf = append(deaf, fmt.Sprintf("controller %s is %s and can't be told", c.Name, c.State))
 		}
 	}
-	return strings.Join(words, ", ")
+	words := strings.Join(names, ", ")
+	if !n.namespaceDoubts.none() {
+		words += " (" + n.namespaceDoubts.String() + ")"
+	}
+	if len(deaf) > 0 {
+		words += " (" + strings.Join(deaf, ", ") + ")"
+	}
+	return words
 }
 
 // RemoveStale removes the devices of a volume that the array does not connect

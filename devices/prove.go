@@ -9,52 +9,19 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// prove looks once more at one path, right before something is written: that
-// the name still means it, and that it still is the volume by its own word.
-// What stands on it is for the Hands to see in the same breath.
-func (r *Releaser) prove(ctx context.Context, target Target, expect Expect) error {
-	s := r.System.withDefaults()
-	t := tree{s.FS}
-	refuse := func(code Code, format string, args ...any) error {
-		return &Refusal{Host: r.name(), Serial: target.Serial, Reasons: []Reason{{code, fmt.Sprintf(format, args...)}}}
+// prove looks once more, right before something is written: that nothing
+// speaks against it now, and that these still are the disks that they were.
+func (r *Releaser) prove(ctx context.Context, serial evidence.Serial, expect Expect, targets ...Target) error {
+	v, err := r.ready(ctx, serial, expect, atOnce)
+	if err != nil {
+		return err
 	}
-	b := readBlocks(t)
-	one, there := b.byName[target.Name]
-	if !there {
-		return refuse(CodeChanged, "%s has gone since it was looked at", target.Name)
-	}
-	var d doubts
-	disk, ours := readDisk(t, b, one, &d)
-	now := targetOf(disk, disk.Serial)
-	if !ours || now != target {
-		return refuse(CodeChanged, "%s is another disk than the one that was looked at, or was added anew", target.Name)
-	}
-	if disk.State == stateRunning {
-		disk.Live = asked(ctx, s, disk.Name)
-		if err := ctx.Err(); err != nil {
-			return err
+	for _, target := range targets {
+		if !slices.ContainsFunc(v.disks, func(d evidence.Disk) bool { return targetOf(d, d.Serial) == target }) {
+			return v.refuse(Reason{CodeChanged, target.Name + " is another disk than the one that was looked at, or has gone"})
 		}
-	} else {
-		disk.Live.Why = fmt.Sprintf("not asked: its state is %q", disk.State)
-	}
-	if disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial != target.Serial {
-		return refuse(CodeOther, "%s answers as %q and not as %s", disk.Name, disk.Live.Serial, target.Serial)
-	}
-	if code, why := unprovenLive(disk, expect); code != "" {
-		return refuse(code, "%s", why)
 	}
 	return nil
-}
-
-// asked puts the question to one disk.
-func asked(ctx context.Context, s System, disk string) evidence.Identity {
-	answer, err := within(ctx, s.InquiryTimeout, func(ctx context.Context) (evidence.Identity, error) {
-		return s.Kernel.Identify(ctx, disk), nil
-	})
-	if err != nil {
-		return evidence.Identity{Why: err.Error()}
-	}
-	return answer
 }
 
 // stateOf is what became of a disk: its state, and whether it has gone. The

@@ -76,7 +76,7 @@ func (v *view) refuse(reasons ...Reason) error {
 }
 
 const (
-	// samples of the open count, two seconds in all: udev, blkid and
+	// samples are taken of the open count, two seconds in all: udev, blkid and
 	// multipathd open a device for a moment, somebody who uses it has it open
 	// in all of them.
 	samples     = 5
@@ -87,12 +87,23 @@ const (
 	lookPause = 2 * time.Second
 )
 
+// care says whether the open counts are watched for a while.
+type care bool
+
+const (
+	atOnce  care = false
+	watched care = true
+)
+
 // ready looks until it is certain that the volume's devices may be taken away,
 // or certain that not.
-func (r *Releaser) ready(ctx context.Context, serial evidence.Serial, expect Expect) (*view, error) {
+func (r *Releaser) ready(ctx context.Context, serial evidence.Serial, expect Expect, how care) (*view, error) {
 	for look := 1; ; look++ {
 		v := r.look(ctx, serial)
-		reasons, passing := r.reasons(ctx, v, expect)
+		reasons, passing := v.reasons(expect)
+		if len(reasons) == 0 && len(v.maps) > 0 {
+			reasons = r.watch(ctx, v, how)
+		}
 		if err := ctx.Err(); err != nil {
 			return v, err
 		}
@@ -110,19 +121,15 @@ func (r *Releaser) ready(ctx context.Context, serial evidence.Serial, expect Exp
 
 // reasons are all reasons against touching what was seen. Passing are reasons
 // that may be no more in a moment.
-func (r *Releaser) reasons(ctx context.Context, v *view, expect Expect) (all []Reason, passing bool) {
+func (v *view) reasons(expect Expect) (all []Reason, passing bool) {
 	all = slices.Concat(v.blind(), v.foreign(), v.unproven(expect))
-	stuck := v.waiting()
-	if used := v.used(stuck); len(used) > 0 {
+	used := v.used(v.waiting())
+	if len(used) > 0 {
 		udev := v.udev()
 		others := slices.ContainsFunc(v.uses, func(use evidence.Use) bool { return !udev[use] })
 		passing = len(all) == 0 && !others
-		all = append(all, used...)
 	}
-	if len(all) == 0 && len(v.maps) > 0 {
-		all = r.watch(ctx, v, stuck)
-	}
-	return all, passing
+	return append(all, used...), passing
 }
 
 // blind are the reasons why there may be a device or a use that was not seen.
@@ -238,7 +245,6 @@ func (v *view) unproven(expect Expect) []Reason {
 
 // unprovenLive judges what a disk said of itself.
 func unprovenLive(d evidence.Disk, expect Expect) (Code, string) {
-	free := len(d.Holders) == 0
 	switch {
 	case d.Live.Kind == evidence.IdentityGone:
 		return "", ""
@@ -246,9 +252,9 @@ func unprovenLive(d evidence.Disk, expect Expect) (Code, string) {
 		return CodeAnswers, d.Name + " still answers, though the array is said not to connect it"
 	case d.Live.Kind == evidence.IdentityKnown:
 		return "", ""
-	case d.State == stateOffline && free:
-		// It can't be asked, and it can't be opened either: somebody, most
-		// likely an interrupted run of ours, has released it already.
+	case d.State == stateOffline:
+		// It can't be asked, and nothing can flow through it either: most
+		// likely an interrupted run of ours has released it.
 		return "", ""
 	case d.State != stateRunning && d.State != "" && !expect.StillConnected:
 		return "", ""
@@ -351,8 +357,12 @@ func (v *view) used(let openers) []Reason {
 	return all
 }
 
-// watch samples the open counts of the maps for two seconds.
-func (r *Releaser) watch(ctx context.Context, v *view, let openers) []Reason {
+// watch samples the open counts of the maps for two seconds, or once.
+func (r *Releaser) watch(ctx context.Context, v *view, how care) []Reason {
+	samples, let := samples, v.waiting()
+	if how == atOnce {
+		samples = 1
+	}
 	for sample := range samples {
 		if sample > 0 {
 			if err := r.sleep(ctx, samplePause); err != nil {

@@ -65,8 +65,10 @@ type Released struct {
 	// with no map on them: an earlier run was interrupted.
 	Offline []Target `json:"offline"`
 	Found   []Target `json:"found"`
-	// Left are paths whose state can't be set, because their session is
-	// down. A scan can bring them back until they are deleted.
+	// Left are paths that were left as they were: offline before, under a
+	// map, or in a state in which no other can be set, because their session
+	// is down. Of the latter a scan can bring the unit back once they are
+	// deleted.
 	Left []Target `json:"left"`
 	// Namespaces are the kernel's names of the volume's NVMe namespaces.
 	// They go by themselves after the array's disconnect.
@@ -130,7 +132,7 @@ func (r *Releaser) Release(ctx context.Context, serial evidence.Serial, expect E
 	if err := usable(serial); err != nil {
 		return Released{}, err
 	}
-	v, err := r.ready(ctx, serial, expect)
+	v, err := r.ready(ctx, serial, expect, watched)
 	if err != nil {
 		return Released{Serial: serial}, err
 	}
@@ -158,7 +160,7 @@ func (r *Releaser) release(ctx context.Context, v *view, expect Expect, done *Re
 			}
 		}
 		var err error
-		if v, err = r.ready(ctx, v.serial, expect); err != nil {
+		if v, err = r.ready(ctx, v.serial, expect, watched); err != nil {
 			return err
 		}
 		if v.released() {
@@ -172,55 +174,46 @@ func (r *Releaser) release(ctx context.Context, v *view, expect Expect, done *Re
 // that is ended first, for this map only: whoever looks at it would never
 // come back.
 func (r *Releaser) removeMap(ctx context.Context, v *view, m evidence.Map, expect Expect, done *Released) error {
-	at := len(done.Maps)
-	for i := range done.Maps {
-		if done.Maps[i].UUID == m.UUID {
-			at = i
-		}
-	}
-	if at == len(done.Maps) {
-		done.Maps = append(done.Maps, ReleasedMap{Name: m.Name, UUID: m.UUID})
-	}
 	if v.dead(m) && m.Queueing.Is() {
-		done.Maps[at].QueueingOff = true
-		if err := r.endQueueing(ctx, v, m); err != nil {
+		if err := r.endQueueing(ctx, v, m, done); err != nil {
 			return err
 		}
 	}
-	for _, d := range v.disks {
-		if err := r.prove(ctx, targetOf(d, v.serial), expect); err != nil {
-			return err
-		}
+	if err := r.prove(ctx, v.serial, expect, v.targets()...); err != nil {
+		return err
 	}
+	entry := done.entry(m)
 	act := Action{Do: DoRemoveMap, Name: m.Name, UUID: m.UUID}
 	err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.RemoveMap(ctx, m.UUID) })
-	if err != nil {
-		// A lost answer is not asked for again: the kernel is.
-		if there, asked := r.mapExists(ctx, m.UUID); asked != nil || there || errors.Is(err, ErrUnrecorded) {
-			done.Maps[at].Removed = asked == nil && !there
-			return errors.Join(err, asked)
-		}
+	if err == nil {
+		entry.Removed = true
+		return nil
 	}
-	done.Maps[at].Removed = true
-	return nil
+	// A lost answer is not asked for again: the kernel is.
+	there, asked := r.mapExists(ctx, m.UUID)
+	entry.Removed = asked == nil && !there
+	if entry.Removed && !errors.Is(err, ErrUnrecorded) {
+		return nil
+	}
+	return errors.Join(err, asked)
 }
 
-// endQueueing lets the readers that wait for a path go, and makes sure that
-// they were udev's and that they went.
-func (r *Releaser) endQueueing(ctx context.Context, v *view, m evidence.Map) error {
+// endQueueing lets the readers that wait for a path go, and waits until they
+// have gone. Those that were there are udev's.
+func (r *Releaser) endQueueing(ctx context.Context, v *view, m evidence.Map, done *Released) error {
+	done.entry(m).QueueingOff = true
 	act := Action{Do: DoQueueingOff, Name: m.Name, UUID: m.UUID}
-	if err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.SetQueueing(ctx, m.UUID, false) }); err != nil {
-		if still, asked := r.queues(ctx, m.UUID); asked != nil || still || errors.Is(err, ErrUnrecorded) {
+	err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.SetQueueing(ctx, m.UUID, false) })
+	if err != nil {
+		still, asked := r.queues(ctx, m.UUID)
+		if asked != nil || still || errors.Is(err, ErrUnrecorded) {
 			return errors.Join(err, asked)
 		}
 	}
 	for waited := time.Duration(0); ; waited += drainPause {
 		open, err := r.openersOf(ctx, m.UUID)
-		if err != nil {
+		if err != nil || open == 0 {
 			return err
-		}
-		if open == 0 {
-			break
 		}
 		if waited >= drainLimit {
 			return v.refuse(Reason{CodeInUse, fmt.Sprintf("%s is still open (%d times) though nothing waits for a path any more", m.Name, open)})
@@ -229,11 +222,17 @@ func (r *Releaser) endQueueing(ctx context.Context, v *view, m evidence.Map) err
 			return err
 		}
 	}
-	again := r.look(ctx, v.serial)
-	if reasons := again.used(nil); len(reasons) > 0 {
-		return again.refuse(reasons...)
+}
+
+// entry is what is told of one map.
+func (d *Released) entry(m evidence.Map) *ReleasedMap {
+	for i := range d.Maps {
+		if d.Maps[i].UUID == m.UUID {
+			return &d.Maps[i]
+		}
 	}
-	return nil
+	d.Maps = append(d.Maps, ReleasedMap{Name: m.Name, UUID: m.UUID})
+	return &d.Maps[len(d.Maps)-1]
 }
 
 // setOffline sets one path offline. One that is so already stays; one whose
@@ -244,14 +243,14 @@ func (r *Releaser) setOffline(ctx context.Context, v *view, d evidence.Disk, exp
 	case d.State == stateRunning:
 	case known:
 		return nil
-	case d.State == stateOffline:
+	case d.State == stateOffline && len(d.Holders) == 0:
 		done.Found = append(done.Found, target)
 		return nil
 	default:
 		done.Left = append(done.Left, target)
 		return nil
 	}
-	if err := r.prove(ctx, target, expect); err != nil {
+	if err := r.prove(ctx, v.serial, expect, target); err != nil {
 		return err
 	}
 	done.Offline = append(done.Offline, target)

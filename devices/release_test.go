@@ -215,6 +215,28 @@ func TestReleaseAfterAKill(t *testing.T) {
 	r.detached()
 }
 
+// A path under the map that somebody set offline stays as it is: nothing can
+// flow through it, and taking back must not change it.
+func TestPathThatIsOffline(t *testing.T) {
+	r := newRig(t, host.Options{})
+	r.attach(ours)
+	r.must(r.OfflinePath("sda"))
+	done, err := r.rel.Release(t.Context(), ours, connected)
+	r.must(err)
+	r.wasMade("remove the map mpatha", "set sdb offline")
+	if len(done.Left) != 1 || done.Left[0].Name != "sda" || len(done.Found) != 0 {
+		t.Errorf("%+v", done)
+	}
+	r.must(r.rel.Rollback(t.Context(), done))
+	r.wasMade("set sdb running", "let multipathd make the map mpatha again")
+	r.has(ours, "mpatha open 0 queueing no [sdb running]; sda offline")
+	done, err = r.rel.Release(t.Context(), ours, connected)
+	r.must(err)
+	r.disconnect()
+	r.must(r.rel.Clear(t.Context(), ours, done))
+	r.detached()
+}
+
 func TestRollback(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		r := newRig(t, host.Options{Queueing: true})

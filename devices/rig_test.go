@@ -81,6 +81,8 @@ type rig struct {
 	// slept is how long was waited; atSleep is called for each wait.
 	slept   time.Duration
 	atSleep func(at time.Duration)
+	// opened is added to a map's open count where a test says so.
+	opened int64
 	// noteFails decides which note can't be made.
 	noteFails func(devices.Action) error
 }
@@ -228,11 +230,8 @@ func (r *rig) detached() {
 	}
 }
 
-// connected and gone are what is expected of the array.
-var (
-	connected = devices.Expect{StillConnected: true}
-	gone      = devices.Expect{}
-)
+// connected is what is expected while the array connects the volume.
+var connected = devices.Expect{StillConnected: true}
 
 // codes are the kinds of reasons of a refusal.
 func codes(err error) []devices.Code {
@@ -252,8 +251,8 @@ func codes(err error) []devices.Code {
 // overlay is a tree in which some files fail, read otherwise or lead elsewhere.
 type overlay struct {
 	fs.FS
-	texts, links map[string]string
-	fails        map[string]error
+	texts, links, more map[string]string
+	fails              map[string]error
 }
 
 func (o overlay) Open(name string) (fs.File, error) {
@@ -270,8 +269,22 @@ func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err := o.fails[name]; err != nil {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
 	}
-	return fs.ReadDir(o.FS, name)
+	entries, err := fs.ReadDir(o.FS, name)
+	if more, ok := o.more[name]; ok && err == nil {
+		entries = append(entries, fs.FileInfoToDirEntry(named{more}))
+	}
+	return entries, err
 }
+
+// named is a file of that name and nothing else.
+type named struct{ name string }
+
+func (n named) Name() string     { return n.name }
+func (named) Size() int64        { return 0 }
+func (named) Mode() fs.FileMode  { return 0 }
+func (named) ModTime() time.Time { return time.Time{} }
+func (named) IsDir() bool        { return false }
+func (named) Sys() any           { return nil }
 
 func (o overlay) ReadLink(name string) (string, error) {
 	if target, ok := o.links[name]; ok {

@@ -141,3 +141,12 @@ func (v *view) words() string {
 func targetOf(d evidence.Disk, serial evidence.Serial) Target {
 	return Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: serial}
 }
+
+// targets are all disks of the view.
+func (v *view) targets() []Target {
+	targets := make([]Target, len(v.disks))
+	for i, d := range v.disks {
+		targets[i] = targetOf(d, d.Serial)
+	}
+	return targets
+}

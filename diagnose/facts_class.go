@@ -57,7 +57,7 @@ func (f *facts) classify() {
 			v.record, v.code = f.codeOf(v)
 			if group, ok := candidates[v.code]; ok {
 				v.pool.candidates[group]++
-				if v.code != codeDisappeared {
+				if v.code != codeDisappeared && group != candidateCopy {
 					v.pool.leaked++
 				}
 			}

@@ -35,12 +35,13 @@ func (f *facts) isStale(v *volume, row *evidence.Connection, e expectation) bool
 	if row.Group != "" || row.Host == "" || o.ours.IsNot() || o.member == "" {
 		return false
 	}
-	if o.host != nil {
-		if d := o.host.of(v); d != nil && len(d.usage().certain) > 0 {
+	h := f.machineOf(o)
+	if h != nil {
+		if d := h.of(v); d != nil && len(d.usage().certain) > 0 {
 			return false
 		}
 		for _, gone := range v.gone {
-			if gone.host == o.host {
+			if gone.host == h {
 				return false
 			}
 		}
@@ -51,8 +52,17 @@ func (f *facts) isStale(v *volume, row *evidence.Connection, e expectation) bool
 	case answer.IsNot():
 		return true
 	default:
-		return o.host != nil && f.busyWith(v.record) == nil
+		return h != nil && f.busyWith(v.record) == nil
 	}
+}
+
+// machineOf is the machine of a host object: by its initiators, and where a
+// member could not show its own (only root may read some) by its name.
+func (f *facts) machineOf(o owner) *hostFacts {
+	if o.host != nil {
+		return o.host
+	}
+	return f.hostOf(o.member)
 }
 
 func (f *facts) staleConnection(v *volume, host string, e expectation) draft {
@@ -64,15 +74,16 @@ func (f *facts) staleConnection(v *volume, host string, e expectation) draft {
 		used = "used only elsewhere: " + list(e.why)
 	}
 	d.Detail = d.LXD.String() + ", " + used + "; connected to " + host
-	if o.host == nil {
+	h := f.machineOf(o)
+	if h == nil {
 		d.Detail += ", whose devices were not read"
-	} else if device := o.host.of(v); device != nil && device.words() != "" {
+	} else if device := h.of(v); device != nil && device.words() != "" {
 		d.Detail += "; " + device.words() + device.state()
 		if len(device.namespaces) == 0 {
 			d.Remedy = append(d.Remedy, "remove "+device.words())
 		}
 	} else {
-		d.Detail += "; no device on " + o.host.Name
+		d.Detail += "; no device on " + h.Name
 	}
 	d.Remedy = append(d.Remedy, "disconnect it from "+host, "confirm that "+o.member+" has no device of it")
 	d.Cause = "LXD or the machine was stopped while the volume was mapped there, or an unmap failed; only the next mount and unmount on that machine would take the connection away"

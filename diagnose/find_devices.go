@@ -346,6 +346,9 @@ func (d *device) dead(disk *evidence.Disk) string {
 	if disk.Live.Kind == evidence.IdentityGone {
 		return disk.Name + " says that its LUN is gone"
 	}
+	if disk.Bytes.IsZero() {
+		return disk.Name + " has size 0: it was scanned again while its LUN was gone"
+	}
 	for _, m := range d.ownMaps() {
 		for _, path := range m.Paths {
 			if d.host.path(path) != disk {

@@ -21,7 +21,7 @@ func (f *facts) unsafeSettings() []draft {
 		if a.EradicationDelay > 0 && a.EradicationDelay < 24*time.Hour {
 			add("eradication delay", a.Name, a.Name+" keeps what is destroyed for "+span(a.EradicationDelay)+" only",
 				"the array's eradication delay", "what is destroyed by mistake can hardly be recovered in time",
-				"set it to at least a day: purearray eradication-config setattr --eradication-delay 1d")
+				"set the array's eradication delay to at least a day")
 		}
 	}
 	for _, h := range f.hosts {

@@ -8,7 +8,8 @@ type Kind struct {
 	Meaning string
 	// Class says what the remedy changes, and so which gates apply.
 	Class Class
-	// Leaked marks volumes that LXD left behind; they are added up.
+	// Leaked marks volumes that should have a record and have none; they are
+	// added up. Temporary copies never have one.
 	Leaked bool
 	// Effect is what it does to the operator who leaves it alone.
 	Effect string
@@ -123,7 +124,7 @@ var Kinds = []Kind{
 		Check:   check(codeLeakedImage),
 	},
 	{
-		Code: "leaked-snapshot-volume", Severity: Warning, Class: ClassDestroy, Leaked: true,
+		Code: "leaked-snapshot-volume", Severity: Warning, Class: ClassDestroy,
 		Meaning: "a temporary copy that LXD made of a snapshot and left behind",
 		Effect:  "LXD can't delete the snapshot, nor what it is a snapshot of, while the copy is connected",
 		Remedy:  []string{"remove its devices", "disconnect it", "confirm that it is detached everywhere", "destroy it"},

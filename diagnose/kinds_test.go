@@ -89,13 +89,15 @@ var kindCases = []kindCase{
 	{
 		"leaked volume, its path came late",
 		func(s *scene) { leak(s) },
-		[]string{"leaked-volume p1::" + u100}, Safe,
+		[]string{"leaked-volume p1::" + u100},
+		Safe,
 		[]string{"no LXD record; connected to lxd01-iscsi; sdf without a map on lxd01, idle", "30 seconds", "remove sdf without a map on lxd01", "disconnect it from lxd01-iscsi", "recoverable for 24 hours"},
 	},
 	{
 		"leaked volume, never connected",
 		func(s *scene) { s.volume("p1", name(evidence.TypeCustom, "", 100)) },
-		[]string{"leaked-volume p1::" + u100}, Safe,
+		[]string{"leaked-volume p1::" + u100},
+		Safe,
 		[]string{"no LXD record; not connected", "never got the answer"},
 	},
 	{
@@ -105,13 +107,15 @@ var kindCases = []kindCase{
 			s.connect(v, hostName)
 			s.attach(0, v, 2)
 		},
-		[]string{"leaked-volume p1::" + u100}, Safe,
+		[]string{"leaked-volume p1::" + u100},
+		Safe,
 		[]string{"map mpathc with paths sdf and sdg on lxd01, idle", "could not take the volume's device away"},
 	},
 	{
 		"leaked volume on NVMe",
 		func(s *scene) { leakNVMe(s) },
-		[]string{"leaked-volume n1::" + u101}, Safe,
+		[]string{"leaked-volume n1::" + u101},
+		Safe,
 		[]string{"nvme0n2 on lxd01, idle"},
 	},
 	{
@@ -120,13 +124,15 @@ var kindCases = []kindCase{
 			s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100))
 			s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100))
 		},
-		[]string{"leaked-volume p1::v-00000064000040008000000000000000", "leaked-volume p1::v-00000064000040008000000000000000-b"}, Safe,
+		[]string{"leaked-volume p1::v-00000064000040008000000000000000", "leaked-volume p1::v-00000064000040008000000000000000-b"},
+		Safe,
 		[]string{"instance"},
 	},
 	{
 		"one half of a virtual machine",
 		func(s *scene) { s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100)) },
-		[]string{"leaked-half p1::v-00000064000040008000000000000000"}, Safe,
+		[]string{"leaked-half p1::v-00000064000040008000000000000000"},
+		Safe,
 		[]string{"its other half is gone", "its next try found the volume gone"},
 	},
 	{
@@ -136,17 +142,20 @@ var kindCases = []kindCase{
 			twin := s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100))
 			s.vol(twin).Destroyed, s.vol(twin).Remaining = evidence.Yes, time.Hour
 		},
-		[]string{"leaked-half p1::v-00000064000040008000000000000000", "pending-eradication p1::v-00000064000040008000000000000000-b"}, Safe, nil,
+		[]string{"leaked-half p1::v-00000064000040008000000000000000", "pending-eradication p1::v-00000064000040008000000000000000-b"},
+		Safe, nil,
 	},
 	{
 		"the block half of an image alone",
 		func(s *scene) { s.volume("p1", name(evidence.TypeImage, evidence.ContentBlock, 100)) },
-		[]string{"leaked-half p1::i-00000064000040008000000000000000-b"}, Safe, nil,
+		[]string{"leaked-half p1::i-00000064000040008000000000000000-b"},
+		Safe, nil,
 	},
 	{
 		"an image without a record",
 		func(s *scene) { s.volume("p1", name(evidence.TypeImage, "", 100)) },
-		[]string{"leaked-image p1::i-00000064000040008000000000000000"}, Safe,
+		[]string{"leaked-image p1::i-00000064000040008000000000000000"},
+		Safe,
 		[]string{"stopped while it unpacked"},
 	},
 	{
@@ -155,19 +164,22 @@ var kindCases = []kindCase{
 			s.LXD.Version = "6.9"
 			s.volume("p1", name(evidence.TypeImage, "", 100))
 		},
-		[]string{"unsafe-setting LXD 6.9", "leaked-image p1::i-00000064000040008000000000000000"}, ReportOnly,
+		[]string{"unsafe-setting LXD 6.9", "leaked-image p1::i-00000064000040008000000000000000"},
+		ReportOnly,
 		[]string{"1 copy without a record"},
 	},
 	{
 		"temporary copy of a snapshot",
 		func(s *scene) { leakCopy(s) },
-		[]string{"leaked-snapshot-volume p1::su-00000003000040008000000000000000"}, Safe,
+		[]string{"leaked-snapshot-volume p1::su-00000003000040008000000000000000"},
+		Safe,
 		[]string{"copy of snapshot data/snap0, used by nothing", "existing connections", "exported, copied or mounted"},
 	},
 	{
 		"temporary copy of a snapshot that has no record either",
 		func(s *scene) { s.volume("p1", copyOf(evidence.TypeCustom, "", 100)) },
-		[]string{"leaked-volume p1::su-00000064000040008000000000000000"}, Safe,
+		[]string{"leaked-volume p1::su-00000064000040008000000000000000"},
+		Safe,
 		[]string{"copy of a snapshot of which LXD has no record either"},
 	},
 	{
@@ -178,7 +190,8 @@ var kindCases = []kindCase{
 			c2 := s.volume("p1", name(evidence.TypeContainer, "", 9))
 			s.record(c2, "c2")
 		},
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"temporary copy that an operation uses",
@@ -186,7 +199,8 @@ var kindCases = []kindCase{
 			leakCopy(s)
 			s.operate("Creating custom volume backup", "/1.0/storage-pools/p1/volumes/custom/data?project=default")
 		},
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"temporary copy while an operation works on something else",
@@ -194,18 +208,21 @@ var kindCases = []kindCase{
 			leakCopy(s)
 			s.operate("Creating instance", "/1.0/instances/c9")
 		},
-		[]string{"leaked-snapshot-volume p1::su-00000003000040008000000000000000"}, Blocked, nil,
+		[]string{"leaked-snapshot-volume p1::su-00000003000040008000000000000000"},
+		Blocked, nil,
 	},
 	{
 		"snapshot without a record",
 		orphanSnapshot,
-		[]string{"leaked-snapshot p1::u-00000002000040008000000000000000.su-00000068000040008000000000000000"}, Safe,
+		[]string{"leaked-snapshot p1::u-00000002000040008000000000000000.su-00000068000040008000000000000000"},
+		Safe,
 		[]string{"no LXD record of this snapshot of custom/data (default)"},
 	},
 	{
 		"snapshot without a record of a leaked volume goes with it",
 		func(s *scene) { s.snapshot(leak(s), copyOf(evidence.TypeCustom, "", 104), "") },
-		[]string{"leaked-volume p1::" + u100}, Safe, nil,
+		[]string{"leaked-volume p1::" + u100},
+		Safe, nil,
 	},
 	{
 		"safety copy of a refresh",
@@ -214,7 +231,8 @@ var kindCases = []kindCase{
 			snap.LXD, snap.Suffix = evidence.Name{}, "lxd-reverter-snapshot"
 			snap.Name = snap.SourceName + ".lxd-reverter-snapshot"
 		},
-		[]string{"leaked-snapshot p1::u-00000002000040008000000000000000.lxd-reverter-snapshot"}, Safe,
+		[]string{"leaked-snapshot p1::u-00000002000040008000000000000000.lxd-reverter-snapshot"},
+		Safe,
 		[]string{"before a refresh of custom/data (default)"},
 	},
 	{
@@ -224,7 +242,8 @@ var kindCases = []kindCase{
 			snap.LXD, snap.Suffix = evidence.Name{}, "lxd-reverter-snapshot"
 			s.operate("Copying storage volume")
 		},
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"a protection group's snapshot is nobody's business",
@@ -232,12 +251,14 @@ var kindCases = []kindCase{
 			snap := s.snapshot(1, copyOf(evidence.TypeCustom, "", 104), "")
 			snap.LXD, snap.Suffix = evidence.Name{}, "pgroup-auto-12"
 		},
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"connection that nothing uses",
 		func(s *scene) { stale(s) },
-		[]string{"stale-connection p1::" + u102}, Safe,
+		[]string{"stale-connection p1::" + u102},
+		Safe,
 		[]string{"custom/kill1 (default), used by nothing; connected to lxd01-iscsi; sdf without a map on lxd01, idle", "disconnect it from lxd01-iscsi"},
 	},
 	{
@@ -248,7 +269,8 @@ var kindCases = []kindCase{
 			c3 := s.volume("p1", name(evidence.TypeContainer, "", 9))
 			s.record(c3, "c3")
 		},
-		[]string{"stale-connection p1::" + u102}, Safe, nil,
+		[]string{"stale-connection p1::" + u102},
+		Safe, nil,
 	},
 	{
 		"connection of a volume that LXD uses for itself",
@@ -259,7 +281,8 @@ var kindCases = []kindCase{
 			s.attach(0, v, 2)
 			s.LXD.DaemonVolumes = appendTo(s.LXD.DaemonVolumes, evidence.DaemonVolume{Member: "lxd01", Key: "storage.images_volume", Pool: "p1", Volume: "kill1"})
 		},
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"connection of a volume that is mounted though LXD knows nothing of it",
@@ -269,12 +292,14 @@ var kindCases = []kindCase{
 			s.connect(v, hostName)
 			s.mounted(s.attach(0, v, 2), "/mnt")
 		},
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"map without a connection",
 		func(s *scene) { deadMap(s) },
-		[]string{"stale-map mpathc"}, Safe,
+		[]string{"stale-map mpathc"},
+		Safe,
 		[]string{"p1::" + u103 + ": the array does not connect it to lxd01; map mpathc with paths sdf and sdg on lxd01, idle", "by its uuid"},
 	},
 	{
@@ -284,7 +309,8 @@ var kindCases = []kindCase{
 			s.LXD.Records.Items = s.LXD.Records.Items[:len(s.LXD.Records.Items)-1]
 			s.vol(v).Destroyed, s.vol(v).Remaining = evidence.Yes, 3*time.Hour
 		},
-		[]string{"stale-map mpathc", "pending-eradication p1::" + u103}, Safe,
+		[]string{"stale-map mpathc", "pending-eradication p1::" + u103},
+		Safe,
 		[]string{"its volume is destroyed"},
 	},
 	{
@@ -296,7 +322,8 @@ var kindCases = []kindCase{
 			s.array().Volumes.Items = s.array().Volumes.Items[:v]
 			s.array().Lookups = []evidence.Lookup{{Serial: serial, Found: evidence.No}}
 		},
-		[]string{"stale-map mpathc"}, Safe,
+		[]string{"stale-map mpathc"},
+		Safe,
 		[]string{"the array has no volume with this serial, live or destroyed"},
 	},
 	{
@@ -308,7 +335,8 @@ var kindCases = []kindCase{
 			s.array().Volumes.Items = s.array().Volumes.Items[:v]
 			s.array().Lookups = []evidence.Lookup{{Serial: serial, Found: evidence.Yes, VolumeID: "x", Name: "plainvol", Destroyed: evidence.No}}
 		},
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"map of a volume that the array was not asked for",
@@ -317,7 +345,8 @@ var kindCases = []kindCase{
 			s.LXD.Records.Items = s.LXD.Records.Items[:len(s.LXD.Records.Items)-1]
 			s.array().Volumes.Items = s.array().Volumes.Items[:v]
 		},
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"map that queues without a path",
@@ -325,7 +354,8 @@ var kindCases = []kindCase{
 			deadMap(s)
 			s.Hosts[0].Maps.Items[2].Queueing = evidence.Yes
 		},
-		[]string{"unsafe-setting mpathc", "stale-map mpathc"}, ReportOnly,
+		[]string{"unsafe-setting mpathc", "stale-map mpathc"},
+		ReportOnly,
 		[]string{"beyond kill -9", "multipathd disablequeueing map mpathc"},
 	},
 	{
@@ -336,7 +366,8 @@ var kindCases = []kindCase{
 			s.path(0, v, 1)
 			s.gone(0, v)
 		},
-		[]string{"ghost-path sdf"}, Safe,
+		[]string{"ghost-path sdf"},
+		Safe,
 		[]string{"sdf without a map, idle"},
 	},
 	{
@@ -346,7 +377,8 @@ var kindCases = []kindCase{
 			s.record(v, "was-here")
 			s.namespace(0, v)
 		},
-		[]string{"ghost-namespace nvme0n2"}, Safe,
+		[]string{"ghost-namespace nvme0n2"},
+		Safe,
 		[]string{"rescan_controller"},
 	},
 	{
@@ -359,13 +391,15 @@ var kindCases = []kindCase{
 			d.Serial, d.WWID = s.vol(other).Serial, s.vol(other).Serial.NAA()
 			d.Live.Serial = d.Serial
 		},
-		[]string{"mixed-map mpathb"}, ReportOnly,
+		[]string{"mixed-map mpathb"},
+		ReportOnly,
 		[]string{"mpathb: path sdd is of volume", "mounted at"},
 	},
 	{
 		"path that answers as another volume, all else as before",
 		func(s *scene) { s.Hosts[0].Disks.Items[2].Live.Serial = serialNo(999) },
-		[]string{"mixed-map mpathb"}, ReportOnly,
+		[]string{"mixed-map mpathb"},
+		ReportOnly,
 		[]string{"sdd answers as volume " + string(serialNo(999))},
 	},
 	{
@@ -374,7 +408,8 @@ var kindCases = []kindCase{
 			leak(s)
 			s.Hosts[0].Disks.Items[4].Live.Serial = ""
 		},
-		[]string{"mixed-map sdf", "leaked-volume p1::" + u100}, ReportOnly,
+		[]string{"mixed-map sdf", "leaked-volume p1::" + u100},
+		ReportOnly,
 		[]string{"answers as something that is no Pure volume"},
 	},
 	{
@@ -385,7 +420,8 @@ var kindCases = []kindCase{
 			s.vol(1).ConnectionCount = 0
 			s.gone(0, 1)
 		},
-		[]string{"in-use-without-connection p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"in-use-without-connection p1::u-00000002000040008000000000000000"},
+		ReportOnly,
 		[]string{"custom/data (default), mounted at /var/snap/lxd/common/lxd/storage-pools/p1/custom/default_data; the array does not connect it to lxd01: writes fail"},
 	},
 	{
@@ -400,7 +436,8 @@ var kindCases = []kindCase{
 				evidence.Use{Kind: evidence.UseSuperblock, Device: "nvme0n9", Where: "ext4"},
 			)
 		},
-		[]string{"in-use-without-connection n1::u-0000006a000040008000000000000000"}, ReportOnly,
+		[]string{"in-use-without-connection n1::u-0000006a000040008000000000000000"},
+		ReportOnly,
 		[]string{"custom/gone (default), mounted at", "from a device that is gone from lxd01"},
 	},
 	{
@@ -413,7 +450,8 @@ var kindCases = []kindCase{
 				evidence.Use{Kind: evidence.UseSuperblock, Device: "nvme0n9", Where: "ext4"},
 			)
 		},
-		[]string{"in-use-without-connection nvme0n9"}, ReportOnly,
+		[]string{"in-use-without-connection nvme0n9"},
+		ReportOnly,
 		[]string{"nvme0n9 is gone from lxd01 and still in use: mounted at /mnt"},
 	},
 	{
@@ -423,7 +461,8 @@ var kindCases = []kindCase{
 			h.Maps.Items[1].Paths = h.Maps.Items[1].Paths[:1]
 			h.Disks.Items = h.Disks.Items[:3]
 		},
-		[]string{"degraded-paths p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
 		[]string{"mpathb on lxd01 has 1 of 2 paths: no path through session 2 to 10.0.1.1", "first session that it finds"},
 	},
 	{
@@ -433,19 +472,29 @@ var kindCases = []kindCase{
 			h.Sessions.Items[1].State, h.Sessions.Items[1].ConnState = "FAILED", "failed"
 			h.Disks.Items[1].State, h.Disks.Items[3].State = "transport-offline", "blocked"
 		},
-		[]string{"degraded-paths p1::c-00000001000040008000000000000000", "degraded-paths p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"degraded-paths p1::c-00000001000040008000000000000000", "degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
 		[]string{"sdc is transport-offline", "portals is down"},
 	},
 	{
 		"no path at all while connected",
 		func(s *scene) { s.gone(0, 1) },
-		[]string{"degraded-paths p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
 		[]string{"has 0 of 2 paths"},
+	},
+	{
+		"a path that was scanned while its LUN was gone",
+		func(s *scene) { s.Hosts[0].Disks.Items[2].Bytes = evidence.CountOf(0) },
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"sdd has size 0"},
 	},
 	{
 		"a suspended map",
 		func(s *scene) { s.Hosts[0].Maps.Items[1].Suspended = evidence.Yes },
-		[]string{"degraded-paths p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
 		[]string{"mpathb is suspended, all I/O waits"},
 	},
 	{
@@ -453,7 +502,8 @@ var kindCases = []kindCase{
 		func(s *scene) {
 			s.Hosts[0].Namespaces.Items[0].Paths[1].State = "connecting"
 		},
-		[]string{"degraded-paths n1::u-00000007000040008000000000000000"}, ReportOnly,
+		[]string{"degraded-paths n1::u-00000007000040008000000000000000"},
+		ReportOnly,
 		[]string{"has 1 of 2 paths: nvme1 is connecting optimized", "lost its way"},
 	},
 	{
@@ -463,19 +513,22 @@ var kindCases = []kindCase{
 			s.record(v, "lost")
 			s.array().Volumes.Items = s.array().Volumes.Items[:v]
 		},
-		[]string{"missing-volume p1/custom/lost"}, ReportOnly,
+		[]string{"missing-volume p1/custom/lost"},
+		ReportOnly,
 		[]string{"the array has no volume with uuid " + uuid(107).String(), "lxc storage volume delete p1 lost"},
 	},
 	{
 		"record of a virtual machine with one half missing",
 		func(s *scene) { s.array().Volumes.Items = slices.Delete(s.array().Volumes.Items, 5, 6) },
-		[]string{"missing-volume p1/virtual-machine/vm1"}, ReportOnly,
+		[]string{"missing-volume p1/virtual-machine/vm1"},
+		ReportOnly,
 		[]string{"no filesystem volume", "lxc delete vm1"},
 	},
 	{
 		"record of a snapshot without a snapshot",
 		func(s *scene) { s.array().Snapshots.Items = nil },
-		[]string{"missing-volume p1/custom/data/snap0"}, ReportOnly,
+		[]string{"missing-volume p1/custom/data/snap0"},
+		ReportOnly,
 		[]string{"no snapshot with uuid"},
 	},
 	{
@@ -485,12 +538,14 @@ var kindCases = []kindCase{
 			s.record(v, "new").Created = s.LXD.Began.Add(-time.Second)
 			s.array().Volumes.Items = s.array().Volumes.Items[:v]
 		},
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"destroyed and recorded",
 		func(s *scene) { s.vol(3).Destroyed, s.vol(3).Remaining = evidence.Yes, 90*time.Minute },
-		[]string{"destroyed-but-recorded p1::u-00000005000040008000000000000000-i"}, ReportOnly,
+		[]string{"destroyed-but-recorded p1::u-00000005000040008000000000000000-i"},
+		ReportOnly,
 		[]string{"its data is lost at 2026-11-22 13:30 UTC", "purevol recover p1::u-00000005000040008000000000000000-i"},
 	},
 	{
@@ -499,13 +554,15 @@ var kindCases = []kindCase{
 			s.vol(3).Destroyed, s.vol(3).Remaining = evidence.Yes, 90*time.Minute
 			s.array().ManualEradication = "all-disabled"
 		},
-		[]string{"destroyed-but-recorded p1::u-00000005000040008000000000000000-i"}, ReportOnly,
+		[]string{"destroyed-but-recorded p1::u-00000005000040008000000000000000-i"},
+		ReportOnly,
 		[]string{"SafeMode"},
 	},
 	{
 		"snapshot destroyed and recorded",
 		func(s *scene) { s.array().Snapshots.Items[0].Destroyed = evidence.Yes },
-		[]string{"destroyed-but-recorded p1::u-00000002000040008000000000000000.su-00000003000040008000000000000000"}, ReportOnly,
+		[]string{"destroyed-but-recorded p1::u-00000002000040008000000000000000.su-00000003000040008000000000000000"},
+		ReportOnly,
 		[]string{"custom/data/snap0 (default) is destroyed"},
 	},
 	{
@@ -514,7 +571,8 @@ var kindCases = []kindCase{
 			v := leak(s)
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: s.vol(v).ID, Recorded: clock.Add(-24 * time.Hour), LXDName: "custom/important (default)"}}
 		},
-		[]string{"disappeared-record p1::" + u100}, ReportOnly,
+		[]string{"disappeared-record p1::" + u100},
+		ReportOnly,
 		[]string{"LXD had custom/important (default) for it on 2026-11-21 12:00 UTC"},
 	},
 	{
@@ -523,7 +581,8 @@ var kindCases = []kindCase{
 			v := s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100))
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: s.vol(v).ID, Recorded: clock.Add(-24 * time.Hour)}}
 		},
-		[]string{"leaked-half p1::v-00000064000040008000000000000000"}, Safe, nil,
+		[]string{"leaked-half p1::v-00000064000040008000000000000000"},
+		Safe, nil,
 	},
 	{
 		"image whose record went to a newer copy",
@@ -534,7 +593,8 @@ var kindCases = []kindCase{
 				LXDName: "image/2d7588f66bcde5214f46dc034c8fbc60b6af404fcb33221b14a5bced4a860757 (default)",
 			}}
 		},
-		[]string{"leaked-image p1::i-00000064000040008000000000000000"}, Safe, nil,
+		[]string{"leaked-image p1::i-00000064000040008000000000000000"},
+		Safe, nil,
 	},
 	{
 		"instance volume of a member that was removed by force",
@@ -544,7 +604,8 @@ var kindCases = []kindCase{
 			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "lxd09-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.x:lxd09"}, Destroyed: evidence.No})
 			s.connect(v, "lxd09-iscsi")
 		},
-		[]string{"disappeared-record p1::c-00000064000040008000000000000000"}, ReportOnly,
+		[]string{"disappeared-record p1::c-00000064000040008000000000000000"},
+		ReportOnly,
 		[]string{"lxd09 is no member any more", "lxd recover"},
 	},
 	{
@@ -553,7 +614,8 @@ var kindCases = []kindCase{
 			a := s.array()
 			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "oldnode-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.x:old"}, Destroyed: evidence.No})
 		},
-		[]string{"idle-host oldnode-iscsi"}, ReportOnly,
+		[]string{"idle-host oldnode-iscsi"},
+		ReportOnly,
 		[]string{"no connections; initiators iqn.x:old", "purehost delete oldnode-iscsi"},
 	},
 	{
@@ -562,7 +624,8 @@ var kindCases = []kindCase{
 			a := s.array()
 			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "esx-07", Local: evidence.Yes, IQNs: []string{"iqn.x:esx"}, Destroyed: evidence.No})
 		},
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"host object of a member with another machine's initiators",
@@ -570,7 +633,8 @@ var kindCases = []kindCase{
 			a := s.array()
 			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "lxd01-nvme", Local: evidence.Yes, NQNs: []string{"nqn.other"}, ConnectionCount: 1, Destroyed: evidence.No})
 		},
-		[]string{"hijacked-host lxd01-nvme"}, ReportOnly,
+		[]string{"hijacked-host lxd01-nvme"},
+		ReportOnly,
 		[]string{"has initiator nqn.other, which is not lxd01's"},
 	},
 	{
@@ -603,13 +667,15 @@ var kindCases = []kindCase{
 			"leftover-directory /var/snap/lxd/common/lxd/storage-pools/p1/containers/c1-gone",
 			"leftover-directory /var/snap/lxd/common/lxd/storage-pools/p1/custom-snapshots/default_data/snap1",
 			"leftover-directory /var/snap/lxd/common/lxd/storage-pools/p1/custom/data",
-		}, ReportOnly,
+		},
+		ReportOnly,
 		[]string{"on lxd01: rmdir /var/snap/"},
 	},
 	{
 		"volume whose name is not LXD's",
 		func(s *scene) { s.volume("p1", evidence.Name{}) },
-		[]string{"foreign-volume p1::manual-vol"}, ReportOnly,
+		[]string{"foreign-volume p1::manual-vol"},
+		ReportOnly,
 		[]string{"not one that LXD gives"},
 	},
 	{
@@ -618,7 +684,8 @@ var kindCases = []kindCase{
 			v := s.volume("p1", evidence.Name{})
 			s.vol(v).Pod, s.vol(v).Name = "", "plainvol"
 		},
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"connection to a machine that is no member",
@@ -627,7 +694,8 @@ var kindCases = []kindCase{
 			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "backup-7", Local: evidence.Yes, IQNs: []string{"iqn.x:backup"}, Destroyed: evidence.No})
 			s.connect(1, "backup-7")
 		},
-		[]string{"foreign-connection p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"foreign-connection p1::u-00000002000040008000000000000000"},
+		ReportOnly,
 		[]string{"connected to backup-7: backup-7 belongs to no member: iqn.x:backup"},
 	},
 	{
@@ -637,7 +705,8 @@ var kindCases = []kindCase{
 			rows := s.array().Connections.Items
 			rows[len(rows)-1].Group = "all-esx"
 		},
-		[]string{"foreign-connection p1::u-00000002000040008000000000000000"}, ReportOnly,
+		[]string{"foreign-connection p1::u-00000002000040008000000000000000"},
+		ReportOnly,
 		[]string{"host group all-esx, which LXD never makes"},
 	},
 	{
@@ -646,19 +715,22 @@ var kindCases = []kindCase{
 			v := s.volume("p1", name(evidence.TypeCustom, "", 100))
 			s.vol(v).Destroyed, s.vol(v).Remaining = evidence.Yes, 2*time.Hour
 		},
-		[]string{"pending-eradication p1::" + u100}, ReportOnly,
+		[]string{"pending-eradication p1::" + u100},
+		ReportOnly,
 		[]string{"its space returns at 2026-11-22 14:00 UTC"},
 	},
 	{
 		"LXD with the bug of issue 15210",
 		func(s *scene) { s.LXD.Version = "6.3" },
-		[]string{"unsafe-setting LXD 6.3"}, ReportOnly,
+		[]string{"unsafe-setting LXD 6.3"},
+		ReportOnly,
 		[]string{"15210"},
 	},
 	{
 		"LXD 6.9 without a leaked image",
 		func(s *scene) { s.LXD.Version = "6.9" },
-		[]string{}, "", nil,
+		[]string{},
+		"", nil,
 	},
 	{
 		"multipath that queues",
@@ -669,13 +741,15 @@ var kindCases = []kindCase{
 				{Name: "multipath features", Value: "1 queue_if_no_path", Section: "overrides", File: "/etc/multipath.conf", Line: 12},
 			})
 		},
-		[]string{"unsafe-setting multipath features", "unsafe-setting multipath no_path_retry"}, ReportOnly,
+		[]string{"unsafe-setting multipath features", "unsafe-setting multipath no_path_retry"},
+		ReportOnly,
 		[]string{"/etc/multipath.conf (overrides) on lxd01", "multipathd reconfigure"},
 	},
 	{
 		"an array that keeps nothing for long",
 		func(s *scene) { s.array().EradicationDelay = time.Hour },
-		[]string{"unsafe-setting eradication delay"}, ReportOnly, nil,
+		[]string{"unsafe-setting eradication delay"},
+		ReportOnly, nil,
 	},
 }
 

@@ -135,7 +135,7 @@ func TestRecordedStateAlive(t *testing.T) {
 			}
 		}
 	}
-	if s := r.Summary; s.LeakedVolumes != 7 || s.LeakedBytes != 7*64<<20 || s.OldestObject != late {
+	if s := r.Summary; s.LeakedVolumes != 6 || s.LeakedBytes != 6*64<<20 || s.OldestObject != late {
 		t.Errorf("summary %+v", s)
 	}
 	if !r.Complete {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/jsonpull"
 )
 
 // need says what it means when a row lacks a field.
@@ -40,7 +41,7 @@ type column[R any] struct {
 
 // decoder reads the rows of one list.
 type decoder struct {
-	*cursor
+	*jsonpull.Cursor
 	api version
 	// names holds strings that many rows share, once.
 	names map[string]string
@@ -68,16 +69,16 @@ func (d *decoder) share(raw []byte) string {
 // go. in is the object's own name, empty for the row itself.
 func decode[R any](d *decoder, columns []column[R], row *R, in string, as *shape) {
 	var seen uint64
-	d.take('{', "an object")
-	empty := d.peek() == '}'
+	d.Take('{', "an object")
+	empty := d.Peek() == '}'
 	if empty {
-		d.i++
+		d.I++
 	}
-	for n := 0; !empty && d.err == nil; n++ {
+	for n := 0; !empty && d.Err == nil; n++ {
 		key := as.key(d, n, func(name string) int {
 			return slices.IndexFunc(columns, func(c column[R]) bool { return c.name == name })
 		})
-		if d.peek(); d.err != nil {
+		if d.Peek(); d.Err != nil {
 			return
 		}
 		switch i := key.column; {
@@ -85,16 +86,16 @@ func decode[R any](d *decoder, columns []column[R], row *R, in string, as *shape
 			key.skip(d)
 		case seen&(1<<i) != 0:
 			d.problem("has %s twice", path(in, columns[i].name))
-			d.skip()
+			d.Skip()
 		default:
 			seen |= 1 << i
 			decodeValue(d, &columns[i], row, in, key)
 		}
-		if !d.more('}') {
+		if !d.More('}') {
 			break
 		}
 	}
-	if d.err != nil {
+	if d.Err != nil {
 		return
 	}
 	for i := range columns {
@@ -114,9 +115,9 @@ func path(in, name string) string {
 }
 
 func decodeValue[R any](d *decoder, column *column[R], row *R, in string, key *knownKey) {
-	next := d.peek()
+	next := d.Peek()
 	if next == 'n' {
-		d.skip()
+		d.Skip()
 		if column.need == required {
 			d.problem("has no %s (it is null)", path(in, column.name))
 		}
@@ -124,7 +125,7 @@ func decodeValue[R any](d *decoder, column *column[R], row *R, in string, key *k
 	}
 	if column.inside != nil {
 		if next != '{' {
-			d.skip()
+			d.Skip()
 			d.problem("has a %s that is not an object", path(in, column.name))
 			return
 		}
@@ -134,15 +135,15 @@ func decodeValue[R any](d *decoder, column *column[R], row *R, in string, key *k
 		decode(d, column.inside, row, column.name, key.inside)
 		return
 	}
-	start := d.i
-	if wrong := column.read(d, row); wrong != "" && d.err == nil {
-		if d.i == start {
-			d.skip()
+	start := d.I
+	if wrong := column.read(d, row); wrong != "" && d.Err == nil {
+		if d.I == start {
+			d.Skip()
 		}
 		d.problem("has a %s that %s", path(in, column.name), wrong)
 		return
 	}
-	if column.need == required && d.err == nil && string(d.b[start:d.i]) == `""` {
+	if column.need == required && d.Err == nil && string(d.B[start:d.I]) == `""` {
 		d.problem("has an empty %s", path(in, column.name))
 	}
 }
@@ -159,7 +160,7 @@ const (
 func plainText[R any](to func(*R) *string) func(*decoder, *R) string {
 	return func(d *decoder, row *R) string {
 		raw, wrong := d.textHere()
-		if d.err == nil && raw != nil {
+		if d.Err == nil && raw != nil {
 			*to(row) = string(raw)
 		}
 		return wrong
@@ -170,7 +171,7 @@ func plainText[R any](to func(*R) *string) func(*decoder, *R) string {
 func shared[R any](to func(*R) *string) func(*decoder, *R) string {
 	return func(d *decoder, row *R) string {
 		raw, wrong := d.textHere()
-		if d.err == nil && raw != nil {
+		if d.Err == nil && raw != nil {
 			*to(row) = d.share(raw)
 		}
 		return wrong
@@ -179,21 +180,21 @@ func shared[R any](to func(*R) *string) func(*decoder, *R) string {
 
 // textHere reads text; what is not UTF-8 in it is replaced, and wrong.
 func (d *decoder) textHere() (raw []byte, wrong string) {
-	if d.peek() != '"' {
+	if d.Peek() != '"' {
 		return nil, notText
 	}
-	raw, ok := d.text()
-	if d.err == nil && !ok {
+	raw, ok := d.Text()
+	if d.Err == nil && !ok {
 		return []byte(strings.ToValidUTF8(string(raw), "\uFFFD")), "is not UTF-8"
 	}
 	return raw, ""
 }
 
 func (d *decoder) numberHere() (n int64, wrong string) {
-	if next := d.peek(); next != '-' && (next < '0' || next > '9') {
+	if next := d.Peek(); next != '-' && (next < '0' || next > '9') {
 		return 0, notNumber
 	}
-	n, ok := d.integer()
+	n, ok := d.Integer()
 	switch {
 	case !ok:
 		return 0, notNumber
@@ -217,11 +218,11 @@ func number[R any](to func(*R) *int64) func(*decoder, *R) string {
 
 func answer[R any](to func(*R) *evidence.Answer) func(*decoder, *R) string {
 	return func(d *decoder, row *R) string {
-		next := d.peek()
+		next := d.Peek()
 		if next != 't' && next != 'f' {
 			return notFlag
 		}
-		d.skip()
+		d.Skip()
 		*to(row) = evidence.AnswerOf(next == 't')
 		return ""
 	}
@@ -265,7 +266,7 @@ func span[R any](to func(*R) *time.Duration) func(*decoder, *R) string {
 func serial[R any](to func(*R) *evidence.Serial) func(*decoder, *R) string {
 	return func(d *decoder, row *R) string {
 		raw, wrong := d.textHere()
-		if wrong != "" || d.err != nil {
+		if wrong != "" || d.Err != nil {
 			return wrong
 		}
 		s, err := evidence.ParseSerial(string(raw))
@@ -280,18 +281,18 @@ func serial[R any](to func(*R) *evidence.Serial) func(*decoder, *R) string {
 // initiators is a list of IQNs, NQNs or WWNs, normalised.
 func initiators[R any](to func(*R) *[]string) func(*decoder, *R) string {
 	return func(d *decoder, row *R) string {
-		if d.peek() != '[' {
+		if d.Peek() != '[' {
 			return "is not a list"
 		}
 		list := []string{}
 		wrong := ""
-		d.elements(func() {
+		d.Elements(func() {
 			raw, why := d.textHere()
 			if why != "" {
 				wrong = "holds something that " + why
 			}
 			if raw == nil {
-				d.skip()
+				d.Skip()
 				return
 			}
 			list = append(list, evidence.Initiator(string(raw)))

@@ -30,7 +30,9 @@ type Error struct {
 	// certificate, an answer that can't be understood.
 	Err error
 
-	kind       failure
+	kind failure
+	// unsent is that the request certainly never left.
+	unsent     bool
 	retryAfter time.Duration
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pureclean/pureclean/jsonpull"
 )
 
 func TestRefusals(t *testing.T) {
@@ -183,7 +185,7 @@ func TestSizesAreBounded(t *testing.T) {
 				}
 			}
 		case "volumes":
-			fmt.Fprintf(w, `{"items":[{"name":"%s`, strings.Repeat("x", 2*maxRow))
+			fmt.Fprintf(w, `{"items":[{"name":"%s`, strings.Repeat("x", 2*jsonpull.MaxRow))
 		default:
 			return false
 		}

@@ -45,6 +45,7 @@ type hint struct {
 }
 
 var hints = []hint{
+	{as[*LostError], say("it may have been done, or still be: look at the array again before anything else")},
 	{is(context.Canceled), say("")},
 	{as[adviser], func(err error) string {
 		var a adviser
@@ -59,6 +60,8 @@ var hints = []hint{
 	{isAny(syscall.EHOSTUNREACH, syscall.ENETUNREACH), say("there is no way to that address from this machine: check the array's URL and the routes to its management network")},
 	{isTimeout, say("check the array's URL and the firewall on the way to its management address; if both are right, " + waitAdvice)},
 	{status(http.StatusTooManyRequests), say("the array gets too many requests: " + waitAdvice)},
+	{answered((*Error).isForbiddenChange), say(`the token's user may not change this: give a token of a user with the role that LXD asks for too (array_admin), see "pureadmin list" on the array`)},
+	{IsEradicationDisabled, say("SafeMode keeps what is destroyed until its time has run out: the space comes back then, by itself")},
 	{status(http.StatusForbidden), say(`the token's user may not see this: it needs at least the role readonly, see "pureadmin list" on the array`)},
 	{says("api token"), say("the array does not know this token: " + tokenAdvice)},
 	{is(errNoKey), say("check that the URL is a FlashArray's: something else answered the login")},

@@ -86,6 +86,9 @@ func TestPods(t *testing.T) {
 		`{"id":"5","name":"vol-without-pod","pod":null}`, //
 		encode(volumeRow("\u212aLXD", "u-6", 6)),         //
 	}
+	mixed := volumeRow("LXD", "u-7", 7)
+	mixed["name"] = "lxd::u-7" // the same pod, for the array
+	s.rows["volumes"] = append(s.rows["volumes"], encode(mixed))
 	a := s.open().Observe(t.Context(), []string{"second", "lxd", "LXD", "gone"})
 	var volumes, pods []string
 	for _, v := range a.Volumes.Items {
@@ -94,7 +97,7 @@ func TestPods(t *testing.T) {
 	for _, p := range a.Pods.Items {
 		pods = append(pods, p.Name)
 	}
-	if diff := cmp.Diff([]string{"LXD::u-1", "second::u-2"}, volumes); diff != "" || !a.Volumes.IsComplete() {
+	if diff := cmp.Diff([]string{"LXD::u-1", "second::u-2", "lxd::u-7"}, volumes); diff != "" || !a.Volumes.IsComplete() {
 		t.Errorf("%s%s", a.Volumes.Why(), diff)
 	}
 	if diff := cmp.Diff([]string{"LXD", "second"}, pods); diff != "" || !a.Pods.IsComplete() {
@@ -278,7 +281,9 @@ func TestLookup(t *testing.T) {
 		{Serial: boot, Found: evidence.Yes, VolumeID: "boot", Name: "boot-lun", Destroyed: evidence.No},
 		{Serial: gone, Found: evidence.No},
 		{Serial: destroyed, Found: evidence.Yes, VolumeID: "old", Name: "old-lun", Destroyed: evidence.Yes},
-		{Serial: ""}, {Serial: "nonsense"}, {Serial: "aaaa11112222333300000001"},
+		{Serial: ""},
+		{Serial: "nonsense"},
+		{Serial: "aaaa11112222333300000001"},
 	}
 	unknown := func(except ...int) []evidence.Lookup {
 		out := make([]evidence.Lookup, len(want))

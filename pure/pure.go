@@ -1,12 +1,14 @@
 // Package pure reads a FlashArray through its REST API and says what it saw
-// in the words of package evidence.
+// in the words of package evidence. It also holds the few changes that a
+// repair makes there.
 //
 // A Reader can't change an array. Everything it sends goes through a
 // transport that lets GET, the login and the logout pass and refuses the
 // rest, so no mistake further up can send more. Below the Reader lies the
 // session (session.go), which can send any method and knows nothing of what
-// a request means; a type that writes will stand beside the Reader on a
-// session of its own, and no function takes one for the other.
+// a request means. The Writer stands beside the Reader on a session of its
+// own, behind a transport that lets its few changes pass and nothing else;
+// no function takes one for the other.
 //
 // What is read is only worth what it is known to be complete: every list
 // carries whether it is, and why not. See walk.go for how that is proven and
@@ -92,7 +94,7 @@ type Reader struct {
 func Open(ctx context.Context, access Access, options Options) (*Reader, error) {
 	options = options.withDefaults()
 	began := options.Now()
-	s, err := openSession(ctx, access, options, func(next http.RoundTripper) http.RoundTripper {
+	s, err := openSession(ctx, access, options, spoken, func(next http.RoundTripper) http.RoundTripper {
 		return readOnly{next}
 	})
 	if err != nil {

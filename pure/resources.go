@@ -90,15 +90,15 @@ var podArrayColumns = []column[evidence.PodArray]{
 // podArrays reads which arrays hold a pod: more than one, or one that is not
 // this one, and the pod is not ours alone.
 func podArrays(d *decoder, r *podRow) string {
-	if d.peek() != '[' {
+	if d.Peek() != '[' {
 		return "is not a list"
 	}
 	r.Arrays = []evidence.PodArray{}
 	wrong := ""
-	d.elements(func() {
-		if d.peek() != '{' {
+	d.Elements(func() {
+		if d.Peek() != '{' {
 			wrong = "holds something that is not an object"
-			d.skip()
+			d.Skip()
 			return
 		}
 		var a evidence.PodArray
@@ -319,10 +319,10 @@ var activity = resource[sample]{
 // a zero adds to sample.idle.
 func rate(weight int) func(*decoder, *sample) string {
 	return func(d *decoder, s *sample) string {
-		if next := d.peek(); next != '-' && (next < '0' || next > '9') {
+		if next := d.Peek(); next != '-' && (next < '0' || next > '9') {
 			return "is not a number"
 		}
-		text := d.number()
+		text := d.Number()
 		if strings.ContainsAny(string(text), "123456789") {
 			s.Busy = evidence.Yes
 			return ""

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -44,9 +43,9 @@ type session struct {
 	closed bool
 }
 
-// openSession agrees on a version and logs in. guard is put around the
-// network, below everything else.
-func openSession(ctx context.Context, access Access, options Options, guard func(http.RoundTripper) http.RoundTripper) (*session, error) {
+// openSession agrees on one of the versions spoken and logs in. guard is put
+// around the network, below everything else.
+func openSession(ctx context.Context, access Access, options Options, spoken []version, guard func(http.RoundTripper) http.RoundTripper) (*session, error) {
 	// A token read from a file usually ends in a newline.
 	token := secret.New(strings.TrimSpace(access.Token.Reveal()))
 	if token.IsEmpty() {
@@ -61,7 +60,7 @@ func openSession(ctx context.Context, access Access, options Options, guard func
 	}
 	w.hide(token)
 	s := &session{wire: w, token: token, sleep: options.Sleep}
-	if err := s.negotiate(ctx); err != nil {
+	if err := s.negotiate(ctx, spoken); err != nil {
 		s.wire.hangUp()
 		return nil, err
 	}
@@ -74,7 +73,7 @@ func openSession(ctx context.Context, access Access, options Options, guard func
 	return s, nil
 }
 
-func (s *session) negotiate(ctx context.Context) error {
+func (s *session) negotiate(ctx context.Context, spoken []version) error {
 	var answer struct {
 		Version []string `json:"version"`
 	}
@@ -85,7 +84,7 @@ func (s *session) negotiate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.api, s.newest, err = negotiate(answer.Version)
+	s.api, s.newest, err = negotiate(answer.Version, spoken)
 	return err
 }
 
@@ -160,11 +159,20 @@ func (s *session) renew(ctx context.Context, number int) error {
 		return s.lost
 	}
 	if err := s.login(ctx); err != nil {
-		s.lost = fmt.Errorf("the session ended and a new one was refused: %w", err)
+		s.lost = &endedError{err}
 		return s.lost
 	}
 	return nil
 }
+
+// endedError is a request that was not executed, because the session had
+// ended and no new one was to be had.
+type endedError struct{ err error }
+
+func (e *endedError) Error() string {
+	return "the session ended and a new one was refused: " + e.err.Error()
+}
+func (e *endedError) Unwrap() error { return e.err }
 
 // send makes one request as the logged-in user. Sessions end by themselves
 // (after 30 minutes, on a failover), which the array says with 401: then it

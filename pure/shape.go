@@ -1,5 +1,7 @@
 package pure
 
+import "github.com/pureclean/pureclean/jsonpull"
+
 // The rows of a list look alike: the same keys in the same order, and much of
 // what is skipped is the same text every time. A shape remembers the last row
 // so that the next can be compared with it instead of being taken apart,
@@ -35,29 +37,29 @@ type knownKey struct {
 // key reads the object's next key, the n-th, and the colon. find gives the
 // column of a key that was not there before.
 func (s *shape) key(d *decoder, n int, find func(string) int) *knownKey {
-	if d.peek(); d.err != nil {
+	if d.Peek(); d.Err != nil {
 		return &s.spare
 	}
 	if n < len(s.keys) {
 		known := &s.keys[n]
-		if end := d.i + len(known.text); known.text != "" && end <= len(d.b) && string(d.b[d.i:end]) == known.text {
-			d.i = end
+		if end := d.I + len(known.text); known.text != "" && end <= len(d.B) && string(d.B[d.I:end]) == known.text {
+			d.I = end
 			return known
 		}
 	}
-	if d.b[d.i] != '"' {
-		d.fail("a key")
+	if d.B[d.I] != '"' {
+		d.Fail("a key")
 		return &s.spare
 	}
-	raw, escaped := d.str()
+	raw, escaped := d.Str()
 	name, text := string(raw), ""
 	if escaped {
-		name = unescape(raw)
+		name = jsonpull.Unescape(raw)
 	} else {
 		text = `"` + name + `":`
 	}
-	d.take(':', "a colon")
-	if d.err != nil {
+	d.Take(':', "a colon")
+	if d.Err != nil {
 		return &s.spare
 	}
 	switch {
@@ -74,16 +76,16 @@ func (s *shape) key(d *decoder, n int, find func(string) int) *knownKey {
 
 // skip passes over the value that begins here.
 func (k *knownKey) skip(d *decoder) {
-	if end := d.i + len(k.value); len(k.value) > 0 && end < len(d.b) && string(d.b[d.i:end]) == string(k.value) {
+	if end := d.I + len(k.value); len(k.value) > 0 && end < len(d.B) && string(d.B[d.I:end]) == string(k.value) {
 		// The same text is the same value only if it ends here: 1 is not 12.
-		if next := d.b[end]; next == ',' || next == '}' {
-			d.i = end
+		if next := d.B[end]; next == ',' || next == '}' {
+			d.I = end
 			return
 		}
 	}
-	start := d.i
-	d.skip()
-	if d.err == nil && d.i-start <= maxKnown {
-		k.value = append(k.value[:0], d.b[start:d.i]...)
+	start := d.I
+	d.Skip()
+	if d.Err == nil && d.I-start <= maxKnown {
+		k.value = append(k.value[:0], d.B[start:d.I]...)
 	}
 }

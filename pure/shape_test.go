@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/jsonpull"
 )
 
 // A decoder that remembers the rows before must read exactly what one reads
@@ -40,10 +41,10 @@ func TestShapesChangeNothing(t *testing.T) {
 			var rows [2]evidence.Volume
 			var problems [2][]string
 			for i, d := range []*decoder{&used, &fresh} {
-				d.cursor, d.problems = &cursor{b: []byte(text + ",")}, nil
+				d.Cursor, d.problems = &jsonpull.Cursor{B: []byte(text + ",")}, nil
 				decode(d, volumes.columns, &rows[i], "", &d.shape)
-				if d.err != nil || d.i != len(text) {
-					t.Fatalf("%s: %v at %d", text, d.err, d.i)
+				if d.Err != nil || d.I != len(text) {
+					t.Fatalf("%s: %v at %d", text, d.Err, d.I)
 				}
 				problems[i] = d.problems
 			}
@@ -63,11 +64,11 @@ func TestShapesComparesWholeValues(t *testing.T) {
 	for _, text := range []string{
 		`{"qos":1,"id":"a"}`, `{"qos":12,"id":"b"}`, `{"qos":1,"id":"c"}`, `{"qos":1x,"id":"d"}`,
 	} {
-		d.cursor = &cursor{b: []byte(text + ",")}
+		d.Cursor = &jsonpull.Cursor{B: []byte(text + ",")}
 		var v evidence.Volume
 		decode(&d, volumes.columns, &v, "", &d.shape)
-		if json.Valid([]byte(text)) != (d.err == nil) {
-			t.Errorf("%s: %v", text, d.err)
+		if json.Valid([]byte(text)) != (d.Err == nil) {
+			t.Errorf("%s: %v", text, d.Err)
 		}
 	}
 }
@@ -82,9 +83,9 @@ func TestShapesAreBounded(t *testing.T) {
 	}
 	text.WriteString(`,"id":"last"}`)
 	var v evidence.Volume
-	d.cursor = &cursor{b: []byte(text.String() + ",")}
+	d.Cursor = &jsonpull.Cursor{B: []byte(text.String() + ",")}
 	decode(&d, volumes.columns, &v, "", &d.shape)
-	if d.err != nil || v.ID != "last" || len(d.shape.keys) > maxKeys || len(d.shape.keys[0].value) > maxKnown {
-		t.Errorf("%v, id %q, %d keys", d.err, v.ID, len(d.shape.keys))
+	if d.Err != nil || v.ID != "last" || len(d.shape.keys) > maxKeys || len(d.shape.keys[0].value) > maxKnown {
+		t.Errorf("%v, id %q, %d keys", d.Err, v.ID, len(d.shape.keys))
 	}
 }

@@ -55,9 +55,10 @@ func (e *versionError) advice() string {
 	return fmt.Sprintf("LXD and pureclean need Purity 6.4.2 or later, which has REST API %s: upgrade Purity, or check that this is the right array", base)
 }
 
-// negotiate picks the newest version that both sides know, and tells the
-// newest that the array offers. Versions that can't be read are not ours.
-func negotiate(offered []string) (chosen, newest version, err error) {
+// negotiate picks the newest of the versions spoken, in ascending order, that
+// the array offers, and tells the newest that it offers. Versions that can't
+// be read are not ours.
+func negotiate(offered []string, spoken []version) (chosen, newest version, err error) {
 	known := map[version]bool{}
 	for _, s := range offered {
 		if v, ok := parseVersion(s); ok {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/jsonpull"
 )
 
 const (
@@ -259,17 +260,17 @@ func (p *pageReader[R]) read(_ http.Header, body io.Reader) (err error) {
 }
 
 // decodeRow reads one row. It is called again when the text was too short.
-func (p *pageReader[R]) decodeRow(c *cursor) {
-	p.cursor, p.problems = c, p.problems[:0]
+func (p *pageReader[R]) decodeRow(c *jsonpull.Cursor) {
+	p.Cursor, p.problems = c, p.problems[:0]
 	n := len(p.items)
 	p.items = append(p.items, *new(R))[:n]
 	p.row = &p.items[:n+1][n]
 	if p.blank != nil {
 		p.blank(p.row)
 	}
-	p.whole = c.peek() == '{'
+	p.whole = c.Peek() == '{'
 	if !p.whole {
-		c.skip()
+		c.Skip()
 		return
 	}
 	decode(&p.decoder, p.columns, p.row, "", &p.shape)

@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -42,6 +43,10 @@ type call struct {
 	// path is below the array's URL and begins with "/api/".
 	path  string
 	query url.Values
+	// body is JSON; "" is none.
+	body string
+	// timeout bounds it, its answer included; 0 is Options.Timeout.
+	timeout time.Duration
 	// header and value is the credential it carries, if any.
 	header string
 	value  secret.Text
@@ -128,17 +133,32 @@ var errStatus = errors.New("refused")
 
 func (w *wire) exchange(ctx context.Context, c call, e *Error, read func(http.Header, io.Reader) error) error {
 	e.kind = failedNetwork
-	ctx, cancel := context.WithTimeoutCause(ctx, w.timeout, &timeoutError{w.timeout})
+	timeout := cmp.Or(c.timeout, w.timeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, &timeoutError{timeout})
 	defer cancel()
 	target := *w.base
 	target.Path += c.path
 	target.RawQuery = c.query.Encode()
-	// The transport itself repeats a GET when a connection that lay idle turns
-	// out to be closed, so what is sent is counted where it is sent.
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { w.requests.Add(1) }})
-	request, err := http.NewRequestWithContext(traced, c.method, target.String(), nil)
+	var connected atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		// The transport calls this before it hands the request over, so until
+		// then no byte of it can have left.
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+		// The transport itself repeats a GET when a connection that lay idle
+		// turns out to be closed, so what is sent is counted where it is sent.
+		WroteHeaders: func() { w.requests.Add(1) },
+	})
+	var content io.Reader
+	if c.body != "" {
+		content = strings.NewReader(c.body)
+	}
+	request, err := http.NewRequestWithContext(traced, c.method, target.String(), content)
 	if err != nil {
+		e.unsent = true
 		return err
+	}
+	if c.body != "" {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("X-Request-ID", e.RequestID)
@@ -151,6 +171,7 @@ func (w *wire) exchange(ctx context.Context, c call, e *Error, read func(http.He
 
 	response, err := w.client.Do(request)
 	if err != nil {
+		e.unsent = !connected.Load()
 		if late := context.Cause(ctx); late != nil {
 			return late
 		}

@@ -37,25 +37,39 @@ func (c clash) same(other clash) bool { return c.place == other.place && c.list 
 func (a *answers) clashes(out evidence.LXD) []clash {
 	c := a.newComparison(out)
 	for _, pool := range a.pure() {
-		for _, user := range slices.Sorted(slices.Values(pool.UsedBy)) {
-			if p, ok := placeOf(pool.Name, user); ok {
-				c.record(p, "pool %q counts %s among its users", pool.Name, user)
+		var lacking []string
+		for _, user := range pool.UsedBy {
+			if p, ok := placeOf(pool.Name, user); ok && c.lacks(p) {
+				lacking = append(lacking, user)
 			}
 		}
+		for _, user := range slices.Sorted(slices.Values(lacking)) {
+			p, _ := placeOf(pool.Name, user)
+			c.record(p, "pool %q counts %s among its users", pool.Name, user)
+		}
 	}
-	for _, r := range out.Records.Items {
+	for i := range out.Records.Items {
+		r := &out.Records.Items[i]
 		if volume, _, snapshot := strings.Cut(r.Name, "/"); snapshot {
-			c.record(place{r.Pool, r.Project, r.Type, volume}, "there is a snapshot %q", r.Name)
+			if p := (place{r.Pool, r.Project, r.Type, volume}); c.lacks(p) {
+				c.record(p, "there is a snapshot %q", r.Name)
+			}
 		}
 		c.users(r)
 	}
-	for _, inst := range out.Instances.Items {
-		for _, disk := range inst.Disks {
-			c.record(placeOfDisk(inst, disk), "instance %q (project %q) has it as device %q", inst.Name, inst.Project, disk.Device)
+	for i := range out.Instances.Items {
+		inst := &out.Instances.Items[i]
+		for j := range inst.Disks {
+			disk := &inst.Disks[j]
+			if p := placeOfDisk(inst, disk); c.lacks(p) {
+				c.record(p, "instance %q (project %q) has it as device %q", inst.Name, inst.Project, disk.Device)
+			}
 		}
 	}
 	for _, v := range out.DaemonVolumes.Items {
-		c.record(place{v.Pool, defaultProject, evidence.TypeCustom, v.Volume}, "%s of member %q names it", v.Key, v.Member)
+		if p := (place{v.Pool, defaultProject, evidence.TypeCustom, v.Volume}); c.lacks(p) {
+			c.record(p, "%s of member %q names it", v.Key, v.Member)
+		}
 	}
 	return c.found
 }
@@ -64,8 +78,8 @@ func (a *answers) clashes(out evidence.LXD) []clash {
 type comparison struct {
 	// readable are the pools whose volumes were listed at all.
 	readable  map[string]bool
-	listed    map[place]bool
-	instances map[place]evidence.Instance
+	listed    map[place]struct{}
+	instances map[place]*evidence.Instance
 	// answered is false when the instances could not be listed.
 	answered bool
 	found    []clash
@@ -74,27 +88,29 @@ type comparison struct {
 func (a *answers) newComparison(out evidence.LXD) *comparison {
 	c := &comparison{
 		readable:  map[string]bool{},
-		listed:    make(map[place]bool, len(out.Records.Items)),
-		instances: make(map[place]evidence.Instance, len(out.Instances.Items)),
+		listed:    make(map[place]struct{}, len(out.Records.Items)),
+		instances: make(map[place]*evidence.Instance, len(out.Instances.Items)),
 		answered:  a.instances.err == nil,
 	}
 	for i, pool := range a.pure() {
 		c.readable[pool.Name] = a.volumes[i].err == nil
 	}
-	for _, r := range out.Records.Items {
-		c.listed[place{r.Pool, r.Project, r.Type, r.Name}] = true
+	for i := range out.Records.Items {
+		r := &out.Records.Items[i]
+		c.listed[place{r.Pool, r.Project, r.Type, r.Name}] = struct{}{}
 		if r.Type == evidence.TypeContainer || r.Type == evidence.TypeVM {
-			c.listed[place{r.Pool, r.Project, "", r.Name}] = true
+			c.listed[place{r.Pool, r.Project, "", r.Name}] = struct{}{}
 		}
 	}
-	for _, inst := range out.Instances.Items {
+	for i := range out.Instances.Items {
+		inst := &out.Instances.Items[i]
 		c.instances[place{"", inst.Project, kindInstance, inst.Name}] = inst
 	}
 	return c
 }
 
 // placeOfDisk is the record that an instance's disk stands on.
-func placeOfDisk(inst evidence.Instance, disk evidence.InstanceDisk) place {
+func placeOfDisk(inst *evidence.Instance, disk *evidence.InstanceDisk) place {
 	p := place{disk.Pool, disk.Project, disk.Type, disk.Source}
 	if disk.Source == "" {
 		p.name = inst.Name
@@ -105,12 +121,17 @@ func placeOfDisk(inst evidence.Instance, disk evidence.InstanceDisk) place {
 	return p
 }
 
-// record demands that LXD lists a volume. Where the project is not known, the
-// doubt about that is enough.
-func (c *comparison) record(p place, who string, args ...any) {
-	if !c.readable[p.pool] || c.listed[p] || p.project == "" {
-		return
+// lacks reports a volume that LXD should list and does not. Where the project
+// is not known, the doubt about that is enough.
+func (c *comparison) lacks(p place) bool {
+	if _, listed := c.listed[p]; listed {
+		return false
 	}
+	return c.readable[p.pool] && p.project != ""
+}
+
+// record says who demands the volume that LXD does not list.
+func (c *comparison) record(p place, who string, args ...any) {
 	kind := p.kind
 	if kind == "" {
 		kind = "instance"
@@ -131,8 +152,7 @@ func (c *comparison) instance(p place, who string, args ...any) {
 // it as a disk. LXD counts an instance's own devices (not its profiles'), of a
 // snapshot those that name the snapshot, and of an instance's volume always
 // the instance.
-func (c *comparison) users(r evidence.Record) {
-	volume := place{r.Pool, r.Project, r.Type, r.Name}
+func (c *comparison) users(r *evidence.Record) {
 	for _, user := range r.UsedBy {
 		p, ok := placeOf("", user)
 		if !ok || p.kind != "" || strings.Contains(p.name, "/") {
@@ -140,15 +160,25 @@ func (c *comparison) users(r evidence.Record) {
 		}
 		p.kind = kindInstance
 		inst, listed := c.instances[p]
-		has := slices.ContainsFunc(inst.Disks, func(disk evidence.InstanceDisk) bool { return placeOfDisk(inst, disk) == volume })
 		switch {
 		case !listed:
 			c.instance(p, "volume %q (project %q) of pool %q is used by it", r.Name, r.Project, r.Pool)
-		case !has:
+		case !uses(inst, r):
 			c.found = append(c.found, clash{p, listInstances, fmt.Sprintf("instance %q (project %q) uses volume %q (project %q) of pool %q, but LXD lists no such disk of it",
 				p.name, p.project, r.Name, r.Project, r.Pool)})
 		}
 	}
+}
+
+// uses reports whether an instance has a volume as one of its disks.
+func uses(inst *evidence.Instance, r *evidence.Record) bool {
+	volume := place{r.Pool, r.Project, r.Type, r.Name}
+	for i := range inst.Disks {
+		if placeOfDisk(inst, &inst.Disks[i]) == volume {
+			return true
+		}
+	}
+	return false
 }
 
 // paths are the API paths that stand for a volume among the users of a pool,
@@ -169,21 +199,25 @@ var paths = []struct {
 // (profiles, buckets) and for what can't be read: this is a second opinion.
 func placeOf(pool, user string) (place, bool) {
 	location, query, _ := strings.Cut(user, "?")
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return place{}, false
-	}
-	parts := strings.Split(strings.TrimPrefix(location, "/"), "/")
-	for i, part := range parts {
-		if parts[i], err = url.PathUnescape(part); err != nil {
+	project := ""
+	if query != "" {
+		values, err := url.ParseQuery(query)
+		if err != nil {
 			return place{}, false
 		}
+		project = values.Get("project")
 	}
-	for _, path := range paths {
+	var room [maxParts]string
+	parts, ok := split(room[:0], strings.TrimPrefix(location, "/"))
+	if !ok {
+		return place{}, false
+	}
+	for i := range paths {
+		path := &paths[i]
 		if !slices.EqualFunc(path.parts, parts, func(want, got string) bool { return want == "" || want == got }) {
 			continue
 		}
-		p := place{pool: pool, project: values.Get("project"), kind: path.fixed, name: parts[path.name]}
+		p := place{pool: pool, project: project, kind: path.fixed, name: parts[path.name]}
 		if path.kind > 0 {
 			p.kind = parts[path.kind]
 		}
@@ -197,4 +231,24 @@ func placeOf(pool, user string) (place, bool) {
 		return p, true
 	}
 	return place{}, false
+}
+
+// maxParts is one more than the longest of paths has.
+const maxParts = 9
+
+// split is the path's parts, appended to into as far as there is room: what
+// is longer is none of ours. It is false for what can't be unescaped. There
+// are several users for every volume, so it makes no garbage.
+func split(into []string, path string) (parts []string, ok bool) {
+	for more := true; more && len(into) < cap(into); {
+		var part string
+		if part, path, more = strings.Cut(path, "/"); strings.Contains(part, "%") {
+			var err error
+			if part, err = url.PathUnescape(part); err != nil {
+				return nil, false
+			}
+		}
+		into = append(into, part)
+	}
+	return into, true
 }

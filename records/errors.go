@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/canonical/lxd/shared/api"
+	"github.com/pureclean/pureclean/jsonpull"
 )
 
 // What can be in the way of asking LXD. Every error of this package that has
@@ -103,8 +104,14 @@ func reasonOf(err error) error {
 	var (
 		syntax *json.SyntaxError
 		shape  *json.UnmarshalTypeError
+		pulled *jsonpull.SyntaxError
 	)
-	if errors.As(err, &syntax) || errors.As(err, &shape) {
+	for _, broken := range []error{jsonpull.ErrCut, jsonpull.ErrRow, jsonpull.ErrAfter, jsonpull.ErrDepth} {
+		if errors.Is(err, broken) {
+			return ErrMalformed
+		}
+	}
+	if errors.As(err, &syntax) || errors.As(err, &shape) || errors.As(err, &pulled) {
 		return ErrMalformed
 	}
 	return nil

@@ -3,7 +3,6 @@ package records
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -14,19 +13,76 @@ import (
 // instanceRow is what is read of an instance. Its own volatile.uuid is left
 // out on purpose: it is not its volume's.
 type instanceRow struct {
-	Name     string         `json:"name"`
-	Project  string         `json:"project"`
-	Type     string         `json:"type"`
-	Status   string         `json:"status"`
-	Code     api.StatusCode `json:"status_code"`
-	Location string         `json:"location"`
-	// Devices are the instance's own and its profiles'. LXD gives none of
-	// them for an instance whose member it can't reach.
-	Devices map[string]map[string]string `json:"expanded_devices"`
+	Name, Project, Type, Status, Location string
+	Code                                  api.StatusCode
+	// Devices are the instance's own and its profiles', by name. LXD gives
+	// none of them for an instance whose member it can't reach.
+	Devices []deviceRow
+}
+
+// deviceRow is what is read of a device: the values of "type", "pool" and so
+// on, empty where there is none.
+type deviceRow struct {
+	Name, Type, Pool, Source, Path, SourceSnapshot, SourceType string
+}
+
+func readInstance(p *pulled) instanceRow {
+	var row instanceRow
+	for key := range p.object {
+		switch string(key) {
+		case "name":
+			row.Name = p.text()
+		case "project":
+			row.Project = p.shared()
+		case "type":
+			row.Type = p.shared()
+		case "status":
+			row.Status = p.shared()
+		case "status_code":
+			row.Code = api.StatusCode(p.integer())
+		case "location":
+			row.Location = p.shared()
+		case "expanded_devices":
+			row.Devices = nil
+			for name := range p.object {
+				row.Devices = append(row.Devices, readDevice(p, string(name)))
+			}
+		default:
+			p.Skip()
+		}
+	}
+	slices.SortFunc(row.Devices, func(x, y deviceRow) int { return strings.Compare(x.Name, y.Name) })
+	return row
+}
+
+func readDevice(p *pulled, name string) deviceRow {
+	row := deviceRow{Name: name}
+	for key := range p.object {
+		switch string(key) {
+		case "type":
+			row.Type = p.shared()
+		case "pool":
+			row.Pool = p.shared()
+		case "source":
+			row.Source = p.text()
+			if row.Source == name {
+				row.Source = name // a volume often gives its device its name
+			}
+		case "path":
+			row.Path = p.text()
+		case "source.snapshot":
+			row.SourceSnapshot = p.text()
+		case "source.type":
+			row.SourceType = p.shared()
+		default:
+			p.Skip()
+		}
+	}
+	return row
 }
 
 func (r *Reader) instances(ctx context.Context) reply[[]instanceRow] {
-	return get[[]instanceRow](ctx, r, "/1.0/instances?recursion=1&all-projects=true")
+	return getRows(ctx, r, "/1.0/instances?recursion=1&all-projects=true", whole(readInstance))
 }
 
 // running says in which states an instance has its disks. "Error" stands for
@@ -47,14 +103,15 @@ var running = map[api.StatusCode]evidence.Answer{
 func (a *answers) instanceList(d *doubts) []evidence.Instance {
 	items := make([]evidence.Instance, 0, len(a.instances.value))
 	d.fail(a.instances.err)
-	for _, row := range a.instances.value {
+	for i := range a.instances.value {
+		row := &a.instances.value[i]
 		item := evidence.Instance{
 			Name:     row.Name,
 			Project:  row.Project,
 			Type:     row.Type,
 			Status:   row.Status,
 			Location: a.location(row.Location),
-			Disks:    []evidence.InstanceDisk{},
+			Disks:    make([]evidence.InstanceDisk, 0, len(row.Devices)),
 		}
 		if row.Code.String() == row.Status {
 			item.Running = running[row.Code]
@@ -62,13 +119,14 @@ func (a *answers) instanceList(d *doubts) []evidence.Instance {
 		for _, why := range a.wrongWith(row) {
 			d.add("instance %q (project %q): %s", row.Name, row.Project, why)
 		}
-		for _, name := range slices.Sorted(maps.Keys(row.Devices)) {
-			disk, why := a.disk(row, name)
+		for i := range row.Devices {
+			device := &row.Devices[i]
+			disk, ok, why := a.disk(row, device)
 			if why != "" {
-				d.add("instance %q (project %q), device %q: %s", row.Name, row.Project, name, why)
+				d.add("instance %q (project %q), device %q: %s", row.Name, row.Project, device.Name, why)
 			}
-			if disk != nil {
-				item.Disks = append(item.Disks, *disk)
+			if ok {
+				item.Disks = append(item.Disks, disk)
 			}
 		}
 		items = append(items, item)
@@ -77,7 +135,7 @@ func (a *answers) instanceList(d *doubts) []evidence.Instance {
 }
 
 // wrongWith says what keeps an instance from being understood.
-func (a *answers) wrongWith(row instanceRow) []string {
+func (a *answers) wrongWith(row *instanceRow) []string {
 	var whys []string
 	if row.Name == "" || row.Project == "" {
 		whys = append(whys, "no name or no project")
@@ -97,51 +155,50 @@ func (a *answers) wrongWith(row instanceRow) []string {
 	return whys
 }
 
-// disk reads one device of an instance. It is nil for a device that is not a
-// volume of a pool.
-func (a *answers) disk(inst instanceRow, name string) (*evidence.InstanceDisk, string) {
-	device := inst.Devices[name]
+// disk reads one device of an instance. It is false for a device that is not
+// a volume of a pool.
+func (a *answers) disk(inst *instanceRow, device *deviceRow) (disk evidence.InstanceDisk, ok bool, why string) {
 	switch {
-	case device["type"] == "":
-		return nil, "no type"
-	case device["type"] != "disk":
-		return nil, ""
-	case device["pool"] == "" && !outside(device["source"]):
-		return nil, "a disk without a pool"
-	case device["pool"] == "":
-		return nil, ""
+	case device.Type == "":
+		return disk, false, "no type"
+	case device.Type != "disk":
+		return disk, false, ""
+	case device.Pool == "" && !outside(device.Source):
+		return disk, false, "a disk without a pool"
+	case device.Pool == "":
+		return disk, false, ""
 	}
-	disk := &evidence.InstanceDisk{Device: name, Pool: device["pool"], Path: device["path"]}
-	if device["source"] == "" {
+	disk = evidence.InstanceDisk{Device: device.Name, Pool: device.Pool, Path: device.Path}
+	if device.Source == "" {
 		// A root disk: a volume of the instance's own type, name and project.
 		disk.Type, disk.Project = inst.Type, inst.Project
-		if device["path"] != "/" {
-			return disk, "a pool but no source"
+		if device.Path != "/" {
+			return disk, true, "a pool but no source"
 		}
-		return disk, ""
+		return disk, true, ""
 	}
-	disk.Source, disk.Snapshot = device["source"], device["source.snapshot"]
+	disk.Source, disk.Snapshot = device.Source, device.SourceSnapshot
 	if disk.Snapshot == "" {
 		// LXD 6.6 and 6.7 also took a snapshot's name here.
 		disk.Source, disk.Snapshot, _ = strings.Cut(disk.Source, "/")
 	}
-	switch kind := device["source.type"]; kind {
+	switch kind := device.SourceType; kind {
 	case "", evidence.TypeCustom:
 		disk.Type = evidence.TypeCustom
 	case evidence.TypeVM, evidence.TypeContainer:
 		// Of an instance's volume, the project is the instance's.
 		disk.Type, disk.Project = kind, inst.Project
-		return disk, ""
+		return disk, true, ""
 	default:
 		disk.Type = kind
-		return disk, fmt.Sprintf("the unknown source.type %q", kind)
+		return disk, true, fmt.Sprintf("the unknown source.type %q", kind)
 	}
 	project, known := a.volumeProject(inst.Project)
 	if !known {
-		return disk, fmt.Sprintf("the project of its volume is not known, LXD does not show us project %q", inst.Project)
+		return disk, true, fmt.Sprintf("the project of its volume is not known, LXD does not show us project %q", inst.Project)
 	}
 	disk.Project = project
-	return disk, ""
+	return disk, true, ""
 }
 
 // outside reports a disk's source that is no volume of a pool: a path of the

@@ -24,31 +24,73 @@ const driverPure = "pure"
 
 // poolRow is what is read of a pool.
 type poolRow struct {
-	Name   string `json:"name"`
-	Driver string `json:"driver"`
-	Status string `json:"status"`
-	// Config is null for those who may not edit the pool.
-	Config *poolConfig `json:"config"`
+	Name, Driver, Status string
+	// Config is nil for those who may not edit the pool.
+	Config *poolConfig
 	// UsedBy lists every volume and snapshot of the pool: LXD makes it from
 	// the same records, but by another way than the list of volumes.
-	UsedBy []string `json:"used_by"`
+	UsedBy []string
 }
 
 type poolConfig struct {
-	Gateway string `json:"pure.gateway"`
-	Verify  string `json:"pure.gateway.verify"`
-	Token   hidden `json:"pure.api.token"`
-	Mode    string `json:"pure.mode"`
-	Target  string `json:"pure.target"`
+	Gateway, Verify, Mode, Target string
+	Token                         secret.Text
 }
 
-// hidden reads a secret without it ever being a plain string in a row.
-type hidden struct{ secret.Text }
+// readPool reads a pool piece by piece: it is larger than any other row,
+// because it names all its volumes.
+func readPool(p *puller) poolRow {
+	var row poolRow
+	if p.stream.Next() != '{' {
+		p.nothing()
+		return row
+	}
+	p.stream.Members(func(key string) {
+		switch key {
+		case "name":
+			row.Name = p.text()
+		case "driver":
+			row.Driver = p.text()
+		case "status":
+			row.Status = p.text()
+		case "config":
+			row.Config = whole(readPoolConfig)(p)
+		case "used_by":
+			if row.UsedBy = nil; p.stream.Next() != '[' {
+				p.nothing()
+				return
+			}
+			p.stream.Elements(func() { row.UsedBy = append(row.UsedBy, p.text()) })
+		default:
+			p.skip()
+		}
+	})
+	return row
+}
 
-// UnmarshalText wraps the secret.
-func (h *hidden) UnmarshalText(text []byte) error {
-	h.Text = secret.New(string(text))
-	return nil
+func readPoolConfig(p *pulled) *poolConfig {
+	if p.Peek() == 'n' {
+		p.Skip()
+		return nil
+	}
+	config := &poolConfig{}
+	for key := range p.object {
+		switch string(key) {
+		case "pure.gateway":
+			config.Gateway = p.text()
+		case "pure.gateway.verify":
+			config.Verify = p.text()
+		case "pure.api.token":
+			config.Token = secret.New(p.text())
+		case "pure.mode":
+			config.Mode = p.text()
+		case "pure.target":
+			config.Target = p.text()
+		default:
+			p.Skip()
+		}
+	}
+	return config
 }
 
 // modes maps pure.mode to ours; LXD up to 6.8 and 5.21 writes plain "nvme".
@@ -64,7 +106,7 @@ var modes = map[string]string{
 var off = map[string]bool{"0": true, "false": true, "no": true, "off": true}
 
 func (r *Reader) pools(ctx context.Context) reply[[]poolRow] {
-	return get[[]poolRow](ctx, r, "/1.0/storage-pools?recursion=1")
+	return getRows(ctx, r, "/1.0/storage-pools?recursion=1", readPool)
 }
 
 // Pools lists the pools with driver pure, with what is needed to reach their
@@ -88,7 +130,7 @@ func (p poolRow) access() PoolAccess {
 	if p.Config == nil {
 		return a
 	}
-	a.Token = p.Config.Token.Text
+	a.Token = p.Config.Token
 	a.Verify = !off[strings.ToLower(p.Config.Verify)]
 	a.Pool.Gateway = p.Config.Gateway
 	a.Pool.Mode = p.Config.Mode
@@ -162,9 +204,10 @@ func (a *answers) poolList(d *doubts) []evidence.Pool {
 			d.add("a project has volumes in pool %q, which LXD does not list", pool)
 		}
 	}
-	for _, inst := range a.instances.value {
+	for i := range a.instances.value {
+		inst := &a.instances.value[i]
 		for _, device := range inst.Devices {
-			if pool := device["pool"]; pool != "" && !a.lists(pool) {
+			if pool := device.Pool; pool != "" && !a.lists(pool) {
 				d.add("instance %q (project %q) uses pool %q, which LXD does not list", inst.Name, inst.Project, pool)
 			}
 		}

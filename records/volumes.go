@@ -13,23 +13,52 @@ import (
 // volumeRow is what is read of a volume or of a volume's snapshot.
 type volumeRow struct {
 	// Name of a snapshot is "volume/snapshot".
-	Name    string    `json:"name"`
-	Type    string    `json:"type"`
-	Pool    string    `json:"pool"`
-	Content string    `json:"content_type"`
-	Project string    `json:"project"`
-	Created time.Time `json:"created_at"`
-	Config  struct {
-		UUID string `json:"volatile.uuid"`
-	} `json:"config"`
-	UsedBy []string `json:"used_by"`
+	Name, Type, Pool, Content, Project string
+	Created                            time.Time
+	// UUID is volatile.uuid; zero when it is none.
+	UUID   evidence.UUID
+	UsedBy []string
+}
+
+func readVolume(p *pulled) volumeRow {
+	var row volumeRow
+	for key := range p.object {
+		switch string(key) {
+		case "name":
+			row.Name = p.text()
+		case "type":
+			row.Type = p.shared()
+		case "pool":
+			row.Pool = p.shared()
+		case "content_type":
+			row.Content = p.shared()
+		case "project":
+			row.Project = p.shared()
+		case "created_at":
+			row.Created = p.moment()
+		case "used_by":
+			row.UsedBy = p.texts()
+		case "config":
+			for key := range p.object {
+				if string(key) != "volatile.uuid" {
+					p.Skip()
+					continue
+				}
+				// One that is none is no key: the row says so.
+				row.UUID, _ = evidence.ParseUUID(string(p.raw()))
+			}
+		default:
+			p.Skip()
+		}
+	}
+	return row
 }
 
 // volumes asks for all volumes and snapshots of a pool, in all projects: one
 // request, however many there are.
 func (r *Reader) volumes(ctx context.Context, pool string) reply[[]volumeRow] {
 	u := api.NewURL().Path("1.0", "storage-pools", pool, "volumes").WithQuery("recursion", "1").WithQuery("all-projects", "true")
-	return get[[]volumeRow](ctx, r, u.String())
+	return getRows(ctx, r, u.String(), whole(readVolume))
 }
 
 // recordList judges the volumes' rows. A row that can't be joined to the array
@@ -46,7 +75,8 @@ func (a *answers) recordList(pools evidence.List[evidence.Pool], d *doubts) []ev
 	for i, pool := range a.pure() {
 		got := a.volumes[i]
 		d.fail(got.err)
-		for _, row := range got.value {
+		for i := range got.value {
+			row := &got.value[i]
 			record, why := row.record(pool.Name)
 			if why != "" {
 				d.add("pool %q: %s %q (project %q): %s", pool.Name, row.Type, row.Name, row.Project, why)
@@ -60,7 +90,7 @@ func (a *answers) recordList(pools evidence.List[evidence.Pool], d *doubts) []ev
 }
 
 // record turns a row into evidence, and says what is wrong with it.
-func (v volumeRow) record(pool string) (evidence.Record, string) {
+func (v *volumeRow) record(pool string) (evidence.Record, string) {
 	record := evidence.Record{
 		Pool:     pool,
 		Project:  v.Project,
@@ -69,13 +99,13 @@ func (v volumeRow) record(pool string) (evidence.Record, string) {
 		Snapshot: strings.Contains(v.Name, "/"),
 		Content:  v.Content,
 		Created:  v.Created,
-		UsedBy:   append([]string{}, v.UsedBy...),
+		// The key is kept even if something else is wrong with the row:
+		// better a record too many than one too few.
+		UUID:   v.UUID,
+		UsedBy: v.UsedBy,
 	}
-	// The key is kept even if something else is wrong with the row: better a
-	// record too many than one too few.
-	id, err := evidence.ParseUUID(v.Config.UUID)
-	if err == nil {
-		record.UUID = id
+	if record.UsedBy == nil {
+		record.UsedBy = []string{}
 	}
 	volume, snapshot, _ := strings.Cut(v.Name, "/")
 	switch {

@@ -121,6 +121,7 @@ func (o Options) observeArray(ctx context.Context, a *array) evidence.Array {
 	}
 	said := a.reader.Observe(ctx, a.pools)
 	decode(&said)
+	contradictions(&said, a.pools)
 	return said
 }
 

@@ -61,10 +61,20 @@ func (e *UnknownPoolError) Error() string {
 	return fmt.Sprintf("there is no pool %q with driver pure; there is %s", e.Name, strings.Join(e.Known, ", "))
 }
 
+// Doors says how each array that answered was reached, by the array's id. Who
+// changes something goes through the same door through which it was seen.
+type Doors map[string]pure.Access
+
 // Ask returns everything that the witnesses said. A witness that can't be
 // asked does not fail it: its part of the World says why. The only error is
 // an *UnknownPoolError.
 func Ask(ctx context.Context, o Options) (evidence.World, error) {
+	world, _, err := AskAndRemember(ctx, o)
+	return world, err
+}
+
+// AskAndRemember is Ask, and says how each array was reached.
+func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, error) {
 	o = o.withDefaults()
 	world := evidence.World{Seen: o.Seen}
 
@@ -77,7 +87,7 @@ func Ask(ctx context.Context, o Options) (evidence.World, error) {
 	}
 	asked, err := o.choose(pools, err == nil)
 	if err != nil {
-		return world, err
+		return world, nil, err
 	}
 
 	arrays := group(asked)
@@ -106,7 +116,13 @@ func Ask(ctx context.Context, o Options) (evidence.World, error) {
 	}
 	world.Hosts = []evidence.Host{host}
 	each(len(arrays), func(i int) { o.lookUp(ctx, arrays[i], &world.Arrays[i], world.Hosts) })
-	return world, nil
+	doors := Doors{}
+	for i, a := range arrays {
+		if a.reader != nil && world.Arrays[i].ID != "" {
+			doors[world.Arrays[i].ID] = a.pure
+		}
+	}
+	return world, doors, nil
 }
 
 func (o Options) withDefaults() Options {
@@ -229,6 +245,17 @@ func (o Options) lookUp(ctx context.Context, a *array, said *evidence.Array, hos
 		return
 	}
 	said.Lookups = a.reader.Lookup(ctx, unknown)
+	var untold []string
+	for _, answer := range said.Lookups {
+		if _, err := evidence.ParseSerial(string(answer.Serial)); err == nil && answer.Found == evidence.Unknown {
+			untold = append(untold, string(answer.Serial))
+		}
+	}
+	if len(untold) > 0 && said.Trouble == "" {
+		// What becomes of these devices is not known, and no list says so.
+		said.Trouble = fmt.Sprintf("the array could not be asked for %d serials that devices of this host show, such as %s", len(untold), untold[0])
+		said.Hint = "try again; pureclean scan -v shows the requests and their answers"
+	}
 }
 
 // shown lists every serial that a host's devices carry, cached or live, in a

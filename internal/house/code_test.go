@@ -1,6 +1,7 @@
 package house
 
 import (
+	"cmp"
 	"go/ast"
 	"go/token"
 	"regexp"
@@ -76,10 +77,13 @@ func checkPanic(s source, wrong report) {
 	})
 }
 
+// programs are the directories of a package main: ours, and the benchmark's.
+var programs = []string{"", "bench"}
+
 // Only main ends the process: what ends it elsewhere skips journals, locks
 // and the exit status that was agreed.
 func checkExit(s source, wrong report) {
-	if s.test || s.dir == "" {
+	if s.test || slices.Contains(programs, s.dir) {
 		return
 	}
 	s.uses("os", func(at token.Pos, name string, _ []ast.Node) {
@@ -101,11 +105,14 @@ var readers = map[string][]string{
 	"records": {},
 }
 
+// writers are the only files in those rooms that send anything else.
+var writers = []string{"pure/writer.go"}
+
 var verbs = []string{"POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}
 
 func checkReaders(s source, wrong report) {
 	for room, posts := range readers {
-		if s.test || !below(s.dir, room) {
+		if s.test || !below(s.dir, room) || slices.Contains(writers, s.path) {
 			continue
 		}
 		local := s.name("net/http")
@@ -117,6 +124,27 @@ func checkReaders(s source, wrong report) {
 			wrong(n.Pos(), "%s only reads, so it may not send %s here", room, verb)
 		})
 	}
+}
+
+// hands are the types that change something on an array, and the rooms that
+// may hold one: repair uses it, commands gives it to repair.
+var (
+	hands      = []string{"Writer", "OpenWriter"}
+	handsRooms = []string{"repair", "commands"}
+)
+
+func checkHands(s source, wrong report) {
+	if s.test || belowAny(s.dir, handsRooms) {
+		return
+	}
+	if s.name(module+"/pure") == "." {
+		wrong(s.syntax.Package, "%s may not import pure without its name", cmp.Or(s.dir, "main"))
+	}
+	s.uses(module+"/pure", func(at token.Pos, name string, _ []ast.Node) {
+		if slices.Contains(hands, name) {
+			wrong(at, "%s may not use pure.%s: only repair changes an array", cmp.Or(s.dir, "main"), name)
+		}
+	})
 }
 
 // verbOf is the writing HTTP method that a node stands for, or "".

@@ -20,6 +20,7 @@ var rules = map[string]func(source, report){
 	"panic":          checkPanic,
 	"exit":           checkExit,
 	"readers":        checkReaders,
+	"hands":          checkHands,
 	"records":        checkRecords,
 }
 
@@ -67,6 +68,8 @@ func TestRules(t *testing.T) {
 		{"imports", "pure/a.go", `import "MODULE/simulator/array"`, "pure may not import simulator"},
 		{"imports", "pure/a_test.go", `import "MODULE/simulator/array"`, ""},
 		{"imports", "pure/a.go", `import "github.com/hashicorp/go-retryablehttp"`, "not one of the packages"},
+		{"imports", "records/a.go", `import "MODULE/jsonpull"`, ""},
+		{"imports", "diagnose/a.go", `import "MODULE/jsonpull"`, "diagnose may not import jsonpull"},
 		{"imports", "records/a.go", `import "github.com/canonical/lxd/shared/api"`, ""},
 		{"imports", "records/a.go", `import "github.com/canonical/lxd/lxd/storage"`, "may not import"},
 		{"imports", "records/a_test.go", `import "github.com/canonical/lxd/lxd/storage"`, "may not import"},
@@ -111,6 +114,8 @@ func TestRules(t *testing.T) {
 		{"panic", "simulator/array/a.go", `import "net/http"; func f() { panic(http.ErrAbortHandler) }`, ""},
 
 		{"exit", "main.go", `import "os"; func f() { os.Exit(1) }`, ""},
+		{"exit", "bench/main.go", `import "os"; func f() { os.Exit(1) }`, ""},
+		{"exit", "bench/world/a.go", `import "os"; func f() { os.Exit(1) }`, "only main exits"},
 		{"exit", "commands/a.go", `import "os"; func f() { os.Exit(1) }`, "only main exits"},
 		{"exit", "commands/a.go", `import "log"; func f() { log.Fatalf("x") }`, "log.Fatalf"},
 
@@ -126,6 +131,21 @@ func TestRules(t *testing.T) {
 		{"readers", "records/a.go", `var r = query("POST", "/login")`, "may not send POST"},
 		{"readers", "records/a_test.go", `var r = query("POST", "/login")`, ""},
 		{"readers", "simulator/lxd/a.go", `var r = query("POST", "/volumes")`, ""},
+
+		{"readers", "pure/writer.go", `import "net/http"; var m = http.MethodDelete`, ""},
+		{"readers", "pure/writer2.go", `import "net/http"; var m = http.MethodDelete`, "may not send DELETE"},
+		{"readers", "records/writer.go", `import "net/http"; var m = http.MethodDelete`, "may not send DELETE"},
+		{"readers", "pure/deeper/writer.go", `import "net/http"; var m = http.MethodDelete`, "may not send DELETE"},
+
+		{"hands", "repair/a.go", `import "MODULE/pure"; var _, _ = pure.OpenWriter(nil)`, ""},
+		{"hands", "repair/runs/a.go", `import "MODULE/pure"; var _ pure.Writer`, ""},
+		{"hands", "commands/a.go", `import "MODULE/pure"; var _, _ = pure.OpenWriter(nil)`, ""},
+		{"hands", "witness/a.go", `import "MODULE/pure"; var _, _ = pure.OpenWriter(nil)`, "may not use pure.OpenWriter"},
+		{"hands", "witness/a.go", `import "MODULE/pure"; type t struct { w *pure.Writer }`, "may not use pure.Writer"},
+		{"hands", "bench/a.go", `import array "MODULE/pure"; var open = array.OpenWriter`, "may not use pure.OpenWriter"},
+		{"hands", "witness/a.go", `import "MODULE/pure"; var _, _ = pure.Open(nil)`, ""},
+		{"hands", "witness/a.go", `import . "MODULE/pure"; var open = OpenWriter`, "without its name"},
+		{"hands", "witness/a_test.go", `import "MODULE/pure"; var _, _ = pure.OpenWriter(nil)`, ""},
 
 		{"records", "records/a.go", `import lxd "github.com/canonical/lxd/client"; func f(c lxd.InstanceServer) { c.DeleteStoragePool("x") }`, "may not call DeleteStoragePool"},
 		{"records", "records/a.go", `import lxd "github.com/canonical/lxd/client"; func f(c lxd.InstanceServer) { c.GetStoragePools() }`, ""},

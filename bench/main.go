@@ -1,0 +1,217 @@
+// Bench measures "pureclean scan" against the floor (fetching the same pages
+// with a bare HTTP client and throwing them away) and against what people use
+// today, a shell script of curl, jq, sort and comm. All of them ask the same
+// simulated world in one run; what counts are the ratios, because machines
+// are noisy and absolute times mean little.
+//
+//	go run ./bench                      20 000 volumes
+//	go run ./bench -volumes 200000      ten times that
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	volumes := flag.Int("volumes", 20000, "volumes on the array; connections, snapshots and records follow")
+	runs := flag.Int("runs", 5, "counted runs of each command")
+	script := flag.Bool("script", true, "also run the script of curl and jq")
+	floorOf := flag.String("floor", "", "be the bare client: fetch what this plan names, and nothing else")
+	flag.Parse()
+	var err error
+	if *floorOf != "" {
+		err = fetch(*floorOf)
+	} else {
+		err = measure(*volumes, *runs, *script)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run is one finished command.
+type run struct {
+	wall     time.Duration
+	peak     int64 // bytes
+	requests int
+	bytes    int64
+}
+
+func measure(volumes, runs int, withScript bool) error {
+	dir, err := os.MkdirTemp("", "pureclean-bench")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	began := time.Now()
+	w, err := newWorld(dir, volumes)
+	if err != nil {
+		return fmt.Errorf("building the world: %w", err)
+	}
+	defer w.close()
+	fmt.Printf("world: %s, built in %.1f s\n", w, time.Since(began).Seconds())
+
+	program := filepath.Join(dir, "pureclean")
+	if out, err := exec.Command("go", "build", "-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags=-s -w", "-o", program, ".").CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	commands := []struct {
+		name string
+		argv []string
+	}{
+		{"scan", []string{program, "scan", "-o", "json", "--config", w.config, "--sysroot", w.tree}},
+		{"floor", []string{self, "-floor", w.plan}},
+		{"script", []string{"bash", "bench/script.sh", w.array.URL, w.world.Token(), w.socket, dir}},
+	}
+	if !withScript {
+		commands = commands[:2]
+	}
+	results := map[string][]run{}
+	// One round warms up; then the commands take turns, so that a machine
+	// that grows slower does so for all of them.
+	for i := range runs + 1 {
+		for _, command := range commands {
+			r, err := w.time(command.argv)
+			if err != nil {
+				return fmt.Errorf("%s: %w", command.name, err)
+			}
+			if i > 0 {
+				results[command.name] = append(results[command.name], r)
+			}
+		}
+	}
+	report(volumes, results)
+	return devicesRatio(program, runs)
+}
+
+// time runs a command against the world and counts what it asked.
+func (w *world) time(argv []string) (run, error) {
+	w.meter.reset()
+	w.world.ResetRequests()
+	command := exec.CommandContext(context.Background(), argv[0], argv[1:]...)
+	command.Env = append(os.Environ(), "LXD_SOCKET="+w.socket)
+	command.Stdout, command.Stderr = io.Discard, nil
+	began := time.Now()
+	if err := command.Start(); err != nil {
+		return run{}, err
+	}
+	peak := watchMemory(command.Process.Pid)
+	err := command.Wait()
+	r := run{wall: time.Since(began), requests: len(w.world.Requests()) + w.meter.lxdRequests(), bytes: w.meter.total()}
+	r.peak = <-peak
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && slices.Contains([]int{4, 8}, exit.ExitCode()) {
+		err = nil // there are findings, and the tree of the host is a recording
+	}
+	return r, err
+}
+
+// watchMemory reads the process's own high-water mark until it ends. The
+// usage that wait returns would not do: it counts the memory of the process
+// that forked it, which is this one with its whole world.
+func watchMemory(pid int) <-chan int64 {
+	result := make(chan int64, 1)
+	go func() {
+		var peak int64
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for range tick.C {
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			_, after, found := strings.Cut(string(status), "VmHWM:")
+			if err != nil || !found {
+				break // it has ended
+			}
+			var kib int64
+			if _, err := fmt.Sscan(after, &kib); err == nil {
+				peak = max(peak, kib<<10)
+			}
+		}
+		result <- peak
+	}()
+	return result
+}
+
+// median of one figure over the runs.
+func median[T int | int64 | time.Duration](runs []run, figure func(run) T) T {
+	all := make([]T, 0, len(runs))
+	for _, r := range runs {
+		all = append(all, figure(r))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+func report(volumes int, results map[string][]run) {
+	wall := func(r run) time.Duration { return r.wall }
+	fmt.Printf("\n| %d volumes | requests | bytes | wall (median) | peak memory | wall, as a ratio to the floor |\n|---|---|---|---|---|---|\n", volumes)
+	floor := median(results["floor"], wall)
+	for _, name := range []string{"floor", "scan", "script"} {
+		runs, ok := results[name]
+		if !ok {
+			continue
+		}
+		fmt.Printf("| %s | %d | %.1f MB | %.2f s | %.0f MiB | %.2f |\n", name,
+			median(runs, func(r run) int { return r.requests }),
+			float64(median(runs, func(r run) int64 { return r.bytes }))/1e6,
+			median(runs, wall).Seconds(),
+			float64(median(runs, func(r run) int64 { return r.peak }))/(1<<20),
+			median(runs, wall).Seconds()/floor.Seconds())
+	}
+	if script, ok := results["script"]; ok {
+		fmt.Printf("\nscan is %.1f times as fast as the script.\n", median(script, wall).Seconds()/median(results["scan"], wall).Seconds())
+	}
+}
+
+// devicesRatio compares "pureclean devices" with lsblk on a recorded host.
+func devicesRatio(program string, runs int) error {
+	lsblk, err := exec.LookPath("lsblk")
+	if err != nil {
+		fmt.Println("\nlsblk is not installed: devices was not compared.")
+		return nil
+	}
+	tree, remove, err := recordedHost()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	var ours, theirs []run
+	for i := range 4*runs + 1 {
+		for _, c := range []struct {
+			into *[]run
+			argv []string
+		}{
+			{&ours, []string{program, "devices", "-o", "json", "--sysroot", tree}},
+			{&theirs, []string{lsblk, "--sysroot", tree, "-J", "-O"}},
+		} {
+			command := exec.Command(c.argv[0], c.argv[1:]...)
+			began := time.Now()
+			if err := command.Run(); err != nil && command.ProcessState.ExitCode() != 8 {
+				return fmt.Errorf("%s: %w", c.argv[0], err)
+			}
+			if i > 0 {
+				*c.into = append(*c.into, run{wall: time.Since(began)})
+			}
+		}
+	}
+	wall := func(r run) time.Duration { return r.wall }
+	a, b := median(ours, wall), median(theirs, wall)
+	fmt.Printf("\ndevices on a recorded host: %.1f ms; lsblk -J -O on the same tree: %.1f ms; ratio %.2f\n",
+		float64(a.Microseconds())/1e3, float64(b.Microseconds())/1e3, a.Seconds()/b.Seconds())
+	return nil
+}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/fabric"
+	"github.com/pureclean/pureclean/simulator/host"
+	"github.com/pureclean/pureclean/simulator/lxd"
+	"github.com/pureclean/pureclean/simulator/replay"
+)
+
+const (
+	members    = 64
+	perVolume  = 3   // connections
+	perMachine = 9   // attached volumes of one instance
+	leakEvery  = 100 // one volume in so many has no record
+	pool       = "purepool"
+)
+
+// world is one array and one LXD of 64 members, served to other processes.
+type world struct {
+	world   *array.Array
+	array   *array.Server
+	proxies []func()
+	meter   *meter
+	volumes int
+	records int
+
+	socket, config, tree, plan string
+}
+
+func (w *world) String() string {
+	return fmt.Sprintf("%d volumes, %d connections, %d snapshots, %d hosts, %d records", w.volumes, len(w.world.Connections()), w.volumes, members, w.records)
+}
+
+func newWorld(dir string, volumes int) (*world, error) {
+	clock := fabric.NewClock(time.Now().Add(-72 * time.Hour))
+	w := &world{world: array.New(array.Options{Name: "fa-bench", Clock: clock, Seed: 1}), meter: &meter{}, volumes: volumes}
+	hosts := make([]*lxd.Member, members)
+	for i := range hosts {
+		name := fmt.Sprintf("lxd%02d", i+1)
+		hosts[i] = &lxd.Member{Name: name, Host: host.New(host.Options{Name: name, Clock: clock, Target: w.world})}
+	}
+	server, err := lxd.New(lxd.Options{Version: "6.9", Clock: clock, Members: hosts, Clustered: true, Seed: 1})
+	if err != nil {
+		return nil, err
+	}
+	if w.array, err = w.world.Listen("127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	if err := w.fill(server, hosts); err != nil {
+		return nil, err
+	}
+	clock.Advance(72 * time.Hour)
+	return w, w.serve(dir, server, hosts)
+}
+
+// fill makes a healthy estate by the thousand, with one leak in a hundred.
+func (w *world) fill(server *lxd.Server, hosts []*lxd.Member) error {
+	if err := w.world.CreatePod(pool); err != nil {
+		return err
+	}
+	for _, m := range hosts {
+		if err := w.world.CreateHost(m.Name+"-iscsi", []string{m.Host.IQN()}, nil, nil); err != nil {
+			return err
+		}
+	}
+	if err := server.CreatePool(lxd.PoolSpec{Name: pool, Gateway: w.array.URL, Token: w.world.Token(), Mode: evidence.ModeISCSI, Recover: true}); err != nil {
+		return err
+	}
+	var failed error
+	w.world.Batch(func() {
+		instances := map[string]*lxd.Instance{}
+		for i := range w.volumes {
+			if failed = w.volume(server, instances, i); failed != nil {
+				return
+			}
+		}
+		for _, instance := range instances {
+			server.PutInstance(*instance)
+		}
+	})
+	return failed
+}
+
+func (w *world) volume(server *lxd.Server, instances map[string]*lxd.Instance, i int) error {
+	hex := fmt.Sprintf("%08x%04x4000800000%010x", i*2654435761%(1<<32), i%65536, i)
+	name := pool + "::u-" + hex
+	if _, err := w.world.CreateVolume(name, 10<<30, array.VolumeOptions{Used: 1 << 30}); err != nil {
+		return err
+	}
+	uuid, err := evidence.ParseUUID(hex)
+	if err != nil {
+		return err
+	}
+	recorded := i%leakEvery != 0
+	suffix := fmt.Sprintf("su-%08x%04x4000900000%010x", i*2654435761%(1<<32), i%65536, i)
+	if _, err := w.world.CreateSnapshot(name, suffix); err != nil {
+		return err
+	}
+	if recorded {
+		snapshot, err := evidence.ParseUUID(suffix[3:])
+		if err != nil {
+			return err
+		}
+		volume := fmt.Sprintf("data%06d", i)
+		server.PutVolume(lxd.Volume{Pool: pool, Type: "custom", Name: volume, Content: "filesystem", Config: map[string]string{"volatile.uuid": uuid.String()}})
+		server.PutVolume(lxd.Volume{Pool: pool, Type: "custom", Name: volume + "/snap0", Content: "filesystem", Config: map[string]string{"volatile.uuid": snapshot.String()}})
+		w.records++
+		for j := range perVolume {
+			w.attach(instances, i, j, volume)
+		}
+	}
+	for j := range perVolume {
+		if err := w.world.Connect(fmt.Sprintf("lxd%02d-iscsi", (i+j)%members+1), name, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attach gives the volume to a running instance on the member that it is
+// connected to.
+func (w *world) attach(instances map[string]*lxd.Instance, i, j int, volume string) {
+	member := (i + j) % members
+	name := fmt.Sprintf("web-%02d-%05d", member+1, i/members*perVolume/perMachine)
+	instance, ok := instances[name]
+	if !ok {
+		instance = &lxd.Instance{
+			Name: name, Type: "container", Member: fmt.Sprintf("lxd%02d", member+1), Running: true,
+			Devices: map[string]map[string]string{},
+		}
+		instances[name] = instance
+	}
+	instance.Devices[volume] = map[string]string{"type": "disk", "pool": pool, "source": volume, "path": "/srv/" + volume}
+}
+
+// serve lets other processes ask: the array through a meter, LXD through one
+// that also remembers its answers, so that its own speed is not measured.
+func (w *world) serve(dir string, server *lxd.Server, hosts []*lxd.Member) error {
+	real := filepath.Join(dir, "lxd.socket")
+	api, err := server.Serve(real)
+	if err != nil {
+		return err
+	}
+	w.proxies = append(w.proxies, func() { _ = api.Close() })
+	w.socket = filepath.Join(dir, "unix.socket")
+	listener, err := net.Listen("unix", w.socket)
+	if err != nil {
+		return err
+	}
+	front := &http.Server{Handler: remember(real, w.meter), ReadHeaderTimeout: time.Minute}
+	go func() { _ = front.Serve(listener) }()
+	w.proxies = append(w.proxies, func() { _ = front.Close() })
+
+	w.tree = filepath.Join(dir, "host")
+	if err := hosts[0].Host.WriteTo(w.tree); err != nil {
+		return err
+	}
+	w.config = filepath.Join(dir, "config.yaml")
+	settings := fmt.Sprintf("pools:\n  %s: {array: {fingerprint: %q}}\n", pool, w.array.Fingerprint)
+	if err := os.WriteFile(w.config, []byte(settings), 0o600); err != nil {
+		return err
+	}
+	w.plan = filepath.Join(dir, "plan.json")
+	return writePlan(w.plan, w.array.URL, w.world.Token(), w.socket)
+}
+
+func (w *world) close() {
+	for _, stop := range w.proxies {
+		stop()
+	}
+	_ = w.array.Close()
+}
+
+// meter counts what LXD's front sends, and the array's bytes.
+type meter struct{ lxd, bytes atomic.Int64 }
+
+func (m *meter) reset()           { m.lxd.Store(0); m.bytes.Store(0) }
+func (m *meter) lxdRequests() int { return int(m.lxd.Load()) }
+func (m *meter) total() int64     { return m.bytes.Load() }
+
+// remember serves LXD's answers from memory after the first time.
+func remember(socket string, m *meter) http.Handler {
+	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "lxd"})
+	behind.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}
+	var mu sync.Mutex
+	answers := map[string]*httptest.ResponseRecorder{}
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		answer, ok := answers[r.URL.String()]
+		if !ok {
+			answer = httptest.NewRecorder()
+			behind.ServeHTTP(answer, r)
+			answers[r.URL.String()] = answer
+		}
+		mu.Unlock()
+		for key, values := range answer.Header() {
+			rw.Header()[key] = values
+		}
+		m.lxd.Add(1)
+		m.bytes.Add(int64(answer.Body.Len()))
+		rw.WriteHeader(answer.Code)
+		_, _ = rw.Write(answer.Body.Bytes()) // a client that has gone is no matter here
+	})
+}
+
+// recordedHost unpacks the recording of a real machine.
+func recordedHost() (string, func(), error) {
+	dir, err := os.MkdirTemp("", "pureclean-bench-host")
+	if err != nil {
+		return "", nil, err
+	}
+	remove := func() { _ = os.RemoveAll(dir) }
+	if err := replay.Unpack("simulator/replay/testdata/05-stale-array-side/root.tar.gz", dir); err != nil {
+		remove()
+		return "", nil, err
+	}
+	if err := numberDevices(dir); err != nil {
+		remove()
+		return "", nil, err
+	}
+	return dir, remove, nil
+}
+
+// numberDevices adds sys/dev/block/MAJOR:MINOR, which the recording lacks and
+// without which lsblk sees nothing and would win by doing nothing.
+func numberDevices(dir string) error {
+	numbers, err := filepath.Glob(filepath.Join(dir, "sys/block/*/dev"))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "sys/dev/block"), 0o755); err != nil {
+		return err
+	}
+	for _, file := range numbers {
+		number, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		name := filepath.Base(filepath.Dir(file))
+		if err := os.Symlink("../../block/"+name, filepath.Join(dir, "sys/dev/block", strings.TrimSpace(string(number)))); err != nil {
+			return err
+		}
+	}
+	return nil
+}

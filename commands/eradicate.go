@@ -1,0 +1,46 @@
+package commands
+
+import (
+	"context"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/repair"
+)
+
+type eradicateOptions struct {
+	changing
+	volume, confirm string
+}
+
+func eradicateCommand(s Streams) *cli.Command {
+	o := &eradicateOptions{changing: changing{common: common{Streams: s}}}
+	return &cli.Command{
+		Name:  "eradicate",
+		Usage: "give the space of a destroyed volume back now, for ever",
+		Description: "Only what a recorded run of pureclean destroyed, only while it is still destroyed, and only by its\n" +
+			"full name, typed twice. This is the one thing that can't be undone.\n\n" +
+			"EXAMPLES\n" +
+			"   pureclean eradicate --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 \\\n" +
+			"                       --confirm purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n\n" +
+			exitHelp("1   eradicated, or the array says when the space returns", "8   it failed", "16  usage error", "32  refused"),
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "volume", Usage: "the array's full name of `VOLUME`", Destination: &o.volume},
+			&cli.StringFlag{Name: "confirm", Usage: "`VOLUME` again, in full", Destination: &o.confirm},
+		}, o.flags()),
+		Action: func(c *cli.Context) error {
+			if o.volume == "" {
+				return &HintedError{Err: usagef("--volume is required"), Hint: "give the array's full name, POD::VOLUME"}
+			}
+			if o.confirm != o.volume {
+				return &HintedError{Err: usagef("--confirm is not the name given with --volume"), Hint: "what can't be undone wants the full name twice"}
+			}
+			// The name, typed twice, is the answer to the one question.
+			o.yes = true
+			return o.work(c.Context, func(ctx context.Context, t repair.Tools) (repair.Result, error) {
+				return t.Eradicate(ctx, o.volume, o.confirm)
+			})
+		},
+	}
+}

@@ -1,0 +1,291 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/repair"
+)
+
+type fixOptions struct {
+	changing
+	volume, project, finding, plan, save string
+	all, dryRun                          bool
+	minAge                               string
+}
+
+func fixCommand(s Streams) *cli.Command {
+	o := &fixOptions{changing: changing{common: common{Streams: s}}}
+	return &cli.Command{
+		Name:  "fix",
+		Usage: "repair one leftover, or a batch: disconnect, confirm that it is detached, destroy, verify",
+		Description: "Shows the evidence and the plan, then asks before each step; the answer no is the default. Before\n" +
+			"each step everything is read again, and every gate must pass. What is destroyed can be recovered\n" +
+			"until the array's timer runs out: pureclean undo. Nothing is eradicated.\n\n" +
+			"EXAMPLES\n" +
+			"   pureclean fix --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
+			"   pureclean fix --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --dry-run\n" +
+			"   pureclean fix --finding leaked-image --save plan.json && pureclean fix --plan plan.json --yes\n\n" +
+			exitHelp(
+				"0   there was nothing to repair",
+				"1   all was repaired",
+				"4   some was repaired, and findings remain",
+				"8   a step failed, or not everything could be seen",
+				"16  usage or configuration error",
+				"32  cancelled, declined or refused by a gate; nothing was changed",
+			),
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "volume", Usage: "repair `VOLUME`, by any name that explain takes", Destination: &o.volume},
+			&cli.StringFlag{Name: "project", Usage: "the LXD project of VOLUME", Destination: &o.project},
+			&cli.StringFlag{Name: "finding", Usage: "repair every finding `CODE`", Destination: &o.finding},
+			&cli.BoolFlag{Name: "all", Usage: "repair everything that is safe to repair", Destination: &o.all},
+			&cli.StringFlag{Name: "plan", Usage: "carry out the plan saved in `FILE`", Destination: &o.plan, TakesFile: true},
+			&cli.BoolFlag{Name: "dry-run", Usage: "show the plan and change nothing", Destination: &o.dryRun},
+			&cli.StringFlag{Name: "save", Usage: "write the plan to `FILE` and change nothing", Destination: &o.save, TakesFile: true},
+			&cli.StringFlag{Name: "min-age", Usage: "with --volume: take one for a leftover that is only `AGE` old", Destination: &o.minAge},
+		}, o.changingFlags(), o.flags()),
+		Action: func(c *cli.Context) error { return runFix(c.Context, o) },
+	}
+}
+
+func (o *fixOptions) checkFix() error {
+	chosen := 0
+	for _, given := range []bool{o.volume != "", o.finding != "", o.all, o.plan != ""} {
+		if given {
+			chosen++
+		}
+	}
+	switch {
+	case chosen == 0:
+		return &HintedError{Err: usagef("say what to repair: --volume, --finding, --all or --plan"), Hint: "pureclean scan lists what there is"}
+	case chosen > 1:
+		return usagef("--volume, --finding, --all and --plan exclude each other")
+	case o.minAge != "" && o.volume == "":
+		return usagef("--min-age goes with --volume: a batch never takes anything younger")
+	case o.finding != "" && !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == o.finding }):
+		return &HintedError{Err: usagef("there is no finding %q", o.finding), Hint: "codes are those that pureclean scan prints"}
+	case o.dryRun || o.save != "":
+		return nil
+	default:
+		return o.mayAsk()
+	}
+}
+
+func runFix(ctx context.Context, o *fixOptions) error {
+	f, err := parseFormat(o.output, formatTable, formatJSON, formatYAML)
+	if err != nil {
+		return err
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	if err := o.checkFix(); err != nil {
+		return err
+	}
+	w, err := o.open(ctx, o.volume == "")
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := o.lowerAge(w); err != nil {
+		return err
+	}
+	plans, err := o.plans(ctx, w)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(plans) == 0:
+		return o.print(func(out io.Writer) error {
+			_, err := fmt.Fprintln(out, "There is nothing to repair.")
+			return err
+		})
+	case o.save != "":
+		return o.savePlans(plans)
+	case o.dryRun:
+		return o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), plans) })
+	case o.volume != "":
+		return o.runOne(ctx, f, w, plans[0])
+	default:
+		return o.runBatch(ctx, f, w, plans)
+	}
+}
+
+// lowerAge takes the operator's word for one volume.
+func (o *fixOptions) lowerAge(w *workshop) error {
+	if o.minAge == "" {
+		return nil
+	}
+	age, err := config.ParseDuration(o.minAge)
+	if err != nil || age < 0 {
+		return usagef("--min-age %q is not a time span such as 10m, 2h or 1d", o.minAge)
+	}
+	w.policy.WaivedMinAge = age < w.policy.MinAge || age < w.policy.ImageMinAge
+	w.policy.MinAge, w.policy.ImageMinAge = min(age, w.policy.MinAge), min(age, w.policy.ImageMinAge)
+	w.tools.Policy = w.policy
+	return nil
+}
+
+// plans finds what is to be done, and shows the evidence where it is one
+// volume's.
+func (o *fixOptions) plans(ctx context.Context, w *workshop) ([]repair.Plan, error) {
+	if o.plan != "" {
+		return readPlans(o.plan)
+	}
+	pool, err := o.onePool()
+	if o.volume == "" {
+		pool, err = "", nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.tools.Look(ctx); err != nil {
+		return nil, err
+	}
+	report := diagnose.Judge(w.world, w.policy)
+	if o.volume != "" {
+		return o.planOne(w, report, pool)
+	}
+	var chosen []diagnose.Finding
+	for _, f := range report.Findings {
+		if f.Verdict == diagnose.Safe && (o.all || f.Code == o.finding) {
+			chosen = append(chosen, f)
+		}
+	}
+	if len(chosen) == 0 && !report.Complete {
+		return nil, incomplete(report)
+	}
+	return w.plan(chosen, o.clock()())
+}
+
+// clock is this machine's, or the demo's.
+func (o *common) clock() func() time.Time {
+	if o.Streams.given != nil && o.Streams.given.now != nil {
+		return o.Streams.given.now
+	}
+	return time.Now
+}
+
+func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) ([]repair.Plan, error) {
+	object, err := inProject(o.volume, o.project, pool)
+	if err != nil {
+		return nil, err
+	}
+	e, err := diagnose.Explain(w.world, w.policy, object, pool)
+	if err != nil {
+		return nil, notExplained(err, report)
+	}
+	if err := (explainView{colourise(o.Streams, o.color, o.ErrTerminal), o.width(), o.verbose, e}).print(o.Err); err != nil {
+		return nil, &outputError{err}
+	}
+	fmt.Fprintln(o.Err)
+	for _, class := range []diagnose.Class{diagnose.ClassDestroy, diagnose.ClassSnapshot, diagnose.ClassDisconnect, diagnose.ClassHost, diagnose.ClassReport} {
+		for _, f := range e.Findings {
+			if kindClass(f.Code) != class {
+				continue
+			}
+			plan, err := repair.NewPlan(w.world, w.policy, f, o.clock()())
+			if errors.Is(err, repair.ErrNoRemedy) {
+				continue
+			}
+			return []repair.Plan{plan}, err
+		}
+	}
+	if len(e.Findings) > 0 {
+		return nil, &repair.RefusedError{
+			Step: "the plan", Gate: e.Findings[0].Code, Result: diagnose.Fail, Why: "there is nothing that pureclean does about it: " + strings.Join(e.Findings[0].Remedy, "; "),
+		}
+	}
+	return nil, nil
+}
+
+func kindClass(code string) diagnose.Class {
+	for _, k := range diagnose.Kinds {
+		if k.Code == code {
+			return k.Class
+		}
+	}
+	return diagnose.ClassReport
+}
+
+func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan repair.Plan) error {
+	if f == formatTable {
+		if err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), []repair.Plan{plan}); err != nil {
+			return &outputError{err}
+		}
+	}
+	result, err := w.tools.Run(ctx, plan)
+	if printed := o.print(func(out io.Writer) error {
+		return printResults(out, f, o.palette(), o.width(), []repair.Row{{Plan: plan, Result: result, Err: err}})
+	}); printed != nil {
+		return printed
+	}
+	if err != nil {
+		return err
+	}
+	return errRepaired
+}
+
+func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, plans []repair.Plan) error {
+	rows, err := w.tools.Batch(ctx, plans)
+	if printed := o.print(func(out io.Writer) error { return printResults(out, f, o.palette(), o.width(), rows) }); printed != nil {
+		return printed
+	}
+	if err != nil {
+		return err
+	}
+	return batchStatus(rows)
+}
+
+// savedPlans is the file that --save writes.
+type savedPlans struct {
+	Schema string        `json:"schema"`
+	Plans  []repair.Plan `json:"plans"`
+}
+
+const plansSchema = "pureclean/plans/v1"
+
+// savePlans writes a new file: an old plan is not replaced unseen.
+func (o *fixOptions) savePlans(plans []repair.Plan) error {
+	file, err := os.OpenFile(o.save, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return &HintedError{Err: usagef("--save: %w", err), Hint: "name a file that is not there yet"}
+	}
+	err = printJSON(file, savedPlans{plansSchema, plans})
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return &outputError{err}
+	}
+	fmt.Fprintf(o.Err, "%s saved to %s, good until %s\n", count(len(plans), "plan"), clean(o.save), until(plans[0].Expires))
+	return nil
+}
+
+func readPlans(path string) ([]repair.Plan, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("--plan: %w", err)}
+	}
+	var saved savedPlans
+	decoder := json.NewDecoder(strings.NewReader(string(data)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&saved); err != nil {
+		return nil, &UsageError{fmt.Errorf("--plan %s: %w", path, err)}
+	}
+	if saved.Schema != plansSchema || len(saved.Plans) == 0 {
+		return nil, usagef("--plan %s: it holds no plans of this version of pureclean", path)
+	}
+	return saved.Plans, nil
+}

@@ -1,0 +1,214 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/simulator"
+)
+
+// bench is a terminal in front of a simulated world.
+type bench struct {
+	t     *testing.T
+	world *simulator.World
+	s     Streams
+	out   bytes.Buffer
+	err   bytes.Buffer
+}
+
+func newBench(t *testing.T, world *simulator.World) *bench {
+	t.Helper()
+	b := &bench{t: t, world: world}
+	settings := demoSettings(world)
+	settings.StateDir = t.TempDir()
+	b.s = Streams{
+		Out: &b.out, Err: &b.err, Getenv: func(string) string { return "" },
+		InTerminal: true, OutTerminal: true, ErrTerminal: true,
+		given: &sources{
+			config: settings, socket: world.Socket, host: world.Hosts[0].System(), hands: world.Hosts[0].Hands(), now: world.Clock.Now,
+			sleep: func(_ context.Context, d time.Duration) error { world.Clock.Advance(d); return nil },
+		},
+	}
+	return b
+}
+
+// run types a command line and the answers to its questions.
+func (b *bench) run(answers string, args ...string) (status int, stdout, stderr string) {
+	b.t.Helper()
+	b.out.Reset()
+	b.err.Reset()
+	b.s.In = strings.NewReader(answers)
+	status = Main(b.t.Context(), append([]string{"pureclean"}, args...), b.s)
+	return status, b.out.String(), b.err.String()
+}
+
+func scenario(t *testing.T, name string) *simulator.World {
+	t.Helper()
+	s, ok := simulator.Find(name)
+	if !ok {
+		t.Fatalf("there is no scenario %q", name)
+	}
+	world, err := s.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(world.Close)
+	world.Age(48 * time.Hour)
+	return world
+}
+
+// leaked is the one leftover of a world, by its full name.
+func (b *bench) leaked(code string) string {
+	b.t.Helper()
+	_, out, errs := b.run("", "scan", "-o", "csv")
+	for line := range strings.Lines(out) {
+		cells := strings.Split(line, ",")
+		if cells[0] == code {
+			if cells[2] != "safe" {
+				b.t.Fatalf("it is not safe: %s%s", line, errs)
+			}
+			return cells[4]
+		}
+	}
+	b.t.Fatalf("no %s in:\n%s%s", code, out, errs)
+	return ""
+}
+
+// The reported case, over both transports: repaired step by step, proven
+// gone, and taken back.
+func TestFixVerifyUndo(t *testing.T) {
+	for _, name := range []string{"device-never-iscsi", "device-never-nvme", "device-too-late-iscsi", "device-too-late-nvme", "unmap-refused-iscsi"} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, scenario(t, name))
+			volume := b.leaked("leaked-volume")
+
+			status, out, errs := b.run("", "fix", "--volume", volume, "--dry-run")
+			if status != 0 || !strings.Contains(out, "destroy") || strings.Contains(out, "done") {
+				t.Fatalf("dry run: status %d\n%s%s", status, out, errs)
+			}
+			status, out, errs = b.run(strings.Repeat("y\n", 9), "fix", "--volume", volume)
+			if status != StatusRepaired || !strings.Contains(out, "Repaired: "+volume) {
+				t.Fatalf("fix: status %d\n%s%s", status, out, errs)
+			}
+			if strings.Contains(out, "Nothing was changed") || !strings.Contains(out, "pureclean undo --run ") {
+				t.Errorf("the answer does not say how to undo:\n%s", out)
+			}
+			status, out, errs = b.run("", "verify", "--volume", volume)
+			if status != StatusOK || !strings.Contains(out, "Gone, everywhere") {
+				t.Errorf("verify: status %d\n%s%s", status, out, errs)
+			}
+			status, out, errs = b.run("", "scan", "-o", "csv")
+			if strings.Contains(out, "leaked-") {
+				t.Errorf("scan after fix: status %d\n%s%s", status, out, errs)
+			}
+
+			status, out, errs = b.run("", "runs", "-o", "csv")
+			lines := strings.Split(strings.TrimSpace(out), "\n")
+			if status != StatusOK || len(lines) != 2 || !strings.Contains(lines[1], "finished") {
+				t.Fatalf("runs: status %d\n%s%s", status, out, errs)
+			}
+			run, _, _ := strings.Cut(lines[1], ",")
+			status, out, errs = b.run(strings.Repeat("y\n", 9), "undo", "--run", run)
+			if status != StatusRepaired {
+				t.Fatalf("undo: status %d\n%s%s", status, out, errs)
+			}
+			if v, ok := b.world.Array.Volume(volume); !ok || v.Destroyed {
+				t.Errorf("the volume is not back: %+v, %v", v, ok)
+			}
+			if status, out, errs = b.run("", "runs"); status != StatusOK || !strings.Contains(out, "undone") {
+				t.Errorf("runs after undo: status %d\n%s%s", status, out, errs)
+			}
+		})
+	}
+}
+
+// No is the default of every question, and nothing happens without an answer.
+func TestFixAsksFirst(t *testing.T) {
+	b := newBench(t, scenario(t, "device-too-late-iscsi"))
+	volume := b.leaked("leaked-volume")
+	before := b.world.Array.Connections()
+	for _, test := range []struct {
+		name, answers string
+		args          []string
+		terminal      bool
+		status        int
+		says          string
+	}{
+		{"Enter means no", "\n", nil, true, StatusRefused, "Nothing was changed"},
+		{"no", "n\n", nil, true, StatusRefused, "Nothing was changed"},
+		{"nonsense, then quit", "maybe\nq\n", nil, true, StatusRefused, `"maybe" is none of`},
+		{"more, then no", "more\nn\n", nil, true, StatusRefused, "hosts-answered"},
+		{"the end of the input", "", nil, true, StatusTrouble, "Nothing was changed"},
+		{"no terminal", "y\ny\ny\n", nil, false, StatusUsage, "--yes answers yes"},
+		{"no input", "y\ny\n", []string{"--no-input"}, true, StatusUsage, "--yes answers yes"},
+		{"nothing chosen", "", []string{"--volume", ""}, true, StatusUsage, "say what to repair"},
+		{"too much chosen", "", []string{"--all"}, true, StatusUsage, "exclude each other"},
+		{"a recorded host", "y\n", []string{"--sysroot", t.TempDir()}, true, StatusUsage, "can't be changed"},
+		{"a code that is none", "", []string{"--volume", "", "--finding", "leaked"}, true, StatusUsage, "there is no finding"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b.s.InTerminal, b.s.ErrTerminal = test.terminal, test.terminal
+			given := b.s.given
+			if strings.Contains(test.name, "recorded") {
+				b.s.given = nil
+			}
+			defer func() { b.s.given = given }()
+			status, out, errs := b.run(test.answers, append([]string{"fix", "--volume", volume}, test.args...)...)
+			if status != test.status || !strings.Contains(out+errs, test.says) {
+				t.Errorf("status %d, want %d and %q:\n%s%s", status, test.status, test.says, out, errs)
+			}
+			if after := b.world.Array.Connections(); len(after) != len(before) {
+				t.Errorf("%d connections, there were %d", len(after), len(before))
+			}
+			if v, ok := b.world.Array.Volume(volume); !ok || v.Destroyed {
+				t.Error("the volume is destroyed")
+			}
+		})
+	}
+}
+
+// What LXD uses is refused, by name, whatever is answered.
+func TestFixRefusesTheLiving(t *testing.T) {
+	b := newBench(t, scenario(t, "healthy-iscsi"))
+	for _, v := range b.world.Array.Volumes() {
+		status, out, errs := b.run(strings.Repeat("y\n", 9), "fix", "--volume", v.Name)
+		if status == StatusRepaired {
+			t.Errorf("%s was repaired:\n%s%s", v.Name, out, errs)
+		}
+		if now, ok := b.world.Array.Volume(v.Name); !ok || now.Destroyed {
+			t.Errorf("%s is destroyed", v.Name)
+		}
+	}
+	if status, out, errs := b.run("", "fix", "--all", "--yes"); status != StatusOK || !strings.Contains(out, "nothing to repair") {
+		t.Errorf("fix --all: status %d\n%s%s", status, out, errs)
+	}
+}
+
+// A plan that was saved is carried out only while what it rests on holds.
+func TestFixPlan(t *testing.T) {
+	b := newBench(t, scenario(t, "device-never-iscsi"))
+	volume := b.leaked("leaked-volume")
+	file := filepath.Join(t.TempDir(), "plan.json")
+	if status, out, errs := b.run("", "fix", "--volume", volume, "--save", file); status != StatusOK {
+		t.Fatalf("save: status %d\n%s%s", status, out, errs)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if status, _, errs := b.run("", "fix", "--volume", volume, "--save", file); status != StatusUsage || !strings.Contains(errs, "not there yet") {
+		t.Errorf("an old plan was replaced: status %d\n%s", status, errs)
+	}
+	b.world.Clock.Advance(time.Hour)
+	if status, out, errs := b.run("", "fix", "--plan", file, "--yes"); status != StatusRefused || !strings.Contains(out+errs, "expired") {
+		t.Errorf("an expired plan: status %d\n%s%s", status, out, errs)
+	}
+	if v, ok := b.world.Array.Volume(volume); !ok || v.Destroyed {
+		t.Error("the volume is destroyed")
+	}
+}

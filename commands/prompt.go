@@ -1,0 +1,139 @@
+package commands
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/repair"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+// Questions, and what follows from them, go to stderr: stdout is for data.
+// The default of every question is no.
+
+// lines reads answers without keeping a cancelled command waiting.
+type lines struct{ reader *bufio.Reader }
+
+func newLines(r io.Reader) *lines { return &lines{bufio.NewReader(r)} }
+
+// next returns one answer. The goroutine that waits for a line that never
+// comes ends with the process.
+func (l *lines) next(ctx context.Context) (string, error) {
+	type answer struct {
+		line string
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		line, err := l.reader.ReadString('\n')
+		answers <- answer{strings.TrimSpace(line), err}
+	}()
+	select {
+	case a := <-answers:
+		return a.line, a.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// asker puts repair's questions to a person, or to --yes.
+type asker struct {
+	o      *changing
+	reader *lines
+}
+
+// replies are the words that a person may answer with, and their beginnings.
+var replies = []struct {
+	word  string
+	reply repair.Reply
+}{
+	{"yes", repair.Yes},
+	{"no", repair.No},
+	{"skip", repair.Skip},
+	{"more", repair.More},
+	{"quit", repair.Quit},
+}
+
+func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error) {
+	p := colourise(a.o.Streams, a.o.color, a.o.ErrTerminal)
+	if q.More {
+		a.more(p, q)
+	}
+	text := fmt.Sprintf("%d/%d  %s?", q.N, q.Of, clean(q.Step.Say))
+	if !q.Until.IsZero() {
+		text += " (can be undone until " + q.Until.UTC().Format("2006-01-02 15:04 UTC") + ")"
+	}
+	if a.o.yes {
+		fmt.Fprintf(a.o.Err, "%s  yes\n", text)
+		return repair.Yes, nil
+	}
+	if a.o.noInput || !a.o.InTerminal || !a.o.ErrTerminal {
+		return repair.No, &HintedError{Err: usagef("nobody is there to answer: %s", text), Hint: "--yes answers yes to what can be undone"}
+	}
+	for {
+		for i, line := range wrap(text, a.o.width()-2) {
+			if i > 0 {
+				line = "     " + line
+			}
+			fmt.Fprintln(a.o.Err, p.bold(line))
+		}
+		fmt.Fprint(a.o.Err, "     [y/N/skip/more/quit] ")
+		line, err := a.reader.next(ctx)
+		if err != nil {
+			fmt.Fprintln(a.o.Err)
+			return repair.Quit, err
+		}
+		if line == "" {
+			return repair.No, nil
+		}
+		for _, r := range replies {
+			if strings.HasPrefix(r.word, strings.ToLower(line)) {
+				return r.reply, nil
+			}
+		}
+		fmt.Fprintf(a.o.Err, "     %q is none of yes, no, skip (this volume), more (show why), quit\n", clean(line))
+	}
+}
+
+// more shows on what the question rests.
+func (a asker) more(p palette, q repair.Question) {
+	out := &lineWriter{w: a.o.Err}
+	explainView{palette: p, width: a.o.width(), verbose: true, e: diagnose.Explanation{Gates: q.Gates, Verdict: diagnose.Safe}}.gates(out)
+	for _, command := range q.Step.Manual {
+		out.line("     by hand: " + clean(command))
+	}
+}
+
+// reporter prints how a run goes.
+type reporter struct{ o *changing }
+
+func (r reporter) report(e repair.Event) {
+	p := colourise(r.o.Streams, r.o.color, r.o.ErrTerminal)
+	switch e.Phase {
+	case repair.Acts:
+		if r.o.verbose || r.o.ErrTerminal {
+			fmt.Fprintln(r.o.Err, p.dim("     "+clean(e.Text)))
+		}
+	case repair.Ended:
+		paint := p.good
+		if e.Outcome != journal.Done && e.Outcome != journal.Already {
+			paint = p.warning
+		}
+		text := fmt.Sprintf("%d/%d  %s: %s", e.N, e.Of, clean(e.Step.Say), e.Outcome)
+		fmt.Fprintln(r.o.Err, paint(text))
+		for _, line := range wrap(clean(e.Text), r.o.width()-5) {
+			fmt.Fprintln(r.o.Err, "     "+line)
+		}
+	case repair.RolledB:
+		fmt.Fprintln(r.o.Err, p.warning("     taken back: "+clean(e.Text)))
+	case repair.Begins:
+	}
+}
+
+// until spells the end of an undo window.
+func until(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

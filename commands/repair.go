@@ -1,0 +1,136 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/devices/kernel"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/pure"
+	"github.com/pureclean/pureclean/repair"
+	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/witness"
+)
+
+// changing is what every command that changes something understands.
+type changing struct {
+	common
+	yes     bool
+	noInput bool
+}
+
+func (o *changing) changingFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "yes", Usage: "answer yes to every step that can be undone", Destination: &o.yes},
+		&cli.BoolFlag{Name: "no-input", Usage: "never ask; fail where an answer is needed", Destination: &o.noInput},
+	}
+}
+
+// mayAsk refuses to begin what would need an answer that nobody can give.
+func (o *changing) mayAsk() error {
+	if o.yes || (!o.noInput && o.InTerminal && o.ErrTerminal) {
+		return nil
+	}
+	return &HintedError{
+		Err:  usagef("each step is asked about, and there is nobody to answer"),
+		Hint: "--yes answers yes to what can be undone; --dry-run shows the plan and changes nothing",
+	}
+}
+
+// workshop is what a repair works with, and what has to be put away after it.
+type workshop struct {
+	tools repair.Tools
+	// world and policy are of the last look.
+	world  evidence.World
+	policy diagnose.Policy
+	close  func()
+}
+
+// open takes the lock and finds the witnesses. Whoever opens it closes it.
+func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
+	if o.sysroot != "" {
+		return nil, &HintedError{
+			Err:  usagef("--sysroot is for looking: a recorded host can't be changed"),
+			Hint: "leave it out, on the host itself",
+		}
+	}
+	from, err := o.sources()
+	if err != nil {
+		return nil, err
+	}
+	book, err := journal.Open(from.config.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	w := &workshop{close: func() { _ = book.Close() }}
+	var mu sync.Mutex
+	var doors witness.Doors
+	look := func(ctx context.Context) (evidence.World, error) {
+		world, opened, err := o.ask(ctx, from)
+		mu.Lock()
+		defer mu.Unlock()
+		doors = opened
+		w.world = world
+		return world, err
+	}
+	w.policy = o.policy(from.config)
+	w.policy.Batch = batch
+	ask := asker{o: o, reader: newLines(o.In)}
+	w.tools = repair.Tools{
+		Look:   look,
+		Policy: w.policy,
+		Writer: func(ctx context.Context, arrayID string) (repair.Writer, error) {
+			mu.Lock()
+			access, ok := doors[arrayID]
+			mu.Unlock()
+			if !ok {
+				return nil, fmt.Errorf("array %s did not answer when it was last looked at", arrayID)
+			}
+			writer, err := pure.OpenWriter(ctx, access, pure.Options{UserAgent: "pureclean/" + version(), Log: o.log()})
+			if err != nil {
+				return nil, &HintedError{Err: err, Hint: pure.Hint(err)}
+			}
+			return writer, nil
+		},
+		Machine:   func(member string) (repair.Machine, bool) { return o.machine(from, w, member) },
+		Journal:   book,
+		Ask:       ask.ask,
+		Report:    reporter{o}.report,
+		Operator:  journal.CurrentOperator(o.Getenv),
+		MaxPerRun: from.config.Safety.MaxPerRun,
+		Now:       from.now,
+		Sleep:     from.sleep,
+	}
+	return w, nil
+}
+
+// machine is the member's machine if that is this one: the hands of others
+// are out of reach.
+func (o *changing) machine(from sources, w *workshop, member string) (repair.Machine, bool) {
+	if len(w.world.Hosts) == 0 || w.world.Hosts[0].Name != member {
+		return repair.Machine{}, false
+	}
+	hands := from.hands
+	if hands == nil {
+		hands = kernel.LiveHands()
+	}
+	return repair.Machine{Name: member, System: from.host, Hands: hands}, true
+}
+
+// plan makes plans of findings; those without a remedy are left out.
+func (w *workshop) plan(findings []diagnose.Finding, now time.Time) ([]repair.Plan, error) {
+	plans := make([]repair.Plan, 0, len(findings))
+	for _, f := range findings {
+		p, err := repair.NewPlan(w.world, w.policy, f, now)
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, p)
+	}
+	return plans, nil
+}

@@ -1,0 +1,153 @@
+package commands
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/pureclean/pureclean/repair"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+// printPlans shows what would be done, step by step, and by which commands a
+// person would do about the same.
+func printPlans(w io.Writer, f format, p palette, width int, plans []repair.Plan) error {
+	switch f {
+	case formatJSON:
+		return printJSON(w, savedPlans{plansSchema, plans})
+	case formatYAML:
+		return printYAML(w, savedPlans{plansSchema, plans})
+	default:
+	}
+	out := &lineWriter{w: w}
+	for _, plan := range plans {
+		out.line(p.bold("plan for " + clean(plan.Object)))
+		for i, step := range plan.Steps {
+			for j, line := range wrap(fmt.Sprintf("%d/%d  %s", i+1, len(plan.Steps), clean(step.Say)), width-2) {
+				if j > 0 {
+					line = "     " + line
+				}
+				out.line("  " + line)
+			}
+			for _, command := range step.Manual {
+				out.line(p.dim("       by hand: " + clean(command)))
+			}
+		}
+		out.line("")
+	}
+	return out.err
+}
+
+// resultsAnswer is what "fix -o json" prints.
+type resultsAnswer struct {
+	Schema  string         `json:"schema"`
+	Results []resultAnswer `json:"results"`
+}
+
+type resultAnswer struct {
+	Object    string     `json:"object"`
+	Code      string     `json:"code"`
+	Run       string     `json:"run"`
+	Outcome   string     `json:"outcome"`
+	Gate      string     `json:"gate"`
+	Why       string     `json:"why"`
+	Step      string     `json:"step"`
+	Changed   bool       `json:"changed"`
+	State     []string   `json:"state"`
+	UndoUntil *time.Time `json:"undo_until"`
+}
+
+func printResults(w io.Writer, f format, p palette, width int, rows []repair.Row) error {
+	answer := resultsAnswer{Schema: "pureclean/fix/v1", Results: make([]resultAnswer, 0, len(rows))}
+	for _, d := range rows {
+		r := resultAnswer{
+			Object: d.Plan.Object, Code: d.Plan.Code, Run: d.Result.Run, Outcome: string(d.Result.Outcome), Gate: d.Result.Gate,
+			Why: d.Result.Why, Step: d.Result.Step, Changed: d.Result.Changed, State: some(d.Result.State),
+		}
+		if !d.Result.Until.IsZero() {
+			end := d.Result.Until.UTC()
+			r.UndoUntil = &end
+		}
+		if d.NotTried != "" {
+			r.Outcome, r.Why = string(journal.Declined), d.NotTried
+		}
+		answer.Results = append(answer.Results, r)
+	}
+	switch f {
+	case formatJSON:
+		return printJSON(w, answer)
+	case formatYAML:
+		return printYAML(w, answer)
+	default:
+	}
+	out := &lineWriter{w: w}
+	for _, r := range answer.Results {
+		printResult(out, p, width, r)
+	}
+	return out.err
+}
+
+func printResult(out *lineWriter, p palette, width int, r resultAnswer) {
+	head, paint := "Repaired", p.good
+	switch journal.Outcome(r.Outcome) {
+	case journal.Done, journal.Already:
+	case journal.Refused:
+		head, paint = "Refused", p.warning
+	case journal.Declined:
+		head, paint = "Left alone", p.warning
+	default:
+		head, paint = "Not finished", p.critical
+	}
+	text := head + ": " + clean(r.Object)
+	if r.Why != "" {
+		text += ". " + clean(r.Why)
+	}
+	for _, line := range wrap(text, width) {
+		out.line(paint(line))
+	}
+	for _, state := range r.State {
+		for i, line := range wrap(clean(state), width-4) {
+			mark := "    "
+			if i == 0 {
+				mark = "  - "
+			}
+			out.line(mark + line)
+		}
+	}
+	if r.UndoUntil != nil && r.Changed {
+		out.line(fmt.Sprintf("Undo until %s: pureclean undo --run %s", until(*r.UndoUntil), r.Run))
+	}
+	if !r.Changed && head != "Repaired" {
+		out.line("Nothing was changed.")
+	}
+}
+
+// batchStatus is how a batch ends.
+func batchStatus(rows []repair.Row) error {
+	repaired, left, failed := 0, 0, 0
+	for _, row := range rows {
+		switch {
+		case row.NotTried != "":
+			left++
+		case row.Result.Outcome == journal.Done || row.Result.Outcome == journal.Already:
+			repaired++
+		case row.Result.Outcome == journal.Refused || row.Result.Outcome == journal.Declined:
+			left++
+		default:
+			failed++
+		}
+	}
+	switch {
+	case failed > 0:
+		return &HintedError{
+			Err:  fmt.Errorf("%s failed; %d repaired, %d left alone", count(failed, "repair"), repaired, left),
+			Hint: "pureclean runs lists what was done; --resume finishes an interrupted run",
+		}
+	case left == 0:
+		return errRepaired
+	case repaired == 0:
+		return &repair.DeclinedError{Step: "all of them"}
+	default:
+		return errFindings
+	}
+}

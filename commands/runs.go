@@ -1,0 +1,138 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/repair"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+type runsOptions struct {
+	changing
+	resume string
+}
+
+func runsCommand(s Streams) *cli.Command {
+	o := &runsOptions{changing: changing{common: common{Streams: s}}}
+	return &cli.Command{
+		Name:  "runs",
+		Usage: "what was done, by whom, when, and until when it can be undone; finish an interrupted run",
+		Description: "EXAMPLES\n" +
+			"   pureclean runs\n" +
+			"   pureclean runs --resume 7f3a91c2\n\n" +
+			exitHelp("0   listed, and no run is interrupted", "1   the run was finished", "4   listed, and a run is interrupted", "8   the journal can't be read, or a step failed", "16  usage error", "32  declined or refused"),
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "resume", Usage: "finish the interrupted run `ID`", Destination: &o.resume},
+		}, o.changingFlags(), o.flags()),
+		Action: func(c *cli.Context) error {
+			if o.resume == "" {
+				return runRuns(o)
+			}
+			return o.work(c.Context, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Resume(ctx, o.resume) })
+		},
+	}
+}
+
+// runsAnswer is what "runs -o json" prints.
+type runsAnswer struct {
+	Schema string      `json:"schema"`
+	Runs   []runAnswer `json:"runs"`
+}
+
+type runAnswer struct {
+	Run       string     `json:"run"`
+	Kind      string     `json:"kind"`
+	Of        string     `json:"of"`
+	State     string     `json:"state"`
+	Object    string     `json:"object"`
+	Began     time.Time  `json:"began"`
+	Ended     *time.Time `json:"ended"`
+	Operator  string     `json:"operator"`
+	Host      string     `json:"host"`
+	UndoUntil *time.Time `json:"undo_until"`
+	Why       string     `json:"why"`
+}
+
+func runRuns(o *runsOptions) error {
+	f, err := parseFormat(o.output)
+	if err != nil {
+		return err
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	from, err := o.sources()
+	if err != nil {
+		return err
+	}
+	all, err := journal.Read(from.config.StateDir).List()
+	if err != nil {
+		return err
+	}
+	answer, interrupted := runsAnswer{Schema: "pureclean/runs/v1", Runs: []runAnswer{}}, false
+	for _, s := range all {
+		answer.Runs = append(answer.Runs, runAnswerOf(s))
+		interrupted = interrupted || s.State == journal.Interrupted
+	}
+	err = o.print(func(w io.Writer) error {
+		switch f {
+		case formatJSON:
+			return printJSON(w, answer)
+		case formatYAML:
+			return printYAML(w, answer)
+		case formatCSV:
+			return printCSV(w, runRows(answer))
+		default:
+			if len(answer.Runs) == 0 {
+				_, err := fmt.Fprintln(w, "Nothing was repaired from this machine yet.")
+				return err
+			}
+			return runRows(answer).print(w)
+		}
+	})
+	if err == nil && interrupted {
+		err = errFindings
+	}
+	return err
+}
+
+func runAnswerOf(s journal.Summary) runAnswer {
+	operator := s.Operator.User
+	if s.Operator.Sudo != "" {
+		operator = s.Operator.Sudo + " as " + operator
+	}
+	a := runAnswer{
+		Run: s.ID, Kind: string(s.Kind), Of: s.Of, State: string(s.State), Object: s.Object.Name,
+		Began: s.Began.UTC(), Operator: operator, Host: s.Operator.Host, Why: s.Why,
+	}
+	if s.Damaged != "" {
+		a.Why = s.Damaged
+	}
+	if !s.Ended.IsZero() {
+		end := s.Ended.UTC()
+		a.Ended = &end
+	}
+	if !s.Until.IsZero() {
+		end := s.Until.UTC()
+		a.UndoUntil = &end
+	}
+	return a
+}
+
+func runRows(answer runsAnswer) table {
+	t := table{header: []string{"RUN", "KIND", "STATE", "BEGAN", "BY", "UNDO UNTIL", "OBJECT"}}
+	for _, r := range answer.Runs {
+		end := ""
+		if r.UndoUntil != nil && r.State != string(journal.Undone) {
+			end = until(*r.UndoUntil)
+		}
+		t.rows = append(t.rows, []string{r.Run, r.Kind, r.State, until(r.Began), r.Operator, end, r.Object})
+	}
+	return t
+}

@@ -1,0 +1,272 @@
+package records
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/canonical/lxd/shared/api"
+	"github.com/pureclean/pureclean/jsonpull"
+)
+
+// maxRefusal bounds what is read of an answer that is not 200.
+const maxRefusal = 1 << 20
+
+// getRows asks for a list and reads its rows as they arrive. The lists of
+// volumes, of instances and of a pool's users are as long as the estate is
+// large, and two thirds of them are not read: neither the text as a whole nor
+// what is not needed of it is ever held.
+func getRows[T any](ctx context.Context, r *Reader, path string, row func(*puller) T) reply[[]T] {
+	var out reply[[]T]
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	var err error
+	if out.value, err = askRows(ctx, r, path, row); err != nil {
+		out.err = fmt.Errorf("GET %s: %w", path, explain(err))
+	}
+	return out
+}
+
+func askRows[T any](ctx context.Context, r *Reader, path string, row func(*puller) T) ([]T, error) {
+	conn, err := r.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The host is the one that lxd/client writes; it is never looked up.
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://unix.socket"+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := conn.DoHTTP(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // only read from
+	if resp.StatusCode != http.StatusOK {
+		return nil, refusal(resp)
+	}
+	return readRows(resp.Body, row)
+}
+
+// refusal is what LXD says instead of an answer.
+func refusal(resp *http.Response) error {
+	var said api.Response
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	if err == nil {
+		err = json.Unmarshal(text, &said)
+	}
+	if err != nil || said.Type != api.ErrorResponse {
+		return fmt.Errorf("LXD answered %s", resp.Status)
+	}
+	return api.NewStatusError(resp.StatusCode, said.Error)
+}
+
+// readRows takes the rows out of LXD's envelope. The rows that could be read
+// are returned even if something is wrong with the answer.
+func readRows[T any](body io.Reader, row func(*puller) T) ([]T, error) {
+	p := &puller{stream: jsonpull.NewStream(body, nil), names: map[string]string{}}
+	var (
+		rows     []T
+		kind     string
+		code     int64
+		message  string
+		metadata byte
+	)
+	p.stream.Members(func(key string) {
+		switch key {
+		case "type":
+			kind = p.text()
+		case "status_code":
+			code = p.integer()
+		case "error":
+			message = p.text()
+		case "metadata":
+			if rows = nil; metadata != 0 {
+				p.doubt("metadata is there twice, which")
+			}
+			if metadata = p.stream.Next(); metadata != '[' {
+				p.skip()
+				return
+			}
+			p.stream.Elements(func() { rows = append(rows, row(p)) })
+		default:
+			p.skip()
+		}
+	})
+	p.stream.Finish()
+	switch {
+	case p.stream.Err != nil:
+		return rows, p.stream.Err
+	case kind == string(api.ErrorResponse):
+		return nil, api.NewStatusError(http.StatusOK, message)
+	case kind != string(api.SyncResponse) || code != http.StatusOK:
+		return nil, fmt.Errorf("%w: an answer of type %q with status %d", ErrMalformed, kind, code)
+	case metadata == 0 || metadata == 'n':
+		return nil, fmt.Errorf("%w: it has no metadata", ErrMalformed)
+	case metadata != '[':
+		return nil, fmt.Errorf("%w: its metadata is no list", ErrMalformed)
+	}
+	return rows, p.wrong
+}
+
+// puller reads a row. Null is nothing, as encoding/json has it; a value of
+// another type than expected is passed over and remembered, and nothing of it
+// gets into the error, for it may be a secret.
+type puller struct {
+	stream *jsonpull.Stream
+	// names holds the strings that many rows share, once.
+	names map[string]string
+	wrong error
+}
+
+func (p *puller) doubt(what string) {
+	if p.wrong == nil {
+		p.wrong = fmt.Errorf("%w: %s is not as it should be", ErrMalformed, what)
+	}
+}
+
+// nothing passes over a value that should be null if it is no list or object.
+func (p *puller) nothing() {
+	if next := p.stream.Next(); next != 'n' && next != 0 {
+		p.doubt("the type of a value")
+	}
+	p.skip()
+}
+
+func (p *puller) skip() { p.stream.Try((*jsonpull.Cursor).Skip) }
+
+// whole reads a row in one piece. f may be called again, from the beginning,
+// when only a part of the row had arrived.
+func whole[T any](f func(*pulled) T) func(*puller) T {
+	return func(p *puller) (row T) {
+		in := pulled{puller: p}
+		p.stream.Try(func(c *jsonpull.Cursor) {
+			in.Cursor = c
+			row = f(&in)
+		})
+		return row
+	}
+}
+
+func (p *puller) text() (s string) {
+	p.stream.Try(func(c *jsonpull.Cursor) { s = (&pulled{p, c}).text() })
+	return s
+}
+
+func (p *puller) integer() (n int64) {
+	p.stream.Try(func(c *jsonpull.Cursor) { n = (&pulled{p, c}).integer() })
+	return n
+}
+
+// pulled reads values of which all has arrived, or is asked again.
+type pulled struct {
+	*puller
+	*jsonpull.Cursor
+}
+
+// opens reports whether an object or a list is next; what is neither that nor
+// null is wrong.
+func (p *pulled) opens(first byte) bool {
+	switch next := p.Peek(); {
+	case p.Err != nil:
+		return false
+	case next == first:
+		return true
+	case next != 'n':
+		p.doubt("the type of a value")
+	}
+	p.Skip()
+	return false
+}
+
+// object yields the keys of an object; the value must be read. A key is valid
+// until then.
+func (p *pulled) object(yield func(key []byte) bool) {
+	if !p.opens('{') {
+		return
+	}
+	p.I++
+	if p.Peek() == '}' {
+		p.I++
+		return
+	}
+	for p.Err == nil {
+		if p.Peek() != '"' {
+			p.Fail("a key")
+			return
+		}
+		key, escaped := p.Str()
+		if escaped {
+			key = []byte(jsonpull.Unescape(key))
+		}
+		p.Take(':', "a colon")
+		if p.Err != nil || !yield(key) || !p.More('}') {
+			return
+		}
+	}
+}
+
+func (p *pulled) texts() []string {
+	var all []string
+	if p.opens('[') {
+		p.Elements(func() { all = append(all, p.text()) })
+	}
+	return all
+}
+
+// raw is a text's bytes, valid until something else is read; nil when there
+// is none.
+func (p *pulled) raw() []byte {
+	if !p.opens('"') {
+		return nil
+	}
+	raw, ok := p.Text()
+	switch {
+	case p.Err != nil:
+		return nil
+	case !ok:
+		return bytes.ToValidUTF8(raw, []byte("\uFFFD"))
+	}
+	return raw
+}
+
+func (p *pulled) text() string { return string(p.raw()) }
+
+// shared is a text that many rows have in common.
+func (p *pulled) shared() string {
+	raw := p.raw()
+	if s, ok := p.names[string(raw)]; ok {
+		return s
+	}
+	s := string(raw)
+	p.names[s] = s
+	return s
+}
+
+func (p *pulled) integer() int64 {
+	next := p.Peek()
+	if next != '-' && (next < '0' || next > '9') {
+		if next != 'n' {
+			p.doubt("a number")
+		}
+		p.Skip()
+		return 0
+	}
+	n, ok := p.Integer()
+	if !ok && p.Err == nil {
+		p.doubt("a number")
+	}
+	return n
+}
+
+func (p *pulled) moment() time.Time {
+	var t time.Time
+	if raw := p.raw(); raw != nil && t.UnmarshalText(raw) != nil {
+		p.doubt("a time")
+	}
+	return t
+}

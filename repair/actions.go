@@ -1,0 +1,218 @@
+package repair
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+// confirmPause lies between the two looks that confirm a detachment: a scan
+// that was under way brings a device back within seconds.
+const confirmPause = 5 * time.Second
+
+// releaser is what acts on one machine's devices, with the journal told of
+// each write.
+func (r *run) releaser(member string) (*devices.Releaser, error) {
+	machine, ok := r.t.Machine(member)
+	if !ok || machine.Hands == nil {
+		return nil, fmt.Errorf("the devices of %s can't be changed from here", member)
+	}
+	world := r.latest.world
+	return &devices.Releaser{
+		System: machine.System, Hands: machine.Hands, Sleep: r.t.Sleep,
+		Note:      func(a devices.Action) error { return r.note(member, a) },
+		Elsewhere: func(use evidence.Use) bool { return usedByAnother(world, use, r.plan) },
+	}, nil
+}
+
+func doRelease(ctx context.Context, r *run, s Step) error {
+	releaser, err := r.releaser(s.Member)
+	if err != nil {
+		return err
+	}
+	_, err = releaser.Release(ctx, r.plan.Serial, expect(r.latest.subject, s.Member))
+	return err
+}
+
+func doClear(ctx context.Context, r *run, s Step) error {
+	releaser, err := r.releaser(s.Member)
+	if err != nil {
+		return err
+	}
+	err = releaser.Clear(ctx, r.plan.Serial, r.releasedOn(s.Member))
+	if err == nil {
+		r.forget(s.Member)
+	}
+	return err
+}
+
+func doRemoveStale(ctx context.Context, r *run, s Step) error {
+	releaser, err := r.releaser(s.Member)
+	if err != nil {
+		return err
+	}
+	_, err = releaser.RemoveStale(ctx, r.plan.Serial)
+	if err == nil {
+		r.forget(s.Member)
+	}
+	return err
+}
+
+func doDisconnect(ctx context.Context, r *run, s Step) error {
+	return r.writer.Disconnect(ctx, r.plan.Object, s.HostObject)
+}
+
+func doDestroy(ctx context.Context, r *run, _ Step) error { return r.writer.Destroy(ctx, r.plan.ID) }
+
+func doDestroySnapshot(ctx context.Context, r *run, _ Step) error {
+	return r.writer.DestroySnapshot(ctx, r.plan.ID)
+}
+
+func doDeleteHost(ctx context.Context, r *run, s Step) error {
+	return r.writer.DeleteHost(ctx, s.HostObject)
+}
+
+// doConfirm looks twice: at the array, and at every host's devices.
+func doConfirm(ctx context.Context, r *run, _ Step) error {
+	for again := range 2 {
+		if again > 0 {
+			if err := r.t.Sleep(ctx, confirmPause); err != nil {
+				return err
+			}
+		}
+		l, err := r.look(ctx)
+		if err != nil {
+			return err
+		}
+		if result, why := detachedNow(r, l.subject); result != diagnose.Pass {
+			return &refusal{diagnose.GateResult{Gate: needDetached, Result: result, Why: why}}
+		}
+		for _, member := range r.asked(l) {
+			releaser, err := r.releaser(member)
+			if err != nil {
+				return &refusal{diagnose.GateResult{Gate: needMachine, Result: diagnose.Uncertain, Why: err.Error()}}
+			}
+			answer, reasons := releaser.Detached(ctx, r.plan.Serial)
+			if !answer.Is() {
+				result := diagnose.Uncertain
+				if answer.IsNot() {
+					result = diagnose.Fail
+				}
+				return &refusal{diagnose.GateResult{Gate: needDetached, Result: result, Why: member + ": " + strings.Join(reasons, "; ")}}
+			}
+		}
+	}
+	r.confirmed = r.t.Now()
+	return nil
+}
+
+// asked are the machines that must say that they have nothing of the volume:
+// all, or of a volume that stays connected elsewhere those of the plan.
+func (r *run) asked(l look) []string {
+	var members []string
+	for _, host := range l.world.Hosts {
+		if r.plan.Class != diagnose.ClassDisconnect || r.touches(host.Name) {
+			members = append(members, host.Name)
+		}
+	}
+	return members
+}
+
+// doVerify reads everything once more and compares it with what was to be.
+func doVerify(ctx context.Context, r *run, _ Step) error {
+	l, err := r.look(ctx)
+	if err != nil {
+		return err
+	}
+	for _, step := range r.plan.Steps {
+		kind := r.typeOf(step.Kind)
+		if kind.Confirm == nil || kind.Undo == UndoRollback {
+			continue
+		}
+		answer, why := kind.Confirm(l.subject, step)
+		if !answer.Is() {
+			return fmt.Errorf("%s: %s", step.Say, why)
+		}
+	}
+	if l.finding != nil && !r.plan.Keeps {
+		return fmt.Errorf("%s %s is still found: %s", r.plan.Code, r.plan.Object, l.finding.Detail)
+	}
+	return nil
+}
+
+// refusal is a gate that did not pass while a step was done.
+type refusal struct{ gate diagnose.GateResult }
+
+func (e *refusal) Error() string {
+	return fmt.Sprintf("gate %s: %s: %s", e.gate.Gate, e.gate.Result, e.gate.Why)
+}
+
+// note tells the journal of one write to a device, and remembers what was
+// released.
+func (r *run) note(member string, a devices.Action) error {
+	text, err := marshal(a)
+	if err != nil {
+		return err
+	}
+	record := journal.Record{
+		What: journal.WhatAction, Step: r.n, StepKind: r.kind, Action: text, Error: a.Error,
+		Object: &journal.Object{Machine: member, Serial: string(r.plan.Serial)},
+	}
+	if err := r.write(record); err != nil {
+		return err
+	}
+	r.learn(member, r.bootOf(member), a)
+	if !a.Done {
+		r.tell(Acts, "", a.String()+" on "+member)
+	}
+	return nil
+}
+
+// usedByAnother reports a mount of a device that has gone which is LXD's
+// mount of another volume: LXD's path says of which.
+func usedByAnother(world *evidence.World, use evidence.Use, p Plan) bool {
+	if use.Kind != evidence.UseMount || world == nil || !world.LXD.Records.IsComplete() {
+		return false
+	}
+	_, rest, ok := strings.Cut(use.Where, "/storage-pools/")
+	parts := strings.SplitN(rest, "/", 3)
+	if !ok || len(parts) < 3 {
+		return false
+	}
+	s := find(world, p.ArrayID, p.ID, p.Serial)
+	found := false
+	for _, record := range world.LXD.Records.Items {
+		if record.Pool != parts[0] || directoryOf(record) != parts[1]+"/"+parts[2] || record.UUID.IsZero() {
+			continue
+		}
+		if s.volume == nil || s.volume.LXD.UUID == record.UUID {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// directoryOf is where LXD mounts a record's volume below its pool: instances
+// of project default by their name, images by fingerprint, all else with the
+// project before it.
+func directoryOf(record evidence.Record) string {
+	dir := map[string]string{
+		evidence.TypeContainer: "containers", evidence.TypeVM: "virtual-machines",
+		evidence.TypeImage: "images", evidence.TypeCustom: "custom",
+	}[record.Type]
+	if record.Snapshot {
+		dir += "-snapshots"
+	}
+	instance := record.Type == evidence.TypeContainer || record.Type == evidence.TypeVM
+	if record.Type == evidence.TypeImage || (instance && record.Project == "default") {
+		return dir + "/" + record.Name
+	}
+	return dir + "/" + record.Project + "_" + record.Name
+}

@@ -1,0 +1,353 @@
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+// everything is set for the long lane, in which nothing is left out.
+var everything = os.Getenv("PURECLEAN_LONG") != ""
+
+// fault is what goes wrong with the n-th of a kind of calls.
+type fault string
+
+const (
+	fails   fault = "error"      // not done, and said so
+	expires fault = "timeout"    // not done, and not known
+	loses   fault = "lost-reply" // done, and not known
+	lies    fault = "lie"        // not done, and said to be
+)
+
+var allFaults = []fault{fails, expires, loses, lies}
+
+// saboteur counts calls and spoils one.
+type saboteur struct {
+	n, at int
+	fault fault
+	calls []string
+}
+
+var errSabotage = errors.New("sabotage")
+
+func (s *saboteur) call(name string, do func() error) error {
+	s.n++
+	s.calls = append(s.calls, name)
+	if s.n != s.at {
+		return do()
+	}
+	switch s.fault {
+	case fails:
+		return errSabotage
+	case expires:
+		return fmt.Errorf("%w: %w", errSabotage, context.DeadlineExceeded)
+	case loses:
+		return errors.Join(do(), fmt.Errorf("%w: %w", errSabotage, context.DeadlineExceeded))
+	default:
+		return nil
+	}
+}
+
+// badWriter spoils calls to the array.
+type badWriter struct {
+	Writer
+	s *saboteur
+}
+
+func (b badWriter) Disconnect(ctx context.Context, v, h string) error {
+	return b.s.call("disconnect", func() error { return b.Writer.Disconnect(ctx, v, h) })
+}
+
+func (b badWriter) Connect(ctx context.Context, v, h string) error {
+	return b.s.call("connect", func() error { return b.Writer.Connect(ctx, v, h) })
+}
+
+func (b badWriter) Destroy(ctx context.Context, id string) error {
+	return b.s.call("destroy", func() error { return b.Writer.Destroy(ctx, id) })
+}
+
+func (b badWriter) Recover(ctx context.Context, id string) error {
+	return b.s.call("recover", func() error { return b.Writer.Recover(ctx, id) })
+}
+
+// badHands spoils calls to a machine's devices.
+type badHands struct {
+	devices.Hands
+	s *saboteur
+}
+
+func (b badHands) RemoveMap(ctx context.Context, uuid string) error {
+	return b.s.call("remove-map", func() error { return b.Hands.RemoveMap(ctx, uuid) })
+}
+
+func (b badHands) AddMap(ctx context.Context, wwid string) error {
+	return b.s.call("add-map", func() error { return b.Hands.AddMap(ctx, wwid) })
+}
+
+func (b badHands) SetState(ctx context.Context, d devices.Target, state string) error {
+	return b.s.call("set-state", func() error { return b.Hands.SetState(ctx, d, state) })
+}
+
+func (b badHands) DeleteDisk(ctx context.Context, d devices.Target) error {
+	return b.s.call("delete-disk", func() error { return b.Hands.DeleteDisk(ctx, d) })
+}
+
+// spoil puts a saboteur between the tools and one kind of calls.
+func (k *kit) spoil(tools *Tools, what string, s *saboteur) {
+	switch what {
+	case "writer":
+		tools.Writer = func(ctx context.Context, id string) (Writer, error) {
+			w, err := k.writer(ctx, id)
+			return badWriter{w, s}, err
+		}
+	case "hands":
+		tools.Machine = func(member string) (Machine, bool) {
+			m, ok := k.machine(member)
+			m.Hands = badHands{m.Hands, s}
+			return m, ok
+		}
+	case "journal":
+		tools.record = func(r *journal.Run, record journal.Record) error {
+			return s.call(string(record.What), func() error { return r.Append(record) })
+		}
+	case "look":
+		tools.Look = func(ctx context.Context) (evidence.World, error) {
+			world := evidence.World{}
+			err := s.call("look", func() (err error) { world, err = k.look(ctx); return err })
+			return world, err
+		}
+	}
+}
+
+// settle runs again without faults until nothing is left to do, as an
+// operator would: interrupted runs are resumed, what is still found is fixed.
+func (k *kit) settle(code string) {
+	k.t.Helper()
+	for range 6 {
+		if id := k.interrupted(); id != "" {
+			if result, err := k.tools().Resume(context.Background(), id); err != nil && result.Changed {
+				k.t.Errorf("resuming %s: %v", id, err)
+			}
+			continue
+		}
+		if !slices.Contains(k.codes(), code) {
+			return
+		}
+		if _, err := k.tools().Run(context.Background(), k.plan(code)); err != nil {
+			k.t.Errorf("running again: %v", err)
+		}
+	}
+	k.t.Errorf("it does not converge: %v, interrupted %q", k.codes(), k.interrupted())
+}
+
+func (k *kit) interrupted() string {
+	k.t.Helper()
+	all, err := k.book.List()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	for _, s := range all {
+		if s.State == journal.Interrupted {
+			return s.ID
+		}
+	}
+	return ""
+}
+
+// truth holds the journal against the world: no change reached the array that
+// was not recorded before, and what is recorded as done is so.
+func (k *kit) truth(volume string) {
+	k.t.Helper()
+	all, err := k.book.List()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	intents := map[string]int{}
+	destroyed := false
+	for _, s := range all {
+		for _, r := range k.history(s.ID) {
+			if r.What == journal.WhatBefore {
+				intents[r.StepKind]++
+			}
+			if r.What == journal.WhatAfter && r.StepKind == StepDestroy && (r.Outcome == journal.Done || r.Outcome == journal.Already) {
+				destroyed = true
+			}
+		}
+	}
+	sent := map[string]int{}
+	for _, change := range k.changes() {
+		sent[change]++
+	}
+	if sent["PATCH /volumes"] > intents[StepDestroy] || sent["DELETE /connections"] > intents[StepDisconnect] {
+		k.t.Errorf("sent %v, recorded %v", sent, intents)
+	}
+	if is, _ := k.volume(volume); is != destroyed {
+		k.t.Errorf("destroyed is %v, and the journal says %v", is, destroyed)
+	}
+}
+
+// gone checks the end of all: nothing is left of the leak.
+func (k *kit) gone(plan Plan) {
+	k.t.Helper()
+	if left := k.world.Hosts[0].DevicesOf(string(plan.Serial)); len(left) > 0 {
+		k.t.Errorf("devices left: %v", left)
+	}
+	if destroyed, _ := k.volume(plan.Object); !destroyed || k.connections(plan.Object) > 0 {
+		k.t.Errorf("destroyed %v, %d connections", destroyed, k.connections(plan.Object))
+	}
+	k.noHarm()
+	k.truth(plan.Object)
+}
+
+// TestFailTheNth lets the n-th call fail, in each way, and runs again without
+// faults: it converges, nothing live is touched, the journal tells the truth.
+func TestFailTheNth(t *testing.T) {
+	for _, scenario := range []string{"unmap-refused-iscsi", "device-too-late-nvme"} {
+		for _, what := range []string{"writer", "hands", "journal", "look"} {
+			for i, f := range allFaults {
+				if (what == "look" || what == "journal") && f != fails {
+					continue // neither has a reply to lose
+				}
+				for n := 1; n < 100; n++ {
+					if !everything && (n+i)%3 != 0 && (what != "writer") {
+						continue
+					}
+					s := &saboteur{at: n, fault: f}
+					t.Run(fmt.Sprintf("%s/%s/%s/%d", scenario, what, f, n), func(t *testing.T) {
+						k := newKit(t, scenario)
+						plan := k.plan("leaked-volume")
+						k.world.Array.ResetRequests()
+						tools := k.tools()
+						k.spoil(&tools, what, s)
+						result, err := tools.Run(context.Background(), plan)
+						if err == nil && result.Outcome != journal.Done {
+							t.Errorf("%+v without an error", result)
+						}
+						if err != nil && !result.Changed && k.changedAnything(plan) {
+							t.Errorf("changed, and said not: %+v, %v, %v", result, err, k.changes())
+						}
+						k.noHarm()
+						k.crash()
+						k.settle("leaked-volume")
+						k.gone(plan)
+					})
+					if s.n < n {
+						break // there was no n-th call
+					}
+				}
+			}
+		}
+	}
+}
+
+// changedAnything reports a connection or volume that is not as it was.
+func (k *kit) changedAnything(plan Plan) bool {
+	destroyed, _ := k.volume(plan.Object)
+	return destroyed || k.connections(plan.Object) == 0
+}
+
+// killed is the end of a process.
+type killed struct{}
+
+// run runs f until it ends or is killed.
+func untilKilled(f func()) (died bool) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			if _, ok := reason.(killed); !ok {
+				panic(reason)
+			}
+			died = true
+		}
+	}()
+	f()
+	return false
+}
+
+// TestKilledAnywhere kills the process before and after each record, and
+// resumes with a new process.
+func TestKilledAnywhere(t *testing.T) {
+	for _, c := range []struct{ scenario, code string }{
+		{"unmap-refused-iscsi", "leaked-volume"}, {"device-too-late-nvme", "leaked-volume"}, {"killed-while-waiting-iscsi", "stale-connection"},
+	} {
+		for point := 0; point < 200; point++ {
+			if !everything && point%2 == 1 && point > 4 {
+				continue
+			}
+			died := false
+			t.Run(fmt.Sprintf("%s/%d", c.scenario, point), func(t *testing.T) {
+				k := newKit(t, c.scenario)
+				plan := k.plan(c.code)
+				k.world.Array.ResetRequests()
+				tools := k.tools()
+				at := 0
+				tools.record = func(r *journal.Run, record journal.Record) error {
+					if at == point {
+						panic(killed{})
+					}
+					err := r.Append(record)
+					if at++; at == point {
+						panic(killed{})
+					}
+					at++
+					return err
+				}
+				died = untilKilled(func() {
+					if _, err := tools.Run(context.Background(), plan); err != nil {
+						t.Error(err)
+					}
+				})
+				k.noHarm()
+				k.crash()
+				if !died {
+					return
+				}
+				// Half of a record may be on the disk.
+				if point%4 == 0 {
+					k.tear()
+				}
+				id := k.interrupted()
+				if id == "" {
+					t.Fatal("no run is interrupted")
+				}
+				result, err := k.tools().Resume(context.Background(), id)
+				if err != nil || k.state(id) != journal.Finished {
+					t.Fatalf("resuming: %+v, %v, %s", result, err, k.state(id))
+				}
+				if c.code == "leaked-volume" {
+					k.gone(plan)
+				} else if k.connections(plan.Object) != 0 {
+					t.Errorf("%d connections", k.connections(plan.Object))
+				}
+				k.noHarm()
+				if codes := k.codes(); slices.ContainsFunc(codes, func(c string) bool { return strings.HasPrefix(c, "ghost") || c == "stale-map" }) {
+					t.Errorf("left: %v", codes)
+				}
+			})
+			if !died {
+				break
+			}
+		}
+	}
+}
+
+// tear leaves half a line at the end of the newest run.
+func (k *kit) tear() {
+	k.t.Helper()
+	name := k.dir + "/runs/" + k.interrupted() + ".jsonl"
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(`{"n":99,"what":"aft`); err != nil {
+		k.t.Fatal(err)
+	}
+}

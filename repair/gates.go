@@ -1,0 +1,393 @@
+package repair
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// The conditions of steps besides the gates of package diagnose. They answer
+// in the same way, and only a pass counts.
+const (
+	// needFinding is the one that all gated steps have.
+	needFinding  = "finding"
+	needSame     = "same-object"
+	needMachine  = "machine"
+	needNoGroup  = "no-host-group"
+	needReleased = "released"
+	needCut      = "disconnected"
+	needDetached = "detached"
+	needUndo     = "undo-window"
+	needIdleHost = "idle-host"
+)
+
+// Need is one condition of steps.
+type Need struct {
+	Name string
+	// Title is the question that it asks.
+	Title string
+	check func(*run, subject, Step) (diagnose.Result, string)
+}
+
+// Needs is the table of conditions besides the gates.
+var Needs = []Need{
+	{needSame, "Is it still the very object that was planned for?", sameObject},
+	{needMachine, "Can the devices of every connected host be worked on from here?", machineReady},
+	{needNoGroup, "Is no connection made through a host group?", noGroup},
+	{needReleased, "Are the devices out of use on every host?", allReleased},
+	{needCut, "Does the array no longer connect it to this host?", isCut},
+	{needDetached, "Was it confirmed just now that it is detached everywhere?", isDetached},
+	{needUndo, "Does the array keep what is destroyed long enough to come back?", undoWindow},
+	{needIdleHost, "Is the host object idle for certain?", hostIsIdle},
+	{needPending, "Is it destroyed, and certainly nobody's?", isPending},
+}
+
+// look is one reading of all witnesses and what it means for the plan.
+type look struct {
+	subject
+	at      time.Time
+	finding *diagnose.Finding
+}
+
+// gates asks everything that must hold before a step, and returns the answers
+// and the first that is no pass.
+func (r *run) gates(l look, step Step, kind StepType) ([]diagnose.GateResult, *diagnose.GateResult) {
+	var all []diagnose.GateResult
+	if kind.Gated {
+		all = r.judged(l, step, kind)
+	}
+	for _, need := range Needs {
+		if slices.Contains(kind.Needs, need.Name) && r.t.needs(need.Name) {
+			result, why := need.check(r, l.subject, step)
+			all = append(all, diagnose.GateResult{Gate: need.Name, Result: result, Why: why})
+		}
+	}
+	for i := range all {
+		if all[i].Result != diagnose.Pass && all[i].Result != diagnose.Waived {
+			return all, &all[i]
+		}
+	}
+	return all, nil
+}
+
+// judged are the gates of the finding that a step rests on.
+func (r *run) judged(l look, step Step, kind StepType) []diagnose.GateResult {
+	finding := l.finding
+	if kind.Ghost && r.plan.Class == diagnose.ClassDisconnect {
+		// The volume stays, and the connection that was the finding is cut.
+		// What is left is a device without one.
+		finding = r.ghost(l, step)
+		if answer, why := confirmNoDevice(l.subject, step); answer.Is() {
+			return []diagnose.GateResult{{Gate: needFinding, Result: diagnose.Pass, Why: why}}
+		}
+	}
+	if finding == nil {
+		return []diagnose.GateResult{{
+			Gate: needFinding, Result: diagnose.Fail,
+			Why: "there is no " + r.plan.Code + " " + r.plan.Object + " any more",
+		}}
+	}
+	if r.plan.Code == codeIdleHost {
+		return nil // its only gate is one of Needs
+	}
+	if len(finding.Gates) == 0 {
+		return []diagnose.GateResult{{Gate: needFinding, Result: diagnose.Fail, Why: "nothing was asked about " + r.plan.Object}}
+	}
+	gates := slices.Clone(finding.Gates)
+	for i := range gates {
+		if kind.Released && gates[i].Gate == "path-identity" && gates[i].Result == diagnose.Uncertain {
+			gates[i] = r.vouch(l, gates[i])
+		}
+	}
+	return gates
+}
+
+// ghost is what is found of a device that has lost its connection.
+func (r *run) ghost(l look, step Step) *diagnose.Finding {
+	report := r.t.judge(*l.world, r.policy())
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		if classOf(f.Code) == diagnose.ClassHost && f.Host == step.Member && f.Serial == r.plan.Serial && f.Serial != "" {
+			return f
+		}
+	}
+	return nil
+}
+
+// vouch is the one exception: paths that this run itself set offline can't be
+// asked who they are. Each was asked right before, and its sequence number,
+// which no other disk has in this boot, is in the journal. For those, and for
+// those alone, the answer from then stands in.
+func (r *run) vouch(l look, was diagnose.GateResult) diagnose.GateResult {
+	world := *l.world
+	world.Hosts = slices.Clone(world.Hosts)
+	var vouched []string
+	for i := range world.Hosts {
+		host := &world.Hosts[i]
+		released := r.released[host.Name]
+		if released == nil || host.Boot == "" || released.Boot != host.Boot {
+			continue
+		}
+		disks := slices.Clone(host.Disks.Items)
+		for j := range disks {
+			if isReleased(disks[j], released.Offline) {
+				disks[j].Live = evidence.Identity{Kind: evidence.IdentityKnown, Serial: disks[j].Serial}
+				vouched = append(vouched, disks[j].Name)
+			}
+		}
+		if !host.Disks.IsComplete() {
+			return was
+		}
+		host.Disks = evidence.Complete(disks)
+	}
+	if len(vouched) == 0 {
+		return was
+	}
+	report := r.t.judge(world, r.policy())
+	finding := r.find(report)
+	if finding == nil {
+		return was
+	}
+	for _, gate := range finding.Gates {
+		if gate.Gate == was.Gate && gate.Result == diagnose.Pass {
+			gate.Why = strings.Join(vouched, ", ") + ": set offline by this run right after each said that it is this volume"
+			return gate
+		}
+	}
+	return was
+}
+
+func isReleased(d evidence.Disk, targets []devices.Target) bool {
+	return d.State == "offline" && d.Live.Kind == evidence.IdentityUnknown && d.Seq.Known && d.Serial != "" &&
+		slices.Contains(targets, devices.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial})
+}
+
+// find is the plan's finding in a report.
+func (r *run) find(report diagnose.Report) *diagnose.Finding {
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		if f.Code == r.plan.Code && f.VolumeID == r.plan.ID && f.Object == r.plan.Object && f.Host == r.plan.Host &&
+			f.Serial == r.plan.Serial && strings.EqualFold(f.ArrayID, r.plan.ArrayID) {
+			return f
+		}
+	}
+	return nil
+}
+
+func sameObject(r *run, s subject, _ Step) (diagnose.Result, string) {
+	p := r.plan
+	name, serial, pod := "", evidence.Serial(""), ""
+	switch {
+	case s.array == nil:
+		return diagnose.Uncertain, "array " + p.ArrayID + " did not answer"
+	case s.volume != nil:
+		name, serial = s.volume.Name, s.volume.Serial
+	case s.snapshot != nil:
+		name, serial = s.snapshot.Name, s.snapshot.Serial
+	default:
+		return diagnose.Uncertain, "the array lists nothing with id " + p.ID
+	}
+	if s.pod != nil {
+		pod = s.pod.ID
+	}
+	if name != p.Object || serial != p.Serial || pod != p.PodID {
+		return diagnose.Fail, fmt.Sprintf("id %s is now %s, serial %s, in pod %s", p.ID, name, serial, pod)
+	}
+	return diagnose.Pass, name + " has the id, serial and pod that were planned for"
+}
+
+// machineReady: what a step leaves undone on a host that can't be reached
+// hangs or comes back there.
+func machineReady(r *run, s subject, _ Step) (diagnose.Result, string) {
+	wanted := map[string]bool{}
+	for _, step := range r.plan.Steps {
+		if step.Member != "" {
+			wanted[step.Member] = true
+		}
+	}
+	for _, row := range s.rows {
+		if r.plan.Class == diagnose.ClassDisconnect && !strings.EqualFold(row.Host, r.plan.Host) {
+			continue
+		}
+		member := s.member(row.Host)
+		if member == "" && row.Host != "" {
+			return diagnose.Uncertain, "no machine that was read has the initiators of " + row.Host
+		}
+		wanted[member] = true
+	}
+	for _, g := range gears(s.world, s.serial) {
+		if !g.empty() && r.plan.Class != diagnose.ClassDisconnect && r.plan.Class != diagnose.ClassHost {
+			wanted[g.host.Name] = true
+		}
+	}
+	var names []string
+	for member := range wanted {
+		if member == "" {
+			continue
+		}
+		machine, ok := r.t.Machine(member)
+		if !ok || machine.Hands == nil {
+			return diagnose.Fail, "the devices of " + member + " can't be changed from here; run pureclean on " + member
+		}
+		names = append(names, member)
+	}
+	slices.Sort(names)
+	if len(names) == 0 {
+		return diagnose.Pass, "no host has to do with it"
+	}
+	return diagnose.Pass, strings.Join(names, ", ") + ": can be worked on from here"
+}
+
+func noGroup(_ *run, s subject, _ Step) (diagnose.Result, string) {
+	for _, row := range s.rows {
+		if row.Group != "" {
+			return diagnose.Fail, "it is connected through host group " + row.Group
+		}
+	}
+	return diagnose.Pass, "no connection is made through a host group"
+}
+
+// allReleased: a path that is cut off on the array while it can be opened
+// hangs whoever opens it.
+func allReleased(r *run, s subject, step Step) (diagnose.Result, string) {
+	for _, g := range gears(s.world, s.serial) {
+		if r.plan.Class == diagnose.ClassDisconnect && g.host.Name != step.Member {
+			continue
+		}
+		answer, why := confirmReleased(s, Step{Member: g.host.Name})
+		switch {
+		case answer.IsNot():
+			return diagnose.Fail, g.host.Name + ": " + why
+		case !answer.Is():
+			return diagnose.Uncertain, g.host.Name + ": " + why
+		}
+	}
+	return diagnose.Pass, "no map and no path that could be used, on any host"
+}
+
+func isCut(r *run, s subject, step Step) (diagnose.Result, string) {
+	for _, other := range r.plan.Steps {
+		if other.Kind != StepDisconnect || other.Member != step.Member {
+			continue
+		}
+		answer, why := confirmDisconnected(s, other)
+		switch {
+		case answer.IsNot():
+			return diagnose.Fail, why
+		case !answer.Is():
+			return diagnose.Uncertain, why
+		}
+	}
+	if expect(s, step.Member).StillConnected {
+		return diagnose.Fail, "the array connects it to " + step.Member
+	}
+	return diagnose.Pass, "the array does not connect it to " + step.Member
+}
+
+// confirmedFor is how long a confirmation is good for.
+const confirmedFor = 2 * time.Minute
+
+func isDetached(r *run, s subject, _ Step) (diagnose.Result, string) {
+	switch {
+	case r.confirmed.IsZero():
+		return diagnose.Uncertain, "this process has not confirmed it"
+	case r.t.Now().Sub(r.confirmed) > confirmedFor:
+		return diagnose.Uncertain, "it was confirmed at " + stamp(r.confirmed) + ", which is too long ago"
+	}
+	return detachedNow(r, s)
+}
+
+// detachedNow judges one look: no connection and no device.
+func detachedNow(r *run, s subject) (diagnose.Result, string) {
+	rows := s.rows
+	if r.plan.Class == diagnose.ClassDisconnect {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(c evidence.Connection) bool { return !strings.EqualFold(c.Host, r.plan.Host) })
+	}
+	switch {
+	case s.array == nil || s.volume == nil:
+		return diagnose.Uncertain, "the array does not list the volume"
+	case len(rows) > 0:
+		return diagnose.Fail, "the array connects it to " + rows[0].Host + rows[0].Group
+	case !s.array.Connections.IsComplete():
+		return diagnose.Uncertain, "the array's connections are not all known: " + s.array.Connections.Why()
+	case r.plan.Class == diagnose.ClassDestroy && s.volume.ConnectionCount != 0:
+		return diagnose.Uncertain, fmt.Sprintf("the array lists no connection and counts %d", s.volume.ConnectionCount)
+	case len(s.world.Hosts) == 0:
+		return diagnose.Uncertain, "no host was read"
+	}
+	for _, g := range gears(s.world, s.serial) {
+		if r.plan.Class == diagnose.ClassDisconnect && !r.touches(g.host.Name) {
+			continue
+		}
+		answer, why := confirmNoDevice(s, Step{Member: g.host.Name})
+		switch {
+		case answer.IsNot():
+			return diagnose.Fail, why
+		case !answer.Is():
+			return diagnose.Uncertain, why
+		}
+	}
+	return diagnose.Pass, "no connection on the array, no device on any host"
+}
+
+// touches reports a machine that the plan has to do with.
+func (r *run) touches(member string) bool {
+	return slices.ContainsFunc(r.plan.Steps, func(s Step) bool { return s.Member == member })
+}
+
+// leastUndo is the shortest time that an array can be set to keep what is
+// destroyed.
+const leastUndo = 24 * time.Hour
+
+func undoWindow(_ *run, s subject, _ Step) (diagnose.Result, string) {
+	switch {
+	case s.array == nil:
+		return diagnose.Uncertain, "the array did not answer"
+	case s.array.EradicationDelay <= 0:
+		return diagnose.Uncertain, "the array does not say how long it keeps what is destroyed"
+	case s.array.EradicationDelay < leastUndo:
+		return diagnose.Fail, "the array keeps what is destroyed for " + hours(s.array.EradicationDelay) + " only"
+	}
+	return diagnose.Pass, "the array keeps it for " + hours(s.array.EradicationDelay)
+}
+
+func hostIsIdle(r *run, s subject, step Step) (diagnose.Result, string) {
+	if s.array == nil || s.array.Trouble != "" {
+		return diagnose.Uncertain, "the array was not read"
+	}
+	for _, why := range []string{s.array.Hosts.Why(), s.array.Connections.Why(), s.world.LXD.Operations.Why()} {
+		if why != "" {
+			return diagnose.Uncertain, why
+		}
+	}
+	for _, row := range s.array.Connections.Items {
+		if strings.EqualFold(row.Host, step.HostObject) {
+			return diagnose.Fail, "it is connected to " + row.VolumeName
+		}
+	}
+	for _, operation := range s.world.LXD.Operations.Items {
+		if !operation.Running.IsNot() {
+			return diagnose.Fail, "LXD is busy: " + operation.Description
+		}
+	}
+	for _, host := range s.array.Hosts.Items {
+		if !strings.EqualFold(host.Name, step.HostObject) {
+			continue
+		}
+		switch {
+		case host.Group != "":
+			return diagnose.Fail, "it is in host group " + host.Group
+		case host.ConnectionCount != 0:
+			return diagnose.Uncertain, fmt.Sprintf("the array counts %d connections of it", host.ConnectionCount)
+		case !host.Local.Is():
+			return diagnose.Uncertain, "it is another array's"
+		}
+		return diagnose.Pass, "it has no connection, and LXD does nothing just now"
+	}
+	return diagnose.Fail, "there is no host object " + step.HostObject
+}

@@ -1,0 +1,193 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// History is what the file of one run says.
+type History struct {
+	ID      string
+	Records []Record
+	// Torn is set when the last line is not whole: the run was killed while
+	// it wrote. The record of which it was a part counts as not written.
+	Torn bool
+	// good is the length of what is whole, in bytes.
+	good int64
+}
+
+// maxFile bounds what is read.
+const maxFile = 64 << 20
+
+// Read reads one run. A torn last line is left out; any other line that can't
+// be understood is ErrDamaged, with the records in front of it.
+func (b *Book) Read(id string) (History, error) {
+	h := History{ID: id}
+	if !validID(id) {
+		return h, fmt.Errorf("%q: %w", id, ErrNoRun)
+	}
+	info, err := os.Stat(b.path(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return h, fmt.Errorf("%q: %w", id, ErrNoRun)
+	}
+	if err == nil && info.Size() > maxFile {
+		return h, fmt.Errorf("%s: larger than %d bytes: %w", b.path(id), maxFile, ErrDamaged)
+	}
+	data, err := os.ReadFile(b.path(id))
+	if err != nil {
+		return h, fmt.Errorf("reading the run %s: %w", id, err)
+	}
+	for len(data) > 0 {
+		line, rest, whole := bytes.Cut(data, []byte("\n"))
+		record, err := parse(line, len(h.Records)+1)
+		if !whole || (err != nil && len(rest) == 0) {
+			h.Torn = true
+			return h, nil
+		}
+		if err != nil {
+			return h, fmt.Errorf("%s: line %d: %w: %w", b.path(id), len(h.Records)+1, ErrDamaged, err)
+		}
+		h.Records = append(h.Records, record)
+		h.good += int64(len(line)) + 1
+		data = rest
+	}
+	return h, nil
+}
+
+func parse(line []byte, n int) (Record, error) {
+	var r Record
+	if err := json.Unmarshal(line, &r); err != nil {
+		return r, err
+	}
+	if r.N != n {
+		return r, fmt.Errorf("it is record %d and should be %d", r.N, n)
+	}
+	if n == 1 && (r.What != WhatBegin || r.Schema != Schema) {
+		return r, fmt.Errorf("it does not begin a run of schema %s", Schema)
+	}
+	return r, nil
+}
+
+// validID keeps names of files out that are none of ours.
+func validID(id string) bool {
+	return len(id) >= 4 && len(id) <= 32 && strings.Trim(id, "0123456789abcdef") == ""
+}
+
+// State is what became of a run.
+type State string
+
+// The states.
+const (
+	// Finished: all that was planned is done.
+	Finished State = "finished"
+	// Interrupted: it was stopped, and something was changed or may have
+	// been. It can be resumed or undone.
+	Interrupted State = "interrupted"
+	// Stopped: it was refused or declined and nothing stayed changed.
+	Stopped State = "refused"
+	// Undone: what it did was taken back.
+	Undone State = "undone"
+)
+
+// Summary is one run in a list.
+type Summary struct {
+	ID       string
+	Kind     Kind
+	Of       string
+	Began    time.Time
+	Ended    time.Time
+	Operator Operator
+	State    State
+	// Object is what it was about.
+	Object Object
+	// Until is when an undo stops being possible; zero when nothing was
+	// destroyed.
+	Until time.Time
+	// Why is the end's note or error.
+	Why string
+	// Damaged is why the file can't be read to its end.
+	Damaged string
+}
+
+// List lists all runs, the newest first. A file that can't be read is listed
+// as an interrupted run that says why.
+func (b *Book) List() ([]Summary, error) {
+	entries, err := os.ReadDir(b.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing the runs: %w", err)
+	}
+	var all []Summary
+	for _, entry := range entries {
+		id, ours := strings.CutSuffix(entry.Name(), suffix)
+		if !ours || !validID(id) {
+			continue
+		}
+		h, err := b.Read(id)
+		if err == nil && len(h.Records) == 0 {
+			continue // killed before it began
+		}
+		s := h.Summary()
+		if err != nil {
+			s.State, s.Damaged = Interrupted, err.Error()
+		}
+		all = append(all, s)
+	}
+	for i := range all {
+		for _, other := range all {
+			if other.Kind == KindUndo && other.Of == all[i].ID && other.State == Finished && other.Began.After(all[i].Began) {
+				all[i].State = Undone
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Summary) int { return b.Began.Compare(a.Began) })
+	return all, nil
+}
+
+// Summary says what the records add up to. That it was undone only the other
+// runs say.
+func (h History) Summary() Summary {
+	s := Summary{ID: h.ID, State: Interrupted}
+	for _, r := range h.Records {
+		switch r.What {
+		case WhatBegin:
+			s.Kind, s.Of, s.Began = r.Kind, r.Of, r.Time
+			if r.Operator != nil {
+				s.Operator = *r.Operator
+			}
+			if r.Object != nil {
+				s.Object = *r.Object
+			}
+		case WhatEnd:
+			s.Ended, s.Why = r.Time, strings.TrimSpace(r.Note+" "+r.Error)
+			s.State = stateOf(r.Outcome)
+		default:
+			// Whatever follows an end was a run again.
+			s.State, s.Ended, s.Why = Interrupted, time.Time{}, ""
+		}
+		if !r.Until.IsZero() {
+			s.Until = r.Until
+		}
+	}
+	return s
+}
+
+func stateOf(o Outcome) State {
+	switch o {
+	case Done, Already:
+		return Finished
+	case Refused, Declined:
+		return Stopped
+	default:
+		return Interrupted
+	}
+}

@@ -1,0 +1,267 @@
+package repair
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/pure"
+	"github.com/pureclean/pureclean/records"
+	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/secret"
+	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/witness"
+)
+
+// kit is a simulated world with the real witnesses, the real writer and the
+// real journal.
+type kit struct {
+	t     *testing.T
+	world *simulator.World
+	dir   string
+	book  *journal.Book
+	// live are the volumes that must stay, as the world knew at the start.
+	live []string
+}
+
+func newKit(t *testing.T, scenario string) *kit {
+	t.Helper()
+	s, ok := simulator.Find(scenario)
+	if !ok {
+		t.Fatalf("there is no scenario %s", scenario)
+	}
+	w, err := s.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return kitOf(t, w)
+}
+
+func kitOf(t *testing.T, w *simulator.World) *kit {
+	t.Helper()
+	k := &kit{t: t, world: w, dir: t.TempDir()}
+	k.open()
+	t.Cleanup(func() { _ = k.book.Close() })
+	k.markLive()
+	return k
+}
+
+// open opens the journal as a new process does.
+func (k *kit) open() {
+	k.t.Helper()
+	book, err := journal.Open(k.dir)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.book = book
+}
+
+// crash ends the process: the kernel gives its lock back.
+func (k *kit) crash() {
+	k.t.Helper()
+	if err := k.book.Close(); err != nil {
+		k.t.Fatal(err)
+	}
+	k.open()
+}
+
+func (k *kit) markLive() {
+	k.live = nil
+	for _, v := range k.world.Array.Volumes() {
+		if !v.Destroyed && k.world.Live(v.Name) {
+			k.live = append(k.live, v.Name)
+		}
+	}
+}
+
+// harmed are volumes that were live and are destroyed.
+func (k *kit) harmed() []string {
+	var harmed []string
+	for _, name := range k.live {
+		if v, ok := k.world.Array.Volume(name); !ok || v.Destroyed {
+			harmed = append(harmed, name)
+		}
+	}
+	return harmed
+}
+
+func (k *kit) noHarm() {
+	k.t.Helper()
+	if harmed := k.harmed(); len(harmed) > 0 {
+		k.t.Errorf("live volumes were destroyed: %v", harmed)
+	}
+}
+
+func (k *kit) look(ctx context.Context) (evidence.World, error) {
+	settings := config.Default()
+	settings.Pools = map[string]config.Pool{}
+	for _, pool := range k.world.Pools() {
+		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: k.world.Server.Fingerprint}}
+	}
+	return witness.Ask(ctx, witness.Options{
+		Config: settings, Records: records.Options{Socket: k.world.Socket, Now: k.world.Clock.Now},
+		Array: pure.Options{Now: k.world.Clock.Now, Sleep: k.sleep},
+		Host:  k.world.Hosts[0].System(), Seen: k.world.Seen, Now: k.world.Clock.Now,
+	})
+}
+
+func (k *kit) sleep(ctx context.Context, d time.Duration) error {
+	k.world.Clock.Advance(d)
+	return ctx.Err()
+}
+
+func (k *kit) writer(ctx context.Context, arrayID string) (Writer, error) {
+	if arrayID != k.world.Array.ID() {
+		k.t.Errorf("asked for array %s", arrayID)
+	}
+	return pure.OpenWriter(ctx, pure.Access{
+		URL: k.world.Server.URL, Token: secret.New(k.world.Array.Token()), Fingerprint: k.world.Server.Fingerprint,
+	}, pure.Options{Now: k.world.Clock.Now, Sleep: k.sleep, Timeout: 5 * time.Second})
+}
+
+func (k *kit) machine(member string) (Machine, bool) {
+	for _, h := range k.world.Hosts {
+		if h.Name() == member {
+			return Machine{Name: member, System: h.System(), Hands: h.Hands()}, true
+		}
+	}
+	return Machine{}, false
+}
+
+func yes(context.Context, Question) (Reply, error) { return Yes, nil }
+
+func (k *kit) tools() Tools {
+	return Tools{
+		Look: k.look, Policy: diagnose.DefaultPolicy(), Writer: k.writer, Machine: k.machine, Journal: k.book, Ask: yes,
+		Now: k.world.Clock.Now, Sleep: k.sleep, Operator: journal.CurrentOperator(os.Getenv),
+	}
+}
+
+// scan is what the program's scan finds.
+func (k *kit) scan() (evidence.World, diagnose.Report) {
+	k.t.Helper()
+	world, err := k.look(context.Background())
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return world, diagnose.Judge(world, diagnose.DefaultPolicy())
+}
+
+func (k *kit) codes() []string {
+	k.t.Helper()
+	_, report := k.scan()
+	var codes []string
+	for _, f := range report.Findings {
+		codes = append(codes, f.Code)
+	}
+	return codes
+}
+
+// finding is the first of a code.
+func (k *kit) finding(code string) diagnose.Finding {
+	k.t.Helper()
+	_, report := k.scan()
+	for _, f := range report.Findings {
+		if f.Code == code {
+			return f
+		}
+	}
+	k.t.Fatalf("there is no %s", code)
+	return diagnose.Finding{}
+}
+
+func (k *kit) plan(code string) Plan {
+	k.t.Helper()
+	world, report := k.scan()
+	for _, f := range report.Findings {
+		if f.Code != code {
+			continue
+		}
+		p, err := NewPlan(world, diagnose.DefaultPolicy(), f, k.world.Clock.Now())
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		return p
+	}
+	k.t.Fatalf("there is no %s in %v", code, k.codes())
+	return Plan{}
+}
+
+func (k *kit) plans(tools Tools) []Plan {
+	k.t.Helper()
+	world, report := k.scan()
+	var plans []Plan
+	for _, f := range report.Findings {
+		p, err := NewPlan(world, tools.Policy, f, k.world.Clock.Now())
+		if err == nil {
+			plans = append(plans, p)
+		}
+	}
+	return plans
+}
+
+func kinds(p Plan) []string {
+	var all []string
+	for _, s := range p.Steps {
+		all = append(all, s.Kind)
+	}
+	return all
+}
+
+func (k *kit) volume(name string) (destroyed, there bool) {
+	v, ok := k.world.Array.Volume(name)
+	return v.Destroyed, ok
+}
+
+func (k *kit) connections(volume string) int {
+	n := 0
+	for _, c := range k.world.Array.Connections() {
+		if c.Volume == volume {
+			n++
+		}
+	}
+	return n
+}
+
+// requests are the changes that reached the array.
+func (k *kit) changes() []string {
+	var all []string
+	for _, r := range k.world.Array.Requests() {
+		if r.Method != "GET" && !strings.HasPrefix(r.Path, "/log") {
+			all = append(all, r.Method+" "+r.Path)
+		}
+	}
+	return all
+}
+
+func (k *kit) history(id string) []journal.Record {
+	k.t.Helper()
+	h, err := k.book.Read(id)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return h.Records
+}
+
+func (k *kit) state(id string) journal.State {
+	k.t.Helper()
+	all, err := k.book.List()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(s journal.Summary) bool { return s.ID == id })
+	if i < 0 {
+		k.t.Fatalf("run %s is not listed in %v", id, all)
+	}
+	return all[i].State
+}
+
+var _ devices.Hands = nil

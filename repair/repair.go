@@ -1,0 +1,178 @@
+// Package repair turns a finding into a plan of steps and carries it out:
+// disconnect, confirm, destroy, each step gated on evidence read right before
+// it, written to the journal before and after it, and believed only when a
+// look at the world confirms it. Nothing here is ever eradicated but by
+// Eradicate, and nothing is repeated after an answer that was lost: the world
+// is looked at, and it decides.
+package repair
+
+import (
+	"context"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+// Writer changes an array, one object and one request at a time. A nil error
+// proves nothing: whoever calls it looks. Volumes are given by id where the
+// array has ids.
+type Writer interface {
+	Disconnect(ctx context.Context, volumeName, host string) error
+	Connect(ctx context.Context, volumeName, host string) error
+	Destroy(ctx context.Context, volumeID string) error
+	Recover(ctx context.Context, volumeID string) error
+	Eradicate(ctx context.Context, volumeID string) error
+	DestroySnapshot(ctx context.Context, snapshotID string) error
+	RecoverSnapshot(ctx context.Context, snapshotID string) error
+	DeleteHost(ctx context.Context, name string) error
+	// LastRequestID is the last request's in the array's own log.
+	LastRequestID() string
+	Close(ctx context.Context) error
+}
+
+// Machine is a member's machine on which devices can be removed from here.
+type Machine struct {
+	Name   string
+	System devices.System
+	Hands  devices.Hands
+}
+
+// Tools are what a run works with.
+type Tools struct {
+	// Look reads all witnesses anew, each time it is called.
+	Look   func(context.Context) (evidence.World, error)
+	Policy diagnose.Policy
+	// Writer logs in to the array with that id for writing.
+	Writer func(ctx context.Context, arrayID string) (Writer, error)
+	// Machine is false for a member whose devices can't be changed from here.
+	Machine func(member string) (Machine, bool)
+	Journal *journal.Book
+	// Ask is asked before each step that changes something; nil says no to
+	// everything.
+	Ask func(ctx context.Context, q Question) (Reply, error)
+	// Report is told how it goes; nil tells nobody.
+	Report func(Event)
+	// Now and Sleep are the clock's; nil are the real ones.
+	Now      func() time.Time
+	Sleep    func(ctx context.Context, d time.Duration) error
+	Operator journal.Operator
+	// MaxPerRun bounds a batch; 0 is 10.
+	MaxPerRun int
+
+	// judge is diagnose.Judge, and record appends to the journal, outside of
+	// the tests of this package.
+	judge  func(evidence.World, diagnose.Policy) diagnose.Report
+	record func(*journal.Run, journal.Record) error
+	needs  func(name string) bool
+}
+
+// Reply is an operator's answer.
+type Reply int
+
+// The answers. The zero Reply is no.
+const (
+	No Reply = iota
+	Yes
+	// Skip leaves this object alone and goes on with the next.
+	Skip
+	// More asks again with Question.More set.
+	More
+	// Quit leaves this object alone and all that follow.
+	Quit
+)
+
+// Question is one step that would change something.
+type Question struct {
+	Plan Plan
+	Step Step
+	// N counts from 1.
+	N, Of int
+	// Gates are the answers on which it would be done.
+	Gates []diagnose.GateResult
+	// Until is when it can't be undone any more; zero when that is not known
+	// or does not end.
+	Until time.Time
+	// More is set after a More.
+	More bool
+}
+
+// Phase is where a step is.
+type Phase string
+
+// The phases.
+const (
+	Begins  Phase = "begins"
+	Acts    Phase = "acts" // one write to a device, or a wait
+	Ended   Phase = "ended"
+	RolledB Phase = "rolled-back"
+)
+
+// Event is progress, for people.
+type Event struct {
+	Run   string
+	Step  Step
+	N, Of int
+	Phase Phase
+	// Outcome is set when the step has ended.
+	Outcome journal.Outcome
+	Text    string
+}
+
+// Result is how a run ended.
+type Result struct {
+	// Run is its name in the journal; empty when it was not even begun.
+	Run     string
+	Outcome journal.Outcome
+	// Gate is the one that refused, Why its sentence, Step where.
+	Gate string
+	Why  string
+	Step string
+	// Changed is set when something was changed and has stayed so, or may
+	// have been. State says how things are now, a sentence each.
+	Changed bool
+	State   []string
+	// Until is when an undo stops being possible; zero when nothing was
+	// destroyed.
+	Until time.Time
+	// Quit is set when the operator wants no more.
+	Quit bool
+}
+
+func (t Tools) withDefaults() Tools {
+	if t.Now == nil {
+		t.Now = time.Now
+	}
+	if t.Sleep == nil {
+		t.Sleep = sleep
+	}
+	if t.Report == nil {
+		t.Report = func(Event) {}
+	}
+	if t.MaxPerRun <= 0 {
+		t.MaxPerRun = 10
+	}
+	if t.judge == nil {
+		t.judge = diagnose.Judge
+	}
+	if t.record == nil {
+		t.record = func(r *journal.Run, record journal.Record) error { return r.Append(record) }
+	}
+	if t.needs == nil {
+		t.needs = func(string) bool { return true }
+	}
+	return t
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

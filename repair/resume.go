@@ -1,0 +1,144 @@
+package repair
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+// ErrNotInterrupted is a run that ended: there is nothing to resume.
+var ErrNotInterrupted = errors.New("the run was not interrupted")
+
+// Resume goes on with a run that was stopped in the middle, from the state of
+// the world: of the journal it believes what was planned, what may have been
+// begun, and which paths were released. Each step that is not done is gated
+// and asked about as in a new run.
+func (t Tools) Resume(ctx context.Context, id string) (Result, error) {
+	t = t.withDefaults()
+	if state, err := t.stateOf(id); err != nil {
+		return Result{Run: id}, err
+	} else if state != journal.Interrupted {
+		return Result{Run: id}, fmt.Errorf("run %s is %s: %w", id, state, ErrNotInterrupted)
+	}
+	file, history, err := t.Journal.Continue(id, t.Now)
+	if err != nil {
+		return Result{Run: id}, err
+	}
+	defer file.Close() //nolint:errcheck // all records are synced
+	r, kind, err := t.restored(history)
+	if err != nil {
+		return Result{Run: id}, err
+	}
+	r.journal = file
+	switch kind {
+	case journal.KindUndo:
+		r.types = undoSteps
+	case journal.KindEradicate:
+		return Result{Run: id}, fmt.Errorf("run %s is an eradication: look, and ask for it again: %w", id, ErrNotInterrupted)
+	}
+	if err := r.write(journal.Record{What: journal.WhatResume, Operator: &t.Operator}); err != nil {
+		return Result{Run: id}, err
+	}
+	return r.finish(ctx, r.resume(ctx, kind))
+}
+
+func (r *run) resume(ctx context.Context, kind journal.Kind) error {
+	l, err := r.look(ctx)
+	if err != nil {
+		return err
+	}
+	if l.array == nil && r.plan.ArrayID != "" {
+		return r.refuse("resume", diagnose.GateResult{Gate: needSame, Result: diagnose.Uncertain, Why: "array " + r.plan.ArrayID + " did not answer"})
+	}
+	if kind == journal.KindUndo {
+		return r.undoSteps(ctx)
+	}
+	return r.steps(ctx)
+}
+
+// stateOf is what the list says of a run.
+func (t Tools) stateOf(id string) (journal.State, error) {
+	all, err := t.Journal.List()
+	if err != nil {
+		return "", err
+	}
+	for _, s := range all {
+		if s.ID == id {
+			if s.Damaged != "" {
+				return "", fmt.Errorf("run %s: %s", id, s.Damaged)
+			}
+			return s.State, nil
+		}
+	}
+	return "", fmt.Errorf("%q: %w", id, journal.ErrNoRun)
+}
+
+// restored is a run as its journal left it.
+func (t Tools) restored(history journal.History) (*run, journal.Kind, error) {
+	if len(history.Records) == 0 {
+		return nil, "", fmt.Errorf("%q: %w", history.ID, journal.ErrNoRun)
+	}
+	begin := history.Records[0]
+	var plan Plan
+	if err := json.Unmarshal(begin.Plan, &plan); err != nil {
+		return nil, "", fmt.Errorf("run %s: its plan can't be read: %w", history.ID, err)
+	}
+	r := t.newRun(plan)
+	if begin.Kind == journal.KindUndo {
+		r.types = undoSteps
+	}
+	boots := map[int]string{}
+	for _, record := range history.Records {
+		if err := r.replay(record, boots); err != nil {
+			return nil, "", fmt.Errorf("run %s: record %d: %w", history.ID, record.N, err)
+		}
+	}
+	return r, begin.Kind, nil
+}
+
+// replay takes one record in.
+func (r *run) replay(record journal.Record, boots map[int]string) error {
+	if !record.Until.IsZero() {
+		r.until = record.Until
+	}
+	step := Step{Kind: record.StepKind}
+	if n := record.Step; n > 0 && n <= len(r.plan.Steps) {
+		step = r.plan.Steps[n-1]
+	}
+	kind := r.typeOf(step.Kind)
+	switch record.What {
+	case journal.WhatBefore:
+		if kind.Undo != UndoNothing {
+			r.intended[record.Step] = true
+		}
+		var before state
+		if err := json.Unmarshal(record.State, &before); err != nil {
+			return err
+		}
+		boots[record.Step] = before.Boot
+	case journal.WhatAfter:
+		switch record.Outcome {
+		case journal.Failed:
+			delete(r.intended, record.Step)
+		case journal.Done:
+			r.noteChange(step, kind)
+			if step.Kind == StepClear || step.Kind == StepAwait || step.Kind == StepRemoveStale {
+				r.forget(step.Member)
+			}
+		}
+	case journal.WhatAction:
+		var action devices.Action
+		if err := json.Unmarshal(record.Action, &action); err != nil {
+			return err
+		}
+		if record.Object != nil && record.Object.Machine != "" {
+			r.learn(record.Object.Machine, boots[record.Step], action)
+		}
+	}
+	return nil
+}

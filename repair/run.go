@@ -1,0 +1,672 @@
+package repair
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+// run is one run while it runs.
+type run struct {
+	t       Tools
+	plan    Plan
+	types   []StepType
+	journal *journal.Run
+	writer  Writer
+	latest  look
+	// n and kind are the step's that is done just now.
+	n    int
+	kind string
+	// released is what this run's journal says was released, by member.
+	released map[string]*devices.Released
+	// intended are steps, from 1, that this run began and of which it is not
+	// known that they were not done.
+	intended map[int]bool
+	// confirmed is when this process saw twice that nothing is attached.
+	confirmed time.Time
+	until     time.Time
+	state     []string
+	changed   bool
+}
+
+// RefusedError is a run that a gate stopped.
+type RefusedError struct {
+	Gate   string
+	Result diagnose.Result
+	Why    string
+	Step   string
+	// Hint is what the operator can do about it.
+	Hint string
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("refused before %q: gate %s: %s: %s", e.Step, e.Gate, e.Result, e.Why)
+}
+
+// FailedError is a step that was tried and is not done, or not known to be.
+type FailedError struct {
+	Step string
+	// Unclear is set when it may be done all the same.
+	Unclear bool
+	Err     error
+}
+
+func (e *FailedError) Error() string {
+	if e.Unclear {
+		return fmt.Sprintf("%s: it is not known whether that was done: %v", e.Step, e.Err)
+	}
+	return fmt.Sprintf("%s: %v", e.Step, e.Err)
+}
+
+func (e *FailedError) Unwrap() error { return e.Err }
+
+// DeclinedError is an operator who said no.
+type DeclinedError struct {
+	Step  string
+	Reply Reply
+}
+
+func (e *DeclinedError) Error() string { return "declined: " + e.Step }
+
+// Run carries a plan out. What it ends with is in the Result, also when there
+// is an error: *RefusedError, *FailedError, *DeclinedError, one of the
+// journal's, or the context's.
+func (t Tools) Run(ctx context.Context, plan Plan) (Result, error) {
+	t = t.withDefaults()
+	r := t.newRun(plan)
+	begin, err := r.begin(journal.KindFix, "")
+	if err != nil {
+		return Result{Outcome: journal.Refused, Why: err.Error()}, err
+	}
+	if r.journal, err = t.Journal.Create(begin, t.Now); err != nil {
+		return Result{Outcome: journal.Refused, Why: err.Error()}, err
+	}
+	defer r.journal.Close() //nolint:errcheck // all records are synced
+	return r.finish(ctx, r.start(ctx))
+}
+
+func (t Tools) newRun(plan Plan) *run {
+	return &run{t: t, plan: plan, types: Steps, released: map[string]*devices.Released{}, intended: map[int]bool{}}
+}
+
+func (r *run) typeOf(kind string) StepType {
+	for i := range r.types {
+		if r.types[i].Kind == kind {
+			return r.types[i]
+		}
+	}
+	return StepType{Kind: kind}
+}
+
+func (r *run) begin(kind journal.Kind, of string) (journal.Record, error) {
+	text, err := marshal(r.plan)
+	return journal.Record{Kind: kind, Of: of, Operator: &r.t.Operator, Plan: text, Object: r.object()}, err
+}
+
+func (r *run) object() *journal.Object {
+	return &journal.Object{
+		ArrayID: r.plan.ArrayID, Name: r.plan.Object, ID: r.plan.ID, Serial: string(r.plan.Serial), Host: r.plan.Host,
+		Snapshot: r.plan.Class == diagnose.ClassSnapshot,
+	}
+}
+
+// start holds the plan against the world as it is, and carries it out.
+func (r *run) start(ctx context.Context) error {
+	l, err := r.look(ctx)
+	if err != nil {
+		return err
+	}
+	if l.finding == nil {
+		return r.refuse("start", diagnose.GateResult{
+			Gate: needFinding, Result: diagnose.Fail, Why: "there is no " + r.plan.Code + " " + r.plan.Object + " any more",
+		})
+	}
+	again, err := NewPlan(*l.world, r.policy(), *l.finding, r.t.Now())
+	if err != nil {
+		return r.refuse("start", diagnose.GateResult{Gate: "plan", Result: diagnose.Fail, Why: err.Error()})
+	}
+	if err := r.plan.holds(again, r.t.Now()); err != nil {
+		return errors.Join(r.refuse("start", diagnose.GateResult{Gate: "plan", Result: diagnose.Fail, Why: err.Error()}), err)
+	}
+	r.plan.Steps = again.Steps
+	return r.steps(ctx)
+}
+
+// steps does all steps that are not done yet.
+func (r *run) steps(ctx context.Context) error {
+	if r.needsArray() {
+		// Before anything is changed: without it the run could not go on.
+		writer, err := r.t.Writer(ctx, r.plan.ArrayID)
+		if err != nil {
+			return fmt.Errorf("the array %s can't be changed: %w", r.plan.ArrayName, err)
+		}
+		r.writer = writer
+		// Logging out is no part of the repair.
+		defer func() { _ = writer.Close(context.WithoutCancel(ctx)) }()
+	}
+	for i := range r.plan.Steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.n, r.kind = i+1, r.plan.Steps[i].Kind
+		if r.moot(i) {
+			continue
+		}
+		if err := r.step(ctx, r.plan.Steps[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moot reports a step that an interrupted run has gone past: the volume is
+// destroyed, or the array does not connect it any more, and what was to be
+// done before that must not be done now.
+func (r *run) moot(i int) bool {
+	step := r.plan.Steps[i]
+	cuts, cut := 0, 0
+	for j, other := range r.plan.Steps {
+		kind := r.typeOf(other.Kind)
+		if kind.Confirm == nil {
+			continue
+		}
+		answer, _ := kind.Confirm(r.latest.subject, other)
+		if j > i && (other.Kind == StepDestroy || other.Kind == StepDestroySnapshot) && answer.Is() {
+			return true
+		}
+		if other.Kind == StepDisconnect && other.Member == step.Member {
+			cuts++
+			if answer.Is() {
+				cut++
+			}
+		}
+	}
+	return (step.Kind == StepRelease || step.Kind == StepProveIdle) && cuts > 0 && cut == cuts
+}
+
+func (r *run) needsArray() bool {
+	return slices.ContainsFunc(r.plan.Steps, func(s Step) bool {
+		return r.typeOf(s.Kind).Array
+	})
+}
+
+// step does one step: is it done already, may it be done, shall it be done,
+// may it still be done, do it, is it done.
+func (r *run) step(ctx context.Context, step Step) error {
+	kind := r.typeOf(step.Kind)
+	if kind.Do == nil {
+		return fmt.Errorf("a step of kind %q is not known", step.Kind)
+	}
+	r.tell(Begins, "", step.Say)
+	if kind.Asks {
+		if done, err := r.already(r.latest, step, kind); done || err != nil {
+			return err
+		}
+		answers, refused := r.gates(r.latest, step, kind)
+		if refused != nil {
+			return r.refuse(step.Say, *refused)
+		}
+		if err := r.ask(ctx, step, answers); err != nil {
+			return err
+		}
+	}
+	// An answer may take hours. What counts is what is so now.
+	l, err := r.look(ctx)
+	if err != nil {
+		return err
+	}
+	if done, err := r.already(l, step, kind); done || err != nil {
+		return err
+	}
+	if _, refused := r.gates(l, step, kind); refused != nil {
+		return r.refuse(step.Say, *refused)
+	}
+	return r.do(ctx, step, kind)
+}
+
+// already records a step that need not be done. What this run began and was
+// killed in counts as done by it.
+func (r *run) already(l look, step Step, kind StepType) (bool, error) {
+	if kind.Confirm == nil || kind.Repeat {
+		return false, nil
+	}
+	answer, why := kind.Confirm(l.subject, step)
+	if !answer.Is() {
+		return false, nil
+	}
+	outcome := journal.Already
+	if r.intended[r.n] {
+		outcome = journal.Done
+		r.noteChange(step, kind)
+	}
+	r.remember(l, step)
+	err := r.write(journal.Record{
+		What: journal.WhatAfter, Step: r.n, StepKind: step.Kind, Object: r.stepObject(step), Outcome: outcome, Note: why, Until: r.until,
+	})
+	r.tell(Ended, outcome, why)
+	return true, err
+}
+
+// stepObject is what the journal says a step is about.
+func (r *run) stepObject(step Step) *journal.Object {
+	o := r.object()
+	o.Host, o.Machine = step.HostObject, step.Member
+	return o
+}
+
+// patience are the pauses between looks after a step whose answer was bad:
+// what was lost on the way may still arrive.
+var patience = []time.Duration{0, time.Second, 5 * time.Second}
+
+// do does a step between two records. A Ctrl-C waits until the second one is
+// written.
+func (r *run) do(ctx context.Context, step Step, kind StepType) error {
+	before, err := marshal(r.stateNow(step))
+	if err != nil {
+		return err
+	}
+	record := journal.Record{What: journal.WhatBefore, Step: r.n, StepKind: step.Kind, Object: r.stepObject(step), State: before}
+	if err := r.write(record); err != nil {
+		return err
+	}
+	doing := ctx
+	if kind.Asks || kind.Gated {
+		doing = context.WithoutCancel(ctx)
+	}
+	if kind.Undo != UndoNothing {
+		r.intended[r.n] = true
+	}
+	failed := kind.Do(doing, r, step)
+	record.What, record.RequestID = journal.WhatAfter, r.requestID(step)
+	outcome, note := r.decide(context.WithoutCancel(ctx), step, kind, failed)
+	record.Outcome, record.Note, record.Until = outcome, note, r.until
+	if failed != nil {
+		record.Error = failed.Error()
+	}
+	record.State, err = marshal(r.stateNow(step))
+	if err != nil {
+		return err
+	}
+	switch outcome {
+	case journal.Failed:
+		delete(r.intended, r.n)
+	default:
+		r.noteChange(step, kind)
+	}
+	err = r.write(record)
+	r.tell(Ended, outcome, note)
+	if err != nil {
+		return err
+	}
+	var gate *refusal
+	switch {
+	case outcome == journal.Done:
+		return nil
+	case errors.As(failed, &gate):
+		return r.refuse(step.Say, gate.gate)
+	case failed == nil:
+		failed = errors.New(note)
+	}
+	return &FailedError{Step: step.Say, Unclear: outcome == journal.Unclear, Err: failed}
+}
+
+// decide says what became of a step. An answer, good or bad, proves nothing:
+// a look does.
+func (r *run) decide(ctx context.Context, step Step, kind StepType, failed error) (journal.Outcome, string) {
+	if kind.Confirm == nil {
+		if failed != nil {
+			return journal.Failed, failed.Error()
+		}
+		return journal.Done, ""
+	}
+	answer, why := evidence.Unknown, "it could not be looked at"
+	for _, pause := range patience {
+		if pause > 0 && r.t.Sleep(ctx, pause) != nil {
+			break
+		}
+		l, err := r.look(ctx)
+		if err != nil {
+			why = err.Error()
+			continue
+		}
+		if answer, why = kind.Confirm(l.subject, step); answer.Is() {
+			r.remember(l, step)
+			break
+		}
+		if kind.Final {
+			break // it has waited itself
+		}
+	}
+	switch {
+	case answer.Is() && (failed == nil || !kind.Final):
+		return journal.Done, why
+	case failed != nil && kind.Final:
+		return journal.Failed, why
+	case answer.IsNot():
+		return journal.Failed, "it was tried, and it is not so: " + why
+	default:
+		return journal.Unclear, why
+	}
+}
+
+// remember keeps until when an undo is possible.
+func (r *run) remember(l look, step Step) {
+	if step.Kind != StepDestroy && step.Kind != StepDestroySnapshot || l.array == nil || l.array.Clock.IsZero() {
+		return
+	}
+	remaining := time.Duration(0)
+	switch {
+	case l.volume != nil:
+		remaining = l.volume.Remaining
+	case l.snapshot != nil:
+		remaining = l.snapshot.Remaining
+	}
+	if remaining > 0 {
+		r.until = l.array.Clock.Add(remaining).UTC()
+	}
+}
+
+// noteChange keeps what was changed, for the last words. What is rolled back
+// by itself is told when it is not.
+func (r *run) noteChange(step Step, kind StepType) {
+	if kind.Undo != UndoNothing && kind.Undo != UndoRollback && step.Kind != StepClear {
+		r.changed = true
+		r.state = append(r.state, "done: "+step.Say)
+	}
+}
+
+// requestID is the last request's, for steps that send one.
+func (r *run) requestID(step Step) string {
+	if r.writer == nil || !r.typeOf(step.Kind).Array {
+		return ""
+	}
+	return r.writer.LastRequestID()
+}
+
+func (r *run) policy() diagnose.Policy { return r.t.Policy }
+
+// look reads everything anew.
+func (r *run) look(ctx context.Context) (look, error) {
+	world, err := r.t.Look(ctx)
+	if err != nil {
+		return look{}, fmt.Errorf("looking at %s: %w", r.plan.Object, err)
+	}
+	l := look{subject: find(&world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), at: r.t.Now()}
+	report := r.t.judge(world, r.policy())
+	l.finding = r.find(report)
+	r.latest = l
+	return l, nil
+}
+
+func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult) error {
+	q := Question{Plan: r.plan, Step: step, N: r.n, Of: len(r.plan.Steps), Gates: answers}
+	if a := r.latest.array; a != nil && !a.Clock.IsZero() && a.EradicationDelay > 0 {
+		q.Until = a.Clock.Add(a.EradicationDelay)
+	}
+	if r.t.Ask == nil {
+		return &DeclinedError{Step: step.Say, Reply: No}
+	}
+	for {
+		reply, err := r.t.Ask(ctx, q)
+		switch {
+		case err != nil:
+			return err
+		case reply == More && !q.More:
+			q.More = true
+		case reply == Yes:
+			return nil
+		default:
+			return &DeclinedError{Step: step.Say, Reply: reply}
+		}
+	}
+}
+
+func (r *run) refuse(step string, gate diagnose.GateResult) error {
+	e := &RefusedError{Gate: gate.Gate, Result: gate.Result, Why: gate.Why, Step: step}
+	if other := r.interrupted(); other != "" {
+		e.Hint = "run " + other + " of the same object was interrupted: pureclean runs --resume " + other
+	}
+	return e
+}
+
+// interrupted is another run of the same object that did not end.
+func (r *run) interrupted() string {
+	runs, err := r.t.Journal.List()
+	if err != nil {
+		return ""
+	}
+	for _, other := range runs {
+		if other.State == journal.Interrupted && (r.journal == nil || other.ID != r.journal.ID) &&
+			other.Object.ID == r.plan.ID && other.Object.ID != "" {
+			return other.ID
+		}
+	}
+	return ""
+}
+
+// finish takes back what must not stay, and writes the last record.
+func (r *run) finish(ctx context.Context, failed error) (Result, error) {
+	if failed != nil {
+		failed = errors.Join(failed, r.takeBack(context.WithoutCancel(ctx)))
+	}
+	result := Result{Run: r.journal.ID, Outcome: journal.Done, Changed: r.changed, Until: r.until}
+	end := journal.Record{What: journal.WhatEnd, Until: r.until}
+	var refused *RefusedError
+	var declined *DeclinedError
+	var broken *FailedError
+	switch {
+	case failed == nil:
+	case errors.As(failed, &broken):
+		result.Outcome, result.Step, result.Why = journal.Failed, broken.Step, broken.Error()
+	case errors.As(failed, &refused):
+		result.Outcome, result.Gate, result.Why, result.Step = journal.Refused, refused.Gate, refused.Why, refused.Step
+	case errors.As(failed, &declined):
+		result.Outcome, result.Why, result.Step = journal.Declined, declined.Error(), declined.Step
+		result.Quit = declined.Reply == Quit
+	default:
+		result.Outcome, result.Why = journal.Failed, failed.Error()
+	}
+	if failed != nil && (r.changed || len(r.intended) > 0 || len(r.released) > 0) && result.Outcome != journal.Done {
+		// It is not as it was: the run can be resumed or undone.
+		result.Changed = true
+		end.Outcome = journal.Failed
+	} else {
+		end.Outcome = result.Outcome
+		if result.Outcome == journal.Failed {
+			end.Outcome = journal.Refused // nothing stayed changed
+		}
+	}
+	result.State = r.state
+	end.Gate, end.Note = result.Gate, strings.Join(r.state, "; ")
+	if failed != nil {
+		end.Error = failed.Error()
+	}
+	if err := r.write(end); err != nil && !errors.Is(failed, journal.ErrUnwritable) {
+		failed = errors.Join(failed, err)
+	}
+	return result, failed
+}
+
+// takeBack rolls releases back where the array still connects: a path that is
+// offline is of no use to anybody there. Where it does not any more, the
+// paths stay offline, because nothing may open them, and a resumed run
+// deletes them.
+func (r *run) takeBack(ctx context.Context) error {
+	if len(r.released) == 0 {
+		return nil
+	}
+	l, err := r.look(ctx)
+	var all []error
+	for member, released := range r.released {
+		connected, why := evidence.Unknown, "the array could not be read"
+		if err == nil {
+			connected, why = r.connectedTo(l.subject, member)
+		}
+		if !connected.Is() {
+			r.state = append(r.state, fmt.Sprintf("on %s its paths are offline and stay so (%s)", member, why))
+			continue
+		}
+		releaser, failed := r.releaser(member)
+		if failed == nil {
+			failed = releaser.Rollback(ctx, copyOf(*released))
+		}
+		if failed != nil {
+			r.state = append(r.state, fmt.Sprintf("on %s not all could be taken back: %v", member, failed))
+			all = append(all, failed)
+			continue
+		}
+		delete(r.released, member)
+		for i, step := range r.plan.Steps {
+			if step.Member == member && r.typeOf(step.Kind).Undo == UndoRollback {
+				delete(r.intended, i+1)
+			}
+		}
+		r.state = append(r.state, "on "+member+" the devices are as they were")
+		r.tell(RolledB, "", "the devices on "+member+" are as they were")
+	}
+	return errors.Join(all...)
+}
+
+func (r *run) connectedTo(s subject, member string) (evidence.Answer, string) {
+	switch {
+	case s.array == nil || s.array.Trouble != "":
+		return evidence.Unknown, "the array was not read"
+	case !s.array.Connections.IsComplete():
+		return evidence.Unknown, "the array's connections are not all known"
+	case s.volume == nil:
+		return evidence.Unknown, "the array does not list the volume"
+	}
+	for _, row := range s.rows {
+		if s.member(row.Host) == member {
+			return evidence.Yes, "the array connects it"
+		}
+	}
+	return evidence.No, "the array does not connect it any more"
+}
+
+// state is an object before or after a step, for the journal.
+type state struct {
+	Destroyed   string   `json:"destroyed,omitempty"`
+	Connections []string `json:"connections"`
+	Initiators  []string `json:"initiators,omitempty"`
+	Devices     []string `json:"devices"`
+	Boot        string   `json:"boot,omitempty"`
+}
+
+func (r *run) stateNow(step Step) state {
+	l := r.latest
+	now := state{Connections: []string{}, Devices: []string{}, Initiators: l.initiators(step.HostObject), Boot: r.bootOf(step.Member)}
+	switch {
+	case l.volume != nil:
+		now.Destroyed = l.volume.Destroyed.String()
+	case l.snapshot != nil:
+		now.Destroyed = l.snapshot.Destroyed.String()
+	}
+	for _, row := range l.rows {
+		now.Connections = append(now.Connections, row.Host)
+	}
+	if l.world == nil {
+		return now
+	}
+	for _, g := range gears(l.world, r.plan.Serial) {
+		for _, name := range g.names() {
+			now.Devices = append(now.Devices, g.host.Name+": "+name)
+		}
+	}
+	return now
+}
+
+func (r *run) bootOf(member string) string {
+	if r.latest.world == nil || member == "" {
+		return ""
+	}
+	for _, host := range r.latest.world.Hosts {
+		if host.Name == member {
+			return host.Boot
+		}
+	}
+	return ""
+}
+
+// learn keeps what one write to a device released or took back.
+func (r *run) learn(member, boot string, a devices.Action) {
+	known := r.released[member]
+	if known == nil || known.Boot != boot {
+		known = &devices.Released{Serial: r.plan.Serial, Host: member, Boot: boot, Connected: true}
+	}
+	switch a.Do {
+	case devices.DoOffline:
+		if a.Disk != nil && !slices.Contains(known.Offline, *a.Disk) {
+			known.Offline = append(known.Offline, *a.Disk)
+		}
+	case devices.DoRunning, devices.DoDelete:
+		if a.Disk != nil && a.Done && a.Error == "" {
+			known.Offline = slices.DeleteFunc(known.Offline, func(t devices.Target) bool { return t == *a.Disk })
+		}
+	case devices.DoRemoveMap, devices.DoQueueingOff:
+		i := slices.IndexFunc(known.Maps, func(m devices.ReleasedMap) bool { return m.UUID == a.UUID })
+		if i < 0 {
+			i = len(known.Maps)
+			known.Maps = append(known.Maps, devices.ReleasedMap{Name: a.Name, UUID: a.UUID})
+		}
+		known.Maps[i].Removed = known.Maps[i].Removed || a.Do == devices.DoRemoveMap
+		known.Maps[i].QueueingOff = known.Maps[i].QueueingOff || a.Do == devices.DoQueueingOff
+	case devices.DoAddMap, devices.DoQueueingOn:
+		if a.Done && a.Error == "" {
+			known.Maps = slices.DeleteFunc(known.Maps, func(m devices.ReleasedMap) bool { return m.UUID == a.UUID })
+		}
+	default:
+		return
+	}
+	if len(known.Offline)+len(known.Maps) == 0 {
+		delete(r.released, member)
+		return
+	}
+	r.released[member] = known
+}
+
+func (r *run) releasedOn(member string) devices.Released {
+	if known := r.released[member]; known != nil {
+		return copyOf(*known)
+	}
+	return devices.Released{Serial: r.plan.Serial, Host: member}
+}
+
+// copyOf keeps what is learnt on the way out of what is being worked on.
+func copyOf(released devices.Released) devices.Released {
+	released.Offline, released.Maps = slices.Clone(released.Offline), slices.Clone(released.Maps)
+	return released
+}
+
+// forget is for devices that have gone: there is nothing to take back.
+func (r *run) forget(member string) { delete(r.released, member) }
+
+func (r *run) write(record journal.Record) error { return r.t.record(r.journal, record) }
+
+func (r *run) tell(phase Phase, outcome journal.Outcome, text string) {
+	e := Event{Phase: phase, N: r.n, Of: len(r.plan.Steps), Outcome: outcome, Text: text}
+	if r.journal != nil {
+		e.Run = r.journal.ID
+	}
+	if r.n > 0 && r.n <= len(r.plan.Steps) {
+		e.Step = r.plan.Steps[r.n-1]
+	}
+	r.t.Report(e)
+}
+
+func marshal(v any) (json.RawMessage, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("for the journal: %w", err)
+	}
+	return text, nil
+}

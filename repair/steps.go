@@ -1,0 +1,358 @@
+package repair
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// The kinds of steps.
+const (
+	StepRelease         = "release"
+	StepProveIdle       = "prove-idle"
+	StepDisconnect      = "disconnect"
+	StepClear           = "clear"
+	StepAwait           = "await-namespace"
+	StepConfirm         = "confirm-detached"
+	StepDestroy         = "destroy"
+	StepDestroySnapshot = "destroy-snapshot"
+	StepRemoveStale     = "remove-stale"
+	StepDeleteHost      = "delete-host"
+	StepVerify          = "verify"
+)
+
+// UndoKind is how a step is taken back.
+type UndoKind string
+
+// The ways back.
+const (
+	UndoNothing   UndoKind = ""          // it changes nothing
+	UndoRollback  UndoKind = "rollback"  // by itself, when the run stops before the disconnect
+	UndoReconnect UndoKind = "reconnect" // by undo; the device comes back with LXD's next scan
+	UndoRecover   UndoKind = "recover"   // by undo, until the array's timer runs out
+	UndoNever     UndoKind = "never"     // what is removed was dead
+)
+
+// StepType is one kind of step: what must hold before it, what it does, how
+// it is known to be done, how it is taken back, and its words.
+type StepType struct {
+	Kind string
+	// Title is the step in a few words.
+	Title string
+	// Asks is set for steps that change what somebody could want back, and
+	// which are therefore asked about. Gated ones are done only while the
+	// finding is there and passes its gates on evidence read right before.
+	Asks, Gated bool
+	// Ghost steps are gated, for connections that are taken away from a
+	// volume that stays, by the finding that the device itself then is.
+	Ghost bool
+	// Released steps may come after our own release, when the paths can't
+	// say who they are: what they said before then counts.
+	Released bool
+	// Array steps send a request to the array.
+	Array bool
+	// Repeat steps are done even if the world looks as if they had been.
+	Repeat bool
+	// Needs are conditions besides the gates, by name in the table Needs.
+	Needs []string
+	// Do does it. What it returns does not say whether it is done, unless
+	// Confirm is nil.
+	Do func(context.Context, *run, Step) error
+	// Confirm says from one look whether it is done.
+	Confirm func(subject, Step) (evidence.Answer, string)
+	// Final steps are believed only if Do says so, too: a look can't tell
+	// what they did from what was never there.
+	Final bool
+	Undo  UndoKind
+	// Say is the step for people, Manual about the same by hand.
+	Say    func(Plan, Step) string
+	Manual func(Plan, Step) []string
+}
+
+// Steps is the table of all kinds of steps, in the order in which they come
+// in plans. It drives the running, the dry run, saved plans and the docs.
+var Steps = []StepType{
+	{
+		Kind: StepRelease, Title: "take the devices out of use on a host", Asks: true, Gated: true, Released: true, Final: true,
+		Needs: []string{needSame, needMachine, needNoGroup},
+		Do:    doRelease, Confirm: confirmReleased, Undo: UndoRollback,
+		Say: func(_ Plan, s Step) string {
+			return fmt.Sprintf("on %s: prove that nothing uses %s, remove the map and set its paths offline", s.Member, words(s.Devices))
+		},
+		Manual: func(p Plan, s Step) []string {
+			all := []string{"multipath -f " + shell(p.Serial.WWID())}
+			for _, disk := range disksOf(s) {
+				all = append(all, "echo offline > /sys/block/"+disk+"/device/state")
+			}
+			return all
+		},
+	},
+	{
+		Kind: StepProveIdle, Title: "prove that a namespace is idle", Gated: true, Final: true,
+		Needs: []string{needSame, needMachine, needNoGroup},
+		Do:    doRelease,
+		Say: func(_ Plan, s Step) string {
+			return fmt.Sprintf("on %s: prove that nothing uses %s", s.Member, words(s.Devices))
+		},
+		Manual: func(p Plan, _ Step) []string {
+			return []string{"lsblk -o NAME,WWN,MOUNTPOINTS | grep -i " + shell(p.Serial.EUI())}
+		},
+	},
+	{
+		Kind: StepDisconnect, Title: "disconnect on the array", Asks: true, Gated: true, Released: true, Array: true,
+		Needs: []string{needSame, needMachine, needNoGroup, needReleased},
+		Do:    doDisconnect, Confirm: confirmDisconnected, Undo: UndoReconnect,
+		Say: func(p Plan, s Step) string { return "disconnect " + p.Object + " from " + s.HostObject },
+		Manual: func(p Plan, s Step) []string {
+			return []string{"purevol disconnect --host " + shell(s.HostObject) + " " + shell(p.Object)}
+		},
+	},
+	{
+		Kind: StepClear, Title: "delete the paths on a host", Gated: true, Ghost: true, Final: true, Repeat: true,
+		Needs: []string{needSame, needMachine, needCut},
+		Do:    doClear, Confirm: confirmNoDevice, Undo: UndoNever,
+		Say: func(_ Plan, s Step) string {
+			return "on " + s.Member + ": delete its paths, and look again after 1, 5 and 15 seconds for what a scan brought back"
+		},
+		Manual: func(_ Plan, s Step) []string { return deletions(s) },
+	},
+	{
+		Kind: StepAwait, Title: "wait until a namespace has gone", Final: true, Repeat: true,
+		Needs: []string{needSame, needMachine, needCut},
+		Do:    doClear, Confirm: confirmNoDevice, Undo: UndoNothing,
+		Say: func(_ Plan, s Step) string { return "on " + s.Member + ": wait until the namespace has gone" },
+		Manual: func(_ Plan, _ Step) []string {
+			return []string{"nvme list-subsys", "# if it stays, for each live controller: echo 1 > /sys/class/nvme/nvmeN/rescan_controller"}
+		},
+	},
+	{
+		Kind: StepConfirm, Title: "confirm that it is detached everywhere", Final: true, Repeat: true,
+		Needs: []string{needSame},
+		Do:    doConfirm,
+		Say: func(p Plan, _ Step) string {
+			if p.Class == diagnose.ClassDisconnect {
+				return "confirm, twice, that the array does not connect it to " + p.Host + " and that there is no device of it there"
+			}
+			return "confirm, twice, that nothing is connected and that no host has a device of it"
+		},
+		Manual: func(p Plan, _ Step) []string {
+			return []string{"purevol list --connect " + shell(p.Object), "lsblk -o NAME,WWN | grep -i " + shell(strings.ToLower(string(p.Serial)))}
+		},
+	},
+	{
+		Kind: StepDestroy, Title: "destroy", Asks: true, Gated: true, Array: true,
+		Needs: []string{needSame, needDetached, needUndo},
+		Do:    doDestroy, Confirm: confirmDestroyed, Undo: UndoRecover,
+		Say:    func(p Plan, _ Step) string { return "destroy " + p.Object + recoverable(p) },
+		Manual: func(p Plan, _ Step) []string { return []string{"purevol destroy " + shell(p.Object)} },
+	},
+	{
+		Kind: StepDestroySnapshot, Title: "destroy the snapshot", Asks: true, Gated: true, Array: true,
+		Needs: []string{needSame, needUndo},
+		Do:    doDestroySnapshot, Confirm: confirmDestroyed, Undo: UndoRecover,
+		Say:    func(p Plan, _ Step) string { return "destroy the snapshot " + p.Object + recoverable(p) },
+		Manual: func(p Plan, _ Step) []string { return []string{"purevol destroy " + shell(p.Object)} },
+	},
+	{
+		Kind: StepRemoveStale, Title: "remove dead devices on a host", Asks: true, Gated: true, Final: true,
+		Needs: []string{needMachine},
+		Do:    doRemoveStale, Confirm: confirmNoDevice, Undo: UndoNever,
+		Say: func(_ Plan, s Step) string {
+			return fmt.Sprintf("on %s: remove %s, which no volume is behind; the array is not touched", s.Member, words(s.Devices))
+		},
+		Manual: func(p Plan, s Step) []string {
+			var all []string
+			for _, name := range s.Devices {
+				if strings.HasPrefix(name, "map ") {
+					all = append(all, "multipath -f "+shell(p.Serial.WWID()))
+				}
+			}
+			return append(all, deletions(s)...)
+		},
+	},
+	{
+		Kind: StepDeleteHost, Title: "delete a host object", Asks: true, Gated: true, Array: true,
+		Needs: []string{needIdleHost},
+		Do:    doDeleteHost, Confirm: confirmNoHost, Undo: UndoNever,
+		Say: func(_ Plan, s Step) string {
+			return "delete the host object " + s.HostObject + " on the array; LXD makes it again when it needs it"
+		},
+		Manual: func(_ Plan, s Step) []string { return []string{"purehost delete " + shell(s.HostObject)} },
+	},
+	{
+		Kind: StepVerify, Title: "verify by reading again", Final: true, Repeat: true,
+		Do:  doVerify,
+		Say: func(Plan, Step) string { return "read everything again and verify" },
+		Manual: func(p Plan, _ Step) []string {
+			if p.Class == diagnose.ClassDestroy || p.Class == diagnose.ClassSnapshot {
+				return []string{"purevol list --pending-only " + shell(p.Object), "pureclean verify --volume " + shell(p.Object)}
+			}
+			return []string{"pureclean scan"}
+		},
+	},
+}
+
+// stepTypeOf finds a kind of step in the table.
+func stepTypeOf(kind string) (StepType, bool) {
+	for i := range Steps {
+		if Steps[i].Kind == kind {
+			return Steps[i], true
+		}
+	}
+	return StepType{}, false
+}
+
+func words(names []string) string {
+	if len(names) == 0 {
+		return "its devices"
+	}
+	return strings.Join(names, ", ")
+}
+
+func disksOf(s Step) []string {
+	var disks []string
+	for _, name := range s.Devices {
+		if disk, ok := strings.CutPrefix(name, "path "); ok {
+			disks = append(disks, disk)
+		}
+	}
+	return disks
+}
+
+func deletions(s Step) []string {
+	all := []string{}
+	for _, disk := range disksOf(s) {
+		all = append(all, "echo 1 > /sys/block/"+disk+"/device/delete")
+	}
+	if len(all) == 0 {
+		all = append(all, "# nothing is known to be there; look with lsblk and multipath -ll")
+	}
+	return all
+}
+
+func recoverable(p Plan) string {
+	if p.UndoFor <= 0 {
+		return ""
+	}
+	return " (recoverable for " + hours(p.UndoFor) + ")"
+}
+
+func hours(d time.Duration) string {
+	if d%(24*time.Hour) == 0 && d > 24*time.Hour {
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	}
+	return fmt.Sprintf("%.4g hours", d.Hours())
+}
+
+// shell quotes a word for a POSIX shell: names come from an array and from
+// LXD, and the commands are to be pasted.
+func shell(word string) string {
+	plain := word != "" && strings.IndexFunc(word, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(":._-/@+=,", r))
+	}) < 0
+	if plain {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// The confirmations.
+
+func confirmReleased(s subject, step Step) (evidence.Answer, string) {
+	g, ok := gearOf(s.world, s.serial, step.Member)
+	if !ok {
+		return evidence.Unknown, step.Member + " was not read"
+	}
+	if why := g.doubt(); why != "" {
+		return evidence.Unknown, why
+	}
+	if len(g.maps) > 0 {
+		return evidence.No, "map " + g.maps[0].Name + " is there"
+	}
+	for _, d := range g.disks {
+		if d.State != "offline" {
+			return evidence.No, d.Name + " is " + d.State
+		}
+	}
+	return evidence.Yes, "no map, and no path that could be used"
+}
+
+func confirmDisconnected(s subject, step Step) (evidence.Answer, string) {
+	switch {
+	case s.array == nil || s.array.Trouble != "":
+		return evidence.Unknown, "the array was not read"
+	case !s.array.Connections.IsComplete():
+		return evidence.Unknown, "the array's connections are not all known: " + s.array.Connections.Why()
+	case s.volume == nil:
+		return evidence.Unknown, "the array does not list the volume"
+	}
+	for _, row := range s.rows {
+		if strings.EqualFold(row.Host, step.HostObject) {
+			return evidence.No, "the array connects it to " + row.Host
+		}
+	}
+	if len(s.rows) == 0 && s.volume.ConnectionCount != 0 {
+		return evidence.Unknown, fmt.Sprintf("the array lists no connection and counts %d", s.volume.ConnectionCount)
+	}
+	return evidence.Yes, "the array does not connect it to " + step.HostObject
+}
+
+func confirmNoDevice(s subject, step Step) (evidence.Answer, string) {
+	g, ok := gearOf(s.world, s.serial, step.Member)
+	if !ok {
+		return evidence.Unknown, step.Member + " was not read"
+	}
+	if !g.empty() {
+		return evidence.No, step.Member + " has " + words(g.names())
+	}
+	if why := g.doubt(); why != "" {
+		return evidence.Unknown, why
+	}
+	return evidence.Yes, "no device of it on " + step.Member
+}
+
+func confirmDestroyed(s subject, _ Step) (evidence.Answer, string) {
+	if s.array == nil || s.array.Trouble != "" {
+		return evidence.Unknown, "the array was not read"
+	}
+	switch {
+	case s.volume != nil:
+		return s.volume.Destroyed, "destroyed: " + s.volume.Destroyed.String()
+	case s.snapshot != nil:
+		return s.snapshot.Destroyed, "destroyed: " + s.snapshot.Destroyed.String()
+	case s.array.Volumes.IsComplete() && s.array.Snapshots.IsComplete():
+		return evidence.Yes, "the array has it no more"
+	}
+	return evidence.Unknown, "the array did not list everything"
+}
+
+func confirmNoHost(s subject, step Step) (evidence.Answer, string) {
+	if s.array == nil || s.array.Trouble != "" {
+		return evidence.Unknown, "the array was not read"
+	}
+	for _, h := range s.array.Hosts.Items {
+		if strings.EqualFold(h.Name, step.HostObject) {
+			return evidence.No, "the host object is there"
+		}
+	}
+	if !s.array.Hosts.IsComplete() {
+		return evidence.Unknown, "the array's hosts are not all known: " + s.array.Hosts.Why()
+	}
+	return evidence.Yes, "the array has no such host object"
+}
+
+// expect says for the Releaser what the array says of the volume and a host.
+func expect(s subject, member string) devices.Expect {
+	for _, row := range s.rows {
+		// A host object that can't be told counts as this machine.
+		if owner := s.member(row.Host); owner == member || owner == "" {
+			return devices.Expect{StillConnected: true}
+		}
+	}
+	return devices.Expect{}
+}

@@ -1,0 +1,211 @@
+package repair
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// subject is what one look says of the object of a plan.
+type subject struct {
+	world  *evidence.World
+	array  *evidence.Array
+	pod    *evidence.Pod
+	volume *evidence.Volume
+	// snapshot is set for the plan of a snapshot.
+	snapshot *evidence.Snapshot
+	serial   evidence.Serial
+	rows     []evidence.Connection
+}
+
+// find looks up an object by its array's and its own id.
+func find(world *evidence.World, arrayID, id string, serial evidence.Serial) subject {
+	s := subject{world: world, serial: serial}
+	for i := range world.Arrays {
+		if arrayID != "" && strings.EqualFold(world.Arrays[i].ID, arrayID) {
+			s.array = &world.Arrays[i]
+		}
+	}
+	if s.array == nil || id == "" {
+		return s
+	}
+	for i := range s.array.Volumes.Items {
+		if v := &s.array.Volumes.Items[i]; v.ID == id {
+			s.volume = v
+			s.pod = podOf(s.array, v.Pod)
+		}
+	}
+	for i := range s.array.Snapshots.Items {
+		if snap := &s.array.Snapshots.Items[i]; snap.ID == id {
+			s.snapshot = snap
+			s.pod = podOf(s.array, snap.Pod)
+		}
+	}
+	if s.volume != nil {
+		for _, row := range s.array.Connections.Items {
+			if row.VolumeID == id || (row.VolumeID == "" && strings.EqualFold(row.VolumeName, s.volume.Name)) {
+				s.rows = append(s.rows, row)
+			}
+		}
+	}
+	return s
+}
+
+func podOf(a *evidence.Array, name string) *evidence.Pod {
+	for i := range a.Pods.Items {
+		if strings.EqualFold(a.Pods.Items[i].Name, name) {
+			return &a.Pods.Items[i]
+		}
+	}
+	return nil
+}
+
+// member is the machine that a host object of the array is, by its
+// initiators; empty when no machine that was read has them, or more than one.
+func (s subject) member(object string) string {
+	if s.array == nil {
+		return ""
+	}
+	name := ""
+	for _, host := range s.array.Hosts.Items {
+		if !strings.EqualFold(host.Name, object) {
+			continue
+		}
+		for i := range s.world.Hosts {
+			machine := &s.world.Hosts[i]
+			if !shares(machine, host) {
+				continue
+			}
+			if name != "" && name != machine.Name {
+				return ""
+			}
+			name = machine.Name
+		}
+	}
+	return name
+}
+
+func shares(machine *evidence.Host, object evidence.ArrayHost) bool {
+	own := slices.Concat(machine.IQNs.Items, machine.NQNs.Items, machine.WWPNs.Items)
+	return slices.ContainsFunc(object.Initiators(), func(initiator string) bool {
+		return slices.ContainsFunc(own, func(o string) bool { return evidence.Initiator(o) == evidence.Initiator(initiator) })
+	})
+}
+
+// initiators are those of a host object, to know it again.
+func (s subject) initiators(object string) []string {
+	if s.array != nil {
+		for _, host := range s.array.Hosts.Items {
+			if strings.EqualFold(host.Name, object) {
+				return slices.Sorted(slices.Values(host.Initiators()))
+			}
+		}
+	}
+	return nil
+}
+
+// gear is what one machine has of a volume.
+type gear struct {
+	host       *evidence.Host
+	disks      []evidence.Disk
+	maps       []evidence.Map
+	namespaces []evidence.Namespace
+}
+
+func (g gear) empty() bool { return len(g.disks)+len(g.maps)+len(g.namespaces) == 0 }
+
+// doubt says why there may be more than is listed.
+func (g gear) doubt() string {
+	for _, why := range []string{g.host.Trouble, g.host.Disks.Why(), g.host.Maps.Why(), g.host.Namespaces.Why()} {
+		if why != "" {
+			return g.host.Name + ": " + why
+		}
+	}
+	return ""
+}
+
+// names are the kernel's, for people.
+func (g gear) names() []string {
+	var names []string
+	for _, m := range g.maps {
+		names = append(names, "map "+m.Name)
+	}
+	for _, d := range g.disks {
+		names = append(names, "path "+d.Name)
+	}
+	for _, n := range g.namespaces {
+		names = append(names, "namespace "+n.Name)
+	}
+	return names
+}
+
+// gears are what the machines have of a serial, one for each machine.
+func gears(world *evidence.World, serial evidence.Serial) []gear {
+	all := make([]gear, 0, len(world.Hosts))
+	for i := range world.Hosts {
+		g := gear{host: &world.Hosts[i]}
+		if serial != "" {
+			g.fill(serial)
+		}
+		all = append(all, g)
+	}
+	return all
+}
+
+func (g *gear) fill(serial evidence.Serial) {
+	kernel := map[string]bool{}
+	paths := map[string]bool{}
+	for _, m := range g.host.Maps.Items {
+		if m.Serial != serial {
+			continue
+		}
+		g.maps = append(g.maps, m)
+		kernel[m.Kernel] = true
+		for _, p := range m.Paths {
+			paths[p.Disk] = true
+		}
+	}
+	for _, d := range g.host.Disks.Items {
+		held := slices.ContainsFunc(d.Holders, func(h string) bool { return kernel[h] })
+		if d.Serial == serial || d.Live.Serial == serial || held || (d.Name != "" && paths[d.Name]) {
+			g.disks = append(g.disks, d)
+		}
+	}
+	for _, n := range g.host.Namespaces.Items {
+		if n.Serial == serial {
+			g.namespaces = append(g.namespaces, n)
+		}
+	}
+}
+
+// gearOf is what one member has; false when it was not read.
+func gearOf(world *evidence.World, serial evidence.Serial, member string) (gear, bool) {
+	for _, g := range gears(world, serial) {
+		if g.host.Name == member {
+			return g, true
+		}
+	}
+	return gear{}, false
+}
+
+// isNVMe reports a pool whose volumes appear as namespaces.
+func isNVMe(world *evidence.World, pool string) bool {
+	for _, p := range world.LXD.Pools.Items {
+		if p.Name == pool {
+			return p.IsNVMe()
+		}
+	}
+	return false
+}
+
+// classOf is what the remedy of a finding changes.
+func classOf(code string) diagnose.Class {
+	for i := range diagnose.Kinds {
+		if diagnose.Kinds[i].Code == code {
+			return diagnose.Kinds[i].Class
+		}
+	}
+	return ""
+}

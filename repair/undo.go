@@ -1,0 +1,250 @@
+package repair
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+// The kinds of steps of an undo.
+const (
+	StepRecover         = "recover"
+	StepRecoverSnapshot = "recover-snapshot"
+	StepReconnect       = "reconnect"
+)
+
+// ErrNothingToUndo is a run that changed nothing that could be taken back.
+var ErrNothingToUndo = errors.New("there is nothing to undo")
+
+const needHostObject = "host-object"
+
+// undoSteps is the table of the steps that take others back.
+var undoSteps = []StepType{
+	{
+		Kind: StepRecover, Title: "recover the volume", Asks: true, Array: true, Undo: UndoNever,
+		Do:      func(ctx context.Context, r *run, _ Step) error { return r.writer.Recover(ctx, r.plan.ID) },
+		Confirm: confirmRecovered,
+		Say:     func(p Plan, _ Step) string { return "recover " + p.Object },
+		Manual:  func(p Plan, _ Step) []string { return []string{"purevol recover " + shell(p.Object)} },
+	},
+	{
+		Kind: StepRecoverSnapshot, Title: "recover the snapshot", Asks: true, Array: true, Undo: UndoNever,
+		Do:      func(ctx context.Context, r *run, _ Step) error { return r.writer.RecoverSnapshot(ctx, r.plan.ID) },
+		Confirm: confirmRecovered,
+		Say:     func(p Plan, _ Step) string { return "recover the snapshot " + p.Object },
+		Manual:  func(p Plan, _ Step) []string { return []string{"purevol recover " + shell(p.Object)} },
+	},
+	{
+		Kind: StepReconnect, Title: "connect it again", Asks: true, Array: true, Undo: UndoNever,
+		Do: func(ctx context.Context, r *run, s Step) error {
+			return r.writer.Connect(ctx, r.plan.Object, s.HostObject)
+		},
+		Confirm: confirmConnected,
+		Say: func(p Plan, s Step) string {
+			return "connect " + p.Object + " to " + s.HostObject + " again; its device comes back with the next scan there"
+		},
+		Manual: func(p Plan, s Step) []string {
+			return []string{"purevol connect --host " + shell(s.HostObject) + " " + shell(p.Object)}
+		},
+	},
+}
+
+func confirmRecovered(s subject, step Step) (evidence.Answer, string) {
+	answer, why := confirmDestroyed(s, step)
+	if s.volume == nil && s.snapshot == nil {
+		return evidence.No, why
+	}
+	switch {
+	case answer.Is():
+		return evidence.No, "it is destroyed"
+	case answer.IsNot():
+		return evidence.Yes, "it is live"
+	}
+	return answer, why
+}
+
+func confirmConnected(s subject, step Step) (evidence.Answer, string) {
+	answer, why := confirmDisconnected(s, step)
+	switch {
+	case answer.Is():
+		return evidence.No, why
+	case answer.IsNot():
+		return evidence.Yes, why
+	}
+	return answer, why
+}
+
+// Undo takes back what a run changed, as far as that is still possible:
+// volumes are recovered, and connected to the hosts from which that run
+// disconnected them. What is not possible is in the Result's State.
+func (t Tools) Undo(ctx context.Context, id string) (Result, error) {
+	t = t.withDefaults()
+	state, err := t.stateOf(id)
+	if err != nil {
+		return Result{}, err
+	}
+	if state == journal.Undone {
+		return Result{}, fmt.Errorf("run %s is undone already: %w", id, ErrNothingToUndo)
+	}
+	history, err := t.Journal.Read(id)
+	if err != nil {
+		return Result{}, err
+	}
+	old, kind, err := t.restored(history)
+	if err != nil {
+		return Result{}, err
+	}
+	if kind != journal.KindFix {
+		return Result{}, fmt.Errorf("run %s is no repair: %w", id, ErrNothingToUndo)
+	}
+	steps, lines := old.takenBack(history)
+	if len(steps) == 0 && len(old.released) == 0 {
+		return Result{State: lines}, fmt.Errorf("run %s: %w", id, ErrNothingToUndo)
+	}
+	r := t.newRun(old.plan)
+	r.types, r.plan.Steps, r.state, r.released = undoSteps, steps, lines, old.released
+	for i := range r.plan.Steps {
+		kind := r.typeOf(r.plan.Steps[i].Kind)
+		r.plan.Steps[i].Say, r.plan.Steps[i].Manual = kind.Say(r.plan, r.plan.Steps[i]), kind.Manual(r.plan, r.plan.Steps[i])
+	}
+	begin, err := r.begin(journal.KindUndo, id)
+	if err != nil {
+		return Result{}, err
+	}
+	if r.journal, err = t.Journal.Create(begin, t.Now); err != nil {
+		return Result{}, err
+	}
+	defer r.journal.Close() //nolint:errcheck // all records are synced
+	_, err = r.look(ctx)
+	if err == nil {
+		err = r.undoSteps(ctx)
+	}
+	return r.finish(ctx, err)
+}
+
+// takenBack are the steps that take a run back, and sentences on what can't
+// be. A step counts as done if it was begun and not certainly failed: the
+// world says whether there is anything to take back.
+func (r *run) takenBack(history journal.History) (steps []Step, lines []string) {
+	ours := map[int]bool{}
+	before := map[int]state{}
+	for _, record := range history.Records {
+		switch {
+		case record.What == journal.WhatBefore:
+			ours[record.Step] = true
+			var s state
+			if json.Unmarshal(record.State, &s) == nil {
+				before[record.Step] = s
+			}
+		case record.What == journal.WhatAfter && record.Outcome == journal.Failed:
+			delete(ours, record.Step)
+		}
+	}
+	var reconnects []Step
+	for i, step := range r.plan.Steps {
+		if !ours[i+1] {
+			continue
+		}
+		switch step.Kind {
+		case StepDestroy:
+			steps = append(steps, Step{Kind: StepRecover})
+		case StepDestroySnapshot:
+			steps = append(steps, Step{Kind: StepRecoverSnapshot})
+		case StepDisconnect:
+			// The initiators are kept where a step has room for them.
+			reconnects = append(reconnects, Step{
+				Kind: StepReconnect, HostObject: step.HostObject, Member: step.Member, Devices: before[i+1].Initiators,
+			})
+		case StepRemoveStale, StepDeleteHost:
+			lines = append(lines, "stays so: "+step.Say)
+		}
+	}
+	return append(steps, reconnects...), lines
+}
+
+// undoSteps does each step that is still possible.
+func (r *run) undoSteps(ctx context.Context) error {
+	if err := r.clearReleased(ctx); err != nil {
+		return err
+	}
+	if len(r.plan.Steps) == 0 {
+		return nil
+	}
+	writer, err := r.t.Writer(ctx, r.plan.ArrayID)
+	if err != nil {
+		return fmt.Errorf("the array %s can't be changed: %w", r.plan.ArrayName, err)
+	}
+	r.writer = writer
+	defer func() { _ = writer.Close(context.WithoutCancel(ctx)) }()
+	var all []error
+	for i, step := range r.plan.Steps {
+		if err := ctx.Err(); err != nil {
+			return errors.Join(append(all, err)...)
+		}
+		r.n, r.kind = i+1, step.Kind
+		if gate, ok := r.undoable(step); !ok {
+			r.state = append(r.state, "not possible: "+step.Say+": "+gate.Why)
+			all = append(all, r.refuse(step.Say, gate))
+			continue
+		}
+		if err := r.step(ctx, step); err != nil {
+			return errors.Join(append(all, err)...)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// clearReleased deals with paths that the run left offline: where the array
+// still connects, they run again; where it does not, they are deleted,
+// because the next connection may have another LUN.
+func (r *run) clearReleased(ctx context.Context) error {
+	if len(r.released) == 0 {
+		return nil
+	}
+	for member := range r.released {
+		connected, why := r.connectedTo(r.latest.subject, member)
+		switch {
+		case connected.Is():
+		case connected.IsNot():
+			if err := doClear(context.WithoutCancel(ctx), r, Step{Member: member}); err != nil {
+				return &FailedError{Step: "delete the paths on " + member, Err: err}
+			}
+		default:
+			return r.refuse("undo", diagnose.GateResult{Gate: needReleased, Result: diagnose.Uncertain, Why: why})
+		}
+	}
+	return r.takeBack(context.WithoutCancel(ctx))
+}
+
+// undoable says whether a step can still be taken back.
+func (r *run) undoable(step Step) (diagnose.GateResult, bool) {
+	s := r.latest.subject
+	no := func(gate, why string) (diagnose.GateResult, bool) {
+		return diagnose.GateResult{Gate: gate, Result: diagnose.Fail, Why: why}, false
+	}
+	switch {
+	case s.array == nil:
+		return no(needSame, "array "+r.plan.ArrayID+" did not answer")
+	case s.volume == nil && s.snapshot == nil:
+		return no(needSame, "the array does not have it any more: it was eradicated")
+	case s.volume != nil && (s.volume.Serial != r.plan.Serial || s.volume.Name != r.plan.Object):
+		return no(needSame, "it is now "+s.volume.Name+" with serial "+string(s.volume.Serial))
+	case step.Kind != StepReconnect:
+		return diagnose.GateResult{}, true
+	}
+	now := s.initiators(step.HostObject)
+	if now == nil {
+		return no(needHostObject, "the array has no host object "+step.HostObject+" any more; LXD makes it again when it needs it")
+	}
+	if !slices.Equal(now, step.Devices) {
+		return no(needHostObject, step.HostObject+" has other initiators now: "+strings.Join(now, ", "))
+	}
+	return diagnose.GateResult{}, true
+}

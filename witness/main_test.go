@@ -1,0 +1,104 @@
+package witness_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/pure"
+	"github.com/pureclean/pureclean/records"
+	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/witness"
+)
+
+// demoTime is when the demo's world is looked at.
+var demoTime = time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
+
+// demo is the world with every kind of leftover. It is built once: nothing
+// that looks at it changes it.
+var demo = sync.OnceValues(func() (*simulator.World, error) { return simulator.DemoAt(demoTime) })
+
+func demoWorld(t *testing.T) *simulator.World {
+	t.Helper()
+	w, err := demo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Array.ResetRequests()
+	w.API.ForgetRequests()
+	return w
+}
+
+func newWorld(t *testing.T, o simulator.Options) *simulator.World {
+	t.Helper()
+	w, err := simulator.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return w
+}
+
+// options are those with which the program would look at the world, by the
+// world's clock and without waiting between tries.
+func options(w *simulator.World) witness.Options {
+	settings := config.Default()
+	settings.Pools = map[string]config.Pool{}
+	for _, pool := range w.Pools() {
+		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: w.Server.Fingerprint}}
+	}
+	return witness.Options{
+		Config:  settings,
+		Records: records.Options{Socket: w.Socket, Now: w.Clock.Now},
+		Array: pure.Options{Now: w.Clock.Now, Sleep: func(ctx context.Context, _ time.Duration) error {
+			return ctx.Err()
+		}},
+		Host: w.Hosts[0].System(), Seen: w.Seen, Now: w.Clock.Now,
+	}
+}
+
+func ask(t *testing.T, o witness.Options) (evidence.World, diagnose.Report) {
+	t.Helper()
+	return askIn(context.Background(), t, o)
+}
+
+func askIn(ctx context.Context, t *testing.T, o witness.Options) (evidence.World, diagnose.Report) {
+	t.Helper()
+	world, err := witness.Ask(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return world, diagnose.Judge(world, diagnose.DefaultPolicy())
+}
+
+// key names one finding.
+func key(f diagnose.Finding) string { return fmt.Sprint(f.Code, " ", f.Object, " ", f.Host) }
+
+// verdicts are the findings' by key; the worst where a key is there twice.
+func verdicts(report diagnose.Report) map[string]diagnose.Verdict {
+	all := map[string]diagnose.Verdict{}
+	for _, f := range report.Findings {
+		if before, twice := all[key(f)]; !twice || before == diagnose.Safe {
+			all[key(f)] = f.Verdict
+		}
+	}
+	return all
+}
+
+// safe are the keys of what is called safe.
+func safe(report diagnose.Report) []string {
+	var all []string
+	for _, f := range report.Findings {
+		if f.Verdict == diagnose.Safe {
+			all = append(all, key(f))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
