@@ -16,6 +16,7 @@ import (
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/repair"
+	"github.com/pureclean/pureclean/sightings"
 )
 
 type fixOptions struct {
@@ -36,6 +37,7 @@ func fixCommand(s Streams) *cli.Command {
 			"EXAMPLES\n" +
 			"   pureclean fix --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
 			"   pureclean fix --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --dry-run\n" +
+			"   pureclean fix --finding leaked-image --dry-run     a batch takes what an earlier look saw\n" +
 			"   pureclean fix --finding leaked-image --save plan.json && pureclean fix --plan plan.json --yes\n\n" +
 			exitHelp(
 				"0   there was nothing to repair",
@@ -154,6 +156,10 @@ func (o *fixOptions) plans(ctx context.Context, w *workshop) ([]repair.Plan, err
 		return nil, err
 	}
 	report := diagnose.Judge(w.world, w.policy)
+	// The next batch asks what this look saw.
+	if err := sightings.Save(w.stateDir, sightings.Update(w.world.Seen, w.world, report)); err != nil {
+		return nil, err
+	}
 	if o.volume != "" {
 		return o.planOne(w, report, pool)
 	}

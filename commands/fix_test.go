@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pureclean/pureclean/sightings"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -211,4 +212,40 @@ func TestFixPlan(t *testing.T) {
 	if v, ok := b.world.Array.Volume(volume); !ok || v.Destroyed {
 		t.Error("the volume is destroyed")
 	}
+}
+
+// A batch repairs only what an earlier look saw as a leftover, a day old at
+// least.
+func TestFixBatch(t *testing.T) {
+	world := scenario(t, "image-each-launch")
+	b := newBench(t, world)
+	status, out, errs := b.run("", "fix", "--finding", "leaked-image", "--yes")
+	if status != StatusOK || !strings.Contains(out, "nothing to repair") {
+		t.Fatalf("the first look repaired something: status %d\n%s%s", status, out, errs)
+	}
+	world.Age(time.Hour)
+	b.remembers()
+	status, out, errs = b.run("", "fix", "--finding", "leaked-image", "--yes")
+	if status != StatusRepaired || !strings.Contains(out, "Repaired: ") {
+		t.Fatalf("the second did not: status %d\n%s%s", status, out, errs)
+	}
+	for _, v := range world.Array.Volumes() {
+		if world.Live(v.Name) && v.Destroyed {
+			t.Errorf("%s is live and destroyed", v.Name)
+		}
+	}
+	if status, out, errs = b.run("", "scan", "-o", "csv"); strings.Contains(out, "leaked-image") {
+		t.Errorf("scan after the batch: status %d\n%s%s", status, out, errs)
+	}
+}
+
+// remembers lets the next command know what the last one saved, as sources
+// does on a real machine.
+func (b *bench) remembers() {
+	b.t.Helper()
+	seen, err := sightings.Load(b.s.given.config.StateDir)
+	if err != nil || len(seen) == 0 {
+		b.t.Fatalf("nothing was remembered: %v", err)
+	}
+	b.s.given.seen = seen
 }

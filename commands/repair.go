@@ -48,7 +48,9 @@ type workshop struct {
 	// world and policy are of the last look.
 	world  evidence.World
 	policy diagnose.Policy
-	close  func()
+	// stateDir holds the journal and what earlier runs saw.
+	stateDir string
+	close    func()
 }
 
 // open takes the lock and finds the witnesses. Whoever opens it closes it.
@@ -67,7 +69,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &workshop{close: func() { _ = book.Close() }}
+	w := &workshop{stateDir: from.config.StateDir, close: func() { _ = book.Close() }}
 	var mu sync.Mutex
 	var doors witness.Doors
 	look := func(ctx context.Context) (evidence.World, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/devices/kernel"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/sightings"
 )
 
 // sources is where the witnesses are: this machine's, or those of a demo.
@@ -37,7 +38,12 @@ func (o *common) sources() (sources, error) {
 	if err != nil {
 		return sources{}, err
 	}
-	return sources{config: settings, host: host}, nil
+	seen, err := sightings.Load(settings.StateDir)
+	if err != nil {
+		// Without a memory batches wait; nothing else needs it.
+		o.log().Warn("going on without memory", "error", err)
+	}
+	return sources{config: settings, host: host, seen: seen}, nil
 }
 
 // host is the machine to read: this one, or the tree below --sysroot.

@@ -64,12 +64,25 @@ func (e *editor) change(r *http.Request, body []byte) []byte {
 
 // unread are parts of LXD's answers that are not about storage and of which
 // there are many.
-var unread = []string{"api_extensions/*", "environment/", "auth_methods", "expanded_config/", "config/image", "config/volatile.", "state", "architecture"}
+var unread = []string{"/devices/", "api_extensions/*", "environment/", "auth_methods", "expanded_config/", "config/image", "config/volatile.", "state", "architecture"}
 
 func isRead(path []string) bool {
 	text := strings.Join(path, "/")
 	return text == "metadata/environment/server_name" || text == "metadata/environment/server_version" || strings.HasSuffix(text, "volatile.uuid") ||
 		!slices.ContainsFunc(unread, func(part string) bool { return strings.Contains(text, part) })
+}
+
+// kindOf is what fields have in common that differ in a device's name or in
+// the pool only.
+func kindOf(endpoint string, path []string) string {
+	path = slices.Clone(path)
+	if i := slices.Index(path, "expanded_devices"); i >= 0 && i+1 < len(path) && len(path) > i+2 {
+		path[i+1] = "?"
+	}
+	if path[len(path)-1] != "*" {
+		endpoint = strings.ReplaceAll(endpoint, "nvpool", "purepool")
+	}
+	return endpoint + " " + name(path)
 }
 
 func TestTakingLXDFieldsAway(t *testing.T) {
@@ -79,7 +92,7 @@ func TestTakingLXDFieldsAway(t *testing.T) {
 	o := options(b.w)
 	o.Records.Socket = socket
 
-	answers := map[string][]byte{}; cnt:=map[string]int{}; defer func(){t.Log(cnt)}()
+	answers := map[string][]byte{}
 	e.set(func(r *http.Request, body []byte) []byte {
 		answers[r.URL.Path] = body
 		return body
@@ -88,10 +101,13 @@ func TestTakingLXDFieldsAway(t *testing.T) {
 	if len(answers) < 7 {
 		t.Fatalf("LXD was asked only %v", slices.Collect(maps.Keys(answers)))
 	}
+	seen := map[string]bool{}
 	for _, endpoint := range slices.Sorted(maps.Keys(answers)) {
 		for _, path := range fields(answers[endpoint]) {
-			if !isRead(path) {
+			if kind := kindOf(endpoint, path); !isRead(path) || seen[kind] {
 				continue
+			} else {
+				seen[kind] = true
 			}
 			// The rows themselves and what identifies them are taken away
 			// one by one, everything else of all rows and of some.
@@ -100,7 +116,10 @@ func TestTakingLXDFieldsAway(t *testing.T) {
 			if last == "*" || last == "volatile.uuid" {
 				few = 5
 			}
-			nths := append([]int{-1}, places(occurrences(answers[endpoint], path), few)...)
+			nths := []int{-1}
+			if few > 0 {
+				nths = append(nths, places(occurrences(answers[endpoint], path), few)...)
+			}
 			for _, nth := range nths {
 				for _, what := range []change{remove, twist} {
 					if what == twist && nth >= 0 {
@@ -116,7 +135,7 @@ func TestTakingLXDFieldsAway(t *testing.T) {
 					if last == "volatile.uuid" && strings.HasSuffix(endpoint, "/volumes") {
 						want = least{told: true, stopped: destroy}
 					}
-					cnt[endpoint]++; b.look(t, endpoint+" "+name(path)+" "+[]string{"", "removed", "", "twisted"}[what], o, want)
+					b.look(t, endpoint+" "+name(path)+" "+[]string{"", "removed", "", "twisted"}[what], o, want)
 				}
 			}
 		}

@@ -24,13 +24,16 @@ var imports = map[string][]string{
 	"fleet":          {"devices", "evidence"},
 	"witness":        {"config", "devices", "devices/kernel", "evidence", "fleet", "pure", "records", "secret"},
 	"diagnose":       {"evidence"},
-	"repair":         {"config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "pure", "records", "secret", "witness"},
+	// repair acts through interfaces: which array and which machine is wired
+	// in commands.
+	"repair":    {"devices", "diagnose", "evidence"},
+	"sightings": {"diagnose", "evidence"},
 	// The simulator is made of nothing that it is there to test.
 	"simulator": {"devices", "evidence"},
 	"bench":     {"config", "devices", "diagnose", "evidence", "pure", "records", "secret", "simulator", "witness"},
 	"commands": {
-		"config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "pure", "records", "repair", "secret", "simulator",
-		"witness",
+		"config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "pure", "records", "repair", "secret", "sightings",
+		"simulator", "witness",
 	},
 	// Only tests, which may import anything but commands.
 	"internal": {},
@@ -56,6 +59,7 @@ var modules = map[string]struct{ code, tests []string }{
 	"go.yaml.in/yaml/v3":                {code: []string{"commands", "config"}, tests: everybody},
 	"golang.org/x/sync":                 {code: []string{"pure", "records", "devices", "fleet", "witness", "repair", "simulator", "commands", "bench"}, tests: everybody},
 	"golang.org/x/sys":                  {code: []string{"records", "devices", "fleet", "repair", "simulator", "commands"}, tests: everybody},
+	"github.com/gofrs/flock":            {code: []string{"repair"}},
 	"github.com/google/go-cmp":          {tests: everybody},
 	"github.com/rogpeppe/go-internal":   {tests: everybody},
 	"pgregory.net/rapid":                {tests: everybody},

@@ -1,0 +1,250 @@
+package witness_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// spoiled is a host's tree in which one file or directory can't be read.
+type spoiled struct {
+	fs.FS
+	mu     sync.Mutex
+	opened map[string]bool
+	// at is what can't be read, err why. half gives half of a file first.
+	at   string
+	err  error
+	half bool
+}
+
+func (s *spoiled) Open(name string) (fs.File, error) {
+	s.mu.Lock()
+	s.opened[name] = true
+	s.mu.Unlock()
+	if name == s.at && !s.half {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: s.err}
+	}
+	f, err := s.FS.Open(name)
+	if name != s.at || err != nil {
+		return f, err
+	}
+	return &halfFile{File: f, err: s.err}, nil
+}
+
+// ReadLink implements fs.ReadLinkFS.
+func (s *spoiled) ReadLink(name string) (string, error) {
+	s.mu.Lock()
+	s.opened[name] = true
+	s.mu.Unlock()
+	if name == s.at {
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: s.err}
+	}
+	return fs.ReadLink(s.FS, name)
+}
+
+// Lstat implements fs.ReadLinkFS.
+func (s *spoiled) Lstat(name string) (fs.FileInfo, error) { return fs.Lstat(s.FS, name) }
+
+// halfFile fails in the middle of being read.
+type halfFile struct {
+	fs.File
+	rest io.Reader
+	err  error
+}
+
+func (h *halfFile) Read(p []byte) (int, error) {
+	if h.rest == nil {
+		data, err := io.ReadAll(h.File)
+		if err != nil {
+			return 0, err
+		}
+		h.rest = bytes.NewReader(data[:len(data)/2])
+	}
+	n, err := h.rest.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = h.err
+	}
+	return n, err
+}
+
+// ReadDir implements fs.ReadDirFile for directories.
+func (h *halfFile) ReadDir(n int) ([]fs.DirEntry, error) {
+	d, ok := h.File.(fs.ReadDirFile)
+	if !ok {
+		return nil, h.err
+	}
+	entries, err := d.ReadDir(n)
+	if err != nil {
+		return entries, err
+	}
+	return entries[:len(entries)/2], h.err
+}
+
+// onHost looks again at the host only, and leaves what the others said.
+func (b *baseline) onHost(system devices.System) diagnose.Report {
+	host := devices.Observe(context.Background(), system)
+	host.Name = b.world.Hosts[0].Name
+	world := b.world
+	world.Hosts = []evidence.Host{host}
+	return diagnose.Judge(world, diagnose.DefaultPolicy())
+}
+
+var number = regexp.MustCompile(`[0-9]+|sd[a-z]+|[0-9a-f]{8,}`)
+
+func TestTakingHostFilesAway(t *testing.T) {
+	b := everythingSeen(t, demoWorld(t), everyClass...)
+	system := b.w.Hosts[0].System()
+	tree := &spoiled{FS: system.FS, opened: map[string]bool{}}
+	system.FS = tree
+	b.check(t, "nothing spoiled", b.onHost(system), least{})
+	var names []string
+	for name := range tree.opened {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	// Of files that differ in a number only, the first, one in the middle
+	// and the last.
+	alike := map[string][]string{}
+	for _, name := range names {
+		kind := number.ReplaceAllString(name, "#")
+		alike[kind] = append(alike[kind], name)
+	}
+	if len(alike) < 100 {
+		t.Fatalf("only %d kinds of files are read", len(alike))
+	}
+	lost := 0
+	for kind, names := range alike {
+		for _, i := range places(len(names), 1) {
+			for _, s := range []*spoiled{
+				{err: syscall.EACCES},
+				{err: syscall.EIO},
+				{err: syscall.EIO, half: true},
+			} {
+				s.FS, s.at, s.opened = tree.FS, names[i], map[string]bool{}
+				system.FS = s
+				report := b.onHost(system)
+				b.check(t, kind+" ("+names[i]+") "+s.err.Error(), report, least{})
+				if !report.Complete {
+					lost++
+				}
+			}
+		}
+	}
+	t.Logf("%d files of %d kinds; %d looks said that they did not see all", len(names), len(alike), lost)
+	if lost < 200 {
+		t.Errorf("only %d looks said that they did not see all", lost)
+	}
+}
+
+// TestTakingHostWitnessesAway takes away what the judgement of use rests on.
+func TestTakingHostWitnessesAway(t *testing.T) {
+	b := everythingSeen(t, demoWorld(t), everyClass...)
+	used := least{told: true, stopped: []diagnose.Class{diagnose.ClassDestroy, diagnose.ClassDisconnect, diagnose.ClassHost}}
+	for _, at := range []string{
+		"proc", "sys/block", "sys/class/block", "sys/class/iscsi_session", "sys/class/nvme", "sys/class/nvme-subsystem",
+		"proc/1/mountinfo", "proc/swaps",
+	} {
+		system := b.w.Hosts[0].System()
+		s := &spoiled{FS: system.FS, opened: map[string]bool{}, at: at, err: syscall.EACCES}
+		system.FS = s
+		report := b.onHost(system)
+		if !s.opened[at] {
+			t.Logf("%s is not read", at)
+			continue
+		}
+		want := used
+		if strings.HasPrefix(at, "sys/class/") {
+			want = least{told: true}
+		}
+		b.check(t, at, report, want)
+	}
+}
+
+// lame is a kernel one of whose answers is an error.
+type lame struct {
+	devices.Kernel
+	fails string
+}
+
+var errLame = errors.New("operation not permitted")
+
+func (k lame) Maps(ctx context.Context) ([]devices.DM, error) {
+	if k.fails == "maps" {
+		return nil, errLame
+	}
+	maps, err := k.Kernel.Maps(ctx)
+	if k.fails == "half the maps" && err == nil {
+		return maps[:len(maps)/2], errLame
+	}
+	return maps, err
+}
+
+func (k lame) Checkers(ctx context.Context) (map[string]string, error) {
+	if k.fails == "checkers" {
+		return nil, errLame
+	}
+	return k.Kernel.Checkers(ctx)
+}
+
+func (k lame) Identify(ctx context.Context, disk string) evidence.Identity {
+	if k.fails == "identify" {
+		return evidence.Identity{Why: errLame.Error()}
+	}
+	return k.Kernel.Identify(ctx, disk)
+}
+
+func (k lame) MountInfo(ctx context.Context, path string) ([]byte, error) {
+	if k.fails == "mountinfo" {
+		return nil, errLame
+	}
+	info, err := k.Kernel.MountInfo(ctx, path)
+	if k.fails == "half a mountinfo" && err == nil {
+		return info[:len(info)/2], errLame
+	}
+	return info, err
+}
+
+func TestTakingTheKernelAway(t *testing.T) {
+	b := everythingSeen(t, demoWorld(t), everyClass...)
+	used := least{told: true, stopped: []diagnose.Class{diagnose.ClassDestroy, diagnose.ClassDisconnect, diagnose.ClassHost}}
+	for fails, want := range map[string]least{
+		"maps": used, "half the maps": used, "checkers": {}, "identify": {}, "mountinfo": used, "half a mountinfo": used,
+	} {
+		system := b.w.Hosts[0].System()
+		system.Kernel = lame{system.Kernel, fails}
+		b.check(t, fails, b.onHost(system), want)
+	}
+	system := b.w.Hosts[0].System()
+	system.Kernel = nil
+	b.check(t, "no kernel", b.onHost(system), used)
+	system = b.w.Hosts[0].System()
+	system.Recorded = true
+	b.check(t, "a recording", b.onHost(system), least{})
+	system = b.w.Hosts[0].System()
+	system.FS = &spoiled{FS: system.FS, opened: map[string]bool{}, at: ".", err: syscall.EIO}
+	b.check(t, "no root", b.onHost(system), least{})
+
+	world := b.world
+	world.Hosts = nil
+	b.check(t, "no host", diagnose.Judge(world, diagnose.DefaultPolicy()), used)
+	world.Hosts = []evidence.Host{{}}
+	b.check(t, "a host that said nothing", diagnose.Judge(world, diagnose.DefaultPolicy()), used)
+	world = b.world
+	world.LXD = evidence.LXD{}
+	b.check(t, "an LXD that said nothing", diagnose.Judge(world, diagnose.DefaultPolicy()), nothingSafe)
+	world = b.world
+	world.Arrays = nil
+	b.check(t, "no array", diagnose.Judge(world, diagnose.DefaultPolicy()), nothingSafe)
+}
