@@ -70,8 +70,8 @@ func newApp(s Streams) *cli.App {
 		Name:  "pureclean",
 		Usage: "find what LXD left behind on a Pure Storage FlashArray, and say why it is safe to remove",
 		Description: "LXD's Pure driver can leave volumes, connections and devices behind that no LXD record\n" +
-			"knows. pureclean asks the array, LXD and this host, finds every such leftover and explains it.\n" +
-			"No command of this version changes anything.",
+			"knows. pureclean asks the array, LXD and this host, finds every such leftover, explains it, and\n" +
+			"removes it in the only safe order. Only fix, undo, eradicate and runs --resume change anything.",
 		Commands: []*cli.Command{
 			scanCommand(s),
 			explainCommand(s),
