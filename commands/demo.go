@@ -2,7 +2,6 @@ package commands
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +15,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pureclean/pureclean/config"
-	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator"
 )
@@ -32,7 +30,8 @@ func demoCommand(s Streams) *cli.Command {
 		Name:  "demo",
 		Usage: "try pureclean on an embedded array, LXD and host with every kind of leftover",
 		Description: "Nothing is installed and nothing of this machine is read or changed. LXD's own flows run in the\n" +
-			"embedded world and fail there as they do in life.\n\n" +
+			"embedded world and fail there as they do in life. In a terminal you repair by hand; without one the\n" +
+			"story runs through.\n\n" +
 			"EXAMPLES\n" +
 			"   pureclean demo\n" +
 			"   pureclean demo --serve /tmp/world    then look at it from another terminal\n\n" +
@@ -73,48 +72,6 @@ func demoSettings(world *simulator.World) config.Config {
 		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: world.Server.Fingerprint}}
 	}
 	return settings
-}
-
-func (o *demoOptions) runStory(ctx context.Context, world *simulator.World) error {
-	look := o.common
-	look.Streams.given = &sources{config: demoSettings(world), socket: world.Socket, host: world.Hosts[0].System(), seen: world.Seen}
-	seen, policy, err := look.look(ctx)
-	if err != nil {
-		return err
-	}
-	report := diagnose.Judge(seen, policy)
-	object := demoObject(report)
-	explanation, err := diagnose.Explain(seen, policy, object, "")
-	if err != nil {
-		return err
-	}
-
-	p := o.palette()
-	reader := bufio.NewReader(o.In)
-	screens := []struct {
-		title string
-		show  func(io.Writer) error
-	}{
-		{"The world", func(w io.Writer) error { return demoWorld(w, o.width()) }},
-		{"$ pureclean scan", func(w io.Writer) error { return scanView{p, o.width(), false, report}.print(w) }},
-		{"$ pureclean explain --object " + object, func(w io.Writer) error {
-			return explainView{p, o.width(), false, explanation}.print(w)
-		}},
-		{"Your turn", func(w io.Writer) error { return demoEnd(w) }},
-	}
-	for i, screen := range screens {
-		var text bytes.Buffer
-		fmt.Fprintf(&text, "%s\n\n", p.bold(fmt.Sprintf("[%d/%d] %s", i+1, len(screens), screen.title)))
-		if err := screen.show(&text); err != nil {
-			return err
-		}
-		text.WriteString("\n")
-		more, err := o.page(ctx, reader, text.String(), i+1 < len(screens))
-		if err != nil || !more {
-			return err
-		}
-	}
-	return nil
 }
 
 // page prints text, a terminal's height at a time where there is a terminal,
@@ -168,63 +125,6 @@ func (o *demoOptions) goOn(ctx context.Context, reader *bufio.Reader) bool {
 		fmt.Fprintln(o.Err)
 		return false
 	}
-}
-
-// demoObject is the leftover that the story explains: the reported case.
-func demoObject(report diagnose.Report) string {
-	best := ""
-	for _, f := range report.Findings {
-		if f.Code != "leaked-volume" {
-			continue
-		}
-		if f.Verdict == diagnose.Safe && len(f.Connections) > 0 {
-			return f.Object
-		}
-		if best == "" {
-			best = f.Object
-		}
-	}
-	return best
-}
-
-// demoStory says what the embedded world is and what happened in it.
-var demoStory = []string{
-	"A FlashArray, fa-sim, with two pods: purepool over iSCSI and nvpool over NVMe/TCP. One LXD, one machine, lxd01. " +
-		"All three live in this process; pureclean reaches them as it would the real ones: HTTPS, LXD's socket, sysfs.",
-	"For six days instances were created, moved, snapshotted and deleted. Most of it went well.",
-	"Then life happened: a device came later than LXD waits, the array did not answer during a rollback, LXD was killed " +
-		"while it exported a snapshot, an administrator disconnected a volume that was mounted, a LUN number was used again.",
-	"LXD rolled back as well as it could and forgot. The array did not forget: what was connected can't be deleted, " +
-		"and keeps its space and its quota for ever.",
-}
-
-func demoWorld(w io.Writer, width int) error {
-	for _, paragraph := range demoStory {
-		for i, line := range wrap(paragraph, width-4) {
-			indent := "    "
-			if i == 0 {
-				indent = "  - "
-			}
-			if _, err := fmt.Fprintln(w, indent+line); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func demoEnd(w io.Writer) error {
-	_, err := fmt.Fprintf(w, `  On an LXD host with a pool of driver pure, as root:
-
-      pureclean scan
-
-  In this world, from another terminal:
-
-      pureclean demo --serve /tmp/world
-
-  Nothing was written anywhere. Every command so far only reads.
-`)
-	return err
 }
 
 // runServe leaves the world running, with a tree of its host, and prints the

@@ -38,7 +38,7 @@ func eradicateCommand(s Streams) *cli.Command {
 			}
 			// The name, typed twice, is the answer to the one question.
 			o.yes = true
-			return o.work(c.Context, func(ctx context.Context, t repair.Tools) (repair.Result, error) {
+			return o.work(c.Context, "Eradicated", func(ctx context.Context, t repair.Tools) (repair.Result, error) {
 				return t.Eradicate(ctx, o.volume, o.confirm)
 			})
 		},

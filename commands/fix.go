@@ -233,22 +233,27 @@ func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan rep
 	}
 	result, err := w.tools.Run(ctx, plan)
 	if printed := o.print(func(out io.Writer) error {
-		return printResults(out, f, o.palette(), o.width(), []repair.Row{{Plan: plan, Result: result, Err: err}})
+		return printResults(out, f, o.palette(), o.width(), repaired, []repair.Row{{Plan: plan, Result: result, Err: err}})
 	}); printed != nil {
 		return printed
 	}
-	if err != nil {
-		return err
-	}
-	return errRepaired
+	return ended(result, err)
 }
 
 func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, plans []repair.Plan) error {
 	rows, err := w.tools.Batch(ctx, plans)
-	if printed := o.print(func(out io.Writer) error { return printResults(out, f, o.palette(), o.width(), rows) }); printed != nil {
+	if printed := o.print(func(out io.Writer) error { return printResults(out, f, o.palette(), o.width(), repaired, rows) }); printed != nil {
 		return printed
 	}
 	if err != nil {
+		for _, row := range rows {
+			if row.Result.Changed && row.Err != nil {
+				return ended(row.Result, err)
+			}
+		}
+		if slices.ContainsFunc(rows, func(row repair.Row) bool { return row.Result.Changed }) {
+			return &HintedError{Err: errors.New("cancelled after a part of the batch was repaired"), Hint: "pureclean runs lists what was done"}
+		}
 		return err
 	}
 	return batchStatus(rows)
@@ -259,6 +264,9 @@ type savedPlans struct {
 	Schema string        `json:"schema"`
 	Plans  []repair.Plan `json:"plans"`
 }
+
+// repaired is the word for a run that went well.
+const repaired = "Repaired"
 
 const plansSchema = "pureclean/plans/v1"
 

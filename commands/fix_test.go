@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pureclean/pureclean/sightings"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -224,7 +223,6 @@ func TestFixBatch(t *testing.T) {
 		t.Fatalf("the first look repaired something: status %d\n%s%s", status, out, errs)
 	}
 	world.Age(time.Hour)
-	b.remembers()
 	status, out, errs = b.run("", "fix", "--finding", "leaked-image", "--yes")
 	if status != StatusRepaired || !strings.Contains(out, "Repaired: ") {
 		t.Fatalf("the second did not: status %d\n%s%s", status, out, errs)
@@ -239,13 +237,37 @@ func TestFixBatch(t *testing.T) {
 	}
 }
 
-// remembers lets the next command know what the last one saved, as sources
-// does on a real machine.
-func (b *bench) remembers() {
-	b.t.Helper()
-	seen, err := sightings.Load(b.s.given.config.StateDir)
-	if err != nil || len(seen) == 0 {
-		b.t.Fatalf("nothing was remembered: %v", err)
+// A run that is cut after it changed something says so, is listed as
+// interrupted, and is finished by --resume.
+func TestFixInterrupted(t *testing.T) {
+	b := newBench(t, scenario(t, "unmap-refused-iscsi"))
+	volume := b.leaked("leaked-volume")
+	whole := b.s.given.sleep
+	ctx, cancel := context.WithCancel(t.Context())
+	b.s.given.sleep = func(ctx context.Context, d time.Duration) error {
+		if d >= 5*time.Second {
+			cancel()
+		}
+		if err := whole(ctx, d); err != nil {
+			return err
+		}
+		return ctx.Err()
 	}
-	b.s.given.seen = seen
+	b.s.In = strings.NewReader("")
+	status := Main(ctx, []string{"pureclean", "fix", "--volume", volume, "--yes"}, b.s)
+	if status != StatusTrouble || !strings.Contains(b.err.String(), "--resume") || strings.Contains(b.out.String()+b.err.String(), "othing was changed") {
+		t.Fatalf("status %d\n%s%s", status, b.out.String(), b.err.String())
+	}
+	b.s.given.sleep = whole
+	status, out, errs := b.run("", "runs", "-o", "csv")
+	run, _, _ := strings.Cut(strings.Split(out, "\n")[1], ",")
+	if status != StatusFindings || !strings.Contains(out, "interrupted") {
+		t.Fatalf("runs: status %d\n%s%s", status, out, errs)
+	}
+	if status, out, errs = b.run("", "runs", "--resume", run, "--yes"); status != StatusRepaired {
+		t.Fatalf("resume: status %d\n%s%s", status, out, errs)
+	}
+	if v, ok := b.world.Array.Volume(volume); ok && !v.Destroyed {
+		t.Error("the volume is not destroyed")
+	}
 }

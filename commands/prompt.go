@@ -69,7 +69,6 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 		text += " (can be undone until " + q.Until.UTC().Format("2006-01-02 15:04 UTC") + ")"
 	}
 	if a.o.yes {
-		fmt.Fprintf(a.o.Err, "%s  yes\n", text)
 		return repair.Yes, nil
 	}
 	if a.o.noInput || !a.o.InTerminal || !a.o.ErrTerminal {
@@ -125,7 +124,12 @@ func (r reporter) report(e repair.Event) {
 			paint = p.warning
 		}
 		text := fmt.Sprintf("%d/%d  %s: %s", e.N, e.Of, clean(e.Step.Say), e.Outcome)
-		fmt.Fprintln(r.o.Err, paint(text))
+		for i, line := range wrap(text, r.o.width()-5) {
+			if i > 0 {
+				line = "     " + line
+			}
+			fmt.Fprintln(r.o.Err, paint(line))
+		}
 		for _, line := range wrap(clean(e.Text), r.o.width()-5) {
 			fmt.Fprintln(r.o.Err, "     "+line)
 		}

@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -57,7 +59,9 @@ type resultAnswer struct {
 	UndoUntil *time.Time `json:"undo_until"`
 }
 
-func printResults(w io.Writer, f format, p palette, width int, rows []repair.Row) error {
+// printResults prints how runs ended; done is the word for those that went
+// well.
+func printResults(w io.Writer, f format, p palette, width int, done string, rows []repair.Row) error {
 	answer := resultsAnswer{Schema: "pureclean/fix/v1", Results: make([]resultAnswer, 0, len(rows))}
 	for _, d := range rows {
 		r := resultAnswer{
@@ -82,13 +86,13 @@ func printResults(w io.Writer, f format, p palette, width int, rows []repair.Row
 	}
 	out := &lineWriter{w: w}
 	for _, r := range answer.Results {
-		printResult(out, p, width, r)
+		printResult(out, p, width, done, r)
 	}
 	return out.err
 }
 
-func printResult(out *lineWriter, p palette, width int, r resultAnswer) {
-	head, paint := "Repaired", p.good
+func printResult(out *lineWriter, p palette, width int, done string, r resultAnswer) {
+	head, paint := done, p.good
 	switch journal.Outcome(r.Outcome) {
 	case journal.Done, journal.Already:
 	case journal.Refused:
@@ -117,20 +121,40 @@ func printResult(out *lineWriter, p palette, width int, r resultAnswer) {
 	if r.UndoUntil != nil && r.Changed {
 		out.line(fmt.Sprintf("Undo until %s: pureclean undo --run %s", until(*r.UndoUntil), r.Run))
 	}
-	if !r.Changed && head != "Repaired" {
+	if !r.Changed && head != done {
 		out.line("Nothing was changed.")
+	}
+}
+
+// ended is the error with which a command ends whose run ended so. Refused or
+// cancelled after something was changed is neither: it is not finished, and
+// must not pass for "nothing was changed".
+func ended(result repair.Result, err error) error {
+	switch {
+	case err == nil:
+		return errRepaired
+	case !result.Changed:
+		return err
+	}
+	why := err.Error()
+	if errors.Is(err, context.Canceled) {
+		why = "cancelled"
+	}
+	return &HintedError{
+		Err:  fmt.Errorf("run %s is not finished: %s", result.Run, why),
+		Hint: fmt.Sprintf("pureclean runs --resume %s finishes it, pureclean undo --run %s takes it back", result.Run, result.Run),
 	}
 }
 
 // batchStatus is how a batch ends.
 func batchStatus(rows []repair.Row) error {
-	repaired, left, failed := 0, 0, 0
+	done, left, failed := 0, 0, 0
 	for _, row := range rows {
 		switch {
 		case row.NotTried != "":
 			left++
 		case row.Result.Outcome == journal.Done || row.Result.Outcome == journal.Already:
-			repaired++
+			done++
 		case row.Result.Outcome == journal.Refused || row.Result.Outcome == journal.Declined:
 			left++
 		default:
@@ -140,12 +164,12 @@ func batchStatus(rows []repair.Row) error {
 	switch {
 	case failed > 0:
 		return &HintedError{
-			Err:  fmt.Errorf("%s failed; %d repaired, %d left alone", count(failed, "repair"), repaired, left),
+			Err:  fmt.Errorf("%s failed; %d repaired, %d left alone", count(failed, "repair"), done, left),
 			Hint: "pureclean runs lists what was done; --resume finishes an interrupted run",
 		}
 	case left == 0:
 		return errRepaired
-	case repaired == 0:
+	case done == 0:
 		return &repair.DeclinedError{Step: "all of them"}
 	default:
 		return errFindings

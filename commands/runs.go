@@ -34,7 +34,7 @@ func runsCommand(s Streams) *cli.Command {
 			if o.resume == "" {
 				return runRuns(o)
 			}
-			return o.work(c.Context, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Resume(ctx, o.resume) })
+			return o.work(c.Context, repaired, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Resume(ctx, o.resume) })
 		},
 	}
 }

@@ -28,7 +28,7 @@ type sources struct {
 // sources finds the witnesses that the flags name.
 func (o *common) sources() (sources, error) {
 	if o.Streams.given != nil {
-		return *o.Streams.given, nil
+		return o.Streams.given.remembering(), nil
 	}
 	settings, err := config.Load(o.config)
 	if err != nil {
@@ -44,6 +44,14 @@ func (o *common) sources() (sources, error) {
 		o.log().Warn("going on without memory", "error", err)
 	}
 	return sources{config: settings, host: host, seen: seen}, nil
+}
+
+// remembering adds what earlier commands on the same world saw.
+func (s sources) remembering() sources {
+	if seen, err := sightings.Load(s.config.StateDir); err == nil && len(seen) > 0 {
+		s.seen = seen
+	}
+	return s
 }
 
 // host is the machine to read: this one, or the tree below --sysroot.

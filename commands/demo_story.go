@@ -1,0 +1,227 @@
+package commands
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/simulator"
+)
+
+// story is the demo's: one scene after another, each the real command on the
+// embedded world.
+type story struct {
+	o      *demoOptions
+	world  *simulator.World
+	given  *sources
+	reader *bufio.Reader
+}
+
+// scene is one screen of the story.
+type scene struct {
+	// words come first; args is the command line that is then run.
+	words string
+	args  func() ([]string, error)
+	// byHand scenes are answered by the person at the terminal.
+	byHand bool
+	// cut scenes are interrupted in the middle.
+	cut bool
+}
+
+// demoStory says what the embedded world is and what happened in it.
+var demoStory = []string{
+	"A FlashArray, fa-sim, with two pods: purepool over iSCSI and nvpool over NVMe/TCP. One LXD, one machine, lxd01. " +
+		"All three live in this process; pureclean reaches them as it would the real ones: HTTPS, LXD's socket, sysfs.",
+	"For six days instances were created, moved, snapshotted and deleted. Most of it went well.",
+	"Then life happened: a device came later than LXD waits, the array did not answer during a rollback, LXD was killed " +
+		"while it exported a snapshot, an administrator disconnected a volume that was mounted, a LUN number was used again.",
+	"LXD rolled back as well as it could and forgot. The array did not forget: what was connected can't be deleted, " +
+		"and keeps its space and its quota for ever.",
+}
+
+func (o *demoOptions) runStory(ctx context.Context, world *simulator.World) error {
+	settings := demoSettings(world)
+	dir, err := os.MkdirTemp("", "pureclean-demo")
+	if err != nil {
+		return fmt.Errorf("the demo's journal: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	settings.StateDir = dir
+	machine := world.Hosts[0]
+	t := &story{o: o, world: world, reader: bufio.NewReader(o.In), given: &sources{
+		config: settings, socket: world.Socket, host: machine.System(), seen: world.Seen, hands: machine.Hands(), now: world.Clock.Now,
+		// The world's time passes at once, so nobody waits for a device.
+		sleep: func(_ context.Context, d time.Duration) error {
+			world.Clock.Advance(d)
+			return nil
+		},
+	}}
+	return t.tell(ctx)
+}
+
+// tell plays the scenes in order.
+func (t *story) tell(ctx context.Context) error {
+	objects, err := t.objects(ctx)
+	if err != nil {
+		return err
+	}
+	constant := func(args ...string) func() ([]string, error) {
+		return func() ([]string, error) { return args, nil }
+	}
+	scenes := []scene{
+		{words: "The world\n" + strings.Join(demoStory, "\n")},
+		{args: constant("scan")},
+		{words: "The reported case: why is it a leftover, and may it go?", args: constant("explain", "--object", objects.reported)},
+		{
+			words: "Repair it: one question for each step; Enter means no.\n" +
+				"The dead portal is up again: while a path is down nobody can know what is behind it, and pureclean refuses.",
+			args: t.repairPortals(constant("fix", "--volume", objects.reported)), byHand: true,
+		},
+		{words: "Is it really gone, everywhere?", args: constant("verify", "--volume", objects.reported)},
+		{words: "What was done can be taken back.", args: t.undoLast},
+		{words: "A volume that LXD lost and somebody uses is never touched.", args: constant("fix", "--volume", objects.live, "--yes")},
+		{words: "A batch takes only what an earlier look saw as a leftover.", args: constant("fix", "--finding", "leaked-image", "--yes")},
+		{words: "This repair is interrupted in the middle...", args: constant("fix", "--volume", objects.second, "--yes"), cut: true},
+		{words: "...and the journal knows.", args: constant("runs")},
+		{words: "Resuming looks at the world and finishes.", args: t.resumeLast},
+		{words: "Your turn\n" + "On an LXD host with a pool of driver pure, as root: pureclean scan\n" +
+			"In this world, from another terminal: pureclean demo --serve /tmp/world\n" +
+			"Everything here happened in memory and in a directory that is gone now."},
+	}
+	for i, scene := range scenes {
+		more, err := t.play(ctx, scene, fmt.Sprintf("[%d/%d] ", i+1, len(scenes)), i+1 < len(scenes))
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// demoObjects are what the story is about.
+type demoObjects struct {
+	// reported is the reported case, second another leftover, live a volume
+	// without a record that is in use.
+	reported, second, live string
+}
+
+func (t *story) objects(ctx context.Context) (demoObjects, error) {
+	look := t.o.common
+	look.Streams.given = t.given
+	seen, policy, err := look.look(ctx)
+	if err != nil {
+		return demoObjects{}, err
+	}
+	var found demoObjects
+	for _, f := range diagnose.Judge(seen, policy).Findings {
+		switch {
+		case f.Code == "disappeared-record":
+			found.live = f.Object
+		case f.Code != "leaked-volume" || f.Verdict != diagnose.Safe || len(f.Connections) == 0:
+		case found.reported == "":
+			found.reported = f.Object
+		default:
+			found.second = f.Object
+		}
+	}
+	if found.reported == "" || found.second == "" || found.live == "" {
+		return found, fmt.Errorf("the demo's world has not come out as it should: %+v", found)
+	}
+	return found, nil
+}
+
+// play runs one scene and reports whether to go on.
+func (t *story) play(ctx context.Context, sc scene, number string, follows bool) (bool, error) {
+	p := t.o.palette()
+	var text bytes.Buffer
+	title, rest, _ := strings.Cut(sc.words, "\n")
+	fmt.Fprintf(&text, "%s\n\n", p.bold(strings.TrimSpace(number+title)))
+	for paragraph := range strings.Lines(rest) {
+		for i, line := range wrap(paragraph, t.o.width()-4) {
+			fmt.Fprintln(&text, map[bool]string{true: "  - ", false: "    "}[i == 0]+line)
+		}
+	}
+	if sc.args == nil {
+		return t.o.page(ctx, t.reader, text.String()+"\n", follows)
+	}
+	args, err := sc.args()
+	if err != nil {
+		return false, err
+	}
+	terminal := t.o.InTerminal && t.o.OutTerminal && t.o.ErrTerminal
+	byHand := sc.byHand && terminal
+	if sc.byHand && !byHand {
+		args = append(args, "--yes")
+	}
+	fmt.Fprintf(&text, "%s\n\n", p.bold("$ pureclean "+strings.Join(args, " ")))
+	if byHand {
+		if more, err := t.o.page(ctx, t.reader, text.String(), false); err != nil || !more {
+			return more, err
+		}
+		t.command(ctx, sc, t.reader, t.o.Out, t.o.Err, args)
+		return t.o.page(ctx, t.reader, "\n", follows)
+	}
+	t.command(ctx, sc, strings.NewReader(""), &text, &text, args)
+	text.WriteString("\n")
+	return t.o.page(ctx, t.reader, text.String(), follows)
+}
+
+// command runs one command line on the embedded world, as Main would.
+func (t *story) command(ctx context.Context, sc scene, in io.Reader, out, errs io.Writer, args []string) {
+	given := *t.given
+	if sc.cut {
+		cut, cancel := context.WithCancel(ctx)
+		defer cancel()
+		ctx = cut
+		given.sleep = func(ctx context.Context, d time.Duration) error {
+			if d >= 5*time.Second { // the long look for what a scan brings back
+				cancel()
+			}
+			t.world.Clock.Advance(d)
+			return ctx.Err()
+		}
+	}
+	s := t.o.Streams
+	s.In, s.Out, s.Err, s.given = in, out, errs, &given
+	if status := Main(ctx, append([]string{"pureclean"}, append(args, "--color", t.o.color)...), s); status != StatusOK {
+		fmt.Fprintf(out, "(exit status %d)\n", status)
+	}
+}
+
+// repairPortals brings the portals back that are cut in the demo's world.
+func (t *story) repairPortals(then func() ([]string, error)) func() ([]string, error) {
+	return func() ([]string, error) {
+		_, portals := t.world.Array.NVMe()
+		_, more := t.world.Array.ISCSI()
+		for _, portal := range append(portals, more...) {
+			t.world.Hosts[0].RestorePortal(portal)
+		}
+		return then()
+	}
+}
+
+// undoLast is the command that takes the latest run back.
+func (t *story) undoLast() ([]string, error) {
+	run, err := t.lastRun()
+	return []string{"undo", "--run", run, "--yes"}, err
+}
+
+// resumeLast is the command that finishes it.
+func (t *story) resumeLast() ([]string, error) {
+	run, err := t.lastRun()
+	return []string{"runs", "--resume", run, "--yes"}, err
+}
+
+func (t *story) lastRun() (string, error) {
+	runs, err := journal.Read(t.given.config.StateDir).List()
+	if err != nil || len(runs) == 0 {
+		return "none", err
+	}
+	return runs[0].ID, nil
+}
