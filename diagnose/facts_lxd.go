@@ -93,6 +93,9 @@ func contents(record *evidence.Record) []string {
 // memberFacts are the servers of the cluster.
 type memberFacts struct {
 	names []string
+	// spelled finds the member whose name is spelled just so, as LXD does
+	// when it says where an instance is.
+	spelled map[string]string
 	// only is the sole member of a server without a cluster.
 	only string
 	// whole is set when the list is complete and every name is known.
@@ -100,10 +103,15 @@ type memberFacts struct {
 }
 
 func newMembers(lxd *evidence.LXD) memberFacts {
-	m := memberFacts{whole: lxd.Members.IsComplete() && len(lxd.Members.Items) > 0}
+	m := memberFacts{whole: lxd.Members.IsComplete() && len(lxd.Members.Items) > 0, spelled: map[string]string{}}
 	for _, member := range lxd.Members.Items {
 		m.whole = m.whole && member.Name != ""
 		m.names = append(m.names, member.Name)
+	}
+	for _, name := range m.names {
+		if member, known := m.at(name); known {
+			m.spelled[name] = member
+		}
 	}
 	if lxd.Clustered.IsNot() && len(m.names) == 1 {
 		m.only = m.names[0]
@@ -115,6 +123,9 @@ func newMembers(lxd *evidence.LXD) memberFacts {
 func (m memberFacts) at(location string) (string, bool) {
 	if m.only != "" {
 		return m.only, true
+	}
+	if member, known := m.spelled[location]; known {
+		return member, true
 	}
 	for _, name := range m.names {
 		if name != "" && strings.EqualFold(name, location) {

@@ -11,9 +11,11 @@ import (
 // says of instances and of its own configuration.
 type expectations struct {
 	instances map[place]*evidence.Instance
-	custom    map[disk][]attachment
-	snapshots map[disk][]attachment
-	daemon    map[disk][]string // members by volume
+	// attached begins and ends the chain of attachments of one volume or
+	// snapshot.
+	attached    map[disk]ends
+	attachments []attachment
+	daemon      map[disk][]string // members by volume
 	// doubt says why a use may be missing from the above.
 	doubt string
 }
@@ -21,29 +23,64 @@ type expectations struct {
 type place struct{ project, name string }
 
 // disk names a volume or, as "volume/snapshot", a snapshot.
-type disk struct{ pool, project, kind, name string }
+type disk struct {
+	pool, project, kind, name string
+	snapshot                  bool
+}
 
 type attachment struct {
 	instance *evidence.Instance
 	device   string
+	next     int32
 }
+
+type ends struct{ first, last int32 }
 
 // expectation is where LXD uses one volume.
 type expectation struct {
-	// members are those on which it is used; why says by what.
+	// members are those on which it is used; uses says by what.
 	members []string
-	why     []string
+	uses    []use
 	// doubt is set when it may also be used elsewhere.
 	doubt string
 }
 
+// use is why a volume is expected on a member. Nearly all volumes are where
+// they should be, so it is not put into words before somebody asks.
+type use struct {
+	// before and after stand around the instance, if there is one.
+	before   string
+	instance *evidence.Instance
+	after    string
+}
+
+func (u use) words() string {
+	if u.instance == nil {
+		return u.before + u.after
+	}
+	return u.before + instanceWords(u.instance) + u.after
+}
+
+// why says by what a volume is used, in the order of members.
+func (e expectation) why() []string {
+	var why []string
+	for _, u := range e.uses {
+		why = append(why, u.words())
+	}
+	return why
+}
+
 func newExpectations(f *facts) expectations {
 	lxd := &f.world.LXD
+	disks := 0
+	for i := range lxd.Instances.Items {
+		disks += len(lxd.Instances.Items[i].Disks)
+	}
 	e := expectations{
-		instances: make(map[place]*evidence.Instance, len(lxd.Instances.Items)),
-		custom:    map[disk][]attachment{},
-		snapshots: map[disk][]attachment{},
-		daemon:    map[disk][]string{},
+		instances:   make(map[place]*evidence.Instance, len(lxd.Instances.Items)),
+		attached:    map[disk]ends{},
+		attachments: make([]attachment, 0, disks),
+		daemon:      map[disk][]string{},
 	}
 	doubt := func(why string) {
 		if e.doubt == "" {
@@ -66,22 +103,22 @@ func newExpectations(f *facts) expectations {
 		if inst.Running.IsNot() {
 			continue
 		}
-		for _, d := range inst.Disks {
-			e.attach(inst, d, doubt)
+		for j := range inst.Disks {
+			e.attach(inst, &inst.Disks[j], doubt)
 		}
 	}
 	for _, d := range lxd.DaemonVolumes.Items {
 		if d.Pool == "" || d.Volume == "" || d.Member == "" {
 			doubt("a volume that LXD itself uses (" + d.Key + ") is not fully known")
 		}
-		key := disk{d.Pool, "default", evidence.TypeCustom, d.Volume}
+		key := disk{pool: d.Pool, project: "default", kind: evidence.TypeCustom, name: d.Volume}
 		e.daemon[key] = append(e.daemon[key], d.Member)
 	}
 	return e
 }
 
 // attach notes a disk device of a running instance.
-func (e *expectations) attach(inst *evidence.Instance, d evidence.InstanceDisk, doubt func(string)) {
+func (e *expectations) attach(inst *evidence.Instance, d *evidence.InstanceDisk, doubt func(string)) {
 	if d.Source == "" {
 		return // the root disk: it follows its instance
 	}
@@ -92,53 +129,76 @@ func (e *expectations) attach(inst *evidence.Instance, d evidence.InstanceDisk, 
 	if d.Pool == "" || d.Project == "" {
 		doubt("of disk " + quoted(d.Device) + " of instance " + quoted(inst.Name) + " the volume is not known")
 	}
-	key := disk{d.Pool, d.Project, kind, d.Source}
-	if d.Snapshot == "" {
-		e.custom[key] = append(e.custom[key], attachment{inst, d.Device})
-		return
+	key := disk{pool: d.Pool, project: d.Project, kind: kind, name: d.Source}
+	if d.Snapshot != "" {
+		key.name, key.snapshot = key.name+"/"+d.Snapshot, true
 	}
-	key.name += "/" + d.Snapshot
-	e.snapshots[key] = append(e.snapshots[key], attachment{inst, d.Device})
+	i := int32(len(e.attachments))
+	e.attachments = append(e.attachments, attachment{inst, d.Device, none})
+	chain, chained := e.attached[key]
+	if chained {
+		e.attachments[chain.last].next = i
+		chain.last = i
+	} else {
+		chain = ends{i, i}
+	}
+	e.attached[key] = chain
+}
+
+// attachedTo calls f for each running instance that has the volume or
+// snapshot as a disk, in LXD's order.
+func (e *expectations) attachedTo(key disk, f func(*attachment)) {
+	chain, ok := e.attached[key]
+	for i := chain.first; ok && i != none; i = e.attachments[i].next {
+		f(&e.attachments[i])
+	}
 }
 
 // expected says on which members LXD uses a volume. A volume without a record
 // is expected nowhere: LXD does not know it.
 func (f *facts) expected(v *volume) expectation {
 	var e expectation
+	f.expectedAgain(&e, v)
+	return e
+}
+
+// expectedAgain is expected for whoever asks for one volume after another: it
+// uses again what the last answer took.
+func (f *facts) expectedAgain(e *expectation, v *volume) {
+	e.members, e.uses, e.doubt = e.members[:0], e.uses[:0], ""
 	record := v.record
 	if record == nil {
-		return e
+		return
 	}
 	if record.Name == "" || record.Project == "" {
 		e.doubt = "LXD's record of it has no name"
-		return e
+		return
 	}
 	e.doubt = f.use.doubt
-	key := disk{record.Pool, record.Project, record.Type, record.Name}
+	key := disk{record.Pool, record.Project, record.Type, record.Name, record.Snapshot}
 	switch {
 	case record.Snapshot:
-		for _, a := range f.use.snapshots[key] {
-			f.expect(&e, a.instance, "the snapshot is attached to "+instanceWords(a.instance)+" as "+a.device)
-		}
+		f.use.attachedTo(key, func(a *attachment) {
+			f.expect(e, use{"the snapshot is attached to ", a.instance, " as " + a.device})
+		})
 	case record.Type == evidence.TypeContainer || record.Type == evidence.TypeVM:
 		inst := f.use.instances[place{record.Project, record.Name}]
 		if inst != nil && !inst.Running.IsNot() {
-			f.expect(&e, inst, instanceWords(inst))
+			f.expect(e, use{instance: inst})
 		}
 		fallthrough // the disk of one virtual machine can be attached to another
 	default:
-		for _, a := range f.use.custom[key] {
-			f.expect(&e, a.instance, "attached to "+instanceWords(a.instance)+" as "+a.device)
-		}
+		f.use.attachedTo(key, func(a *attachment) {
+			f.expect(e, use{"attached to ", a.instance, " as " + a.device})
+		})
 		for _, member := range f.use.daemon[key] {
-			f.expectOn(&e, member, "LXD on "+member+" uses it for itself")
+			f.expectOn(e, member, use{before: "LXD on " + member + " uses it for itself"})
 		}
-		f.usedBy(&e, record)
+		f.usedBy(e, record)
 	}
 	if op := f.busyWith(record); op != nil && e.doubt == "" {
 		e.doubt = "LXD is busy: " + operationWords(op)
 	}
-	return e
 }
 
 // usedBy adds what the record itself names as its users. Snapshots name none.
@@ -146,7 +206,7 @@ func (f *facts) usedBy(e *expectation, record *evidence.Record) {
 	for _, user := range record.UsedBy {
 		if user == "/1.0" {
 			if member, known := f.members.at(f.world.LXD.Server); known {
-				f.expectOn(e, member, "LXD on "+member+" says that it uses it for itself")
+				f.expectOn(e, member, use{before: "LXD on " + member + " says that it uses it for itself"})
 			} else {
 				e.doubt = "LXD itself uses it, it is not known on which member"
 			}
@@ -164,23 +224,23 @@ func (f *facts) usedBy(e *expectation, record *evidence.Record) {
 			}
 		}
 		if inst := f.use.instances[place{project, name}]; inst != nil && !inst.Running.IsNot() {
-			f.expect(e, inst, "LXD says that "+instanceWords(inst)+" uses it")
+			f.expect(e, use{"LXD says that ", inst, " uses it"})
 		}
 	}
 }
 
-func (f *facts) expect(e *expectation, inst *evidence.Instance, why string) {
-	if member, known := f.members.at(inst.Location); known {
-		f.expectOn(e, member, why)
+func (f *facts) expect(e *expectation, u use) {
+	if member, known := f.members.at(u.instance.Location); known {
+		f.expectOn(e, member, u)
 		return
 	}
-	e.doubt = "it is not known where instance " + quoted(inst.Name) + " runs"
+	e.doubt = "it is not known where instance " + quoted(u.instance.Name) + " runs"
 }
 
-func (f *facts) expectOn(e *expectation, member, why string) {
+func (f *facts) expectOn(e *expectation, member string, u use) {
 	if !slices.Contains(e.members, member) {
 		e.members = append(e.members, member)
-		e.why = append(e.why, why)
+		e.uses = append(e.uses, u)
 	}
 }
 

@@ -10,11 +10,12 @@ import (
 // neither LXD nor the machine itself uses the volume.
 func (f *facts) staleConnections() []draft {
 	var found []draft
+	var e expectation
 	f.judged(func(v *volume) {
 		if v.record == nil || v.code != "" || v.conns == none || v.LXD.Snapshot {
 			return
 		}
-		e := f.expected(v)
+		f.expectedAgain(&e, v)
 		var stale []string
 		v.connections(func(row *evidence.Connection) {
 			if f.isStale(v, row, e) {
@@ -70,8 +71,8 @@ func (f *facts) staleConnection(v *volume, host string, e expectation) draft {
 	o := v.array.owner(host)
 	d.Host = host
 	used := "used by nothing"
-	if len(e.why) > 0 {
-		used = "used only elsewhere: " + list(e.why)
+	if why := e.why(); len(why) > 0 {
+		used = "used only elsewhere: " + list(why)
 	}
 	d.Detail = d.LXD.String() + ", " + used + "; connected to " + host
 	h := f.machineOf(o)

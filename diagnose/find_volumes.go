@@ -148,8 +148,13 @@ func (f *facts) destroySteps(v *volume) []string {
 	for _, name := range v.hostNames() {
 		steps = append(steps, "disconnect it from "+name)
 	}
-	steps = append(steps, "confirm that no host has a device of it", "destroy it"+v.array.undo())
-	return steps
+	steps = append(steps, "confirm that no host has a device of it")
+	if v.code == codeLeakedSnapshotVolume {
+		// LXD deletes the copy together with the snapshot, and fails on one
+		// that is destroyed already for as long as the array keeps it.
+		return append(steps, "leave the volume to LXD, which deletes it together with snapshot "+v.record.Name)
+	}
+	return append(steps, "destroy it"+v.array.undo())
 }
 
 // undo says for how long a destroyed object can be recovered.

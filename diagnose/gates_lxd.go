@@ -174,8 +174,8 @@ func noRecord(s Subject) (Result, string) {
 func notExpected(s Subject) (Result, string) {
 	e := s.f.expected(s.volume)
 	switch {
-	case len(e.why) > 0:
-		return Fail, list(e.why)
+	case len(e.uses) > 0:
+		return Fail, list(e.why())
 	case e.doubt != "":
 		return Uncertain, e.doubt
 	case s.volume.record == nil:

@@ -127,7 +127,7 @@ var Kinds = []Kind{
 		Code: "leaked-snapshot-volume", Severity: Warning, Class: ClassDestroy,
 		Meaning: "a temporary copy that LXD made of a snapshot and left behind",
 		Effect:  "LXD can't delete the snapshot, nor what it is a snapshot of, while the copy is connected",
-		Remedy:  []string{"remove its devices", "disconnect it", "confirm that it is detached everywhere", "destroy it"},
+		Remedy:  []string{"remove its devices", "disconnect it", "confirm that it is detached everywhere", "leave the volume to LXD, which deletes it together with the snapshot"},
 		Check:   check(codeLeakedSnapshotVolume),
 	},
 	{

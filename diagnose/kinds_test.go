@@ -173,7 +173,7 @@ var kindCases = []kindCase{
 		func(s *scene) { leakCopy(s) },
 		[]string{"leaked-snapshot-volume p1::su-00000003000040008000000000000000"},
 		Safe,
-		[]string{"copy of snapshot data/snap0, used by nothing", "existing connections", "exported, copied or mounted"},
+		[]string{"copy of snapshot data/snap0, used by nothing", "existing connections", "exported, copied or mounted", "leave the volume to LXD, which deletes it together with snapshot data/snap0"},
 	},
 	{
 		"temporary copy of a snapshot that has no record either",
