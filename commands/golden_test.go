@@ -32,6 +32,7 @@ var passing = []struct {
 func TestGoldenOutput(t *testing.T) {
 	w := demoWorld(t)
 	leaked := "purepool::u-5805369565714a11a69ed2b62f2a3da1"
+	tree := demoTree(t)
 	for name, c := range map[string]struct {
 		args   []string
 		status int
@@ -49,7 +50,8 @@ func TestGoldenOutput(t *testing.T) {
 		"explain-leaked-long.txt": {args: []string{"explain", "--object", leaked, "-v"}, status: 4},
 		"explain-leaked.json":     {args: []string{"explain", "--object", leaked, "-o", "json"}, status: 4},
 		"explain-in-use.txt":      {args: []string{"explain", "--object", "purepool/custom/uploads"}, status: 0},
-		"devices.txt":             {args: []string{"devices"}, status: 0},
+		"devices.txt":             {args: []string{"devices", "--sysroot", tree}, status: 0},
+		"devices-wide.txt":        {args: []string{"devices", "--sysroot", tree, "-o", "wide"}, status: 0},
 	} {
 		status, stdout, stderr := runBefore(context.Background(), w, c.change, c.args...)
 		if status != c.status {

@@ -1,11 +1,14 @@
 package commands
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf16"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -41,11 +44,39 @@ func parseFormat(s string, allowed ...format) (format, error) {
 }
 
 func printJSON(w io.Writer, value any) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(escaping{w})
 	e.SetIndent("", "  ")
 	// Names are data here, not HTML.
 	e.SetEscapeHTML(false)
 	return e.Encode(value)
+}
+
+// escaping writes JSON with what clean would make visible as JSON's own
+// escapes: a name reads back as it was, and does nothing to a terminal. Such
+// characters stand in strings only.
+type escaping struct{ w io.Writer }
+
+func (e escaping) Write(p []byte) (int, error) {
+	harmless := func(r rune) bool { return r == '\n' || !unsafe(r) }
+	if bytes.IndexFunc(p, func(r rune) bool { return !harmless(r) }) < 0 {
+		return e.w.Write(p)
+	}
+	var b bytes.Buffer
+	for _, r := range string(p) {
+		switch {
+		case harmless(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	if _, err := e.w.Write(b.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // printYAML prints what printJSON prints, with the same keys in the same

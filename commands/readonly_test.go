@@ -63,18 +63,13 @@ func refuseWrites(t *testing.T, w *simulator.World, what any) {
 // lookers are the command lines that look, in every format.
 var lookers = [][]string{
 	{"scan"},
-	{"scan", "-v"},
-	{"scan", "-o", "wide"},
 	{"scan", "-o", "json"},
-	{"scan", "-o", "yaml"},
 	{"scan", "-o", "csv"},
 	{"scan", "--pool", "purepool"},
 	{"explain", "--object", "purepool/custom/wiki"},
-	{"explain", "--object", "mpatha", "-v"},
 	{"explain", "--object", "nothing-of-this-name"},
 	{"explain", "--object", "purepool/custom/uploads", "-o", "json"},
 	{"devices"},
-	{"devices", "-o", "json"},
 	{"version"},
 }
 
@@ -133,6 +128,9 @@ func TestNothingButReadingIsSent(t *testing.T) {
 func TestNothingIsWrittenBeforeALiveHost(t *testing.T) {
 	w := demoWorld(t)
 	for _, args := range lookers {
+		if args[0] == "devices" {
+			continue // it reads this machine, whatever LXD and array there are
+		}
 		status, _, stderr := runBefore(context.Background(), w, nil, args...)
 		if status == 8 && !strings.Contains(stderr, "could not tell") {
 			t.Errorf("%v: %s", args, stderr)

@@ -325,8 +325,10 @@ func (v scanView) summary(out *lineWriter) {
 			text += ", the oldest for " + agePhrase(s.Oldest)
 		}
 		out.line(text + ".")
-	case s.Findings > 0:
+	case s.Findings > 0 && v.report.Complete:
 		out.line(fmt.Sprintf("%s. No volume is leaked.", count(s.Findings, "finding")))
+	case s.Findings > 0:
+		out.line(fmt.Sprintf("%s in what could be seen. That is not everything: see above.", count(s.Findings, "finding")))
 	case v.report.Complete:
 		out.line(v.good("Nothing is left behind.") + " Array, LXD and host agree.")
 	default:

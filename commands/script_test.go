@@ -11,9 +11,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tidy{m}, map[string]func(){
 		"pureclean": func() { os.Exit(commands.Main(context.Background(), os.Args, commands.System())) },
 	})
+}
+
+// tidy removes at the end what all tests share.
+type tidy struct{ *testing.M }
+
+func (m tidy) Run() int {
+	defer func() { _ = os.RemoveAll(sharedDir) }()
+	return m.M.Run()
 }
 
 // The scripts run the program as a shell does: its exit statuses, what is on

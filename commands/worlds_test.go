@@ -43,6 +43,28 @@ func demoWorld(t *testing.T) *simulator.World {
 	return w
 }
 
+// sharedDir holds what is expensive to write: the tree of the demo's host.
+var (
+	sharedDir string
+	shared    sync.Once
+)
+
+func demoTree(t *testing.T) string {
+	t.Helper()
+	w := demoWorld(t)
+	shared.Do(func() {
+		dir, err := os.MkdirTemp("", "pureclean-test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sharedDir = dir
+		if err := w.Hosts[0].WriteTo(filepath.Join(dir, "host")); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return filepath.Join(sharedDir, "host")
+}
+
 func scenario(t *testing.T, name string) *simulator.World {
 	t.Helper()
 	s, ok := simulator.Find(name)
@@ -69,7 +91,9 @@ type served struct {
 func serve(t *testing.T, w *simulator.World) *served {
 	t.Helper()
 	s := &served{World: w, tree: filepath.Join(t.TempDir(), "host")}
-	if err := w.Hosts[0].WriteTo(s.tree); err != nil {
+	if ours, err := demo(); err == nil && w == ours {
+		s.tree = demoTree(t)
+	} else if err := w.Hosts[0].WriteTo(s.tree); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("LXD_SOCKET", w.Socket)

@@ -268,3 +268,25 @@ func TestGatesOfAnUnknownDevice(t *testing.T) {
 		}
 	}
 }
+
+// What is not known is never said to be so: without the list of connections a
+// leftover is not "not connected", and an array in trouble is not another one.
+func TestUnknownConnectionsAreNotNone(t *testing.T) {
+	s := healthy()
+	s.volume("p1", name(evidence.TypeCustom, "", 100))
+	a := s.array()
+	a.Connections = evidence.Incomplete[evidence.Connection](nil, "half a page")
+	a.Trouble = "half a page"
+	f := only(t, s.judge(), "leaked-volume")
+	if strings.Contains(f.Detail, "; not connected") || !strings.Contains(f.Detail, "not known whether it is connected") {
+		t.Errorf("detail %q", f.Detail)
+	}
+	if f.Verdict == Safe {
+		t.Error("it is called safe")
+	}
+	for _, g := range f.Gates {
+		if strings.Contains(g.Why, "stretched") {
+			t.Errorf("%s: %s", g.Gate, g.Why)
+		}
+	}
+}

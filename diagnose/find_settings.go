@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ func (f *facts) unsafeLXD(add adder) {
 			"its roll-back forgets to disconnect the volume (LXD issue 15210, repaired in 6.4 and 5.21.4)", "every slow device is a leaked-volume",
 			"upgrade LXD: snap refresh lxd --channel=latest/stable or 5.21/stable")
 	case leaksImages(version) && images > 0:
-		add("LXD "+version, "", "LXD "+version+" makes one more image volume for each instance that is created from an image; "+count(images, "copy without a record")+" so far",
+		add("LXD "+version, "", "LXD "+version+" makes one more image volume for each instance that is created from an image; "+copies(images)+" without a record so far",
 			"it asks for a new uuid each time and finds no volume of that name", "every launch is a leaked-image",
 			"upgrade LXD when a release without this is out; until then remove the copies from time to time")
 	}
@@ -95,4 +96,11 @@ func (h *hostFacts) pathless(m *evidence.Map) bool {
 		}
 	}
 	return true
+}
+
+func copies(n int) string {
+	if n == 1 {
+		return "1 copy"
+	}
+	return strconv.Itoa(n) + " copies"
 }

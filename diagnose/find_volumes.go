@@ -56,9 +56,12 @@ func (f *facts) whereWords(v *volume) string {
 	var parts []string
 	hosts := v.hostNames()
 	devices := f.devices(v)
-	if len(hosts) > 0 {
+	switch {
+	case len(hosts) > 0:
 		parts = append(parts, "connected to "+list(hosts))
-	} else {
+	case !v.array.Connections.IsComplete():
+		parts = append(parts, "not known whether it is connected")
+	default:
 		parts = append(parts, "not connected")
 	}
 	for _, d := range devices {

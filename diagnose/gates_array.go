@@ -82,6 +82,9 @@ func unread(f *facts, p *poolFacts) string {
 		for _, a := range f.arrays {
 			read = read || (where.ID != "" && strings.EqualFold(a.ID, where.ID) && a.Trouble == "")
 		}
+		if !read && strings.EqualFold(where.ID, p.array.ID) {
+			return "not everything that " + p.array.Name + " says of pod " + p.pod.Name + " is known"
+		}
 		if !read {
 			return "pod " + p.pod.Name + " is stretched to " + either(where.Name, where.ID, "another array") + ", which was not read"
 		}

@@ -53,12 +53,14 @@ func (o Options) access(pool records.PoolAccess) access {
 		}
 	}
 	token, err := o.Config.Token(a.pool, o.Getenv)
-	switch {
-	case err != nil:
+	if err != nil {
 		a.err = err
-	case !token.IsEmpty():
+		return a
+	}
+	if !token.IsEmpty() {
 		a.pure.Token = token
-	case a.pure.URL == "" || a.pure.Token.IsEmpty():
+	}
+	if a.pure.URL == "" || a.pure.Token.IsEmpty() {
 		a.err = &NoAccessError{Pool: a.pool}
 	}
 	return a

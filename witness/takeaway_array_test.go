@@ -116,9 +116,7 @@ func TestTakingArrayFieldsAway(t *testing.T) {
 			if row.list == "/volumes/performance" || row.list == "/volumes" && field == "promotion_status" || row.list == "/pods" && field != "name" {
 				one = least{}
 			}
-			for _, nth := range places(n, 1) {
-				b.without(t, row.list, path, nth, remove, one)
-			}
+			b.without(t, row.list, path, n/2, remove, one)
 		}
 	}
 }
@@ -149,11 +147,9 @@ var faultKinds = []array.Fault{
 	{Kind: array.Forbidden},
 	{Kind: array.TooMany},
 	{Kind: array.ServerError},
-	{Kind: array.ServerError, Status: 500},
 	{Kind: array.HalfBody},
 	{Kind: array.Reply, Body: "<html>Sign in</html>"},
 	{Kind: array.Reply, Body: "{}"},
-	{Kind: array.Reply, Body: "null"},
 	{Kind: array.Reply, Body: `{"items":null,"more_items_remaining":false,"total_item_count":null,"continuation_token":null}`},
 	{Kind: array.WrongType},
 	{Kind: array.Lie},
