@@ -306,8 +306,10 @@ func TestTimeoutAndCancel(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		w.Array.ResetRequests()
 		go func() {
+			tick := time.NewTicker(time.Millisecond)
+			defer tick.Stop()
 			for !asked(w, "/volumes") {
-				time.Sleep(time.Millisecond)
+				<-tick.C
 			}
 			cancel()
 		}()

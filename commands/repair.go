@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -99,6 +100,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 			}
 			return writer, nil
 		},
+		Lost:      lost,
 		Machine:   func(member string) (repair.Machine, bool) { return o.machine(from, w, member) },
 		Journal:   book,
 		Ask:       ask.ask,
@@ -109,6 +111,12 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Sleep:     from.sleep,
 	}
 	return w, nil
+}
+
+// lost reports an answer after which nobody knows whether the array did it.
+func lost(err error) bool {
+	var lost *pure.LostError
+	return errors.As(err, &lost)
 }
 
 // machine is the member's machine if that is this one: the hands of others
