@@ -257,8 +257,14 @@ func TestHostileNames(t *testing.T) {
 	))
 	shown := 0
 	for _, args := range [][]string{
-		{"scan"}, {"scan", "-v", "--color", "always"}, {"scan", "-o", "wide"}, {"scan", "-o", "csv"}, {"scan", "-o", "json"}, {"scan", "-o", "yaml"},
-		{"explain", "--object", "purepool/custom/mail", "-v"}, {"explain", "--object", "purepool/custom/mail", "-o", "json"},
+		{"scan"},
+		{"scan", "-v", "--color", "always"},
+		{"scan", "-o", "wide"},
+		{"scan", "-o", "csv"},
+		{"scan", "-o", "json"},
+		{"scan", "-o", "yaml"},
+		{"explain", "--object", "purepool/custom/mail", "-v"},
+		{"explain", "--object", "purepool/custom/mail", "-o", "json"},
 		{"explain", "--object", "oraclea"},
 	} {
 		_, stdout, stderr := s.run(t, args...)

@@ -108,7 +108,11 @@ func TestScanFindsExactlyWhatWasRecorded(t *testing.T) {
 func TestNoCaptureShowsItsToken(t *testing.T) {
 	_, flags := replayed(t, "05-stale-array-side")
 	for _, args := range [][]string{
-		{"scan", "-v"}, {"scan", "-o", "json"}, {"scan", "-o", "yaml"}, {"scan", "-o", "csv"}, {"scan", "-o", "wide"},
+		{"scan", "-v"},
+		{"scan", "-o", "json"},
+		{"scan", "-o", "yaml"},
+		{"scan", "-o", "csv"},
+		{"scan", "-o", "wide"},
 		{"explain", "-v", "--object", "purepool::su-e8ab2d4244064a60871cb386e4170965"},
 		{"explain", "-o", "json", "--object", "sdd"},
 	} {

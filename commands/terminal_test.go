@@ -23,7 +23,8 @@ func TestLinesFitTheTerminal(t *testing.T) {
 			s.Width = func() int { return width }
 		}
 		for _, args := range [][]string{
-			{"scan"}, {"scan", "-v"},
+			{"scan"},
+			{"scan", "-v"},
 			{"explain", "--object", "purepool::u-5805369565714a11a69ed2b62f2a3da1", "-v"},
 			{"explain", "--object", "purepool/custom/wiki"},
 		} {

@@ -35,8 +35,11 @@ func TestZeroValuesClaimNothing(t *testing.T) {
 
 func TestAnswerAnd(t *testing.T) {
 	for _, c := range []struct{ a, b, want Answer }{
-		{Yes, Yes, Yes}, {Yes, No, No}, {No, Unknown, No},
-		{Yes, Unknown, Unknown}, {Unknown, Unknown, Unknown},
+		{Yes, Yes, Yes},
+		{Yes, No, No},
+		{No, Unknown, No},
+		{Yes, Unknown, Unknown},
+		{Unknown, Unknown, Unknown},
 	} {
 		if got := c.a.And(c.b); got != c.want {
 			t.Errorf("%v and %v = %v, want %v", c.a, c.b, got, c.want)

@@ -90,14 +90,18 @@ type UUID [16]byte
 // ParseUUID reads 32 hexadecimal digits, with the usual four hyphens or none.
 func ParseUUID(s string) (UUID, error) {
 	var u UUID
-	digits := s
-	if len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' {
-		digits = s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]
-	}
-	if len(digits) != 32 {
+	digits := make([]byte, 0, 36)
+	switch {
+	case len(s) == 32:
+		digits = append(digits, s...)
+	case len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-':
+		for _, part := range [...]string{s[:8], s[9:13], s[14:18], s[19:23], s[24:]} {
+			digits = append(digits, part...)
+		}
+	default:
 		return u, fmt.Errorf("%q is not a UUID", s)
 	}
-	if _, err := hex.Decode(u[:], []byte(digits)); err != nil {
+	if _, err := hex.Decode(u[:], digits); err != nil {
 		return UUID{}, fmt.Errorf("%q is not a UUID", s)
 	}
 	return u, nil

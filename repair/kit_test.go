@@ -2,6 +2,7 @@ package repair
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/config"
-	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/pure"
@@ -140,6 +140,10 @@ func yes(context.Context, Question) (Reply, error) { return Yes, nil }
 
 func (k *kit) tools() Tools {
 	return Tools{
+		Lost: func(err error) bool {
+			var lost *pure.LostError
+			return errors.As(err, &lost) || errors.Is(err, context.DeadlineExceeded)
+		},
 		Look: k.look, Policy: diagnose.DefaultPolicy(), Writer: k.writer, Machine: k.machine, Journal: k.book, Ask: yes,
 		Now: k.world.Clock.Now, Sleep: k.sleep, Operator: journal.CurrentOperator(os.Getenv),
 	}
@@ -242,7 +246,7 @@ func (k *kit) changes() []string {
 	return all
 }
 
-func (k *kit) history(id string) []journal.Record {
+func (k *kit) records(id string) []journal.Record {
 	k.t.Helper()
 	h, err := k.book.Read(id)
 	if err != nil {
@@ -263,5 +267,3 @@ func (k *kit) state(id string) journal.State {
 	}
 	return all[i].State
 }
-
-var _ devices.Hands = nil

@@ -273,6 +273,9 @@ func (p Plan) holds(again Plan, now time.Time) error {
 		{"id", p.ID, again.ID},
 		{"serial", string(p.Serial), string(again.Serial)},
 		{"host", p.Host, again.Host},
+		{"finding", p.Code, again.Code},
+		{"class", string(p.Class), string(again.Class)},
+		{"pool", p.Pool, again.Pool},
 		{"evidence", p.Digest, again.Digest},
 		{"steps", stepsText(p.Steps), stepsText(again.Steps)},
 	}

@@ -49,6 +49,9 @@ type Tools struct {
 	Writer func(ctx context.Context, arrayID string) (Writer, error)
 	// Machine is false for a member whose devices can't be changed from here.
 	Machine func(member string) (Machine, bool)
+	// Lost reports an error of a Writer after which a request may have been
+	// carried out, or still be; nil takes every error for one.
+	Lost    func(error) bool
 	Journal *journal.Book
 	// Ask is asked before each step that changes something; nil says no to
 	// everything.
@@ -153,6 +156,9 @@ func (t Tools) withDefaults() Tools {
 	}
 	if t.MaxPerRun <= 0 {
 		t.MaxPerRun = 10
+	}
+	if t.Lost == nil {
+		t.Lost = func(error) bool { return true }
 	}
 	if t.judge == nil {
 		t.judge = diagnose.Judge

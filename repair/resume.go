@@ -44,6 +44,10 @@ func (t Tools) Resume(ctx context.Context, id string) (Result, error) {
 	if err := r.write(journal.Record{What: journal.WhatResume, Operator: &t.Operator}); err != nil {
 		return Result{Run: id}, err
 	}
+	if kind == journal.KindFix && !history.Began() {
+		// It was stopped before its plan was held against the world.
+		return r.finish(ctx, r.start(ctx))
+	}
 	return r.finish(ctx, r.resume(ctx, kind))
 }
 
@@ -126,7 +130,7 @@ func (r *run) replay(record journal.Record, boots map[int]string) error {
 		case journal.Failed:
 			delete(r.intended, record.Step)
 		case journal.Done:
-			r.noteChange(step, kind)
+			r.noteChange(step, kind, record.Outcome)
 			if step.Kind == StepClear || step.Kind == StepAwait || step.Kind == StepRemoveStale {
 				r.forget(step.Member)
 			}

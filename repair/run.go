@@ -137,7 +137,8 @@ func (r *run) start(ctx context.Context) error {
 	if err := r.plan.holds(again, r.t.Now()); err != nil {
 		return errors.Join(r.refuse("start", diagnose.GateResult{Gate: "plan", Result: diagnose.Fail, Why: err.Error()}), err)
 	}
-	r.plan.Steps = again.Steps
+	// Nothing of a plan that may come from a file is used any further.
+	r.plan = again
 	return r.steps(ctx)
 }
 
@@ -246,7 +247,7 @@ func (r *run) already(l look, step Step, kind StepType) (bool, error) {
 	outcome := journal.Already
 	if r.intended[r.n] {
 		outcome = journal.Done
-		r.noteChange(step, kind)
+		r.noteChange(step, kind, outcome)
 	}
 	r.remember(l, step)
 	err := r.write(journal.Record{
@@ -300,7 +301,7 @@ func (r *run) do(ctx context.Context, step Step, kind StepType) error {
 	case journal.Failed:
 		delete(r.intended, r.n)
 	default:
-		r.noteChange(step, kind)
+		r.noteChange(step, kind, outcome)
 	}
 	err = r.write(record)
 	r.tell(Ended, outcome, note)
@@ -313,6 +314,8 @@ func (r *run) do(ctx context.Context, step Step, kind StepType) error {
 		return nil
 	case errors.As(failed, &gate):
 		return r.refuse(step.Say, gate.gate)
+	case errors.Is(failed, devices.ErrRefused) && !errors.Is(failed, devices.ErrHalfway):
+		return errors.Join(r.refuse(step.Say, diagnose.GateResult{Gate: "devices", Result: diagnose.Fail, Why: failed.Error()}), failed)
 	case failed == nil:
 		failed = errors.New(note)
 	}
@@ -351,6 +354,8 @@ func (r *run) decide(ctx context.Context, step Step, kind StepType, failed error
 		return journal.Done, why
 	case failed != nil && kind.Final:
 		return journal.Failed, why
+	case answer.IsNot() && failed != nil && r.t.Lost(failed):
+		return journal.Unclear, "the answer was lost, and it is not so yet: " + why
 	case answer.IsNot():
 		return journal.Failed, "it was tried, and it is not so: " + why
 	default:
@@ -377,11 +382,16 @@ func (r *run) remember(l look, step Step) {
 
 // noteChange keeps what was changed, for the last words. What is rolled back
 // by itself is told when it is not.
-func (r *run) noteChange(step Step, kind StepType) {
-	if kind.Undo != UndoNothing && kind.Undo != UndoRollback && step.Kind != StepClear {
-		r.changed = true
-		r.state = append(r.state, "done: "+step.Say)
+func (r *run) noteChange(step Step, kind StepType, outcome journal.Outcome) {
+	if kind.Undo == UndoNothing || kind.Undo == UndoRollback || step.Kind == StepClear {
+		return
 	}
+	r.changed = true
+	words := "done: "
+	if outcome == journal.Unclear {
+		words = "may be done: "
+	}
+	r.state = append(r.state, words+step.Say)
 }
 
 // requestID is the last request's, for steps that send one.

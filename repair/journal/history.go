@@ -80,6 +80,11 @@ func validID(id string) bool {
 	return len(id) >= 4 && len(id) <= 32 && strings.Trim(id, "0123456789abcdef") == ""
 }
 
+// Began reports whether a step was begun.
+func (h History) Began() bool {
+	return slices.ContainsFunc(h.Records, func(r Record) bool { return r.What == WhatBefore })
+}
+
 // State is what became of a run.
 type State string
 

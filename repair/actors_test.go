@@ -1,0 +1,648 @@
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/pure"
+	"github.com/pureclean/pureclean/records"
+	"github.com/pureclean/pureclean/secret"
+	"github.com/pureclean/pureclean/sightings"
+	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/host"
+	"github.com/pureclean/pureclean/simulator/lxd"
+	"github.com/pureclean/pureclean/witness"
+)
+
+// history is a world in which two act: we, and LXD with its administrators,
+// who take their turns wherever we look, write, touch a device or wait. All
+// that is random comes from one seed.
+type history struct {
+	*kit
+	rng *rand.Rand
+	// flow is what LXD is in the middle of, finish ends what it holds open.
+	flow   *flow
+	finish []func() error
+	// heal takes the faults of the array back.
+	heal []func()
+	// calm ends LXD's turns; acting is set during one.
+	calm, acting bool
+	// script sees every step of LXD's flows.
+	script func(method, path string)
+	// rate is how likely a turn is.
+	rate  float64
+	story []string
+	harm  []string
+	// seen is the last complete reading, busy the serials that were in use
+	// when it ended, and turns counts what LXD did since.
+	seen evidence.World
+	busy map[string]bool
+	// between counts LXD's turns since the last look, but for the one right
+	// before the request itself: no program can be faster than that.
+	between int
+	windows int
+	turns   int
+	changes map[string]int
+}
+
+func newHistory(t *testing.T, seed uint64, o simulator.Options) *history {
+	t.Helper()
+	o.Seed = seed
+	w, err := simulator.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	h := &history{
+		kit: kitOf(t, w), rng: rand.New(rand.NewPCG(seed, 1)), rate: 0.3, busy: map[string]bool{}, changes: map[string]int{},
+	}
+	w.LXD.SetBeforeCall(h.step)
+	t.Cleanup(func() { h.rest() })
+	return h
+}
+
+func (h *history) tell(format string, args ...any) {
+	h.story = append(h.story, h.world.Clock.Now().Format("01-02 15:04:05 ")+fmt.Sprintf(format, args...))
+}
+
+func (h *history) hurt(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	h.tell("HARM: %s", text)
+	h.harm = append(h.harm, text)
+}
+
+func (h *history) chance(p float64) bool { return h.rng.Float64() < p }
+
+func pick[T any](h *history, all []T) T { return all[h.rng.IntN(len(all))] }
+
+// flow is one flow of LXD, which goes on step by step while we go on.
+type flow struct {
+	name string
+	left int
+	// turn gives it a number of steps, paused says that it has had them, and
+	// whether it has ended.
+	turn   chan int
+	paused chan bool
+}
+
+const toTheEnd = 1 << 30
+
+// begin starts a flow without letting it do anything yet.
+func (h *history) begin(name string, do func() error) {
+	f := &flow{name: name, turn: make(chan int), paused: make(chan bool)}
+	h.flow = f
+	h.tell("LXD begins: %s", name)
+	go func() {
+		f.left = <-f.turn
+		err := do()
+		if err != nil {
+			name += ": " + err.Error()
+		}
+		h.tell("LXD ends: %s", name)
+		f.paused <- true
+	}()
+}
+
+// step is in front of every step of LXD's flows. Only one goroutine runs at a
+// time, so nothing here needs a lock.
+func (h *history) step(method, path string) error {
+	f := h.flow
+	if f == nil {
+		return nil
+	}
+	if f.left <= 0 {
+		f.paused <- false
+		f.left = <-f.turn
+	}
+	f.left--
+	if h.script != nil {
+		h.script(method, path)
+	}
+	if h.calm {
+		return nil
+	}
+	switch p := h.rng.Float64(); {
+	case p < 0.004:
+		h.tell("LXD is killed before %s %s", method, path)
+		return lxd.ErrKilled
+	case p < 0.012 && method == lxd.StepHost:
+		h.tell("fails: %s %s", method, path)
+		return errors.New("input/output error")
+	}
+	return nil
+}
+
+// advance lets the flow take n steps.
+func (h *history) advance(n int) {
+	if h.flow == nil {
+		return
+	}
+	h.flow.turn <- n
+	if <-h.flow.paused {
+		h.flow = nil
+	}
+}
+
+// rest brings everything that LXD and the machines are in the middle of to an
+// end, and mends what is broken.
+func (h *history) rest() {
+	h.calm = true
+	h.mend()
+	h.world.LXD.StartDaemon()
+	h.advance(toTheEnd)
+	for _, finish := range h.finish {
+		h.begin("finishing", finish)
+		h.advance(toTheEnd)
+	}
+	h.finish = nil
+	h.world.LXD.StartDaemon()
+	m := h.world.Hosts[0]
+	m.EndHidden()
+	m.Close(rescuer)
+	for _, mount := range m.Mounts() {
+		if mount.Path == "/mnt/rescue" {
+			_ = m.Unmount(mount.Path) // it was listed
+		}
+	}
+	m.Rescan()
+}
+
+func (h *history) mend() {
+	for _, heal := range h.heal {
+		heal()
+	}
+	h.heal = nil
+	m := h.world.Hosts[0]
+	m.NeverAppear(nil)
+	m.HoldDevices(0)
+	_, iscsi := h.world.Array.ISCSI()
+	_, nvme := h.world.Array.NVMe()
+	for _, portal := range slices.Concat(iscsi, nvme) {
+		m.RestorePortal(portal)
+	}
+}
+
+const rescuer = 4242
+
+// turn may let LXD and the others act. where is for the story.
+func (h *history) turn(where string) {
+	if h.calm || h.acting || !h.chance(h.rate) {
+		return
+	}
+	h.acting = true
+	defer func() { h.acting = false }()
+	h.turns++
+	h.between++
+	h.tell("- %s:", where)
+	if h.flow == nil && h.chance(0.75) {
+		h.newFlow()
+	}
+	switch p := h.rng.Float64(); {
+	case h.flow != nil && p < 0.6:
+		h.advance(toTheEnd)
+	case h.flow != nil && p < 0.85:
+		h.advance(1 + h.rng.IntN(12))
+	default:
+		h.mischief()
+	}
+}
+
+var (
+	volumeNames    = []string{"d0", "d1", "d2", "d3"}
+	containerNames = []string{"c0", "c1"}
+)
+
+// newFlow begins something that an administrator could ask of LXD.
+func (h *history) newFlow() {
+	l := h.world.LXD
+	if !l.Up() {
+		l.StartDaemon()
+		h.tell("LXD's daemon starts")
+	}
+	pool := pick(h, h.world.Pools())
+	d, to, c := pick(h, volumeNames), pick(h, volumeNames), pick(h, containerNames)
+	// Names of their own, so that records and volumes of the pools differ.
+	d, to, c = pool[:1]+d, pool[:1]+to, pool[:1]+c
+	if have := h.recorded(pool); len(have) > 0 && h.chance(0.8) {
+		d = pick(h, have)
+	}
+	hold := func(finish func() error, err error) error {
+		if err == nil {
+			h.finish = append(h.finish, finish)
+		}
+		return err
+	}
+	flows := []struct {
+		name string
+		do   func() error
+	}{
+		{"create volume " + d, func() error {
+			return l.CreateVolume(lxd.VolumeSpec{Pool: pool, Name: d, Bytes: simulator.Small})
+		}},
+		{"create volume " + to, func() error {
+			return l.CreateVolume(lxd.VolumeSpec{Pool: pool, Name: to, Bytes: simulator.Small})
+		}},
+		{"delete volume " + d, func() error { return l.DeleteVolume(pool, "", d) }},
+		{"launch " + c, func() error {
+			return l.Launch(lxd.InstanceSpec{Name: c, Pool: pool, Image: simulator.Image})
+		}},
+		{"launch vm " + pool[:1] + "v0", func() error {
+			return l.Launch(lxd.InstanceSpec{Name: pool[:1] + "v0", Pool: pool, Type: evidence.TypeVM, Image: simulator.VMImage})
+		}},
+		{"start " + c, func() error { return l.StartInstance("", c) }},
+		{"stop " + c, func() error { return l.StopInstance("", c) }},
+		{"stop and delete " + c, func() error { return errors.Join(l.StopInstance("", c), l.DeleteInstance("", c)) }},
+		{"stop and delete vm", func() error {
+			return errors.Join(l.StopInstance("", pool[:1]+"v0"), l.DeleteInstance("", pool[:1]+"v0"))
+		}},
+		{"attach " + d + " to " + c, func() error { return l.AttachVolume("", c, d, pool, d, "/"+d) }},
+		{"detach " + d + " from " + c, func() error { return l.DetachVolume("", c, d) }},
+		{"attach snapshot of " + d + " to " + c, func() error { return l.AttachVolume("", c, d+"s0", pool, d+"/s0", "/"+d+"s0") }},
+		{"snapshot " + d, func() error { return l.SnapshotVolume(pool, "", d, "s0") }},
+		{"snapshot " + c, func() error { return l.SnapshotInstance("", c, "s0") }},
+		{"delete snapshot of " + d, func() error { return l.DeleteVolumeSnapshot(pool, "", d, "s0") }},
+		{"export " + d, func() error { return l.ExportVolume(pool, "", d, nil) }},
+		{"begin to export " + d, func() error { return hold(l.StartExport(pool, "", d)) }},
+		{"look into snapshot of " + d, func() error { return hold(l.MountSnapshot(pool, "", d, "s0")) }},
+		{"copy " + d + " to " + to, func() error { return l.CopyVolume(pool, "", d, to, h.chance(0.5)) }},
+		{"refresh " + to + " from " + d, func() error { return l.RefreshVolume(pool, "", to, d) }},
+		{"restore " + d, func() error { return l.RestoreVolume(pool, "", d, "s0") }},
+		{"back up " + c, func() error { return l.BackupInstance("", c, nil) }},
+	}
+	if len(h.finish) > 0 && h.chance(0.4) {
+		finish := h.finish[0]
+		h.finish = h.finish[1:]
+		h.begin("what was begun is finished", finish)
+		return
+	}
+	f := pick(h, flows)
+	h.begin(f.name, f.do)
+}
+
+// recorded are the names of a pool's custom volumes.
+func (h *history) recorded(pool string) []string {
+	var names []string
+	for _, v := range h.world.LXD.Volumes() {
+		if v.Pool == pool && v.Type == evidence.TypeCustom && !v.IsSnapshot() {
+			names = append(names, v.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// settleIn gives every pool something that runs and something that is kept.
+func (h *history) settleIn() {
+	l := h.world.LXD
+	for _, pool := range h.world.Pools() {
+		for _, err := range []error{
+			l.Launch(lxd.InstanceSpec{Name: pool[:1] + "c0", Pool: pool, Image: simulator.Image}),
+			l.CreateVolume(lxd.VolumeSpec{Pool: pool, Name: pool[:1] + "d0", Bytes: simulator.Small}),
+			l.SnapshotVolume(pool, "", pool[:1]+"d0", "s0"),
+		} {
+			if err != nil {
+				h.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// mischief is what goes wrong, and what administrators do by hand.
+func (h *history) mischief() {
+	m := h.world.Hosts[0]
+	switch h.rng.IntN(9) {
+	case 0:
+		h.tell("LXD's daemon is killed")
+		h.world.LXD.KillDaemon()
+	case 1:
+		h.fault()
+	case 2:
+		h.tell("devices do not appear")
+		m.NeverAppear(func(string) bool { return true })
+	case 3:
+		h.tell("what was broken is mended")
+		h.mend()
+	case 4:
+		h.rescue()
+	case 5:
+		h.tell("the rescuer is done")
+		m.EndHidden()
+		m.Close(rescuer)
+		_ = m.Unmount("/mnt/rescue") // perhaps there is nothing mounted
+	case 6:
+		h.tell("somebody scans")
+		m.Rescan()
+	case 7:
+		h.tell("the next device comes late")
+		m.HoldDevices(1)
+	case 8:
+		minutes := 1 + h.rng.IntN(5)
+		h.tell("%d minutes pass", minutes)
+		h.world.Clock.Advance(time.Duration(minutes) * time.Minute)
+	}
+}
+
+// fault lets one request to the array go wrong, LXD's or ours.
+func (h *history) fault() {
+	f := array.Fault{
+		Kind:   pick(h, []array.FaultKind{array.ServerError, array.LoseReply, array.Drop}),
+		Method: pick(h, []string{"GET", "POST", "PATCH", "DELETE", "DELETE"}),
+		Path:   pick(h, []string{"/volumes", "/connections", "/hosts", "/volume-snapshots", "/volumes", "/connections"}),
+		Times:  1 + h.rng.IntN(2), Skip: h.rng.IntN(2),
+	}
+	if h.chance(0.2) {
+		f.Method, f.Kind = "GET", pick(h, []array.FaultKind{array.ShortPage, array.HalfBody})
+		if f.Kind == array.HalfBody {
+			f.Kind = array.Drop
+		}
+	} else if f.Method != "GET" && h.chance(0.2) {
+		f.Kind = array.Lie
+	}
+	h.tell("the array: %s on %s %s, %d times", f.Kind, f.Method, f.Path, f.Times)
+	h.heal = append(h.heal, h.world.Array.Inject(f))
+}
+
+// rescue is somebody who mounts or opens a volume by hand, a leak above all.
+func (h *history) rescue() {
+	m := h.world.Hosts[0]
+	volumes := h.world.Array.Volumes()
+	var leaks []array.Volume
+	for _, v := range volumes {
+		if !v.Destroyed && !h.world.Live(v.Name) {
+			leaks = append(leaks, v)
+		}
+	}
+	if len(leaks) > 0 && h.chance(0.7) {
+		volumes = leaks
+	}
+	if len(volumes) == 0 {
+		return
+	}
+	v := pick(h, volumes)
+	var err error
+	switch h.rng.IntN(3) {
+	case 0:
+		err = m.Mount(v.Serial, "/mnt/rescue", host.FirstNamespace)
+	case 1:
+		err = m.Mount(v.Serial, "/mnt/rescue", host.HiddenNamespace)
+	case 2:
+		err = m.Open(v.Serial, "dd", rescuer)
+	}
+	h.tell("somebody uses %s by hand: %v", v.Name, err)
+}
+
+// inUse are the serials that this machine uses.
+func (h *history) inUse() map[string]bool {
+	used := map[string]bool{}
+	for _, v := range h.world.Array.Volumes() {
+		if h.world.Hosts[0].InUse(v.Serial) {
+			used[v.Serial] = true
+		}
+	}
+	return used
+}
+
+// look reads everything, with turns before, after, and between the array and
+// the others.
+func (h *history) look(ctx context.Context) (evidence.World, error) {
+	h.turn("before a look")
+	settings := config.Default()
+	settings.Pools = map[string]config.Pool{}
+	for _, pool := range h.world.Pools() {
+		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: h.world.Server.Fingerprint}}
+	}
+	world, err := witness.Ask(ctx, witness.Options{
+		Config: settings, Records: records.Options{Socket: h.world.Socket, Now: h.world.Clock.Now},
+		Array: pure.Options{Now: h.world.Clock.Now, Sleep: h.kit.sleep, Wrap: h.short},
+		Host:  h.world.Hosts[0].System(), Seen: h.world.Seen, Now: h.world.Clock.Now,
+		Progress: func(kind, _ string, done bool) {
+			if kind == "array" && done {
+				h.turn("in the middle of a look")
+			}
+		},
+	})
+	h.seen, h.busy, h.between = world, h.inUse(), 0
+	return world, err
+}
+
+// short leads requests to the array without a network, which halves the time
+// of a look.
+func (h *history) short(http.RoundTripper) http.RoundTripper { return direct{h.world.Array.Handler()} }
+
+type direct struct{ handler http.Handler }
+
+func (d direct) RoundTrip(request *http.Request) (answer *http.Response, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			if reason != http.ErrAbortHandler {
+				panic(reason)
+			}
+			answer, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	in := request.Clone(request.Context())
+	in.RequestURI = request.URL.RequestURI()
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	recorder := httptest.NewRecorder()
+	d.handler.ServeHTTP(recorder, in)
+	answer = recorder.Result()
+	answer.Request = request
+	return answer, nil
+}
+
+func (h *history) sleep(ctx context.Context, d time.Duration) error {
+	h.turn("while we wait")
+	h.world.Clock.Advance(d)
+	h.turn("after we waited")
+	return ctx.Err()
+}
+
+func (h *history) ask(context.Context, Question) (Reply, error) {
+	h.turn("while the operator thinks")
+	if !h.calm && h.chance(0.03) {
+		return Skip, nil
+	}
+	return Yes, nil
+}
+
+func (h *history) openWriter(ctx context.Context, _ string) (Writer, error) {
+	w, err := pure.OpenWriter(ctx, pure.Access{
+		URL: h.world.Server.URL, Token: secret.New(h.world.Array.Token()), Fingerprint: h.world.Server.Fingerprint,
+	}, pure.Options{Now: h.world.Clock.Now, Sleep: h.kit.sleep, Timeout: 5 * time.Second, Wrap: h.short})
+	if err != nil {
+		return nil, err
+	}
+	return watchedWriter{w, h}, nil
+}
+
+func (h *history) machineOf(member string) (Machine, bool) {
+	m, ok := h.kit.machine(member)
+	m.Hands = watchedHands{m.Hands, h}
+	return m, ok
+}
+
+func (h *history) tools() Tools {
+	tools := h.kit.tools()
+	tools.Look, tools.Sleep, tools.Ask, tools.Writer, tools.Machine = h.look, h.sleep, h.ask, h.openWriter, h.machineOf
+	return tools
+}
+
+// watchedWriter looks, in the moment of each request, whether it does harm.
+type watchedWriter struct {
+	Writer
+	h *history
+}
+
+func (w watchedWriter) done(what string, err error) error {
+	w.h.tell("we: %s: %v", what, err)
+	if err == nil {
+		what, _, _ := strings.Cut(what, " ")
+		w.h.changes[what]++
+	}
+	w.h.turn("after a request")
+	return err
+}
+
+func (w watchedWriter) Disconnect(ctx context.Context, volume, object string) error {
+	h := w.h
+	fresh := h.between == 0
+	h.turn("right before the request to disconnect")
+	v, ok := h.world.Array.Volume(volume)
+	connected := slices.ContainsFunc(h.world.Array.Connections(), func(c array.Connection) bool {
+		return c.Volume == volume && strings.EqualFold(c.Host, object)
+	})
+	if ok && connected && h.world.Hosts[0].InUse(v.Serial) {
+		if fresh && !h.busy[v.Serial] {
+			// Its use began after the very last look, while the request was
+			// on its way. Nobody can see that in time.
+			h.windows++
+			h.tell("%s came into use while the request was on its way", volume)
+		} else {
+			h.hurt("%s is in use, and was disconnected from %s", volume, object)
+		}
+	}
+	return w.done("disconnect "+volume+" from "+object, w.Writer.Disconnect(ctx, volume, object))
+}
+
+func (w watchedWriter) Destroy(ctx context.Context, id string) error {
+	h := w.h
+	h.turn("right before the request to destroy")
+	for _, v := range h.world.Array.Volumes() {
+		if v.ID == id && h.world.Live(v.Name) {
+			h.hurt("%s is live, and was destroyed", v.Name)
+		}
+	}
+	return w.done("destroy "+id, w.Writer.Destroy(ctx, id))
+}
+
+func (w watchedWriter) DestroySnapshot(ctx context.Context, id string) error {
+	h := w.h
+	h.turn("right before the request to destroy a snapshot")
+	for _, a := range h.seen.Arrays {
+		for _, s := range a.Snapshots.Items {
+			if s.ID == id && h.snapshotLives(s.Name) {
+				h.hurt("snapshot %s is live, and was destroyed", s.Name)
+			}
+		}
+	}
+	return w.done("destroy-snapshot "+id, w.Writer.DestroySnapshot(ctx, id))
+}
+
+func (w watchedWriter) Eradicate(ctx context.Context, id string) error {
+	w.h.hurt("%s was eradicated, and nobody asked for it", id)
+	return w.Writer.Eradicate(ctx, id)
+}
+
+// snapshotLives reports an array snapshot of which LXD has a record.
+func (h *history) snapshotLives(name string) bool {
+	all := h.world.LXD.Volumes()
+	for _, record := range all {
+		volume, _, is := strings.Cut(record.Name, "/")
+		if !is {
+			continue
+		}
+		for _, parent := range all {
+			if parent.Name == volume && parent.Type == record.Type && parent.Pool == record.Pool && parent.Project == record.Project &&
+				slices.Contains(lxd.ArrayNames(record, parent), name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// watchedHands looks, at each call, whether a device in use loses anything.
+type watchedHands struct {
+	devices.Hands
+	h *history
+}
+
+func (w watchedHands) call(what string, do func() error) error {
+	h, m := w.h, w.h.world.Hosts[0]
+	h.turn("before " + what)
+	before := map[string][]string{}
+	for serial := range h.inUse() {
+		before[serial] = m.DevicesOf(serial)
+	}
+	err := do()
+	for serial, devices := range before {
+		for _, name := range devices {
+			if !slices.Contains(m.DevicesOf(serial), name) {
+				h.hurt("%s took %s from volume %s, which is in use", what, name, serial)
+			}
+		}
+	}
+	h.tell("we: %s: %v", what, err)
+	if err == nil {
+		h.changes["device"]++
+	}
+	h.turn("after " + what)
+	return err
+}
+
+func (w watchedHands) RemoveMap(ctx context.Context, uuid string) error {
+	return w.call("remove map "+uuid, func() error { return w.Hands.RemoveMap(ctx, uuid) })
+}
+
+func (w watchedHands) AddMap(ctx context.Context, wwid string) error {
+	return w.call("add map "+wwid, func() error { return w.Hands.AddMap(ctx, wwid) })
+}
+
+func (w watchedHands) SetState(ctx context.Context, d devices.Target, state string) error {
+	return w.call("set "+d.Name+" "+state, func() error {
+		err := w.Hands.SetState(ctx, d, state)
+		if err == nil && state == "offline" && w.h.inUse()[string(d.Serial)] {
+			w.h.hurt("%s of volume %s, which is in use, was set offline", d.Name, d.Serial)
+		}
+		return err
+	})
+}
+
+func (w watchedHands) DeleteDisk(ctx context.Context, d devices.Target) error {
+	return w.call("delete disk "+d.Name, func() error { return w.Hands.DeleteDisk(ctx, d) })
+}
+
+func (w watchedHands) RescanController(ctx context.Context, name string) error {
+	return w.call("rescan "+name, func() error { return w.Hands.RescanController(ctx, name) })
+}
+
+// remember keeps what a scan saw, as the program does.
+func (h *history) remember(world evidence.World, report diagnose.Report) {
+	h.world.Seen = sightings.Update(h.world.Seen, world, report)
+}
