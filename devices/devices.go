@@ -1,7 +1,8 @@
 // Package devices reads one host's Pure block devices: SCSI paths, multipath
 // maps, NVMe namespaces, and everything that uses them. It reads sysfs,
 // procfs and /dev, and asks the kernel only what no file holds. It never
-// reads a device's data.
+// reads a device's data. What it changes, it changes through Hands: a Releaser
+// takes one volume's devices off the host.
 package devices
 
 import (
@@ -56,7 +57,7 @@ func FromDir(dir string) (System, error) {
 	if err != nil {
 		return System{}, fmt.Errorf("reading a recorded host from %s: %w", dir, err)
 	}
-	fsys := &rooted{root: root, fsys: root.FS()}
+	fsys := &rooted{root: root, fsys: root.FS(), chroot: newChroot(dir)}
 	info, err := fs.Stat(fsys, "sys")
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || (err == nil && !info.IsDir()):

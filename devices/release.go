@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -140,6 +141,9 @@ func (r *Releaser) Release(ctx context.Context, serial evidence.Serial, expect E
 	for _, n := range v.namespaces {
 		done.Namespaces = append(done.Namespaces, n.Name)
 	}
+	if v.empty() {
+		return done, nil
+	}
 	if err := r.release(ctx, v, expect, &done); err != nil {
 		return r.takeBack(ctx, done, err)
 	}
@@ -239,9 +243,9 @@ func (d *Released) entry(m evidence.Map) *ReleasedMap {
 // session is down can't be set, and is left.
 func (r *Releaser) setOffline(ctx context.Context, v *view, d evidence.Disk, expect Expect, done *Released) error {
 	target := targetOf(d, v.serial)
-	switch known := done.knows(target); {
+	switch {
 	case d.State == stateRunning:
-	case known:
+	case done.knows(target):
 		return nil
 	case d.State == stateOffline && len(d.Holders) == 0:
 		done.Found = append(done.Found, target)
@@ -253,7 +257,9 @@ func (r *Releaser) setOffline(ctx context.Context, v *view, d evidence.Disk, exp
 	if err := r.prove(ctx, v.serial, expect, target); err != nil {
 		return err
 	}
-	done.Offline = append(done.Offline, target)
+	if !slices.Contains(done.Offline, target) {
+		done.Offline = append(done.Offline, target)
+	}
 	act := Action{Do: DoOffline, Name: d.Name, Disk: &target}
 	err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.SetState(ctx, target, stateOffline) })
 	if err == nil || errors.Is(err, ErrUnrecorded) {
@@ -270,11 +276,10 @@ func (r *Releaser) setOffline(ctx context.Context, v *view, d evidence.Disk, exp
 		// away is at work here, and so it is with a disk that is another now.
 		return nil
 	case errors.Is(err, ErrInUse) && state == stateRunning:
-		done.Offline = done.Offline[:len(done.Offline)-1]
 		return nil
 	case !expect.StillConnected && errors.Is(err, ErrState) && state != stateRunning && state != "":
 		// Its session went down since the look.
-		done.Offline = done.Offline[:len(done.Offline)-1]
+		done.Offline = slices.DeleteFunc(done.Offline, func(t Target) bool { return t == target })
 		done.Left = append(done.Left, target)
 		return nil
 	}
@@ -283,14 +288,7 @@ func (r *Releaser) setOffline(ctx context.Context, v *view, d evidence.Disk, exp
 
 // knows reports a path that was dealt with before.
 func (d *Released) knows(target Target) bool {
-	for _, list := range [][]Target{d.Offline, d.Found, d.Left} {
-		for _, known := range list {
-			if known == target {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.Contains(slices.Concat(d.Offline, d.Found, d.Left), target)
 }
 
 // takeBack ends a Release that failed.

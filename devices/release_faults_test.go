@@ -104,6 +104,7 @@ func failing(call, when string, now bool, err error) error {
 // gone on with, a run without faults ends it, and what others use is as it
 // was all the while.
 func TestEachCallFails(t *testing.T) {
+	t.Parallel()
 	runs, turn := 0, 0
 	for _, state := range slices.Sorted(maps.Keys(states)) {
 		from := states[state]
@@ -166,6 +167,7 @@ func allCases() bool { return os.Getenv("PURECLEAN_TEST_ALL") != "" }
 
 // What was left behind is done later, when nobody waits for it any more.
 func TestLateCalls(t *testing.T) {
+	t.Parallel()
 	for _, state := range []string{"queueing map", "bare paths", "waiting map"} {
 		from := states[state]
 		for n := 1; n <= 6; n++ {
@@ -216,6 +218,7 @@ func TestLateCalls(t *testing.T) {
 // off. Whatever the order, nothing that somebody uses is cut: not by a call
 // of ours, and not by the disconnect that follows a Release.
 func TestAnyHistoryOfTwo(t *testing.T) {
+	t.Parallel()
 	volumes := []evidence.Serial{ours, theirs, third}
 	deeds := map[string]func(r *rig, s evidence.Serial, n int){
 		"rescan":       func(r *rig, _ evidence.Serial, _ int) { r.Rescan() },

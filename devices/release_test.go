@@ -416,6 +416,85 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// One line that can't be written is enough to stop, also for what was made.
+func TestOneNoteFails(t *testing.T) {
+	for n := 1; n <= 6; n++ {
+		r := newRig(t, host.Options{})
+		r.attach(ours)
+		noted := 0
+		r.noteFails = func(devices.Action) error {
+			if noted++; noted == n {
+				return errors.New("no space left on device")
+			}
+			return nil
+		}
+		if _, err := r.rel.Release(t.Context(), ours, connected); !errors.Is(err, devices.ErrUnrecorded) {
+			t.Errorf("note %d: %v", n, err)
+		}
+		r.has(ours, healthy)
+	}
+}
+
+// A reply that does not come is no reason to stop when the state tells that
+// it was done, and never one to do it again.
+func TestLostReplies(t *testing.T) {
+	for _, lost := range []error{devices.ErrAbandoned, context.DeadlineExceeded, errors.New("lost")} {
+		r := newRig(t, host.Options{Queueing: true})
+		r.attach(ours)
+		r.disconnect()
+		calls := map[string]int{}
+		r.FailHands(func(call string, _ int) error {
+			if name, ok := strings.CutPrefix(call, "after "); ok {
+				calls[name]++
+				return lost
+			}
+			return nil
+		})
+		_, err := r.rel.RemoveStale(t.Context(), ours)
+		r.must(err)
+		for name, n := range calls {
+			if n != 1 {
+				t.Errorf("%s: %d times", name, n)
+			}
+		}
+		r.detached()
+	}
+}
+
+// A session that goes down while the paths of a dead map are removed: the
+// state of its path can't be set any more, and it is deleted as it is.
+func TestSessionGoesDownMeanwhile(t *testing.T) {
+	r := newRig(t, host.Options{})
+	r.late(ours)
+	r.disconnect()
+	r.FailHands(func(call string, _ int) error {
+		if call == "before SetState sdb" {
+			r.CutPortal(portals[1])
+		}
+		return nil
+	})
+	done, err := r.rel.RemoveStale(t.Context(), ours)
+	r.must(err)
+	if len(done.Offline) != 1 || len(done.Left) != 1 || done.Left[0].Name != "sdb" {
+		t.Errorf("%+v", done)
+	}
+	r.RestorePortal(portals[1])
+	r.detached()
+
+	// While it is connected nothing is left to chance.
+	r = newRig(t, host.Options{})
+	r.late(ours)
+	r.FailHands(func(call string, _ int) error {
+		if call == "before SetState sdb" {
+			r.CutPortal(portals[1])
+		}
+		return nil
+	})
+	if _, err := r.rel.Release(t.Context(), ours, connected); !errors.Is(err, devices.ErrState) || r.state(ours) != "sda running; sdb blocked" {
+		t.Errorf("%v, %s", err, r.state(ours))
+	}
+}
+
 // Ctrl-C in the middle: all is taken back.
 func TestReleaseCancelled(t *testing.T) {
 	for n := 1; n <= 3; n++ {

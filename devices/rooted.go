@@ -15,6 +15,8 @@ import (
 type rooted struct {
 	root *os.Root
 	fsys fs.FS
+	// chroot does the most frequent of it faster; nil where it can't.
+	chroot *chroot
 }
 
 var (
@@ -26,16 +28,24 @@ var (
 // Open opens regular files and directories only: a recording may hold device
 // nodes and fifos, whose opening has effects or never ends.
 func (r *rooted) Open(name string) (fs.File, error) {
+	if r.chroot != nil && fs.ValidPath(name) {
+		return openPlain(name, r.chroot.stat, r.chroot.read)
+	}
 	return inside(r, "open", name, true, func(name string) (fs.File, error) {
-		info, err := r.root.Stat(name)
-		if err != nil {
-			return nil, err
-		}
-		if !info.Mode().IsRegular() && !info.IsDir() {
-			return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("it is neither a file nor a directory: %w", fs.ErrInvalid)}
-		}
-		return r.fsys.Open(name)
+		return openPlain(name, r.root.Stat, r.fsys.Open)
 	})
+}
+
+// openPlain opens what is a file or a directory.
+func openPlain(name string, stat func(string) (fs.FileInfo, error), open func(string) (fs.File, error)) (fs.File, error) {
+	info, err := stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("it is neither a file nor a directory: %w", fs.ErrInvalid)}
+	}
+	return open(name)
 }
 
 // ReadDir lists a directory.
@@ -47,6 +57,9 @@ func (r *rooted) ReadDir(name string) ([]fs.DirEntry, error) {
 
 // Stat follows links.
 func (r *rooted) Stat(name string) (fs.FileInfo, error) {
+	if r.chroot != nil && fs.ValidPath(name) {
+		return r.chroot.stat(name)
+	}
 	return inside(r, "stat", name, true, r.root.Stat)
 }
 

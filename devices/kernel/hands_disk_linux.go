@@ -159,7 +159,7 @@ func prove(d *directory, disk devices.Target) (state string, err error) {
 	}
 	names, err := d.names("block")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", d.missing("disk", err)
+		return "", missing("disk", err)
 	}
 	if len(names) == 0 && slices.Contains(leaving, state) {
 		// The disk goes first, its SCSI device after the cache was written.
@@ -174,7 +174,7 @@ func prove(d *directory, disk devices.Target) (state string, err error) {
 	} {
 		got, err := d.text("block/" + disk.Name + "/" + one.attribute)
 		if err != nil {
-			return "", d.missing(one.what, err)
+			return "", missing(one.what, err)
 		}
 		if got != one.want {
 			return "", fmt.Errorf("its %s is %q and not %s: %w", one.what, got, one.want, devices.ErrOther)
@@ -187,13 +187,10 @@ func prove(d *directory, disk devices.Target) (state string, err error) {
 	return state, nil
 }
 
-// missing judges that something could not be read: either the device has gone
-// meanwhile, or it can't be proven. An attribute that this kernel does not
-// have must not pass for a device that is no more.
-func (d *directory) missing(what string, err error) error {
-	if _, gone := d.text("state"); hasGone(gone) {
-		return gone
-	}
+// missing refuses what could not be read. The error's kind is not passed on:
+// an attribute that this kernel does not have must not pass for a device that
+// is no more.
+func missing(what string, err error) error {
 	return fmt.Errorf("its %s can't be read (%v): %w", what, err, devices.ErrOther)
 }
 
@@ -218,7 +215,7 @@ func cachedSerial(d *directory) (serial evidence.Serial, says string) {
 func (h *hands) unused(d *directory, disk devices.Target, state string) error {
 	holders, err := d.holders("block/"+disk.Name, disk.Name)
 	if err != nil {
-		return d.missing("list of holders", err)
+		return missing("list of holders", err)
 	}
 	if len(holders) > 0 {
 		return fmt.Errorf("%s stands on it: %w", strings.Join(holders, ", "), devices.ErrInUse)

@@ -83,15 +83,21 @@ func diskRig(t *testing.T) (*rig, sysfs, devices.Target, string) {
 
 func TestSetState(t *testing.T) {
 	r, s, sdb, dir := diskRig(t)
+	var written []string
+	r.write = func(dir int, name, value string) error {
+		written = append(written, name+" "+value)
+		return writeAttribute(dir, name, value)
+	}
 	for _, state := range []string{"offline", "offline", "running"} {
 		if err := r.SetState(t.Context(), sdb, state); err != nil {
 			t.Fatal(err)
 		}
-		// Without the newline the kernel answers EINVAL.
 		if got := s.get(dir + "/state"); got != state+"\n" {
-			t.Errorf("wrote %q", got)
+			t.Errorf("the state is %q", got)
 		}
 	}
+	// Without the newline the kernel answers EINVAL.
+	wants(t, "written", written, "state offline\n", "state running\n")
 }
 
 // What is so already is not written again: writing "running" makes the
@@ -131,6 +137,9 @@ func TestSetStateNotAllowed(t *testing.T) {
 		if err := r.SetState(t.Context(), sdb, state); !errors.Is(err, devices.ErrState) {
 			t.Errorf("to %q: %v", state, err)
 		}
+	}
+	if got := s.get(dir + "/state"); got != "running\n" {
+		t.Errorf("written: %q", got)
 	}
 	// It changed between the look and the write.
 	r.write = func(int, string, string) error { return unix.EINVAL }
@@ -183,6 +192,10 @@ func TestOtherDisks(t *testing.T) {
 		}},
 		{"no holders to see", func(s sysfs, dir string, _ *devices.Target) { s.remove(dir + "/block/sdb/holders") }},
 		{"a target without serial", func(_ sysfs, _ string, d *devices.Target) { d.Serial = "" }},
+		{"neither has a Pure serial", func(s sysfs, dir string, d *devices.Target) {
+			d.Serial = ""
+			s.put(dir+"/wwid", "naa.600508b400105e210000900000490000\n")
+		}},
 		{"a target with half a serial", func(_ sysfs, _ string, d *devices.Target) { d.Serial = "7A9AD0A2" }},
 		{"a target spelled otherwise", func(_ sysfs, _ string, d *devices.Target) {
 			d.Serial = evidence.Serial(strings.ToLower(string(d.Serial)))
@@ -192,6 +205,19 @@ func TestOtherDisks(t *testing.T) {
 		{"a target without address", func(_ sysfs, _ string, d *devices.Target) { d.HCTL = "" }},
 		{"a path for an address", func(_ sysfs, _ string, d *devices.Target) { d.HCTL = "3:0:0:7/../3:0:0:7" }},
 		{"a path for a name", func(_ sysfs, _ string, d *devices.Target) { d.Name = "../block/sdb" }},
+		{"a name that is no SCSI disk's", func(s sysfs, dir string, d *devices.Target) {
+			d.Name = "dm-1"
+			if err := os.Rename(filepath.Join(s.root, dir, "block/sdb"), filepath.Join(s.root, dir, "block/dm-1")); err != nil {
+				s.Fatal(err)
+			}
+		}},
+		{"an identity from elsewhere", func(s sysfs, dir string, _ *devices.Target) {
+			s.put("elsewhere", serial10.NAA()+"\n")
+			s.remove(dir + "/wwid")
+			if err := os.Symlink(filepath.Join(s.root, "elsewhere"), filepath.Join(s.root, dir, "wwid")); err != nil {
+				s.Fatal(err)
+			}
+		}},
 		{"not a SCSI disk's name", func(_ sysfs, _ string, d *devices.Target) { d.Name = "dm-1" }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -396,6 +422,27 @@ func TestNoWriteAfterTheDeadline(t *testing.T) {
 			t.Errorf("not begun: %v", err)
 		}
 	})
+}
+
+// A loop device without a file can be opened by root and does no harm.
+func TestClaimOfABlockDevice(t *testing.T) {
+	const node = "/dev/loop0"
+	first, err := open(node, unix.O_RDONLY|unix.O_EXCL|unix.O_CLOEXEC)
+	if err != nil {
+		t.Skipf("no block device to try it on: %v", err)
+	}
+	if err := claim("loop0", "7:0"); !errors.Is(err, devices.ErrInUse) {
+		t.Errorf("claimed by another: %v", err)
+	}
+	if err := unix.Close(first); err != nil {
+		t.Fatal(err)
+	}
+	if err := claim("loop0", "7:0"); err != nil {
+		t.Error(err)
+	}
+	if err := claim("loop0", "7:1"); !errors.Is(err, devices.ErrOther) {
+		t.Errorf("another number: %v", err)
+	}
 }
 
 func TestClaim(t *testing.T) {

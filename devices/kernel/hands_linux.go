@@ -71,9 +71,6 @@ var (
 // change does one piece of work that changes the object, where it can be left
 // behind. An error that wraps ErrAbandoned means that it may still be done.
 func (h *hands) change(ctx context.Context, object string, work func() error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	_, err := run(ctx, &h.live.errands, object, func() (struct{}, error) { return struct{}{}, work() })
 	if errors.Is(err, errLeft) || errors.Is(err, errStillOut) {
 		return fmt.Errorf("%w (%w)", devices.ErrAbandoned, err)
@@ -175,9 +172,6 @@ func (h *hands) removeOne(ctx context.Context, uuid string) error {
 			return err
 		}
 		failed := c.remove(uuid)
-		if errors.Is(failed, unix.ENXIO) {
-			return nil
-		}
 		now, exists, err := c.statusByUUID(uuid)
 		switch {
 		case err != nil:

@@ -299,6 +299,39 @@ func TestRemoveMapThatHangs(t *testing.T) {
 	})
 }
 
+// What hung before its request does not make it any more.
+func TestNoRequestAfterTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(mapDevice("mpatha", uuid10, 0, 0))
+		release, opens := make(chan struct{}), 0
+		r.live.openDM = func() (*dmControl, error) {
+			if opens++; opens == 2 { // the first is for the look
+				<-release
+			}
+			return r.dm.open()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := r.RemoveMap(ctx, uuid10); !errors.Is(err, devices.ErrAbandoned) {
+			t.Error(err)
+		}
+		close(release)
+		synctest.Wait()
+		wants(t, "changes", r.dm.changes())
+	})
+}
+
+// An answer about another device is none.
+func TestStatusOfAnother(t *testing.T) {
+	c := &dmControl{call: func(_ uint, buf []byte) error {
+		copy(buf[dmUUIDAt:], uuid11)
+		return nil
+	}}
+	if _, exists, err := c.statusByUUID(uuid10); err == nil || exists {
+		t.Errorf("%v, %v", exists, err)
+	}
+}
+
 func TestNothingIsBegunTooLate(t *testing.T) {
 	r := newRig(mapDevice("mpatha", uuid10, 0, 0))
 	ctx, cancel := context.WithCancel(t.Context())

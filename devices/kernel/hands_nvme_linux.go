@@ -17,14 +17,14 @@ var controllerName = regexp.MustCompile(`^nvme\d+$`)
 func (h *hands) RescanController(ctx context.Context, controller string) error {
 	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
 	defer cancel()
-	err := h.change(ctx, "controller "+controller, func() error { return h.rescanController(ctx, controller) })
+	err := h.change(ctx, "controller "+controller, func() error { return h.rescanController(controller) })
 	if err != nil {
 		return fmt.Errorf("scanning the namespaces of controller %s: %w", controller, err)
 	}
 	return nil
 }
 
-func (h *hands) rescanController(ctx context.Context, controller string) error {
+func (h *hands) rescanController(controller string) error {
 	if !controllerName.MatchString(controller) {
 		return fmt.Errorf("that is not the kernel's name of a controller: %w", devices.ErrOther)
 	}
@@ -46,9 +46,6 @@ func (h *hands) rescanController(ctx context.Context, controller string) error {
 	}
 	if state != "live" {
 		return fmt.Errorf("its state is %q: %w", state, devices.ErrState)
-	}
-	if err := ctx.Err(); err != nil {
-		return err
 	}
 	return withRoot(h.write(d.fd, "rescan_controller", "1"))
 }
