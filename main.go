@@ -6,16 +6,29 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/pureclean/pureclean/commands"
 )
 
 func main() {
+	saveMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first Ctrl-C ends the work in good order, the second the program.
 	context.AfterFunc(ctx, stop)
 	status := commands.Main(ctx, os.Args, commands.System())
 	stop()
 	os.Exit(status)
+}
+
+// saveMemory lets less than half as much garbage lie as Go does by itself. A command
+// reads the world once, and nearly all of that lives until the end, so the
+// collector finds little to do: a tenth more of processor time saves a sixth of
+// the memory, on machines that have other work for it.
+// docs/performance.md has the numbers. Who sets $GOGC knows better.
+func saveMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(25)
+	}
 }

@@ -23,7 +23,7 @@ type plan struct {
 	Lists, LXD           []string
 }
 
-func writePlan(path, arrayURL, token, socket string) error {
+func writePlan(path, arrayURL, token, socket string, members int) error {
 	inPod := url.Values{"filter": {"pod.name='" + pool + "'"}}.Encode()
 	lxd := []string{
 		"/1.0", "/1.0/storage-pools?recursion=1", "/1.0/operations?recursion=1&all-projects=true", "/1.0/projects?recursion=1",

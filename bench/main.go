@@ -42,10 +42,11 @@ func main() {
 
 // run is one finished command.
 type run struct {
-	wall     time.Duration
-	peak     int64 // bytes
-	requests int
-	bytes    int64
+	wall time.Duration
+	// cpu is the command's own processor time, without the simulator's.
+	cpu  time.Duration
+	peak int64 // bytes
+	counts
 }
 
 func measure(volumes, runs int, withScript bool) error {
@@ -103,7 +104,6 @@ func measure(volumes, runs int, withScript bool) error {
 // time runs a command against the world and counts what it asked.
 func (w *world) time(argv []string) (run, error) {
 	w.meter.reset()
-	w.world.ResetRequests()
 	command := exec.CommandContext(context.Background(), argv[0], argv[1:]...)
 	command.Env = append(os.Environ(), "LXD_SOCKET="+w.socket)
 	command.Stdout, command.Stderr = io.Discard, nil
@@ -113,7 +113,8 @@ func (w *world) time(argv []string) (run, error) {
 	}
 	peak := watchMemory(command.Process.Pid)
 	err := command.Wait()
-	r := run{wall: time.Since(began), requests: len(w.world.Requests()) + w.meter.lxdRequests(), bytes: w.meter.total()}
+	r := run{wall: time.Since(began), counts: w.meter.counts()}
+	r.cpu = command.ProcessState.UserTime() + command.ProcessState.SystemTime()
 	r.peak = <-peak
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && slices.Contains([]int{4, 8}, exit.ExitCode()) {
@@ -148,7 +149,7 @@ func watchMemory(pid int) <-chan int64 {
 }
 
 // median of one figure over the runs.
-func median[T int | int64 | time.Duration](runs []run, figure func(run) T) T {
+func median[T int64 | time.Duration](runs []run, figure func(run) T) T {
 	all := make([]T, 0, len(runs))
 	for _, r := range runs {
 		all = append(all, figure(r))
@@ -159,17 +160,20 @@ func median[T int | int64 | time.Duration](runs []run, figure func(run) T) T {
 
 func report(volumes int, results map[string][]run) {
 	wall := func(r run) time.Duration { return r.wall }
-	fmt.Printf("\n| %d volumes | requests | bytes | wall (median) | peak memory | wall, as a ratio to the floor |\n|---|---|---|---|---|---|\n", volumes)
+	fmt.Printf("\n| %d volumes | array: requests + further pages | LXD: requests | bytes | wall | CPU | peak memory | wall / floor |\n|---|---|---|---|---|---|---|---|\n", volumes)
 	floor := median(results["floor"], wall)
 	for _, name := range []string{"floor", "scan", "script"} {
 		runs, ok := results[name]
 		if !ok {
 			continue
 		}
-		fmt.Printf("| %s | %d | %.1f MB | %.2f s | %.0f MiB | %.2f |\n", name,
-			median(runs, func(r run) int { return r.requests }),
+		fmt.Printf("| %s | %d + %d | %d | %.1f MB | %.2f s | %.2f s | %.0f MiB | %.2f |\n", name,
+			median(runs, func(r run) int64 { return r.array }),
+			median(runs, func(r run) int64 { return r.pages }),
+			median(runs, func(r run) int64 { return r.lxd }),
 			float64(median(runs, func(r run) int64 { return r.bytes }))/1e6,
 			median(runs, wall).Seconds(),
+			median(runs, func(r run) time.Duration { return r.cpu }).Seconds(),
 			float64(median(runs, func(r run) int64 { return r.peak }))/(1<<20),
 			median(runs, wall).Seconds()/floor.Seconds())
 	}
@@ -177,6 +181,8 @@ func report(volumes int, results map[string][]run) {
 		fmt.Printf("\nscan is %.1f times as fast as the script.\n", median(script, wall).Seconds()/median(results["scan"], wall).Seconds())
 	}
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
 // devicesRatio compares "pureclean devices" with lsblk on a recorded host.
 func devicesRatio(program string, runs int) error {
@@ -201,17 +207,24 @@ func devicesRatio(program string, runs int) error {
 		} {
 			command := exec.Command(c.argv[0], c.argv[1:]...)
 			began := time.Now()
-			if err := command.Run(); err != nil && command.ProcessState.ExitCode() != 8 {
+			if err := command.Run(); err != nil && (command.ProcessState == nil || command.ProcessState.ExitCode() != 8) {
 				return fmt.Errorf("%s: %w", c.argv[0], err)
 			}
 			if i > 0 {
-				*c.into = append(*c.into, run{wall: time.Since(began)})
+				used := command.ProcessState.UserTime() + command.ProcessState.SystemTime()
+				*c.into = append(*c.into, run{wall: time.Since(began), cpu: used})
 			}
 		}
 	}
 	wall := func(r run) time.Duration { return r.wall }
-	a, b := median(ours, wall), median(theirs, wall)
-	fmt.Printf("\ndevices on a recorded host: %.1f ms; lsblk -J -O on the same tree: %.1f ms; ratio %.2f\n",
-		float64(a.Microseconds())/1e3, float64(b.Microseconds())/1e3, a.Seconds()/b.Seconds())
+	cpu := func(r run) time.Duration { return r.cpu }
+	fmt.Printf("\n| recorded host | wall | CPU |\n|---|---|---|\n")
+	for _, row := range []struct {
+		name string
+		runs []run
+	}{{"devices", ours}, {"lsblk -J -O", theirs}} {
+		fmt.Printf("| %s | %.1f ms | %.1f ms |\n", row.name, milliseconds(median(row.runs, wall)), milliseconds(median(row.runs, cpu)))
+	}
+	fmt.Printf("\ndevices takes %.2f times as long as lsblk.\n", median(ours, wall).Seconds()/median(theirs, wall).Seconds())
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"net/http"
@@ -24,33 +25,36 @@ import (
 )
 
 const (
-	members    = 64
+	// As many members as a cluster of that size needs: an array gives each
+	// host some thousand LUNs at most.
+	membersPer = 20000.0 / 64
 	perVolume  = 3   // connections
 	perMachine = 9   // attached volumes of one instance
 	leakEvery  = 100 // one volume in so many has no record
 	pool       = "purepool"
 )
 
-// world is one array and one LXD of 64 members, served to other processes.
+// world is one array and one LXD, a cluster of many members, served to other processes.
 type world struct {
 	world   *array.Array
-	array   *array.Server
+	array   *httptest.Server
 	proxies []func()
 	meter   *meter
 	volumes int
+	members int
 	records int
 
 	socket, config, tree, plan string
 }
 
 func (w *world) String() string {
-	return fmt.Sprintf("%d volumes, %d connections, %d snapshots, %d hosts, %d records", w.volumes, len(w.world.Connections()), w.volumes, members, w.records)
+	return fmt.Sprintf("%d volumes, %d connections, %d snapshots, %d hosts, %d records", w.volumes, len(w.world.Connections()), w.volumes, w.members, w.records)
 }
 
 func newWorld(dir string, volumes int) (*world, error) {
 	clock := fabric.NewClock(time.Now().Add(-72 * time.Hour))
-	w := &world{world: array.New(array.Options{Name: "fa-bench", Clock: clock, Seed: 1}), meter: &meter{}, volumes: volumes}
-	hosts := make([]*lxd.Member, members)
+	w := &world{world: array.New(array.Options{Name: "fa-bench", Clock: clock, Seed: 1}), meter: &meter{}, volumes: volumes, members: max(1, int(float64(volumes)/membersPer))}
+	hosts := make([]*lxd.Member, w.members)
 	for i := range hosts {
 		name := fmt.Sprintf("lxd%02d", i+1)
 		hosts[i] = &lxd.Member{Name: name, Host: host.New(host.Options{Name: name, Clock: clock, Target: w.world})}
@@ -59,9 +63,8 @@ func newWorld(dir string, volumes int) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.array, err = w.world.Listen("127.0.0.1:0"); err != nil {
-		return nil, err
-	}
+	// httptest's server, because what it sends can be counted.
+	w.array = httptest.NewTLSServer(w.meter.arrays(w.world.Handler()))
 	if err := w.fill(server, hosts); err != nil {
 		return nil, err
 	}
@@ -122,22 +125,21 @@ func (w *world) volume(server *lxd.Server, instances map[string]*lxd.Instance, i
 		server.PutVolume(lxd.Volume{Pool: pool, Type: "custom", Name: volume + "/snap0", Content: "filesystem", Config: map[string]string{"volatile.uuid": snapshot.String()}})
 		w.records++
 		for j := range perVolume {
-			w.attach(instances, i, j, volume)
+			attach(instances, (i+j)%w.members, i/w.members*perVolume/perMachine, volume)
 		}
 	}
 	for j := range perVolume {
-		if err := w.world.Connect(fmt.Sprintf("lxd%02d-iscsi", (i+j)%members+1), name, 0); err != nil {
+		if err := w.world.Connect(fmt.Sprintf("lxd%02d-iscsi", (i+j)%w.members+1), name, 0); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// attach gives the volume to a running instance on the member that it is
+// attach gives the volume to a running instance on a member that it is
 // connected to.
-func (w *world) attach(instances map[string]*lxd.Instance, i, j int, volume string) {
-	member := (i + j) % members
-	name := fmt.Sprintf("web-%02d-%05d", member+1, i/members*perVolume/perMachine)
+func attach(instances map[string]*lxd.Instance, member, machine int, volume string) {
+	name := fmt.Sprintf("web-%02d-%05d", member+1, machine)
 	instance, ok := instances[name]
 	if !ok {
 		instance = &lxd.Instance{
@@ -172,27 +174,65 @@ func (w *world) serve(dir string, server *lxd.Server, hosts []*lxd.Member) error
 		return err
 	}
 	w.config = filepath.Join(dir, "config.yaml")
-	settings := fmt.Sprintf("pools:\n  %s: {array: {fingerprint: %q}}\n", pool, w.array.Fingerprint)
+	digest := sha256.Sum256(w.array.Certificate().Raw)
+	settings := fmt.Sprintf("pools:\n  %s: {array: {fingerprint: \"sha256:%x\"}}\n", pool, digest)
 	if err := os.WriteFile(w.config, []byte(settings), 0o600); err != nil {
 		return err
 	}
 	w.plan = filepath.Join(dir, "plan.json")
-	return writePlan(w.plan, w.array.URL, w.world.Token(), w.socket)
+	return writePlan(w.plan, w.array.URL, w.world.Token(), w.socket, w.members)
 }
 
 func (w *world) close() {
 	for _, stop := range w.proxies {
 		stop()
 	}
-	_ = w.array.Close()
+	w.array.Close()
 }
 
-// meter counts what LXD's front sends, and the array's bytes.
-type meter struct{ lxd, bytes atomic.Int64 }
+// counts are what a command asked. pages are the array's requests for a
+// further page of a list, array all others; bytes are the answers' bodies.
+type counts struct{ array, pages, lxd, bytes int64 }
 
-func (m *meter) reset()           { m.lxd.Store(0); m.bytes.Store(0) }
-func (m *meter) lxdRequests() int { return int(m.lxd.Load()) }
-func (m *meter) total() int64     { return m.bytes.Load() }
+// meter counts.
+type meter struct{ array, pages, lxd, bytes atomic.Int64 }
+
+func (m *meter) reset() {
+	for _, n := range []*atomic.Int64{&m.array, &m.pages, &m.lxd, &m.bytes} {
+		n.Store(0)
+	}
+}
+
+func (m *meter) counts() counts {
+	return counts{m.array.Load(), m.pages.Load(), m.lxd.Load(), m.bytes.Load()}
+}
+
+// arrays counts what an array is asked and sends.
+func (m *meter) arrays(array http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		if query.Has("continuation_token") || query.Has("offset") {
+			m.pages.Add(1)
+		} else {
+			m.array.Add(1)
+		}
+		array.ServeHTTP(&counted{rw, m}, r)
+	})
+}
+
+type counted struct {
+	http.ResponseWriter
+	meter *meter
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.meter.bytes.Add(int64(n))
+	return n, err
+}
+
+// Unwrap lets the simulator reach the connection, to break it.
+func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // remember serves LXD's answers from memory after the first time.
 func remember(socket string, m *meter) http.Handler {

@@ -34,6 +34,9 @@ func clean(s string) string {
 // text: controls, format characters such as the bidirectional overrides, line
 // separators, and what is not valid UTF-8.
 func unsafe(r rune) bool {
+	if r >= ' ' && r < 0x7f {
+		return false // nearly all of them
+	}
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs) || r == unicode.ReplacementChar
 }
 

@@ -45,6 +45,9 @@ type decoder struct {
 	api version
 	// names holds strings that many rows share, once.
 	names map[string]string
+	// recent are the last strings of which the next row may have the same.
+	recent [8]string
+	next   int
 	// shape is what the last row looked like.
 	shape shape
 	// problems are what is wrong with the row being read.
@@ -62,6 +65,20 @@ func (d *decoder) share(raw []byte) string {
 	}
 	s := string(raw)
 	d.names[s] = s
+	return s
+}
+
+// repeat returns the text as a string, the one of a row shortly before if that
+// had the same.
+func (d *decoder) repeat(raw []byte) string {
+	for _, s := range &d.recent {
+		if s == string(raw) {
+			return s
+		}
+	}
+	s := string(raw)
+	d.recent[d.next] = s
+	d.next = (d.next + 1) % len(d.recent)
 	return s
 }
 
@@ -173,6 +190,18 @@ func shared[R any](to func(*R) *string) func(*decoder, *R) string {
 		raw, wrong := d.textHere()
 		if d.Err == nil && raw != nil {
 			*to(row) = d.share(raw)
+		}
+		return wrong
+	}
+}
+
+// repeated is text that the rows around have in common, such as the volume of
+// a connection: there are too many to look them all up.
+func repeated[R any](to func(*R) *string) func(*decoder, *R) string {
+	return func(d *decoder, row *R) string {
+		raw, wrong := d.textHere()
+		if d.Err == nil && raw != nil {
+			*to(row) = d.repeat(raw)
 		}
 		return wrong
 	}

@@ -43,6 +43,7 @@ func (r *Reader) Observe(ctx context.Context, pods []string) evidence.Array {
 	}
 	o := observation{session: r.session, array: &a, scope: newScope(pods)}
 	o.read(ctx)
+	unify(&a)
 
 	r.controls = controls(a.Volumes.Items)
 	clock, contradicted := r.session.wire.clock.take()

@@ -161,8 +161,8 @@ var snapshots = resource[evidence.Snapshot]{
 		}},
 		// Without its source a snapshot could depend on any volume.
 		{name: "source", need: required, inside: []column[evidence.Snapshot]{
-			{name: "name", need: required, read: shared(func(s *evidence.Snapshot) *string { return &s.SourceName })},
-			{name: "id", need: required, read: shared(func(s *evidence.Snapshot) *string { return &s.SourceID })},
+			{name: "name", need: required, read: repeated(func(s *evidence.Snapshot) *string { return &s.SourceName })},
+			{name: "id", need: required, read: repeated(func(s *evidence.Snapshot) *string { return &s.SourceID })},
 		}},
 		{name: "space", inside: []column[evidence.Snapshot]{
 			{name: "snapshots", read: number(func(s *evidence.Snapshot) *int64 { return &s.Bytes })},
@@ -176,12 +176,20 @@ var snapshots = resource[evidence.Snapshot]{
 		// "pod::group.N.volume", and their suffix is not the end of the name.
 		// Whoever reads the suffix must not take one for a snapshot that was
 		// made by name.
-		if s.Suffix != "" && s.Name != s.SourceName+"."+s.Suffix {
-			s.Suffix = ""
-		}
+		s.Suffix = suffixOf(s)
 	},
 	label:    func(s *evidence.Snapshot) string { return firstText(s.Name, s.ID) },
 	identity: func(s *evidence.Snapshot) [3]string { return [3]string{s.ID} },
+}
+
+// suffixOf is the end of a snapshot's name, if that is its volume's name, a
+// dot and the suffix.
+func suffixOf(s *evidence.Snapshot) string {
+	begins := len(s.SourceName) + 1
+	if s.Suffix == "" || len(s.Name) != begins+len(s.Suffix) || !strings.HasPrefix(s.Name, s.SourceName) || s.Name[begins-1] != '.' || s.Name[begins:] != s.Suffix {
+		return ""
+	}
+	return s.Name[begins:]
 }
 
 var hosts = resource[evidence.ArrayHost]{
@@ -234,8 +242,8 @@ var connections = resource[evidence.Connection]{
 	path: "connections",
 	columns: []column[evidence.Connection]{
 		{name: "volume", need: required, inside: []column[evidence.Connection]{
-			{name: "name", need: required, read: shared(func(c *evidence.Connection) *string { return &c.VolumeName })},
-			{name: "id", need: required, read: shared(func(c *evidence.Connection) *string { return &c.VolumeID })},
+			{name: "name", need: required, read: repeated(func(c *evidence.Connection) *string { return &c.VolumeName })},
+			{name: "id", need: required, read: repeated(func(c *evidence.Connection) *string { return &c.VolumeID })},
 		}},
 		{name: "host", need: present, inside: []column[evidence.Connection]{
 			{name: "name", read: shared(func(c *evidence.Connection) *string { return &c.Host })},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -145,7 +146,7 @@ func (w *walk[R]) run(ctx context.Context) {
 			// Counting slows the array down, so it counts once.
 			query.Del("total_item_count")
 			w.total = page.envelope.total
-			w.items = slices.Grow(w.items, int(min(w.total.N, maxGrow)))
+			w.expect(int(min(w.total.N, maxGrow)))
 			if !w.total.Known {
 				w.doubt("the array does not say how many there are")
 			}
@@ -178,6 +179,14 @@ func (w *walk[R]) run(ctx context.Context) {
 		tokens[page.envelope.token] = true
 		query.Set("continuation_token", page.envelope.token)
 	}
+}
+
+// expect sets aside room for n rows.
+func (w *walk[R]) expect(n int) {
+	w.items = slices.Grow(w.items, max(0, n-len(w.items)))
+	index := make(map[uint64]int32, n)
+	maps.Copy(index, w.index)
+	w.index = index
 }
 
 // take adds what a page brought.

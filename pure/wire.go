@@ -223,7 +223,7 @@ func (w *wire) explain(ctx context.Context, e *Error, err error) {
 	switch {
 	case ctx.Err() != nil && e.kind == failedNetwork:
 		e.kind, e.Err = failedCanceled, context.Cause(ctx)
-	case errors.Is(err, errStatus): //nothing to add to the words
+	case errors.Is(err, errStatus): // nothing to add to the words
 	default:
 		e.Err = err
 		if text := err.Error(); w.conceal(text) != text {

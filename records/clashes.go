@@ -74,11 +74,31 @@ func (a *answers) clashes(out evidence.LXD) []clash {
 	return c.found
 }
 
+// places is a set of places, by pool, project and kind and then by name: tens
+// of thousands have the first three in common.
+type places map[place]map[string]struct{}
+
+func (s places) add(p place) {
+	name := p.name
+	p.name = ""
+	if s[p] == nil {
+		s[p] = map[string]struct{}{}
+	}
+	s[p][name] = struct{}{}
+}
+
+func (s places) has(p place) bool {
+	name := p.name
+	p.name = ""
+	_, ok := s[p][name]
+	return ok
+}
+
 // comparison knows what is listed and collects what is not.
 type comparison struct {
 	// readable are the pools whose volumes were listed at all.
 	readable  map[string]bool
-	listed    map[place]struct{}
+	listed    places
 	instances map[place]*evidence.Instance
 	// answered is false when the instances could not be listed.
 	answered bool
@@ -88,7 +108,7 @@ type comparison struct {
 func (a *answers) newComparison(out evidence.LXD) *comparison {
 	c := &comparison{
 		readable:  map[string]bool{},
-		listed:    make(map[place]struct{}, len(out.Records.Items)),
+		listed:    places{},
 		instances: make(map[place]*evidence.Instance, len(out.Instances.Items)),
 		answered:  a.instances.err == nil,
 	}
@@ -97,9 +117,9 @@ func (a *answers) newComparison(out evidence.LXD) *comparison {
 	}
 	for i := range out.Records.Items {
 		r := &out.Records.Items[i]
-		c.listed[place{r.Pool, r.Project, r.Type, r.Name}] = struct{}{}
+		c.listed.add(place{r.Pool, r.Project, r.Type, r.Name})
 		if r.Type == evidence.TypeContainer || r.Type == evidence.TypeVM {
-			c.listed[place{r.Pool, r.Project, "", r.Name}] = struct{}{}
+			c.listed.add(place{r.Pool, r.Project, "", r.Name})
 		}
 	}
 	for i := range out.Instances.Items {
@@ -124,10 +144,7 @@ func placeOfDisk(inst *evidence.Instance, disk *evidence.InstanceDisk) place {
 // lacks reports a volume that LXD should list and does not. Where the project
 // is not known, the doubt about that is enough.
 func (c *comparison) lacks(p place) bool {
-	if _, listed := c.listed[p]; listed {
-		return false
-	}
-	return c.readable[p.pool] && p.project != ""
+	return !c.listed.has(p) && c.readable[p.pool] && p.project != ""
 }
 
 // record says who demands the volume that LXD does not list.
@@ -174,7 +191,11 @@ func (c *comparison) users(r *evidence.Record) {
 func uses(inst *evidence.Instance, r *evidence.Record) bool {
 	volume := place{r.Pool, r.Project, r.Type, r.Name}
 	for i := range inst.Disks {
-		if placeOfDisk(inst, &inst.Disks[i]) == volume {
+		disk := &inst.Disks[i]
+		if disk.Source != "" && disk.Snapshot == "" && disk.Source != r.Name {
+			continue // as of most, and seen without more ado
+		}
+		if placeOfDisk(inst, disk) == volume {
 			return true
 		}
 	}

@@ -43,10 +43,11 @@ func readInstance(p *pulled) instanceRow {
 		case "location":
 			row.Location = p.shared()
 		case "expanded_devices":
-			row.Devices = nil
+			p.devices = p.devices[:0]
 			for name := range p.object {
-				row.Devices = append(row.Devices, readDevice(p, string(name)))
+				p.devices = append(p.devices, readDevice(p, string(name)))
 			}
+			row.Devices = slices.Clone(p.devices)
 		default:
 			p.Skip()
 		}
@@ -82,7 +83,7 @@ func readDevice(p *pulled, name string) deviceRow {
 }
 
 func (r *Reader) instances(ctx context.Context) reply[[]instanceRow] {
-	return getRows(ctx, r, "/1.0/instances?recursion=1&all-projects=true", whole(readInstance))
+	return getRows(ctx, r, "/1.0/instances?recursion=1&all-projects=true", 0, whole(readInstance))
 }
 
 // running says in which states an instance has its disks. "Error" stands for
@@ -99,7 +100,7 @@ var running = map[api.StatusCode]evidence.Answer{
 	api.Thawed:   evidence.Yes,
 }
 
-// instanceList judges the instances' rows.
+// instanceList judges the instances' rows, and uses them up.
 func (a *answers) instanceList(d *doubts) []evidence.Instance {
 	items := make([]evidence.Instance, 0, len(a.instances.value))
 	d.fail(a.instances.err)
@@ -129,8 +130,10 @@ func (a *answers) instanceList(d *doubts) []evidence.Instance {
 				item.Disks = append(item.Disks, disk)
 			}
 		}
+		row.Devices = nil
 		items = append(items, item)
 	}
+	a.instances.value = nil
 	return items
 }
 

@@ -72,22 +72,42 @@ func ParseName(name string) (evidence.Name, bool) {
 // what LXD never makes: an unknown type, a content the type can't have, a
 // snapshot of an image or ISO volume, no UUID.
 func FormatName(n evidence.Name) (string, error) {
+	f, err := formOf(n)
+	switch {
+	case err != nil:
+		return "", err
+	case n.Snapshot:
+		return "s" + string(f.letter) + "-" + n.UUID.Hex() + f.suffix, nil
+	default:
+		return string(f.letter) + "-" + n.UUID.Hex() + f.suffix, nil
+	}
+}
+
+// formOf is the form that a name has, or why it has none.
+func formOf(n evidence.Name) (form, error) {
 	if n.UUID.IsZero() {
-		return "", fmt.Errorf("a volume of type %q without a UUID has no name on the array", n.Type)
+		return form{}, fmt.Errorf("a volume of type %q without a UUID has no name on the array", n.Type)
 	}
 	for _, f := range forms {
 		if f.kind != n.Type || f.content != n.Content {
 			continue
 		}
-		if !n.Snapshot {
-			return string(f.letter) + "-" + n.UUID.Hex() + f.suffix, nil
+		if n.Snapshot && !f.snapshot {
+			return form{}, fmt.Errorf("LXD makes no snapshots of a volume of type %q with content %q", n.Type, n.Content)
 		}
-		if f.snapshot {
-			return "s" + string(f.letter) + "-" + n.UUID.Hex() + f.suffix, nil
-		}
-		return "", fmt.Errorf("LXD makes no snapshots of a volume of type %q with content %q", n.Type, n.Content)
+		return f, nil
 	}
-	return "", fmt.Errorf("LXD has no volume of type %q with content %q", n.Type, n.Content)
+	return form{}, fmt.Errorf("LXD has no volume of type %q with content %q", n.Type, n.Content)
+}
+
+// nameable says why a record stands for nothing that LXD makes, if it does.
+func nameable(r *evidence.Record) error {
+	if r.Type == evidence.TypeVM && r.Content != evidence.ContentBlock {
+		// Its file system half has no record of its own.
+		return fmt.Errorf("a virtual machine's record has content %q instead of %q", r.Content, evidence.ContentBlock)
+	}
+	_, err := formOf(evidence.Name{Snapshot: r.Snapshot, Type: r.Type, Content: r.Content, UUID: r.UUID})
+	return err
 }
 
 // ArrayNames names the array objects that one record stands for: volumes, or
@@ -95,14 +115,10 @@ func FormatName(n evidence.Name) (string, error) {
 // have two, the block half first; everything else has one. It fails for a
 // record that can't be understood.
 func ArrayNames(r evidence.Record) ([]evidence.Name, error) {
-	whole := evidence.Name{Snapshot: r.Snapshot, Type: r.Type, Content: r.Content, UUID: r.UUID}
-	if r.Type == evidence.TypeVM && r.Content != evidence.ContentBlock {
-		// Its file system half has no record of its own.
-		return nil, fmt.Errorf("a virtual machine's record has content %q instead of %q", r.Content, evidence.ContentBlock)
-	}
-	if _, err := FormatName(whole); err != nil {
+	if err := nameable(&r); err != nil {
 		return nil, err
 	}
+	whole := evidence.Name{Snapshot: r.Snapshot, Type: r.Type, Content: r.Content, UUID: r.UUID}
 	names := []evidence.Name{whole}
 	if r.Content == evidence.ContentBlock && (r.Type == evidence.TypeVM || r.Type == evidence.TypeImage) {
 		half := whole

@@ -22,7 +22,7 @@ type answers struct {
 	operations reply[map[string][]operationRow]
 	instances  reply[[]instanceRow]
 	// volumes has one answer for each of pure(), in that order.
-	volumes []reply[[]volumeRow]
+	volumes []reply[[]evidence.Record]
 	// servers has the answers of the other members, by name.
 	servers map[string]reply[serverRow]
 	// project has the rows of projects by name.
@@ -87,12 +87,12 @@ func (r *Reader) askFirst(ctx context.Context, a *answers) {
 // askVolumes asks for the volumes and for those who use them.
 func (r *Reader) askVolumes(ctx context.Context, a *answers) {
 	pools, members := a.pure(), a.others()
-	a.volumes = make([]reply[[]volumeRow], len(pools))
+	a.volumes = make([]reply[[]evidence.Record], len(pools))
 	servers := make([]reply[serverRow], len(members))
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for i, pool := range pools {
-		group.Go(func() error { a.volumes[i] = r.volumes(ctx, pool.Name); return nil })
+		group.Go(func() error { a.volumes[i] = r.volumes(ctx, pool.Name, len(pool.UsedBy)); return nil })
 	}
 	group.Go(func() error { a.instances = r.instances(ctx); return nil })
 	for i, member := range members {
@@ -115,7 +115,8 @@ const (
 	listDaemon     = "daemon volumes"
 )
 
-// testimony turns the answers into evidence, and gives the first thing that
+// testimony turns the answers into evidence, and uses up those with the most
+// rows: they are not needed beside what they become. It gives the first thing that
 // the operator can do about what is missing. Of the clashes between LXD's
 // lists, those count that an earlier reading had too.
 func (a *answers) testimony(before []clash) (evidence.LXD, string) {

@@ -40,10 +40,23 @@ type poolConfig struct {
 // readPool reads a pool piece by piece: it is larger than any other row,
 // because it names all its volumes.
 func readPool(p *puller) poolRow {
+	row := poolRow{UsedBy: []string{}}
+	readPoolInto(p, &row)
+	return row
+}
+
+// readPoolOnly leaves out who uses it.
+func readPoolOnly(p *puller) poolRow {
 	var row poolRow
+	readPoolInto(p, &row)
+	return row
+}
+
+// readPoolInto keeps the users only if there is a list to put them into.
+func readPoolInto(p *puller, row *poolRow) {
 	if p.stream.Next() != '{' {
 		p.nothing()
-		return row
+		return
 	}
 	p.stream.Members(func(key string) {
 		switch key {
@@ -56,16 +69,19 @@ func readPool(p *puller) poolRow {
 		case "config":
 			row.Config = whole(readPoolConfig)(p)
 		case "used_by":
-			if row.UsedBy = nil; p.stream.Next() != '[' {
+			switch {
+			case p.stream.Next() != '[':
 				p.nothing()
-				return
+			case row.UsedBy == nil:
+				p.skipList()
+			default:
+				row.UsedBy = row.UsedBy[:0]
+				p.stream.Elements(func() { row.UsedBy = append(row.UsedBy, p.text()) })
 			}
-			p.stream.Elements(func() { row.UsedBy = append(row.UsedBy, p.text()) })
 		default:
 			p.skip()
 		}
 	})
-	return row
 }
 
 func readPoolConfig(p *pulled) *poolConfig {
@@ -105,14 +121,16 @@ var modes = map[string]string{
 // off are the spellings of false in LXD's configuration.
 var off = map[string]bool{"0": true, "false": true, "no": true, "off": true}
 
+const poolsPath = "/1.0/storage-pools?recursion=1"
+
 func (r *Reader) pools(ctx context.Context) reply[[]poolRow] {
-	return getRows(ctx, r, "/1.0/storage-pools?recursion=1", readPool)
+	return getRows(ctx, r, poolsPath, 0, readPool)
 }
 
 // Pools lists the pools with driver pure, with what is needed to reach their
 // arrays.
 func (r *Reader) Pools(ctx context.Context) ([]PoolAccess, error) {
-	got := r.pools(ctx)
+	got := getRows(ctx, r, poolsPath, 0, readPoolOnly)
 	if got.err != nil {
 		return nil, got.err
 	}

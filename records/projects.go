@@ -11,13 +11,61 @@ const defaultProject = "default"
 
 // projectRow is what is read of a project.
 type projectRow struct {
-	Name   string            `json:"name"`
-	Config map[string]string `json:"config"`
-	UsedBy []string          `json:"used_by"`
+	Name   string
+	Config map[string]string
+	// Pools are those of which the project uses a volume. That it uses them
+	// is said by every volume, so the rest of what it uses is not kept.
+	Pools []string
+}
+
+// readProject reads a project piece by piece, as a pool is read.
+func readProject(p *puller) projectRow {
+	var row projectRow
+	if p.stream.Next() != '{' {
+		p.nothing()
+		return row
+	}
+	p.stream.Members(func(key string) {
+		switch key {
+		case "name":
+			row.Name = p.text()
+		case "config":
+			row.Config = whole((*pulled).settings)(p)
+		case "used_by":
+			if row.Pools = nil; p.stream.Next() != '[' {
+				p.nothing()
+				return
+			}
+			p.stream.Elements(func() {
+				if pool, ok := poolOf(p.text()); ok && !slices.Contains(row.Pools, pool) {
+					row.Pools = append(row.Pools, pool)
+				}
+			})
+		default:
+			p.skip()
+		}
+	})
+	return row
+}
+
+// poolOf is the pool whose volume an API path stands for.
+func poolOf(user string) (string, bool) {
+	below, ok := strings.CutPrefix(user, "/")
+	if !ok {
+		return "", false
+	}
+	_, below, _ = strings.Cut(below, "/")
+	below, ok = strings.CutPrefix(below, "storage-pools/")
+	if !ok {
+		return "", false
+	}
+	name, _, _ := strings.Cut(below, "/")
+	pool, err := url.PathUnescape(name)
+	return pool, err == nil
 }
 
 func (r *Reader) projects(ctx context.Context) reply[[]projectRow] {
-	return get[[]projectRow](ctx, r, "/1.0/projects?recursion=1")
+	return getRows(ctx, r, "/1.0/projects?recursion=1", 0, readProject)
 }
 
 // projectDoubts says when not all projects are known. Project default can't be
@@ -57,15 +105,7 @@ func (a *answers) volumeProject(name string) (string, bool) {
 func (a *answers) poolsInUse() []string {
 	var pools []string
 	for _, row := range a.projects.value {
-		for _, user := range row.UsedBy {
-			parts := strings.Split(user, "/")
-			if len(parts) < 4 || parts[2] != "storage-pools" {
-				continue
-			}
-			if pool, err := url.PathUnescape(parts[3]); err == nil {
-				pools = append(pools, pool)
-			}
-		}
+		pools = append(pools, row.Pools...)
 	}
 	slices.Sort(pools)
 	return slices.Compact(pools)

@@ -20,18 +20,20 @@ const maxRefusal = 1 << 20
 // volumes, of instances and of a pool's users are as long as the estate is
 // large, and two thirds of them are not read: neither the text as a whole nor
 // what is not needed of it is ever held.
-func getRows[T any](ctx context.Context, r *Reader, path string, row func(*puller) T) reply[[]T] {
+//
+// expected is about how many there are, or 0.
+func getRows[T any](ctx context.Context, r *Reader, path string, expected int, row func(*puller) T) reply[[]T] {
 	var out reply[[]T]
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	var err error
-	if out.value, err = askRows(ctx, r, path, row); err != nil {
+	if out.value, err = askRows(ctx, r, path, make([]T, 0, expected), row); err != nil {
 		out.err = fmt.Errorf("GET %s: %w", path, explain(err))
 	}
 	return out
 }
 
-func askRows[T any](ctx context.Context, r *Reader, path string, row func(*puller) T) ([]T, error) {
+func askRows[T any](ctx context.Context, r *Reader, path string, rows []T, row func(*puller) T) ([]T, error) {
 	conn, err := r.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -49,7 +51,7 @@ func askRows[T any](ctx context.Context, r *Reader, path string, row func(*pulle
 	if resp.StatusCode != http.StatusOK {
 		return nil, refusal(resp)
 	}
-	return readRows(resp.Body, row)
+	return readRows(resp.Body, rows, row)
 }
 
 // refusal is what LXD says instead of an answer.
@@ -65,12 +67,11 @@ func refusal(resp *http.Response) error {
 	return api.NewStatusError(resp.StatusCode, said.Error)
 }
 
-// readRows takes the rows out of LXD's envelope. The rows that could be read
-// are returned even if something is wrong with the answer.
-func readRows[T any](body io.Reader, row func(*puller) T) ([]T, error) {
+// readRows takes the rows out of LXD's envelope and puts them into rows. Those
+// that could be read are returned even if something is wrong with the answer.
+func readRows[T any](body io.Reader, rows []T, row func(*puller) T) ([]T, error) {
 	p := &puller{stream: jsonpull.NewStream(body, nil), names: map[string]string{}}
 	var (
-		rows     []T
 		kind     string
 		code     int64
 		message  string
@@ -85,7 +86,7 @@ func readRows[T any](body io.Reader, row func(*puller) T) ([]T, error) {
 		case "error":
 			message = p.text()
 		case "metadata":
-			if rows = nil; metadata != 0 {
+			if rows = rows[:0]; metadata != 0 {
 				p.doubt("metadata is there twice, which")
 			}
 			if metadata = p.stream.Next(); metadata != '[' {
@@ -121,6 +122,9 @@ type puller struct {
 	// names holds the strings that many rows share, once.
 	names map[string]string
 	wrong error
+	// list and devices are there to be used again.
+	list    []string
+	devices []deviceRow
 }
 
 func (p *puller) doubt(what string) {
@@ -136,6 +140,9 @@ func (p *puller) nothing() {
 	}
 	p.skip()
 }
+
+// skipList passes over a list that may be longer than one value can be.
+func (p *puller) skipList() { p.stream.Elements(p.skip) }
 
 func (p *puller) skip() { p.stream.Try((*jsonpull.Cursor).Skip) }
 
@@ -210,12 +217,27 @@ func (p *pulled) object(yield func(key []byte) bool) {
 	}
 }
 
-func (p *pulled) texts() []string {
-	var all []string
-	if p.opens('[') {
-		p.Elements(func() { all = append(all, p.text()) })
+// settings is an object of texts; nil when it is null.
+func (p *pulled) settings() map[string]string {
+	if p.Peek() == 'n' {
+		p.Skip()
+		return nil
+	}
+	all := map[string]string{}
+	for key := range p.object {
+		name := string(key)
+		all[name] = p.text()
 	}
 	return all
+}
+
+// texts is a list of texts that other rows may have in common; never nil.
+func (p *pulled) texts() []string {
+	p.list = p.list[:0]
+	if p.opens('[') {
+		p.Elements(func() { p.list = append(p.list, p.shared()) })
+	}
+	return append([]string{}, p.list...)
 }
 
 // raw is a text's bytes, valid until something else is read; nil when there

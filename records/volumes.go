@@ -4,24 +4,15 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/canonical/lxd/shared/api"
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// volumeRow is what is read of a volume or of a volume's snapshot.
-type volumeRow struct {
-	// Name of a snapshot is "volume/snapshot".
-	Name, Type, Pool, Content, Project string
-	Created                            time.Time
-	// UUID is volatile.uuid; zero when it is none.
-	UUID   evidence.UUID
-	UsedBy []string
-}
-
-func readVolume(p *pulled) volumeRow {
-	var row volumeRow
+// readVolume reads a volume or a volume's snapshot, whose name is then
+// "volume/snapshot". Pool is the one that the row names.
+func readVolume(p *pulled) evidence.Record {
+	row := evidence.Record{UsedBy: []string{}}
 	for key := range p.object {
 		switch string(key) {
 		case "name":
@@ -44,7 +35,7 @@ func readVolume(p *pulled) volumeRow {
 					p.Skip()
 					continue
 				}
-				// One that is none is no key: the row says so.
+				// What is none is no key, and stays zero.
 				row.UUID, _ = evidence.ParseUUID(string(p.raw()))
 			}
 		default:
@@ -56,19 +47,16 @@ func readVolume(p *pulled) volumeRow {
 
 // volumes asks for all volumes and snapshots of a pool, in all projects: one
 // request, however many there are.
-func (r *Reader) volumes(ctx context.Context, pool string) reply[[]volumeRow] {
+func (r *Reader) volumes(ctx context.Context, pool string, expected int) reply[[]evidence.Record] {
 	u := api.NewURL().Path("1.0", "storage-pools", pool, "volumes").WithQuery("recursion", "1").WithQuery("all-projects", "true")
-	return getRows(ctx, r, u.String(), whole(readVolume))
+	return getRows(ctx, r, u.String(), expected, whole(readVolume))
 }
 
-// recordList judges the volumes' rows. A row that can't be joined to the array
-// is kept, and spoils the list: its volume would look leaked.
+// recordList judges the volumes' rows, and uses them up. A row that can't be
+// joined to the array is kept, and spoils the list: its volume would look
+// leaked.
 func (a *answers) recordList(pools evidence.List[evidence.Pool], d *doubts) []evidence.Record {
-	total := 0
-	for _, got := range a.volumes {
-		total += len(got.value)
-	}
-	items := make([]evidence.Record, 0, total)
+	items := []evidence.Record{}
 	if !pools.IsComplete() {
 		d.add("the list of pools is not complete")
 	}
@@ -76,50 +64,41 @@ func (a *answers) recordList(pools evidence.List[evidence.Pool], d *doubts) []ev
 		got := a.volumes[i]
 		d.fail(got.err)
 		for i := range got.value {
-			row := &got.value[i]
-			record, why := row.record(pool.Name)
-			if why != "" {
-				d.add("pool %q: %s %q (project %q): %s", pool.Name, row.Type, row.Name, row.Project, why)
-			} else if _, shown := a.project[row.Project]; !shown && a.projects.err == nil {
-				d.add("project %q has volumes in pool %q but LXD does not list it", row.Project, pool.Name)
+			record := &got.value[i]
+			if why := understand(record, pool.Name); why != "" {
+				d.add("pool %q: %s %q (project %q): %s", pool.Name, record.Type, record.Name, record.Project, why)
+			} else if _, shown := a.project[record.Project]; !shown && a.projects.err == nil {
+				d.add("project %q has volumes in pool %q but LXD does not list it", record.Project, pool.Name)
 			}
-			items = append(items, record)
 		}
+		if a.volumes[i].value = nil; len(items) == 0 {
+			items = got.value[:len(got.value):len(got.value)] // most have one pool
+			continue
+		}
+		items = append(items, got.value...)
 	}
 	return items
 }
 
-// record turns a row into evidence, and says what is wrong with it.
-func (v *volumeRow) record(pool string) (evidence.Record, string) {
-	record := evidence.Record{
-		Pool:     pool,
-		Project:  v.Project,
-		Type:     v.Type,
-		Name:     v.Name,
-		Snapshot: strings.Contains(v.Name, "/"),
-		Content:  v.Content,
-		Created:  v.Created,
-		// The key is kept even if something else is wrong with the row:
-		// better a record too many than one too few.
-		UUID:   v.UUID,
-		UsedBy: v.UsedBy,
-	}
-	if record.UsedBy == nil {
-		record.UsedBy = []string{}
-	}
-	volume, snapshot, _ := strings.Cut(v.Name, "/")
+// understand completes a record of a pool, and says what is wrong with it.
+// Its key is kept even then: better a record too many than one too few.
+func understand(record *evidence.Record, pool string) string {
+	said := record.Pool
+	record.Pool = pool
+	volume, snapshot, isSnapshot := strings.Cut(record.Name, "/")
+	record.Snapshot = isSnapshot
 	switch {
-	case volume == "" || record.Snapshot && (snapshot == "" || strings.Contains(snapshot, "/")):
-		return record, "a name that LXD does not give"
-	case v.Project == "":
-		return record, "no project"
-	case v.Pool != "" && v.Pool != pool:
-		return record, fmt.Sprintf("listed here but of pool %q", v.Pool)
+	case volume == "" || isSnapshot && (snapshot == "" || strings.Contains(snapshot, "/")):
+		return "a name that LXD does not give"
+	case record.Project == "":
+		return "no project"
+	case said != "" && said != pool:
+		return fmt.Sprintf("listed here but of pool %q", said)
 	case record.UUID.IsZero():
-		return record, "no usable volatile.uuid"
+		return "no usable volatile.uuid"
 	}
-	if _, err := ArrayNames(record); err != nil {
-		return record, err.Error()
+	if err := nameable(record); err != nil {
+		return err.Error()
 	}
-	return record, ""
+	return ""
 }
