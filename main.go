@@ -22,11 +22,10 @@ func main() {
 	os.Exit(status)
 }
 
-// saveMemory lets less than half as much garbage lie as Go does by itself. A command
-// reads the world once, and nearly all of that lives until the end, so the
-// collector finds little to do: a tenth more of processor time saves a sixth of
-// the memory, on machines that have other work for it.
-// docs/performance.md has the numbers. Who sets $GOGC knows better.
+// saveMemory lets a quarter as much garbage lie as Go does by itself. A command
+// reads the world once, and nearly all of it lives until the end, on machines
+// whose memory is for other work: that is worth the tenth or so of processor
+// time that it costs (docs/performance.md). Who sets $GOGC knows better.
 func saveMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What people use today: names on the array that LXD has no uuid for. It asks
-# far less than a scan: no connections, no devices, no age, nothing in use.
+# What people use today: volumes and snapshots on the array that LXD has no uuid
+# for, and the hosts they are connected to. It asks less than a scan: not
+# whether every list is whole, no devices, no age, nothing of what is in use.
 #   bench/script.sh ARRAY-URL TOKEN LXD-SOCKET WORK-DIR
 set -euo pipefail
 array=$1 token=$2 socket=$3 work=$(mktemp -d -p "$4")
@@ -24,7 +25,18 @@ walk "volumes?filter=pod.name='purepool'" "$work/volumes"
 walk "volume-snapshots?filter=pod.name='purepool'" "$work/snapshots"
 walk "connections?" "$work/connections"
 
-jq -r 'select(.destroyed | not) | .name' "$work/volumes" | sed 's/.*::[a-z]*-//; s/-[bi]$//' | sort -u >"$work/on-array"
+# What follows the last dot of a snapshot's name, or the pod of a volume's, is
+# a letter or two, a hyphen and the uuid.
+uuids() { sed 's/[^\t]*[:.][a-z]*-//; s/-[bi]\(\t\|$\)/\1/'; }
+
 curl -s --unix-socket "$socket" "http://lxd/1.0/storage-pools/purepool/volumes?recursion=1&all-projects=true" |
 	jq -r '.metadata[].config["volatile.uuid"]' | tr -d - | sort -u >"$work/in-lxd"
-comm -23 "$work/on-array" "$work/in-lxd"
+for list in volumes snapshots; do
+	jq -r 'select(.destroyed | not) | .name' "$work/$list" | uuids | sort -u >"$work/on-array"
+	comm -23 "$work/on-array" "$work/in-lxd" >"$work/leaked-$list"
+done
+jq -r '[.volume.name, .host.name] | @tsv' "$work/connections" | uuids | sort >"$work/connected"
+echo "volumes, and what they are connected to:"
+join -t $'\t' -a 1 "$work/leaked-volumes" "$work/connected"
+echo "snapshots:"
+cat "$work/leaked-snapshots"

@@ -57,9 +57,6 @@ func (a Action) String() string { return fmt.Sprintf(verbs[a.Do].words, a.Name) 
 
 // act makes one write, with a note before and after.
 func (r *Releaser) act(ctx context.Context, a Action, write func(context.Context) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if err := r.note(a); err != nil {
 		return fmt.Errorf("to %s: %w, so it was not done: %w", a, ErrUnrecorded, err)
 	}

@@ -149,6 +149,41 @@ func TestQueueingIsRestored(t *testing.T) {
 	r.wasMade("let I/O to mpatha fail instead of wait", "let I/O to mpatha wait again")
 	r.opened = 0
 	r.has(ours, "mpatha open 1 queueing yes [sda running] [sdb running]")
+
+	// Nor does it go on when the kernel would not.
+	r = newRig(t, host.Options{Queueing: true})
+	r.attach(ours)
+	r.disconnect()
+	broken := errors.New("broken")
+	r.FailHands(func(call string, _ int) error {
+		if call == "before SetQueueing "+ours.MapUUID() {
+			return broken
+		}
+		return nil
+	})
+	r.slept = 0
+	if _, err = r.rel.RemoveStale(t.Context(), ours); !errors.Is(err, broken) || r.slept > 3*time.Second {
+		t.Errorf("%v after %v", err, r.slept)
+	}
+}
+
+// What is taken back of a map of dead paths is not the map.
+func TestDeadMapIsNotMadeAgain(t *testing.T) {
+	r := newRig(t, host.Options{})
+	r.attach(ours)
+	r.disconnect()
+	r.FailHands(func(call string, _ int) error {
+		if call == "before SetState sdb" {
+			r.FailHands(nil)
+			return errors.New("broken")
+		}
+		return nil
+	})
+	if _, err := r.rel.RemoveStale(t.Context(), ours); !errors.Is(err, devices.ErrTakenBack) {
+		t.Error(err)
+	}
+	r.wasMade("remove the map mpatha", "set sda offline", "set sdb offline!", "set sda running")
+	r.has(ours, "sda running; sdb running")
 }
 
 // A queueing map with a live path needs no such thing.

@@ -158,10 +158,8 @@ func (v *view) blind() []Reason {
 			add(CodeBlind, "the %s are not all known: %s", part.what, part.why)
 		}
 	}
-	if !h.AllProcesses.Is() && h.AllProcessesWhy != h.Trouble {
+	if !h.AllProcesses.Is() && (h.AllProcessesWhy == "" || h.AllProcessesWhy != h.Trouble) {
 		add(CodeBlind, "the processes are not all visible: %s", cmp.Or(h.AllProcessesWhy, "no reason was given"))
-	} else if !h.AllProcesses.Is() && h.Trouble == "" {
-		add(CodeBlind, "the processes are not all visible")
 	}
 	for _, use := range v.strays {
 		add(CodeBlind, "it is not known of which volume this is: %s", useWords(use))

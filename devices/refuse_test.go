@@ -106,6 +106,20 @@ var refusals = []struct {
 	{"a path without a sequence number", devices.CodeUnproven, "can't be told from a disk", false, func(r *rig) {
 		r.fails("sys/devices/platform/host0/session1/target0:0:0/0:0:0:1/block/sda/diskseq", fs.ErrNotExist)
 	}},
+	{"a path that was added for nobody knows what", devices.CodeUnproven, "which volume sda was added for", false, func(r *rig) {
+		const dir = "sys/devices/platform/host0/session1/target0:0:0/0:0:0:1"
+		r.reads(dir+"/wwid", "\n")
+		r.fails(dir+"/vpd_pg83", fs.ErrNotExist)
+	}},
+	{"a path that is no disk of ours", devices.CodeUnproven, "path 8:160 of mpatha is not among the disks", false, func(r *rig) {
+		r.rel.System.Kernel = kernelWith{r.rel.System.Kernel, func(all []devices.DM) {
+			all[0].Status = "multipath 2 0 1 0 1 1 A 0 1 2 8:160 A 0 0 1"
+			all[0].Table = "multipath 0 1 alua 1 1 service-time 0 1 2 8:160 1 1"
+		}}
+	}},
+	{"a map whose queueing is not known", devices.CodeBlind, "whether I/O to mpatha would wait", false, func(r *rig) {
+		r.rel.System.Kernel = kernelWith{r.rel.System.Kernel, func(all []devices.DM) { all[0].Table = "" }}
+	}},
 	{"no controller is live", devices.CodeSession, "no controller of nvme0n1 is live", false, func(r *rig) {
 		r.clear()
 		r.attachNVMe(ours)
@@ -130,6 +144,20 @@ var refusals = []struct {
 	{"sessions that can't be listed", devices.CodeBlind, "iSCSI sessions are not all known", false, func(r *rig) {
 		r.fails("sys/class/iscsi_session", syscall.EIO)
 	}},
+	{"maps that can't be read", devices.CodeBlind, "multipath maps are not all known", false, func(r *rig) {
+		r.fails("sys/devices/virtual/block/dm-0/dm/uuid", syscall.EIO)
+		r.rel.System.Kernel = kernelWith{r.rel.System.Kernel, func(all []devices.DM) { all[0].Dev = "253:9" }}
+	}},
+	{"subsystems that can't be listed", devices.CodeBlind, "NVMe subsystems are not all known", false, func(r *rig) {
+		r.fails("sys/class/nvme-subsystem", syscall.EIO)
+	}},
+	{"namespaces that can't be listed", devices.CodeBlind, "NVMe namespaces are not all known", false, func(r *rig) {
+		r.fails("sys/class/nvme-subsystem", syscall.EIO)
+	}},
+	{"controllers that can't be listed", devices.CodeBlind, "NVMe controllers are not all known", false, func(r *rig) {
+		r.fails("sys/class/nvme", syscall.EIO)
+	}},
+	{"who looks is not known", devices.CodeBlind, "processes are not all visible", false, func(r *rig) { r.reads("proc/self/status", "") }},
 	{"uses that can't be read", devices.CodeBlind, "uses are not all known", false, func(r *rig) { r.fails("proc/swaps", syscall.EIO) }},
 	{"a use of something that has gone", devices.CodeBlind, "it is not known of which volume this is: nvme0n1 is mounted at /mnt", false, func(r *rig) {
 		r.attachNVMe(third)

@@ -264,6 +264,32 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+// Of what is taken back the state tells too, whatever became of the reply.
+func TestRollbackWithLostReplies(t *testing.T) {
+	r := newRig(t, host.Options{})
+	r.attach(ours)
+	done, err := r.rel.Release(t.Context(), ours, connected)
+	r.must(err)
+	r.FailHands(func(call string, _ int) error {
+		if strings.HasPrefix(call, "after") {
+			return devices.ErrAbandoned
+		}
+		return nil
+	})
+	r.must(r.rel.Rollback(t.Context(), done))
+	r.has(ours, healthy)
+}
+
+// Without knowing what was done, a path under a map is left as it is.
+func TestRollbackOfWhatIsLost(t *testing.T) {
+	r := newRig(t, host.Options{})
+	r.attach(ours)
+	r.must(r.OfflinePath("sda"))
+	r.must(r.rel.Rollback(t.Context(), devices.Released{Serial: ours}))
+	r.wasMade()
+	r.has(ours, "mpatha open 0 queueing no [sda offline] [sdb running]")
+}
+
 func TestRollbackThatCantAll(t *testing.T) {
 	r := newRig(t, host.Options{})
 	r.attach(ours)
@@ -317,6 +343,26 @@ func TestNameGivenAway(t *testing.T) {
 		if got := r.state(theirs); !strings.Contains(got, "sdb running") {
 			t.Errorf("%s: the disk that has the name now: %q", when, got)
 		}
+	}
+}
+
+// The same volume, added anew meanwhile, is not the disk that was looked at.
+func TestAddedAnew(t *testing.T) {
+	r := newRig(t, host.Options{})
+	r.attach(ours)
+	r.FailHands(func(call string, _ int) error {
+		switch {
+		case strings.HasPrefix(call, "after RemoveMap"):
+			r.must(r.DeletePath("sda"))
+			r.Rescan()
+		case strings.HasPrefix(call, "before SetState"):
+			t.Error(call)
+		}
+		return nil
+	})
+	_, err := r.rel.Release(t.Context(), ours, connected)
+	if got := codes(err); len(got) != 1 || got[0] != devices.CodeChanged {
+		t.Error(err)
 	}
 }
 
