@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/devices/kernel"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -123,13 +124,13 @@ func lost(err error) bool {
 // are out of reach.
 func (o *changing) machine(from sources, w *workshop, member string) (repair.Machine, bool) {
 	if len(w.world.Hosts) == 0 || w.world.Hosts[0].Name != member {
-		return repair.Machine{}, false
+		return nil, false
 	}
 	hands := from.hands
 	if hands == nil {
 		hands = kernel.LiveHands()
 	}
-	return repair.Machine{Name: member, System: from.host, Hands: hands}, true
+	return devices.Local{System: from.host, Hands: hands, Sleep: from.sleep}, true
 }
 
 // plan makes plans of findings; those without a remedy are left out.

@@ -16,36 +16,35 @@ import (
 // that was under way brings a device back within seconds.
 const confirmPause = 5 * time.Second
 
-// releaser is what acts on one machine's devices, with the journal told of
-// each write.
-func (r *run) releaser(member string) (*devices.Releaser, error) {
+// machine is what acts on one member's devices, with the journal told of each
+// write.
+func (r *run) machine(member string) (Machine, devices.Callbacks, error) {
 	machine, ok := r.t.Machine(member)
-	if !ok || machine.Hands == nil {
-		return nil, fmt.Errorf("the devices of %s can't be changed from here", member)
+	if !ok {
+		return nil, devices.Callbacks{}, fmt.Errorf("the devices of %s can't be changed from here", member)
 	}
 	world := r.latest.world
-	return &devices.Releaser{
-		System: machine.System, Hands: machine.Hands, Sleep: r.t.Sleep,
+	return machine, devices.Callbacks{
 		Note:      func(a devices.Action) error { return r.note(member, a) },
 		Elsewhere: func(use evidence.Use) bool { return usedByAnother(world, use, r.plan) },
 	}, nil
 }
 
 func doRelease(ctx context.Context, r *run, s Step) error {
-	releaser, err := r.releaser(s.Member)
+	machine, callbacks, err := r.machine(s.Member)
 	if err != nil {
 		return err
 	}
-	_, err = releaser.Release(ctx, r.plan.Serial, expect(r.latest.subject, s.Member))
+	_, err = machine.Release(ctx, r.plan.Serial, expect(r.latest.subject, s.Member), callbacks)
 	return err
 }
 
 func doClear(ctx context.Context, r *run, s Step) error {
-	releaser, err := r.releaser(s.Member)
+	machine, callbacks, err := r.machine(s.Member)
 	if err != nil {
 		return err
 	}
-	err = releaser.Clear(ctx, r.plan.Serial, r.releasedOn(s.Member))
+	err = machine.Clear(ctx, r.plan.Serial, r.releasedOn(s.Member), callbacks)
 	if err == nil {
 		r.forget(s.Member)
 	}
@@ -53,11 +52,11 @@ func doClear(ctx context.Context, r *run, s Step) error {
 }
 
 func doRemoveStale(ctx context.Context, r *run, s Step) error {
-	releaser, err := r.releaser(s.Member)
+	machine, callbacks, err := r.machine(s.Member)
 	if err != nil {
 		return err
 	}
-	_, err = releaser.RemoveStale(ctx, r.plan.Serial)
+	_, err = machine.RemoveStale(ctx, r.plan.Serial, callbacks)
 	if err == nil {
 		r.forget(s.Member)
 	}
@@ -94,11 +93,11 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 			return &refusal{diagnose.GateResult{Gate: needDetached, Result: result, Why: why}}
 		}
 		for _, member := range r.asked(l) {
-			releaser, err := r.releaser(member)
+			machine, callbacks, err := r.machine(member)
 			if err != nil {
 				return &refusal{diagnose.GateResult{Gate: needMachine, Result: diagnose.Uncertain, Why: err.Error()}}
 			}
-			answer, reasons := releaser.Detached(ctx, r.plan.Serial)
+			answer, reasons := machine.Detached(ctx, r.plan.Serial, callbacks)
 			if !answer.Is() {
 				result := diagnose.Uncertain
 				if answer.IsNot() {

@@ -492,7 +492,7 @@ func (h *history) openWriter(ctx context.Context, _ string) (Writer, error) {
 }
 
 func (h *history) machineOf(member string) (Machine, bool) {
-	m, ok := h.kit.machine(member)
+	m, ok := h.kit.local(member, h.sleep)
 	m.Hands = watchedHands{m.Hands, h}
 	return m, ok
 }

@@ -110,7 +110,7 @@ func (k *kit) spoil(tools *Tools, what string, s *saboteur) {
 		}
 	case "hands":
 		tools.Machine = func(member string) (Machine, bool) {
-			m, ok := k.machine(member)
+			m, ok := k.local(member, k.sleep)
 			m.Hands = badHands{m.Hands, s}
 			return m, ok
 		}

@@ -230,8 +230,7 @@ func machineReady(r *run, s subject, _ Step) (diagnose.Result, string) {
 		if member == "" {
 			continue
 		}
-		machine, ok := r.t.Machine(member)
-		if !ok || machine.Hands == nil {
+		if _, ok := r.t.Machine(member); !ok {
 			return diagnose.Fail, "the devices of " + member + " can't be changed from here; run pureclean on " + member
 		}
 		names = append(names, member)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/pure"
@@ -127,13 +128,15 @@ func (k *kit) writer(ctx context.Context, arrayID string) (Writer, error) {
 	}, pure.Options{Now: k.world.Clock.Now, Sleep: k.sleep, Timeout: 5 * time.Second})
 }
 
-func (k *kit) machine(member string) (Machine, bool) {
+func (k *kit) machine(member string) (Machine, bool) { return k.local(member, k.sleep) }
+
+func (k *kit) local(member string, sleep func(context.Context, time.Duration) error) (devices.Local, bool) {
 	for _, h := range k.world.Hosts {
 		if h.Name() == member {
-			return Machine{Name: member, System: h.System(), Hands: h.Hands()}, true
+			return devices.Local{System: h.System(), Hands: h.Hands(), Sleep: sleep}, true
 		}
 	}
-	return Machine{}, false
+	return devices.Local{}, false
 }
 
 func yes(context.Context, Question) (Reply, error) { return Yes, nil }

@@ -33,11 +33,15 @@ type Writer interface {
 	Close(ctx context.Context) error
 }
 
-// Machine is a member's machine on which devices can be removed from here.
-type Machine struct {
-	Name   string
-	System devices.System
-	Hands  devices.Hands
+// Machine is a member's machine on which devices can be removed from here,
+// this one or another. Each method is one step of devices.Releaser: it looks
+// and judges on the machine itself, and asks back before each single write.
+type Machine interface {
+	Release(ctx context.Context, serial evidence.Serial, expect devices.Expect, c devices.Callbacks) (devices.Released, error)
+	Rollback(ctx context.Context, done devices.Released, c devices.Callbacks) error
+	Clear(ctx context.Context, serial evidence.Serial, done devices.Released, c devices.Callbacks) error
+	RemoveStale(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (devices.Released, error)
+	Detached(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (evidence.Answer, []string)
 }
 
 // Tools are what a run works with.

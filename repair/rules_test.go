@@ -124,7 +124,7 @@ var meanwhiles = []meanwhile{
 		return nil
 	}},
 	{name: "the machine can't be reached", at: 1, gate: needMachine, behind: []string{"failed"}, tools: func(_ *kit, t *Tools) {
-		t.Machine = func(string) (Machine, bool) { return Machine{}, false }
+		t.Machine = func(string) (Machine, bool) { return nil, false }
 	}},
 	{name: "it is too young", at: 1, gate: "old-enough", behind: []string{"harm"}, tools: func(_ *kit, t *Tools) {
 		t.Policy.MinAge = 1000 * time.Hour

@@ -525,9 +525,9 @@ func (r *run) takeBack(ctx context.Context) error {
 			r.state = append(r.state, fmt.Sprintf("on %s its paths are offline and stay so (%s)", member, why))
 			continue
 		}
-		releaser, failed := r.releaser(member)
+		machine, callbacks, failed := r.machine(member)
 		if failed == nil {
-			failed = releaser.Rollback(ctx, copyOf(*released))
+			failed = machine.Rollback(ctx, copyOf(*released), callbacks)
 		}
 		if failed != nil {
 			r.state = append(r.state, fmt.Sprintf("on %s not all could be taken back: %v", member, failed))

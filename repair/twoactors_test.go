@@ -442,7 +442,8 @@ func TestOracleSeesHarm(t *testing.T) {
 			snapshot = s.ID
 		}
 	}
-	m, _ := h.machineOf(h.world.Hosts[0].Name())
+	m, _ := h.kit.local(h.world.Hosts[0].Name(), h.sleep)
+	hands := watchedHands{m.Hands, h}
 	var path devices.Target
 	for _, d := range h.seen.Hosts[0].Disks.Items {
 		if string(d.Serial) == used.Serial {
@@ -457,7 +458,7 @@ func TestOracleSeesHarm(t *testing.T) {
 		{"destroys a volume that LXD has a record of", func() error { return w.Destroy(ctx, idle.ID) }},
 		{"takes a path from what runs", func() error {
 			// Its map keeps it from being deleted the proper way.
-			return watchedHands{badDelete{m.Hands, h}, h}.DeleteDisk(ctx, path)
+			return watchedHands{badDelete{hands, h}, h}.DeleteDisk(ctx, path)
 		}},
 		{"disconnects what runs", func() error { return w.Disconnect(ctx, running, h.hostObject()) }},
 		{"eradicates", func() error { return w.Eradicate(ctx, idle.ID) }},

@@ -1,0 +1,54 @@
+package devices
+
+import (
+	"context"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// Callbacks are what a machine asks of whoever lets it work on its devices.
+type Callbacks struct {
+	// Note keeps each single write, and Elsewhere tells a use of another
+	// volume: see Releaser.
+	Note      func(Action) error
+	Elsewhere func(evidence.Use) bool
+}
+
+// Local is the machine that this process runs on: what can be asked of a
+// Releaser, and the same questions that are asked of other machines.
+type Local struct {
+	System System
+	Hands  Hands
+	// Sleep waits; nil really does.
+	Sleep func(context.Context, time.Duration) error
+}
+
+// Release makes the array's disconnect safe, see Releaser.
+func (l Local) Release(ctx context.Context, serial evidence.Serial, expect Expect, c Callbacks) (Released, error) {
+	return l.releaser(c).Release(ctx, serial, expect)
+}
+
+// Rollback takes back what was released, see Releaser.
+func (l Local) Rollback(ctx context.Context, done Released, c Callbacks) error {
+	return l.releaser(c).Rollback(ctx, done)
+}
+
+// Clear removes what is left after the array's disconnect, see Releaser.
+func (l Local) Clear(ctx context.Context, serial evidence.Serial, done Released, c Callbacks) error {
+	return l.releaser(c).Clear(ctx, serial, done)
+}
+
+// RemoveStale removes devices that no volume is behind, see Releaser.
+func (l Local) RemoveStale(ctx context.Context, serial evidence.Serial, c Callbacks) (Released, error) {
+	return l.releaser(c).RemoveStale(ctx, serial)
+}
+
+// Detached reports whether nothing of the volume is left, see Releaser.
+func (l Local) Detached(ctx context.Context, serial evidence.Serial, c Callbacks) (evidence.Answer, []string) {
+	return l.releaser(c).Detached(ctx, serial)
+}
+
+func (l Local) releaser(c Callbacks) *Releaser {
+	return &Releaser{System: l.System, Hands: l.Hands, Sleep: l.Sleep, Note: c.Note, Elsewhere: c.Elsewhere}
+}
