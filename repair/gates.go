@@ -167,16 +167,25 @@ func isReleased(d evidence.Disk, targets []devices.Target) bool {
 		slices.Contains(targets, devices.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial})
 }
 
-// find is the plan's finding in a report.
+// find is the plan's finding in a report. What a run has begun can change its
+// name on the way: once its map is gone a stale map is a ghost path, and once
+// its twin is destroyed a leaked image is a leaked half. So a finding about
+// the very same thing whose remedy is of the same class, and which passes the
+// gates of that class, is it as well.
 func (r *run) find(report diagnose.Report) *diagnose.Finding {
+	var successor *diagnose.Finding
 	for i := range report.Findings {
 		f := &report.Findings[i]
-		if f.Code == r.plan.Code && f.VolumeID == r.plan.ID && f.Object == r.plan.Object && f.Host == r.plan.Host &&
-			f.Serial == r.plan.Serial && strings.EqualFold(f.ArrayID, r.plan.ArrayID) {
+		switch {
+		case f.VolumeID != r.plan.ID || f.Host != r.plan.Host || f.Serial != r.plan.Serial || !strings.EqualFold(f.ArrayID, r.plan.ArrayID):
+		case f.Code == r.plan.Code && f.Object == r.plan.Object:
 			return f
+		case classOf(f.Code) != r.plan.Class:
+		case r.plan.Class == diagnose.ClassHost && f.Serial != "", r.plan.Class == diagnose.ClassDestroy && f.VolumeID != "" && f.Object == r.plan.Object:
+			successor = f
 		}
 	}
-	return nil
+	return successor
 }
 
 func sameObject(r *run, s subject, _ Step) (diagnose.Result, string) {

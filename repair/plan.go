@@ -273,7 +273,7 @@ func (p Plan) holds(again Plan, now time.Time) error {
 		{"id", p.ID, again.ID},
 		{"serial", string(p.Serial), string(again.Serial)},
 		{"host", p.Host, again.Host},
-		{"finding", p.Code, again.Code},
+		// Not the finding's code: see run.find.
 		{"class", string(p.Class), string(again.Class)},
 		{"pool", p.Pool, again.Pool},
 		{"evidence", p.Digest, again.Digest},

@@ -62,7 +62,33 @@ func (r *run) resume(ctx context.Context, kind journal.Kind) error {
 	if kind == journal.KindUndo {
 		return r.undoSteps(ctx)
 	}
+	if why := r.goneMeanwhile(l); why != "" {
+		r.state = append(r.state, why)
+		r.tell(Ended, journal.Already, why)
+		return nil
+	}
 	return r.steps(ctx)
+}
+
+// goneMeanwhile says that somebody else has finished what was interrupted:
+// LXD, or the array's timer. Without it such a run would be interrupted for
+// ever, because no look can find its object again.
+func (r *run) goneMeanwhile(l look) string {
+	if r.plan.ID == "" || l.array == nil || l.array.Trouble != "" || l.volume != nil || l.snapshot != nil ||
+		!l.array.Volumes.IsComplete() || !l.array.Snapshots.IsComplete() {
+		return ""
+	}
+	for _, g := range gears(l.world, r.plan.Serial) {
+		if r.plan.Class != diagnose.ClassSnapshot && (r.plan.Serial == "" || !g.empty() || g.doubt() != "") {
+			return ""
+		}
+	}
+	for _, step := range r.plan.Steps {
+		if _, read := gearOf(l.world, r.plan.Serial, step.Member); step.Member != "" && !read {
+			return ""
+		}
+	}
+	return "the array has " + r.plan.Object + " no more, and no host has a device of it: nothing is left to do"
 }
 
 // stateOf is what the list says of a run.
