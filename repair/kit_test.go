@@ -3,6 +3,7 @@ package repair
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -101,17 +102,58 @@ func (k *kit) noHarm() {
 	}
 }
 
-func (k *kit) look(ctx context.Context) (evidence.World, error) {
+// reach is how a process gets at a world: over its sockets. It travels to a
+// child as JSON.
+type reach struct {
+	Socket, URL, Fingerprint, Token, ArrayID string
+	Pools                                    []string
+	Seen                                     []evidence.Sighting
+}
+
+func (k *kit) reach() reach {
+	return reach{
+		Socket: k.world.Socket, URL: k.world.Server.URL, Fingerprint: k.world.Server.Fingerprint,
+		Token: k.world.Array.Token(), ArrayID: k.world.Array.ID(), Pools: k.world.Pools(), Seen: k.world.Seen,
+	}
+}
+
+// look asks the world's witnesses, and that machine.
+func (w reach) look(ctx context.Context, host devices.System, now func() time.Time, sleep pause) (evidence.World, error) {
 	settings := config.Default()
 	settings.Pools = map[string]config.Pool{}
-	for _, pool := range k.world.Pools() {
-		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: k.world.Server.Fingerprint}}
+	for _, pool := range w.Pools {
+		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: w.Fingerprint}}
 	}
 	return witness.Ask(ctx, witness.Options{
-		Config: settings, Records: records.Options{Socket: k.world.Socket, Now: k.world.Clock.Now},
-		Array: pure.Options{Now: k.world.Clock.Now, Sleep: k.sleep},
-		Host:  k.world.Hosts[0].System(), Seen: k.world.Seen, Now: k.world.Clock.Now,
+		Config: settings, Records: records.Options{Socket: w.Socket, Now: now}, Array: pure.Options{Now: now, Sleep: sleep},
+		Host: host, Seen: w.Seen, Now: now,
 	})
+}
+
+type pause func(context.Context, time.Duration) error
+
+// tools are those of a process that repairs the world, but for what is of
+// the process itself: the machine and the journal.
+func (w reach) tools(now func() time.Time, sleep pause) Tools {
+	return Tools{
+		Lost: func(err error) bool {
+			var lost *pure.LostError
+			return errors.As(err, &lost) || errors.Is(err, context.DeadlineExceeded)
+		},
+		Writer: func(ctx context.Context, arrayID string) (Writer, error) {
+			if arrayID != w.ArrayID {
+				return nil, fmt.Errorf("asked for array %s", arrayID)
+			}
+			return pure.OpenWriter(ctx, pure.Access{
+				URL: w.URL, Token: secret.New(w.Token), Fingerprint: w.Fingerprint,
+			}, pure.Options{Now: now, Sleep: sleep, Timeout: 5 * time.Second})
+		},
+		Policy: diagnose.DefaultPolicy(), Ask: yes, Now: now, Sleep: sleep, Operator: journal.CurrentOperator(os.Getenv),
+	}
+}
+
+func (k *kit) look(ctx context.Context) (evidence.World, error) {
+	return k.reach().look(ctx, k.world.Hosts[0].System(), k.world.Clock.Now, k.sleep)
 }
 
 func (k *kit) sleep(ctx context.Context, d time.Duration) error {
@@ -120,12 +162,7 @@ func (k *kit) sleep(ctx context.Context, d time.Duration) error {
 }
 
 func (k *kit) writer(ctx context.Context, arrayID string) (Writer, error) {
-	if arrayID != k.world.Array.ID() {
-		k.t.Errorf("asked for array %s", arrayID)
-	}
-	return pure.OpenWriter(ctx, pure.Access{
-		URL: k.world.Server.URL, Token: secret.New(k.world.Array.Token()), Fingerprint: k.world.Server.Fingerprint,
-	}, pure.Options{Now: k.world.Clock.Now, Sleep: k.sleep, Timeout: 5 * time.Second})
+	return k.tools().Writer(ctx, arrayID)
 }
 
 func (k *kit) machine(member string) (Machine, bool) { return k.local(member, k.sleep) }
@@ -142,14 +179,9 @@ func (k *kit) local(member string, sleep func(context.Context, time.Duration) er
 func yes(context.Context, Question) (Reply, error) { return Yes, nil }
 
 func (k *kit) tools() Tools {
-	return Tools{
-		Lost: func(err error) bool {
-			var lost *pure.LostError
-			return errors.As(err, &lost) || errors.Is(err, context.DeadlineExceeded)
-		},
-		Look: k.look, Policy: diagnose.DefaultPolicy(), Writer: k.writer, Machine: k.machine, Journal: k.book, Ask: yes,
-		Now: k.world.Clock.Now, Sleep: k.sleep, Operator: journal.CurrentOperator(os.Getenv),
-	}
+	t := k.reach().tools(k.world.Clock.Now, k.sleep)
+	t.Look, t.Machine, t.Journal = k.look, k.machine, k.book
+	return t
 }
 
 // scan is what the program's scan finds.
