@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pureclean/pureclean/repair/journal"
 )
@@ -17,44 +20,104 @@ type Row struct {
 	NotTried string
 }
 
-// Batch carries out several plans, one after the other, under the stricter
-// rules for what nobody looks at one by one. The first that is done shows
-// that things go as they should; only then the others follow. What fails, or
-// leaves anything half done, ends it. A refusal does not: it changed nothing.
+// Batch carries out several plans under the stricter rules for what nobody
+// looks at one by one. The first that is done shows that things go as they
+// should; only then the others follow, up to Tools.Parallel of them at a time
+// where they touch no machine and no host object in common. What fails, or
+// leaves anything half done, ends it: what is under way is finished, and
+// nothing more is begun. A refusal does not: it changed nothing.
 func (t Tools) Batch(ctx context.Context, plans []Plan) ([]Row, error) {
 	t = t.withDefaults()
 	t.Policy.Batch = true
-	rows := make([]Row, 0, len(plans))
-	stop, done := "", 0
+	b := &batch{tools: t, rows: make([]Row, len(plans))}
+	rest := b.sort(plans)
+	for len(rest) > 0 && b.done == 0 && b.stop == "" {
+		b.one(ctx, rest[0])
+		rest = rest[1:]
+	}
+	group := errgroup.Group{}
+	group.SetLimit(max(t.Parallel, 1))
+	for _, lane := range lanes(rest, func(i int) []string { return plans[i].touches() }) {
+		group.Go(func() error {
+			for _, i := range lane {
+				b.one(ctx, i)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // what became of each is in its row
+	return b.rows, ctx.Err()
+}
+
+// batch is one under way.
+type batch struct {
+	tools Tools
+	rows  []Row
+
+	mu sync.Mutex
+	// stop says why nothing more is begun.
+	stop string
+	// done were repaired, busy are under way.
+	done, busy int
+}
+
+// sort gives each plan its row, and returns those that are to be tried.
+func (b *batch) sort(plans []Plan) []int {
+	var rest []int
 	seen := map[string]bool{}
-	for _, plan := range plans {
-		row := Row{Plan: plan, NotTried: stop}
+	for i, plan := range plans {
 		key := plan.ArrayID + " " + plan.ID + " " + plan.Object + " " + plan.Host
+		b.rows[i].Plan = plan
 		switch {
-		case stop != "":
 		case seen[key]:
-			row.NotTried = "it is in the batch already"
+			b.rows[i].NotTried = "it is in the batch already"
 		case plan.Code == codeIdleHost:
-			row.NotTried = "host objects are deleted one by one only"
-		case done >= t.MaxPerRun:
-			row.NotTried = fmt.Sprintf("a run repairs %d at most; run it again", t.MaxPerRun)
-		case ctx.Err() != nil:
-			row.NotTried = "it was cancelled"
+			b.rows[i].NotTried = "host objects are deleted one by one only"
 		default:
 			seen[key] = true
-			row.Result, row.Err = t.Run(ctx, plan)
-			switch {
-			case row.Result.Quit:
-				stop = "the operator wanted no more"
-			case errors.Is(row.Err, journal.ErrUnwritable) || errors.Is(row.Err, journal.ErrLocked):
-				stop = "the journal can't be written"
-			case row.Result.Outcome == journal.Done:
-				done++
-			case row.Result.Outcome == journal.Failed || row.Result.Changed:
-				stop = plan.Object + " did not go well, so the rest was left alone"
-			}
+			rest = append(rest, i)
 		}
-		rows = append(rows, row)
 	}
-	return rows, ctx.Err()
+	return rest
+}
+
+// one tries one plan, if nothing speaks against beginning it.
+func (b *batch) one(ctx context.Context, i int) {
+	row := &b.rows[i]
+	if row.NotTried = b.begin(ctx); row.NotTried != "" {
+		return
+	}
+	row.Result, row.Err = b.tools.Run(ctx, row.Plan)
+	b.ended(*row)
+}
+
+func (b *batch) begin(ctx context.Context) (refused string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.stop != "":
+		return b.stop
+	case b.done+b.busy >= b.tools.MaxPerRun:
+		return fmt.Sprintf("a run repairs %d at most; run it again", b.tools.MaxPerRun)
+	case ctx.Err() != nil:
+		return "it was cancelled"
+	}
+	b.busy++
+	return ""
+}
+
+func (b *batch) ended(row Row) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.busy--
+	switch {
+	case row.Result.Quit:
+		b.stop = "the operator wanted no more"
+	case errors.Is(row.Err, journal.ErrUnwritable) || errors.Is(row.Err, journal.ErrLocked):
+		b.stop = "the journal can't be written"
+	case row.Result.Outcome == journal.Done:
+		b.done++
+	case row.Result.Outcome == journal.Failed || row.Result.Changed:
+		b.stop = row.Plan.Object + " did not go well, so the rest was left alone"
+	}
 }

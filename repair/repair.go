@@ -8,6 +8,7 @@ package repair
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/pureclean/pureclean/devices"
@@ -68,12 +69,19 @@ type Tools struct {
 	Operator journal.Operator
 	// MaxPerRun bounds a batch; 0 is 10.
 	MaxPerRun int
+	// Parallel is how many runs of a batch may be under way at once; 0 is
+	// one. With more than one all of the above must be safe for that, and
+	// nobody can be asked step by step.
+	Parallel int
 
 	// judge is diagnose.Judge, and record appends to the journal, outside of
 	// the tests of this package.
 	judge  func(evidence.World, diagnose.Policy) diagnose.Report
 	record func(*journal.Run, journal.Record) error
 	needs  func(name string) bool
+	// quiet keeps the array as it is while a run of a batch looks at it: a
+	// list that changes between two pages is incomplete, and would refuse.
+	quiet *sync.RWMutex
 }
 
 // Reply is an operator's answer.
@@ -169,6 +177,9 @@ func (t Tools) withDefaults() Tools {
 	}
 	if t.record == nil {
 		t.record = func(r *journal.Run, record journal.Record) error { return r.Append(record) }
+	}
+	if t.quiet == nil {
+		t.quiet = &sync.RWMutex{}
 	}
 	if t.needs == nil {
 		t.needs = func(string) bool { return true }

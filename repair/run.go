@@ -286,7 +286,7 @@ func (r *run) do(ctx context.Context, step Step, kind StepType) error {
 	if kind.Undo != UndoNothing {
 		r.intended[r.n] = true
 	}
-	failed := kind.Do(doing, r, step)
+	failed := r.act(doing, step, kind)
 	record.What, record.RequestID = journal.WhatAfter, r.requestID(step)
 	outcome, note := r.decide(context.WithoutCancel(ctx), step, kind, failed)
 	record.Outcome, record.Note, record.Until = outcome, note, r.until
@@ -320,6 +320,15 @@ func (r *run) do(ctx context.Context, step Step, kind StepType) error {
 		failed = errors.New(note)
 	}
 	return &FailedError{Step: step.Say, Unclear: outcome == journal.Unclear, Err: failed}
+}
+
+// act does it. No other run of the batch looks while the array changes.
+func (r *run) act(ctx context.Context, step Step, kind StepType) error {
+	if kind.Array {
+		r.t.quiet.Lock()
+		defer r.t.quiet.Unlock()
+	}
+	return kind.Do(ctx, r, step)
 }
 
 // decide says what became of a step. An answer, good or bad, proves nothing:
@@ -406,7 +415,9 @@ func (r *run) policy() diagnose.Policy { return r.t.Policy }
 
 // look reads everything anew.
 func (r *run) look(ctx context.Context) (look, error) {
+	r.t.quiet.RLock()
 	world, err := r.t.Look(ctx)
+	r.t.quiet.RUnlock()
 	if err != nil {
 		return look{}, fmt.Errorf("looking at %s: %w", r.plan.Object, err)
 	}
