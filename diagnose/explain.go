@@ -371,6 +371,9 @@ func (f *facts) hostStatement(h *hostFacts, t target) Statement {
 		if mixed := d.mixed(); mixed != "" {
 			words += "; " + mixed
 		}
+		if strays := d.strays(); strays != "" {
+			words += "; " + strays
+		}
 		if u := d.usage(); len(u.certain) > 0 {
 			words += "; " + list(u.certain)
 		} else {

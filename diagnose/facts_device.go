@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -231,6 +232,37 @@ func (d *device) differs(disk *evidence.Disk) string {
 	default:
 		return ""
 	}
+}
+
+// strays says which of the device's paths are part of a map that is named
+// after something else; empty when none is. What uses that map uses these
+// paths too, under the other volume's name.
+func (d *device) strays() string {
+	var words []string
+	for _, m := range d.maps {
+		if m.Serial == d.serial {
+			continue
+		}
+		var paths []string
+		for _, p := range m.Paths {
+			if disk := d.host.path(p); disk != nil && slices.Contains(identities(disk), d.serial) {
+				paths = append(paths, either(disk.Name, p.Dev, "a path without a name"))
+			}
+		}
+		is := " is a path of "
+		if len(paths) > 1 {
+			is = " are paths of "
+		}
+		words = append(words, list(paths)+is+m.Name+", which is "+either(volumeWords(m.Serial), "of no known volume"))
+	}
+	return strings.Join(words, "; ")
+}
+
+func volumeWords(serial evidence.Serial) string {
+	if serial == "" {
+		return ""
+	}
+	return "volume " + string(serial)
 }
 
 // mapped reports a disk that is a path of one of the device's maps.

@@ -83,6 +83,8 @@ func (f *facts) staleConnection(v *volume, host string, e expectation) draft {
 		if len(device.namespaces) == 0 {
 			d.Remedy = append(d.Remedy, "remove "+device.words())
 		}
+	} else if device != nil && device.strays() != "" {
+		d.Detail += "; " + device.strays() + " on " + h.Name
 	} else {
 		d.Detail += "; no device on " + h.Name
 	}

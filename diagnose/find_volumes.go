@@ -68,6 +68,9 @@ func (f *facts) whereWords(v *volume) string {
 		if words := d.words(); words != "" {
 			parts = append(parts, words+d.state())
 		}
+		if words := d.strays(); words != "" {
+			parts = append(parts, words+" on "+d.host.Name)
+		}
 	}
 	if len(devices) == 0 && len(hosts) > 0 && len(f.hosts) > 0 {
 		parts = append(parts, "no device on "+list(f.hostNames()))

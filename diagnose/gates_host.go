@@ -188,12 +188,16 @@ func (d *device) counters() []counter {
 
 // pathIdentity: what sysfs says of a SCSI device is from when it was added.
 // After its LUN number was given to another volume it names the wrong one,
-// and only the device's own answer tells.
+// and only the device's own answer tells. And a path that answers rightly can
+// still be part of another volume's map, which is then what uses it.
 func pathIdentity(s Subject) (Result, string) {
 	doubt, checked := "", []string{}
 	for _, h := range s.machines() {
 		d := s.on(h)
 		if d != nil {
+			if why := d.strays(); why != "" {
+				return Fail, h.Name + ": " + why
+			}
 			for _, disk := range d.disks {
 				if why := d.differs(disk); why != "" {
 					return Fail, h.Name + ": " + why

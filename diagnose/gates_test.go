@@ -307,6 +307,13 @@ var gateCases = map[string][]gateCase{
 			d := &s.Hosts[0].Disks.Items[0]
 			d.Live, d.HCTL = evidence.Identity{}, "1:0:0:8"
 		}, Uncertain, "may be this one", ""},
+		{"its path sits in another volume's map", leakAndCopy, "leaked-volume", func(s *scene) { s.into(2, 4) }, Fail, "lxd01: sdf is a path of mpathc, which is volume " + string(serialNo(10)), ""},
+		{"only its own word says so", leakAndCopy, "leaked-volume", func(s *scene) {
+			s.into(2, 4)
+			s.Hosts[0].Disks.Items[4].Serial = ""
+		}, Fail, "sdf is a path of mpathc", ""},
+		{"another volume's path sits in its map", copyAndLeak, "leaked-snapshot-volume", func(s *scene) { s.into(2, 6) }, Fail, "sdh is of volume", ""},
+		{"its dead path sits in another volume's map", func(s *scene) { leakCopy(s); deadPath(s) }, "ghost-path", func(s *scene) { s.into(2, 6) }, Fail, "sdh is a path of mpathc", ClassHost},
 		{"a path that is no disk", copyOne, "leaked-snapshot-volume", func(s *scene) { s.Hosts[0].Maps.Items[2].Paths[0] = evidence.Path{Disk: "sdx", Dev: "8:999"} }, Uncertain, "sdx of mpathc is not among the disks", ""},
 		{"a dead path that answers", deadOne, "stale-map", func(s *scene) {
 			d := &s.Hosts[0].Disks.Items[4]
@@ -339,6 +346,26 @@ var gateCases = map[string][]gateCase{
 }
 
 func leakNVMeOne(s *scene) { leakNVMe(s) }
+func leakAndCopy(s *scene) { leak(s); leakCopy(s) }
+func copyAndLeak(s *scene) { leakCopy(s); leak(s) }
+
+// deadPath is a path without a map whose volume is not connected any more.
+func deadPath(s *scene) {
+	v := s.volume("p1", name(evidence.TypeCustom, "", 103))
+	s.record(v, "was-here")
+	s.path(0, v, 1)
+	s.gone(0, v)
+}
+
+// into makes a disk of the first host one more path of a map there, as
+// multipathd does with what the kernel finds behind a LUN number that it
+// remembers as another volume's.
+func (s *scene) into(m, disk int) {
+	h := &s.Hosts[0]
+	d := &h.Disks.Items[disk]
+	d.Holders = []string{h.Maps.Items[m].Kernel}
+	h.Maps.Items[m].Paths = append(h.Maps.Items[m].Paths, evidence.Path{Disk: d.Name, Dev: d.Dev, Active: evidence.Yes, Checker: "ready"})
+}
 
 // leakUnit2 is a leaked volume that is connected and has no device.
 func leakUnit2(s *scene) { s.connect(s.volume("p1", name(evidence.TypeCustom, "", 100)), hostName) }

@@ -413,6 +413,16 @@ var kindCases = []kindCase{
 		[]string{"answers as something that is no Pure volume"},
 	},
 	{
+		"leaked volume whose path sits in another volume's map",
+		func(s *scene) {
+			leak(s)
+			s.into(1, 4)
+		},
+		[]string{"mixed-map mpathb", "leaked-volume p1::" + u100},
+		ReportOnly,
+		[]string{"mpathb: path sdf is of volume " + string(serialNo(9)), "mounted at"},
+	},
+	{
 		"mounted without a connection",
 		func(s *scene) {
 			a := s.array()

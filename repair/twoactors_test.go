@@ -344,12 +344,6 @@ func (h *history) converge(total *tally) {
 			return
 		}
 		rows, _ := tools.Batch(context.Background(), safe)
-		if mixed(report) && !slices.ContainsFunc(rows, func(r Row) bool { return r.Result.Gate != "devices" }) {
-			// A map whose paths lead to different volumes is never touched,
-			// so neither are they.
-			h.account(report, total)
-			return
-		}
 		for _, row := range rows {
 			h.tell("%s %s: %s %v %s", row.Plan.Code, row.Plan.Object, row.Result.Outcome, row.Err, row.NotTried)
 			if row.Err != nil && (row.Result.Outcome != journal.Refused || row.Result.Changed) {
@@ -358,10 +352,6 @@ func (h *history) converge(total *tally) {
 		}
 	}
 	h.t.Errorf("it does not converge: %v", h.codes())
-}
-
-func mixed(report diagnose.Report) bool {
-	return slices.ContainsFunc(report.Findings, func(f diagnose.Finding) bool { return f.Code == "mixed-map" })
 }
 
 // resumeAll resumes what was interrupted, once each: a run whose object LXD
