@@ -17,6 +17,7 @@ const (
 	codeDestroyedRecorded    = "destroyed-but-recorded"
 	codePending              = "pending-eradication"
 	codeForeign              = "foreign-volume"
+	codeElsewhere            = "foreign-connection"
 )
 
 // candidate groups volumes without a record by what their number says of the
@@ -35,6 +36,7 @@ var candidates = map[string]candidate{
 	codeLeakedVolume:         candidateVolume,
 	codeLeakedHalf:           candidateVolume,
 	codeDisappeared:          candidateVolume,
+	codeElsewhere:            candidateVolume,
 	codeLeakedImage:          candidateImage,
 	codeLeakedSnapshotVolume: candidateCopy,
 }
@@ -57,7 +59,7 @@ func (f *facts) classify() {
 			v.record, v.code = f.codeOf(v)
 			if group, ok := candidates[v.code]; ok {
 				v.pool.candidates[group]++
-				if v.code != codeDisappeared && group != candidateCopy {
+				if v.code != codeDisappeared && v.code != codeElsewhere && group != candidateCopy {
 					v.pool.leaked++
 				}
 			}
@@ -110,6 +112,8 @@ func (f *facts) codeOf(v *volume) (*evidence.Record, string) {
 		return record, ""
 	case v.Destroyed.Is():
 		return nil, codePending
+	case f.elsewhere(v) && f.disappeared(v) == "":
+		return nil, codeElsewhere
 	case f.isHalf(v):
 		return nil, codeLeakedHalf
 	case f.disappeared(v) != "":
@@ -119,6 +123,17 @@ func (f *facts) codeOf(v *volume) (*evidence.Record, string) {
 	default:
 		return nil, codeLeakedVolume
 	}
+}
+
+// elsewhere reports a volume that is connected to other machines only: it is
+// what they use, and not what this LXD left behind.
+func (f *facts) elsewhere(v *volume) bool {
+	strangers := v.conns != none
+	v.connections(func(row *evidence.Connection) {
+		o := v.array.owner(row.Host)
+		strangers = strangers && o.ours.IsNot() && o.member == ""
+	})
+	return strangers
 }
 
 // copyInUse reports LXD's temporary copy of a snapshot that LXD needs, or may

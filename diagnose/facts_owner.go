@@ -171,8 +171,10 @@ func (f *facts) memberOf(h *hostFacts) string {
 }
 
 // former reports a host object named as LXD names those of its servers, after
-// a server that this LXD does not have, with initiators that are not ours.
+// a server that this LXD does not have, with initiators that are not ours. A
+// server that is certainly no cluster never had another member: there it is
+// another LXD's.
 func (f *facts) former(a *arrayFacts, name string) (string, bool) {
 	server, ok := serverOf(name)
-	return server, ok && f.members.whole && !f.members.has(server) && a.owner(name).ours.IsNot()
+	return server, ok && !f.world.LXD.Clustered.IsNot() && f.members.whole && !f.members.has(server) && a.owner(name).ours.IsNot()
 }

@@ -113,10 +113,21 @@ func (f *facts) foreignConnections() []draft {
 		d := ofVolume(v)
 		d.Host = names[0]
 		d.Detail = either(d.LXD.String(), "no LXD record") + "; connected to " + list(names) + ": " + strings.Join(whys, "; ")
-		d.Cause = "a member that was removed or renamed, another LXD that uses the same pod, or an operator who connected it by hand"
+		d.Cause = f.foreignCause(v, names)
 		found = append(found, d)
 	})
 	return found
+}
+
+// foreignCause tells the likely story of a volume that others have.
+func (f *facts) foreignCause(v *volume, names []string) string {
+	if v.code != codeElsewhere {
+		return "a member that was removed or renamed, another LXD that uses the same pod, or an operator who connected it by hand"
+	}
+	if server, ok := serverOf(names[0]); ok {
+		return "another LXD (" + server + ", by the name of the host object) uses the same pod and has the record of it"
+	}
+	return "another LXD or another tool uses the same pod; this LXD knows nothing of it"
 }
 
 // foreign says why a connection is not a member's; empty for a member's, and

@@ -70,6 +70,13 @@ func deadMap(s *scene) int {
 // orphanSnapshot is a snapshot without a record of the volume "data".
 func orphanSnapshot(s *scene) { s.snapshot(1, copyOf(evidence.TypeCustom, "", 104), "") }
 
+// elsewhere connects a volume to a machine that nobody knows.
+func (s *scene) elsewhere(v int, host string) {
+	a := s.array()
+	a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: host, Local: evidence.Yes, IQNs: []string{"iqn.x:" + host}, Destroyed: evidence.No})
+	s.connect(v, host)
+}
+
 // kindCase is a world in which something is wrong, and all that is found.
 type kindCase struct {
 	name string
@@ -609,14 +616,62 @@ var kindCases = []kindCase{
 	{
 		"instance volume of a member that was removed by force",
 		func(s *scene) {
-			v := s.volume("p1", name(evidence.TypeContainer, "", 100))
-			a := s.array()
-			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "lxd09-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.x:lxd09"}, Destroyed: evidence.No})
-			s.connect(v, "lxd09-iscsi")
+			s.LXD.Clustered = evidence.Yes
+			s.elsewhere(s.volume("p1", name(evidence.TypeContainer, "", 100)), "lxd09-iscsi")
 		},
 		[]string{"disappeared-record p1::c-00000064000040008000000000000000"},
 		ReportOnly,
 		[]string{"lxd09 is no member any more", "lxd recover"},
+	},
+	{
+		"instance volume of a server, where it is not known whether there is a cluster",
+		func(s *scene) {
+			s.LXD.Clustered = evidence.Unknown
+			s.elsewhere(s.volume("p1", name(evidence.TypeContainer, "", 100)), "lxd09-iscsi")
+		},
+		[]string{"disappeared-record p1::c-00000064000040008000000000000000"},
+		ReportOnly, nil,
+	},
+	{
+		"instance volume of another LXD: there is no cluster that it could have been a member of",
+		func(s *scene) { s.elsewhere(s.volume("p1", name(evidence.TypeContainer, "", 100)), "edge01-iscsi") },
+		[]string{"foreign-connection p1::c-00000064000040008000000000000000"},
+		ReportOnly,
+		[]string{"no LXD record; connected to edge01-iscsi: edge01-iscsi belongs to no member", "another LXD (edge01"},
+	},
+	{
+		"custom volume of another machine, in a cluster",
+		func(s *scene) {
+			second(s)
+			s.elsewhere(s.volume("p1", name(evidence.TypeCustom, "", 100)), "backup")
+		},
+		[]string{"foreign-connection p1::" + u100},
+		ReportOnly,
+		[]string{"no LXD record", "another LXD or another tool"},
+	},
+	{
+		"half of a virtual machine of another LXD",
+		func(s *scene) {
+			s.elsewhere(s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100)), "edge01-iscsi")
+		},
+		[]string{"foreign-connection p1::v-00000064000040008000000000000000-b"},
+		ReportOnly, nil,
+	},
+	{
+		"leaked volume that another machine has besides",
+		func(s *scene) { s.elsewhere(leak(s), "edge01-iscsi") },
+		[]string{"foreign-connection p1::" + u100, "leaked-volume p1::" + u100},
+		ReportOnly, nil,
+	},
+	{
+		"volume of a record that was lost, now another LXD's",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeContainer, "", 100))
+			s.elsewhere(v, "edge01-iscsi")
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: s.vol(v).ID, Recorded: clock.Add(-24 * time.Hour), LXDName: "container/web1 (default)"}}
+		},
+		[]string{"disappeared-record p1::c-00000064000040008000000000000000"},
+		ReportOnly, nil,
 	},
 	{
 		"host object without connections",

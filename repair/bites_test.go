@@ -201,7 +201,10 @@ var bites = []bite{
 		_, err := b.world.Array.CreateSnapshot(volume, "before-audit")
 		b.ok(err)
 	})},
-	{gate: "connections-ours", coveredBy: "pod-ownership, machine and no-host-group", tale: withRecordsAnd(func(b *table, volume string) {
+	{gate: "connections-ours", coveredBy: "pod-ownership, machine and no-host-group; and what only strangers have is no leak", tale: withRecordsAnd(func(b *table, volume string) {
+		b.ok(b.world.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: b.world.Pool(), Image: simulator.Image}))
+		b.ok(b.world.Array.Connect(b.hostObject(), volume, 0))
+		b.old()
 		b.ok(b.world.Array.CreateHost("backup01", []string{"iqn.1994-05.com.redhat:backup01"}, nil, nil))
 		b.ok(b.world.Array.Connect("backup01", volume, 0))
 	})},

@@ -165,7 +165,7 @@ var typical = map[string]bool{
 }
 
 // blocked are the scenarios in which something must not be repaired.
-var blocked = map[string]bool{"lun-reused": true, "held-in-namespace": true, "second-lxd-iscsi": true, "second-lxd-nvme": true}
+var blocked = map[string]bool{"lun-reused": true, "held-in-namespace": true}
 
 func TestSnapshotCanBeDeletedAfterFix(t *testing.T) {
 	for _, scenario := range []string{"killed-in-export-iscsi", "killed-in-export-nvme"} {

@@ -15,7 +15,7 @@ func arrayScenarios() []Scenario {
 		Options{}, sameName, []string{"hijacked-host", "in-use-without-connection", "foreign-connection"},
 		[]string{"hijacked-host", "in-use-without-connection", "foreign-connection"})...)
 	s = append(s, onBoth("second-lxd", "Another LXD has taken the pod over as its own pool and runs an instance from it.",
-		Options{}, secondLXD, []string{"disappeared-record"}, []string{"disappeared-record"})...)
+		Options{}, secondLXD, []string{"foreign-connection"}, []string{"foreign-connection"})...)
 	return append(s,
 		Scenario{
 			Name: "connected-by-hand", Codes: []string{"foreign-connection"}, Run: connectedByHand,

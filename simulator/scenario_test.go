@@ -114,8 +114,6 @@ func TestScenariosAreFound(t *testing.T) {
 var blocked = map[string]bool{
 	"lun-reused":        true, // a path of a map in use leads to it
 	"held-in-namespace": true, // it is mounted where LXD does not see it
-	"second-lxd-iscsi":  true, // it is another LXD's
-	"second-lxd-nvme":   true,
 }
 
 func TestEveryCodeHasAScenario(t *testing.T) {
