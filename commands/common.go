@@ -156,9 +156,12 @@ func witnessLine(w diagnose.Witness) string {
 	return strings.Join(strings.Fields(w.Kind+" "+w.Name), " ") + ": " + w.Reason
 }
 
+// exitTitle begins the part of a help text that lists exit statuses.
+const exitTitle = "EXIT STATUS\n"
+
 // exitHelp is the part of every command's help that scripts need.
 func exitHelp(lines ...string) string {
-	text := "EXIT STATUS\n"
+	text := exitTitle
 	for _, line := range lines {
 		text += fmt.Sprintf("   %s\n", line)
 	}

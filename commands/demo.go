@@ -14,8 +14,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pureclean/pureclean/config"
-	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/sightings"
 	"github.com/pureclean/pureclean/simulator"
 )
@@ -57,22 +55,6 @@ func demoCommand(s Streams) *cli.Command {
 			return o.runStory(c.Context, world)
 		},
 	}
-}
-
-// demoPools are the world's pools, one for each transport.
-func demoPools() []string {
-	return []string{simulator.PoolName(evidence.ModeISCSI), simulator.PoolName(evidence.ModeNVMeTCP)}
-}
-
-// demoSettings is the configuration that makes the world's array trusted: its
-// certificate is its own.
-func demoSettings(world *simulator.World) config.Config {
-	settings := config.Default()
-	settings.Pools = map[string]config.Pool{}
-	for _, pool := range demoPools() {
-		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: world.Server.Fingerprint}}
-	}
-	return settings
 }
 
 // page prints text, a terminal's height at a time where there is a terminal,

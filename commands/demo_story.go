@@ -47,22 +47,12 @@ var demoStory = []string{
 }
 
 func (o *demoOptions) runStory(ctx context.Context, world *simulator.World) error {
-	settings := demoSettings(world)
 	dir, err := os.MkdirTemp("", "pureclean-demo")
 	if err != nil {
 		return fmt.Errorf("the demo's journal: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	settings.StateDir = dir
-	machine := world.Hosts[0]
-	t := &story{o: o, world: world, reader: bufio.NewReader(o.In), given: &sources{
-		config: settings, socket: world.Socket, host: machine.System(), seen: world.Seen, hands: machine.Hands(), now: world.Clock.Now,
-		// The world's time passes at once, so nobody waits for a device.
-		sleep: func(_ context.Context, d time.Duration) error {
-			world.Clock.Advance(d)
-			return nil
-		},
-	}}
+	t := &story{o: o, world: world, reader: bufio.NewReader(o.In), given: inside(world, dir)}
 	return t.tell(ctx)
 }
 

@@ -71,6 +71,13 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
+	if from.ids != nil {
+		book.IDs = from.ids
+	}
+	operator := journal.CurrentOperator(o.Getenv)
+	if from.operator != nil {
+		operator = *from.operator
+	}
 	w := &workshop{stateDir: from.config.StateDir, close: func() { _ = book.Close() }}
 	var mu sync.Mutex
 	var doors witness.Doors
@@ -106,7 +113,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Journal:   book,
 		Ask:       ask.ask,
 		Report:    reporter{o}.report,
-		Operator:  journal.CurrentOperator(o.Getenv),
+		Operator:  operator,
 		MaxPerRun: from.config.Safety.MaxPerRun,
 		Now:       from.now,
 		Sleep:     from.sleep,

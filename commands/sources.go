@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"io"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/devices/kernel"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/sightings"
 )
 
@@ -19,10 +21,13 @@ type sources struct {
 	socket string
 	host   devices.System
 	seen   []evidence.Sighting
-	// hands, now and sleep are a demo's; nil means this machine's own.
-	hands devices.Hands
-	now   func() time.Time
-	sleep func(context.Context, time.Duration) error
+	// What follows is a demo's; nil means this machine's own.
+	hands    devices.Hands
+	now      func() time.Time
+	sleep    func(context.Context, time.Duration) error
+	operator *journal.Operator
+	// ids are the digits that runs are named with.
+	ids io.Reader
 }
 
 // sources finds the witnesses that the flags name.

@@ -84,6 +84,9 @@ type failure struct {
 	Hint    string `json:"hint"`
 }
 
+// codeFailed is the code of a failure that is none of outcomes.
+const codeFailed = "failed"
+
 // outcomes maps typed errors to exit statuses, the first that matches. It is
 // the only place that does.
 var outcomes = []struct {
@@ -122,7 +125,7 @@ func as[T error](err error) bool {
 }
 
 func outcome(err error) failure {
-	f := failure{Type: "error", Status: StatusTrouble, Code: "failed", Message: clean(err.Error())}
+	f := failure{Type: "error", Status: StatusTrouble, Code: codeFailed, Message: clean(err.Error())}
 	for _, o := range outcomes {
 		if o.matches(err) {
 			f.Status, f.Code = o.status, o.code

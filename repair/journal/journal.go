@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -48,6 +49,9 @@ var (
 
 // Book is the journal of one machine.
 type Book struct {
+	// IDs is where the digits come from that runs are named with: the
+	// kernel's random numbers, unless a demo wants the same each time.
+	IDs  io.Reader
 	dir  string
 	lock *flock.Flock
 	// grow gives a new file its room; tests replace it.
@@ -71,7 +75,7 @@ func Open(dir string) (*Book, error) {
 	if !locked {
 		return nil, fmt.Errorf("%s: %w; wait until it has ended", lock.Path(), ErrLocked)
 	}
-	b := &Book{dir: runs, lock: lock, grow: reserveRoom, write: writeSynced}
+	b := &Book{IDs: rand.Reader, dir: runs, lock: lock, grow: reserveRoom, write: writeSynced}
 	if err := errors.Join(syncDir(dir), syncDir(runs)); err != nil {
 		return nil, errors.Join(unwritable(dir, err), lock.Close())
 	}
@@ -140,7 +144,7 @@ func (b *Book) drop(r *Run, why error) error {
 func (b *Book) newFile() (string, *os.File, error) {
 	for try := 0; ; try++ {
 		digits := make([]byte, 2+try/8)
-		if _, err := rand.Read(digits); err != nil {
+		if _, err := io.ReadFull(b.IDs, digits); err != nil {
 			return "", nil, err
 		}
 		id := hex.EncodeToString(digits)

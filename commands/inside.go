@@ -1,0 +1,53 @@
+package commands
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/simulator"
+)
+
+// Inside are streams of somebody who sits at the first machine of a simulated
+// world, as the demo's visitor does. What runs remember is kept below dir.
+// Nothing is random there: the same commands print the same.
+func Inside(s Streams, world *simulator.World, dir string) Streams {
+	s.given = inside(world, dir)
+	return s
+}
+
+func inside(world *simulator.World, dir string) *sources {
+	machine := world.Hosts[0]
+	settings := demoSettings(world)
+	settings.StateDir = dir
+	return &sources{
+		config: settings, socket: world.Socket, host: machine.System(), seen: world.Seen,
+		hands: machine.Hands(), now: world.Clock.Now,
+		// The world's time passes at once, so nobody waits for a device.
+		sleep: func(_ context.Context, d time.Duration) error {
+			world.Clock.Advance(d)
+			return nil
+		},
+		operator: &journal.Operator{User: "root", Host: machine.Name()},
+		ids:      rand.NewChaCha8([32]byte{}),
+	}
+}
+
+// demoPools are the world's pools, one for each transport.
+func demoPools() []string {
+	return []string{simulator.PoolName(evidence.ModeISCSI), simulator.PoolName(evidence.ModeNVMeTCP)}
+}
+
+// demoSettings is the configuration that makes the world's array trusted: its
+// certificate is its own.
+func demoSettings(world *simulator.World) config.Config {
+	settings := config.Default()
+	settings.Pools = map[string]config.Pool{}
+	for _, pool := range demoPools() {
+		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: world.Server.Fingerprint}}
+	}
+	return settings
+}
