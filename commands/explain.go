@@ -81,7 +81,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 		case formatYAML:
 			return printYAML(w, explainAnswerOf(world, report, explanation))
 		default:
-			return explainView{o.palette(), o.width(), o.verbose || f == formatWide, explanation}.print(w)
+			return explainView{o.palette(), o.width(), o.verbose || f == formatWide, explanation, true}.print(w)
 		}
 	})
 	if err != nil {

@@ -17,6 +17,8 @@ type explainView struct {
 	width   int
 	verbose bool
 	e       diagnose.Explanation
+	// next says what to type now.
+	next bool
 }
 
 // labelWidth is the column in which the witnesses' names stand.
@@ -53,6 +55,13 @@ func (v explainView) print(w io.Writer) error {
 	v.optional(out, "effect", v.e.Effect)
 	v.gates(out)
 	v.optional(out, "remedy", strings.Join(v.e.Remedy, "; "))
+	for _, f := range v.e.Findings {
+		if v.next && f.Verdict == diagnose.Safe {
+			out.line("")
+			out.line("next:  " + fixCommandLine(f))
+			break
+		}
+	}
 	return out.err
 }
 

@@ -116,7 +116,7 @@ func runFix(ctx context.Context, o *fixOptions) error {
 	case o.save != "":
 		return o.savePlans(plans)
 	case o.dryRun:
-		return o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), plans) })
+		return o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), true, plans) })
 	case o.volume != "":
 		return o.runOne(ctx, f, w, plans[0])
 	default:
@@ -192,7 +192,8 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 	if err != nil {
 		return nil, notExplained(err, report)
 	}
-	if err := (explainView{colourise(o.Streams, o.color, o.ErrTerminal), o.width(), o.verbose, e}).print(o.Err); err != nil {
+	view := explainView{palette: colourise(o.Streams, o.color, o.ErrTerminal), width: o.width(), verbose: o.verbose, e: e}
+	if err := view.print(o.Err); err != nil {
 		return nil, &outputError{err}
 	}
 	fmt.Fprintln(o.Err)
@@ -227,7 +228,7 @@ func kindClass(code string) diagnose.Class {
 
 func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan repair.Plan) error {
 	if f == formatTable {
-		if err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), []repair.Plan{plan}); err != nil {
+		if err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), o.verbose, []repair.Plan{plan}); err != nil {
 			return &outputError{err}
 		}
 	}

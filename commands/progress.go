@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -51,5 +52,44 @@ func witnessName(kind, name string) string {
 		return "this host's devices"
 	default:
 		return name
+	}
+}
+
+// countdown lets a person see how long a wait still takes. The line is
+// written once a second, which a slow connection bears, and taken away in the
+// end. Where nobody looks it only waits.
+func countdown(s Streams, sleep func(context.Context, time.Duration) error) func(context.Context, time.Duration) error {
+	if sleep == nil {
+		sleep = wait
+	}
+	if !s.ErrTerminal || s.Getenv("TERM") == "dumb" {
+		return sleep
+	}
+	return func(ctx context.Context, d time.Duration) error {
+		if d < 2*time.Second {
+			return sleep(ctx, d)
+		}
+		defer fmt.Fprint(s.Err, "\r\x1b[K")
+		for d > 0 {
+			fmt.Fprintf(s.Err, "\r\x1b[K     waiting %s ...", d.Round(time.Second))
+			step := min(d, time.Second)
+			if err := sleep(ctx, step); err != nil {
+				return err
+			}
+			d -= step
+		}
+		return ctx.Err()
+	}
+}
+
+// wait is a sleep that ends with its context.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

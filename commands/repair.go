@@ -116,7 +116,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Operator:  operator,
 		MaxPerRun: from.config.Safety.MaxPerRun,
 		Now:       from.now,
-		Sleep:     from.sleep,
+		Sleep:     countdown(o.Streams, from.sleep),
 	}
 	return w, nil
 }
@@ -137,7 +137,7 @@ func (o *changing) machine(from sources, w *workshop, member string) (repair.Mac
 	if hands == nil {
 		hands = kernel.LiveHands()
 	}
-	return devices.Local{System: from.host, Hands: hands, Sleep: from.sleep}, true
+	return devices.Local{System: from.host, Hands: hands, Sleep: countdown(o.Streams, from.sleep)}, true
 }
 
 // plan makes plans of findings; those without a remedy are left out.

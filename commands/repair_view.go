@@ -11,9 +11,10 @@ import (
 	"github.com/pureclean/pureclean/repair/journal"
 )
 
-// printPlans shows what would be done, step by step, and by which commands a
-// person would do about the same.
-func printPlans(w io.Writer, f format, p palette, width int, plans []repair.Plan) error {
+// printPlans shows what would be done, step by step, and, if byHand, by which
+// commands a person would do about the same. Where each step is asked about
+// these are in the answer to "more": the plan has to fit a small screen.
+func printPlans(w io.Writer, f format, p palette, width int, byHand bool, plans []repair.Plan) error {
 	switch f {
 	case formatJSON:
 		return printJSON(w, savedPlans{plansSchema, plans})
@@ -32,6 +33,9 @@ func printPlans(w io.Writer, f format, p palette, width int, plans []repair.Plan
 				out.line("  " + line)
 			}
 			for _, command := range step.Manual {
+				if !byHand {
+					break
+				}
 				out.line(p.dim("       by hand: " + clean(command)))
 			}
 		}

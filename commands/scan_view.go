@@ -355,6 +355,14 @@ func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
 		first = all[i]
 	}
 	out.line("next:  pureclean explain --object " + quoteShell(first.Object))
+	if first.Verdict == diagnose.Safe {
+		out.line("       " + fixCommandLine(first))
+	}
+}
+
+// fixCommandLine is what to type to repair it.
+func fixCommandLine(f diagnose.Finding) string {
+	return "pureclean fix --volume " + quoteShell(f.Object)
 }
 
 // quoteShell quotes what a shell would not take as one plain word.
