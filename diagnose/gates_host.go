@@ -43,8 +43,20 @@ func hostsAnswered(s Subject) (Result, string) {
 	return Pass, list(names) + " answered"
 }
 
-// silent says what keeps a machine's word on its devices from being whole.
+// silent says what keeps a machine's word on its devices from being whole and
+// from being its own of just now.
 func (h *hostFacts) silent() string {
+	if why := h.partial(); why != "" {
+		return why
+	}
+	if h.Recorded {
+		return "its testimony is a recording: good enough to find, not to change anything"
+	}
+	return ""
+}
+
+// partial says what keeps a machine's lists of its devices from being whole.
+func (h *hostFacts) partial() string {
 	if h.Trouble != "" {
 		return h.Trouble
 	}
@@ -62,9 +74,6 @@ func (h *hostFacts) silent() string {
 		if part.why != "" {
 			return part.what + " are not all known: " + part.why
 		}
-	}
-	if h.Recorded {
-		return "its testimony is a recording: good enough to find, not to change anything"
 	}
 	return ""
 }

@@ -83,7 +83,7 @@ var Kinds = []Kind{
 	},
 	{
 		Code: "degraded-paths", Severity: Warning, Class: ClassReport,
-		Meaning: "a volume has fewer live paths than the host has sessions or controllers",
+		Meaning: "a volume in use has fewer live paths than it should have, or no device at all",
 		Effect:  "the next path that fails stops the volume",
 		Remedy:  []string{"bring the missing path back, see docs/findings/degraded-paths.md"},
 		Check:   (*facts).degradedPaths,

@@ -77,6 +77,13 @@ func (s *scene) elsewhere(v int, host string) {
 	s.connect(v, host)
 }
 
+// deviceless takes from the first host what it has of the volume data.
+func (s *scene) deviceless() {
+	h := &s.Hosts[0]
+	h.Maps.Items, h.Disks.Items = h.Maps.Items[:1], h.Disks.Items[:2]
+	h.Uses.Items = slices.Delete(slices.Clone(h.Uses.Items), 1, 2)
+}
+
 // kindCase is a world in which something is wrong, and all that is found.
 type kindCase struct {
 	name string
@@ -499,6 +506,84 @@ var kindCases = []kindCase{
 		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
 		ReportOnly,
 		[]string{"has 0 of 2 paths"},
+	},
+	{
+		"a map that has lost its paths",
+		func(s *scene) {
+			h := &s.Hosts[0]
+			h.Maps.Items[1].Paths = nil
+			h.Disks.Items = h.Disks.Items[:2]
+		},
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"mpathb on lxd01 has 0 of 2 paths: no path through session 1 to 10.0.0.1 and no path through session 2 to 10.0.1.1", "its paths were deleted under the map"},
+	},
+	{
+		"no device of a volume that runs",
+		func(s *scene) { s.deviceless() },
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"custom/data (default), attached to container c1, which runs on lxd01 as data; connected to lxd01-iscsi, and lxd01 has no device of it, though 2 iSCSI sessions are up", "the sessions never showed the LUN"},
+	},
+	{
+		"no device of a volume that runs, and no session",
+		func(s *scene) {
+			s.deviceless()
+			s.Hosts[0].Sessions.Items = nil
+		},
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"has no device of it: no iSCSI session is up", "lost its way to the array"},
+	},
+	{
+		"no namespace of a volume that runs",
+		func(s *scene) {
+			s.Hosts[0].Namespaces.Items, s.Hosts[0].Uses.Items = nil, s.Hosts[0].Uses.Items[:2]
+		},
+		[]string{"degraded-paths n1::u-00000007000040008000000000000000"},
+		ReportOnly,
+		[]string{"though 2 NVMe controllers are live", "never showed the namespace"},
+	},
+	{
+		"no device of a volume on a machine that could not tell",
+		func(s *scene) {
+			s.deviceless()
+			s.Hosts[0].Disks = s.Hosts[0].Disks.Doubt("EIO")
+		},
+		[]string{},
+		"", nil,
+	},
+	{
+		"no device of a volume that LXD works on",
+		func(s *scene) {
+			s.deviceless()
+			s.operate("Starting instance")
+		},
+		[]string{},
+		"", nil,
+	},
+	{
+		"no device, and what was mounted is gone",
+		func(s *scene) {
+			s.deviceless()
+			s.use(evidence.Use{Kind: evidence.UseMount, Device: "dm-1", Dev: "253:1", Where: "/var/snap/lxd/common/lxd/storage-pools/p1/custom/default_data"})
+		},
+		[]string{"in-use-without-connection p1::u-00000002000040008000000000000000"},
+		ReportOnly, nil,
+	},
+	{
+		"two paths and no map",
+		func(s *scene) {
+			h := &s.Hosts[0]
+			h.Maps.Items = h.Maps.Items[:1]
+			h.Uses.Items[1].Device, h.Uses.Items[1].Dev = "sdd", "8:48"
+			for i := range h.Disks.Items {
+				h.Disks.Items[i].Holders = nil
+			}
+		},
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"sdd and sde on lxd01 have no map: what uses one of them stops with it", "multipathd"},
 	},
 	{
 		"a path that was scanned while its LUN was gone",

@@ -103,8 +103,8 @@ var hostTrees = []struct {
 	{"07-iscsi-orphan-sd-no-map-no-daemon", [3]fate{detached, attached, absent}, []string{"warning ghost-path sdb lab"}},
 	// Connected, so the disks are live: the volume is what leaked.
 	{"07-iscsi-orphan-sd-no-map-no-daemon", [3]fate{detached, attached, unrecorded}, []string{"warning leaked-volume " + vol3 + " "}},
-	// Both paths work. That they lack a map is not counted as a path less.
-	{"07-iscsi-orphan-sd-no-map-no-daemon", [3]fate{detached, attached, attached}, nil},
+	// Both paths work, and what uses one of them stops with it.
+	{"07-iscsi-orphan-sd-no-map-no-daemon", [3]fate{detached, attached, attached}, []string{"warning degraded-paths " + vol3 + " lab"}},
 
 	// The map's idle partitions are its only openers: no use.
 	{"08-iscsi-partitions-on-map", [3]fate{detached, attached, attached}, nil},
@@ -127,9 +127,8 @@ var hostTrees = []struct {
 
 	{"11-iscsi-logged-in-no-lun", [3]fate{absent, absent, absent}, []string{"info idle-host lab-iscsi lab-iscsi"}},
 	{"11-iscsi-logged-in-no-lun", [3]fate{detached, detached, detached}, []string{"info idle-host lab-iscsi lab-iscsi"}},
-	// A volume that should be there and has no device at all is no finding:
-	// paths are counted of what a host has.
-	{"11-iscsi-logged-in-no-lun", [3]fate{attached, detached, detached}, nil},
+	// A volume that should be there and has no device at all.
+	{"11-iscsi-logged-in-no-lun", [3]fate{attached, detached, detached}, []string{"critical degraded-paths " + vol1 + " lab"}},
 
 	{"12-iscsi-map-suspended", [3]fate{attached, attached, detached}, []string{"critical degraded-paths " + vol1 + " lab"}},
 	{"12-iscsi-map-suspended", [3]fate{detached, attached, detached}, []string{"warning stale-map " + map1 + " lab"}},
@@ -161,8 +160,11 @@ var hostTrees = []struct {
 	// The mount is not at a path of LXD's, and sysfs forgot the namespace: the
 	// volume can't be named, and the finding is only a warning.
 	{"25-nvme-ns-removed-still-mounted", [3]fate{attached, detached, detached}, []string{"warning in-use-without-connection nvme0n2 lab"}},
-	// It went and came back as another device: connected, and still lost.
-	{"25-nvme-ns-removed-still-mounted", [3]fate{attached, attached, detached}, []string{"warning in-use-without-connection nvme0n2 lab"}},
+	// Connected again, and the host has not seen it come back.
+	{"25-nvme-ns-removed-still-mounted", [3]fate{attached, attached, detached}, []string{
+		"critical degraded-paths " + vol2 + " lab",
+		"warning in-use-without-connection nvme0n2 lab",
+	}},
 	// The subsystem itself is no finding, what holds it is.
 	{"26-nvme-zombie-subsystem", [3]fate{detached, detached, detached}, []string{
 		"warning in-use-without-connection nvme0n2 lab",

@@ -1,0 +1,307 @@
+package diagnose
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// paths counts what leads from a host to a volume.
+type paths struct {
+	live, want int
+	why        []string
+	// names are those of disks, mapless is set when there are several and
+	// nothing joins them.
+	names   []string
+	mapless bool
+}
+
+// degradedPaths lists volumes that LXD knows and the array connects, with
+// fewer live paths than the host has sessions or controllers to the array.
+func (f *facts) degradedPaths() []draft {
+	found := f.deviceless()
+	f.eachDevice(func(d *device) {
+		v := d.volume
+		if v == nil || !d.business() || v.record == nil || v.code != "" || d.mixed() != "" {
+			return
+		}
+		if len(d.ownMaps())+len(d.bare())+len(d.namespaces) == 0 {
+			return // all that is there sits in another volume's map
+		}
+		if answer, _ := f.connected(d); !answer.Is() || f.staleHere(v, d.host) {
+			return
+		}
+		p := d.scsiPaths()
+		if len(d.namespaces) > 0 {
+			p = d.nvmePaths()
+		}
+		suspended := d.suspended()
+		p.mapless = p.mapless && p.live >= p.want && f.expected(v).on(f.memberOf(d.host)).Is()
+		if p.live >= p.want && suspended == "" && !p.mapless {
+			return
+		}
+		out := f.ofDevice(d)
+		out.Object = v.Name
+		out.Detail = fmt.Sprintf("%s: %s on %s has %d of %d paths", d.lxdWords(), d.object(), d.host.Name, p.live, p.want)
+		if len(p.why) > 0 {
+			out.Detail += ": " + list(p.why)
+		}
+		if p.mapless {
+			out.Detail = fmt.Sprintf("%s: %s on %s have no map: what uses one of them stops with it", d.lxdWords(), list(p.names), d.host.Name)
+		}
+		if suspended != "" {
+			out.Detail += "; " + suspended + " is suspended, all I/O waits"
+		}
+		out.Cause = d.pathCause(p)
+		if p.live == 0 || suspended != "" {
+			out.Severity = Critical
+			out.Effect = "reads and writes fail or wait until a path comes back"
+		}
+		found = append(found, out)
+	})
+	return found
+}
+
+// staleHere reports a connection of this host that staleConnections tells of.
+func (f *facts) staleHere(v *volume, h *hostFacts) bool {
+	e, stale := f.expected(v), false
+	v.connections(func(row *evidence.Connection) {
+		stale = stale || (v.array.owner(row.Host).host == h && f.isStale(v, row, e))
+	})
+	return stale
+}
+
+func (d *device) lxdWords() string { return lxdName(d.volume.record).String() }
+
+// scsiPaths counts the device's live disks against the sessions to the
+// targets that they are reached through. Without iSCSI sessions (Fibre
+// Channel) only paths that are there and dead can be seen.
+func (d *device) scsiPaths() paths {
+	var p paths
+	own := d.bare()
+	if maps := d.ownMaps(); len(maps) > 0 {
+		own = nil
+		for _, path := range maps[0].Paths {
+			if disk := d.host.path(path); disk != nil {
+				own = append(own, disk)
+			} else {
+				p.why = append(p.why, either(path.Disk, path.Dev)+" is gone")
+			}
+		}
+	}
+	targets, reached := map[string]bool{}, map[int]bool{}
+	for _, disk := range own {
+		p.names = append(p.names, disk.Name)
+		if session := d.host.sessions[disk.Session]; session != nil && disk.Session != 0 {
+			targets[session.Target] = true
+			reached[session.ID] = true
+		}
+		if why := d.dead(disk); why != "" {
+			p.why = append(p.why, why)
+			continue
+		}
+		p.live++
+	}
+	p.mapless = len(own) > 1 && len(d.ownMaps()) == 0
+	if len(own) == 0 {
+		targets = d.host.targets(d.serial)
+	}
+	for i := range d.host.Sessions.Items {
+		session := &d.host.Sessions.Items[i]
+		if !targets[session.Target] {
+			continue
+		}
+		p.want++
+		if !session.Live() {
+			p.why = append(p.why, fmt.Sprintf("session %d to %s is %s", session.ID, session.Address, strings.TrimSpace(session.State+" "+session.ConnState)))
+		} else if !reached[session.ID] {
+			p.why = append(p.why, fmt.Sprintf("no path through session %d to %s", session.ID, session.Address))
+		}
+	}
+	p.want = max(p.want, len(own), 1)
+	return p
+}
+
+// dead says why a disk is no live path; empty when nothing says so.
+func (d *device) dead(disk *evidence.Disk) string {
+	if disk.State != "" && disk.State != "running" {
+		return disk.Name + " is " + disk.State
+	}
+	if disk.Live.Kind == evidence.IdentityGone {
+		return disk.Name + " says that its LUN is gone"
+	}
+	if disk.Bytes.IsZero() {
+		return disk.Name + " has size 0: it was scanned again while its LUN was gone"
+	}
+	for _, m := range d.ownMaps() {
+		for _, path := range m.Paths {
+			if d.host.path(path) != disk {
+				continue
+			}
+			switch path.Checker {
+			case "", "ready", "ghost", "shaky", "delayed", "undef":
+				if path.Active.IsNot() {
+					return disk.Name + " has failed"
+				}
+			default:
+				return disk.Name + " is " + path.Checker
+			}
+		}
+	}
+	return ""
+}
+
+func (d *device) nvmePaths() paths {
+	var p paths
+	n := d.namespaces[0]
+	seen := map[string]bool{}
+	for _, path := range n.Paths {
+		seen[path.Controller] = true
+		if path.Live() {
+			p.live++
+			continue
+		}
+		p.why = append(p.why, path.Controller+" is "+strings.TrimSpace(path.State+" "+path.ANA))
+	}
+	p.want = max(len(n.Paths), 1)
+	for _, c := range d.host.Controllers.Items {
+		if c.Subsystem == n.Subsystem && n.Subsystem != "" && !seen[c.Name] {
+			p.want++
+			p.why = append(p.why, "no path through "+c.Name+" ("+either(c.State, "state unknown")+")")
+		}
+	}
+	return p
+}
+
+func (d *device) suspended() string {
+	for _, m := range d.ownMaps() {
+		if m.Suspended.Is() {
+			return m.Name
+		}
+	}
+	return ""
+}
+
+func (d *device) pathCause(p paths) string {
+	switch {
+	case p.mapless:
+		return "multipathd was not running, or passed the disks over, when they appeared"
+	case len(p.names) == 0 && len(d.ownMaps()) > 0:
+		return "its paths were deleted under the map, by hand or by an unmap that failed half-way; the array still connects it"
+	}
+	for _, why := range p.why {
+		switch {
+		case strings.Contains(why, "no path through session"):
+			return "LXD scans for the volume through the first session that it finds only; the others did not see it"
+		case strings.HasPrefix(why, "session "):
+			return "the session to one of the array's portals is down"
+		}
+	}
+	if len(d.namespaces) > 0 {
+		return "a controller has lost its way to the array"
+	}
+	return "a path has failed"
+}
+
+// targets are the iSCSI targets of the array that made a volume, as far as the
+// host's other disks tell; where none does, all that it is logged in to.
+func (h *hostFacts) targets(serial evidence.Serial) map[string]bool {
+	made, all := map[string]bool{}, map[string]bool{}
+	for i := range h.Sessions.Items {
+		all[h.Sessions.Items[i].Target] = true
+	}
+	for i := range h.Disks.Items {
+		disk := &h.Disks.Items[i]
+		session := h.sessions[disk.Session]
+		if session != nil && disk.Session != 0 && disk.Serial != "" && disk.Serial.Creator() == serial.Creator() {
+			made[session.Target] = true
+		}
+	}
+	if len(made) == 0 {
+		return all
+	}
+	return made
+}
+
+// deviceless lists volumes that LXD uses on a member to which the array
+// connects them, and of which that machine has nothing at all.
+func (f *facts) deviceless() []draft {
+	var found []draft
+	var e expectation
+	f.judged(func(v *volume) {
+		if v.record == nil || v.code != "" || v.conns == none || v.Serial == "" || f.busyWith(v.record) != nil {
+			return
+		}
+		f.expectedAgain(&e, v)
+		v.connections(func(row *evidence.Connection) {
+			o := v.array.owner(row.Host)
+			if !o.ours.Is() || !e.on(o.member).Is() || !o.host.lacks(v) {
+				return
+			}
+			out := ofVolume(v)
+			out.Host, out.Severity = o.host.Name, Critical
+			out.Effect = "reads and writes of it fail, or what needs it can't start"
+			seen, cause := o.host.seen(v)
+			out.Detail = fmt.Sprintf("%s, %s; connected to %s, and %s has no device of it%s", out.LXD.String(), list(e.why()), row.Host, o.host.Name, seen)
+			out.Cause = cause
+			out.Remedy = []string{"find out why " + o.host.Name + " does not see it, see docs/findings/degraded-paths.md", "then restart what uses it: LXD maps the volume anew"}
+			found = append(found, out)
+		})
+	})
+	return found
+}
+
+// lacks reports that a machine has nothing of a volume, not even in another
+// volume's map or as a mount of something that is gone: those are told
+// elsewhere. What it could not list or name it may have.
+func (h *hostFacts) lacks(v *volume) bool {
+	if h.partial() != "" || len(h.strange) > 0 {
+		return false
+	}
+	for _, gone := range v.gone {
+		if gone.host == h {
+			return false
+		}
+	}
+	d := h.of(v)
+	return d == nil || (len(d.maps)+len(d.disks)+len(d.namespaces) == 0 && len(d.usage().certain) == 0)
+}
+
+// seen says what a machine has that should have shown it a volume, and what
+// that makes the likely cause.
+func (h *hostFacts) seen(v *volume) (words, cause string) {
+	const cut = "the host has lost its way to the array, or the host object's initiators are not those it logs in with"
+	live := 0
+	if v.pool.isNVMe() {
+		for _, c := range h.Controllers.Items {
+			if c.State == "live" {
+				live++
+			}
+		}
+		if live == 0 {
+			return ": no NVMe controller is live", cut
+		}
+		return ", though " + count(live, "NVMe controller") + " " + are(live) + " live", "the controllers never showed the namespace: the notice of the new one was lost, or the device was taken away on the host"
+	}
+	if v.pool.pool == nil || v.pool.pool.Mode != evidence.ModeISCSI {
+		return "", "no path showed the LUN: zoning, or no scan since it was connected"
+	}
+	targets := h.targets(v.Serial)
+	for _, s := range h.Sessions.Items {
+		if s.Live() && targets[s.Target] {
+			live++
+		}
+	}
+	if live == 0 {
+		return ": no iSCSI session is up", cut
+	}
+	return ", though " + count(live, "iSCSI session") + " " + are(live) + " up", "the sessions never showed the LUN: no scan since it was connected, one that came too early, or the disks were deleted on the host"
+}
+
+func are(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
