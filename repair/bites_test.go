@@ -31,6 +31,12 @@ type bite struct {
 	// in front of it. If it has a tale all the same, the gate is taken away
 	// in it, and what covers it must refuse.
 	coveredBy string
+	// with are those that cover it, if they can be taken away, too: then
+	// there must be harm.
+	with []string
+	// harms replaces the question whether the object was destroyed or cut
+	// off.
+	harms func(b *table, object string) bool
 }
 
 // table is what a tale works on.
@@ -124,10 +130,10 @@ var bites = []bite{
 		}
 		return ""
 	}},
-	{gate: "lists-complete", coveredBy: "no-record, not-expected, not-protected and connections-ours, each of which asks whether the lists it reads are whole", tale: withRecordsAnd(func(b *table, _ string) {
+	{gate: "lists-complete", coveredBy: "no-record, not-expected, not-protected and connections-ours, each of which asks whether the lists it reads are whole", with: []string{"no-record", "not-expected"}, tale: withRecordsAnd(func(b *table, _ string) {
 		b.evidence(func(w *evidence.World) { w.LXD.Records = w.LXD.Records.Doubt("a page was refused") })
 	})},
-	{gate: "lxd-sees-all", coveredBy: "no-record, which asks the same", tale: withRecordsAnd(func(b *table, _ string) {
+	{gate: "lxd-sees-all", coveredBy: "no-record, which asks the same", with: []string{"no-record"}, tale: withRecordsAnd(func(b *table, _ string) {
 		b.evidence(func(w *evidence.World) { w.LXD.SeesAll = evidence.No })
 	})},
 	{gate: "records-not-empty", story: "LXD's database was lost, and the pool is small", tale: func(b *table) string {
@@ -167,7 +173,15 @@ var bites = []bite{
 			"root": {"type": "disk", "path": "/", "pool": b.world.Pool()},
 		}})
 	})},
-	{gate: "not-expected", coveredBy: "the finding: a volume that LXD expects somewhere is no stale connection there and no leftover copy"},
+	{gate: "not-expected", coveredBy: "the finding: a volume that LXD expects somewhere is no stale connection there and no leftover copy", code: "stale-connection", tale: func(b *table) string {
+		volume := b.scenario("killed-while-waiting-iscsi")
+		b.ask = func(int) {
+			b.world.LXD.PutInstance(lxd.Instance{Project: "default", Name: "web9", Type: evidence.TypeContainer, Member: b.world.LXD.Name, Running: true, Devices: map[string]map[string]string{
+				"data": {"type": "disk", "path": "/srv", "pool": b.world.Pool(), "source": "data"},
+			}})
+		}
+		return volume
+	}},
 	{gate: "original-kept", coveredBy: "Plan.Keeps: a copy of a snapshot that LXD has a record of is disconnected and never destroyed"},
 	{gate: "explained", story: "an earlier run saw LXD's record of the snapshot, and the database was restored since", code: "leaked-snapshot", tale: func(b *table) string {
 		name := b.snapshot()
@@ -208,7 +222,16 @@ var bites = []bite{
 		b.ok(b.world.Array.CreateHost("backup01", []string{"iqn.1994-05.com.redhat:backup01"}, nil, nil))
 		b.ok(b.world.Array.Connect("backup01", volume, 0))
 	})},
-	{gate: "not-connected", coveredBy: "the finding: a device to which the array connects the host is no stale one; and the device's own answer"},
+	{gate: "not-connected", coveredBy: "the finding: a device to which the array connects the host is no stale one; and the device's own answer", options: simulator.Options{LXDVersion: "6.3"}, code: "ghost-path", tale: func(b *table) string {
+		// A volume that is in use elsewhere was cut off here by hand, and is
+		// connected again while the operator thinks.
+		b.scenario("device-too-late-iscsi")
+		v := b.leftVolume()
+		b.world.Keep(v.Name)
+		b.ok(b.world.Array.Disconnect(b.hostObject(), v.Name))
+		b.ask = func(int) { b.ok(b.world.Array.Connect(b.hostObject(), v.Name, 0)) }
+		return b.finding("ghost-path").Object
+	}, harms: func(b *table, _ string) bool { return len(b.world.Hosts[0].DevicesOf(b.leftVolume().Serial)) == 0 }},
 	{gate: "hosts-answered", story: "another member, whose devices nobody has read, uses it, though its connection was cut by hand", options: simulator.Options{Members: 2}, tale: func(b *table) string {
 		b.records(1)
 		second := b.world.LXD.Members()[1]
@@ -237,7 +260,12 @@ var bites = []bite{
 		b.ok(b.world.Array.SetIO(volume, 100, 100))
 		b.world.Age(10 * time.Minute)
 	})},
-	{gate: "path-identity", coveredBy: "the devices' own proof: each path is asked again right before it is written to"},
+	{gate: "path-identity", coveredBy: "not-in-use, and the devices' own proof: each path is asked again right before it is written to", options: simulator.Options{LXDVersion: "6.3"}, tale: func(b *table) string {
+		b.scenario("lun-reused")
+		v := b.leftVolume()
+		b.world.Keep(v.Name)
+		return v.Name
+	}},
 	{gate: "share", story: "LXD's database was restored from before these volumes were made", tale: func(b *table) string {
 		b.records(1)
 		volume := b.imported(0)
@@ -248,11 +276,68 @@ var bites = []bite{
 		return volume
 	}},
 
-	{gate: needSame, coveredBy: "the finding and the plan's digest, which are by id, name and serial"},
-	{gate: needMachine, coveredBy: "there is nothing that could write to a machine that is not given"},
-	{gate: needNoGroup, coveredBy: "connections-ours; and pure.Writer can't name a host group"},
-	{gate: needReleased, coveredBy: "not-in-use, and the confirmation: what can be opened can also hang, and is not lost"},
-	{gate: needCut, coveredBy: "detached; and devices.Releaser refuses to delete paths while the array connects them"},
+	{gate: needSame, coveredBy: "the finding and the plan's digest, which are by id, name and serial", tale: withRecordsAnd(func(b *table, volume string) {
+		b.ask = func(int) {
+			// Another volume of this name takes its place.
+			b.ok(b.world.Array.DestroyVolume(volume))
+			b.ok(b.world.Array.Eradicate(volume))
+			_, err := b.world.Array.CreateVolume(volume, simulator.Small, array.VolumeOptions{})
+			b.ok(err)
+			b.old()
+		}
+	})},
+	{gate: needMachine, coveredBy: "there is nothing that could write to a machine that is not given", options: simulator.Options{Members: 2}, tale: func(b *table) string {
+		b.ok(b.world.LXD.Members()[1].Launch(lxd.InstanceSpec{Name: "web1", Pool: b.world.Pool(), Image: simulator.Image}))
+		volume := b.imported(0)
+		b.ok(b.world.Array.Connect("lxd02-iscsi", volume, 0))
+		b.world.Hosts[1].Rescan()
+		b.old()
+		b.everyHost(&b.tools)
+		b.tools.Machine = func(member string) (Machine, bool) {
+			m, ok := b.kit.machine(member)
+			return m, ok && member == "lxd01"
+		}
+		return volume
+	}},
+	{gate: needNoGroup, coveredBy: "connections-ours; and pure.Writer can't name a host group", with: []string{"connections-ours", "pod-ownership", needMachine}, tale: func(b *table) string {
+		volume := b.connected()
+		b.ask = func(n int) {
+			if n == 1 {
+				b.ok(b.world.Array.CreateHost("esx1", []string{"iqn.1998-01.com.vmware:esx1"}, nil, nil))
+				b.ok(b.world.Array.CreateHostGroup("esx", "esx1"))
+				b.ok(b.world.Array.Connect("esx", volume, 0))
+			}
+		}
+		return volume
+	}, harms: func(b *table, volume string) bool {
+		return !slices.ContainsFunc(b.world.Array.Connections(), func(c array.Connection) bool { return c.Volume == volume && c.Host == b.hostObject() })
+	}},
+	{gate: needReleased, story: "somebody sets its paths running again while the operator thinks", tale: func(b *table) string {
+		volume := b.connected()
+		b.ask = func(n int) {
+			if n != 2 {
+				return
+			}
+			world, err := b.kit.look(context.Background())
+			b.ok(err)
+			v, _ := b.world.Array.Volume(volume)
+			for _, d := range world.Hosts[0].Disks.Items {
+				if string(d.Serial) == v.Serial {
+					b.ok(b.world.Hosts[0].OnlinePath(d.Name))
+				}
+			}
+		}
+		return volume
+	}},
+	{gate: needCut, coveredBy: "detached; and devices.Releaser refuses to delete paths while the array connects them", tale: func(b *table) string {
+		volume := b.connected()
+		b.tools.Report = func(e Event) {
+			if e.Phase == Begins && e.Step.Kind == StepClear {
+				b.ok(b.world.Array.Connect(b.hostObject(), volume, 0))
+			}
+		}
+		return volume
+	}},
 	{gate: needDetached, story: "somebody connects it again while the operator thinks, to an array that destroys what is connected", options: simulator.Options{Unverified: array.Unverified{AllowDestroyConnected: true}}, tale: func(b *table) string {
 		b.ok(b.world.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: b.world.Pool(), Image: simulator.Image}))
 		volume := b.imported(0)
@@ -263,7 +348,14 @@ var bites = []bite{
 	{gate: needUndo, story: "the array keeps what is destroyed for a minute", tale: withRecordsAnd(func(b *table, _ string) {
 		b.world.Array.SetEradicationDelay(time.Minute)
 	})},
-	{gate: needIdleHost, coveredBy: "the array, which deletes no host that is connected to anything"},
+	{gate: needIdleHost, coveredBy: "the array, which deletes no host that is connected to anything", code: codeIdleHost, tale: func(b *table) string {
+		b.scenario("host-not-deleted-iscsi")
+		volume := b.imported(0)
+		b.ask = func(int) { b.ok(b.world.Array.Connect("lxd01-iscsi", volume, 0)) }
+		return "lxd01-iscsi"
+	}, harms: func(b *table, object string) bool {
+		return !slices.ContainsFunc(b.world.Array.Hosts(), func(h array.Host) bool { return h.Name == object })
+	}},
 	{gate: needPending, story: "LXD has its record again, and the operator wants the space back", tale: withRecordsAnd(func(b *table, volume string) {
 		_, err := b.tools.Run(context.Background(), b.plan("leaked-volume"))
 		b.ok(err)
@@ -278,6 +370,43 @@ var bites = []bite{
 func (b *table) records2(name string) {
 	b.t.Helper()
 	b.ok(b.world.LXD.CreateVolume(lxd.VolumeSpec{Pool: b.world.Pool(), Name: name, Bytes: simulator.Small}))
+}
+
+// scenario lets one of the simulator's happen here, and returns the array's
+// name of the volume data, if that is recorded.
+func (b *table) scenario(name string) string {
+	b.t.Helper()
+	s, ok := simulator.Find(name)
+	if !ok {
+		b.t.Fatalf("there is no scenario %s", name)
+	}
+	b.ok(s.Run(b.world))
+	b.old()
+	volume, _ := b.world.ArrayName(b.world.Pool(), evidence.TypeCustom, "data")
+	return volume
+}
+
+// leftVolume is the volume that no record says anything of.
+func (b *table) leftVolume() array.Volume {
+	b.t.Helper()
+	f := b.finding("leaked-volume")
+	v, ok := b.world.Array.Volume(f.Object)
+	if !ok {
+		b.t.Fatalf("there is no %s", f.Object)
+	}
+	return v
+}
+
+// connected is a volume without a record that is connected to this machine,
+// with its paths there.
+func (b *table) connected() string {
+	b.t.Helper()
+	b.ok(b.world.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: b.world.Pool(), Image: simulator.Image}))
+	volume := b.imported(0)
+	b.ok(b.world.Array.Connect(b.hostObject(), volume, 0))
+	b.world.Hosts[0].Rescan()
+	b.old()
+	return volume
 }
 
 // held is a volume without a record that a process has open.
@@ -336,9 +465,15 @@ func (e bite) play(t *testing.T, removed map[string]bool) (harm bool, refused st
 		}
 	}
 	tools := without(b.tools, removed)
+	gone := func() bool {
+		if e.harms != nil {
+			return e.harms(b, object)
+		}
+		return b.gone(object, connections)
+	}
 	if b.then != nil {
 		result, err := b.then(tools)
-		return b.gone(object, connections), fmt.Sprint(result.Gate, " ", err)
+		return gone(), fmt.Sprint(result.Gate, " ", err)
 	}
 	world, err := tools.Look(context.Background())
 	if err != nil {
@@ -355,10 +490,10 @@ func (e bite) play(t *testing.T, removed map[string]bool) (harm bool, refused st
 				t.Fatal(err)
 			}
 			result, err := tools.Run(context.Background(), p)
-			return b.gone(object, connections), fmt.Sprint(result.Gate, " ", err)
+			return gone(), fmt.Sprint(result.Gate, " ", err)
 		}
 	}
-	return b.gone(object, connections), "no finding"
+	return gone(), "no finding"
 }
 
 // TestEveryGateBites takes each gate and each condition away, one at a time,
@@ -398,6 +533,16 @@ func TestEveryGateBites(t *testing.T) {
 				t.Errorf("without it no harm was done: %s", refused)
 			case e.coveredBy != "" && harm:
 				t.Errorf("without it harm was done, so it is not covered by %s", e.coveredBy)
+			}
+			if e.with == nil {
+				return
+			}
+			removed := map[string]bool{e.gate: true}
+			for _, other := range e.with {
+				removed[other] = true
+			}
+			if harm, refused = e.play(t, removed); !harm {
+				t.Errorf("without it and %v no harm was done: %s", e.with, refused)
 			}
 		})
 	}
