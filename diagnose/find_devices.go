@@ -3,6 +3,8 @@ package diagnose
 import (
 	"slices"
 	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // eachDevice calls do for every device of every host, in the host's order.
@@ -39,25 +41,19 @@ func (f *facts) mixedMaps() []draft {
 	return found
 }
 
-// concerned reports a device that is, or whose paths lead to, a volume of a
-// pool that is asked about, or one that an array of ours made.
+// concerned reports a device that may be, or whose paths may lead to, a volume
+// of a pool that is asked about. The host alone shows that data is at risk, so
+// only what is known to be another pool's is left out: an array that does not
+// answer must not hide it.
 func (f *facts) concerned(d *device) bool {
-	if d.volume != nil {
-		if d.business() {
-			return true
-		}
-	} else if len(f.created(d.serial)) > 0 {
+	if d.business() {
 		return true
 	}
-	for _, disk := range d.disks {
-		for _, serial := range identities(disk) {
-			other := d.host.devices[serial]
-			if other != nil && other.volume != nil && other.business() {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.disks, func(disk *evidence.Disk) bool {
+		return slices.ContainsFunc(identities(disk), func(serial evidence.Serial) bool {
+			return d.host.devices[serial].business()
+		})
+	})
 }
 
 // inUseWithoutConnection lists what a host uses and can't reach: the array
@@ -66,7 +62,7 @@ func (f *facts) inUseWithoutConnection() []draft {
 	var found []draft
 	f.eachDevice(func(d *device) {
 		uses := d.usage().certain
-		if len(uses) == 0 || d.mixed() != "" || !d.business() {
+		if len(uses) == 0 || d.mixed() != "" || d.intrudes() || !d.business() {
 			return
 		}
 		answer, why := f.connected(d)
@@ -203,7 +199,7 @@ func (f *facts) ghostNamespaces() []draft {
 func (f *facts) orphans(do func(d *device, why string) []draft) []draft {
 	var found []draft
 	f.eachDevice(func(d *device) {
-		if len(d.usage().certain) > 0 || d.mixed() != "" || d.intruded() {
+		if len(d.usage().certain) > 0 || d.mixed() != "" || d.intrudes() {
 			return
 		}
 		if why, lost := f.orphaned(d); lost {
@@ -213,16 +209,11 @@ func (f *facts) orphans(do func(d *device, why string) []draft) []draft {
 	return found
 }
 
-// intruded reports a device of which all that is there sits in another
-// volume's map: that map is the finding.
-func (d *device) intruded() bool {
-	for _, disk := range d.disks {
-		if disk.Serial == d.serial || d.mapped(disk) {
-			continue
-		}
-		return true
-	}
-	return false
+// intrudes reports a device of which all that is there sits in other volumes'
+// maps: each such map is a finding, with all that uses it.
+func (d *device) intrudes() bool {
+	named := func(m *evidence.Map) bool { return m.Serial != "" && m.Serial != d.serial }
+	return len(d.bare())+len(d.namespaces) == 0 && len(d.maps) > 0 && !slices.ContainsFunc(d.maps, func(m *evidence.Map) bool { return !named(m) })
 }
 
 func (d *device) volumeName() string {

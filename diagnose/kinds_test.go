@@ -410,6 +410,38 @@ var kindCases = []kindCase{
 		[]string{"mpathb: path sdd is of volume", "mounted at"},
 	},
 	{
+		"map with a path of another volume, and the array is silent",
+		func(s *scene) {
+			s.Hosts[0].Disks.Items[2].Live.Serial = serialNo(999)
+			s.Arrays = []evidence.Array{{Source: evidence.Source{Name: "https://fa1", Trouble: "connection refused"}, Gateway: "https://fa1"}}
+		},
+		[]string{"mixed-map mpathb"},
+		ReportOnly,
+		[]string{"sdd answers as volume " + string(serialNo(999)), "mounted at"},
+	},
+	{
+		"map with a path of another volume, in a pool that was not asked for",
+		func(s *scene) {
+			s.Hosts[0].Disks.Items[2].Live.Serial = serialNo(1)
+			s.policy.Pools = []string{"n1"}
+		},
+		[]string{},
+		"", nil,
+	},
+	{
+		"map in use with a path of a volume that the array has not",
+		func(s *scene) {
+			leak(s)
+			s.into(1, 4)
+			s.array().Volumes.Items = s.array().Volumes.Items[:len(s.array().Volumes.Items)-1]
+			s.array().Connections.Items = s.array().Connections.Items[:len(s.array().Connections.Items)-1]
+			s.array().Lookups = []evidence.Lookup{{Serial: s.Hosts[0].Disks.Items[4].Serial, Found: evidence.No}}
+		},
+		[]string{"mixed-map mpathb"},
+		ReportOnly,
+		[]string{"path sdf is of volume"},
+	},
+	{
 		"path that answers as another volume, all else as before",
 		func(s *scene) { s.Hosts[0].Disks.Items[2].Live.Serial = serialNo(999) },
 		[]string{"mixed-map mpathb"},
