@@ -265,19 +265,22 @@ overrides { fast_io_fail_tmo 5 }
 	m.AddFile(nvme+"/ctrl_loss_tmo", []byte("off\n"))
 	m.AddFile("sys/module/nvme_core/parameters/multipath", []byte("N\n"))
 	want := []evidence.Setting{
-		{Name: "multipath user_friendly_names", Value: "yes", Section: "defaults", File: "/etc/multipath.conf", Line: 3},
-		{Name: "multipath find_multipaths", Value: "smart", Section: "defaults", File: "/etc/multipath.conf", Line: 4},
-		{Name: "multipath no_path_retry", Value: "queue", Section: "devices/device PURE FlashArray", File: "/etc/multipath.conf", Line: 11},
-		{Name: "multipath features", Value: "1 queue_if_no_path", Section: "devices/device PURE FlashArray", File: "/etc/multipath.conf", Line: 14},
-		{Name: "multipath fast_io_fail_tmo", Value: "5", Section: "overrides", File: "/etc/multipath.conf", Line: 17},
+		{Name: "multipath syntax", Value: "a brace closes what none opened", File: "/etc/multipath.conf", Line: 18, Applies: evidence.Yes},
+		{Name: "multipath syntax", Value: "the section stray is not closed", File: "/etc/multipath.conf", Line: 18, Applies: evidence.Yes},
+		{Name: "multipath user_friendly_names", Value: "yes", Section: "defaults", File: "/etc/multipath.conf", Line: 3, Applies: evidence.Yes},
+		{Name: "multipath find_multipaths", Value: "smart", Section: "defaults", File: "/etc/multipath.conf", Line: 4, Applies: evidence.Yes},
+		{Name: "multipath polling_interval", Value: "5", Section: "defaults", File: "/etc/multipath.conf", Line: 5, Applies: evidence.Yes},
+		{Name: "multipath no_path_retry", Value: "queue", Section: "devices/device PURE FlashArray", File: "/etc/multipath.conf", Line: 11, Applies: evidence.Yes},
+		{Name: "multipath features", Value: "1 queue_if_no_path", Section: "devices/device PURE FlashArray", File: "/etc/multipath.conf", Line: 14, Applies: evidence.Yes},
+		{Name: "multipath fast_io_fail_tmo", Value: "5", Section: "overrides", File: "/etc/multipath.conf", Line: 17, Applies: evidence.Yes},
 		{Name: "multipath recheck_wwid", Value: "yes", Section: "stray", File: "/etc/multipath.conf", Line: 19},
 		{Name: "multipath no_path_retry", Value: "fail", Section: "multipaths/multipath", File: "/etc/multipath/conf.d/a.conf", Line: 3},
-		{Name: "multipath no_path_retry", Value: "12", Section: "defaults", File: "/etc/multipath/conf.d/b.conf", Line: 2},
-		{Name: "iscsi node.startup", Value: "manual", File: "/etc/iscsi/iscsid.conf", Line: 2},
-		{Name: "iscsi node.session.scan", Value: "auto", File: "/etc/iscsi/iscsid.conf", Line: 3},
-		{Name: "iscsi recovery_tmo", Value: "10", Section: "session7", File: "/sys/class/iscsi_session/session7/recovery_tmo"},
-		{Name: "nvme ctrl_loss_tmo", Value: "off", Section: "nvme0", File: "/sys/class/nvme/nvme0/ctrl_loss_tmo"},
-		{Name: "nvme multipath", Value: "N", File: "/sys/module/nvme_core/parameters/multipath"},
+		{Name: "multipath no_path_retry", Value: "12", Section: "defaults", File: "/etc/multipath/conf.d/b.conf", Line: 2, Applies: evidence.No},
+		{Name: "iscsi node.startup", Value: "manual", File: "/etc/iscsi/iscsid.conf", Line: 2, Applies: evidence.Yes},
+		{Name: "iscsi node.session.scan", Value: "auto", File: "/etc/iscsi/iscsid.conf", Line: 3, Applies: evidence.Yes},
+		{Name: "iscsi recovery_tmo", Value: "10", Section: "session7", File: "/sys/class/iscsi_session/session7/recovery_tmo", Applies: evidence.Yes},
+		{Name: "nvme ctrl_loss_tmo", Value: "off", Section: "nvme0", File: "/sys/class/nvme/nvme0/ctrl_loss_tmo", Applies: evidence.Yes},
+		{Name: "nvme multipath", Value: "N", File: "/sys/module/nvme_core/parameters/multipath", Applies: evidence.Yes},
 	}
 	h := m.observe(t)
 	if diff := cmp.Diff(want, h.Settings.Items); diff != "" {

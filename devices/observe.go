@@ -25,6 +25,7 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	}
 	h.Began = s.Now()
 	h.Name = cmp.Or(s.Hostname, t.field("proc/sys/kernel/hostname"), t.field("etc/hostname"), s.place)
+	whole := s
 	asked := &counted{Kernel: s.Kernel}
 	s.Kernel = asked
 
@@ -64,7 +65,8 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	h.IQNs = readIQNs(t, iqns)
 	h.NQNs = readNQNs(t, s.LXDDirs, n.hostNQNs)
 	h.WWPNs = readWWPNs(t)
-	settings, d := readSettings(t, sessions, n.controllers)
+	h.Tools = readTools(t)
+	settings, d := readSettings(ctx, whole, &h)
 	d.merge(sessionDoubts)
 	d.merge(n.controllerDoubts)
 	h.Settings = listOf(settings, d)
@@ -79,6 +81,9 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	}
 	h.Requests = int(asked.n.Load())
 	h.Ended = s.Now()
+	if !s.Recorded {
+		h.Clock = h.Ended
+	}
 	return h
 }
 

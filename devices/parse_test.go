@@ -270,7 +270,9 @@ func FuzzConfiguration(f *testing.F) {
 	f.Add("node.startup = manual\nnode.session.auth.password = hunter2\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		lines := strings.Count(text, "\n") + 1
-		found := append(parseMultipathConf("/f", text), parseISCSIConf("/f", text)...)
+		statements, found := parseMultipathConf("/f", text)
+		found = append(append(found, resolve(statements)...), blacklisted(statements, nil)...)
+		found = append(found, parseISCSIConf("/f", text)...)
 		for _, s := range found {
 			if s.Line < 1 || s.Line > lines || s.File != "/f" || s.Name == "" {
 				t.Errorf("%+v of %d lines", s, lines)

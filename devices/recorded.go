@@ -23,6 +23,8 @@ import (
 //	multipathd show maps json
 //	scsi_id -g -u /dev/sdX                        (the WWID, or "gone")
 //	nsenter --mount=PATH cat /proc/self/mountinfo
+//	multipathd show config local
+//	dmesg
 func Recording(fsys fs.FS) Kernel { return recording{tree{fsys}} }
 
 type recording struct{ tree tree }
@@ -250,6 +252,14 @@ func (r recording) MountInfo(_ context.Context, path string) ([]byte, error) {
 	text, err := r.output("nsenter --mount=" + path + " cat /proc/self/mountinfo")
 	return []byte(text), err
 }
+
+// MultipathConfig implements Reporter.
+func (r recording) MultipathConfig(context.Context) (string, error) {
+	return r.output("multipathd show config local")
+}
+
+// Log implements Reporter.
+func (r recording) Log(context.Context) (string, error) { return r.output("dmesg") }
 
 // noKernel knows nothing.
 type noKernel struct{}

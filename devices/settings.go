@@ -1,6 +1,8 @@
 package devices
 
 import (
+	"context"
+	"io/fs"
 	"path"
 	"slices"
 	"strconv"
@@ -9,179 +11,255 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// multipathKeys are the settings of multipath.conf that decide whether maps
-// queue, are made at all, follow a reused LUN, and how they are called.
-var multipathKeys = []string{
-	"dev_loss_tmo", "fast_io_fail_tmo", "features", "find_multipaths", "flush_on_last_del", "no_path_retry",
-	"purge_disconnected", "recheck_wwid", "user_friendly_names",
-}
-
-// iscsiKeys are the settings of iscsid.conf that decide how long I/O waits
-// and when LUNs are scanned. The file also holds credentials: no other line
-// of it is kept.
+// iscsiKeys are the settings of open-iscsi that decide how long a login and
+// I/O wait and when LUNs are scanned. Its files also hold credentials: no
+// other line of them is kept.
 var iscsiKeys = []string{
-	"node.session.scan", "node.session.timeo.replacement_timeout", "node.conn[0].timeo.login_timeout", "node.startup",
+	"node.session.scan", "node.session.timeo.replacement_timeout", "node.conn[0].timeo.login_timeout",
+	"node.session.initial_login_retry_max", "node.startup",
 }
 
-// readSettings reads the settings that matter to leaks and hangs, each with
+// maxNodeRecords bounds the records of portals that are read. LXD makes one
+// per portal and removes it again.
+const maxNodeRecords = 256
+
+// settingsReader reads the settings that matter to leaks and hangs, each with
 // where it stands.
-func readSettings(t tree, sessions []evidence.Session, controllers []evidence.Controller) ([]evidence.Setting, doubts) {
-	var d doubts
-	settings := readMultipathConf(t, &d)
+type settingsReader struct {
+	tree
+	doubts   doubts
+	settings []evidence.Setting
+}
+
+func readSettings(ctx context.Context, s System, h *evidence.Host) ([]evidence.Setting, doubts) {
+	r := settingsReader{tree: tree{s.FS}}
+	r.multipath(ctx, s, h)
+	r.iscsi(h.Sessions.Items)
+	r.nvme(h.Controllers.Items)
+	r.udev()
+	return r.settings, r.doubts
+}
+
+func (r *settingsReader) add(s ...evidence.Setting) { r.settings = append(r.settings, s...) }
+
+// kernel adds what one file of sysfs says, if it exists.
+func (r *settingsReader) kernel(name, section, file string) {
+	value, err := r.text(file)
+	r.doubts.check("/"+file, err)
+	if value != "" {
+		r.add(evidence.Setting{Name: name, Value: value, Section: section, File: "/" + file, Applies: evidence.Yes})
+	}
+}
+
+// conf lists the files of a directory that end so, in the order of their
+// names, which is the order in which they are read.
+func (r *settingsReader) conf(dir, ending string) []string {
+	names, err := r.names(dir)
+	r.doubts.check("/"+dir+" could not be listed", err)
+	slices.Sort(names)
+	var files []string
+	for _, name := range names {
+		if strings.HasSuffix(name, ending) {
+			files = append(files, dir+"/"+name)
+		}
+	}
+	return files
+}
+
+// multipath reads multipath.conf and the files of its conf.d, which are read
+// after it, and what the running multipathd made of them.
+func (r *settingsReader) multipath(ctx context.Context, s System, h *evidence.Host) {
+	var lines []confLine
+	for _, file := range append([]string{"etc/multipath.conf"}, r.conf("etc/multipath/conf.d", ".conf")...) {
+		text, err := r.text(file)
+		r.doubts.check("/"+file, err)
+		more, wrong := parseMultipathConf("/"+file, text)
+		lines = append(lines, more...)
+		r.add(wrong...)
+	}
+	r.add(resolve(lines)...)
+	r.add(blacklisted(lines, h.Disks.Items)...)
+	reporter, ok := s.Kernel.(Reporter)
+	if !ok {
+		return
+	}
+	// What the daemon does not say is not known, and advice says so; nothing
+	// else rests on it.
+	text, err := within(ctx, kernelLimit, reporter.MultipathConfig)
+	note(h, err)
+	if err != nil {
+		return
+	}
+	running, _ := parseMultipathConf("multipathd", text)
+	for _, setting := range resolve(running) {
+		if setting.Applies.Is() && !strings.HasPrefix(setting.Section, "multipaths/") {
+			setting.Section, setting.Line = evidence.InForce, 0
+			r.add(setting)
+		}
+	}
+}
+
+func (r *settingsReader) iscsi(sessions []evidence.Session) {
 	const iscsid = "etc/iscsi/iscsid.conf"
-	text, err := t.text(iscsid)
-	d.check("/"+iscsid, err)
-	settings = append(settings, parseISCSIConf("/"+iscsid, text)...)
+	text, err := r.text(iscsid)
+	r.doubts.check("/"+iscsid, err)
+	r.add(parseISCSIConf("/"+iscsid, text)...)
+	r.nodes("etc/iscsi/nodes")
+	r.nodes("var/lib/iscsi/nodes")
 	for _, s := range sessions {
 		name := "session" + strconv.Itoa(s.ID)
-		file := "sys/class/iscsi_session/" + name + "/recovery_tmo"
-		settings = append(settings, kernelSetting(t, "iscsi recovery_tmo", name, file, &d)...)
+		r.kernel("iscsi recovery_tmo", name, "sys/class/iscsi_session/"+name+"/recovery_tmo")
 	}
-	for _, c := range controllers {
-		file := "sys/class/nvme/" + c.Name + "/ctrl_loss_tmo"
-		settings = append(settings, kernelSetting(t, "nvme ctrl_loss_tmo", c.Name, file, &d)...)
-	}
-	const native = "sys/module/nvme_core/parameters/multipath"
-	return append(settings, kernelSetting(t, "nvme multipath", "", native, &d)...), d
 }
 
-// kernelSetting is what one file of sysfs says, if it exists.
-func kernelSetting(t tree, name, section, file string, d *doubts) []evidence.Setting {
-	value, err := t.text(file)
-	d.check("/"+file, err)
-	if value == "" {
-		return nil
-	}
-	return []evidence.Setting{{Name: name, Value: value, Section: section, File: "/" + file}}
-}
-
-// readMultipathConf reads multipath.conf and the files of its conf.d, which
-// are read after it and in the order of their names.
-func readMultipathConf(t tree, d *doubts) []evidence.Setting {
-	files := []string{"etc/multipath.conf"}
-	more, err := t.names("etc/multipath/conf.d")
-	d.check("/etc/multipath/conf.d could not be listed", err)
-	slices.Sort(more)
-	for _, name := range more {
-		if strings.HasSuffix(name, ".conf") {
-			files = append(files, "etc/multipath/conf.d/"+name)
+// nodes reads open-iscsi's records of an array's portals: nodes/IQN/PORTAL,
+// which is a file, or a directory with a file per interface.
+func (r *settingsReader) nodes(dir string) {
+	targets, err := r.names(dir)
+	r.doubts.check("/"+dir+" could not be listed", err)
+	read := 0
+	for _, target := range targets {
+		if !strings.Contains(target, "purestorage") {
+			continue
 		}
-	}
-	var settings []evidence.Setting
-	for _, file := range files {
-		text, err := t.text(file)
-		d.check("/"+file, err)
-		settings = append(settings, parseMultipathConf("/"+file, text)...)
-	}
-	return settings
-}
-
-// section is a section of multipath.conf that is open. In a device section,
-// vendor and product tell which devices it is for; its settings wait for them.
-type section struct {
-	name, vendor, product string
-	settings              []evidence.Setting
-}
-
-// parseMultipathConf reads the format of multipath.conf: "key value" lines in
-// sections with braces, "#" and "!" for comments. What it does not
-// understand it passes over, as multipathd does.
-func parseMultipathConf(file, text string) []evidence.Setting {
-	var found []evidence.Setting
-	var open []section
-	closeOne := func() {
-		last := open[len(open)-1]
-		open = open[:len(open)-1]
-		names := make([]string, 0, len(open)+1)
-		for _, s := range open {
-			names = append(names, s.name)
-		}
-		full := path.Join(append(names, last.name)...)
-		if last.vendor != "" || last.product != "" {
-			full = strings.TrimSpace(full + " " + last.vendor + " " + last.product)
-		}
-		for i := range last.settings {
-			last.settings[i].Section = full
-		}
-		found = append(found, last.settings...)
-	}
-	for number, line := range enumerate(text) {
-		for _, statement := range statements(line) {
-			switch {
-			case statement[0] == "}":
-				if len(open) > 0 {
-					closeOne()
+		portals, err := r.names(dir + "/" + target)
+		r.doubts.check("/"+dir+"/"+target+" could not be listed", err)
+		for _, portal := range portals {
+			place := dir + "/" + target + "/" + portal
+			files := []string{place}
+			if info, err := fs.Stat(r.FS, place); err == nil && info.IsDir() {
+				files = r.conf(place, "")
+			}
+			for _, file := range files {
+				if read++; read > maxNodeRecords {
+					r.doubts.add("/%s holds more than %d records, so not all were read", dir, maxNodeRecords)
+					return
 				}
-			case statement[len(statement)-1] == "{":
-				open = append(open, section{name: statement[0]})
-			case len(open) > 0 && len(statement) > 1:
-				last := &open[len(open)-1]
-				value := strings.Join(statement[1:], " ")
-				switch key := statement[0]; {
-				case key == "vendor":
-					last.vendor = value
-				case key == "product":
-					last.product = value
-				case slices.Contains(multipathKeys, key):
-					last.settings = append(last.settings, evidence.Setting{Name: "multipath " + key, Value: value, File: file, Line: number})
+				text, err := r.text(file)
+				r.doubts.check("/"+file, err)
+				for _, s := range parseISCSIConf("/"+file, text) {
+					s.Section = target + " " + portalOf(portal)
+					r.add(s)
 				}
 			}
 		}
 	}
-	for len(open) > 0 {
-		closeOne()
-	}
-	slices.SortStableFunc(found, func(a, b evidence.Setting) int { return a.Line - b.Line })
-	return found
 }
 
-// statements splits a line into words, and the words at braces: "a {",
-// "b c" and "}" of "a { b c }".
-func statements(line string) [][]string {
-	var all [][]string
-	var words []string
-	end := func() {
-		if len(words) > 0 {
-			all = append(all, words)
-			words = nil
-		}
+// portalOf is "address:port" of a record's name, "address,port,tpgt".
+func portalOf(name string) string {
+	parts := strings.Split(name, ",")
+	if len(parts) < 2 {
+		return name
 	}
-	for rest := strings.TrimSpace(line); rest != "" && rest[0] != '#' && rest[0] != '!'; rest = strings.TrimSpace(rest) {
-		switch rest[0] {
-		case '{':
-			words = append(words, "{")
-			end()
-			rest = rest[1:]
-		case '}':
-			end()
-			words = []string{"}"}
-			end()
-			rest = rest[1:]
-		case '"':
-			value, after, _ := strings.Cut(rest[1:], `"`)
-			words = append(words, value)
-			rest = after
-		default:
-			n := strings.IndexAny(rest, " \t{}\"#!")
-			if n <= 0 {
-				n = len(rest)
-			}
-			words = append(words, rest[:n])
-			rest = rest[n:]
-		}
-	}
-	end()
-	return all
+	return parts[0] + ":" + parts[1]
 }
 
-// parseISCSIConf reads the "key = value" lines that we want.
+// parseISCSIConf reads the "key = value" lines that we want; of a key that
+// comes again the last counts.
 func parseISCSIConf(file, text string) []evidence.Setting {
 	var found []evidence.Setting
 	for number, line := range enumerate(text) {
 		key, value, ok := strings.Cut(line, "=")
-		if key = strings.TrimSpace(key); ok && slices.Contains(iscsiKeys, key) {
-			found = append(found, evidence.Setting{Name: "iscsi " + key, Value: strings.TrimSpace(value), File: file, Line: number})
+		key = strings.TrimSpace(key)
+		if !ok || !slices.Contains(iscsiKeys, key) {
+			continue
 		}
+		for i := range found {
+			if found[i].Name == "iscsi "+key {
+				found[i].Applies = evidence.No
+			}
+		}
+		found = append(found, evidence.Setting{Name: "iscsi " + key, Value: strings.TrimSpace(value), File: file, Line: number, Applies: evidence.Yes})
 	}
 	return found
+}
+
+// nvme reads the controllers' settings, whether native multipath is on, and
+// who says so when it is not.
+func (r *settingsReader) nvme(controllers []evidence.Controller) {
+	for _, c := range controllers {
+		r.kernel("nvme ctrl_loss_tmo", c.Name, "sys/class/nvme/"+c.Name+"/ctrl_loss_tmo")
+	}
+	r.kernel("nvme multipath", "", "sys/module/nvme_core/parameters/multipath")
+	const option = "nvme multipath option"
+	for _, dir := range []string{"usr/lib/modprobe.d", "lib/modprobe.d", "run/modprobe.d", "etc/modprobe.d"} {
+		for _, file := range r.conf(dir, ".conf") {
+			text, err := r.text(file)
+			r.doubts.check("/"+file, err)
+			for number, line := range enumerate(text) {
+				words := strings.Fields(line)
+				if len(words) < 3 || words[0] != "options" || strings.ReplaceAll(words[1], "-", "_") != "nvme_core" {
+					continue
+				}
+				for _, word := range words[2:] {
+					if value, ok := strings.CutPrefix(word, "multipath="); ok {
+						r.add(evidence.Setting{Name: option, Value: value, File: "/" + file, Line: number})
+					}
+				}
+			}
+		}
+	}
+	text, err := r.text("proc/cmdline")
+	r.doubts.check("/proc/cmdline", err)
+	for word := range strings.FieldsSeq(text) {
+		if value, ok := strings.CutPrefix(strings.ReplaceAll(word, "-", "_"), "nvme_core.multipath="); ok {
+			r.add(evidence.Setting{Name: option, Value: value, File: "/proc/cmdline", Line: 1})
+		}
+	}
+}
+
+// udevRules are rules without which the links that LXD waits for do not
+// appear, or lead to a single path: multipath's, device-mapper's and those of
+// the persistent names, by the names that distributions give them.
+var udevRules = []string{
+	"11-dm-mpath.rules", "13-dm-disk.rules", "55-dm.rules", "56-dm-mpath.rules", "56-multipath.rules", "60-multipath.rules",
+	"60-persistent-storage.rules", "60-persistent-storage-dm.rules", "62-multipath.rules", "95-dm-notify.rules",
+}
+
+// scanRules is libstoragemgmt's: it scans a SCSI host when an array says that
+// its LUNs have changed.
+const scanRules = "90-scsi-ua.rules"
+
+// udevKeys are the settings of udev.conf that can make it slow.
+var udevKeys = []string{"children_max", "event_timeout"}
+
+func (r *settingsReader) udev() {
+	const conf = "etc/udev/udev.conf"
+	text, err := r.text(conf)
+	r.doubts.check("/"+conf, err)
+	for number, line := range enumerate(text) {
+		key, value, ok := strings.Cut(line, "=")
+		if key = strings.TrimSpace(key); ok && slices.Contains(udevKeys, key) {
+			r.add(evidence.Setting{
+				Name: "udev " + key, Value: strings.Trim(strings.TrimSpace(value), `"`), File: "/" + conf, Line: number, Applies: evidence.Yes,
+			})
+		}
+	}
+	// A file in etc hides the one of the same name that came with a package.
+	hidden := map[string]bool{}
+	for _, file := range r.conf("etc/udev/rules.d", ".rules") {
+		name := path.Base(file)
+		hidden[name] = r.masked(file)
+		if hidden[name] && slices.Contains(udevRules, name) {
+			r.add(evidence.Setting{Name: "udev rules", Value: "masked", File: "/" + file, Applies: evidence.Yes})
+		}
+	}
+	for _, dir := range []string{"etc/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d"} {
+		file := dir + "/" + scanRules
+		if !hidden[scanRules] && r.exists(file).Is() {
+			r.add(evidence.Setting{Name: "udev scan", Value: "on", File: "/" + file, Applies: evidence.Yes})
+			break
+		}
+	}
+}
+
+// masked reports rules that were taken out of force: a link to /dev/null, or
+// an empty file.
+func (r *settingsReader) masked(file string) bool {
+	if target, err := r.link(file); err == nil && target != "" {
+		return target == "/dev/null"
+	}
+	info, err := r.lstat(file)
+	return err == nil && info.Mode().IsRegular() && info.Size() == 0
 }

@@ -18,6 +18,15 @@ type Array struct {
 	// Clock is the array's own time while it was read; zero when not known.
 	// Ages of array objects are counted from it and from nothing else.
 	Clock time.Time `json:"clock,omitzero"`
+	// Newest is the newest REST version that it offers; empty when not known.
+	Newest string `json:"newest_api,omitempty"`
+	// TLS is how the connection to it was protected.
+	TLS TLS `json:"tls,omitzero"`
+	// User is whose token was used and Role what that user may do, as the
+	// array calls it: readonly, storage_admin, array_admin. Only asked for
+	// advice; empty when not known.
+	User string `json:"user,omitempty"`
+	Role string `json:"role,omitempty"`
 	// EradicationDelay is how long the array keeps what is destroyed; zero
 	// when not known. ManualEradication is "all-enabled", "all-disabled"
 	// (SafeMode) or empty when not known.
@@ -42,10 +51,35 @@ type Array struct {
 	// Activity holds recent I/O. A volume that is not in it is not idle but
 	// unknown, however complete the list.
 	Activity List[Activity] `json:"activity"`
+	// Ports are the array's target ports.
+	Ports List[Port] `json:"ports"`
 	// Lookups are the answers for serials that a host showed and that no
 	// volume above has: the volume may lie outside the pods, or be gone. A
 	// serial that is not here was not asked for: nothing is known of it.
 	Lookups []Lookup `json:"lookups"`
+}
+
+// TLS is how an array proved who it is.
+type TLS struct {
+	// Verified says what the certificate was held against: "fingerprint",
+	// "ca" (the configured one), "system" (the machine's authorities),
+	// "nothing", or empty when not known.
+	Verified string `json:"verified"`
+	// Expires is when the certificate does, Fingerprint is spelled as the
+	// configuration wants it. Zero when there was no certificate to see.
+	Expires     time.Time `json:"expires,omitzero"`
+	Fingerprint string    `json:"fingerprint,omitempty"`
+}
+
+// Port is one target port of an array. Which of the four names it has says
+// what it speaks.
+type Port struct {
+	Name string `json:"name"`
+	// Portal is "address:port" of iSCSI and NVMe/TCP; empty for Fibre Channel.
+	Portal string `json:"portal"`
+	IQN    string `json:"iqn"`
+	NQN    string `json:"nqn"`
+	WWN    string `json:"wwn"`
 }
 
 // Absent are the pods that it was asked for and certainly does not have,

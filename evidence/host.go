@@ -1,6 +1,9 @@
 package evidence
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Host is one machine's testimony about the Pure devices it has. It is what
 // "pureclean devices -o json" prints and what other hosts send.
@@ -40,6 +43,16 @@ type Host struct {
 	Directories List[Directory] `json:"directories"`
 	// Settings are the settings read from this host that matter to leaks.
 	Settings List[Setting] `json:"settings"`
+	// Tools are the programs that LXD needs on a host with Pure volumes.
+	Tools List[Tool] `json:"tools"`
+	// Clock is the host's own time when it was read; zero for a recorded one.
+	// Began and Ended are by the clock of whoever asked.
+	Clock time.Time `json:"clock,omitzero"`
+	// Log is what the host's logs tell of devices that came or did not, and
+	// Reached which of the array's portals could be reached from here. Both
+	// are only asked for advice: no judgement about a volume rests on them.
+	Log     *Log    `json:"log,omitempty"`
+	Reached []Reach `json:"reached,omitempty"`
 }
 
 // Session is an iSCSI session. Credentials are never read.
@@ -268,9 +281,102 @@ type Setting struct {
 	// Section is where in a file with sections it stands: "defaults",
 	// "overrides", `devices/device PURE FlashArray`.
 	Section string `json:"section,omitempty"`
-	// File and Line are where it stands; Line is 0 for what the kernel says.
+	// File and Line are where it stands; Line is 0 for what the kernel or a
+	// daemon says.
 	File string `json:"file"`
 	Line int    `json:"line,omitempty"`
+	// Applies is yes when this is the line that counts for Pure volumes, and
+	// no when another one overrides it or it is for other devices.
+	Applies Answer `json:"applies"`
+}
+
+// InForce marks a Setting's Section: what the running daemon says of itself,
+// whatever the files say by now.
+const InForce = "in force"
+
+// Tool is a program, and the daemon of the same name.
+type Tool struct {
+	Name string `json:"name"`
+	// Present is unknown where no directory of programs could be read.
+	Present Answer `json:"present"`
+	// Path is where it is, with the leading slash.
+	Path string `json:"path,omitempty"`
+	// Running is only asked of multipathd.
+	Running Answer `json:"running"`
+	Why     string `json:"why,omitempty"`
+}
+
+// Reach is one try to connect to a portal.
+type Reach struct {
+	// Portal is "address:port" as the array names it.
+	Portal string `json:"portal"`
+	// Open is unknown when the try was cut short.
+	Open Answer `json:"open"`
+	// Why is the error, TookMS how long the try lasted.
+	Why    string `json:"why,omitempty"`
+	TookMS int64  `json:"took_ms"`
+}
+
+// Log is what a host's logs tell.
+type Log struct {
+	// Arrivals are devices of Pure volumes that appeared, in the order of the
+	// logs, and Complaints lines that tell of one that did not or will not.
+	// They are not complete where no log could be read.
+	Arrivals   List[Arrival]   `json:"arrivals"`
+	Complaints List[Complaint] `json:"complaints"`
+	// Read are the logs that were read.
+	Read []string `json:"read"`
+}
+
+// Arrival is how a device of a Pure volume came to a host.
+type Arrival struct {
+	// Device is the kernel's name, HCTL the SCSI address; the volume's serial
+	// may be missing.
+	Device string `json:"device"`
+	HCTL   string `json:"hctl,omitempty"`
+	Serial Serial `json:"serial"`
+	// At is when its first sign stood in the log, by the log's clock: that a
+	// session began, that the array's list of LUNs changed, or the device
+	// itself where neither was told.
+	At   time.Time `json:"at,omitzero"`
+	Sign string    `json:"sign"`
+	// DiskMS is from the first sign to the disk, MapMS from the first sign to
+	// the multipath map with it, in milliseconds.
+	DiskMS Count `json:"disk_ms"`
+	MapMS  Count `json:"map_ms"`
+	// Source is the log or directory that tells.
+	Source string `json:"source"`
+}
+
+// ComplaintKind is what a line of a log complains about.
+type ComplaintKind string
+
+// What lines of logs complain about.
+const (
+	// ComplaintNoDevice: LXD waited for a device in vain.
+	ComplaintNoDevice ComplaintKind = "no-device"
+	// ComplaintNoMap: multipath made no map for a device that was there.
+	ComplaintNoMap ComplaintKind = "no-map"
+	// ComplaintPortal: LXD or iscsid could not connect to a portal.
+	ComplaintPortal ComplaintKind = "portal"
+	// ComplaintBusy: a device could not be taken away.
+	ComplaintBusy ComplaintKind = "busy"
+	// ComplaintUdev: udev was stuck with a device.
+	ComplaintUdev ComplaintKind = "udev"
+	// ComplaintHung: a process waited for a device longer than the kernel
+	// thinks right.
+	ComplaintHung ComplaintKind = "hung"
+)
+
+// Complaint is a line of a log.
+type Complaint struct {
+	Kind ComplaintKind `json:"kind"`
+	At   time.Time     `json:"at,omitzero"`
+	// Text is the line, shortened.
+	Text string `json:"text"`
+	File string `json:"file"`
+	// Line counts from the beginning of what was read of the file.
+	Line int `json:"line"`
 }
 
 // Doubts says what of this testimony may be missing, a sentence for each

@@ -39,6 +39,7 @@ func (r *Reader) Observe(ctx context.Context, pods []string) evidence.Array {
 		Source:  evidence.Source{Name: r.gateway, Began: began},
 		Gateway: r.gateway,
 		API:     r.session.api.String(),
+		Newest:  r.session.newest.String(),
 		Asked:   append([]string{}, pods...),
 	}
 	o := observation{session: r.session, array: &a, scope: newScope(pods)}
@@ -52,6 +53,7 @@ func (r *Reader) Observe(ctx context.Context, pods []string) evidence.Array {
 		o.trouble(fmt.Errorf("the array's answers disagree about the time by %s", contradicted))
 	}
 	a.Trouble, a.Hint = o.sum()
+	a.TLS = r.session.wire.protection()
 	sent := r.session.wire.requests.Load()
 	a.Requests = int(sent - r.counted)
 	r.counted, r.observed = sent, true

@@ -20,6 +20,7 @@ var everything = cmp.Options{
 		evidence.List[evidence.Pod]{}, evidence.List[evidence.Volume]{}, evidence.List[evidence.Snapshot]{},
 		evidence.List[evidence.ArrayHost]{}, evidence.List[evidence.HostGroup]{}, evidence.List[evidence.Connection]{},
 		evidence.List[evidence.Protection]{}, evidence.List[evidence.Activity]{},
+		evidence.List[evidence.Port]{},
 	),
 	cmpopts.EquateEmpty(),
 }
@@ -37,7 +38,8 @@ func TestGoodRows(t *testing.T) {
 			Name: "fa-lab", Requests: 11,
 			Began: time.Date(2026, 11, 22, 11, 0, 1, 0, time.UTC), Ended: time.Date(2026, 11, 22, 11, 0, 1, 0, time.UTC),
 		},
-		Gateway: s.URL, ID: "d5bc1111-2222-3333-4444-555566667777", Version: "6.4.10", API: "2.36",
+		Gateway: s.URL, ID: "d5bc1111-2222-3333-4444-555566667777", Version: "6.4.10", API: "2.36", Newest: "2.36",
+		TLS:              got.TLS, // see TestAbout
 		Clock:            time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC),
 		EradicationDelay: 24 * time.Hour, ManualEradication: "all-enabled",
 		Asked: []string{"lxd"},

@@ -30,7 +30,9 @@ type session struct {
 	// api is the version spoken, newest the newest that the array offers.
 	api, newest version
 	token       secret.Text
-	sleep       func(context.Context, time.Duration) error
+	// user is whom the array took the token for, set by a login.
+	user  string
+	sleep func(context.Context, time.Duration) error
 
 	mu sync.Mutex
 	// key is the login's, and number counts the logins, so that of many
@@ -108,10 +110,11 @@ func (s *session) login(ctx context.Context) error {
 		header: "Api-Token", value: s.token,
 	}
 	var key string
-	read := func(h http.Header, _ io.Reader) error {
+	read := func(h http.Header, body io.Reader) error {
 		if key = h.Get("X-Auth-Token"); key == "" {
 			return errNoKey
 		}
+		s.user = loginName(body)
 		return nil
 	}
 	err := s.wire.do(ctx, c, read)
@@ -128,6 +131,20 @@ func (s *session) login(ctx context.Context) error {
 	s.number++
 	s.wire.hide(s.key)
 	return nil
+}
+
+// loginName is whose token it was, for people; empty when the answer does not
+// say, which is no reason to fail.
+func loginName(body io.Reader) string {
+	var answer struct {
+		Items []struct {
+			Username string `json:"username"`
+		} `json:"items"`
+	}
+	if err := decodeSmall(body, &answer); err != nil || len(answer.Items) != 1 {
+		return ""
+	}
+	return answer.Items[0].Username
 }
 
 var errNoKey = errors.New("the answer has no session token")

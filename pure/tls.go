@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
 )
 
 const fingerprintExample = `a fingerprint is "sha256:" and 64 hexadecimal digits, as "openssl x509 -noout -fingerprint -sha256" prints it`
@@ -63,6 +65,45 @@ func parseFingerprint(s string) ([]byte, error) {
 func fingerprint(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.Raw)
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// verified says what the certificate is held against.
+func verified(access Access) string {
+	switch {
+	case access.Fingerprint != "":
+		return "fingerprint"
+	case access.Insecure:
+		return "nothing"
+	case len(access.CA) > 0:
+		return "ca"
+	default:
+		return "system"
+	}
+}
+
+// shown remembers the certificate that came with an answer. The two
+// controllers may have different ones; the one that ends first counts.
+func (w *wire) shown(state *tls.ConnectionState) {
+	if state == nil || len(state.PeerCertificates) == 0 {
+		return
+	}
+	own := state.PeerCertificates[0]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.certificate == nil || own.NotAfter.Before(w.certificate.NotAfter) {
+		w.certificate = own
+	}
+}
+
+// protection is how the array proved who it is, as far as it has answered.
+func (w *wire) protection() evidence.TLS {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	said := evidence.TLS{Verified: w.verified}
+	if w.certificate != nil {
+		said.Expires, said.Fingerprint = w.certificate.NotAfter.UTC(), fingerprint(w.certificate)
+	}
+	return said
 }
 
 // pinError is a certificate that is not the pinned one.

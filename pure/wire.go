@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -64,9 +65,12 @@ type wire struct {
 	now      func() time.Time
 	clock    clock
 	requests atomic.Int64
+	// verified says what certificates are held against.
+	verified string
 
-	mu      sync.Mutex
-	secrets []string
+	mu          sync.Mutex
+	secrets     []string
+	certificate *x509.Certificate
 }
 
 func newWire(access Access, options Options, guard func(http.RoundTripper) http.RoundTripper) (*wire, error) {
@@ -108,6 +112,8 @@ func newWire(access Access, options Options, guard func(http.RoundTripper) http.
 		timeout: options.Timeout,
 		log:     options.Log,
 		now:     options.Now,
+
+		verified: verified(access),
 	}, nil
 }
 
@@ -180,6 +186,7 @@ func (w *wire) exchange(ctx context.Context, c call, e *Error, read func(http.He
 	body := &body{from: response.Body, left: maxBody}
 	defer body.close()
 	e.Status = response.StatusCode
+	w.shown(response.TLS)
 
 	switch {
 	case response.StatusCode != http.StatusOK:

@@ -42,6 +42,12 @@ type Options struct {
 	Pools []string
 	// Getenv is os.Getenv outside of tests.
 	Getenv func(string) string
+	// Thorough also asks for what only advice rests on: the array's ports and
+	// the token's role, and the hosts' logs. Live in addition tries to connect
+	// to the array's portals from here; it needs Thorough.
+	Thorough, Live bool
+	// Dial opens a TCP connection; nil is the network's own.
+	Dial func(ctx context.Context, address string) error
 	// Progress is told when a witness begins and when it is done.
 	Progress func(kind, name string, done bool)
 	// Now is time.Now outside of tests.
@@ -115,6 +121,9 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 		host.Name = server
 	}
 	world.Hosts = []evidence.Host{host}
+	if o.Thorough {
+		o.askMore(ctx, arrays, &world)
+	}
 	each(len(arrays), func(i int) { o.lookUp(ctx, arrays[i], &world.Arrays[i], world.Hosts) })
 	doors := Doors{}
 	for i, a := range arrays {

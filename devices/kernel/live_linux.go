@@ -25,6 +25,7 @@ func Live() devices.Kernel {
 		attribute: readAttribute,
 		sockets:   multipathdSockets(),
 		enter:     mountInfoOf,
+		openKmsg:  openKmsg,
 	}
 }
 
@@ -44,6 +45,8 @@ type live struct {
 	sockets []socket
 	// enter reads the mountinfo of the mount namespace bound at path.
 	enter func(path string) ([]byte, error)
+	// openKmsg opens the kernel's log.
+	openKmsg func() (kmsg, error)
 }
 
 func readAttribute(name string) (string, error) {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pureclean/pureclean/devices"
 )
 
 // multipathdLimit bounds a reply; a map takes about 2 KiB of JSON.
@@ -59,6 +61,18 @@ func (l *live) Checkers(ctx context.Context) (map[string]string, error) {
 		}
 	}
 	return checkers, nil
+}
+
+// MultipathConfig implements devices.Reporter. "local" leaves out what is for
+// devices that this host does not have.
+func (l *live) MultipathConfig(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.patience)
+	defer cancel()
+	reply, err := l.askMultipathd(ctx, "show config local")
+	if err != nil {
+		return "", fmt.Errorf("multipathd, %q: %w", "show config local", err)
+	}
+	return string(reply), nil
 }
 
 // askMultipathd sends one command and returns the reply. Messages of both
@@ -126,7 +140,7 @@ func why(ctx context.Context, err error) error {
 var errDaemonBusy = errors.New("it was too busy to answer")
 
 // errNoDaemon means that nobody listens where multipathd would.
-var errNoDaemon = errors.New("multipathd is not running")
+var errNoDaemon = devices.ErrNoDaemon
 
 func (l *live) dialMultipathd(ctx context.Context) (net.Conn, error) {
 	var failures []error

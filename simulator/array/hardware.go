@@ -255,6 +255,23 @@ func (s *state) isPeer(name string) bool {
 	return false
 }
 
+// adminsEndpoint lists the users and what they may do. A user's tokens are
+// not among what is told.
+func adminsEndpoint() endpoint {
+	columns := slices.Concat([]column[*thing]{
+		thingColumn("name", func(n nic) value { return name(n.name) }),
+		thingColumn("role.name", func(n nic) value { return str(n.service) }),
+		fixedColumn("is_local", truth(true)),
+		fixedColumn("locked", nothing()),
+		fixedColumn("lockout_remaining", nothing()),
+	}, answering[*thing]())
+	rows := func(*call) []*thing {
+		return things([]nic{{name: adminUser, service: "array_admin"}, {name: readOnlyUser, service: "readonly"}})
+	}
+	r := &resource[*thing]{path: "/admins", columns: columns, rows: rows, named: namedThing(rows)}
+	return endpoint{"GET": r.operation()}
+}
+
 // endpoints is the whole REST API.
 func endpoints() map[string]endpoint {
 	return map[string]endpoint{
@@ -280,5 +297,6 @@ func endpoints() map[string]endpoint {
 		"/container-default-protections": defaultsEndpoint(),
 		"/sessions":                      {http.MethodGet: sessionsResource().operation()},
 		"/audits":                        {http.MethodGet: auditsResource().operation()},
+		"/admins":                        adminsEndpoint(),
 	}
 }

@@ -31,6 +31,7 @@ const (
 )
 
 var shapes = map[string]shape{
+	"/admins": {text: `name role.name`, number: `lockout_remaining!`, boolean: `is_local locked!`},
 	"/arrays": {
 		text: `id name banner encryption.data_at_rest.algorithm encryption.module_version eradication_config.manual_eradication os version`,
 		number: `capacity eradication_config.eradication_delay idle_timeout parity scsi_timeout space.replication space.shared_effective` +

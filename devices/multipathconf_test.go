@@ -1,0 +1,200 @@
+package devices_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// counting is what counts for Pure volumes of a configuration, a line each.
+func counting(t *testing.T, files map[string]string) string {
+	t.Helper()
+	m := newMachine()
+	for name, text := range files {
+		m.AddFile("etc/"+name, []byte(text))
+	}
+	var all []string
+	for _, s := range m.observe(t).Settings.Items {
+		if name, ok := strings.CutPrefix(s.Name, "multipath "); ok && !s.Applies.IsNot() {
+			mark := ""
+			if !s.Applies.Is() {
+				mark = "?"
+			}
+			all = append(all, fmt.Sprintf("%s %s:%d%s", name, s.Value, s.Line, mark))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// TestMultipathPrecedence: overrides stand above device sections, those above
+// what multipath itself knows of a FlashArray, that above defaults; and what
+// is read later stands above what is read before.
+func TestMultipathPrecedence(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"defaults", "defaults {\n no_path_retry 5\n}\n", "no_path_retry 5:2"},
+		{"a later line", "defaults {\n no_path_retry 5\n no_path_retry 6\n}\n", "no_path_retry 6:3"},
+		{"a later section", "defaults {\n no_path_retry 5\n}\ndefaults {\n no_path_retry 6\n}\n", "no_path_retry 6:5"},
+		{
+			"a device above defaults", "devices {\n device {\n vendor PURE\n product FlashArray\n no_path_retry queue\n}\n}\ndefaults {\n no_path_retry 6\n}\n",
+			"no_path_retry queue:5",
+		},
+		{
+			"patterns, and the later device", "devices {\ndevice {\n vendor \"P.RE\"\n product \".*\"\n no_path_retry 1\n}\ndevice {\n vendor PURE\n product Flash\n no_path_retry 2\n}\n}",
+			"no_path_retry 2:10",
+		},
+		{"another vendor's device", "devices { device {\n vendor 3PARdata\n product VV\n no_path_retry queue\n} }", ""},
+		{"a device without a product is dropped", "devices { device {\n vendor PURE\n no_path_retry queue\n} }", ""},
+		{"a pattern that is none", "devices { device {\n vendor \"PU(RE\"\n product FlashArray\n no_path_retry queue\n} }", "no_path_retry queue:4?"},
+		{
+			"overrides above a device", "overrides {\n no_path_retry 9\n}\ndevices { device {\n vendor PURE\n product FlashArray\n no_path_retry queue\n} }",
+			"no_path_retry 9:2",
+		},
+		{"above defaults stands what multipath knows of the array", "defaults {\n fast_io_fail_tmo off\n}\n", ""},
+		{"overrides stand above that", "overrides {\n fast_io_fail_tmo off\n}\n", "fast_io_fail_tmo off:2"},
+		{
+			"one map's own", "defaults {\n no_path_retry 5\n}\nmultipaths { multipath {\n wwid 3624a93707a9ad0a2ce6b4c5a00011010\n no_path_retry queue\n} }",
+			"no_path_retry 5:2, no_path_retry queue:6",
+		},
+		{
+			"another vendor's map", "multipaths { multipath {\n wwid 36001405aabbccddeeff00112233445566\n no_path_retry queue\n} }", "",
+		},
+		{"global keys only in defaults", "overrides {\n find_multipaths smart\n}\ndefaults {\n find_multipaths on\n}\n", "find_multipaths on:5"},
+		{"a brace on its own line", "defaults\n{\n no_path_retry 5\n}\n", "no_path_retry 5:3"},
+		{"comments", "# defaults {\n! no_path_retry queue\ndefaults { # no_path_retry queue\n no_path_retry 5 # queue\n}", "no_path_retry 5:4"},
+		{"one word only, unless quoted", "overrides {\n features 1 queue_if_no_path\n}\noverrides {\n features \"1 queue_if_no_path\"\n}\n", "features 1 queue_if_no_path:5"},
+		{"not closed", "defaults {\n no_path_retry 5\ndevices {\n device {\n vendor PURE\n", "syntax the section defaults is not closed:1, syntax the section devices is not closed:3, syntax the section device is not closed:4, no_path_retry 5:2"},
+		{"too deep", strings.Repeat("a {\n", 40) + strings.Repeat("}\n", 40) + "defaults {\n no_path_retry 5\n}", "no_path_retry 5:82"},
+		{"nothing", "", ""},
+		{"control characters", "defaults {\n no_path_retry \x1b[31mqueue\n}\x00", "no_path_retry \x1b[31mqueue:2"},
+	} {
+		if got := counting(t, map[string]string{"multipath.conf": c.text}); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+	got := counting(t, map[string]string{
+		"multipath.conf":             "defaults {\n no_path_retry 5\n}\n",
+		"multipath/conf.d/10-a.conf": "overrides {\n no_path_retry 6\n}\n",
+		"multipath/conf.d/20-b.conf": "overrides {\n\n no_path_retry 7\n}\n",
+		"multipath/conf.d/30-c":      "overrides {\n no_path_retry queue\n}\n",
+	})
+	if got != "no_path_retry 7:3" {
+		t.Errorf("conf.d: %q", got)
+	}
+}
+
+func TestMultipathBlacklist(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"the usual names", "blacklist {\n devnode \"^(ram|raw|loop|fd|md|dm-|sr|scd|st)[0-9]*\"\n devnode \"^hd[a-z]\"\n}", ""},
+		{"multipath's own", "blacklist {\n devnode \"!^(sd[a-z]|dasd[a-z]|nvme[0-9])\"\n device {\n vendor \"EMC\"\n product \"LUNZ\"\n}\n}", ""},
+		{"the boot disk", "blacklist {\n devnode \"^sda$\"\n wwid 36001405aabbccddeeff00112233445566\n}", ""},
+		{"all disks", "blacklist {\n devnode \"^sd\"\n}", `blacklist devnode "^sd":2`},
+		{"everything", "blacklist {\n wwid \".*\"\n}", `blacklist wwid ".*":2`},
+		{"everything but Pure's", "blacklist {\n wwid \".*\"\n}\nblacklist_exceptions {\n wwid \"3624a9370.*\"\n}", ""},
+		{"an exception of another kind", "blacklist {\n wwid \".*\"\n}\nblacklist_exceptions {\n devnode \"^sd\"\n}", `blacklist wwid ".*":2`},
+		{"the vendor", "blacklist {\n device {\n vendor \"PURE\"\n product \".*\"\n}\n}", `blacklist device { vendor "PURE" product ".*" }:3`},
+		{"the vendor, excepted", "blacklist { device {\n vendor \"PURE\"\n} }\nblacklist_exceptions { device {\n vendor PURE\n product FlashArray\n} }", ""},
+		{"another product of the vendor", "blacklist { device {\n vendor \"PURE\"\n product \"FlashBlade\"\n} }", ""},
+		{"the protocol", "blacklist {\n protocol \"scsi:iscsi\"\n}", `blacklist protocol "scsi:iscsi":2`},
+		{"a pattern that is none", "blacklist {\n devnode \"(((\"\n}", `blacklist devnode "(((":2?`},
+		{"a very long one", "blacklist {\n devnode \"" + strings.Repeat("a*", 3000) + "\"\n}", `blacklist devnode "` + strings.Repeat("a*", 3000) + `":2?`},
+	} {
+		if got := counting(t, map[string]string{"multipath.conf": c.text}); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestHugeConfiguration: a file larger than any configuration is not read
+// half, and the host says so.
+func TestHugeConfiguration(t *testing.T) {
+	m := newMachine()
+	m.AddFile("etc/multipath.conf", []byte("defaults {\n no_path_retry "+strings.Repeat("x", 10<<20)))
+	h := m.observe(t)
+	if len(h.Settings.Items) != 0 || !strings.Contains(h.Settings.Why(), "/etc/multipath.conf") {
+		t.Errorf("%d settings, %q", len(h.Settings.Items), h.Settings.Why())
+	}
+}
+
+func TestNodeRecordsAndUdev(t *testing.T) {
+	m := newMachine()
+	target := "iqn.2010-06.com.purestorage:flasharray.4a1b"
+	m.AddFile("etc/iscsi/nodes/"+target+"/10.0.0.1,3260,1/default", []byte("node.session.scan = manual\nnode.session.auth.password = hunter2\n"))
+	m.AddFile("var/lib/iscsi/nodes/"+target+"/10.0.0.2,3260,1", []byte("node.startup = automatic\nnode.startup = manual\n"))
+	m.AddFile("etc/iscsi/nodes/iqn.other/10.0.0.3,3260,1/default", []byte("node.session.scan = manual\n"))
+	m.AddFile("etc/modprobe.d/nvme.conf", []byte("# options nvme_core multipath=N\noptions nvme-core multipath=N foo=1\n"))
+	m.AddFile("proc/cmdline", []byte("root=/dev/vda nvme_core.multipath=0 quiet\n"))
+	m.AddFile("etc/udev/udev.conf", []byte("#children_max=1\nchildren_max=2\nevent_timeout=\"600\"\n"))
+	m.AddFile("etc/udev/rules.d/60-multipath.rules", nil)
+	m.AddLink("etc/udev/rules.d/60-persistent-storage.rules", "/dev/null")
+	m.AddFile("etc/udev/rules.d/99-own.rules", nil)
+	m.AddFile("lib/udev/rules.d/90-scsi-ua.rules", []byte("x"))
+	var got []string
+	for _, s := range m.observe(t).Settings.Items {
+		got = append(got, strings.TrimSpace(fmt.Sprintf("%s=%s %s:%d %s %s", s.Name, s.Value, s.File, s.Line, s.Section, s.Applies)))
+	}
+	want := []string{
+		"iscsi node.session.scan=manual /etc/iscsi/nodes/" + target + "/10.0.0.1,3260,1/default:1 " + target + " 10.0.0.1:3260 yes",
+		"iscsi node.startup=automatic /var/lib/iscsi/nodes/" + target + "/10.0.0.2,3260,1:1 " + target + " 10.0.0.2:3260 no",
+		"iscsi node.startup=manual /var/lib/iscsi/nodes/" + target + "/10.0.0.2,3260,1:2 " + target + " 10.0.0.2:3260 yes",
+		"nvme multipath option=N /etc/modprobe.d/nvme.conf:2  unknown",
+		"nvme multipath option=0 /proc/cmdline:1  unknown",
+		"udev children_max=2 /etc/udev/udev.conf:2  yes",
+		"udev event_timeout=600 /etc/udev/udev.conf:3  yes",
+		"udev rules=masked /etc/udev/rules.d/60-multipath.rules:0  yes",
+		"udev rules=masked /etc/udev/rules.d/60-persistent-storage.rules:0  yes",
+		"udev scan=on /lib/udev/rules.d/90-scsi-ua.rules:0  yes",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestTools(t *testing.T) {
+	m := newMachine()
+	present := func() string {
+		var all []string
+		for _, tool := range m.observe(t).Tools.Items {
+			all = append(all, tool.Name+" "+tool.Present.String()+" "+tool.Path)
+		}
+		return strings.Join(all, ",")
+	}
+	if got := present(); strings.Contains(got, "yes") || strings.Contains(got, " no") {
+		t.Errorf("without any directory of programs: %s", got)
+	}
+	m.AddFile("usr/sbin/multipathd", nil)
+	m.AddFile("usr/bin/iscsiadm", nil)
+	if got := present(); got != "multipathd yes /usr/sbin/multipathd,multipath no ,iscsiadm yes /usr/bin/iscsiadm,iscsid no ,nvme no " {
+		t.Error(got)
+	}
+}
+
+// TestInForce: what multipathd says of itself stands beside what the files
+// say, and whether it runs follows from it.
+func TestInForce(t *testing.T) {
+	s := load(t, "capture-01-healthy-attached")
+	h := observe(t, s)
+	for _, setting := range h.Settings.Items {
+		if setting.Section == evidence.InForce {
+			t.Errorf("%+v was not recorded", setting)
+		}
+	}
+	m := newMachine()
+	m.AddFile("commands/multipathd_show_config_local.out", []byte("defaults {\n\tfind_multipaths \"strict\"\n\tfast_io_fail_tmo 5\n}\n"+
+		"devices {\n\tdevice {\n\t\tvendor \"PURE\"\n\t\tproduct \"FlashArray\"\n\t\tfast_io_fail_tmo 10\n\t}\n}\noverrides {\n}\n"))
+	system := m.system()
+	system.Kernel = devices.Recording(system.FS)
+	h = observeSystem(t, system)
+	var got []string
+	for _, setting := range h.Settings.Items {
+		got = append(got, fmt.Sprintf("%s=%s %s %s:%d", setting.Name, setting.Value, setting.Section, setting.File, setting.Line))
+	}
+	if want := "multipath find_multipaths=strict in force multipathd:0, multipath fast_io_fail_tmo=10 in force multipathd:0"; strings.Join(got, ", ") != want {
+		t.Errorf("%v", got)
+	}
+	if !h.Tools.Items[0].Running.Is() {
+		t.Errorf("%+v", h.Tools.Items[0])
+	}
+}
