@@ -80,6 +80,7 @@ func newApp(s Streams) *cli.App {
 			undoCommand(s),
 			eradicateCommand(s),
 			runsCommand(s),
+			checkCommand(s),
 			devicesCommand(s),
 			demoCommand(s),
 			versionCommand(s),
@@ -115,14 +116,16 @@ func tame(app *cli.App) {
 		return cli.ShowAppHelp(c)
 	}
 	for _, command := range app.Commands {
-		command.OnUsageError = onUsageError
+		if command.OnUsageError == nil {
+			command.OnUsageError = onUsageError
+		}
 		action := command.Action
 		command.Action = func(c *cli.Context) error {
 			if stray := c.Args().First(); c.NArg() > 0 {
-				return &HintedError{
-					Err:  usagef("unexpected argument %q", stray),
+				return command.OnUsageError(c, &HintedError{
+					Err:  fmt.Errorf("unexpected argument %q", stray),
 					Hint: fmt.Sprintf("pureclean takes flags only; see pureclean %s --help", c.Command.Name),
-				}
+				}, true)
 			}
 			return action(c)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/metrics"
 	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/witness"
@@ -31,6 +32,13 @@ const (
 	StatusRefused = 32
 )
 
+// The exit statuses of check, after the monitoring plugins' convention.
+const (
+	StatusCheckWarning  = 1
+	StatusCheckCritical = 2
+	StatusCheckUnknown  = 3
+)
+
 // UsageError is a mistake on the command line.
 type UsageError struct{ Err error }
 
@@ -46,6 +54,18 @@ var errFindings = errors.New("findings remain")
 
 // errRepaired ends a command that repaired all there was.
 var errRepaired = errors.New("repaired")
+
+// These end a check, whose one line says all.
+var (
+	errCheckWarning  = errors.New("warning")
+	errCheckCritical = errors.New("critical")
+	errCheckUnknown  = errors.New("unknown")
+)
+
+// checkStatus is how each answer of monitoring ends a check.
+var checkStatus = map[metrics.Status]error{
+	metrics.OK: nil, metrics.Warning: errCheckWarning, metrics.Critical: errCheckCritical, metrics.Unknown: errCheckUnknown,
+}
 
 // IncompleteError ends a command that could not see everything.
 type IncompleteError struct {
@@ -96,6 +116,9 @@ var outcomes = []struct {
 }{
 	{is(errFindings), StatusFindings, ""},
 	{is(errRepaired), StatusRepaired, ""},
+	{is(errCheckWarning), StatusCheckWarning, ""},
+	{is(errCheckCritical), StatusCheckCritical, ""},
+	{is(errCheckUnknown), StatusCheckUnknown, ""},
 	{as[*UsageError], StatusUsage, "usage"},
 	{as[*config.Error], StatusUsage, "configuration"},
 	{as[*witness.UnknownPoolError], StatusUsage, "unknown-pool"},

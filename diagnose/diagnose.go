@@ -92,7 +92,7 @@ func Judge(w evidence.World, p Policy) Report {
 	report := Report{Witnesses: f.witnesses(), Pools: f.summaries(), Findings: f.findings()}
 	report.Doubts = f.doubts(report.Witnesses)
 	report.Complete = len(report.Doubts) == 0
-	report.Summary = summarise(report.Findings)
+	report.Summary = Summarise(report.Findings)
 	return report
 }
 
@@ -120,7 +120,8 @@ func (f *facts) findings() []Finding {
 	return all
 }
 
-func summarise(findings []Finding) Summary {
+// Summarise adds findings up.
+func Summarise(findings []Finding) Summary {
 	s := Summary{Findings: len(findings), ByCode: map[string]int{}}
 	counted := map[string]bool{}
 	for _, finding := range findings {

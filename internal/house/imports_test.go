@@ -28,11 +28,13 @@ var imports = map[string][]string{
 	// in commands.
 	"repair":    {"devices", "diagnose", "evidence"},
 	"sightings": {"diagnose", "evidence"},
+	// metrics is told by commands what the journal says: it judges numbers.
+	"metrics": {"config", "diagnose"},
 	// The simulator is made of nothing that it is there to test.
 	"simulator": {"devices", "evidence"},
 	"bench":     {"config", "devices", "diagnose", "evidence", "pure", "records", "secret", "simulator", "witness"},
 	"commands": {
-		"config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "pure", "records", "repair", "secret", "sightings",
+		"config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "metrics", "pure", "records", "repair", "secret", "sightings",
 		"simulator", "witness",
 	},
 	// Only tests, which may import anything but commands.
@@ -61,6 +63,8 @@ var modules = map[string]struct{ code, tests []string }{
 	"golang.org/x/sys":                  {code: []string{"records", "devices", "fleet", "repair", "simulator", "commands"}, tests: everybody},
 	"github.com/gofrs/flock":            {code: []string{"repair"}},
 	"github.com/google/go-cmp":          {tests: everybody},
+	"github.com/google/renameio/v2":     {code: []string{"metrics"}},
+	"github.com/prometheus/common":      {tests: []string{"metrics", "commands", "packaging"}},
 	"github.com/rogpeppe/go-internal":   {tests: everybody},
 	"pgregory.net/rapid":                {tests: everybody},
 	"github.com/cpuguy83/go-md2man/v2":  {tests: []string{"man"}},

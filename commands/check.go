@@ -1,0 +1,272 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/metrics"
+	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/sightings"
+)
+
+// Monitoring systems kill a plugin after a minute, or sooner; one that is
+// killed says nothing at all.
+const checkTimeout = 50 * time.Second
+
+type checkOptions struct {
+	common
+	textfile string
+	ignored  cli.StringSlice
+	details  bool
+	// limits are the thresholds as they were typed, by their figure's label.
+	limits map[string]*typedLimits
+	// notes are for the details: what went wrong and changes nothing.
+	notes []string
+}
+
+type typedLimits struct{ warning, critical string }
+
+func checkCommand(s Streams) *cli.Command {
+	o := &checkOptions{common: common{Streams: s, output: string(formatTable), color: "auto"}, limits: map[string]*typedLimits{}}
+	return &cli.Command{
+		Name:  "check",
+		Usage: "for monitoring: one line, performance data and a status of 0 to 3; a textfile for Prometheus",
+		Description: "Asks as scan does, and answers as a monitoring plugin. Changes nothing; what it saw is remembered in\n" +
+			"state_dir, so that a later batch repair has its earlier look. Critical wins over unknown, and unknown\n" +
+			"over warning: a look that was not complete hides nothing that it found, and is never OK.\n\n" +
+			"A RANGE is that of the monitoring plugins: 10 alerts above 10 (and below 0), 10: below 10, 10:20\n" +
+			"outside and @10:20 inside. Sizes such as 500GiB and ages such as 7d are understood.\n\n" +
+			"EXAMPLES\n" +
+			"   pureclean check\n" +
+			"   pureclean check -w 0 -c 10 --critical-bytes 1TiB --warning-age 7d\n" +
+			"   pureclean check --textfile /var/lib/prometheus/node-exporter/pureclean.prom\n\n" +
+			exitHelp(
+				"0   OK: everything could be seen, and nothing is beyond a threshold",
+				"1   WARNING: a threshold is passed, or there are findings of severity warning",
+				"2   CRITICAL: a threshold is passed, or there are findings of severity critical",
+				"3   UNKNOWN: not everything could be seen, the check failed, or the command line is wrong",
+			),
+		Flags:  slices.Concat(o.checkFlags(), o.flags()),
+		Action: func(c *cli.Context) error { return runCheck(c.Context, o, nil) },
+		// A wrong command line, too, ends as the convention wants it.
+		OnUsageError: func(c *cli.Context, err error, _ bool) error { return runCheck(c.Context, o, &UsageError{err}) },
+	}
+}
+
+func (o *checkOptions) checkFlags() []cli.Flag {
+	var flags []cli.Flag
+	for i := range metrics.Figures {
+		f := &metrics.Figures[i]
+		if !f.Settable {
+			continue
+		}
+		typed := &typedLimits{}
+		o.limits[f.Label] = typed
+		flags = append(flags,
+			&cli.StringFlag{Name: "warning" + f.Flag, Aliases: short(f, "w"), Usage: limitUsage("warn", f, f.Default.Warning), Destination: &typed.warning},
+			&cli.StringFlag{Name: "critical" + f.Flag, Aliases: short(f, "c"), Usage: limitUsage("be critical", f, f.Default.Critical), Destination: &typed.critical},
+		)
+	}
+	return append(
+		flags,
+		&cli.StringFlag{Name: "textfile", Usage: "also write `FILE`, whole or not at all, for the textfile collector of Prometheus's node exporter", Destination: &o.textfile, TakesFile: true},
+		&cli.StringSliceFlag{Name: "ignore", Usage: "leave out every finding `CODE`; may be repeated", Destination: &o.ignored},
+	)
+}
+
+// short is the one-letter flag that the convention keeps for the thresholds
+// of what a plugin is for.
+func short(f *metrics.Figure, letter string) []string {
+	if f.Flag != "" {
+		return nil
+	}
+	return []string{letter}
+}
+
+func limitUsage(verb string, f *metrics.Figure, byDefault metrics.Range) string {
+	usage := fmt.Sprintf("%s when the %s is outside `RANGE`", verb, f.Meaning)
+	if f.Unit == "" {
+		usage = fmt.Sprintf("%s when the number of %s is outside `RANGE`", verb, f.Meaning)
+	}
+	if text := byDefault.String(); text != "" {
+		usage += " (default: " + text + ")"
+	}
+	return usage
+}
+
+// flags are the common ones but for those of a format: there is one format.
+// -v is the convention's, which wants nothing on stderr.
+func (o *checkOptions) flags() []cli.Flag {
+	var flags []cli.Flag
+	for _, f := range o.common.flags() {
+		switch f.Names()[0] {
+		case "output", "color":
+		case "verbose":
+			flags = append(flags, &cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print details on further lines", Destination: &o.details})
+		case "timeout":
+			flags = append(flags, &cli.DurationFlag{Name: "timeout", Aliases: []string{"t"}, Usage: "give up after `DURATION`", Value: checkTimeout, Destination: &o.timeout})
+		default:
+			flags = append(flags, f)
+		}
+	}
+	return flags
+}
+
+// runCheck ends in a line on stdout and a textfile, whatever goes wrong.
+// before is what has gone wrong already.
+func runCheck(ctx context.Context, o *checkOptions, before error) error {
+	reading := metrics.Reading{Version: version(), Began: o.clock()(), Runs: metrics.Runs{Trouble: "it was not read"}}
+	file, trouble := o.open()
+	thresholds, err := o.thresholds()
+	switch {
+	case before != nil:
+		err = before
+	case trouble != nil:
+		err = &UsageError{trouble}
+	case err == nil:
+		err = o.read(ctx, &reading)
+	}
+	if err != nil {
+		f := outcome(err)
+		reading.Failure = hinted(f.Message, f.Hint)
+	}
+	reading.Ended = o.clock()()
+	verdict := metrics.Judge(&reading, thresholds)
+	if file != nil {
+		if trouble = file.Write(reading); trouble != nil {
+			verdict.Doubt()
+		}
+	}
+	if err := o.tell(checkView{&reading, verdict, trouble, o.notes}); err != nil {
+		// Nobody reads stdout; somebody may read this.
+		fmt.Fprintf(o.Err, "pureclean: %v\n", &outputError{err})
+		return errCheckUnknown
+	}
+	return checkStatus[verdict.Status]
+}
+
+func (o *checkOptions) open() (*metrics.Textfile, error) {
+	if o.textfile == "" {
+		return nil, nil
+	}
+	return metrics.OpenTextfile(o.textfile)
+}
+
+// thresholds are the defaults with what was typed.
+func (o *checkOptions) thresholds() (map[string]metrics.Thresholds, error) {
+	all := metrics.Defaults()
+	for i := range metrics.Figures {
+		f := &metrics.Figures[i]
+		typed, limits := o.limits[f.Label], all[f.Label]
+		if typed == nil {
+			continue
+		}
+		for _, end := range []struct {
+			flag, text string
+			to         *metrics.Range
+		}{{"--warning", typed.warning, &limits.Warning}, {"--critical", typed.critical, &limits.Critical}} {
+			if end.text == "" {
+				continue
+			}
+			r, err := f.ParseRange(end.text)
+			if err != nil {
+				return metrics.Defaults(), usagef("%s%s: %w", end.flag, f.Flag, err)
+			}
+			*end.to = r
+		}
+		all[f.Label] = limits
+	}
+	return all, nil
+}
+
+// read asks the journal and the witnesses.
+func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error {
+	reading.Ignored = o.ignored.Value()
+	for _, code := range reading.Ignored {
+		if !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == code }) {
+			return usagef("--ignore %q: there is no such finding", code)
+		}
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	from, err := o.sources()
+	if err != nil {
+		return err
+	}
+	reading.Runs = o.runs(from.config.StateDir)
+	world, _, err := o.ask(ctx, from)
+	if err != nil {
+		return err
+	}
+	reading.Report = diagnose.Judge(world, o.policy(from.config))
+	// The check is as good where there is no place to remember it.
+	if err := remember(from.config.StateDir, world, reading.Report); err != nil {
+		o.note(err)
+	}
+	return nil
+}
+
+// remember keeps what this look saw: the next batch repair asks for it.
+func remember(dir string, world evidence.World, report diagnose.Report) error {
+	seen := sightings.Update(world.Seen, world, report)
+	if slices.Equal(seen, world.Seen) {
+		return nil // a machine without LXD gets no directory
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return sightings.Save(dir, seen)
+}
+
+func (o *checkOptions) note(err error) { o.notes = append(o.notes, "note: "+err.Error()) }
+
+// runs is what the journal says. One that can't be read changes no status:
+// what leaks and what is at risk is known without it.
+func (o *checkOptions) runs(dir string) metrics.Runs {
+	all, err := journal.Read(dir).List()
+	if err != nil {
+		o.note(err)
+		return metrics.Runs{Trouble: err.Error()}
+	}
+	var runs metrics.Runs
+	for _, s := range all {
+		if s.State == journal.Interrupted {
+			runs.Interrupted++
+		}
+	}
+	for _, s := range journal.Undoable(all, o.clock()()) {
+		runs.Undoable = append(runs.Undoable, metrics.Deadline{Run: s.ID, Object: s.Object.Name, Until: s.Until})
+	}
+	return runs
+}
+
+// tell prints the line, and the details below it.
+func (o *checkOptions) tell(v checkView) error {
+	lines := []string{v.line()}
+	if o.details {
+		lines = append(lines, v.details()...)
+	}
+	var text strings.Builder
+	for _, line := range lines {
+		text.WriteString(clean(line) + "\n")
+	}
+	_, err := o.Out.Write([]byte(text.String()))
+	return err
+}
+
+// hinted is a failure with what the operator can do about it, in one line.
+func hinted(message, hint string) string {
+	if hint == "" {
+		return message
+	}
+	return message + "; " + hint
+}

@@ -1,0 +1,136 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/metrics"
+)
+
+// checkView is a check's answer for people.
+type checkView struct {
+	reading *metrics.Reading
+	verdict metrics.Verdict
+	// trouble is why the textfile could not be written.
+	trouble error
+	notes   []string
+}
+
+// maxDetails bounds what is printed below the line: monitoring systems cut
+// off what is longer than some kilobytes.
+const maxDetails = 40
+
+func (v checkView) line() string {
+	var parts []string
+	add := func(text string) {
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	doubt := v.doubt()
+	if v.verdict.Status != metrics.Critical {
+		add(doubt)
+		doubt = ""
+	}
+	if v.reading.Looked() {
+		add(v.codes("critical", "finding", diagnose.Critical))
+		add(v.leaked())
+		add(v.codes("other", "warning", diagnose.Warning))
+	}
+	if n := v.reading.Runs.Interrupted; n > 0 {
+		add(count(n, "interrupted run") + " (pureclean runs)")
+	}
+	add(doubt)
+	if v.trouble != nil && v.reading.Looked() {
+		add(v.trouble.Error())
+	}
+	return v.verdict.Line(strings.Join(parts, "; "))
+}
+
+// doubt is why not everything could be seen.
+func (v checkView) doubt() string {
+	switch {
+	case !v.reading.Looked():
+		return v.reading.Failure
+	case !v.reading.Complete():
+		e := incomplete(v.reading.Report)
+		return hinted(e.Error(), e.Hint)
+	default:
+		return ""
+	}
+}
+
+func (v checkView) leaked() string {
+	n := v.verdict.Get("leaked")
+	if !n.Known {
+		return ""
+	}
+	text := count(int(n.Value), "leaked volume")
+	if n.Value == 0 {
+		return text
+	}
+	verb := "hold"
+	if n.Value == 1 {
+		verb = "holds"
+	}
+	text = fmt.Sprintf("%s %s %s", text, verb, size(int64(v.verdict.Get("bytes").Value)))
+	if oldest := time.Duration(v.verdict.Get("oldest").Value) * time.Second; oldest > 0 {
+		text += ", the oldest for " + agePhrase(oldest)
+	}
+	return text
+}
+
+// codes names the findings of a severity, those aside that are counted as
+// leaked: "2 critical findings: mixed-map, disappeared-record (3)".
+func (v checkView) codes(adjective, noun string, severity diagnose.Severity) string {
+	counts, total := map[string]int{}, 0
+	for _, f := range v.reading.Findings() {
+		counts[f.Code]++
+	}
+	var names []string
+	for i := range diagnose.Kinds {
+		k := &diagnose.Kinds[i]
+		n := counts[k.Code]
+		if k.Severity != severity || k.Leaked || n == 0 {
+			continue
+		}
+		total += n
+		name := k.Code
+		if n > 1 {
+			name = fmt.Sprintf("%s (%d)", k.Code, n)
+		}
+		names = append(names, name)
+	}
+	if total == 0 {
+		return ""
+	}
+	return count(total, adjective+" "+noun) + ": " + strings.Join(names, ", ")
+}
+
+// details are the lines below the first.
+func (v checkView) details() []string {
+	var lines []string
+	if !v.reading.Complete() {
+		for _, doubt := range v.reading.Report.Doubts {
+			lines = append(lines, "could not tell: "+doubt)
+		}
+	}
+	findings := v.reading.Findings()
+	for i, f := range findings {
+		if len(lines) >= maxDetails {
+			lines = append(lines, fmt.Sprintf("and %s: pureclean scan", count(len(findings)-i, "more finding")))
+			break
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s %s: %s", f.Severity, f.Code, f.Object, f.Detail))
+	}
+	for _, d := range v.reading.Runs.Undoable {
+		lines = append(lines, fmt.Sprintf("run %s of %s can be undone until %s", d.Run, d.Object, until(d.Until)))
+	}
+	lines = append(lines, v.notes...)
+	for i, line := range lines {
+		lines[i] = metrics.Plain(line)
+	}
+	return lines
+}

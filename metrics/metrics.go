@@ -1,0 +1,175 @@
+// Package metrics is what monitoring is told of one look at the world. One
+// table, Metrics, says what the numbers are: the textfile for Prometheus is
+// made from it, and through the table Figures the line of the monitoring
+// plugin, so that the two can't disagree. docs/monitoring.md, the alert rules
+// and the dashboard are tested against both tables.
+package metrics
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+)
+
+// Reading is what one check found.
+type Reading struct {
+	// Version is the program's.
+	Version string
+	// Began and Ended are by this machine's clock.
+	Began, Ended time.Time
+	// Failure is why nobody could be asked; the Report is then empty.
+	Failure string
+	Report  diagnose.Report
+	// Ignored are the codes of findings that the operator has accepted.
+	Ignored []string
+	Runs    Runs
+	// LastSuccess is when everything could last be seen; zero for never.
+	LastSuccess time.Time
+}
+
+// Runs is what the journal says of earlier repairs.
+type Runs struct {
+	// Trouble is why the journal could not be read; the rest is then unknown.
+	Trouble string
+	// Interrupted counts runs that were stopped in the middle.
+	Interrupted int
+	// Undoable are the runs that can still be taken back.
+	Undoable []Deadline
+}
+
+// Deadline is until when one run can be taken back.
+type Deadline struct {
+	Run    string
+	Object string
+	Until  time.Time
+}
+
+// Looked reports whether anybody could be asked at all.
+func (r *Reading) Looked() bool { return r.Failure == "" }
+
+// Complete reports whether everything could be seen.
+func (r *Reading) Complete() bool { return r.Looked() && r.Report.Complete }
+
+// Findings are those that the operator has not accepted.
+func (r *Reading) Findings() []diagnose.Finding {
+	return slices.DeleteFunc(slices.Clone(r.Report.Findings), func(f diagnose.Finding) bool {
+		return slices.Contains(r.Ignored, f.Code)
+	})
+}
+
+// pools are the names of all pools that were looked at, and with "" the place
+// of what is in none.
+func (r *Reading) pools() []string {
+	names := map[string]bool{"": true}
+	for _, p := range r.Report.Pools {
+		names[p.Name] = true
+	}
+	for _, f := range r.Report.Findings {
+		names[f.Pool] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// byPool makes a sample for each pool from the summary of its findings.
+func byPool(value func(diagnose.Summary) float64) func(*Reading) []Sample {
+	return func(r *Reading) []Sample {
+		findings, samples := r.Findings(), []Sample(nil)
+		for _, pool := range r.pools() {
+			if pool == "" {
+				continue // what leaks is in a pool
+			}
+			its := slices.DeleteFunc(slices.Clone(findings), func(f diagnose.Finding) bool { return f.Pool != pool })
+			samples = append(samples, Sample{[]string{pool}, value(diagnose.Summarise(its))})
+		}
+		return samples
+	}
+}
+
+// ofPod makes a sample for each pool whose pod answers.
+func ofPod(value func(diagnose.PoolSummary) int64) func(*Reading) []Sample {
+	return func(r *Reading) []Sample {
+		var samples []Sample
+		for _, p := range r.Report.Pools {
+			if n := value(p); n > 0 {
+				samples = append(samples, Sample{[]string{p.Name}, float64(n)})
+			}
+		}
+		return samples
+	}
+}
+
+func findings(r *Reading) []Sample {
+	if !r.Looked() {
+		return nil
+	}
+	counts := map[[2]string]int{}
+	for _, f := range r.Report.Findings {
+		counts[[2]string{f.Code, f.Pool}]++
+	}
+	var samples []Sample
+	for i := range diagnose.Kinds {
+		kind := &diagnose.Kinds[i]
+		if slices.Contains(r.Ignored, kind.Code) {
+			continue
+		}
+		// Zeros too: a series that vanishes leaves its alert unresolved for
+		// minutes, and its graph without an end.
+		for _, pool := range r.pools() {
+			samples = append(samples, Sample{[]string{kind.Code, string(kind.Severity), pool}, float64(counts[[2]string{kind.Code, pool}])})
+		}
+	}
+	return samples
+}
+
+// witnesses: two that bear one name are one series, which is complete when
+// both are.
+func witnesses(r *Reading) []Sample {
+	whole := map[[2]string]bool{}
+	for _, w := range r.Report.Witnesses {
+		key := [2]string{w.Kind, w.Name}
+		before, seen := whole[key]
+		whole[key] = w.Complete && (before || !seen)
+	}
+	var samples []Sample
+	for _, key := range slices.SortedFunc(maps.Keys(whole), func(a, b [2]string) int {
+		return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
+	}) {
+		samples = append(samples, Sample{[]string{key[0], key[1]}, truth(whole[key])})
+	}
+	return samples
+}
+
+func undoDeadlines(r *Reading) []Sample {
+	var samples []Sample
+	for _, d := range r.Runs.Undoable {
+		samples = append(samples, Sample{[]string{d.Run, d.Object}, seconds(d.Until)})
+	}
+	return samples
+}
+
+func interrupted(r *Reading) []Sample {
+	if r.Runs.Trouble != "" {
+		return nil
+	}
+	return one(float64(r.Runs.Interrupted))
+}
+
+func one(value float64) []Sample { return []Sample{{Value: value}} }
+
+func truth(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// seconds is a time as Prometheus has it; 0 for never.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}

@@ -1,0 +1,121 @@
+package metrics
+
+import (
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// The examples of the plugins' development guidelines, and what is next to them.
+func TestRange(t *testing.T) {
+	for _, test := range []struct {
+		text   string
+		alerts []float64
+		quiet  []float64
+		prints string
+	}{
+		{"10", []float64{-1, 10.5, 11}, []float64{0, 10}, "10"},
+		{"0", []float64{-1, 1}, []float64{0}, "0"},
+		{"10:", []float64{9.9, -1}, []float64{10, 1e18}, "10:"},
+		{"~:10", []float64{10.1}, []float64{-1e18, 10}, "~:10"},
+		{"10:20", []float64{9, 21}, []float64{10, 15, 20}, "10:20"},
+		{"@10:20", []float64{10, 15, 20}, []float64{9, 21}, "@10:20"},
+		{"@5", []float64{0, 5}, []float64{-1, 6}, "@5"},
+		{":10", []float64{11, -1}, []float64{0, 10}, "10"},
+		{"~:", nil, []float64{-1e300, 0, 1e300}, "~:"},
+		{"0:", []float64{-1}, []float64{0, 1}, "0:"},
+		{"-10:-5", []float64{-11, -4, 0}, []float64{-10, -5}, "-10:-5"},
+		{"1e3", []float64{1001}, []float64{1000}, "1000"},
+	} {
+		r, err := ParseRange(test.text, ParseNumber)
+		if err != nil {
+			t.Errorf("%q: %v", test.text, err)
+			continue
+		}
+		for _, value := range test.alerts {
+			if !r.Alerts(value) {
+				t.Errorf("%q does not alert on %v", test.text, value)
+			}
+		}
+		for _, value := range test.quiet {
+			if r.Alerts(value) {
+				t.Errorf("%q alerts on %v", test.text, value)
+			}
+		}
+		if r.String() != test.prints {
+			t.Errorf("%q prints as %q, want %q", test.text, r, test.prints)
+		}
+	}
+	if (Range{}).Alerts(0) || (Range{}).Alerts(-1) || (Range{}).String() != "" {
+		t.Error("no range alerts")
+	}
+}
+
+func TestRangeRefuses(t *testing.T) {
+	for _, text := range []string{
+		"", "@", ":", "@:", "~", "@~", "10:~", "20:10", "x", "10:x", "NaN", "inf", "10:inf", "0x10", "1_0", "10 20", " 10", "10|20", "10;", "~~:1", "::", "1:2:3", "@@1",
+	} {
+		if r, err := ParseRange(text, ParseNumber); err == nil {
+			t.Errorf("%q is taken for %q", text, r)
+		}
+	}
+}
+
+func TestUnits(t *testing.T) {
+	for _, test := range []struct {
+		parse func(string) (float64, error)
+		text  string
+		want  float64
+	}{
+		{ParseBytes, "0", 0},
+		{ParseBytes, "123", 123},
+		{ParseBytes, "10GiB", 10 << 30},
+		{ParseBytes, "1.5TiB", 1.5 * (1 << 40)},
+		{ParseBytes, "2TB", 2e12},
+		{ParseBytes, "7B", 7},
+		{ParseAge, "90", 90},
+		{ParseAge, "36h", 36 * 3600},
+		{ParseAge, "7d", 7 * 86400},
+		{ParseAge, "1h30m", 5400},
+	} {
+		if got, err := test.parse(test.text); err != nil || got != test.want {
+			t.Errorf("%q is %v, %v; want %v", test.text, got, err, test.want)
+		}
+	}
+	for _, text := range []string{"", "GiB", "10 GiB", "10Gib", "10GiBB", "infB", "7d"} {
+		if n, err := ParseBytes(text); err == nil {
+			t.Errorf("%q is a size of %v", text, n)
+		}
+	}
+	for _, text := range []string{"", "d", "7x", "10GiB", "1.5d", "inf"} {
+		if n, err := ParseAge(text); err == nil {
+			t.Errorf("%q is an age of %v", text, n)
+		}
+	}
+	bytes := &Figures[1]
+	if r, err := bytes.ParseRange("@1KiB:2KiB"); err != nil || r.String() != "@1024:2048" {
+		t.Errorf("a range of sizes prints as %q, %v", r, err)
+	}
+}
+
+// What is printed means what was meant.
+func TestRangePrintsWhatItIs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := Range{set: true, inside: rapid.Bool().Draw(t, "inside")}
+		ends := rapid.SliceOfN(rapid.Float64Range(-1e15, 1e15), 2, 2).Draw(t, "ends")
+		r.low, r.high = min(ends[0], ends[1]), max(ends[0], ends[1])
+		switch rapid.IntRange(0, 3).Draw(t, "open") {
+		case 1:
+			r.low = math.Inf(-1)
+		case 2:
+			r.high = math.Inf(1)
+		case 3:
+			r.low, r.high = 0, max(r.high, 0)
+		}
+		again, err := ParseRange(r.String(), ParseNumber)
+		if err != nil || again != r {
+			t.Fatalf("%+v prints as %q and is read as %+v, %v", r, r, again, err)
+		}
+	})
+}
