@@ -29,6 +29,16 @@ fmt: ## format all Go code
 bench: ## all Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: man
+man: ## render the manual from man/*.md
+	@for source in man/*.[58].md; do \
+		$(TOOL) go-md2man -in "$$source" -out "$${source%.md}" || exit 1; \
+	done
+
+.PHONY: examples
+examples: ## write the outputs in the docs anew
+	$(GO) test ./docs -run Examples -update
+
 .PHONY: install
 install: build ## to $(DESTDIR)$(PREFIX)/bin
 	install -D -m 0755 pureclean $(DESTDIR)$(PREFIX)/bin/pureclean

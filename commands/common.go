@@ -38,7 +38,7 @@ func (o *common) flags() []cli.Flag {
 		&cli.StringFlag{Name: "config", Usage: "read the configuration from `FILE` (default: " + config.Path + ", if there is one)", Destination: &o.config, TakesFile: true},
 		&cli.StringSliceFlag{Name: "pool", Usage: "look only at the pool `NAME`; may be repeated", Destination: &o.pools},
 		o.outputFlag("print `FORMAT`: table, wide, json, yaml or csv"),
-		&cli.StringFlag{Name: "color", Usage: "colour the output: auto, always or never", Value: "auto", Destination: &o.color},
+		&cli.StringFlag{Name: "color", Usage: "colour the output `WHEN`: auto, always or never", Value: "auto", Destination: &o.color},
 		&cli.DurationFlag{Name: "timeout", Usage: "give up after `DURATION`", Value: 5 * time.Minute, Destination: &o.timeout},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show more, and log each request", Destination: &o.verbose},
 		&cli.StringFlag{Name: "sysroot", Usage: "read sysfs, procfs, etc and dev below `DIR`, and recorded command output from DIR/commands", Destination: &o.sysroot, TakesFile: true},

@@ -40,7 +40,7 @@ func explainCommand(s Streams) *cli.Command {
 			),
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "object", Usage: "explain `OBJECT`", Destination: &o.object},
-			&cli.StringFlag{Name: "project", Usage: "the LXD project of OBJECT", Destination: &o.project},
+			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of OBJECT", Destination: &o.project},
 		}, o.flags()...),
 		Action: func(c *cli.Context) error { return runExplain(c.Context, o) },
 	}

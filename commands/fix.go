@@ -49,7 +49,7 @@ func fixCommand(s Streams) *cli.Command {
 			),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Usage: "repair `VOLUME`, by any name that explain takes", Destination: &o.volume},
-			&cli.StringFlag{Name: "project", Usage: "the LXD project of VOLUME", Destination: &o.project},
+			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of VOLUME", Destination: &o.project},
 			&cli.StringFlag{Name: "finding", Usage: "repair every finding `CODE`", Destination: &o.finding},
 			&cli.BoolFlag{Name: "all", Usage: "repair everything that is safe to repair", Destination: &o.all},
 			&cli.StringFlag{Name: "plan", Usage: "carry out the plan saved in `FILE`", Destination: &o.plan, TakesFile: true},

@@ -61,6 +61,9 @@ func (s sources) remembering() sources {
 
 // host is the machine to read: this one, or the tree below --sysroot.
 func (o *common) host() (devices.System, error) {
+	if o.Streams.given != nil {
+		return o.Streams.given.host, nil
+	}
 	if o.sysroot != "" {
 		system, err := devices.FromDir(o.sysroot)
 		if err != nil {

@@ -39,6 +39,9 @@ var imports = map[string][]string{
 	},
 	// Only tests, which may import anything but commands.
 	"internal": {},
+	// Text, and the tests that hold it against the program.
+	"docs": {},
+	"man":  {},
 }
 
 // commandsTests are the rooms whose tests may import commands.
