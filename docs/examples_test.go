@@ -77,7 +77,7 @@ func TestExamples(t *testing.T) {
 			ran += runPage(t, p)
 		})
 	}
-	if ran < 60 {
+	if one := strings.Contains(flag.Lookup("test.run").Value.String(), "/"); ran < 60 && !one {
 		t.Errorf("only %d command lines were run", ran)
 	}
 }
