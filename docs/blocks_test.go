@@ -27,8 +27,9 @@ type block struct {
 	language string
 	from, to int
 	// world is the scenario that a comment before it asks for; "" goes on
-	// in the world that there is.
-	world string
+	// in the world that there is. pathsUp brings its portals up again.
+	world   string
+	pathsUp bool
 }
 
 // at names a line for an error message.
@@ -72,13 +73,15 @@ var worldComment = regexp.MustCompile(`^<!-- world: ([a-z0-9-]+) -->$`)
 // parse finds the fenced blocks of a page.
 func parse(path, text string) (page, error) {
 	p := page{path: path, lines: strings.Split(text, "\n")}
-	world := ""
+	world, up := "", false
 	for i := 0; i < len(p.lines); i++ {
 		line := p.lines[i]
 		if found := worldComment.FindStringSubmatch(line); found != nil {
 			world = found[1]
-		} else if strings.Contains(line, "<!-- world") {
-			return p, fmt.Errorf("%s: a world is named like this: <!-- world: member-died -->", p.at(i))
+		} else if line == "<!-- paths up -->" {
+			up = true
+		} else if strings.HasPrefix(line, "<!--") {
+			return p, fmt.Errorf("%s: comments are <!-- world: member-died --> and <!-- paths up -->", p.at(i))
 		}
 		language, fenced := strings.CutPrefix(strings.TrimSpace(line), "```")
 		switch {
@@ -97,8 +100,8 @@ func parse(path, text string) (page, error) {
 		if end == len(p.lines) {
 			return p, fmt.Errorf("%s: the block has no end", p.at(i))
 		}
-		p.blocks = append(p.blocks, block{language: language, from: i + 1, to: end, world: world})
-		world, i = "", end
+		p.blocks = append(p.blocks, block{language: language, from: i + 1, to: end, world: world, pathsUp: up})
+		world, up, i = "", false, end
 	}
 	return p, nil
 }
@@ -159,7 +162,7 @@ func TestBlocks(t *testing.T) {
 			default:
 				t.Errorf("%s: a block of %q; package docs says what there is", p.at(b.from), b.language)
 			}
-			if b.world != "" && b.language != "console" {
+			if (b.world != "" || b.pathsUp) && b.language != "console" {
 				t.Errorf("%s: only a console block has a world", p.at(b.from))
 			}
 		}

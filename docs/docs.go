@@ -14,5 +14,6 @@
 // In a console block, "..." on a line of its own stands for any lines. Blocks
 // of one file are run in order, in the demo's world; an HTML comment such as
 // <!-- world: member-died --> changes to that scenario of package simulator,
-// two days after it happened. "go test ./docs -update" writes the outputs anew.
+// two days after it happened, and <!-- paths up --> brings the array's portals up
+// that are down in the world. "go test ./docs -update" writes the outputs anew.
 package docs

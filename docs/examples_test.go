@@ -103,6 +103,9 @@ func runPage(t *testing.T, p page) (ran int) {
 		case s == nil:
 			s = newSession(t, "demo", changes)
 		}
+		if b.pathsUp {
+			pathsUp(s.world)
+		}
 		for _, e := range p.examples(b) {
 			if missing(t, e.line) {
 				continue
