@@ -272,3 +272,23 @@ func TestFixInterrupted(t *testing.T) {
 		t.Error("the volume is not destroyed")
 	}
 }
+
+// A copy that nothing connects is LXD's to delete: what lists it, what explains
+// it and what would repair it say the same.
+func TestCopyAtRestIsOnlyReported(t *testing.T) {
+	b := newBench(t, scenario(t, "killed-before-copy-is-mapped-iscsi"))
+	_, stdout, _ := b.run("", "scan", "-o", "csv")
+	_, row, _ := strings.Cut(stdout, "\n")
+	field := strings.Split(row, ",")
+	if len(field) < 5 || field[0] != "leaked-snapshot-volume" || field[2] != "report-only" {
+		t.Fatalf("scan says %q", row)
+	}
+	volume := field[4]
+	if _, stdout, _ = b.run("", "explain", "--object", volume); !strings.Contains(stdout, "leave it to LXD") || !strings.Contains(stdout, "lxc storage volume delete purepool data/daily0") {
+		t.Errorf("explain says %s", stdout)
+	}
+	status, _, stderr := b.run("", "fix", "--volume", volume)
+	if status != StatusRefused || !strings.Contains(stderr, "leave it to LXD") {
+		t.Errorf("fix ends with %d and says %s", status, stderr)
+	}
+}

@@ -31,10 +31,25 @@ func check(code string) func(*facts) []draft {
 			d.Cause = f.leakCause(v)
 			d.Effect = f.leakEffect(v)
 			d.Remedy = f.destroySteps(v)
+			if f.atRest(v) {
+				d.told, d.Severity = true, Info
+				d.Remedy = []string{
+					"leave it to LXD, which writes over it when it mounts the snapshot again and deletes it together with the snapshot",
+					"if the snapshot is not wanted any more: " + deleteCommand(v.record),
+				}
+			}
 			found = append(found, d)
 		})
 		return found
 	}
+}
+
+// atRest reports LXD's temporary copy of a snapshot that it has a record of,
+// with nothing in the way of LXD's own delete: no connection, and no device.
+// A destroyed copy would be in the way, see docs/findings.
+func (f *facts) atRest(v *volume) bool {
+	return v.code == codeLeakedSnapshotVolume && v.record != nil &&
+		v.conns == none && !v.disagrees() && v.array.Connections.IsComplete() && len(f.devices(v)) == 0
 }
 
 // leakWords is one line of what is seen of a volume that LXD left behind.

@@ -89,8 +89,8 @@ type Finding struct {
 	Provisioned int64
 	Unique      int64
 	Verdict     Verdict
-	// Gates are those that apply to the remedy, in the table's order; none
-	// for findings that are only reported.
+	// Gates are those that apply to the remedy of its kind, in the table's
+	// order; none for kinds that are only reported.
 	Gates []GateResult
 	// Detail is one line of what is seen, Cause the likely reason, Effect
 	// what it does to the operator.

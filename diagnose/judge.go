@@ -11,6 +11,9 @@ import (
 type draft struct {
 	Finding
 	subject Subject
+	// told is set when there is nothing to repair in this occurrence: the
+	// gates are asked, and their answer gives no permission.
+	told bool
 }
 
 // Subject is what a gate is asked about.
@@ -108,6 +111,9 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 		out.Gates = j.ask(s)
 	}
 	out.Verdict = verdict(kind.Class, out.Gates)
+	if d.told {
+		out.Verdict = ReportOnly
+	}
 	return out
 }
 

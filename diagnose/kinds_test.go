@@ -190,6 +190,32 @@ var kindCases = []kindCase{
 		[]string{"copy of snapshot data/snap0, used by nothing", "existing connections", "exported, copied or mounted", "leave the volume to LXD, which deletes it together with snapshot data/snap0"},
 	},
 	{
+		"temporary copy of a snapshot, connected to nothing: LXD deletes it with the snapshot",
+		func(s *scene) { s.volume("p1", copyOf(evidence.TypeCustom, "", 3)) },
+		[]string{"leaked-snapshot-volume p1::su-00000003000040008000000000000000"},
+		ReportOnly,
+		[]string{"copy of snapshot data/snap0, used by nothing; not connected", "leave it to LXD", "lxc storage volume delete p1 data/snap0"},
+	},
+	{
+		"temporary copy of a snapshot, perhaps connected",
+		func(s *scene) {
+			s.volume("p1", copyOf(evidence.TypeCustom, "", 3))
+			s.array().Connections = s.array().Connections.Doubt("page 2")
+		},
+		[]string{"leaked-snapshot-volume p1::su-00000003000040008000000000000000"},
+		Blocked, nil,
+	},
+	{
+		"temporary copy of a snapshot, connected to nothing, its device left",
+		func(s *scene) {
+			v := s.volume("p1", copyOf(evidence.TypeCustom, "", 3))
+			s.attach(0, v, 2)
+			s.gone(0, v)
+		},
+		[]string{"leaked-snapshot-volume p1::su-00000003000040008000000000000000", "stale-map mpathc"},
+		Safe, nil,
+	},
+	{
 		"temporary copy of a snapshot that has no record either",
 		func(s *scene) { s.volume("p1", copyOf(evidence.TypeCustom, "", 100)) },
 		[]string{"leaked-volume p1::su-00000064000040008000000000000000"},

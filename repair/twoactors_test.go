@@ -2,7 +2,6 @@ package repair
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -332,9 +331,7 @@ func (h *history) converge(total *tally) {
 			}
 			p, err := NewPlan(world, batch, f, h.world.Clock.Now())
 			if err != nil {
-				if !errors.Is(err, ErrNoRemedy) {
-					h.t.Errorf("%s %s is safe and has no plan: %v", f.Code, f.Object, err)
-				}
+				h.t.Errorf("%s %s is safe and has no plan: %v", f.Code, f.Object, err)
 				continue
 			}
 			safe = append(safe, p)
