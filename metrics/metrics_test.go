@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -437,5 +438,25 @@ func TestTextfileIsReplacedAsAWhole(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// TestPromtool gives a textfile to Prometheus's own linter; .ci/run asks for it.
+func TestPromtool(t *testing.T) {
+	promtool := os.Getenv("PURECLEAN_PROMTOOL")
+	if promtool == "" {
+		t.Skip("set PURECLEAN_PROMTOOL to the program's name")
+	}
+	failed := Reading{Failure: "no", Runs: Runs{Trouble: "no"}, Began: now, Ended: now}
+	good := reading(leak("p1", "1", time.Hour), leak(`evil"} 1`+"\n", "2", time.Hour))
+	good.Runs.Undoable = []Deadline{{"7f3a", "p1::u-9", now}}
+	for _, r := range []Reading{good, failed} {
+		var text bytes.Buffer
+		Expose(&text, &r)
+		cmd := exec.Command(promtool, "check", "metrics")
+		cmd.Stdin = &text
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("promtool check metrics: %v\n%s", err, out)
+		}
 	}
 }

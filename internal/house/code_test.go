@@ -77,8 +77,9 @@ func checkPanic(s source, wrong report) {
 	})
 }
 
-// programs are the directories of a package main: ours, and the benchmark's.
-var programs = []string{"", "bench"}
+// programs are the directories of a package main: ours, the benchmark's, and the one that
+// lists what a release is made of.
+var programs = []string{"", "bench", "packaging/sbom"}
 
 // Only main ends the process: what ends it elsewhere skips journals, locks
 // and the exit status that was agreed.

@@ -32,6 +32,8 @@ var imports = map[string][]string{
 	"metrics": {"config", "diagnose"},
 	// The simulator is made of nothing that it is there to test.
 	"simulator": {"devices", "evidence"},
+	// packaging has no code but the program that lists what a binary is made of.
+	"packaging": {},
 	"bench":     {"config", "devices", "diagnose", "evidence", "pure", "records", "secret", "simulator", "witness"},
 	"commands": {
 		"config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "metrics", "pure", "records", "repair", "secret", "sightings",
