@@ -5,6 +5,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -28,10 +29,12 @@ func version() string {
 
 // Main runs the command line args and returns the exit status.
 func Main(ctx context.Context, args []string, s Streams) int {
-	if completesAfterDashes(args) {
+	app := newApp(s)
+	if len(args) > 1 && args[1] == completeCommand {
+		complete(app, s, args[2:])
 		return StatusOK
 	}
-	err := newApp(s).RunContext(ctx, args)
+	err := run(ctx, app, s, args)
 	if err == nil {
 		return StatusOK
 	}
@@ -40,11 +43,30 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	return f.Status
 }
 
-// completesAfterDashes: after "--", urfave/cli turns completion off and would
-// run the command that is only being typed.
-func completesAfterDashes(args []string) bool {
-	n := len(args)
-	return n > 1 && args[n-1] == "--generate-bash-completion" && slices.Contains(args, "--")
+// run answers what needs no command, and leaves the rest to urfave/cli.
+func run(ctx context.Context, app *cli.App, s Streams, args []string) error {
+	args = fromHabit(args)
+	t := readTyped(app, args[min(1, len(args)):])
+	switch {
+	case len(t.given[helpNames[0]]) > 0 && !t.stray:
+		return s.print(func(w io.Writer) error { return helpView{app, t, s.width()}.print(w) })
+	case len(args) < 2:
+		return s.print(func(w io.Writer) error { return welcome(w, s.width()) })
+	default:
+		return app.RunContext(ctx, args)
+	}
+}
+
+// fromHabit turns what people type at other programs into what it is here.
+func fromHabit(args []string) []string {
+	switch {
+	case len(args) == 2 && slices.Contains([]string{"--version", "-version", "-V"}, args[1]):
+		return []string{args[0], "version"}
+	case len(args) > 1 && args[1] == "help":
+		return append(append([]string{args[0]}, args[2:]...), "--help")
+	default:
+		return args
+	}
 }
 
 // wantsJSON looks for -o json by hand: the error to be printed may be that
@@ -83,12 +105,12 @@ func newApp(s Streams) *cli.App {
 			checkCommand(s),
 			devicesCommand(s),
 			demoCommand(s),
+			completionCommand(s),
 			versionCommand(s),
 		},
 		Writer:                    s.Out,
 		ErrWriter:                 s.Err,
 		Reader:                    s.In,
-		EnableBashCompletion:      true,
 		HideHelpCommand:           true,
 		HideVersion:               true,
 		DisableSliceFlagSeparator: true,
@@ -104,39 +126,51 @@ func newApp(s Streams) *cli.App {
 // stray arguments, which urfave/cli ignores together with all flags after
 // them.
 func tame(app *cli.App) {
-	onUsageError := func(_ *cli.Context, err error, _ bool) error { return &UsageError{err} }
-	app.OnUsageError = onUsageError
-	app.Action = func(c *cli.Context) error {
-		if name := c.Args().First(); name != "" {
-			return &HintedError{
-				Err:  usagef("unknown command %q", name),
-				Hint: nearest(name, app.Commands) + "pureclean --help lists the commands",
+	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usageError(app.Name, nil, app.Commands, err) }
+	app.Action = group(app.Name, app.Commands)
+	var each func(parent string, commands []*cli.Command)
+	each = func(parent string, commands []*cli.Command) {
+		for _, command := range commands {
+			name := parent + " " + command.Name
+			command.HideHelpCommand = true
+			own := command.OnUsageError
+			command.OnUsageError = func(c *cli.Context, err error, isSub bool) error {
+				err = usageError(name, command.Flags, command.Subcommands, err)
+				if own != nil {
+					err = own(c, err, isSub)
+				}
+				return err
+			}
+			if len(command.Subcommands) > 0 {
+				command.Action = group(name, command.Subcommands)
+				each(name, command.Subcommands)
+				continue
+			}
+			action := command.Action
+			command.Action = func(c *cli.Context) error {
+				if stray := c.Args().First(); c.NArg() > 0 {
+					return command.OnUsageError(c, &HintedError{
+						Err:  fmt.Errorf("unexpected argument %q", stray),
+						Hint: name + " takes flags only; see " + name + " --help",
+					}, true)
+				}
+				return action(c)
 			}
 		}
-		return cli.ShowAppHelp(c)
 	}
-	for _, command := range app.Commands {
-		if command.OnUsageError == nil {
-			command.OnUsageError = onUsageError
-		}
-		action := command.Action
-		command.Action = func(c *cli.Context) error {
-			if stray := c.Args().First(); c.NArg() > 0 {
-				return command.OnUsageError(c, &HintedError{
-					Err:  fmt.Errorf("unexpected argument %q", stray),
-					Hint: fmt.Sprintf("pureclean takes flags only; see pureclean %s --help", c.Command.Name),
-				}, true)
-			}
-			return action(c)
-		}
-	}
+	each(app.Name, app.Commands)
 }
 
-func nearest(name string, commands []*cli.Command) string {
-	for _, command := range commands {
-		if strings.HasPrefix(command.Name, name) || (len(name) > 2 && strings.HasPrefix(name, command.Name[:2])) {
-			return fmt.Sprintf("did you mean %q? ", command.Name)
+// group is reached when none of the commands of a group was named.
+func group(name string, commands []*cli.Command) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if word := c.Args().First(); c.NArg() > 0 {
+			return unknownCommand(word, name, commands)
 		}
+		names := make([]string, 0, len(commands))
+		for _, command := range commands {
+			names = append(names, command.Name)
+		}
+		return &HintedError{Err: usagef("%s needs one of %s", name, either(names)), Hint: "see " + name + " --help"}
 	}
-	return ""
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pureclean/pureclean/completion"
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -31,30 +32,70 @@ type common struct {
 	timeout time.Duration
 	verbose bool
 	sysroot string
+	// formats are those in which this command can answer.
+	formats []format
 }
 
-func (o *common) flags() []cli.Flag {
+// flags are those of every command that looks. formats are those in which it
+// can answer; none means all.
+func (o *common) flags(formats ...format) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "config", Usage: "read the configuration from `FILE` (default: " + config.Path + ", if there is one)", Destination: &o.config, TakesFile: true},
 		&cli.StringSliceFlag{Name: "pool", Usage: "look only at the pool `NAME`; may be repeated", Destination: &o.pools},
-		o.outputFlag("print `FORMAT`: table, wide, json, yaml or csv"),
-		&cli.StringFlag{Name: "color", Usage: "colour the output `WHEN`: auto, always or never", Value: "auto", Destination: &o.color},
+		o.outputFlag(formats...),
+		o.colorFlag(),
 		&cli.DurationFlag{Name: "timeout", Usage: "give up after `DURATION`", Value: 5 * time.Minute, Destination: &o.timeout},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show more, and log each request", Destination: &o.verbose},
 		&cli.StringFlag{Name: "sysroot", Usage: "read sysfs, procfs, etc and dev below `DIR`, and recorded command output from DIR/commands", Destination: &o.sysroot, TakesFile: true},
 	}
 }
 
-func (o *common) outputFlag(usage string) cli.Flag {
-	return &cli.StringFlag{Name: outputNames[0], Aliases: outputNames[1:], Usage: usage, Value: string(formatTable), Destination: &o.output}
+func (o *common) outputFlag(allowed ...format) cli.Flag {
+	if len(allowed) == 0 {
+		allowed = formats
+	}
+	o.formats = allowed
+	choices := make([]string, 0, len(allowed))
+	for _, f := range allowed {
+		choices = append(choices, string(f))
+	}
+	return &choiceFlag{choices, &cli.StringFlag{
+		Name: outputNames[0], Aliases: outputNames[1:], Usage: "print `FORMAT`: " + either(choices), Value: string(formatTable), Destination: &o.output,
+	}}
+}
+
+func (o *common) colorFlag() cli.Flag {
+	return &choiceFlag{colors, &cli.StringFlag{Name: "color", Usage: "colour the output `WHEN`: " + either(colors), Value: colors[0], Destination: &o.color}}
+}
+
+// choiceFlag is a flag that takes one of a few words.
+type choiceFlag struct {
+	choices []string
+	*cli.StringFlag
+}
+
+// choicesOf are the words that a flag takes; nil when it takes any.
+func choicesOf(flag cli.Flag) []string {
+	if f, ok := flag.(*choiceFlag); ok {
+		return f.choices
+	}
+	return nil
+}
+
+// begin is how every command begins: it refuses what is wrong with the flags
+// before anybody is asked, and returns the format of the answer.
+func (o *common) begin() (format, error) {
+	f, err := parseFormat(o.output, o.formats...)
+	if err != nil {
+		return "", err
+	}
+	return f, o.check()
 }
 
 // check refuses values that no parser refused.
 func (o *common) check() error {
-	switch o.color {
-	case "auto", "always", "never":
-	default:
-		return usagef("unknown value %q for --color; there is auto, always, never", o.color)
+	if !slices.Contains(colors, o.color) {
+		return usagef("unknown value %q for --color; there is %s", o.color, strings.Join(colors, ", "))
 	}
 	if o.timeout <= 0 {
 		return usagef("--timeout must be more than zero")
@@ -122,6 +163,22 @@ func (o *common) policy(settings config.Config) diagnose.Policy {
 		}
 	}
 	return p
+}
+
+// judge says what is wrong with the world, and leaves the names in it for TAB.
+func (o *common) judge(world evidence.World, policy diagnose.Policy) diagnose.Report {
+	report := diagnose.Judge(world, policy)
+	if o.CacheDir == "" || o.given != nil {
+		return report
+	}
+	names := completion.NamesOf(world, report)
+	if pools := o.pools.Value(); !report.Complete || len(pools) > 0 {
+		names = completion.Merge(names, completion.Load(o.CacheDir), report.Complete, pools)
+	}
+	if err := completion.Save(o.CacheDir, names); err != nil {
+		o.log().Debug("nothing kept for completion", "error", err)
+	}
+	return report
 }
 
 // verdict is the error with which a command ends that has judged the world.

@@ -37,7 +37,7 @@ func demoCommand(s Streams) *cli.Command {
 			exitHelp("0   shown", "8   the world could not be built", "16  usage error", "32  cancelled"),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "serve", Usage: "leave the world running below `DIR` until Ctrl-C", Destination: &o.serve, TakesFile: true},
-			&cli.StringFlag{Name: "color", Usage: "colour the output `WHEN`: auto, always or never", Value: "auto", Destination: &o.color},
+			o.colorFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			o.output, o.timeout = string(formatTable), time.Minute

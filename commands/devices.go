@@ -41,11 +41,8 @@ type devicesAnswer struct {
 }
 
 func runDevices(ctx context.Context, o *common) error {
-	f, err := parseFormat(o.output)
+	f, err := o.begin()
 	if err != nil {
-		return err
-	}
-	if err := o.check(); err != nil {
 		return err
 	}
 	system, err := o.host()

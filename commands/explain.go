@@ -41,17 +41,14 @@ func explainCommand(s Streams) *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "object", Usage: "explain `OBJECT`", Destination: &o.object},
 			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of OBJECT", Destination: &o.project},
-		}, o.flags()...),
+		}, o.flags(formatTable, formatWide, formatJSON, formatYAML)...),
 		Action: func(c *cli.Context) error { return runExplain(c.Context, o) },
 	}
 }
 
 func runExplain(ctx context.Context, o *explainOptions) error {
-	f, err := parseFormat(o.output, formatTable, formatWide, formatJSON, formatYAML)
+	f, err := o.begin()
 	if err != nil {
-		return err
-	}
-	if err := o.check(); err != nil {
 		return err
 	}
 	if o.object == "" {
@@ -69,7 +66,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	if err != nil {
 		return err
 	}
-	report := diagnose.Judge(world, policy)
+	report := o.judge(world, policy)
 	explanation, err := diagnose.Explain(world, policy, object, pool)
 	if err != nil {
 		return notExplained(err, report)

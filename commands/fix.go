@@ -37,8 +37,10 @@ func fixCommand(s Streams) *cli.Command {
 			"EXAMPLES\n" +
 			"   pureclean fix --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
 			"   pureclean fix --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --dry-run\n" +
-			"   pureclean fix --finding leaked-image --dry-run     a batch takes what an earlier look saw\n" +
-			"   pureclean fix --finding leaked-image --save plan.json && pureclean fix --plan plan.json --yes\n\n" +
+			"   pureclean fix --finding leaked-image --dry-run\n" +
+			"   pureclean fix --finding leaked-image --save plan.json\n" +
+			"   pureclean fix --plan plan.json --yes\n\n" +
+			"A batch takes only what an earlier look saw as a leftover.\n\n" +
 			exitHelp(
 				"0   there was nothing to repair",
 				"1   all was repaired",
@@ -56,7 +58,7 @@ func fixCommand(s Streams) *cli.Command {
 			&cli.BoolFlag{Name: "dry-run", Usage: "show the plan and change nothing", Destination: &o.dryRun},
 			&cli.StringFlag{Name: "save", Usage: "write the plan to `FILE` and change nothing", Destination: &o.save, TakesFile: true},
 			&cli.StringFlag{Name: "min-age", Usage: "with --volume: take one for a leftover that is only `AGE` old", Destination: &o.minAge},
-		}, o.changingFlags(), o.flags()),
+		}, o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
 		Action: func(c *cli.Context) error { return runFix(c.Context, o) },
 	}
 }
@@ -85,11 +87,8 @@ func (o *fixOptions) checkFix() error {
 }
 
 func runFix(ctx context.Context, o *fixOptions) error {
-	f, err := parseFormat(o.output, formatTable, formatJSON, formatYAML)
+	f, err := o.begin()
 	if err != nil {
-		return err
-	}
-	if err := o.check(); err != nil {
 		return err
 	}
 	if err := o.checkFix(); err != nil {
@@ -155,7 +154,7 @@ func (o *fixOptions) plans(ctx context.Context, w *workshop) ([]repair.Plan, err
 	if _, err := w.tools.Look(ctx); err != nil {
 		return nil, err
 	}
-	report := diagnose.Judge(w.world, w.policy)
+	report := o.judge(w.world, w.policy)
 	// The next batch asks what this look saw.
 	if err := sightings.Save(w.stateDir, sightings.Update(w.world.Seen, w.world, report)); err != nil {
 		return nil, err

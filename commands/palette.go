@@ -2,6 +2,9 @@ package commands
 
 import "github.com/fatih/color"
 
+// colors are the values of --color, the default first.
+var colors = []string{"auto", "always", "never"}
+
 // palette colours what a person should see first. Without colour every
 // function returns its text.
 type palette struct {

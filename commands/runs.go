@@ -60,11 +60,8 @@ type runAnswer struct {
 }
 
 func runRuns(o *runsOptions) error {
-	f, err := parseFormat(o.output)
+	f, err := o.begin()
 	if err != nil {
-		return err
-	}
-	if err := o.check(); err != nil {
 		return err
 	}
 	from, err := o.sources()

@@ -5,8 +5,6 @@ import (
 	"io"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/pureclean/pureclean/diagnose"
 )
 
 func scanCommand(s Streams) *cli.Command {
@@ -32,18 +30,15 @@ func scanCommand(s Streams) *cli.Command {
 }
 
 func runScan(ctx context.Context, o *common) error {
-	f, err := parseFormat(o.output)
+	f, err := o.begin()
 	if err != nil {
-		return err
-	}
-	if err := o.check(); err != nil {
 		return err
 	}
 	world, policy, err := o.look(ctx)
 	if err != nil {
 		return err
 	}
-	report := diagnose.Judge(world, policy)
+	report := o.judge(world, policy)
 	err = o.print(func(w io.Writer) error {
 		switch f {
 		case formatJSON:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/term"
 )
@@ -23,6 +24,8 @@ type Streams struct {
 	Height func() int
 	// Getenv reads the environment.
 	Getenv func(string) string
+	// CacheDir is where the names for TAB are kept; empty for nowhere.
+	CacheDir string
 	// given replaces the witnesses that the flags name: a demo's world.
 	given *sources
 }
@@ -40,10 +43,28 @@ func System() Streams {
 	return Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal: terminal(os.Stdin), OutTerminal: terminal(os.Stdout), ErrTerminal: terminal(os.Stderr),
-		Width:  func() int { width, _ := size(); return width },
-		Height: func() int { _, height := size(); return height },
-		Getenv: os.Getenv,
+		Width:    func() int { width, _ := size(); return width },
+		Height:   func() int { _, height := size(); return height },
+		Getenv:   os.Getenv,
+		CacheDir: cacheDir(os.Getenv, os.Geteuid()),
 	}
+}
+
+// cacheDir is $XDG_CACHE_HOME/pureclean where that is set, else the system's
+// for root and the user's own for others; empty when there is none.
+func cacheDir(getenv func(string) string, uid int) string {
+	base := getenv("XDG_CACHE_HOME")
+	switch {
+	case filepath.IsAbs(base):
+	case uid == 0:
+		base = "/var/cache"
+	default:
+		base, _ = os.UserCacheDir() // without a home there is nowhere
+	}
+	if base == "" {
+		return ""
+	}
+	return filepath.Join(base, "pureclean")
 }
 
 // outputError is an answer that could not be written: a full disk, a closed

@@ -87,6 +87,14 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// either lists words as a sentence does: "a, b or c".
+func either(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
 // wrap breaks text into lines of at most width columns; a word that is longer
 // (a volume's name) keeps its line and is never cut.
 func wrap(text string, width int) []string {

@@ -26,7 +26,7 @@ func undoCommand(s Streams) *cli.Command {
 			exitHelp("1   all of it was taken back", "8   a step failed", "16  usage error, or no such run", "32  declined, refused, or nothing to undo"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "run", Usage: "undo run `ID`, see pureclean runs", Destination: &o.run},
-		}, o.changingFlags(), o.flags()),
+		}, o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
 		Action: func(c *cli.Context) error {
 			if o.run == "" {
 				return &HintedError{Err: usagef("--run is required"), Hint: "pureclean runs lists them"}

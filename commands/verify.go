@@ -29,7 +29,7 @@ func verifyCommand(s Streams) *cli.Command {
 			exitHelp("0   it is gone, everywhere", "4   it is not gone", "8   not everything could be seen", "16  usage error", "32  cancelled"),
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Usage: "the array's full name of `VOLUME`, or its serial", Destination: &o.volume},
-		}, o.flags()...),
+		}, o.flags(formatTable, formatJSON, formatYAML)...),
 		Action: func(c *cli.Context) error { return runVerify(c.Context, o) },
 	}
 }
@@ -49,11 +49,8 @@ type verifyAnswerLine struct {
 }
 
 func runVerify(ctx context.Context, o *verifyOptions) error {
-	f, err := parseFormat(o.output, formatTable, formatJSON, formatYAML)
+	f, err := o.begin()
 	if err != nil {
-		return err
-	}
-	if err := o.check(); err != nil {
 		return err
 	}
 	if o.volume == "" {

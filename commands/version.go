@@ -22,9 +22,9 @@ func versionCommand(s Streams) *cli.Command {
 		Name:        "version",
 		Usage:       "print the version",
 		Description: exitHelp("0   printed", "16  usage error"),
-		Flags:       []cli.Flag{o.outputFlag("print `FORMAT`: table, json or yaml")},
+		Flags:       []cli.Flag{o.outputFlag(formatTable, formatJSON, formatYAML)},
 		Action: func(*cli.Context) error {
-			f, err := parseFormat(o.output, formatTable, formatJSON, formatYAML)
+			f, err := parseFormat(o.output, o.formats...)
 			if err != nil {
 				return err
 			}

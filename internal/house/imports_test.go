@@ -35,8 +35,10 @@ var imports = map[string][]string{
 	// packaging has no code but the program that lists what a binary is made of.
 	"packaging": {},
 	"bench":     {"config", "devices", "diagnose", "evidence", "pure", "records", "secret", "simulator", "witness"},
+	// The names for TAB are those of a look at the world.
+	"completion": {"diagnose", "evidence"},
 	"commands": {
-		"config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "metrics", "pure", "records", "repair", "secret", "sightings",
+		"completion", "config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "metrics", "pure", "records", "repair", "secret", "sightings",
 		"simulator", "witness",
 	},
 	// Only tests, which may import anything but commands.
