@@ -25,6 +25,7 @@ import (
 // silently reset the app's.
 type common struct {
 	Streams
+	reach
 	config  string
 	pools   cli.StringSlice
 	output  string
@@ -123,6 +124,9 @@ func (o *common) look(ctx context.Context) (evidence.World, diagnose.Policy, err
 	if err != nil {
 		return evidence.World{}, diagnose.Policy{}, err
 	}
+	if from.told, err = o.hostsTold(from); err != nil {
+		return evidence.World{}, diagnose.Policy{}, err
+	}
 	world, _, err := o.ask(ctx, from)
 	return world, o.policy(from.config), err
 }
@@ -132,17 +136,23 @@ func (o *common) ask(ctx context.Context, from sources) (evidence.World, witness
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	agent := "pureclean/" + version()
-	world, doors, err := witness.AskAndRemember(ctx, witness.Options{
+	options := witness.Options{
 		Config:   from.config,
 		Records:  records.Options{Socket: from.socket, UserAgent: agent, Log: o.log(), Now: from.now},
 		Array:    pure.Options{UserAgent: agent, Log: o.log(), Now: from.now},
 		Host:     from.host,
+		Told:     from.told,
+		Down:     o.down.Value(),
 		Seen:     from.seen,
 		Pools:    o.pools.Value(),
 		Getenv:   o.Getenv,
 		Progress: newProgress(o.Streams).report,
 		Now:      from.now,
-	})
+	}
+	if from.fleet != nil && !o.noSSH {
+		options.Fleet = from.fleet
+	}
+	world, doors, err := witness.AskAndRemember(ctx, options)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		err = context.Canceled
 	}

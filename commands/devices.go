@@ -5,21 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/fleet"
 )
 
 func devicesCommand(s Streams) *cli.Command {
-	o := &common{Streams: s}
+	o := &devicesOptions{common: common{Streams: s}}
 	return &cli.Command{
 		Name:  "devices",
 		Usage: "show this host's Pure devices and what uses them",
 		Description: "Reads sysfs, procfs and /dev, asks the kernel what those do not hold, and nobody else:\n" +
 			"neither the array nor LXD. No device's data is read.\n\n" +
+			"Pureclean on other members calls this over ssh. With --remove and --step it also does one step of\n" +
+			"a repair for them, after judging by itself whether that is safe here. The step is asked for and\n" +
+			"answered on stdin and stdout, so it is nothing to type: pureclean fix removes devices.\n\n" +
 			"EXAMPLES\n" +
 			"   pureclean devices\n" +
 			"   pureclean devices -o json > host.json\n" +
@@ -29,15 +36,22 @@ func devicesCommand(s Streams) *cli.Command {
 				"8   not everything could be seen: the answer says what not",
 				"16  usage error",
 			),
-		Flags:  o.flags(),
-		Action: func(c *cli.Context) error { return runDevices(c.Context, o) },
+		Flags: append(o.flags(),
+			&cli.StringFlag{Name: "remove", Usage: "do a step of removing the devices of volume `SERIAL`", Destination: &o.remove},
+			&cli.StringFlag{Name: "step", Usage: "the `STEP`: " + strings.Join(fleet.Steps(), ", "), Destination: &o.step},
+		),
+		Action: func(c *cli.Context) error {
+			if o.remove != "" || o.step != "" {
+				return runStep(c.Context, o)
+			}
+			return runDevices(c.Context, &o.common)
+		},
 	}
 }
 
-// devicesAnswer is what other hosts send.
-type devicesAnswer struct {
-	Schema string `json:"schema"`
-	evidence.Host
+type devicesOptions struct {
+	common
+	remove, step string
 }
 
 func runDevices(ctx context.Context, o *common) error {
@@ -45,7 +59,7 @@ func runDevices(ctx context.Context, o *common) error {
 	if err != nil {
 		return err
 	}
-	system, err := o.host()
+	system, err := o.thisHost()
 	if err != nil {
 		return err
 	}
@@ -56,7 +70,7 @@ func runDevices(ctx context.Context, o *common) error {
 		return context.Canceled
 	}
 	err = o.print(func(w io.Writer) error {
-		answer := devicesAnswer{"pureclean/devices/v1", host}
+		answer := fleet.Answer{Schema: fleet.AnswerSchema, Version: version(), Host: host}
 		switch f {
 		case formatJSON:
 			return printJSON(w, answer)
@@ -75,6 +89,49 @@ func runDevices(ctx context.Context, o *common) error {
 		return &IncompleteError{Doubts: doubts, Hint: host.Hint}
 	}
 	return nil
+}
+
+// thisHost is the machine to read, without asking for anything else.
+func (o *common) thisHost() (devices.System, error) {
+	if o.Streams.given != nil {
+		return o.Streams.given.host, nil
+	}
+	return o.host()
+}
+
+// runStep does one step for somebody who asks over ssh.
+func runStep(ctx context.Context, o *devicesOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	serial, err := evidence.ParseSerial(o.remove)
+	switch {
+	case o.step == "":
+		return &HintedError{
+			Err:  usagef("--remove is for pureclean on other members, which says the step and answers for it"),
+			Hint: "pureclean fix --finding stale-map, or fix --volume VOLUME, removes devices",
+		}
+	case o.remove == "" || err != nil:
+		return usagef("--remove takes a volume's serial, 24 hexadecimal digits")
+	case !slices.Contains(fleet.Steps(), o.step):
+		return usagef("unknown step %q; there is %s", o.step, strings.Join(fleet.Steps(), ", "))
+	case o.sysroot != "":
+		return usagef("--sysroot is for looking: a recorded host can't be changed")
+	case o.InTerminal:
+		return &HintedError{Err: usagef("a step is asked for by pureclean on another member, not at a terminal"), Hint: "pureclean fix removes devices"}
+	}
+	from, err := o.sources()
+	if err != nil {
+		return err
+	}
+	// When ssh has gone, writing fails, and the step is taken back; by default
+	// the signal would end it in the middle.
+	signal.Ignore(syscall.SIGPIPE)
+	service := fleet.Service{
+		Local: devices.Local{System: from.host, Hands: from.handsHere(), Sleep: from.sleep}, Step: o.step, Serial: serial, Version: version(),
+		Lock: func(ctx context.Context) (func(), error) { return lockMachine(ctx, from.config.StateDir) },
+	}
+	return service.Serve(ctx, o.In, o.Out)
 }
 
 func deviceRows(host evidence.Host) table {

@@ -28,7 +28,7 @@ func eradicateCommand(s Streams) *cli.Command {
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Usage: "the array's full name of `VOLUME`", Destination: &o.volume},
 			&cli.StringFlag{Name: "confirm", Usage: "`VOLUME` again, in full", Destination: &o.confirm},
-		}, o.flags(formatTable, formatJSON, formatYAML)),
+		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags()),
 		Action: func(c *cli.Context) error {
 			if o.volume == "" {
 				return &HintedError{Err: usagef("--volume is required"), Hint: "give the array's full name, POD::VOLUME"}

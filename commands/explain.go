@@ -38,10 +38,10 @@ func explainCommand(s Streams) *cli.Command {
 				"16  usage error, or nothing or more than one object has this name",
 				"32  cancelled",
 			),
-		Flags: append([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "object", Usage: "explain `OBJECT`", Destination: &o.object},
 			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of OBJECT", Destination: &o.project},
-		}, o.flags(formatTable, formatWide, formatJSON, formatYAML)...),
+		}, o.flags(formatTable, formatWide, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.toldFlag()}),
 		Action: func(c *cli.Context) error { return runExplain(c.Context, o) },
 	}
 }

@@ -49,7 +49,7 @@ func witnessName(kind, name string) string {
 	case "array":
 		return "the array of " + name
 	case "host":
-		return "this host's devices"
+		return "the devices of " + name
 	default:
 		return name
 	}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pureclean/pureclean/devices"
-	"github.com/pureclean/pureclean/devices/kernel"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/pure"
@@ -27,10 +27,11 @@ type changing struct {
 }
 
 func (o *changing) changingFlags() []cli.Flag {
-	return []cli.Flag{
+	return append(o.reachFlags(),
 		&cli.BoolFlag{Name: "yes", Usage: "answer yes to every step that can be undone", Destination: &o.yes},
 		&cli.BoolFlag{Name: "no-input", Usage: "never ask; fail where an answer is needed", Destination: &o.noInput},
-	}
+		o.downFlag(),
+	)
 }
 
 // mayAsk refuses to begin what would need an answer that nobody can give.
@@ -127,17 +128,19 @@ func lost(err error) bool {
 	return errors.As(err, &lost)
 }
 
-// machine is the member's machine if that is this one: the hands of others
-// are out of reach.
+// machine is the machine that gave a member's testimony in the last look: this
+// one, which comes first, or one that ssh reaches.
 func (o *changing) machine(from sources, w *workshop, member string) (repair.Machine, bool) {
-	if len(w.world.Hosts) == 0 || w.world.Hosts[0].Name != member {
+	i := slices.IndexFunc(w.world.Hosts, func(h evidence.Host) bool { return h.Name == member })
+	switch {
+	case i < 0:
 		return nil, false
+	case i > 0 && (from.fleet == nil || o.noSSH || w.world.Hosts[i].Recorded || w.world.Hosts[i].Boot == ""):
+		return nil, false
+	case i > 0:
+		return from.fleet.Machine(w.world.Hosts[i]), true
 	}
-	hands := from.hands
-	if hands == nil {
-		hands = kernel.LiveHands()
-	}
-	return devices.Local{System: from.host, Hands: hands, Sleep: countdown(o.Streams, from.sleep)}, true
+	return devices.Local{System: from.host, Hands: from.handsHere(), Sleep: countdown(o.Streams, from.sleep)}, true
 }
 
 // plan makes plans of findings; those without a remedy are left out.

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 )
@@ -24,7 +25,7 @@ func scanCommand(s Streams) *cli.Command {
 				"16  usage or configuration error",
 				"32  cancelled",
 			),
-		Flags:  o.flags(),
+		Flags:  slices.Concat(o.flags(), o.reachFlags(), []cli.Flag{o.toldFlag()}),
 		Action: func(c *cli.Context) error { return runScan(c.Context, o) },
 	}
 }

@@ -13,7 +13,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(tidy{m}, map[string]func(){
-		"pureclean": func() { os.Exit(commands.Main(context.Background(), os.Args, commands.System())) },
+		commands.MemberProgram: func() { os.Exit(commands.RunMember()) },
+		"pureclean":            func() { os.Exit(commands.Main(context.Background(), os.Args, commands.System())) },
 	})
 }
 

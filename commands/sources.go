@@ -10,6 +10,7 @@ import (
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/devices/kernel"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/fleet"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/sightings"
 )
@@ -21,6 +22,12 @@ type sources struct {
 	socket string
 	host   devices.System
 	seen   []evidence.Sighting
+	// fleet reaches other members' machines; nil reaches none. told is what
+	// files say of them.
+	fleet *fleet.Fleet
+	told  []evidence.Host
+	// ssh is set where a given world has other machines that ssh reaches.
+	ssh bool
 	// What follows is a demo's; nil means this machine's own.
 	hands    devices.Hands
 	now      func() time.Time
@@ -30,10 +37,24 @@ type sources struct {
 	ids io.Reader
 }
 
+// handsHere change this machine's devices.
+func (s sources) handsHere() devices.Hands {
+	if s.hands != nil {
+		return s.hands
+	}
+	return kernel.LiveHands()
+}
+
 // sources finds the witnesses that the flags name.
 func (o *common) sources() (sources, error) {
 	if o.Streams.given != nil {
-		return o.Streams.given.remembering(), nil
+		from := o.Streams.given.remembering()
+		if from.ssh {
+			fleet, err := o.newFleet(from.config, from.now)
+			from.fleet = fleet
+			return from, err
+		}
+		return from, nil
 	}
 	settings, err := config.Load(o.config)
 	if err != nil {
@@ -48,7 +69,12 @@ func (o *common) sources() (sources, error) {
 		// Without a memory batches wait; nothing else needs it.
 		o.log().Warn("going on without memory", "error", err)
 	}
-	return sources{config: settings, host: host, seen: seen}, nil
+	from := sources{config: settings, host: host, seen: seen}
+	if o.sysroot == "" {
+		// Beside a recorded host nobody is asked in its place.
+		from.fleet, err = o.newFleet(settings, nil)
+	}
+	return from, err
 }
 
 // remembering adds what earlier commands on the same world saw.

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/fleet"
 )
 
 // What completion, the man pages and the tests of both ask of the command
@@ -85,7 +87,7 @@ var Outputs = []Output{
 	{"pureclean/fix/v1", []string{"fix -o json", "undo -o json", "eradicate -o json", "runs --resume -o json"}, resultsAnswer{}},
 	{"pureclean/verify/v1", []string{"verify -o json"}, verifyAnswer{}},
 	{"pureclean/runs/v1", []string{"runs -o json"}, runsAnswer{}},
-	{"pureclean/devices/v1", []string{"devices -o json"}, devicesAnswer{}},
+	{"pureclean/devices/v1", []string{"devices -o json"}, fleet.Answer{}},
 	{"pureclean/version/v1", []string{"version -o json"}, versionAnswer{}},
 	{"error", []string{"any command -o json that fails, on stderr"}, failure{}},
 }

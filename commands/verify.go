@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,9 +28,9 @@ func verifyCommand(s Streams) *cli.Command {
 			"EXAMPLES\n" +
 			"   pureclean verify --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 && echo gone\n\n" +
 			exitHelp("0   it is gone, everywhere", "4   it is not gone", "8   not everything could be seen", "16  usage error", "32  cancelled"),
-		Flags: append([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Usage: "the array's full name of `VOLUME`, or its serial", Destination: &o.volume},
-		}, o.flags(formatTable, formatJSON, formatYAML)...),
+		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.downFlag()}),
 		Action: func(c *cli.Context) error { return runVerify(c.Context, o) },
 	}
 }

@@ -25,10 +25,12 @@ const maxBytes = 1 << 20
 
 // Config is the content of the file, with defaults where it says nothing.
 type Config struct {
-	Pools    map[string]Pool   `yaml:"pools"`
-	Members  map[string]Member `yaml:"members"`
-	Safety   Safety            `yaml:"safety"`
-	StateDir string            `yaml:"state_dir"`
+	Pools   map[string]Pool   `yaml:"pools"`
+	Members map[string]Member `yaml:"members"`
+	// SSH is the ssh client with its first arguments; empty means ssh.
+	SSH      []string `yaml:"ssh"`
+	Safety   Safety   `yaml:"safety"`
+	StateDir string   `yaml:"state_dir"`
 	// File is where it was read from; empty when there was none.
 	File string `yaml:"-"`
 }
@@ -52,7 +54,11 @@ type Array struct {
 
 // Member says how to reach another member of the cluster.
 type Member struct {
+	// SSH is what ssh is given as destination; empty means the member's name.
 	SSH string `yaml:"ssh"`
+	// Command is how pureclean is called there, "sudo -n pureclean" for one.
+	// It is split at blanks, and no shell's quotes mean anything in it.
+	Command string `yaml:"command"`
 }
 
 // Safety holds the limits of what may be changed.
@@ -62,6 +68,8 @@ type Safety struct {
 	BatchMinAge Duration `yaml:"batch_min_age"`
 	MaxShare    Share    `yaml:"max_share"`
 	MaxPerRun   int      `yaml:"max_per_run"`
+	// HostEvidenceAge is how old a file of --host-evidence may be.
+	HostEvidenceAge Duration `yaml:"host_evidence_age"`
 }
 
 // Default is the configuration without a file.
@@ -73,6 +81,8 @@ func Default() Config {
 			BatchMinAge: Duration(24 * time.Hour),
 			MaxShare:    0.10,
 			MaxPerRun:   10,
+
+			HostEvidenceAge: Duration(time.Hour),
 		},
 		StateDir: "/var/lib/pureclean",
 	}
@@ -157,6 +167,7 @@ func (c Config) check() error {
 		{"safety.min_age", c.Safety.MinAge},
 		{"safety.image_min_age", c.Safety.ImageMinAge},
 		{"safety.batch_min_age", c.Safety.BatchMinAge},
+		{"safety.host_evidence_age", c.Safety.HostEvidenceAge},
 	} {
 		if limit.value < 0 {
 			return fmt.Errorf("%s is negative", limit.key)
@@ -164,6 +175,9 @@ func (c Config) check() error {
 	}
 	if c.Safety.MaxPerRun < 1 {
 		return errors.New("safety.max_per_run is less than 1")
+	}
+	if len(c.SSH) > 0 && c.SSH[0] == "" {
+		return errors.New("ssh begins with an empty word")
 	}
 	if c.StateDir == "" {
 		return errors.New("state_dir is empty")

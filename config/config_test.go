@@ -25,8 +25,9 @@ func TestLoad(t *testing.T) {
 pools:
   purepool:
     array: {url: "https://fa1", token_file: /etc/pureclean/token, ca_file: /etc/ssl/fa.pem, fingerprint: "sha256:00", id: 4a1b}
-members: {lxd02: {ssh: lxd02.example}}
-safety: {min_age: 2h, image_min_age: 7d, max_share: 25%, max_per_run: 3}
+members: {lxd02: {ssh: lxd02.example, command: sudo -n pureclean}}
+ssh: [ssh, -F, /etc/pureclean/ssh_config]
+safety: {min_age: 2h, image_min_age: 7d, max_share: 25%, max_per_run: 3, host_evidence_age: 30m}
 state_dir: /srv/pureclean
 `, 0o644)
 	got, err := Load(path)
@@ -37,10 +38,11 @@ state_dir: /srv/pureclean
 		Pools: map[string]Pool{"purepool": {Array: Array{
 			URL: "https://fa1", TokenFile: "/etc/pureclean/token", CAFile: "/etc/ssl/fa.pem", Fingerprint: "sha256:00", ID: "4a1b",
 		}}},
-		Members: map[string]Member{"lxd02": {SSH: "lxd02.example"}},
+		Members: map[string]Member{"lxd02": {SSH: "lxd02.example", Command: "sudo -n pureclean"}},
+		SSH:     []string{"ssh", "-F", "/etc/pureclean/ssh_config"},
 		Safety: Safety{
 			MinAge: Duration(2 * time.Hour), ImageMinAge: Duration(7 * 24 * time.Hour), BatchMinAge: Duration(24 * time.Hour),
-			MaxShare: 0.25, MaxPerRun: 3,
+			MaxShare: 0.25, MaxPerRun: 3, HostEvidenceAge: Duration(30 * time.Minute),
 		},
 		StateDir: "/srv/pureclean",
 		File:     path,

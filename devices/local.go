@@ -52,3 +52,8 @@ func (l Local) Detached(ctx context.Context, serial evidence.Serial, c Callbacks
 func (l Local) releaser(c Callbacks) *Releaser {
 	return &Releaser{System: l.System, Hands: l.Hands, Sleep: l.Sleep, Note: c.Note, Elsewhere: c.Elsewhere}
 }
+
+// Boot is the boot id of the kernel that runs; empty when it can't be read.
+func (l Local) Boot() string {
+	return (tree{l.System.FS}).field("proc/sys/kernel/random/boot_id")
+}

@@ -36,6 +36,14 @@ type Options struct {
 	Array   pure.Options
 	// Host is the machine whose devices are read.
 	Host devices.System
+	// Fleet asks the machines of the other members; nil asks none.
+	Fleet Fleet
+	// Told is the testimony of machines that can't be asked, from files. It
+	// counts where no machine of that name answers.
+	Told []evidence.Host
+	// Down are the members that the operator says are down. They are not
+	// asked.
+	Down []string
 	// Seen is what earlier runs remembered; it is passed on.
 	Seen []evidence.Sighting
 	// Pools limits the question to these pools; empty means all.
@@ -52,6 +60,12 @@ type Options struct {
 	Progress func(kind, name string, done bool)
 	// Now is time.Now outside of tests.
 	Now func() time.Time
+}
+
+// Fleet asks one member's machine for its devices. It never fails: the
+// testimony says why it is none, under the member's name.
+type Fleet interface {
+	Ask(ctx context.Context, member string) evidence.Host
 }
 
 // UnknownPoolError is a pool that neither LXD nor the configuration knows.
@@ -120,7 +134,7 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 		// whatever the machine calls itself.
 		host.Name = server
 	}
-	world.Hosts = []evidence.Host{host}
+	world.Hosts = o.observeOthers(ctx, &world.LXD, host)
 	if o.Thorough {
 		o.askMore(ctx, arrays, &world)
 	}
@@ -262,7 +276,7 @@ func (o Options) lookUp(ctx context.Context, a *array, said *evidence.Array, hos
 	}
 	if len(untold) > 0 && said.Trouble == "" {
 		// What becomes of these devices is not known, and no list says so.
-		said.Trouble = fmt.Sprintf("the array could not be asked for %d serials that devices of this host show, such as %s", len(untold), untold[0])
+		said.Trouble = fmt.Sprintf("the array could not be asked for %d serials that devices of hosts show, such as %s", len(untold), untold[0])
 		said.Hint = "try again; pureclean scan -v shows the requests and their answers"
 	}
 }

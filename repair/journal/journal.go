@@ -8,6 +8,7 @@
 package journal
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -63,12 +64,31 @@ type Book struct {
 // Open opens the journal below a state directory for a run, and keeps others
 // from doing the same until Close. The directory is made if there is none.
 func Open(dir string) (*Book, error) {
+	return open(dir, (*flock.Flock).TryLock)
+}
+
+// lockPoll is how often Await tries.
+const lockPoll = 100 * time.Millisecond
+
+// Await is Open, and waits until the run that is under way has ended, or ctx
+// has.
+func Await(ctx context.Context, dir string) (*Book, error) {
+	return open(dir, func(lock *flock.Flock) (bool, error) {
+		locked, err := lock.TryLockContext(ctx, lockPoll)
+		if ctx.Err() != nil {
+			err = nil // it is locked, and that is what is told
+		}
+		return locked, err
+	})
+}
+
+func open(dir string, take func(*flock.Flock) (bool, error)) (*Book, error) {
 	runs := filepath.Join(dir, runsDir)
 	if err := os.MkdirAll(runs, dirMode); err != nil {
 		return nil, unwritable(dir, err)
 	}
 	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(fileMode))
-	locked, err := lock.TryLock()
+	locked, err := take(lock)
 	if err != nil {
 		return nil, unwritable(dir, err)
 	}

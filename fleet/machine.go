@@ -1,0 +1,171 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// ErrLost is a conversation that broke off. What was asked for may be done,
+// half done or not done; a look at the machine tells.
+var ErrLost = errors.New("the conversation broke off")
+
+// Machine is another member's machine, on which each step is one ssh.
+type Machine struct {
+	fleet *Fleet
+	name  string
+	boot  string
+}
+
+// Machine is the member's machine that the testimony is of. It works on none
+// but the one that gave it.
+func (f *Fleet) Machine(host evidence.Host) *Machine {
+	return &Machine{fleet: f, name: host.Name, boot: host.Boot}
+}
+
+// Release makes the array's disconnect safe there, see devices.Releaser.
+func (m *Machine) Release(ctx context.Context, serial evidence.Serial, expect devices.Expect, c devices.Callbacks) (devices.Released, error) {
+	r, err := m.talk(ctx, request{Step: "release", Serial: serial, Expect: expect}, c)
+	return r.Released, err
+}
+
+// Rollback takes back what was released, see devices.Releaser.
+func (m *Machine) Rollback(ctx context.Context, done devices.Released, c devices.Callbacks) error {
+	_, err := m.talk(ctx, request{Step: "rollback", Serial: done.Serial, Released: done}, c)
+	return err
+}
+
+// Clear removes what is left after the array's disconnect, see
+// devices.Releaser.
+func (m *Machine) Clear(ctx context.Context, serial evidence.Serial, done devices.Released, c devices.Callbacks) error {
+	_, err := m.talk(ctx, request{Step: "clear", Serial: serial, Released: done}, c)
+	return err
+}
+
+// RemoveStale removes devices that no volume is behind, see devices.Releaser.
+func (m *Machine) RemoveStale(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (devices.Released, error) {
+	r, err := m.talk(ctx, request{Step: "stale", Serial: serial}, c)
+	return r.Released, err
+}
+
+// Detached reports whether nothing of the volume is left there, see
+// devices.Releaser.
+func (m *Machine) Detached(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (evidence.Answer, []string) {
+	r, err := m.talk(ctx, request{Step: "detached", Serial: serial}, c)
+	if err != nil {
+		return evidence.Unknown, []string{err.Error()}
+	}
+	return r.Answer, r.Reasons
+}
+
+// talk has the conversation about one step. A nil error means that the machine
+// heard that its result was heard, and ended well.
+func (m *Machine) talk(ctx context.Context, ask request, back devices.Callbacks) (result, error) {
+	if _, err := evidence.ParseSerial(string(ask.Serial)); err != nil {
+		return result{}, fmt.Errorf("%w: %w", devices.ErrRefused, err)
+	}
+	step := steps[ask.Step]
+	limited, cancel := context.WithTimeout(ctx, step.limit)
+	defer cancel()
+	c, err := m.fleet.start(limited, m.name, "devices", "--remove", string(ask.Serial), "--step", ask.Step)
+	if err != nil {
+		return result{}, fmt.Errorf("%s: %w", m.name, err)
+	}
+	t := &talk{call: c, ask: ask.Step, back: back}
+	said, broken := t.run(m.complete(ask))
+	_ = c.stdout.Close()
+	status := c.end()
+	switch {
+	case broken == nil && status == 0 && said.Error == nil:
+		return said, nil
+	case broken == nil && status == 0:
+		return said, said.Error
+	case broken == nil:
+		broken = causeOf(m.name, c.member, status, c.stderr.String())
+	case limited.Err() != nil && ctx.Err() == nil:
+		broken = fmt.Errorf("it did not end within %s", step.limit)
+	case errors.Is(broken, errHungUp):
+		broken = causeOf(m.name, c.member, status, c.stderr.String())
+	}
+	return said, t.lost(m.name, broken)
+}
+
+func (m *Machine) complete(ask request) request {
+	ask.Schema, ask.Version, ask.Name, ask.Boot = stepSchema, m.fleet.o.Version, m.name, m.boot
+	return ask
+}
+
+// talk is one conversation, seen from here.
+type talk struct {
+	*call
+	ask  string
+	back devices.Callbacks
+	// allowed is set once a write was allowed. Before that none was made,
+	// except to take others back.
+	allowed bool
+}
+
+// errHungUp is an end of the conversation in the middle.
+var errHungUp = errors.New("it hung up")
+
+// run speaks until the machine is done, and returns what it said.
+func (t *talk) run(ask request) (result, error) {
+	if err := <-t.sending; err != nil {
+		return result{}, errHungUp
+	}
+	if err := writeLine(t.stdin, ask); err != nil {
+		return result{}, errHungUp
+	}
+	heard := newLines(t.stdout)
+	for {
+		var m message
+		if err := heard.read(&m); err != nil {
+			if t.ctx.Err() == nil && !isEnd(err) {
+				return result{}, fmt.Errorf("it said what it should not: %w", err)
+			}
+			return result{}, errHungUp
+		}
+		var answer reply
+		switch {
+		case m.Say == sayAlive:
+			continue
+		case m.Say == sayNote && m.Action != nil:
+			answer = t.note(*m.Action)
+		case m.Say == sayElsewhere && m.Use != nil:
+			answer.OK = t.back.Elsewhere != nil && t.back.Elsewhere(*m.Use)
+		case m.Say == sayDone && m.Done != nil:
+			if err := writeLine(t.stdin, reply{OK: true}); err != nil {
+				return *m.Done, errHungUp
+			}
+			return *m.Done, nil
+		default:
+			return result{}, fmt.Errorf("it said what it should not: %.40q", m.Say)
+		}
+		if err := writeLine(t.stdin, answer); err != nil {
+			return result{}, errHungUp
+		}
+	}
+}
+
+// note writes the note here before the write is made there.
+func (t *talk) note(a devices.Action) reply {
+	if t.back.Note != nil {
+		if err := t.back.Note(a); err != nil {
+			return reply{Why: err.Error()}
+		}
+	}
+	t.allowed = true
+	return reply{OK: true}
+}
+
+// lost is the error of a conversation that broke off.
+func (t *talk) lost(name string, why error) error {
+	err := fmt.Errorf("%s: %w: %w", name, ErrLost, why)
+	if t.allowed || t.ask == "rollback" {
+		err = fmt.Errorf("%w; it is not known what was done there: %w", err, devices.ErrHalfway)
+	}
+	return err
+}

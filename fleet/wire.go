@@ -1,0 +1,192 @@
+package fleet
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// stepSchema is that of the conversation about one step: JSON, a line each.
+//
+//	here   a request
+//	there  a message, and so on: note, elsewhere, alive
+//	here   a reply to each note and elsewhere
+//	there  done, with what became of it
+//	here   a reply, on which the process there ends well
+//
+// Only with all of it is the step done for both sides. If anything is missing
+// here, it is not known what became of it; if anything is missing there, no
+// further write is made and a release is taken back.
+const stepSchema = "pureclean/step/v1"
+
+// lineBytes bounds one line.
+const lineBytes = 4 << 20
+
+// request opens the conversation.
+type request struct {
+	Schema  string `json:"schema"`
+	Version string `json:"version"`
+	// Name is LXD's of the machine, for words. Boot is the boot id that the
+	// last look saw: whoever has another is another machine, or forgot.
+	Name     string           `json:"name"`
+	Boot     string           `json:"boot"`
+	Step     string           `json:"step"`
+	Serial   evidence.Serial  `json:"serial"`
+	Expect   devices.Expect   `json:"expect"`
+	Released devices.Released `json:"released"`
+}
+
+// What a message is.
+const (
+	sayNote      = "note"
+	sayElsewhere = "elsewhere"
+	sayAlive     = "alive"
+	sayDone      = "done"
+)
+
+// message is what the machine says.
+type message struct {
+	Say    string          `json:"say"`
+	Action *devices.Action `json:"action,omitempty"`
+	Use    *evidence.Use   `json:"use,omitempty"`
+	Done   *result         `json:"done,omitempty"`
+}
+
+// reply answers a note (may it be done?), an elsewhere (is it another
+// volume's?) and a done (was it heard?).
+type reply struct {
+	OK  bool   `json:"ok"`
+	Why string `json:"why,omitempty"`
+}
+
+// result is what became of a step.
+type result struct {
+	Released devices.Released `json:"released"`
+	Answer   evidence.Answer  `json:"answer"`
+	Reasons  []string         `json:"reasons"`
+	Error    *wireError       `json:"error,omitempty"`
+}
+
+// steps is the table of what can be asked of a machine, and how long each may
+// take. A release that is taken back waits for one write after the other.
+var steps = map[string]struct {
+	limit time.Duration
+	// writes is set for those during which no other run may work there.
+	writes bool
+	do     func(context.Context, devices.Local, request, devices.Callbacks) (result, error)
+}{
+	"release": {3 * time.Minute, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+		released, err := l.Release(ctx, r.Serial, r.Expect, c)
+		return result{Released: released}, err
+	}},
+	"rollback": {3 * time.Minute, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+		return result{}, l.Rollback(ctx, r.Released, c)
+	}},
+	"clear": {6 * time.Minute, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+		return result{}, l.Clear(ctx, r.Serial, r.Released, c)
+	}},
+	"stale": {8 * time.Minute, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+		released, err := l.RemoveStale(ctx, r.Serial, c)
+		return result{Released: released}, err
+	}},
+	"detached": {time.Minute, false, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+		answer, reasons := l.Detached(ctx, r.Serial, c)
+		return result{Answer: answer, Reasons: reasons}, nil
+	}},
+}
+
+// kinds are the errors that keep their meaning on the way: errors.Is finds
+// them here as it would there.
+var kinds = []struct {
+	name string
+	err  error
+}{
+	{"refused", devices.ErrRefused},
+	{"taken-back", devices.ErrTakenBack},
+	{"halfway", devices.ErrHalfway},
+	{"unrecorded", devices.ErrUnrecorded},
+	{"comes-back", devices.ErrComesBack},
+	{"still-shown", devices.ErrStillShown},
+	{"still-there", devices.ErrStillThere},
+	{"in-use", devices.ErrInUse},
+	{"other", devices.ErrOther},
+	{"state", devices.ErrState},
+	{"abandoned", devices.ErrAbandoned},
+	{"busy", ErrBusy},
+	{"cancelled", context.Canceled},
+	{"deadline", context.DeadlineExceeded},
+}
+
+// ErrBusy is a machine on which another pureclean changes something just now.
+var ErrBusy = errors.New("another run of pureclean works there")
+
+// wireError is an error on its way.
+type wireError struct {
+	Text  string   `json:"text"`
+	Kinds []string `json:"kinds"`
+}
+
+func (e *wireError) Error() string { return e.Text }
+
+// Unwrap gives the errors back that it was made of.
+func (e *wireError) Unwrap() []error {
+	var all []error
+	for _, kind := range kinds {
+		if slices.Contains(e.Kinds, kind.name) {
+			all = append(all, kind.err)
+		}
+	}
+	return all
+}
+
+func onWire(err error) *wireError {
+	if err == nil {
+		return nil
+	}
+	e := &wireError{Text: err.Error(), Kinds: []string{}}
+	for _, kind := range kinds {
+		if errors.Is(err, kind.err) {
+			e.Kinds = append(e.Kinds, kind.name)
+		}
+	}
+	return e
+}
+
+// lines reads a value from each line. What does not fit is an error.
+type lines struct{ scanner *bufio.Scanner }
+
+func newLines(r io.Reader) lines {
+	scanner := bufio.NewScanner(r)
+	scanner.Buffer(make([]byte, 0, 4<<10), lineBytes)
+	return lines{scanner}
+}
+
+func (l lines) read(into any) error {
+	if !l.scanner.Scan() {
+		if err := l.scanner.Err(); err != nil {
+			return err
+		}
+		return io.EOF
+	}
+	if err := json.Unmarshal(l.scanner.Bytes(), into); err != nil {
+		return fmt.Errorf("%.80q: %w", l.scanner.Text(), err)
+	}
+	return nil
+}
+
+func writeLine(w io.Writer, value any) error {
+	line, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(line, '\n'))
+	return err
+}

@@ -1,0 +1,105 @@
+package witness
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// machinesAtOnce bounds how many machines are asked at the same time. Each is
+// one ssh, which mostly waits, so that a cluster takes as long as its slowest
+// member.
+const machinesAtOnce = 64
+
+// observeOthers asks the machines of all other members, offline ones too: what
+// LXD can't reach, ssh may. This machine comes first in what it returns.
+func (o Options) observeOthers(ctx context.Context, lxd *evidence.LXD, here evidence.Host) []evidence.Host {
+	names := o.others(lxd, here)
+	hosts := make([]evidence.Host, len(names), len(names)+1)
+	var group errgroup.Group
+	group.SetLimit(machinesAtOnce)
+	for i, name := range names {
+		group.Go(func() error {
+			o.Progress("host", name, false)
+			defer o.Progress("host", name, true)
+			hosts[i] = o.Fleet.Ask(ctx, name)
+			return nil
+		})
+	}
+	_ = group.Wait() // a testimony says itself what failed
+	hosts = slices.Insert(hosts, 0, here)
+	contradict(hosts)
+	return o.withTold(hosts)
+}
+
+// others are the members that are to be asked.
+func (o Options) others(lxd *evidence.LXD, here evidence.Host) []string {
+	if o.Fleet == nil || lxd.Clustered.IsNot() {
+		return nil
+	}
+	var names []string
+	for _, m := range lxd.Members.Items {
+		if !strings.EqualFold(m.Name, here.Name) && !named(o.Down, m.Name) && !named(names, m.Name) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+func named(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
+// withTold adds what files say of machines that did not answer.
+func (o Options) withTold(hosts []evidence.Host) []evidence.Host {
+	for _, told := range o.Told {
+		told.Recorded = true
+		at := slices.IndexFunc(hosts, func(h evidence.Host) bool { return strings.EqualFold(h.Name, told.Name) })
+		switch {
+		case at < 0:
+			hosts = append(hosts, told)
+		case hosts[at].Boot == "" && hosts[at].Trouble != "":
+			hosts[at] = told
+		}
+	}
+	return hosts
+}
+
+// contradict finds testimonies that can't be of two machines: the same boot,
+// or the same initiator. Which of the names leads to the wrong machine, or
+// which of the machines is a copy of the other, nobody knows; so nothing is
+// known of either.
+func contradict(hosts []evidence.Host) {
+	for i := range hosts {
+		for j := range i {
+			why := sameMachine(&hosts[i], &hosts[j])
+			if why == "" {
+				continue
+			}
+			for _, pair := range [][2]int{{i, j}, {j, i}} {
+				h, other := &hosts[pair[0]], &hosts[pair[1]]
+				h.Trouble = fmt.Sprintf("%s has %s too: one name leads to the other's machine, or one machine is a copy of the other", other.Name, why)
+				h.Hint = "give each member its own address (members: in the configuration) and its own initiator name"
+			}
+		}
+	}
+}
+
+func sameMachine(a, b *evidence.Host) string {
+	if a.Boot != "" && a.Boot == b.Boot {
+		return "boot id " + a.Boot
+	}
+	for _, list := range [][2][]string{{a.IQNs.Items, b.IQNs.Items}, {a.NQNs.Items, b.NQNs.Items}, {a.WWPNs.Items, b.WWPNs.Items}} {
+		for _, initiator := range list[0] {
+			if initiator != "" && slices.ContainsFunc(list[1], func(o string) bool { return evidence.Initiator(o) == evidence.Initiator(initiator) }) {
+				return "initiator " + initiator
+			}
+		}
+	}
+	return ""
+}
