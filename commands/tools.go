@@ -64,6 +64,7 @@ var Environment = []Variable{
 	{"LXD_DIR", "the directory of LXD, with its unix.socket and storage-pools"},
 	{"CREDENTIALS_DIRECTORY", "set by systemd; a credential pure-api-token-POOL or pure-api-token there is the array's API token"},
 	{"PURECLEAN_API_TOKEN_FILE", "a file with the array's API token, readable by its owner alone"},
+	{"PURECLEAN_SSH", "the ssh client and its first arguments, instead of those of the configuration"},
 	{"NO_COLOR", "if it is not empty, --color auto means never"},
 	{"TERM", "if it is dumb, --color auto means never"},
 	{"SUDO_USER", "who used sudo, for the journal"},

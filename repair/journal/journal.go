@@ -64,7 +64,7 @@ type Book struct {
 // Open opens the journal below a state directory for a run, and keeps others
 // from doing the same until Close. The directory is made if there is none.
 func Open(dir string) (*Book, error) {
-	return open(dir, (*flock.Flock).TryLock)
+	return openWith(dir, (*flock.Flock).TryLock)
 }
 
 // lockPoll is how often Await tries.
@@ -73,7 +73,7 @@ const lockPoll = 100 * time.Millisecond
 // Await is Open, and waits until the run that is under way has ended, or ctx
 // has.
 func Await(ctx context.Context, dir string) (*Book, error) {
-	return open(dir, func(lock *flock.Flock) (bool, error) {
+	return openWith(dir, func(lock *flock.Flock) (bool, error) {
 		locked, err := lock.TryLockContext(ctx, lockPoll)
 		if ctx.Err() != nil {
 			err = nil // it is locked, and that is what is told
@@ -82,7 +82,7 @@ func Await(ctx context.Context, dir string) (*Book, error) {
 	})
 }
 
-func open(dir string, take func(*flock.Flock) (bool, error)) (*Book, error) {
+func openWith(dir string, take func(*flock.Flock) (bool, error)) (*Book, error) {
 	runs := filepath.Join(dir, runsDir)
 	if err := os.MkdirAll(runs, dirMode); err != nil {
 		return nil, unwritable(dir, err)
