@@ -14,6 +14,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(tidy{m}, map[string]func(){
 		commands.MemberProgram: func() { os.Exit(commands.RunMember()) },
+		commands.CutProgram:    func() { os.Exit(commands.RunCut()) },
 		"pureclean":            func() { os.Exit(commands.Main(context.Background(), os.Args, commands.System())) },
 	})
 }

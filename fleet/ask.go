@@ -60,7 +60,7 @@ func (f *Fleet) ask(ctx context.Context, name string) (evidence.Host, error) {
 			Why:  fmt.Sprintf("it did not answer within %s", f.o.Limit.Round(time.Millisecond)),
 			Hint: hintOf("ssh %[1]s; if it is fenced for certain: --host-down %[2]s", name, c.member),
 		}
-	case bad != nil && !errors.Is(bad, errEmpty) && status != statusLost:
+	case bad != nil && !errors.Is(bad, errEmpty) && (status != statusLost || c.stderr.String() == ""):
 		return evidence.Host{}, &Cause{
 			Why:  bad.Error(),
 			Hint: hintOf("look at what ssh %[1]s -- %[3]s devices -o json prints: a shell's startup file may print too", name, c.member),

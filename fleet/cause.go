@@ -56,7 +56,7 @@ var causes = []struct {
 	{status: 126, why: "pureclean can't be run there", hint: "ssh %[1]s -- %[3]s version"},
 	{status: 16, why: "its pureclean does not understand us: it is another version", hint: "install the same version there, or try --push", missing: true},
 	{status: 255, prints: "closed", why: "the ssh connection was closed", hint: "ssh %[1]s -- %[3]s version"},
-	{status: 255, why: "ssh failed", hint: "ssh %[1]s -- %[3]s version"},
+	{status: 255, why: "ssh failed, or pureclean was killed there", hint: "ssh %[1]s -- %[3]s version"},
 }
 
 // causeOf explains an ssh that ended badly by its exit status and what it

@@ -117,7 +117,7 @@ func CheckMember(m Member) error {
 		return fmt.Errorf("%q can't be a destination of ssh", m.Destination)
 	}
 	for _, word := range m.Command {
-		if !plain(word, "._-@:/=+,") && !strings.HasPrefix(word, "-") || !plain(strings.TrimLeft(word, "-"), "._-@:/=+,") {
+		if word != "--" && !plain(strings.TrimLeft(word, "-"), "._-@:/=+,") {
 			return fmt.Errorf("%q can't be a word of a command: letters, digits and ._-@:/=+, are allowed", word)
 		}
 	}
