@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -170,7 +171,11 @@ func (w *world) serve(dir string, server *lxd.Server, hosts []*lxd.Member) error
 	w.proxies = append(w.proxies, func() { _ = front.Close() })
 
 	w.tree = filepath.Join(dir, "host")
-	if err := hosts[0].Host.WriteTo(w.tree); err != nil {
+	machine, ok := hosts[0].Host.(*host.Host)
+	if !ok {
+		return errors.New("the first member has no simulated machine")
+	}
+	if err := machine.WriteTo(w.tree); err != nil {
 		return err
 	}
 	w.config = filepath.Join(dir, "config.yaml")

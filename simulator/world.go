@@ -42,6 +42,9 @@ type Options struct {
 	VolumeBytes int64
 	// PageSize is the array's, 0 is its default.
 	PageSize int
+	// Machine is the first member's machine in place of a simulated one, and
+	// is not among Hosts. It follows the array by itself.
+	Machine lxd.Machine
 	// Unverified turns assumptions about the array around.
 	Unverified array.Unverified
 }
@@ -128,8 +131,12 @@ func (w *World) build() error {
 	var members []*lxd.Member
 	for n := range o.Members {
 		m := &lxd.Member{Name: fmt.Sprintf("lxd%02d", n+1)}
-		m.Host = w.machine(host.Options{Name: m.Name})
-		w.Hosts = append(w.Hosts, m.Host)
+		if n == 0 && o.Machine != nil {
+			m.Host = o.Machine
+		} else {
+			h := w.machine(host.Options{Name: m.Name})
+			m.Host, w.Hosts = h, append(w.Hosts, h)
+		}
 		members = append(members, m)
 	}
 	if w.LXD, err = lxd.New(lxd.Options{Version: o.LXDVersion, Clock: w.Clock, Members: members, Clustered: o.Members > 1, Seed: o.Seed}); err != nil {
@@ -292,12 +299,7 @@ func (w *World) Live(volume string) bool {
 	if w.doomed[volume] {
 		return false
 	}
-	for _, l := range append(slices.Clone(w.Others), w.LXD) {
-		if recorded(l, volume) {
-			return true
-		}
-	}
-	return !lxdNamed(volume)
+	return w.Recorded(volume) || !lxdNamed(volume)
 }
 
 func (w *World) used(volume string) bool {
@@ -305,11 +307,14 @@ func (w *World) used(volume string) bool {
 	if !ok {
 		return false
 	}
-	machines := slices.Clone(w.Hosts)
-	for _, l := range w.Others {
+	var machines []lxd.Machine
+	for _, h := range w.Hosts {
+		machines = append(machines, h)
+	}
+	for _, l := range append(slices.Clone(w.Others), w.LXD) {
 		machines = append(machines, l.Host)
 	}
-	return slices.ContainsFunc(machines, func(h *host.Host) bool { return h.InUse(v.Serial) })
+	return slices.ContainsFunc(machines, func(m lxd.Machine) bool { return m.InUse(v.Serial) })
 }
 
 func recorded(l *lxd.Server, volume string) bool {
@@ -355,4 +360,10 @@ func (w *World) Remember() error {
 		}
 	}
 	return failed
+}
+
+// Recorded reports whether LXD, or another LXD, has a record of an array
+// volume.
+func (w *World) Recorded(volume string) bool {
+	return slices.ContainsFunc(append(slices.Clone(w.Others), w.LXD), func(l *lxd.Server) bool { return recorded(l, volume) })
 }

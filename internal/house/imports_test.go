@@ -37,6 +37,9 @@ var imports = map[string][]string{
 	"bench":     {"config", "devices", "diagnose", "evidence", "pure", "records", "secret", "simulator", "witness"},
 	// The names for TAB are those of a look at the world.
 	"completion": {"diagnose", "evidence"},
+	// The guest drives a real machine in the simulator's world; pureclean
+	// itself is a program to it.
+	"e2e": {"evidence", "simulator"},
 	"commands": {
 		"completion", "config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "metrics", "pure", "records", "repair", "secret", "sightings",
 		"simulator", "witness",
@@ -66,7 +69,7 @@ var modules = map[string]struct{ code, tests []string }{
 	"golang.org/x/term":                 {code: []string{"commands"}},
 	"github.com/cenkalti/backoff/v5":    {code: []string{"pure", "records", "fleet", "repair"}},
 	"go.yaml.in/yaml/v3":                {code: []string{"commands", "config"}, tests: everybody},
-	"golang.org/x/sync":                 {code: []string{"pure", "records", "devices", "fleet", "witness", "repair", "simulator", "commands", "bench"}, tests: everybody},
+	"golang.org/x/sync":                 {code: []string{"pure", "records", "devices", "fleet", "witness", "repair", "simulator", "commands", "bench", "e2e"}, tests: everybody},
 	"golang.org/x/sys":                  {code: []string{"records", "devices", "fleet", "repair", "simulator", "commands"}, tests: everybody},
 	"github.com/gofrs/flock":            {code: []string{"repair"}},
 	"github.com/google/go-cmp":          {tests: everybody},
@@ -82,7 +85,7 @@ var everybody = []string{"*"}
 // standard restricts packages of the standard library, with all below them,
 // to rooms. Tests are free.
 var standard = map[string][]string{
-	"os/exec": {"fleet", "repair", "bench", "internal/sshtest"},
+	"os/exec": {"fleet", "repair", "bench", "e2e", "internal/sshtest"},
 	"unsafe":  {"devices/kernel"},
 	"plugin":  {},
 	"C":       {},

@@ -75,6 +75,13 @@ func (h *Host) device(serial string, v view) *block {
 	return &m.block
 }
 
+// Gone reports whether a device has gone from a volume. What goes by itself
+// goes at once.
+func (h *Host) Gone(serial, name string) bool {
+	h.Follow()
+	return !slices.Contains(h.DevicesOf(serial), name)
+}
+
 // Linked is where the volume's link below /dev/disk/by-id leads to: an NVMe
 // namespace, a map or, while there is no map, a disk. LXD looks there when it
 // unmaps a volume, and if there is no link it finds nothing to remove.

@@ -152,13 +152,11 @@ func (r *run) waitGone(t transport, v volume, dev device) error {
 	if err := r.host("wait-gone %s", dev.name); err != nil {
 		return err
 	}
-	r.member.Host.Follow()
-	there := func() bool { return slices.Contains(r.member.Host.DevicesOf(dev.serial), dev.name) }
-	if !there() {
+	if r.member.Host.Gone(dev.serial, dev.name) {
 		return nil
 	}
 	r.clock.Advance(deviceWait)
-	if there() {
+	if !r.member.Host.Gone(dev.serial, dev.name) {
 		return worded("Timeout exceeded waiting for Pure Storage volume %q to disappear on path %q", v.name, dev.name)
 	}
 	return nil

@@ -13,7 +13,6 @@ import (
 
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/fabric"
-	"github.com/pureclean/pureclean/simulator/host"
 )
 
 // Options say which LXD to simulate.
@@ -41,7 +40,7 @@ type Options struct {
 type Member struct {
 	// Name is the server's name, which the array's host object is named after.
 	Name string
-	Host *host.Host
+	Host Machine
 
 	server *Server
 	// Status and Message are what the cluster's list says of it.

@@ -45,7 +45,7 @@ func newWorld(t *testing.T, version, mode string, members int) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
-	w.host = w.Member.Host
+	w.host = w.Member.Host.(*host.Host)
 	w.attach(w.Server, mode, false)
 	w.AddImage(Image{Fingerprint: "c0ffee", Type: evidence.TypeContainer})
 	w.AddImage(Image{Fingerprint: "decaf0", Type: evidence.TypeVM})

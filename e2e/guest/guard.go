@@ -1,0 +1,156 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// guard watches over what must not be touched: the volumes in use. Somebody
+// writes to each mounted one all the time.
+type guard struct {
+	rig     *rig
+	devices map[string]string // serial to what sysfs says of its devices
+	mounts  []string
+	stuck   map[string]string
+	stop    chan struct{}
+	writers sync.WaitGroup
+
+	mu     sync.Mutex
+	failed []error
+	slow   time.Duration
+}
+
+// guarded starts to watch the volumes that LXD has a record of.
+func (r *rig) guarded() *guard {
+	g := &guard{rig: r, devices: map[string]string{}, stuck: stuck(), stop: make(chan struct{})}
+	for _, v := range r.world.Array.Volumes() {
+		if !v.Destroyed && r.world.Recorded(v.Name) {
+			g.devices[v.Serial] = r.machine.picture(v.Serial)
+		}
+	}
+	for _, m := range r.machine.Mounts() {
+		g.mounts = append(g.mounts, m.Path+" "+m.Dev)
+		g.writers.Add(1)
+		go g.write(filepath.Join(m.Path, "guard"))
+	}
+	return g
+}
+
+// picture is all that tells a volume's devices from others that took their
+// names: a device that was taken away and came back has another sequence
+// number.
+func (m *machine) picture(serial string) string {
+	var lines []string
+	for _, name := range m.DevicesOf(serial) {
+		dir := "/sys/block/" + name
+		lines = append(lines, fmt.Sprintf("%s diskseq %s dev %s size %s state %s slaves %v", name, read(dir+"/diskseq"), read(dir+"/dev"),
+			read(dir+"/size"), read(dir+"/device/state"), names(dir+"/slaves/*")))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// write writes, syncs and reads back until it is stopped.
+func (g *guard) write(path string) {
+	defer g.writers.Done()
+	for n := 0; ; n++ {
+		began := time.Now()
+		err := writeThrough(path, fmt.Appendf(nil, "%s %d\n", path, n))
+		g.mu.Lock()
+		g.slow = max(g.slow, time.Since(began))
+		if err != nil {
+			g.failed = append(g.failed, err)
+		}
+		g.mu.Unlock()
+		select {
+		case <-g.stop:
+			return
+		case <-time.After(250 * time.Millisecond):
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func writeThrough(path string, data []byte) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	back, err := os.ReadFile(path)
+	if err == nil && !bytes.Equal(back, data) {
+		err = fmt.Errorf("%s has %q in place of %q", path, back, data)
+	}
+	return err
+}
+
+// check ends the watch and says what happened to what was watched.
+func (g *guard) check() error {
+	close(g.stop)
+	g.writers.Wait()
+	failed := slices.Clone(g.failed)
+	for serial, before := range g.devices {
+		if after := g.rig.machine.picture(serial); after != before {
+			failed = append(failed, fmt.Errorf("the devices of the volume %s, which is in LXD's records, were\n%s\nand are\n%s", serial, before, after))
+		}
+	}
+	var mounts []string
+	for _, m := range g.rig.machine.Mounts() {
+		mounts = append(mounts, m.Path+" "+m.Dev)
+	}
+	if !slices.Equal(mounts, g.mounts) {
+		failed = append(failed, fmt.Errorf("mounted were %v, and are %v", g.mounts, mounts))
+	}
+	for _, v := range g.rig.world.Array.Volumes() {
+		if v.Destroyed && g.devices[v.Serial] != "" {
+			failed = append(failed, fmt.Errorf("%s is in LXD's records and was destroyed", v.Name))
+		}
+	}
+	failed = append(failed, g.nobodyStuck())
+	fmt.Printf("   the slowest write to a healthy volume took %d ms\n", g.slow.Milliseconds())
+	return errors.Join(failed...)
+}
+
+// nobodyStuck reports tasks that wait in the kernel for good and did not
+// before. One that only waits at the moment of a look is not stuck.
+func (g *guard) nobodyStuck() error {
+	last := map[string]string{}
+	err := await(20*time.Second, "no task is stuck that was not before", func() bool {
+		last = stuck()
+		for task := range g.stuck {
+			delete(last, task)
+		}
+		return len(last) == 0
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %v", err, last)
+	}
+	return nil
+}
+
+// stuck lists the tasks in D state, with where they wait.
+func stuck() map[string]string {
+	found := map[string]string{}
+	for _, pid := range names("/proc/[0-9]*") {
+		stat := read("/proc/" + pid + "/stat")
+		// The command's name stands in brackets and may hold any.
+		fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:])
+		if len(fields) > 19 && fields[0] == "D" {
+			found[pid+" "+fields[19]] = read("/proc/"+pid+"/comm") + " in " + read("/proc/"+pid+"/wchan")
+		}
+	}
+	return found
+}

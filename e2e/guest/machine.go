@@ -1,0 +1,356 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/host"
+	"github.com/pureclean/pureclean/simulator/lxd"
+)
+
+var _ lxd.Machine = (*machine)(nil)
+
+const (
+	lxdDir = "/var/lib/lxd"
+	// deviceWait is LXD's, for a device that should come. One that is known
+	// not to come is waited for shortly: the clock of LXD's records moves on
+	// by the full time.
+	deviceWait = 30 * time.Second
+	inVain     = 2 * time.Second
+)
+
+// machine is the real machine, as LXD uses one: the same programs with the
+// same arguments, in the same order.
+type machine struct {
+	array   *array.Array
+	openers map[int]*exec.Cmd
+	// never is set while no new device comes.
+	never bool
+	// failed is what could not be done in a call that returns no error.
+	failed []error
+}
+
+func (m *machine) note(err error) {
+	if err != nil {
+		m.failed = append(m.failed, err)
+	}
+}
+
+const serverUUID = "0198ccbf-f421-71bd-9bf0-d71e6af8e308"
+
+// IQN is what e2e/init gave to iscsid.
+func (m *machine) IQN() string { return "iqn.2004-10.com.ubuntu:01:e2e000000001" }
+
+func (m *machine) NQN() string { return "nqn.2014-08.org.nvmexpress:uuid:" + serverUUID }
+
+// Login logs in to the portals with which there is no session. One that
+// refuses is left out; all must refuse for it to fail.
+func (m *machine) Login(mode string) error {
+	if mode == evidence.ModeNVMeTCP {
+		return m.connect()
+	}
+	iqn, portals := m.array.ISCSI()
+	var failed []error
+	for _, portal := range portals {
+		node := []string{"--mode", "node", "--targetname", iqn, "--portal", portal}
+		if _, err := sh("iscsiadm", append(node, "--op", "new")...); err != nil {
+			return err
+		}
+		// 15: there is a session already.
+		if _, err := sh("iscsiadm", append(node, "--login")...); err != nil && exitCode(errors.Unwrap(err)) != 15 {
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) == len(portals) {
+		return errors.Join(failed...)
+	}
+	return nil
+}
+
+func (m *machine) connect() error {
+	nqn, portals := m.array.NVMe()
+	var failed []error
+	for _, portal := range portals {
+		address, service, _ := strings.Cut(portal, ":")
+		if slices.ContainsFunc(names("/sys/class/nvme/nvme*"), func(c string) bool {
+			return strings.Contains(read("/sys/class/nvme/"+c+"/address"), "traddr="+address+",")
+		}) {
+			continue
+		}
+		_, err := sh("nvme", "connect", "--transport", "tcp", "--traddr", address, "--trsvcid", service,
+			"--nqn", nqn, "--hostnqn", m.NQN(), "--hostid", serverUUID)
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) == len(portals) {
+		return errors.Join(failed...)
+	}
+	return nil
+}
+
+func (m *machine) Logout(mode string) {
+	if mode == evidence.ModeNVMeTCP {
+		nqn, _ := m.array.NVMe()
+		_, err := sh("nvme", "disconnect", "--nqn", nqn)
+		m.note(err)
+		return
+	}
+	iqn, _ := m.array.ISCSI()
+	for _, op := range [][]string{{"--logout"}, {"--op", "delete"}} {
+		_, err := sh("iscsiadm", append([]string{"--mode", "node", "--targetname", iqn}, op...)...)
+		m.note(err)
+	}
+}
+
+// RescanFirst scans the first session only, as LXD does. Without a session
+// there is nothing to scan.
+func (m *machine) RescanFirst() {
+	if sessions := names("/sys/class/iscsi_session/session*"); len(sessions) > 0 {
+		_, err := sh("iscsiadm", "--mode", "session", "--sid", strings.TrimPrefix(sessions[0], "session"), "--rescan")
+		m.note(err)
+	}
+}
+
+// rescan scans all sessions, as an administrator does.
+func (m *machine) rescan() error {
+	if len(names("/sys/class/iscsi_session/session*")) == 0 {
+		return nil
+	}
+	_, err := sh("iscsiadm", "--mode", "session", "--rescan")
+	return err
+}
+
+// Device waits for a volume's device, and has multipath make a map of a disk.
+func (m *machine) Device(serial string) (dev string, ok bool) {
+	wait, forced := deviceWait, false
+	if m.never {
+		wait = inVain
+	}
+	err := await(wait, "there is a device of "+serial, func() bool {
+		dev, ok = m.device(serial)
+		if strings.HasPrefix(dev, "sd") && !forced {
+			// It fails while the disk is on its way into the map.
+			_, err := sh("multipath", "/dev/"+dev)
+			forced = err == nil
+		}
+		return ok
+	})
+	return dev, err == nil
+}
+
+// device is where a volume's name leads to: a namespace, a map with a path
+// that works, or a disk, which is not enough.
+func (m *machine) device(serial string) (dev string, ok bool) {
+	lower := strings.ToLower(serial)
+	eui := "/dev/disk/by-id/nvme-eui.00" + lower[:14] + "24a937" + lower[14:]
+	if to, err := filepath.EvalSymlinks(eui); err == nil {
+		return filepath.Base(to), true
+	}
+	to, err := filepath.EvalSymlinks("/dev/disk/by-id/scsi-3" + "624a9370" + lower)
+	if err != nil {
+		return "", false
+	}
+	dev = filepath.Base(to)
+	slaves := names("/sys/block/" + dev + "/slaves/*")
+	return dev, len(slaves) > 0 && read("/sys/block/"+slaves[0]+"/device/state") == "running"
+}
+
+// DevicesOf lists what sysfs shows of a volume.
+func (m *machine) DevicesOf(serial string) []string {
+	lower := strings.ToLower(serial)
+	eui := "eui.00" + lower[:14] + "24a937" + lower[14:]
+	var found []string
+	for _, name := range names("/sys/block/*") {
+		dir := "/sys/block/" + name
+		if read(dir+"/device/wwid") == "naa.624a9370"+lower || read(dir+"/wwid") == eui ||
+			strings.HasSuffix(read(dir+"/dm/uuid"), "mpath-3624a9370"+lower) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// Follow has nothing to do: the machine follows by itself.
+func (m *machine) Follow() {}
+
+// Gone waits for a device to go, as LXD does.
+func (m *machine) Gone(serial, name string) bool {
+	return await(deviceWait, name+" has gone", func() bool { return !slices.Contains(m.DevicesOf(serial), name) }) == nil
+}
+
+// RemoveDevice flushes the map and deletes its paths.
+func (m *machine) RemoveDevice(serial string) error {
+	if err := m.FlushMap(serial); err != nil {
+		return err
+	}
+	for _, name := range m.DevicesOf(serial) {
+		if err := m.DeletePath(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *machine) FlushMap(serial string) error {
+	for _, name := range m.DevicesOf(serial) {
+		if !strings.HasPrefix(name, "dm-") {
+			continue
+		}
+		var err error
+		for range 10 {
+			if _, err = sh("multipath", "-f", "/dev/"+name); err == nil {
+				break
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *machine) DeletePath(name string) error {
+	if !strings.HasPrefix(name, "sd") {
+		return nil
+	}
+	// While udev still reads the map, multipathd can't take it away with its
+	// last path, and a map without paths stays: LXD 6.3 is not our subject.
+	if _, err := sh("udevadm", "settle", "--timeout=30"); err != nil {
+		return err
+	}
+	if err := write("/sys/block/"+name+"/device/delete", "1"); err != nil {
+		return err
+	}
+	return await(30*time.Second, name+" has gone", func() bool { return !exists("/sys/block/" + name) })
+}
+
+// Mount mounts a volume, and first makes a filesystem if there is none.
+func (m *machine) Mount(serial, where string, _ host.Where) error {
+	dev, ok := m.Device(serial)
+	if !ok {
+		return fmt.Errorf("volume %s has no device to mount", serial)
+	}
+	if _, err := sh("blkid", "-p", "/dev/"+dev); err != nil {
+		if _, err := sh("mkfs.ext4", "-q", "-E", "nodiscard,lazy_itable_init=0", "/dev/"+dev); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(where, 0o711); err != nil {
+		return err
+	}
+	_, err := sh("mount", "-t", "ext4", "/dev/"+dev, where)
+	return err
+}
+
+func (m *machine) Unmount(where string) error {
+	_, err := sh("umount", where)
+	return err
+}
+
+// Mounts are those of our own namespace below LXD's directory.
+func (m *machine) Mounts() []host.Mount {
+	var found []host.Mount
+	for line := range strings.Lines(read("/proc/self/mountinfo") + "\n") {
+		fields := strings.Fields(line)
+		if len(fields) < 5 || !strings.HasPrefix(fields[4], lxdDir+"/") {
+			continue
+		}
+		name := ""
+		if to, err := os.Readlink("/sys/dev/block/" + fields[2]); err == nil {
+			name = filepath.Base(to)
+		}
+		found = append(found, host.Mount{Device: name, Dev: fields[2], Path: fields[4], Gone: name == ""})
+	}
+	return found
+}
+
+func (m *machine) MountPath(pool, kind, name string) string {
+	return filepath.Join(lxdDir, "storage-pools", pool, kind, name)
+}
+
+func (m *machine) MakeDirectory(pool, kind, name string) {
+	m.note(os.MkdirAll(m.MountPath(pool, kind, name), 0o711))
+}
+
+func (m *machine) RemoveDirectory(pool, kind, name string) {
+	m.note(os.Remove(m.MountPath(pool, kind, name)))
+}
+
+// Open starts a process that keeps a volume's device open. pid is what the
+// records call it, not its number.
+func (m *machine) Open(serial, name string, pid int) error {
+	dev, ok := m.Device(serial)
+	if !ok {
+		return fmt.Errorf("volume %s has no device to open", serial)
+	}
+	holder, err := hold(name, "/dev/"+dev)
+	if err == nil {
+		m.openers[pid] = holder
+	}
+	return err
+}
+
+func (m *machine) Close(pid int) {
+	if holder := m.openers[pid]; holder != nil {
+		delete(m.openers, pid)
+		m.note(release(holder))
+	}
+}
+
+// InUse asks the kernel: what is mounted or held can't be opened exclusively.
+func (m *machine) InUse(serial string) bool {
+	for _, name := range m.DevicesOf(serial) {
+		out, err := sh("dmsetup", "info", "-c", "--noheadings", "-o", "open", "/dev/"+name)
+		if open, bad := strconv.Atoi(strings.TrimSpace(out)); err == nil && bad == nil && open > 0 {
+			return true
+		}
+		if strings.HasPrefix(name, "nvme") && (len(names("/sys/fs/*/"+name)) > 0 || len(names("/sys/block/"+name+"/holders/*")) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// hold starts this program as one that keeps a file open, under the name.
+func hold(name, path string) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self)
+	cmd.Args = []string{name, holdWord, path}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	// It says so when it has it.
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		return nil, fmt.Errorf("%s did not open %s: %w", name, path, err)
+	}
+	return cmd, nil
+}
+
+// release ends a process that was started by hold.
+func release(cmd *exec.Cmd) error {
+	if err := cmd.Process.Kill(); err != nil {
+		return err
+	}
+	_ = cmd.Wait() // it was killed
+	return nil
+}

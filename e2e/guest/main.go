@@ -1,0 +1,51 @@
+//go:build linux
+
+// The guest is the program that runs inside the virtual machine. It lets one
+// scenario of the table happen, with a simulated array and a simulated LXD
+// whose volumes are real devices of the kernel, has the real pureclean look
+// at it and repair it, and judges the result.
+//
+//	guest list                 names the scenarios, one per line
+//	guest run NAME TRANSPORT   runs one, as the machine's only job
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+// holdWord is the first argument of a process that is to keep a file open.
+const holdWord = "hold"
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	switch {
+	case len(args) == 2 && args[0] == holdWord:
+		return keepOpen(args[1])
+	case len(args) == 1 && args[0] == "list":
+		list()
+		return 0
+	case len(args) == 3 && args[0] == "run":
+		return runScenario(args[1], args[2])
+	}
+	fmt.Fprintln(os.Stderr, "usage: guest list | guest run NAME TRANSPORT")
+	return 2
+}
+
+// keepOpen keeps a device open until it is killed.
+func keepOpen(path string) int {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer file.Close()
+	fmt.Println()
+	for {
+		time.Sleep(time.Hour)
+	}
+}

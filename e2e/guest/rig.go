@@ -1,0 +1,212 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/lxd"
+)
+
+// past is how long before now a world begins: what goes wrong in it is old
+// enough to be judged when pureclean looks.
+const past = 72 * time.Hour
+
+// rig is one world on one machine: a simulated array and LXD whose volumes
+// are real devices.
+type rig struct {
+	transport string
+	world     *simulator.World
+	machine   *machine
+	scsi      *scsiTarget
+	nvme      *nvmeTarget
+	now       time.Time
+
+	mu sync.Mutex
+	// held are serials that the array connects and does not show; holdNew
+	// holds all that are new.
+	held    map[string]bool
+	known   map[string]bool
+	holdNew bool
+	failed  []error
+
+	stop     context.CancelFunc
+	releases []func() error
+}
+
+func newRig(transport, version string) (*rig, error) {
+	r := &rig{
+		transport: transport, machine: &machine{openers: map[int]*exec.Cmd{}}, now: time.Now(),
+		held: map[string]bool{}, known: map[string]bool{},
+	}
+	if err := os.MkdirAll(lxdDir, 0o711); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(lxdDir+"/server.uuid", []byte(serverUUID+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	w, err := simulator.New(simulator.Options{
+		Transports: []string{transport}, LXDVersion: version, Machine: r.machine, Start: r.now.Add(-past),
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.world, r.machine.array = w, w.Array
+	switch transport {
+	case evidence.ModeNVMeTCP:
+		nqn, portals := w.Array.NVMe()
+		r.nvme, err = newNVMeTarget(nqn, r.machine.NQN(), portals)
+	default:
+		iqn, portals := w.Array.ISCSI()
+		r.scsi, err = newSCSITarget(iqn, r.machine.IQN(), portals)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.Array.OnChange(r.follow)
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	go w.RunClock(ctx)
+	return r, r.configure()
+}
+
+// configure writes what pureclean reads.
+func (r *rig) configure() error {
+	if err := os.MkdirAll("/etc/pureclean", 0o755); err != nil {
+		return err
+	}
+	settings := fmt.Sprintf("pools:\n  %s: {array: {fingerprint: %q}}\n", r.world.Pool(), r.world.Server.Fingerprint)
+	return os.WriteFile("/etc/pureclean/config.yaml", []byte(settings), 0o600)
+}
+
+func (r *rig) close() error {
+	var failed []error
+	for i := len(r.releases) - 1; i >= 0; i-- {
+		failed = append(failed, r.releases[i]())
+	}
+	r.stop()
+	r.world.Close()
+	return errors.Join(failed...)
+}
+
+// follow makes the kernel's target show what the array connects.
+func (r *rig) follow() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.showLocked(); err != nil {
+		r.failed = append(r.failed, err)
+	}
+}
+
+func (r *rig) showLocked() error {
+	initiator := r.machine.IQN()
+	if r.nvme != nil {
+		initiator = r.machine.NQN()
+	}
+	exports := r.world.Array.Exports(initiator)
+	shown := exports[:0:0]
+	for _, e := range exports {
+		if !r.known[e.Serial] {
+			r.known[e.Serial], r.held[e.Serial] = true, r.holdNew
+		}
+		if !r.held[e.Serial] {
+			shown = append(shown, e)
+		}
+	}
+	if r.nvme != nil {
+		return r.nvme.show(shown)
+	}
+	return r.scsi.show(shown)
+}
+
+// holdDevices makes the array keep back volumes that are new, as one that is
+// slow does, or show them all.
+func (r *rig) holdDevices(hold bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.holdNew, r.machine.never = hold, hold; !hold {
+		clear(r.held)
+	}
+	if err := r.showLocked(); err != nil {
+		r.failed = append(r.failed, err)
+	}
+}
+
+// trouble is what went wrong behind the rig's back.
+func (r *rig) trouble() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(append(r.failed, r.machine.failed...)...)
+}
+
+// settle waits until udev and multipathd have done what there is to do, and
+// both sessions know of every volume.
+func (r *rig) settle() error {
+	if err := r.machine.rescan(); err != nil {
+		return err
+	}
+	_, err := sh("udevadm", "settle", "--timeout=30")
+	return err
+}
+
+// age lets the world's clock come to now, from whatever it did before.
+func (r *rig) age() {
+	if rest := time.Until(r.world.Clock.Now()); rest < 0 {
+		r.world.Age(-rest)
+	}
+}
+
+// later has f called when the scenario ends.
+func (r *rig) later(f func() error) { r.releases = append(r.releases, f) }
+
+// unavailable lets the array answer 503 to what fits, until heal is called.
+func (r *rig) unavailable(method, path string) (heal func()) {
+	return r.world.Array.Inject(array.Fault{Method: method, Path: path, Kind: array.ServerError})
+}
+
+// when runs do in front of the first step of LXD that fits, once.
+func (r *rig) when(method, part string, do func()) {
+	done := false
+	r.world.LXD.SetBeforeCall(func(m, path string) error {
+		if !done && m == method && strings.Contains(path, part) {
+			done = true
+			do()
+		}
+		return nil
+	})
+}
+
+func (r *rig) create(name string) error {
+	return r.world.LXD.CreateVolume(lxd.VolumeSpec{Pool: r.world.Pool(), Name: name, Bytes: simulator.Small})
+}
+
+// leaks are the live volumes of LXD's naming without a record.
+func (r *rig) leaks() []array.Volume {
+	var found []array.Volume
+	for _, v := range r.world.Array.Volumes() {
+		if !v.Destroyed && !r.world.Recorded(v.Name) {
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+// connected reports whether the array connects a volume.
+func (r *rig) connected(volume string) bool {
+	for _, c := range r.world.Array.Connections() {
+		if c.Volume == volume {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,226 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/lxd"
+)
+
+// scenario is a state of the machine, and what must come of it.
+type scenario struct {
+	name, what string
+	// version is LXD's; "" is 6.9.
+	version string
+	// iscsi and nvme say why it can't exist on the transport; "" is that it
+	// can.
+	iscsi, nvme string
+	// happen makes the state, in a world in which a container runs.
+	happen func(*rig) error
+	// code is what must be found of the volume that leaks, "" that nothing
+	// leaks.
+	code string
+	// blocked is the gate that must refuse the repair; "" is that the repair
+	// must succeed.
+	blocked string
+	// cure ends what blocked it; then the repair must succeed. With nil it is
+	// never repaired.
+	cure func(*rig) error
+	// during runs beside the repair until it is told to stop.
+	during func(*rig, <-chan struct{}) error
+	// check is what else must be so in the end.
+	check func(*rig) error
+}
+
+func (s scenario) not(transport string) string {
+	if transport == evidence.ModeNVMeTCP {
+		return s.nvme
+	}
+	return s.iscsi
+}
+
+var transports = []string{evidence.ModeISCSI, evidence.ModeNVMeTCP}
+
+// list names each scenario and transport, and why one can't exist.
+func list() {
+	for _, s := range scenarios() {
+		for _, t := range transports {
+			fmt.Printf("%s %s %s\n", s.name, t, s.not(t))
+		}
+	}
+}
+
+func runScenario(name, transport string) int {
+	for _, s := range scenarios() {
+		if s.name != name {
+			continue
+		}
+		began := time.Now()
+		fmt.Printf("%s over %s: %s\n", s.name, transport, s.what)
+		if err := s.run(transport); err != nil {
+			tell()
+			fmt.Printf("FAIL %s %s after %.0f s: %v\n", s.name, transport, time.Since(began).Seconds(), err)
+			return 1
+		}
+		fmt.Printf("PASS %s %s in %.0f s\n", s.name, transport, time.Since(began).Seconds())
+		return 0
+	}
+	fmt.Printf("FAIL there is no scenario %q\n", name)
+	return 1
+}
+
+func (s scenario) run(transport string) (err error) {
+	version := s.version
+	if version == "" {
+		version = "6.9"
+	}
+	r, err := newRig(transport, version)
+	if err != nil {
+		return fmt.Errorf("the rig: %w", err)
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	err = all(
+		// An empty one: unpacking an image tells nothing of devices.
+		func() error { return r.world.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: r.world.Pool()}) },
+		r.settle,
+		func() error { return s.happen(r) },
+		r.settle,
+		r.trouble,
+	)
+	if err != nil {
+		return fmt.Errorf("making it happen: %w", err)
+	}
+	r.age()
+	g := r.guarded()
+	return errors.Join(s.judge(r), g.check(), r.trouble())
+}
+
+// judge has pureclean look and repair, and judges it.
+func (s scenario) judge(r *rig) error {
+	found, err := r.scan()
+	if err != nil {
+		return err
+	}
+	if s.code == "" {
+		return s.nothing(r, found)
+	}
+	leaks := r.leaks()
+	if len(leaks) == 0 {
+		return errors.New("nothing leaked")
+	}
+	leak := leaks[0]
+	f, ok := found.find(leak.Name)
+	switch {
+	case !ok || f.Code != s.code:
+		return fmt.Errorf("%s was not found to be %s", leak.Name, s.code)
+	case s.blocked == "" && f.Verdict != "safe":
+		return fmt.Errorf("the repair of %s is %s: %v", leak.Name, f.Verdict, f.against())
+	case s.blocked != "":
+		if err := s.refused(r, leak, f); err != nil || s.cure == nil {
+			return err
+		}
+		if err := s.cure(r); err != nil {
+			return fmt.Errorf("ending what blocked it: %w", err)
+		}
+	}
+	return s.repaired(r, leak)
+}
+
+// nothing is there to be repaired, and nothing is.
+func (s scenario) nothing(r *rig, found scanned) error {
+	if leaks := r.leaks(); len(leaks) > 0 {
+		return fmt.Errorf("%s leaked", leaks[0].Name)
+	}
+	for _, f := range found.Findings {
+		if f.Verdict == "safe" {
+			return fmt.Errorf("%s %s is found safe to repair", f.Code, f.Object)
+		}
+	}
+	a, err := r.pureclean("fix", "--all", "--yes")
+	if err == nil && a.status != 0 {
+		err = fmt.Errorf("fix --all ended with %d: %s%s", a.status, a.out, a.errors)
+	}
+	return errors.Join(err, s.checked(r))
+}
+
+func (s scenario) checked(r *rig) error {
+	if s.check == nil {
+		return nil
+	}
+	return s.check(r)
+}
+
+// refused asks for the repair and is refused with nothing changed.
+func (s scenario) refused(r *rig, leak array.Volume, f finding) error {
+	gates := f.against()
+	if f.Verdict == "safe" || len(gates) == 0 {
+		return fmt.Errorf("the repair of %s is not blocked", leak.Name)
+	}
+	named := false
+	for _, g := range gates {
+		named = named || strings.HasPrefix(g, s.blocked+" ")
+	}
+	if !named {
+		return fmt.Errorf("it is not %s that blocks the repair of %s but %v", s.blocked, leak.Name, gates)
+	}
+	before := r.machine.picture(leak.Serial)
+	a, err := r.pureclean("fix", "--volume", leak.Name, "--yes")
+	if err != nil {
+		return err
+	}
+	after := r.machine.picture(leak.Serial)
+	now, there := r.world.Array.Volume(leak.Name)
+	switch {
+	case a.status != 32 && a.status != 8:
+		return fmt.Errorf("fix ended with %d: %s%s", a.status, a.out, a.errors)
+	case before != after:
+		return fmt.Errorf("the repair was refused, and the devices changed from\n%s\nto\n%s", before, after)
+	case !there || now.Destroyed || !r.connected(leak.Name):
+		return errors.New("the repair was refused, and the array changed")
+	}
+	return nil
+}
+
+// repaired asks for the repair and for the proof.
+func (s scenario) repaired(r *rig, leak array.Volume) error {
+	stop, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		if s.during == nil {
+			ended <- nil
+			return
+		}
+		ended <- s.during(r, stop)
+	}()
+	a, err := r.pureclean("fix", "--volume", leak.Name, "--yes")
+	close(stop)
+	if err = errors.Join(err, <-ended); err != nil {
+		return err
+	}
+	now, there := r.world.Array.Volume(leak.Name)
+	switch {
+	case a.status != 1:
+		return fmt.Errorf("fix ended with %d: %s%s", a.status, a.out, a.errors)
+	case !there:
+		return fmt.Errorf("%s was eradicated", leak.Name)
+	case !now.Destroyed || r.connected(leak.Name):
+		return fmt.Errorf("%s is repaired, and the array has it: destroyed %v, connected %v", leak.Name, now.Destroyed, r.connected(leak.Name))
+	}
+	// A scan brings nothing back.
+	if err := r.settle(); err != nil {
+		return err
+	}
+	if left := r.machine.picture(leak.Serial); left != "" {
+		return fmt.Errorf("%s is repaired, and the machine has\n%s", leak.Name, left)
+	}
+	a, err = r.pureclean("verify", "--volume", leak.Name)
+	if err == nil && a.status != 0 {
+		err = fmt.Errorf("verify ended with %d: %s%s", a.status, a.out, a.errors)
+	}
+	return errors.Join(err, s.checked(r))
+}

@@ -1,0 +1,111 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// toolLimit is longer than any repair should take; the machine is slow.
+const toolLimit = 240 * time.Second
+
+// answer is what a run of pureclean said.
+type answer struct {
+	status      int
+	out, errors string
+	took        time.Duration
+}
+
+// pureclean runs the real program. Its exit status is an answer, not an error.
+func (r *rig) pureclean(args ...string) (answer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), toolLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "./pureclean", args...)
+	cmd.Env = append(os.Environ(), "LXD_DIR="+lxdDir, "LXD_SOCKET="+r.world.Socket)
+	cmd.WaitDelay = time.Second
+	var out, failed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &failed
+	started := time.Now()
+	err := cmd.Run()
+	a := answer{out: out.String(), errors: failed.String(), took: time.Since(started)}
+	var ended *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return a, fmt.Errorf("pureclean %s took longer than %s: %s", strings.Join(args, " "), toolLimit, a.errors)
+	case errors.As(err, &ended):
+		a.status = ended.ExitCode()
+	case err != nil:
+		return a, err
+	}
+	fmt.Printf("   pureclean %s: status %d in %.1f s\n", strings.Join(args, " "), a.status, a.took.Seconds())
+	return a, nil
+}
+
+// scanned is what the scenarios ask of "scan -o json".
+type scanned struct {
+	Complete bool      `json:"complete"`
+	Doubts   []string  `json:"doubts"`
+	Findings []finding `json:"findings"`
+}
+
+type finding struct {
+	Code    string `json:"code"`
+	Object  string `json:"object"`
+	Serial  string `json:"serial"`
+	Verdict string `json:"verdict"`
+	Detail  string `json:"detail"`
+	Gates   []struct {
+		Gate   string `json:"gate"`
+		Result string `json:"result"`
+		Why    string `json:"why"`
+	} `json:"gates"`
+}
+
+// against are the gates that did not pass, with their sentences.
+func (f finding) against() []string {
+	var all []string
+	for _, g := range f.Gates {
+		if g.Result != "pass" && g.Result != "waived" {
+			all = append(all, fmt.Sprintf("%s %s: %s", g.Gate, g.Result, g.Why))
+		}
+	}
+	return all
+}
+
+func (r *rig) scan() (scanned, error) {
+	a, err := r.pureclean("scan", "-o", "json")
+	if err != nil {
+		return scanned{}, err
+	}
+	var s scanned
+	if err := json.Unmarshal([]byte(a.out), &s); err != nil {
+		return s, fmt.Errorf("scan printed no JSON: %w: %s%s", err, a.out, a.errors)
+	}
+	for _, f := range s.Findings {
+		fmt.Printf("      %s %s %s: %s\n", f.Code, f.Object, f.Verdict, f.Detail)
+		for _, g := range f.against() {
+			fmt.Printf("         %s\n", g)
+		}
+	}
+	for _, d := range s.Doubts {
+		fmt.Printf("      not known: %s\n", d)
+	}
+	return s, nil
+}
+
+func (s scanned) find(object string) (finding, bool) {
+	for _, f := range s.Findings {
+		if f.Object == object && f.Code != "unsafe-setting" {
+			return f, true
+		}
+	}
+	return finding{}, false
+}
