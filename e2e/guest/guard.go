@@ -29,16 +29,23 @@ type guard struct {
 	slow   time.Duration
 }
 
-// guarded starts to watch the volumes that LXD has a record of.
+// guarded starts to watch all volumes that did not leak.
 func (r *rig) guarded() *guard {
 	g := &guard{rig: r, devices: map[string]string{}, stuck: stuck(), stop: make(chan struct{})}
+	leaked := map[string]bool{}
+	for _, v := range r.leaks() {
+		leaked[v.Name] = true
+	}
 	for _, v := range r.world.Array.Volumes() {
-		if !v.Destroyed && r.world.Recorded(v.Name) {
+		if !v.Destroyed && !leaked[v.Name] {
 			g.devices[v.Serial] = r.machine.picture(v.Serial)
 		}
 	}
 	for _, m := range r.machine.Mounts() {
 		g.mounts = append(g.mounts, m.Path+" "+m.Dev)
+		if r.lost[m.Path] {
+			continue
+		}
 		g.writers.Add(1)
 		go g.write(filepath.Join(m.Path, "guard"))
 	}
@@ -104,7 +111,7 @@ func (g *guard) check() error {
 	failed := slices.Clone(g.failed)
 	for serial, before := range g.devices {
 		if after := g.rig.machine.picture(serial); after != before {
-			failed = append(failed, fmt.Errorf("the devices of the volume %s, which is in LXD's records, were\n%s\nand are\n%s", serial, before, after))
+			failed = append(failed, fmt.Errorf("the devices of the volume %s, which did not leak, were\n%s\nand are\n%s", serial, before, after))
 		}
 	}
 	var mounts []string
@@ -116,7 +123,7 @@ func (g *guard) check() error {
 	}
 	for _, v := range g.rig.world.Array.Volumes() {
 		if v.Destroyed && g.devices[v.Serial] != "" {
-			failed = append(failed, fmt.Errorf("%s is in LXD's records and was destroyed", v.Name))
+			failed = append(failed, fmt.Errorf("%s did not leak and was destroyed", v.Name))
 		}
 	}
 	failed = append(failed, g.nobodyStuck())

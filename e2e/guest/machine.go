@@ -306,7 +306,7 @@ func (m *machine) Open(serial, name string, pid int) error {
 func (m *machine) Close(pid int) {
 	if holder := m.openers[pid]; holder != nil {
 		delete(m.openers, pid)
-		m.note(release(holder))
+		m.note(unhold(holder))
 	}
 }
 
@@ -346,8 +346,8 @@ func hold(name, path string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// release ends a process that was started by hold.
-func release(cmd *exec.Cmd) error {
+// unhold ends a process that was started by hold.
+func unhold(cmd *exec.Cmd) error {
 	if err := cmd.Process.Kill(); err != nil {
 		return err
 	}

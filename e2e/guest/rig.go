@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,12 +16,16 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/fabric"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
 // past is how long before now a world begins: what goes wrong in it is old
 // enough to be judged when pureclean looks.
 const past = 72 * time.Hour
+
+// volumeBytes is the size of what leaks: enough for a Btrfs.
+const volumeBytes = 2 * simulator.Small
 
 // rig is one world on one machine: a simulated array and LXD whose volumes
 // are real devices.
@@ -42,12 +47,21 @@ type rig struct {
 
 	stop     context.CancelFunc
 	releases []func() error
+	// lost are mounts whose volume is not theirs any more, so that nobody may
+	// write to them.
+	lost map[string]bool
+	// still keeps sessions from being scanned, and udev from being waited for.
+	still bool
+	// linger is how long the array goes on showing what it has disconnected.
+	linger time.Duration
+	gone   map[string]time.Time
+	shown  []fabric.Export
 }
 
 func newRig(transport, version string) (*rig, error) {
 	r := &rig{
 		transport: transport, machine: &machine{openers: map[int]*exec.Cmd{}}, now: time.Now(),
-		held: map[string]bool{}, known: map[string]bool{},
+		held: map[string]bool{}, known: map[string]bool{}, lost: map[string]bool{}, gone: map[string]time.Time{},
 	}
 	if err := os.MkdirAll(lxdDir, 0o711); err != nil {
 		return nil, err
@@ -113,20 +127,41 @@ func (r *rig) showLocked() error {
 	if r.nvme != nil {
 		initiator = r.machine.NQN()
 	}
-	exports := r.world.Array.Exports(initiator)
-	shown := exports[:0:0]
-	for _, e := range exports {
+	var shown []fabric.Export
+	taken := map[int]bool{}
+	for _, e := range r.world.Array.Exports(initiator) {
 		if !r.known[e.Serial] {
 			r.known[e.Serial], r.held[e.Serial] = true, r.holdNew
 		}
 		if !r.held[e.Serial] {
 			shown = append(shown, e)
+			taken[e.LUN] = true
 		}
 	}
+	r.shown = append(slices.Clone(shown), r.lingeringLocked(shown, taken)...)
 	if r.nvme != nil {
-		return r.nvme.show(shown)
+		return r.nvme.show(r.shown)
 	}
-	return r.scsi.show(shown)
+	return r.scsi.show(r.shown)
+}
+
+// lingeringLocked are volumes that the array has disconnected and, slow as it
+// is, still shows.
+func (r *rig) lingeringLocked(shown []fabric.Export, taken map[int]bool) []fabric.Export {
+	var still []fabric.Export
+	for _, e := range r.shown {
+		if r.linger == 0 || taken[e.LUN] || slices.Contains(shown, e) {
+			continue
+		}
+		if r.gone[e.Serial].IsZero() {
+			r.gone[e.Serial] = time.Now()
+			time.AfterFunc(r.linger, r.follow)
+		}
+		if time.Since(r.gone[e.Serial]) < r.linger {
+			still = append(still, e)
+		}
+	}
+	return still
 }
 
 // holdDevices makes the array keep back volumes that are new, as one that is
@@ -149,9 +184,12 @@ func (r *rig) trouble() error {
 	return errors.Join(append(r.failed, r.machine.failed...)...)
 }
 
-// settle waits until udev and multipathd have done what there is to do, and
-// both sessions know of every volume.
+// settle has all sessions scanned and waits until udev has done what there is
+// to do.
 func (r *rig) settle() error {
+	if r.still {
+		return nil
+	}
 	if err := r.machine.rescan(); err != nil {
 		return err
 	}
@@ -165,9 +203,6 @@ func (r *rig) age() {
 		r.world.Age(-rest)
 	}
 }
-
-// later has f called when the scenario ends.
-func (r *rig) later(f func() error) { r.releases = append(r.releases, f) }
 
 // unavailable lets the array answer 503 to what fits, until heal is called.
 func (r *rig) unavailable(method, path string) (heal func()) {
@@ -187,14 +222,14 @@ func (r *rig) when(method, part string, do func()) {
 }
 
 func (r *rig) create(name string) error {
-	return r.world.LXD.CreateVolume(lxd.VolumeSpec{Pool: r.world.Pool(), Name: name, Bytes: simulator.Small})
+	return r.world.LXD.CreateVolume(lxd.VolumeSpec{Pool: r.world.Pool(), Name: name, Bytes: volumeBytes})
 }
 
 // leaks are the live volumes of LXD's naming without a record.
 func (r *rig) leaks() []array.Volume {
 	var found []array.Volume
 	for _, v := range r.world.Array.Volumes() {
-		if !v.Destroyed && !r.world.Recorded(v.Name) {
+		if !v.Destroyed && !r.world.Recorded(v.Name) && strings.HasPrefix(v.Name, r.world.Pool()+"::") {
 			found = append(found, v)
 		}
 	}

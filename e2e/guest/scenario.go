@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,10 +23,11 @@ type scenario struct {
 	// can.
 	iscsi, nvme string
 	// happen makes the state, in a world in which a container runs.
-	happen func(*rig) error
+	happen happening
 	// code is what must be found of the volume that leaks, "" that nothing
-	// leaks.
+	// leaks. also must be found of something.
 	code string
+	also []string
 	// blocked is the gate that must refuse the repair; "" is that the repair
 	// must succeed.
 	blocked string
@@ -37,6 +39,9 @@ type scenario struct {
 	// check is what else must be so in the end.
 	check func(*rig) error
 }
+
+// happening makes a state.
+type happening func(*rig) error
 
 func (s scenario) not(transport string) string {
 	if transport == evidence.ModeNVMeTCP {
@@ -107,6 +112,11 @@ func (s scenario) judge(r *rig) error {
 	if err != nil {
 		return err
 	}
+	for _, code := range s.also {
+		if !slices.ContainsFunc(found.Findings, func(f finding) bool { return f.Code == code }) {
+			return fmt.Errorf("there is no finding %s", code)
+		}
+	}
 	if s.code == "" {
 		return s.nothing(r, found)
 	}
@@ -169,7 +179,7 @@ func (s scenario) refused(r *rig, leak array.Volume, f finding) error {
 	if !named {
 		return fmt.Errorf("it is not %s that blocks the repair of %s but %v", s.blocked, leak.Name, gates)
 	}
-	before := r.machine.picture(leak.Serial)
+	before, connected := r.machine.picture(leak.Serial), r.connected(leak.Name)
 	a, err := r.pureclean("fix", "--volume", leak.Name, "--yes")
 	if err != nil {
 		return err
@@ -181,7 +191,7 @@ func (s scenario) refused(r *rig, leak array.Volume, f finding) error {
 		return fmt.Errorf("fix ended with %d: %s%s", a.status, a.out, a.errors)
 	case before != after:
 		return fmt.Errorf("the repair was refused, and the devices changed from\n%s\nto\n%s", before, after)
-	case !there || now.Destroyed || !r.connected(leak.Name):
+	case !there || now.Destroyed || connected != r.connected(leak.Name):
 		return errors.New("the repair was refused, and the array changed")
 	}
 	return nil

@@ -2,14 +2,18 @@
 
 package main
 
-import (
-	"errors"
-	"fmt"
+// What pureclean says of a leak.
+const leaked = "leaked-volume"
 
-	"github.com/pureclean/pureclean/simulator/lxd"
+// Why a scenario can't exist on one of the transports.
+const (
+	noMaps       = "the kernel joins the paths of a namespace itself; there is no map"
+	noNumber     = "the kernel compares a namespace's identity at each scan, and makes another device of it"
+	noWaiting    = "a namespace without a path is gone, and with it what would wait"
+	noController = "a session has no controller"
 )
 
-// scenarios are all there are, in the order in which they are run.
+// scenarios are all there are, those first that are the most dangerous.
 func scenarios() []scenario {
 	return []scenario{
 		{
@@ -18,59 +22,119 @@ func scenarios() []scenario {
 		},
 		{
 			name: "leak-with-map", what: "a new volume is not let go: it leaks, with a map and two paths, or a namespace",
-			happen: leakAttached, code: "leaked-volume",
+			happen: leakAttached, code: leaked,
+		},
+		{
+			name: "lun-reused", what: "a mounted volume is cut off, and the next volume gets its number: the mounted map leads to the next one",
+			nvme: noNumber, version: "6.3", happen: numberReused, code: leaked, blocked: "not-in-use", also: []string{"mixed-map"},
+		},
+		{
+			name: "in-other-namespace", what: "the leak is mounted in a mount namespace that no process is in",
+			happen: leakAnd(mountedElsewhere("ext4")), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "in-other-namespace-xfs", what: "the same, with an XFS",
+			happen: leakAnd(mountedElsewhere("xfs")), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "in-other-namespace-btrfs", what: "the same, with a Btrfs",
+			happen: leakAnd(mountedElsewhere("btrfs")), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "held-by-lvm", what: "a logical volume lies on the leak",
+			happen: leakAnd(heldByLVM), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "held-by-crypt", what: "dm-crypt lies on the leak",
+			happen: leakAnd(heldByCrypt), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "held-by-loop", what: "a loop device lies on the leak",
+			happen: leakAnd(heldByLoop), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "open", what: "a process has the leak open and does nothing",
+			happen: leakAnd(opened), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "path-open", what: "a process has one path of the leak open, past the map",
+			nvme: noMaps, happen: leakAnd(pathOpened), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "swap", what: "the machine swaps on the leak",
+			happen: leakAnd(swapped), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "only-path-cut", what: "the only path of the leak is down: multipath sees the same as after a disconnect, and it is none",
+			nvme: noMaps, happen: onlyPathCut, code: leaked, blocked: "path-identity", cure: release,
+		},
+		{
+			name: "portal-cut", what: "one of the portals is down",
+			happen: portalCut, code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
+		},
+		{
+			name: "healthy-portal-cut", what: "one of the portals is down, and nothing leaked",
+			happen: healthyPortalCut, also: []string{"degraded-paths"},
+		},
+		{
+			name: "cut-off-in-use", what: "an administrator disconnects a mounted volume on the array",
+			happen: cutOffInUse, also: []string{"in-use-without-connection"},
+		},
+		{
+			name: "array-first", what: "an administrator disconnects the leak on the array before he looks at the machine",
+			happen: arrayFirst, code: leaked,
+		},
+		{
+			name: "queueing-reader", what: "the same, I/O waits for ever for a path, and somebody's does",
+			nvme: noWaiting, happen: queueingReader, code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "queueing-udev", what: "the same, and it is udev whose I/O waits",
+			nvme: noWaiting, happen: queueingUdev, code: leaked,
+		},
+		{
+			name: "rescans", what: "somebody scans all sessions and has udev and multipathd look again, all the time",
+			happen: leakAttached, code: leaked, during: rescans,
 		},
 		{
 			name: "leak-no-device", what: "the device of a new volume never appears, and LXD 6.3 can't take the volume back",
-			version: "6.3", happen: leakHidden, code: "leaked-volume",
+			version: "6.3", happen: leakHidden, code: leaked,
 		},
 		{
 			name: "leak-late-device", what: "the same, and the device appears after LXD gave up",
-			version: "6.3", happen: leakLate, code: "leaked-volume",
+			version: "6.3", happen: leakLate, code: leaked,
+		},
+		{
+			name: "sessions-without-luns", what: "the same, and there is no other volume: the sessions stay with nothing behind them",
+			version: "6.3", happen: leakAlone, code: leaked,
+		},
+		{
+			name: "suspended", what: "the leak's map is suspended: whatever reads it waits for ever",
+			nvme: noMaps, happen: leakAnd(suspended), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "partitions", what: "the leak has partitions, which nobody uses",
+			happen: leakAnd(partitioned), code: leaked,
+		},
+		{
+			name: "multipathd-stopped", what: "multipathd does not run",
+			nvme: noMaps, happen: leakAnd(withoutMultipathd), code: leaked,
+		},
+		{
+			name: "udev-slow", what: "udev does not come to its work for half a minute",
+			happen: leakAttached, code: leaked, during: slowUdev,
+		},
+		{
+			name: "controller-lost", what: "a controller is lost and tries to connect again",
+			iscsi: noController, happen: portalCut, code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
+		},
+		{
+			name: "array-slow", what: "the array goes on showing a volume for ten seconds after it was disconnected",
+			happen: slowArray, code: leaked,
+		},
+		{
+			name: "many-maps", what: "two hundred other volumes are connected to the machine",
+			happen: manyMaps, code: leaked,
 		},
 	}
-}
-
-func healthy(r *rig) error {
-	l, pool := r.world.LXD, r.world.Pool()
-	return all(
-		func() error { return r.create("data") },
-		func() error { return l.AttachVolume("", "web1", "data", pool, "data", "/srv") },
-		func() error { return r.create("short-lived") },
-		func() error { return l.DeleteVolume(pool, "", "short-lived") },
-	)
-}
-
-// leakAttached leaves a volume with its devices: the array does not answer
-// when LXD wants to unmap it.
-func leakAttached(r *rig) error {
-	var heal func()
-	r.when(lxd.StepHost, "unmount", func() { heal = r.unavailable("GET", "/hosts") })
-	err := r.create("data")
-	r.world.LXD.SetBeforeCall(nil)
-	if err == nil || heal == nil {
-		return errors.New("LXD could unmap the volume")
-	}
-	fmt.Printf("   LXD: %v\n", err)
-	heal()
-	return nil
-}
-
-// leakHidden leaves a volume whose device does not appear.
-func leakHidden(r *rig) error {
-	r.holdDevices(true)
-	err := r.create("data")
-	if err == nil {
-		return errors.New("LXD found a device")
-	}
-	fmt.Printf("   LXD: %v\n", err)
-	return nil
-}
-
-func leakLate(r *rig) error {
-	if err := leakHidden(r); err != nil {
-		return err
-	}
-	r.holdDevices(false)
-	return nil
 }

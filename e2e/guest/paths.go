@@ -1,0 +1,222 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/simulator/array"
+)
+
+// lingering is how long a slow array goes on showing a volume.
+const lingering = 10 * time.Second
+
+// cut makes the nth portal unreachable until it is released.
+func (r *rig) cut(n int) error {
+	do := func(cut bool) error {
+		if r.nvme != nil {
+			return r.nvme.cut(n, cut)
+		}
+		return r.scsi.cut(n, cut)
+	}
+	if err := do(true); err != nil {
+		return err
+	}
+	r.releases = append(r.releases, func() error {
+		if err := do(false); err != nil {
+			return err
+		}
+		r.still = false
+		return r.connectedAgain()
+	})
+	return await(90*time.Second, "the path through the portal is down", func() bool { return r.down() > 0 })
+}
+
+// down counts sessions and controllers that are not connected.
+func (r *rig) down() int {
+	down := 0
+	for _, s := range names("/sys/class/iscsi_session/session*") {
+		if read("/sys/class/iscsi_session/"+s+"/state") != "LOGGED_IN" {
+			down++
+		}
+	}
+	for _, c := range names("/sys/class/nvme/nvme*") {
+		if read("/sys/class/nvme/"+c+"/state") != "live" {
+			down++
+		}
+	}
+	return down
+}
+
+// connectedAgain waits until all paths work, as multipathd sees them.
+func (r *rig) connectedAgain() error {
+	return await(120*time.Second, "all paths are up again", func() bool {
+		status, err := sh("dmsetup", "status", "--target", "multipath")
+		return err == nil && r.down() == 0 && !strings.Contains(status, " F ")
+	})
+}
+
+func portalCut(r *rig) error {
+	return leakAnd(func(r *rig, _ array.Volume) error { return r.cut(1) })(r)
+}
+
+func healthyPortalCut(r *rig) error {
+	if err := healthy(r); err != nil {
+		return err
+	}
+	return all(r.settle, func() error { return r.cut(1) })
+}
+
+// onlyPathCut leaves the leak with one path, that of the first session, which
+// is the only one that LXD scans; and then without.
+func onlyPathCut(r *rig) error {
+	if err := leakAttached(r); err != nil {
+		return err
+	}
+	leak := r.leaks()[0]
+	var paths []string
+	for _, name := range r.machine.DevicesOf(leak.Serial) {
+		if strings.HasPrefix(name, "sd") {
+			paths = append(paths, name)
+		}
+	}
+	if len(paths) != 1 {
+		return fmt.Errorf("the leak has the paths %v", paths)
+	}
+	r.still = true
+	at, err := os.Readlink("/sys/block/" + paths[0])
+	if err != nil {
+		return err
+	}
+	for n := range r.scsi.portals {
+		if strings.Contains(at, "/"+r.scsi.sessionOf(n)+"/") {
+			return all(func() error { return r.cut(n) }, func() error { return r.pathsFail(leak) })
+		}
+	}
+	return errors.New("the path belongs to no session")
+}
+
+// sessionOf is the session through the nth portal.
+func (t *scsiTarget) sessionOf(n int) string {
+	address, _, _ := strings.Cut(t.portals[n], ":")
+	for _, c := range names("/sys/class/iscsi_connection/connection*") {
+		if read("/sys/class/iscsi_connection/"+c+"/persistent_address") == address {
+			session, _, _ := strings.Cut(strings.TrimPrefix(c, "connection"), ":")
+			return "session" + session
+		}
+	}
+	return "none"
+}
+
+// pathsFail waits until multipathd has seen that no path of the volume works.
+// A namespace has gone by then.
+func (r *rig) pathsFail(v array.Volume) error {
+	return await(90*time.Second, "no path of "+v.Serial+" works", func() bool {
+		for _, name := range r.machine.DevicesOf(v.Serial) {
+			if strings.HasPrefix(name, "nvme") {
+				return false
+			}
+			if !strings.HasPrefix(name, "dm-") {
+				continue
+			}
+			status, err := sh("dmsetup", "status", "/dev/"+name)
+			if err != nil || !strings.Contains(status, " F ") || strings.Contains(strings.SplitN(status, "multipath", 2)[1], " A 0 1") {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// queueing lets I/O wait for a path for ever, and takes all from the leak.
+func queueing(r *rig, reader func(dev string) error) error {
+	settings := "defaults {\n\tuser_friendly_names yes\n\tno_path_retry queue\n}\n"
+	if err := os.WriteFile("/etc/multipath.conf", []byte(settings), 0o644); err != nil {
+		return err
+	}
+	defer func() { r.still = true }()
+	return all(
+		steps("multipathd reconfigure"),
+		leakAnd(func(r *rig, leak array.Volume) error {
+			dev, err := r.device(leak)
+			if err != nil {
+				return err
+			}
+			if err := r.disconnect(leak); err != nil {
+				return err
+			}
+			if err := r.pathsFail(leak); err != nil {
+				return err
+			}
+			before := len(stuck())
+			if err := reader(dev); err != nil {
+				return err
+			}
+			return await(30*time.Second, "a task waits", func() bool { return len(stuck()) > before })
+		}).with(r),
+	)
+}
+
+// with binds a step to the rig.
+func (f happening) with(r *rig) func() error { return func() error { return f(r) } }
+
+func queueingReader(r *rig) error {
+	return queueing(r, func(dev string) error {
+		cmd := exec.Command("dd", "if="+dev, "of=/dev/null", "bs=4096", "count=1", "iflag=direct")
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(dev, "/dev/")
+		r.releases = append(r.releases, func() error {
+			if _, err := sh("multipathd", "disablequeueing", "map", read("/sys/block/"+name+"/dm/name")); err != nil {
+				return err
+			}
+			_ = cmd.Wait() // it could not read
+			return nil
+		})
+		return nil
+	})
+}
+
+func queueingUdev(r *rig) error {
+	return queueing(r, func(dev string) error {
+		_, err := sh("udevadm", "trigger", "--action=change", "/sys/block/"+strings.TrimPrefix(dev, "/dev/"))
+		return err
+	})
+}
+
+// rescans does all that may bring a path back, until it is stopped.
+func rescans(r *rig, stop <-chan struct{}) error {
+	for n := 0; ; n++ {
+		select {
+		case <-stop:
+			fmt.Printf("   scanned %d times meanwhile\n", n)
+			return nil
+		case <-time.After(200 * time.Millisecond):
+		}
+		_ = r.machine.rescan() // a session may be at work
+		_, _ = sh("udevadm", "trigger", "--action=change", "--subsystem-match=block")
+		if r.scsi != nil && n%4 == 3 {
+			_, _ = sh("multipathd", "reconfigure")
+		}
+	}
+}
+
+// slowUdev keeps udev from its work for half a minute.
+func slowUdev(_ *rig, stop <-chan struct{}) error {
+	if _, err := sh("udevadm", "control", "--stop-exec-queue"); err != nil {
+		return err
+	}
+	select {
+	case <-stop:
+	case <-time.After(30 * time.Second):
+	}
+	_, err := sh("udevadm", "control", "--start-exec-queue")
+	<-stop
+	return err
+}

@@ -1,0 +1,173 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/simulator/array"
+)
+
+// device is what somebody who uses a volume would name.
+func (r *rig) device(v array.Volume) (string, error) {
+	dev, ok := r.machine.Device(v.Serial)
+	if !ok {
+		return "", fmt.Errorf("volume %s has no device", v.Serial)
+	}
+	return "/dev/" + dev, nil
+}
+
+// use uses the leak's device until the scenario, or whoever blocked the
+// repair, lets go of it.
+func (r *rig) use(v array.Volume, take func(dev string) error, let func() error) error {
+	dev, err := r.device(v)
+	if err != nil {
+		return err
+	}
+	if err := take(dev); err != nil {
+		return err
+	}
+	r.releases = append(r.releases, let)
+	return nil
+}
+
+// release lets go of all that is used.
+func release(r *rig) error {
+	releases := r.releases
+	r.releases = nil
+	var failed []error
+	for i := len(releases) - 1; i >= 0; i-- {
+		failed = append(failed, releases[i]())
+	}
+	_, err := sh("udevadm", "settle", "--timeout=30")
+	return errors.Join(append(failed, err)...)
+}
+
+// steps runs commands, words separated by blanks, until one fails.
+func steps(commands ...string) func() error {
+	return func() error {
+		for _, command := range commands {
+			words := strings.Fields(command)
+			if _, err := sh(words[0], words[1:]...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// mountedElsewhere mounts the leak in a namespace that only a file keeps, as
+// snapd keeps the one of the LXD snap.
+func mountedElsewhere(filesystem string) func(*rig, array.Volume) error {
+	return func(r *rig, leak array.Volume) error {
+		const dir, space, at = "/run/e2e-ns", "/run/e2e-ns/lxd.mnt", "/mnt"
+		makes := map[string]string{"ext4": "mkfs.ext4 -q -F -E nodiscard ", "xfs": "mkfs.xfs -q -f -K ", "btrfs": "mkfs.btrfs -q -f -K "}
+		return r.use(leak, func(dev string) error {
+			// The smallest XFS is larger than the volumes.
+			if filesystem == "xfs" {
+				makes["xfs"] += "--unsupported "
+			}
+			return all(
+				steps("mkdir -p "+dir, "mount --bind "+dir+" "+dir, "mount --make-private "+dir, "touch "+space, makes[filesystem]+dev),
+				steps("unshare --mount="+space+" mount -t "+filesystem+" "+dev+" "+at),
+			)
+		}, steps("umount "+space, "umount "+dir))
+	}
+}
+
+func heldByLVM(r *rig, leak array.Volume) error {
+	return r.use(leak, func(dev string) error {
+		return steps("pvcreate -q "+dev, "vgcreate -q e2e "+dev, "lvcreate -q -y -Wn -l 4 -n data e2e")()
+	}, steps("vgchange -q -an e2e"))
+}
+
+func heldByCrypt(r *rig, leak array.Volume) error {
+	return r.use(leak, func(dev string) error {
+		if err := os.WriteFile("/run/e2e-key", []byte("0123456789abcdef0123456789abcdef"), 0o600); err != nil {
+			return err
+		}
+		return steps("cryptsetup open --type plain --cipher aes-cbc-plain --key-size 256 --key-file /run/e2e-key " + dev + " e2e-secret")()
+	}, steps("cryptsetup close e2e-secret"))
+}
+
+func heldByLoop(r *rig, leak array.Volume) error {
+	return r.use(leak, func(dev string) error { return steps("losetup /dev/loop7 " + dev)() }, steps("losetup -d /dev/loop7"))
+}
+
+func swapped(r *rig, leak array.Volume) error {
+	dev, err := r.device(leak)
+	if err != nil {
+		return err
+	}
+	return r.use(leak, func(string) error { return steps("mkswap "+dev, "swapon "+dev)() }, steps("swapoff "+dev))
+}
+
+func opened(r *rig, leak array.Volume) error {
+	dev, err := r.device(leak)
+	if err != nil {
+		return err
+	}
+	return r.openedBy("backup", dev)
+}
+
+func pathOpened(r *rig, leak array.Volume) error {
+	for _, name := range r.machine.DevicesOf(leak.Serial) {
+		if strings.HasPrefix(name, "sd") {
+			return r.openedBy("smartctl", "/dev/"+name)
+		}
+	}
+	return errors.New("the leak has no path")
+}
+
+func (r *rig) openedBy(name, dev string) error {
+	holder, err := hold(name, dev)
+	if err != nil {
+		return err
+	}
+	r.releases = append(r.releases, func() error { return unhold(holder) })
+	return nil
+}
+
+// partitioned makes two partitions, with their maps where there is a map.
+func partitioned(r *rig, leak array.Volume) error {
+	dev, err := r.device(leak)
+	if err != nil {
+		return err
+	}
+	table := exec.Command("sfdisk", "--quiet", "--label", "gpt", dev)
+	table.Stdin = strings.NewReader(",16M\n,16M\n")
+	if out, err := table.CombinedOutput(); err != nil {
+		return fmt.Errorf("sfdisk: %w: %s", err, out)
+	}
+	if r.nvme != nil {
+		return nil
+	}
+	return steps("kpartx -a "+dev, "udevadm settle --timeout=30")()
+}
+
+func suspended(r *rig, leak array.Volume) error {
+	return r.use(leak, func(dev string) error { return steps("dmsetup suspend --nolockfs --noflush " + dev)() },
+		func() error {
+			for _, name := range r.machine.DevicesOf(leak.Serial) {
+				if strings.HasPrefix(name, "dm-") {
+					return steps("dmsetup resume /dev/" + name)()
+				}
+			}
+			return nil
+		})
+}
+
+func withoutMultipathd(_ *rig, _ array.Volume) error {
+	if _, err := sh("killall", "multipathd"); err != nil {
+		return err
+	}
+	return await(20*time.Second, "multipathd has ended", func() bool {
+		_, err := sh("pidof", "multipathd")
+		return err != nil
+	})
+}
