@@ -16,8 +16,9 @@ type expectations struct {
 	attached    map[disk]ends
 	attachments []attachment
 	daemon      map[disk][]string // members by volume
-	// doubt says why a use may be missing from the above.
-	doubt string
+	// doubt says why a use may be missing from the above; unsure the same of
+	// custom volumes alone, as LXD uses no other for itself.
+	doubt, unsure string
 }
 
 type place struct{ project, name string }
@@ -91,7 +92,7 @@ func newExpectations(f *facts) expectations {
 		doubt("LXD's instances are not all known: " + why)
 	}
 	if why := lxd.DaemonVolumes.Why(); why != "" {
-		doubt("the volumes that LXD itself uses are not all known: " + why)
+		e.unsure = "the volumes that LXD itself uses are not all known: " + why
 	}
 	for i := range lxd.Instances.Items {
 		inst := &lxd.Instances.Items[i]
@@ -109,7 +110,7 @@ func newExpectations(f *facts) expectations {
 	}
 	for _, d := range lxd.DaemonVolumes.Items {
 		if d.Pool == "" || d.Volume == "" || d.Member == "" {
-			doubt("a volume that LXD itself uses (" + d.Key + ") is not fully known")
+			e.unsure = either(e.unsure, "a volume that LXD itself uses ("+d.Key+") is not fully known")
 		}
 		key := disk{pool: d.Pool, project: "default", kind: evidence.TypeCustom, name: d.Volume}
 		e.daemon[key] = append(e.daemon[key], d.Member)
@@ -175,6 +176,9 @@ func (f *facts) expectedAgain(e *expectation, v *volume) {
 		return
 	}
 	e.doubt = f.use.doubt
+	if record.Type != evidence.TypeContainer && record.Type != evidence.TypeVM {
+		e.doubt = either(e.doubt, f.use.unsure)
+	}
 	key := disk{record.Pool, record.Project, record.Type, record.Name, record.Snapshot}
 	switch {
 	case record.Snapshot:

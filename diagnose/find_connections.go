@@ -33,8 +33,8 @@ func (f *facts) staleConnections() []draft {
 // machine itself has to say that the volume is idle there.
 func (f *facts) isStale(v *volume, row *evidence.Connection, e expectation) bool {
 	o := v.array.owner(row.Host)
-	if row.Group != "" || row.Host == "" || o.ours.IsNot() || o.member == "" {
-		return false
+	if row.Group != "" || row.Host == "" || o.ours.IsNot() || o.member == "" || len(o.hosts) > 1 {
+		return false // of an object of several machines nobody can tell for which it is
 	}
 	h := f.machineOf(o)
 	if h != nil {

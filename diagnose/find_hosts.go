@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -59,41 +60,85 @@ func (f *facts) idleHosts() []draft {
 }
 
 // hijackedHosts lists host objects that carry a member's name and none, or
-// not only, of its initiators. LXD overwrites the initiators of a host object
-// that has the name it wants: a reinstalled machine, or another server of the
-// same name, takes over all connections.
+// not only, of its initiators, and those that hold a member's initiators and
+// another machine's, whatever they are called. LXD overwrites the initiators
+// of a host object that has the name it wants: a reinstalled machine, or
+// another server of the same name, takes over all connections.
 func (f *facts) hijackedHosts() []draft {
 	var found []draft
 	f.eachArrayHost(func(a *arrayFacts, object *evidence.ArrayHost) {
-		server, ok := serverOf(object.Name)
-		if !ok || !f.members.has(server) || object.Local.IsNot() {
+		if object.Local.IsNot() || object.Destroyed.Is() {
 			return
 		}
-		h := f.hostOf(server)
-		if h == nil || !h.shows(object) {
-			return
+		if d, ok := f.misnamed(a, object); ok {
+			found = append(found, d)
+		} else if d, ok := f.shared(a, object); ok {
+			found = append(found, d)
 		}
-		var strangers []string
-		for _, initiator := range object.Initiators() {
-			if !h.initiators[evidence.Initiator(initiator)] {
-				strangers = append(strangers, initiator)
-			}
-		}
-		if len(strangers) == 0 {
-			return
-		}
-		member, _ := f.members.at(server)
-		d := ofArrayHost(a, object)
-		d.Detail = "it is named after " + member + " and has initiator " + list(strangers) + ", which is not " + member + "'s"
-		for _, other := range f.hosts {
-			if other != h && other.initiators[evidence.Initiator(strangers[0])] {
-				d.Detail += " but " + other.Name + "'s"
-			}
-		}
-		d.Cause = "the machine was reinstalled or got another initiator name, or another server of the same name uses this array"
-		found = append(found, d)
 	})
 	return found
+}
+
+// misnamed judges an object by the member that it is named after.
+func (f *facts) misnamed(a *arrayFacts, object *evidence.ArrayHost) (draft, bool) {
+	server, ok := serverOf(object.Name)
+	if !ok || !f.members.has(server) {
+		return draft{}, false
+	}
+	h := f.hostOf(server)
+	if h == nil || !h.shows(object) {
+		return draft{}, false
+	}
+	var strangers []string
+	for _, initiator := range object.Initiators() {
+		if !h.initiators[evidence.Initiator(initiator)] {
+			strangers = append(strangers, initiator)
+		}
+	}
+	if len(strangers) == 0 {
+		return draft{}, false
+	}
+	member, _ := f.members.at(server)
+	d := ofArrayHost(a, object)
+	d.Detail = "it is named after " + member + " and has initiator " + list(strangers) + ", which is not " + member + "'s"
+	for _, other := range f.hosts {
+		if other != h && other.initiators[evidence.Initiator(strangers[0])] {
+			d.Detail += " but " + other.Name + "'s"
+		}
+	}
+	d.Cause = "the machine was reinstalled or got another initiator name, or another server of the same name uses this array"
+	return d, true
+}
+
+// shared judges an object by the machines whose initiators it holds. What
+// nobody has shown is another machine's only when the member whose initiators
+// stand beside it has shown all of its own.
+func (f *facts) shared(a *arrayFacts, object *evidence.ArrayHost) (draft, bool) {
+	o := a.owner(object.Name)
+	var names, strangers []string
+	member, whole := false, true
+	for _, h := range o.hosts {
+		names = append(names, h.Name)
+		member = member || f.memberOf(h) != ""
+		whole = whole && h.shows(object)
+	}
+	for _, initiator := range object.Initiators() {
+		if !slices.ContainsFunc(o.hosts, func(h *hostFacts) bool { return h.initiators[evidence.Initiator(initiator)] }) {
+			strangers = append(strangers, initiator)
+		}
+	}
+	if !member || (len(names) < 2 && (len(strangers) == 0 || !whole)) {
+		return draft{}, false
+	}
+	d := ofArrayHost(a, object)
+	d.Detail = "it has initiators of " + list(names)
+	if whole && len(strangers) > 0 {
+		d.Detail = "it has initiators of " + list(append(names, strangers[0])) + ", which is nobody's that answered"
+	}
+	d.Effect = "each of them sees the volumes of all, and nothing tells which of them a connection is for; nothing that is connected to it is repaired"
+	d.Cause = "somebody put several machines into one host object by hand; LXD wants one for each member and transport"
+	d.Remedy = []string{"give each machine a host object of its own on the array, one after the other, while nothing of it runs", "connect its volumes again by starting what uses them"}
+	return d, true
 }
 
 // leftoverDirectories lists empty mount directories that belong to no record.

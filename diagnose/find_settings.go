@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ func (f *facts) unsafeSettings() []draft {
 				"set the array's eradication delay to at least a day")
 		}
 	}
+	f.splitHosts(add)
 	for _, h := range f.hosts {
 		f.unsafeHost(h, add)
 	}
@@ -49,6 +51,54 @@ func (f *facts) unsafeLXD(add adder) {
 			"it asks for a new uuid each time and finds no volume of that name", "every launch is a leaked-image",
 			"upgrade LXD when a release without this is out; until then remove the copies from time to time")
 	}
+}
+
+// splitHosts looks for members whose initiators of one transport are in several
+// host objects. NVMe is left out: the machine's own NQN may well have an object
+// beside that of LXD's.
+func (f *facts) splitHosts(add adder) {
+	kinds := []struct {
+		mode string
+		of   func(*evidence.ArrayHost) []string
+	}{
+		{evidence.ModeISCSI, func(h *evidence.ArrayHost) []string { return h.IQNs }},
+		{evidence.ModeFC, func(h *evidence.ArrayHost) []string { return h.WWNs }},
+	}
+	for _, kind := range kinds {
+		objects := map[*hostFacts][]string{}
+		f.eachArrayHost(func(a *arrayFacts, object *evidence.ArrayHost) {
+			if object.Local.IsNot() || object.Destroyed.Is() || !a.serves(kind.mode) {
+				return
+			}
+			for _, h := range f.hosts {
+				mine := func(initiator string) bool { return h.initiators[evidence.Initiator(initiator)] }
+				if f.memberOf(h) != "" && slices.ContainsFunc(kind.of(object), mine) {
+					objects[h] = append(objects[h], object.Name)
+				}
+			}
+		})
+		for _, h := range f.hosts {
+			names := objects[h]
+			slices.Sort(names)
+			if len(names) < 2 {
+				continue
+			}
+			add(names[0], h.Name, h.Name+"'s initiators are in "+strconv.Itoa(len(names))+" host objects, "+list(names),
+				"somebody made a second host object for the machine's other port or initiator name",
+				"LXD connects a volume to the first that has one of them, so the other paths never see it; and what it left on one it never looks for on the other",
+				"put all of "+h.Name+"'s initiators into one host object, while nothing is connected to the other")
+		}
+	}
+}
+
+// serves reports an array with a pool of that transport that is asked about.
+func (a *arrayFacts) serves(mode string) bool {
+	for _, pool := range a.pools {
+		if pool.judged && pool.pool != nil && pool.pool.Mode == mode {
+			return true
+		}
+	}
+	return false
 }
 
 // unsafeHost looks for queueing without a path: I/O to such a device never

@@ -90,7 +90,7 @@ var Kinds = []Kind{
 	},
 	{
 		Code: "hijacked-host", Severity: Warning, Class: ClassReport,
-		Meaning: "an array host object has a member's name and another machine's initiators",
+		Meaning: "an array host object has a member's name or initiators, and another machine's initiators",
 		Effect:  "another machine sees this member's volumes, or this member can't see its own",
 		Remedy:  []string{"find the machine with these initiators; give each machine a name of its own on the array"},
 		Check:   (*facts).hijackedHosts,

@@ -3,12 +3,14 @@ package simulator_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/pure"
@@ -32,6 +34,11 @@ func scan(t *testing.T, w *simulator.World) (evidence.World, diagnose.Report) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	// The other members' machines, as they would answer over the network.
+	machines := w.Answering()
+	for _, h := range machines[1:] {
+		world.Hosts = append(world.Hosts, devices.Observe(context.Background(), h.System()))
 	}
 	return world, diagnose.Judge(world, diagnose.DefaultPolicy())
 }
@@ -114,6 +121,7 @@ func TestScenariosAreFound(t *testing.T) {
 var blocked = map[string]bool{
 	"lun-reused":        true, // a path of a map in use leads to it
 	"held-in-namespace": true, // it is mounted where LXD does not see it
+	"member-offline":    true, // a member can't be asked
 }
 
 func TestEveryCodeHasAScenario(t *testing.T) {
@@ -224,5 +232,79 @@ func TestLooksDuringFlows(t *testing.T) {
 	ok(w.LXD.DeleteInstance("", "c1"))
 	if looks < 50 {
 		t.Errorf("only %d looks", looks)
+	}
+}
+
+// In a cluster whose members have all testified, what was left on any of them
+// is safe to repair; each that is silent blocks everything.
+func TestClusterNeedsEveryMember(t *testing.T) {
+	for name, code := range map[string]string{
+		"member-stale-iscsi": "stale-connection", "member-stale-nvme": "stale-connection",
+		"member-leak-iscsi": "leaked-volume", "member-leak-nvme": "leaked-volume",
+		"leak-everywhere-iscsi": "leaked-volume", "leak-everywhere-nvme": "leaked-volume",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, ok := simulator.Find(name)
+			if !ok {
+				t.Fatal("there is no such scenario")
+			}
+			w, err := s.Build()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			world, report := scan(t, w)
+			if len(world.Hosts) != 3 || !report.Complete {
+				t.Fatalf("%d hosts, doubts %q", len(world.Hosts), report.Doubts)
+			}
+			safe := 0
+			for _, f := range report.Findings {
+				if f.Code == code && f.Verdict == diagnose.Safe {
+					safe++
+				}
+			}
+			if safe == 0 {
+				t.Errorf("no %s is safe", code)
+				show(t, report)
+			}
+			for i := range world.Hosts {
+				silent := world
+				silent.Hosts = slices.Delete(slices.Clone(world.Hosts), i, i+1)
+				for _, f := range diagnose.Judge(silent, diagnose.DefaultPolicy()).Findings {
+					if f.Verdict == diagnose.Safe {
+						t.Errorf("without %s %s %s is safe", world.Hosts[i].Name, f.Code, f.Object)
+					}
+				}
+			}
+		})
+	}
+}
+
+// The stale connection of a member is told with the device that is there.
+func TestMemberStaleHasItsDeviceThere(t *testing.T) {
+	for _, name := range []string{"member-stale-iscsi", "member-stale-nvme"} {
+		s, _ := simulator.Find(name)
+		w, err := s.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		_, report := scan(t, w)
+		found := false
+		for _, f := range report.Findings {
+			if f.Code != "stale-connection" {
+				continue
+			}
+			found = true
+			if !strings.HasPrefix(f.Host, "lxd02-") || !strings.Contains(f.Detail, "on lxd02, idle") || !strings.Contains(f.Detail, "used by nothing") {
+				t.Errorf("%s: %s: %s", name, f.Host, f.Detail)
+			}
+			if left := w.Hosts[1].DevicesOf(string(f.Serial)); len(left) == 0 {
+				t.Errorf("%s: nothing is left on lxd02", name)
+			}
+		}
+		if !found {
+			t.Errorf("%s: found %v", name, codes(report))
+		}
 	}
 }

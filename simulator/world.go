@@ -156,6 +156,18 @@ func (w *World) build() error {
 	return err
 }
 
+// Answering are the machines of the members that are up, in the order of
+// LXD.Members: those that can be asked for their devices.
+func (w *World) Answering() []*host.Host {
+	var machines []*host.Host
+	for _, m := range w.LXD.Members() {
+		if m.Up() {
+			machines = append(machines, m.Host)
+		}
+	}
+	return machines
+}
+
 // machine makes a machine that follows the array.
 func (w *World) machine(o host.Options) *host.Host {
 	o.Clock, o.Target, o.Queueing = w.Clock, w.Array, w.options.Queueing
