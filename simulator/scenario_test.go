@@ -308,3 +308,37 @@ func TestMemberStaleHasItsDeviceThere(t *testing.T) {
 		}
 	}
 }
+
+// An instance that has a snapshot attached and not the volume is a user of the
+// snapshot alone, and LXD's lists agree about that.
+func TestOnlyASnapshotAttached(t *testing.T) {
+	w, err := simulator.New(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for _, err := range []error{
+		w.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: w.Pool()}),
+		w.LXD.CreateVolume(lxd.VolumeSpec{Pool: w.Pool(), Name: "data", Bytes: simulator.Small}),
+		w.LXD.SnapshotVolume(w.Pool(), "", "data", "daily0"),
+		w.LXD.AttachVolume("", "web1", "old", w.Pool(), "data/daily0", "/old"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Hosts[0].Rescan()
+	w.Age(3 * time.Hour)
+	world, report := scan(t, w)
+	if got := codes(report); len(got) > 0 || !report.Complete {
+		t.Errorf("found %v, doubts %q", got, report.Doubts)
+		show(t, report)
+	}
+	users := map[string][]string{}
+	for _, r := range world.LXD.Records.Items {
+		users[r.Name] = r.UsedBy
+	}
+	if len(users["data"]) > 0 || !slices.Equal(users["data/daily0"], []string{"/1.0/instances/web1"}) {
+		t.Errorf("users %v", users)
+	}
+}

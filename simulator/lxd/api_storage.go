@@ -19,6 +19,10 @@ func (q asked) usage() map[volumeKey][]string {
 		for _, d := range devices {
 			if d["type"] == "disk" && d["pool"] != "" && d["source"] != "" {
 				k := volumeKey{d["pool"], q.db.holder(project, "features.storage.volumes"), evidence.TypeCustom, d["source"]}
+				if d["source.snapshot"] != "" {
+					// It is then the snapshot that is used, and not the volume.
+					k.name += "/" + d["source.snapshot"]
+				}
 				if !slices.Contains(used[k], url) {
 					used[k] = append(used[k], url)
 				}
