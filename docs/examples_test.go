@@ -66,6 +66,21 @@ func changing(line string) bool {
 	return false
 }
 
+// changes reports whether something changes the world that block i begins in.
+func (p page) changes(i int) bool {
+	for n, b := range p.blocks[i:] {
+		switch {
+		case n > 0 && b.world != "":
+			return false
+		case b.pathsUp:
+			return true
+		case b.language == "console" && slices.ContainsFunc(p.examples(b), func(e example) bool { return changing(e.line) }):
+			return true
+		}
+	}
+	return false
+}
+
 // TestExamples runs every command line of the docs and compares its output.
 func TestExamples(t *testing.T) {
 	ran := 0
@@ -87,21 +102,18 @@ func runPage(t *testing.T, p page) (ran int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changes := slices.ContainsFunc(p.blocks, func(b block) bool {
-		return b.language == "console" && slices.ContainsFunc(p.examples(b), func(e example) bool { return changing(e.line) })
-	})
 	t.Chdir(t.TempDir()) // where --save and > write to
 	var s *session
 	replaced := map[int][]string{} // by the first line of the output
-	for _, b := range p.blocks {
+	for i, b := range p.blocks {
 		if b.language != "console" {
 			continue
 		}
 		switch {
 		case b.world != "":
-			s = newSession(t, b.world, changes)
+			s = newSession(t, b.world, p.changes(i))
 		case s == nil:
-			s = newSession(t, "demo", changes)
+			s = newSession(t, "demo", p.changes(i))
 		}
 		if b.pathsUp {
 			pathsUp(s.world)
@@ -113,12 +125,12 @@ func runPage(t *testing.T, p page) (ran int) {
 			want := p.lines[e.from:e.to]
 			got := linesOf(s.run(e.line, answers(want)))
 			ran++
-			switch wrong := differ(want, got); {
-			case wrong == "":
+			switch {
+			case same(want, got):
 			case *update:
 				replaced[e.from] = refresh(want, got)
 			default:
-				t.Errorf("%s: $ %s\nprints something else; if it is meant: go test ./docs -update (-page +now)\n%s", p.at(e.from), e.line, wrong)
+				t.Errorf("%s: $ %s\nprints something else; if it is meant: go test ./docs -update (-page +now)\n%s", p.at(e.from), e.line, cmp.Diff(want, refresh(want, got)))
 			}
 		}
 	}
@@ -128,10 +140,13 @@ func runPage(t *testing.T, p page) (ran int) {
 	return ran
 }
 
-// linesOf are the lines of an output, without spaces at their ends.
+// linesOf are the lines of an output as they stand on a terminal in the end:
+// what was written over is gone, and spaces at their ends don't show.
 func linesOf(output string) []string {
 	var all []string
 	for line := range strings.Lines(output) {
+		line = line[strings.LastIndex(line, "\r\x1b[K")+1:]
+		line = strings.TrimPrefix(line, "\x1b[K")
 		all = append(all, strings.TrimRight(line, " \n"))
 	}
 	return all
@@ -165,9 +180,8 @@ func answers(output []string) []string {
 	return all
 }
 
-// differ compares an output with the page's, which may have elisions, and
-// says how they differ.
-func differ(want, got []string) string {
+// same compares an output with the page's, which may have elisions.
+func same(want, got []string) bool {
 	parts, rest := segments(want), got
 	last := len(parts) - 1
 	for i, part := range parts {
@@ -176,11 +190,11 @@ func differ(want, got []string) string {
 			at = len(rest) - len(part)
 		}
 		if at < 0 || (i == 0 && at > 0) || !slices.Equal(rest[at:at+len(part)], part) {
-			return cmp.Diff(want, got)
+			return false
 		}
 		rest = rest[at+len(part):]
 	}
-	return ""
+	return true
 }
 
 // segments are the lines between elisions.
@@ -231,7 +245,7 @@ func refresh(want, got []string) []string {
 		all = append(all, rest[at:end]...)
 		rest = rest[end:]
 	}
-	if differ(all, got) != "" {
+	if !same(all, got) {
 		return got
 	}
 	return all
@@ -264,8 +278,8 @@ func rewrite(t *testing.T, p page, path string, replaced map[int][]string) {
 	}
 }
 
-// TestDiffer: the comparison itself.
-func TestDiffer(t *testing.T) {
+// TestSame: the comparison itself.
+func TestSame(t *testing.T) {
 	for _, c := range []struct {
 		want, got string
 		same      bool
@@ -288,7 +302,7 @@ func TestDiffer(t *testing.T) {
 		{"a ... c ... b", "a x b y c", false},
 		{"...", "a b", true},
 	} {
-		if got := differ(strings.Fields(c.want), strings.Fields(c.got)) == ""; got != c.same {
+		if got := same(strings.Fields(c.want), strings.Fields(c.got)); got != c.same {
 			t.Errorf("%q and %q: same is %t", c.want, c.got, got)
 		}
 	}
