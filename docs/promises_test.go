@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/pureclean/pureclean/commands"
 	"github.com/pureclean/pureclean/diagnose"
 )
@@ -123,7 +121,7 @@ func TestCommandsInWords(t *testing.T) {
 	for _, c := range commands.App(commands.Streams{}).Commands {
 		flags[c.Name] = []string{"help", "h"}
 		for _, f := range c.VisibleFlags() {
-			flags[c.Name] = append(flags[c.Name], f.(cli.Flag).Names()...)
+			flags[c.Name] = append(flags[c.Name], f.Names()...)
 		}
 	}
 	seen := 0
