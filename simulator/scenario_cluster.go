@@ -146,7 +146,7 @@ func memberLeak(w *World) error {
 		return err
 	}
 	w.calm()
-	second.Host.NeverAppear(func(string) bool { return true })
+	w.Hosts[1].NeverAppear(func(string) bool { return true })
 	err := mustFail(second.CreateVolume(w.volume("data")), "creating data")
 	w.calm()
 	w.Age(hours)

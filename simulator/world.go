@@ -161,8 +161,8 @@ func (w *World) build() error {
 func (w *World) Answering() []*host.Host {
 	var machines []*host.Host
 	for _, m := range w.LXD.Members() {
-		if m.Up() {
-			machines = append(machines, m.Host)
+		if i := slices.IndexFunc(w.Hosts, func(h *host.Host) bool { return h.Name() == m.Name }); i >= 0 && m.Up() {
+			machines = append(machines, w.Hosts[i])
 		}
 	}
 	return machines
