@@ -89,9 +89,9 @@ func TestCheckBadArguments(t *testing.T) {
 		said string
 		args []string
 	}{
-		{"not defined: -frob", []string{"--frob"}},
-		{"needs an argument", []string{"-w"}},
-		{`unexpected argument "10"; pureclean takes flags only`, []string{"10"}},
+		{"unknown flag --frob", []string{"--frob"}},
+		{"-w needs a value", []string{"-w"}},
+		{`unexpected argument "10"; pureclean check takes flags only`, []string{"10"}},
 		{`--warning: "x" is not a number`, []string{"-w", "x"}},
 		{`--critical: "9:1" begins after its end`, []string{"-c", "9:1"}},
 		{`--critical-bytes: "10lb" is not a size`, []string{"--critical-bytes", "10lb"}},
@@ -100,7 +100,7 @@ func TestCheckBadArguments(t *testing.T) {
 		{"--timeout must be more than zero", []string{"--timeout", "0s"}},
 		{"--pool is empty", []string{"--pool", ""}},
 		{`there is no pool "absent"`, []string{"--pool", "absent"}},
-		{"not defined: -output", []string{"--output", "json"}},
+		{"unknown flag --output", []string{"--output", "json"}},
 		{"no such file or directory", []string{"--textfile", "/absent/dir/x.prom"}},
 		{"is not a regular file", []string{"--textfile", "/dev/null"}},
 		{`\x1b[2J`, []string{"--ignore", "\x1b[2J"}},

@@ -158,9 +158,11 @@ func (c *completer) values(flag cli.Flag, before, word string) (kind string, all
 	return kind, all
 }
 
-// special finds what is offered for a flag: of this command, else of any.
+// special finds what is offered for a flag: of this command, of any, or for
+// what it calls its value.
 func (c *completer) special(flag cli.Flag) (func(*completer) []offer, bool) {
-	for _, key := range []string{c.name() + " --" + flag.Names()[0], "--" + flag.Names()[0]} {
+	value, _ := usageOf(flag)
+	for _, key := range []string{c.name() + " --" + flag.Names()[0], "--" + flag.Names()[0], value} {
 		if values, ok := offers[key]; ok {
 			return values, true
 		}
@@ -176,7 +178,7 @@ var offers = map[string]func(*completer) []offer{
 	"--host-down": (*completer).members,
 	"--volume":    (*completer).objects,
 	"--object":    (*completer).objects,
-	"--finding":   func(*completer) []offer { return codes(func(diagnose.Kind) bool { return true }) },
+	"CODE":        func(*completer) []offer { return codes(func(diagnose.Kind) bool { return true }) },
 	"fix --finding": func(*completer) []offer {
 		return codes(func(k diagnose.Kind) bool { return k.Class != diagnose.ClassReport })
 	},

@@ -115,6 +115,7 @@ func TestTab(t *testing.T) {
 		{words: []string{"scan", "-f", ""}, has: []string{"json", "csv"}},
 		{words: []string{"version", "-o", ""}, has: []string{"json", "yaml", "table"}, hasNot: []string{"csv", "wide"}},
 		{words: []string{"fix", "--finding", ""}, has: []string{"leaked-volume"}, hasNot: []string{"mixed-map"}},
+		{words: []string{"check", "--ignore", ""}, has: []string{"leaked-volume", "mixed-map"}},
 		{words: []string{"fix", "--save", ""}, kind: "files"},
 		{words: []string{"fix", "--config=x"}, kind: "files"},
 		{words: []string{"scan", "--sysroot", ""}, kind: "directories"},

@@ -67,6 +67,7 @@ var Environment = []Variable{
 	{"PURECLEAN_SSH", "the ssh client and its first arguments, instead of those of the configuration"},
 	{"NO_COLOR", "if it is not empty, --color auto means never"},
 	{"TERM", "if it is dumb, --color auto means never"},
+	{"XDG_CACHE_HOME", "the directory below which the names for TAB are kept"},
 	{"SUDO_USER", "who used sudo, for the journal"},
 	{"GOGC", "of Go's run-time; if it is set, pureclean does not trade time for memory"},
 }
