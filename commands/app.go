@@ -104,6 +104,7 @@ func newApp(s Streams) *cli.App {
 			runsCommand(s),
 			checkCommand(s),
 			devicesCommand(s),
+			configCommand(s),
 			demoCommand(s),
 			completionCommand(s),
 			versionCommand(s),

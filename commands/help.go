@@ -147,7 +147,7 @@ func (v helpView) flag(out *lineWriter, flag cli.Flag) {
 	value, usage := usageOf(flag)
 	left := strings.TrimSpace(strings.Join(names, ", ") + " " + value)
 	if f, ok := flag.(cli.DocGenerationFlag); ok && f.TakesValue() && f.GetValue() != "" {
-		usage += fmt.Sprintf(" (default: %s)", strings.TrimSuffix(f.GetValue(), "0s"))
+		usage += fmt.Sprintf(" (default: %s)", span(f.GetValue()))
 	}
 	entry(out, left, usage, flagColumn, v.width)
 }

@@ -157,11 +157,14 @@ func outcome(err error) failure {
 	}
 	var hinted *HintedError
 	var incomplete *IncompleteError
+	var configuration *config.Error
 	switch {
 	case errors.As(err, &hinted):
 		f.Hint = clean(hinted.Hint)
 	case errors.As(err, &incomplete):
 		f.Hint = clean(incomplete.Hint)
+	case errors.As(err, &configuration):
+		f.Hint = clean("pureclean config check --config " + quoteShell(configuration.File) + " says what to do")
 	case errors.Is(err, context.Canceled):
 		f.Message = "cancelled; nothing was changed"
 	}

@@ -95,6 +95,16 @@ func either(words []string) string {
 	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
 
+// span spells a time span as one would type it: 5m and not 5m0s.
+func span(text string) string {
+	for _, end := range []string{"m0s", "h0m"} {
+		if rest, ok := strings.CutSuffix(text, end); ok {
+			text = rest + end[:1]
+		}
+	}
+	return text
+}
+
 // wrap breaks text into lines of at most width columns; a word that is longer
 // (a volume's name) keeps its line and is never cut.
 func wrap(text string, width int) []string {

@@ -90,6 +90,8 @@ var Outputs = []Output{
 	{"pureclean/verify/v1", []string{"verify -o json"}, verifyAnswer{}},
 	{"pureclean/runs/v1", []string{"runs -o json"}, runsAnswer{}},
 	{"pureclean/devices/v1", []string{"devices -o json"}, fleet.Answer{}},
+	{"pureclean/config/v1", []string{"config show -o json"}, configAnswer{}},
+	{"pureclean/config-check/v1", []string{"config check -o json"}, configCheckAnswer{}},
 	{"pureclean/version/v1", []string{"version -o json"}, versionAnswer{}},
 	{"error", []string{"any command -o json that fails, on stderr"}, failure{}},
 }

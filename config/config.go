@@ -101,31 +101,36 @@ func (e *Error) Unwrap() error { return e.Err }
 // Load reads the file at path. An empty path means Path, which may be absent.
 // Every failure is an *Error.
 func Load(path string) (Config, error) {
-	named := path != ""
-	if !named {
-		path = Path
-	}
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) && !named {
+	data, file, err := read(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && path == "":
 		return Default(), nil
-	}
-	if err != nil {
-		return Config{}, &Error{path, err}
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxBytes+1))
-	if err != nil {
-		return Config{}, &Error{path, err}
-	}
-	if len(data) > maxBytes {
-		return Config{}, &Error{path, fmt.Errorf("it is larger than %d bytes", maxBytes)}
+	case err != nil:
+		return Config{}, &Error{file, err}
 	}
 	c, err := parse(data)
 	if err != nil {
-		return Config{}, &Error{path, err}
+		return Config{}, &Error{file, err}
 	}
-	c.File = path
+	c.File = file
 	return c, nil
+}
+
+// read returns what the file at path holds, and its name.
+func read(path string) (data []byte, name string, err error) {
+	if path == "" {
+		path = Path
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, path, err
+	}
+	defer file.Close()
+	data, err = io.ReadAll(io.LimitReader(file, maxBytes+1))
+	if err == nil && len(data) > maxBytes {
+		err = fmt.Errorf("it is larger than %d bytes", maxBytes)
+	}
+	return data, path, err
 }
 
 func parse(data []byte) (Config, error) {
@@ -154,9 +159,28 @@ func plain(err error) error {
 		if key, _, ok := strings.Cut(after, " not found in type"); found && ok {
 			line = fmt.Sprintf("%s: unknown key %q", before, key)
 		}
+		if before, after, found := strings.Cut(line, ": cannot unmarshal "); found {
+			value, kind, _ := strings.Cut(strings.TrimPrefix(after, "!!"), " into ")
+			_, value, _ = strings.Cut(value, " ")
+			line = strings.TrimSuffix(fmt.Sprintf("%s: %s is not %s", before, value, kindOf(kind)), " ")
+		}
 		lines = append(lines, line)
 	}
 	return errors.New(strings.Join(lines, "; "))
+}
+
+// kindOf says what kind of value a Go type holds.
+func kindOf(goType string) string {
+	switch {
+	case strings.HasPrefix(goType, "map"), strings.HasPrefix(goType, "config."):
+		return "a list of keys and values"
+	case strings.HasPrefix(goType, "[]"):
+		return "a list"
+	case goType == "int":
+		return "a whole number"
+	default:
+		return "a " + goType
+	}
 }
 
 func (c Config) check() error {
@@ -192,10 +216,16 @@ type Duration time.Duration
 func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
 	span, err := ParseDuration(node.Value)
 	if err != nil || node.Kind != yaml.ScalarNode {
-		return fmt.Errorf("line %d: %q is not a time span such as 90m, 24h or 7d", node.Line, node.Value)
+		return wrongAt(node, "is not a time span such as 90m, 24h or 7d")
 	}
 	*d = Duration(span)
 	return nil
+}
+
+// wrongAt is an error after which the decoder goes on, so that all that is
+// wrong with a file is said at once.
+func wrongAt(node *yaml.Node, what string) error {
+	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q %s", node.Line, node.Value, what)}}
 }
 
 // ParseDuration reads what time.ParseDuration does, and whole days ("7d").
@@ -219,7 +249,7 @@ func (s *Share) UnmarshalYAML(node *yaml.Node) error {
 	digits, ok := strings.CutSuffix(node.Value, "%")
 	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
 	if !ok || err != nil || math.IsNaN(n) || n < 0 || n > 100 {
-		return fmt.Errorf("line %d: %q is not a percentage from 0%% to 100%%", node.Line, node.Value)
+		return wrongAt(node, "is not a percentage from 0% to 100%")
 	}
 	*s = Share(n / 100)
 	return nil

@@ -24,8 +24,16 @@ const credential = "pure-api-token"
 // empty secret and no error means that none of them is there: LXD's own pool
 // configuration is then asked. getenv is os.Getenv outside of tests.
 func (c Config) Token(pool string, getenv func(string) string) (secret.Text, error) {
+	token, _, err := c.TokenFrom(pool, getenv)
+	return token, err
+}
+
+// TokenFrom is Token, and says where the token was found, or should have been.
+// The setting holds no token.
+func (c Config) TokenFrom(pool string, getenv func(string) string) (secret.Text, Setting, error) {
 	if file := c.Pools[pool].Array.TokenFile; file != "" {
-		return readToken(file, true)
+		token, err := readToken(file, true)
+		return token, Setting{Origin: FromFile, Where: file}, err
 	}
 	if dir := getenv("CREDENTIALS_DIRECTORY"); dir != "" {
 		for _, name := range []string{credential + "-" + pool, credential} {
@@ -34,16 +42,28 @@ func (c Config) Token(pool string, getenv func(string) string) (secret.Text, err
 				continue
 			}
 			// systemd guards the directory itself.
-			token, err := readToken(filepath.Join(dir, name), false)
+			path := filepath.Join(dir, name)
+			token, err := readToken(path, false)
 			if err == nil || !errors.Is(err, os.ErrNotExist) {
-				return token, err
+				return token, Setting{Origin: FromCredential, Where: path}, err
 			}
 		}
 	}
 	if file := getenv(TokenFileVariable); file != "" {
-		return readToken(file, true)
+		token, err := readToken(file, true)
+		return token, Setting{Origin: FromEnvironment, Where: "$" + TokenFileVariable + ": " + file}, err
 	}
-	return secret.Text{}, nil
+	return secret.Text{}, Setting{}, nil
+}
+
+// OpenToOthersError is a token file that is no secret.
+type OpenToOthersError struct {
+	Path string
+	Mode os.FileMode
+}
+
+func (e *OpenToOthersError) Error() string {
+	return fmt.Sprintf("%s can be read by others (mode %04o): run chmod 600 %s", e.Path, e.Mode, e.Path)
 }
 
 func readToken(path string, private bool) (secret.Text, error) {
@@ -57,7 +77,7 @@ func readToken(path string, private bool) (secret.Text, error) {
 		return secret.Text{}, fmt.Errorf("API token: %w", err)
 	}
 	if private && info.Mode().Perm()&0o077 != 0 {
-		return secret.Text{}, fmt.Errorf("API token: %s can be read by others (mode %04o): run chmod 600 %s", path, info.Mode().Perm(), path)
+		return secret.Text{}, fmt.Errorf("API token: %w", &OpenToOthersError{path, info.Mode().Perm()})
 	}
 	data, err := io.ReadAll(io.LimitReader(file, 4097))
 	if err != nil {

@@ -105,7 +105,7 @@ func TestFlags(t *testing.T) {
 			continue // TestCommands says so
 		}
 		options, known := p.sections["OPTIONS"], []string{}
-		for _, f := range c.VisibleFlags() {
+		for _, f := range visible(c) {
 			doc, ok := f.(cli.DocGenerationFlag)
 			if !ok {
 				t.Fatalf("%s: %T can't say what it is", c.Name, f)
@@ -151,6 +151,15 @@ func TestFlags(t *testing.T) {
 			t.Errorf("%s: OPTIONS explains %q, which no command has", common.file, name)
 		}
 	}
+}
+
+// visible are the flags of a command and of the commands below it.
+func visible(c *cli.Command) []cli.Flag {
+	all := slices.Clone(c.VisibleFlags())
+	for _, below := range c.Subcommands {
+		all = append(all, visible(below)...)
+	}
+	return all
 }
 
 // TestExitStatuses: each page lists those of the command's help, in its words.

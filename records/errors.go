@@ -33,7 +33,7 @@ var hints = []struct {
 	reason error
 	hint   string
 }{
-	{ErrNoLXD, "run this on an LXD host, or set LXD_DIR or LXD_SOCKET if LXD keeps its socket elsewhere"},
+	{ErrNoLXD, "run this on an LXD host, or set LXD_DIR or LXD_SOCKET if LXD keeps its socket elsewhere; to see what this program does, try: pureclean demo"},
 	{ErrNotRunning, "start LXD (snap start lxd, or systemctl start lxd) and look at its log"},
 	{ErrDenied, "run as root or as a member of the group lxd"},
 	{ErrTimeout, "give it more time with --timeout; if LXD hangs, look at its log and at lxc operation list"},

@@ -1,0 +1,177 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/records"
+	"github.com/pureclean/pureclean/witness"
+)
+
+func configCommand(s Streams) *cli.Command {
+	return &cli.Command{
+		Name:  "config",
+		Usage: "show which settings are in force and where they come from, or check the file",
+		Description: "EXAMPLES\n" +
+			"   pureclean config show\n" +
+			"   pureclean config check\n\n" +
+			exitHelp("0   shown, or nothing is wrong", "8   not all of it could be seen", "16  usage error, or the configuration is wrong", "32  cancelled"),
+		Subcommands: []*cli.Command{configShowCommand(s), configCheckCommand(s)},
+	}
+}
+
+func configShowCommand(s Streams) *cli.Command {
+	o := &common{Streams: s}
+	return &cli.Command{
+		Name:  "show",
+		Usage: "every setting that is in force, and where it comes from",
+		Description: "Joins the defaults, LXD's own configuration of its pools, the environment, the file and the flags,\n" +
+			"as scan would. Tokens are never shown. Of all witnesses only LXD is asked, for its pools.\n\n" +
+			"EXAMPLES\n" +
+			"   pureclean config show\n" +
+			"   pureclean config show --config /tmp/new.yaml -o json\n\n" +
+			exitHelp("0   shown", "8   not all of it could be seen: LXD did not answer, or a token can't be read", "16  usage error, or the configuration is wrong", "32  cancelled"),
+		Flags:  without(o.flags(formatTable, formatJSON, formatYAML), "sysroot"),
+		Action: func(c *cli.Context) error { return runConfigShow(c.Context, o, c.IsSet) },
+	}
+}
+
+// without leaves flags out by name.
+func without(flags []cli.Flag, names ...string) []cli.Flag {
+	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(names, f.Names()[0]) })
+}
+
+// configAnswer is what "config show -o json" prints.
+type configAnswer struct {
+	Schema string `json:"schema"`
+	// File is empty when there is none.
+	File     string           `json:"file"`
+	Complete bool             `json:"complete"`
+	Doubts   []string         `json:"doubts"`
+	Settings []config.Setting `json:"settings"`
+}
+
+// configVariables are those of the environment that say what to do, and hold
+// no secret.
+var configVariables = []string{"LXD_SOCKET", "LXD_DIR", "CREDENTIALS_DIRECTORY", config.TokenFileVariable, "XDG_CACHE_HOME"}
+
+func runConfigShow(ctx context.Context, o *common, given func(string) bool) error {
+	f, err := o.begin()
+	if err != nil {
+		return err
+	}
+	settings, all, err := config.Settings(o.config)
+	socket, getenv := "", o.Getenv
+	if o.given != nil {
+		settings, socket, err = o.given.config, o.given.socket, nil
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	pools, doubts, hint := witness.Settings(ctx, witness.Options{
+		Config: settings, Records: records.Options{Socket: socket, UserAgent: "pureclean/" + version(), Log: o.log()},
+		Pools: o.pools.Value(), Getenv: getenv,
+	})
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return context.Canceled
+	}
+	all = slices.Concat(o.flagSettings(given), environmentSettings(getenv), pools, all)
+	answer := configAnswer{"pureclean/config/v1", settings.File, len(doubts) == 0, some(doubts), all}
+	err = o.print(func(w io.Writer) error {
+		switch f {
+		case formatJSON:
+			return printJSON(w, answer)
+		case formatYAML:
+			return printYAML(w, answer)
+		default:
+			return printConfig(w, o.palette(), o.width(), answer)
+		}
+	})
+	if err == nil && len(doubts) > 0 {
+		err = &IncompleteError{Doubts: doubts, Hint: hint}
+	}
+	return err
+}
+
+// flagSettings are those that no file can hold.
+func (o *common) flagSettings(given func(string) bool) []config.Setting {
+	var all []config.Setting
+	for _, pool := range o.pools.Value() {
+		all = append(all, config.Setting{Key: "pool", Value: pool, Origin: config.FromFlag, Where: "--pool"})
+	}
+	if given("config") {
+		all = append(all, config.Setting{Key: "config", Value: o.config, Origin: config.FromFlag, Where: "--config"})
+	}
+	timeout := config.Setting{Key: "timeout", Value: span(o.timeout.String()), Origin: config.FromDefault}
+	if given("timeout") {
+		timeout.Origin, timeout.Where = config.FromFlag, "--timeout"
+	}
+	return append(all, timeout)
+}
+
+func environmentSettings(getenv func(string) string) []config.Setting {
+	var all []config.Setting
+	for _, name := range configVariables {
+		if value := getenv(name); value != "" {
+			all = append(all, config.Setting{Key: "$" + name, Value: value, Origin: config.FromEnvironment, Where: name})
+		}
+	}
+	return all
+}
+
+// originWords are the origins for people; %s is the place.
+var originWords = map[config.Origin]string{
+	config.FromDefault:     "default",
+	config.FromLXD:         "LXD, %s",
+	config.FromEnvironment: "environment, %s",
+	config.FromCredential:  "systemd credential %s",
+	config.FromFile:        "%s",
+	config.FromFlag:        "flag %s",
+}
+
+func printConfig(w io.Writer, p palette, width int, a configAnswer) error {
+	out := &lineWriter{w: w}
+	file := "There is no " + config.Path + ", and none is needed."
+	if a.File != "" {
+		file = "Read from " + clean(a.File) + "."
+	}
+	out.line(file)
+	for _, doubt := range a.Doubts {
+		for _, line := range wrap("not seen: "+clean(doubt), width) {
+			out.line(p.warning(line))
+		}
+	}
+	out.line("")
+	t := table{header: []string{"SETTING", "VALUE", "FROM"}}
+	for _, s := range a.Settings {
+		from := originWords[s.Origin]
+		if strings.Contains(from, "%s") {
+			from = fmt.Sprintf(from, s.Where)
+		}
+		t.rows = append(t.rows, []string{s.Key, s.Value, from})
+	}
+	lines, err := t.lines()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(lines, func(line string) bool { return len([]rune(line)) > width }) {
+		// Too wide for columns: values are to be copied whole.
+		lines = lines[:0]
+		for _, row := range t.rows {
+			lines = append(lines, clean(row[0]+" = "+row[1]), "    "+clean(row[2]))
+		}
+	}
+	for _, line := range lines {
+		out.line(line)
+	}
+	return out.err
+}

@@ -1,0 +1,79 @@
+package commands
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/config"
+)
+
+func configCheckCommand(s Streams) *cli.Command {
+	o := &common{Streams: s}
+	return &cli.Command{
+		Name:  "check",
+		Usage: "everything that is wrong with the configuration, with its line and what to do",
+		Description: "Reads the file, and the token and CA files that it and the environment name. Asks nobody.\n\n" +
+			"EXAMPLES\n" +
+			"   pureclean config check\n" +
+			"   pureclean config check --config /tmp/new.yaml\n\n" +
+			exitHelp("0   nothing is wrong", "16  something is wrong, or usage error"),
+		Flags:  without(o.flags(formatTable, formatJSON, formatYAML), "sysroot", "pool", "timeout", "verbose"),
+		Action: func(*cli.Context) error { return runConfigCheck(o) },
+	}
+}
+
+// configCheckAnswer is what "config check -o json" prints.
+type configCheckAnswer struct {
+	Schema   string           `json:"schema"`
+	File     string           `json:"file"`
+	Found    bool             `json:"found"`
+	Problems []config.Problem `json:"problems"`
+}
+
+func runConfigCheck(o *common) error {
+	f, err := parseFormat(o.output, o.formats...)
+	if err != nil {
+		return err
+	}
+	file, found, problems := config.Inspect(o.config, o.Getenv)
+	if problems == nil {
+		problems = []config.Problem{}
+	}
+	err = o.print(func(w io.Writer) error {
+		answer := configCheckAnswer{"pureclean/config-check/v1", file, found, problems}
+		switch f {
+		case formatJSON:
+			return printJSON(w, answer)
+		case formatYAML:
+			return printYAML(w, answer)
+		default:
+			return printProblems(w, o.palette(), o.width(), answer)
+		}
+	})
+	if err == nil && len(problems) > 0 {
+		err = &HintedError{Err: &config.Error{File: file, Err: fmt.Errorf("%s", count(len(problems), "problem"))}, Hint: problems[0].Do}
+	}
+	return err
+}
+
+func printProblems(w io.Writer, p palette, width int, a configCheckAnswer) error {
+	out := &lineWriter{w: w}
+	for _, problem := range a.Problems {
+		for _, line := range wrap(clean(problem.Where()+": "+problem.What), width) {
+			out.line(p.critical(line))
+		}
+		for _, line := range wrap(clean(problem.Do), width-4) {
+			out.line("    " + line)
+		}
+	}
+	switch {
+	case len(a.Problems) > 0:
+	case a.Found:
+		out.line(p.good("Nothing is wrong with " + clean(a.File) + "."))
+	default:
+		out.line(p.good("There is no " + clean(a.File) + ", and none is needed."))
+	}
+	return out.err
+}
