@@ -141,9 +141,9 @@ func (c *completer) values(flag cli.Flag, before, word string) (kind string, all
 		for _, choice := range choicesOf(flag) {
 			all = append(all, offer{value: choice})
 		}
-	case strings.HasPrefix(placeholder, "DIR"):
+	case strings.HasSuffix(placeholder, "DIR"):
 		return completion.Directories, nil
-	case strings.HasPrefix(placeholder, "FILE"):
+	case strings.HasSuffix(placeholder, "FILE"):
 		return completion.Files, nil
 	}
 	// A path can be an object too; no name of the array's begins like one.

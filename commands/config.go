@@ -60,7 +60,7 @@ type configAnswer struct {
 
 // configVariables are those of the environment that say what to do, and hold
 // no secret.
-var configVariables = []string{"LXD_SOCKET", "LXD_DIR", "CREDENTIALS_DIRECTORY", config.TokenFileVariable, "XDG_CACHE_HOME"}
+var configVariables = []string{"LXD_SOCKET", "LXD_DIR", "CREDENTIALS_DIRECTORY", config.TokenFileVariable, "PURECLEAN_SSH", "XDG_CACHE_HOME"}
 
 func runConfigShow(ctx context.Context, o *common, given func(string) bool) error {
 	f, err := o.begin()

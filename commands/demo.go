@@ -44,13 +44,21 @@ func demoCommand(s Streams) *cli.Command {
 			if err := o.check(); err != nil {
 				return err
 			}
+			var dir string
+			if c.IsSet("serve") {
+				// A mistake is told before the world is built.
+				var err error
+				if dir, err = o.serveDir(); err != nil {
+					return err
+				}
+			}
 			world, err := simulator.Demo()
 			if err != nil {
 				return fmt.Errorf("the demo's world: %w", err)
 			}
 			defer world.Close()
 			if c.IsSet("serve") {
-				return o.runServe(c.Context, world)
+				return o.runServe(c.Context, world, dir)
 			}
 			return o.runStory(c.Context, world)
 		},
@@ -110,20 +118,27 @@ func (o *demoOptions) goOn(ctx context.Context, reader *bufio.Reader) bool {
 	}
 }
 
-// runServe leaves the world running, with a tree of its host, and prints the
-// commands with which the ordinary program looks at it.
-func (o *demoOptions) runServe(ctx context.Context, world *simulator.World) error {
+// serveDir makes the directory that --serve names.
+func (o *demoOptions) serveDir() (string, error) {
 	dir, err := filepath.Abs(o.serve)
 	if err != nil || o.serve == "" {
-		return usagef("--serve needs a directory")
+		return "", usagef("--serve needs a directory")
+	}
+	if len(socketIn(dir)) > maxSocketPath {
+		return "", usagef("--serve %s: the path is too long for a unix socket; take one of at most %d characters", dir, maxSocketPath-len(socketIn("")))
 	}
 	if err := emptyDir(dir); err != nil {
-		return &UsageError{err}
+		return "", &UsageError{err}
 	}
-	socket := filepath.Join(dir, "unix.socket")
-	if len(socket) > maxSocketPath {
-		return usagef("--serve %s: the path is too long for a unix socket; take one of at most %d characters", dir, maxSocketPath-len("/unix.socket"))
-	}
+	return dir, nil
+}
+
+func socketIn(dir string) string { return dir + "/unix.socket" }
+
+// runServe leaves the world running, with a tree of its host, and prints the
+// commands with which the ordinary program looks at it.
+func (o *demoOptions) runServe(ctx context.Context, world *simulator.World, dir string) error {
+	socket := socketIn(dir)
 	api, err := world.LXD.Serve(socket)
 	if err != nil {
 		return fmt.Errorf("--serve %s: %w", dir, err)

@@ -3,6 +3,7 @@ package repair
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,10 +83,16 @@ var Steps = []StepType{
 		Needs: []string{needSame, needMachine, needNoGroup},
 		Do:    doRelease, Confirm: confirmReleased, Undo: UndoRollback,
 		Say: func(_ Plan, s Step) string {
+			if !mayHaveMap(s) {
+				return fmt.Sprintf("on %s: prove that nothing uses %s, and set its paths offline", s.Member, words(s.Devices))
+			}
 			return fmt.Sprintf("on %s: prove that nothing uses %s, remove the map and set its paths offline", s.Member, words(s.Devices))
 		},
 		Manual: func(p Plan, s Step) []string {
-			all := []string{"multipath -f " + shell(p.Serial.WWID())}
+			var all []string
+			if mayHaveMap(s) {
+				all = append(all, "multipath -f "+shell(p.Serial.WWID()))
+			}
 			for _, disk := range disksOf(s) {
 				all = append(all, "echo offline > /sys/block/"+disk+"/device/state")
 			}
@@ -212,6 +219,12 @@ func words(names []string) string {
 		return "its devices"
 	}
 	return strings.Join(names, ", ")
+}
+
+// mayHaveMap reports a step that removes a map, if there is one: what was not
+// seen when the plan was made may be there when it is carried out.
+func mayHaveMap(s Step) bool {
+	return len(s.Devices) == 0 || slices.ContainsFunc(s.Devices, func(name string) bool { return strings.HasPrefix(name, "map ") })
 }
 
 func disksOf(s Step) []string {
