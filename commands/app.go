@@ -105,6 +105,7 @@ func newApp(s Streams) *cli.App {
 			checkCommand(s),
 			devicesCommand(s),
 			configCommand(s),
+			doctorCommand(s),
 			demoCommand(s),
 			completionCommand(s),
 			versionCommand(s),

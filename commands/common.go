@@ -35,6 +35,8 @@ type common struct {
 	sysroot string
 	// formats are those in which this command can answer.
 	formats []format
+	// thorough and live ask the witnesses for more, see witness.Options.
+	thorough, live bool
 }
 
 // flags are those of every command that looks. formats are those in which it
@@ -145,6 +147,9 @@ func (o *common) ask(ctx context.Context, from sources) (evidence.World, witness
 		Down:     o.down.Value(),
 		Seen:     from.seen,
 		Pools:    o.pools.Value(),
+		Thorough: o.thorough,
+		Live:     o.live,
+		Dial:     from.dial,
 		Getenv:   o.Getenv,
 		Progress: newProgress(o.Streams).report,
 		Now:      from.now,

@@ -33,6 +33,8 @@ type sources struct {
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
 	operator *journal.Operator
+	// dial tries portals; nil means the network.
+	dial func(context.Context, string) error
 	// ids are the digits that runs are named with.
 	ids io.Reader
 }

@@ -3,10 +3,10 @@ package diagnose
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/settings"
 )
 
 // unsafeSettings lists what is known to bring leaks and hangs about. It is
@@ -41,15 +41,15 @@ func (f *facts) unsafeLXD(add adder) {
 	for _, p := range f.pools {
 		images += p.candidates[candidateImage]
 	}
-	switch {
-	case version == "6.3" || strings.HasPrefix(version, "6.3-"):
-		add("LXD "+version, "", "LXD "+version+" leaves a volume behind, connected, whenever a new volume's device does not come within 30 seconds",
-			"its roll-back forgets to disconnect the volume (LXD issue 15210, repaired in 6.4 and 5.21.4)", "every slow device is a leaked-volume",
-			"upgrade LXD: snap refresh lxd --channel=latest/stable or 5.21/stable")
-	case leaksImages(version) && images > 0:
-		add("LXD "+version, "", "LXD "+version+" makes one more image volume for each instance that is created from an image; "+copies(images)+" without a record so far",
-			"it asks for a new uuid each time and finds no volume of that name", "every launch is a leaked-image",
-			"upgrade LXD when a release without this is out; until then remove the copies from time to time")
+	for _, bug := range settings.BugsOf(version) {
+		detail := "LXD " + version + " " + bug.What
+		switch {
+		case !bug.Scan || bug.Images && images == 0:
+			continue
+		case bug.Images:
+			detail += "; " + copies(images) + " without a record so far"
+		}
+		add("LXD "+version, "", detail, bug.Cause, bug.Effect, bug.Upgrade)
 	}
 }
 
@@ -117,25 +117,17 @@ func (f *facts) unsafeHost(h *hostFacts, add adder) {
 			"no_path_retry queue or the feature queue_if_no_path", effect,
 			"let the waiting I/O fail: multipathd disablequeueing map "+shell(queueing[0]))
 	}
-	for _, s := range h.Settings.Items {
-		if !queues(s) {
+	for _, fault := range settings.OfHost(h.Host, &f.world.LXD) {
+		if !fault.Scan {
 			continue
 		}
-		where := s.File
-		if s.Section != "" {
-			where += " (" + s.Section + ")"
+		where := fault.File
+		if fault.Section != "" {
+			where += " (" + fault.Section + ")"
 		}
-		add(s.Name, h.Name, s.Name+" "+quoted(s.Value)+" in "+either(where, "the kernel")+" on "+h.Name, "multipath's configuration", effect,
-			"write no_path_retry with a number, for example 12, there, and run multipathd reconfigure")
+		add("multipath "+fault.Name, h.Name, "multipath "+fault.Name+" "+quoted(fault.Value)+" in "+either(where, "the kernel")+" on "+h.Name, "multipath's configuration", effect,
+			"write no_path_retry with a number, for example 12, there, and run multipathd reconfigure; pureclean doctor shows the line")
 	}
-}
-
-func queues(s evidence.Setting) bool {
-	if !strings.HasPrefix(s.Name, "multipath ") {
-		return false
-	}
-	return (strings.HasSuffix(s.Name, " no_path_retry") && s.Value == "queue") ||
-		(strings.HasSuffix(s.Name, " features") && strings.Contains(s.Value, "queue_if_no_path"))
 }
 
 // pathless reports a map none of whose paths is known to work.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/settings"
 )
 
 // judged calls do for every volume in a pool that is asked about.
@@ -144,7 +145,7 @@ func (f *facts) leakCause(v *volume) string {
 }
 
 // leaksImages reports the LXD version that makes an image volume per launch.
-func leaksImages(version string) bool { return version == "6.9" || strings.HasPrefix(version, "6.9-") }
+func leaksImages(version string) bool { return settings.HasBug(version, "lxd-image-copies") }
 
 func (f *facts) leakEffect(v *volume) string {
 	if v.code != codeLeakedSnapshotVolume || v.record == nil {

@@ -944,9 +944,9 @@ var kindCases = []kindCase{
 		"multipath that queues",
 		func(s *scene) {
 			s.Hosts[0].Settings = evidence.Complete([]evidence.Setting{
-				{Name: "multipath no_path_retry", Value: "queue", Section: "defaults", File: "/etc/multipath.conf", Line: 3},
-				{Name: "multipath no_path_retry", Value: "12", Section: "devices/device PURE FlashArray", File: "/etc/multipath.conf", Line: 9},
-				{Name: "multipath features", Value: "1 queue_if_no_path", Section: "overrides", File: "/etc/multipath.conf", Line: 12},
+				{Name: "multipath no_path_retry", Value: "queue", Section: "elsewhere", File: "/etc/multipath.conf", Line: 3},
+				{Name: "multipath no_path_retry", Value: "queue", Section: "defaults", File: "/etc/multipath.conf", Line: 9, Applies: evidence.No},
+				{Name: "multipath features", Value: "1 queue_if_no_path", Section: "overrides", File: "/etc/multipath.conf", Line: 12, Applies: evidence.Yes},
 			})
 		},
 		[]string{"unsafe-setting multipath features", "unsafe-setting multipath no_path_retry"},

@@ -23,7 +23,12 @@ var imports = map[string][]string{
 	"devices/kernel": {"devices", "evidence"},
 	"fleet":          {"devices", "evidence"},
 	"witness":        {"config", "devices", "devices/kernel", "evidence", "fleet", "pure", "records", "secret"},
-	"diagnose":       {"evidence"},
+	// settings is a table of rules about one host's or one version's settings,
+	// which scan and doctor share: nothing is judged twice.
+	"settings": {"evidence"},
+	"diagnose": {"evidence", "settings"},
+	// doctor turns evidence, and what diagnose found in it, into advice.
+	"doctor": {"diagnose", "evidence", "settings"},
 	// repair acts through interfaces: which array and which machine is wired
 	// in commands.
 	"repair":    {"devices", "diagnose", "evidence"},
@@ -41,7 +46,8 @@ var imports = map[string][]string{
 	// itself is a program to it.
 	"e2e": {"evidence", "simulator"},
 	"commands": {
-		"completion", "config", "devices", "devices/kernel", "diagnose", "evidence", "fleet", "metrics", "pure", "records", "repair", "secret", "sightings",
+		"completion", "config", "devices", "devices/kernel", "diagnose", "doctor", "evidence", "fleet", "metrics", "pure", "records", "repair",
+		"secret", "settings", "sightings",
 		"simulator", "witness",
 	},
 	// Only tests, which may import anything but commands.
@@ -92,7 +98,7 @@ var standard = map[string][]string{
 }
 
 // judges are the rooms of pure functions: no clock, no network, no file.
-var judges = []string{"evidence", "diagnose"}
+var judges = []string{"evidence", "settings", "diagnose", "doctor"}
 
 var notForJudges = []string{"net", "os", "io/fs", "io/ioutil", "path/filepath", "log", "syscall", "crypto/rand", "math/rand", "testing"}
 

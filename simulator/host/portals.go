@@ -1,8 +1,28 @@
 package host
 
 import (
+	"context"
+	"fmt"
 	"slices"
 )
+
+// Dial tries a TCP connection to a portal ("address:port") from this machine:
+// it succeeds where the array has one that is not cut off.
+func (h *Host) Dial(_ context.Context, portal string) error {
+	var err error
+	h.do(func(view) {
+		target := h.options.Target
+		_, iscsi := target.ISCSI()
+		_, nvme := target.NVMe()
+		switch {
+		case h.cut[portal]:
+			err = fmt.Errorf("dial tcp %s: connect: no route to host", portal)
+		case !slices.Contains(iscsi, portal) && !slices.Contains(nvme, portal):
+			err = fmt.Errorf("dial tcp %s: connect: connection refused", portal)
+		}
+	})
+	return err
+}
 
 // CutPortal makes a portal ("address:port") unreachable from this machine.
 // An iSCSI session to it fails and its disks block; after the recovery time

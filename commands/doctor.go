@@ -1,0 +1,81 @@
+package commands
+
+import (
+	"context"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/doctor"
+)
+
+func doctorCommand(s Streams) *cli.Command {
+	o := &common{Streams: s, thorough: true}
+	return &cli.Command{
+		Name:  "doctor",
+		Usage: "can every witness testify, and which settings invite leaks or hangs?",
+		Description: "Asks what scan asks, and in addition for rights, certificates, clocks, settings and logs. Says of\n" +
+			"each setting that invites leaks or hangs where it stands, why it matters and the exact line to\n" +
+			"write; and how long devices took to appear, against the 30 seconds that LXD waits. Reads only.\n\n" +
+			"EXAMPLES\n" +
+			"   pureclean doctor\n" +
+			"   pureclean doctor --live\n" +
+			"   pureclean doctor --sysroot /tmp/recorded\n" +
+			"   pureclean doctor -o json | jq -r '.advice[] | select(.file != \"\") | \"\\(.file):\\(.line) \\(.write[])\"'\n\n" +
+			exitHelp(
+				"0   every witness can testify, and there is nothing to change (hints do not count)",
+				"4   there is advice",
+				"8   a witness can't testify: its advice may be missing",
+				"16  usage or configuration error",
+				"32  cancelled",
+			),
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "live", Usage: "also try a TCP connection to each of the array's portals, from this host", Destination: &o.live},
+		}, o.flags()...),
+		Action: func(c *cli.Context) error { return runDoctor(c.Context, o) },
+	}
+}
+
+func runDoctor(ctx context.Context, o *common) error {
+	f, err := parseFormat(o.output)
+	if err != nil {
+		return err
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	if o.live && o.sysroot != "" {
+		return &HintedError{Err: usagef("--live tries the portals from this machine, and --sysroot is another one's record"), Hint: "leave one of them out"}
+	}
+	world, policy, err := o.look(ctx)
+	if err != nil {
+		return err
+	}
+	judged := diagnose.Judge(world, policy)
+	report := doctor.Examine(world, judged)
+	err = o.print(func(w io.Writer) error {
+		switch f {
+		case formatJSON:
+			return printJSON(w, doctorAnswerOf(lastWord(world), report))
+		case formatYAML:
+			return printYAML(w, doctorAnswerOf(lastWord(world), report))
+		case formatCSV:
+			return printCSV(w, doctorRows(report))
+		case formatWide:
+			return doctorRows(report).print(w)
+		default:
+			return doctorView{o.palette(), o.width(), o.verbose, report}.print(w)
+		}
+	})
+	weighs, _ := report.Counts()
+	switch {
+	case err != nil:
+		return err
+	case !report.Complete:
+		return incomplete(judged)
+	case weighs > 0:
+		return errFindings
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/doctor"
+)
+
+// doctorAnswer is what "doctor -o json" prints: the contract with scripts.
+type doctorAnswer struct {
+	Schema    string                `json:"schema"`
+	Time      time.Time             `json:"time"`
+	Complete  bool                  `json:"complete"`
+	Doubts    []string              `json:"doubts"`
+	Witnesses []doctorWitnessAnswer `json:"witnesses"`
+	Advice    []adviceAnswer        `json:"advice"`
+	Waits     []waitsAnswer         `json:"waits"`
+	Summary   doctorSummary         `json:"summary"`
+}
+
+type doctorWitnessAnswer struct {
+	Kind      string   `json:"kind"`
+	Name      string   `json:"name"`
+	Testifies bool     `json:"testifies"`
+	Reason    string   `json:"reason"`
+	Hint      string   `json:"hint"`
+	Facts     []string `json:"facts"`
+}
+
+type adviceAnswer struct {
+	Check    string   `json:"check"`
+	Severity string   `json:"severity"`
+	Kind     string   `json:"kind"`
+	Witness  string   `json:"witness"`
+	Subject  string   `json:"subject"`
+	Observed string   `json:"observed"`
+	Source   string   `json:"source"`
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Why      string   `json:"why"`
+	Write    []string `json:"write"`
+	Into     string   `json:"into"`
+	Then     []string `json:"then"`
+}
+
+type waitsAnswer struct {
+	Host         string         `json:"host"`
+	Logs         []string       `json:"logs"`
+	Nothing      string         `json:"nothing"`
+	LimitMS      int64          `json:"limit_ms"`
+	Devices      int            `json:"devices"`
+	Late         int            `json:"late"`
+	MedianMS     int64          `json:"median_ms"`
+	P90MS        int64          `json:"p90_ms"`
+	SlowestMS    int64          `json:"slowest_ms"`
+	DiskMedianMS int64          `json:"disk_median_ms"`
+	Histogram    []barAnswer    `json:"histogram"`
+	Complaints   []heardAnswer  `json:"complaints"`
+	Causes       []causesAnswer `json:"causes"`
+}
+
+// barAnswer has no upper end in the last bar, which is what came too late.
+type barAnswer struct {
+	UpToMS *int64 `json:"up_to_ms"`
+	N      int    `json:"devices"`
+}
+
+type heardAnswer struct {
+	Kind string     `json:"kind"`
+	N    int        `json:"times"`
+	Last *time.Time `json:"last"`
+	Text string     `json:"text"`
+	File string     `json:"file"`
+	Line int        `json:"line"`
+}
+
+type causesAnswer struct {
+	Code string `json:"code"`
+	What string `json:"what"`
+	Seen string `json:"seen"`
+}
+
+type doctorSummary struct {
+	Advice  int            `json:"advice"`
+	Hints   int            `json:"hints"`
+	ByCheck map[string]int `json:"by_check"`
+}
+
+func doctorAnswerOf(at time.Time, report doctor.Report) doctorAnswer {
+	answer := doctorAnswer{
+		Schema: "pureclean/doctor/v1", Time: at.UTC(), Complete: report.Complete, Doubts: some(report.Doubts),
+		Witnesses: []doctorWitnessAnswer{}, Advice: []adviceAnswer{}, Waits: []waitsAnswer{}, Summary: doctorSummary{ByCheck: map[string]int{}},
+	}
+	for _, w := range report.Witnesses {
+		answer.Witnesses = append(answer.Witnesses, doctorWitnessAnswer{w.Kind, w.Name, w.Testifies, w.Reason, w.Hint, some(w.Facts)})
+	}
+	for _, a := range report.Advice {
+		answer.Advice = append(answer.Advice, adviceAnswer{
+			Check: a.Check, Severity: string(a.Weight), Kind: a.Kind, Witness: a.Witness, Subject: a.Subject, Observed: a.Observed,
+			Source: a.Source, File: a.File, Line: a.Line, Why: a.Why, Write: some(a.Write), Into: a.Into, Then: some(a.Then),
+		})
+		answer.Summary.ByCheck[a.Check]++
+	}
+	for _, w := range report.Waits {
+		answer.Waits = append(answer.Waits, waitsAnswerOf(w))
+	}
+	answer.Summary.Advice, answer.Summary.Hints = report.Counts()
+	return answer
+}
+
+func waitsAnswerOf(w doctor.Waits) waitsAnswer {
+	answer := waitsAnswer{
+		Host: w.Host, Logs: some(w.Logs), Nothing: w.Nothing, LimitMS: doctor.Patience.Milliseconds(), Devices: w.Devices, Late: w.Late,
+		MedianMS: w.Median.Milliseconds(), P90MS: w.P90.Milliseconds(), SlowestMS: w.Slowest.Milliseconds(), DiskMedianMS: w.DiskMedian.Milliseconds(),
+		Histogram: []barAnswer{}, Complaints: []heardAnswer{}, Causes: []causesAnswer{},
+	}
+	for _, bar := range w.Histogram {
+		b := barAnswer{N: bar.N}
+		if bar.UpTo > 0 {
+			ms := bar.UpTo.Milliseconds()
+			b.UpToMS = &ms
+		}
+		answer.Histogram = append(answer.Histogram, b)
+	}
+	for _, h := range w.Heard {
+		one := heardAnswer{Kind: string(h.Kind), N: h.N, Text: h.Text, File: h.File, Line: h.Line}
+		if !h.Last.IsZero() {
+			last := h.Last.UTC()
+			one.Last = &last
+		}
+		answer.Complaints = append(answer.Complaints, one)
+	}
+	for _, c := range w.Causes {
+		answer.Causes = append(answer.Causes, causesAnswer{c.Code, c.What, c.Seen})
+	}
+	return answer
+}
+
+// doctorRows is the flat form, for wide and csv.
+func doctorRows(report doctor.Report) table {
+	t := table{header: []string{"CHECK", "SEVERITY", "WITNESS", "OBSERVED", "FILE", "LINE", "WHY", "WRITE", "INTO", "THEN"}, right: []bool{5: true}}
+	for _, a := range report.Advice {
+		line := ""
+		if a.Line > 0 {
+			line = fmt.Sprint(a.Line)
+		}
+		t.rows = append(t.rows, []string{
+			a.Check, string(a.Weight), strings.TrimSpace(a.Kind + " " + a.Witness), a.Observed, a.File, line, a.Why,
+			strings.TrimSpace(strings.Join(trimmed(a.Write), " ")), a.Into, strings.Join(a.Then, "; "),
+		})
+	}
+	return t
+}
+
+// trimmed are lines without their indentation, for one line.
+func trimmed(lines []string) []string {
+	all := make([]string, len(lines))
+	for i, line := range lines {
+		all[i] = strings.TrimSpace(line)
+	}
+	return all
+}

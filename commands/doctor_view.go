@@ -1,0 +1,252 @@
+package commands
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/doctor"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/settings"
+)
+
+// doctorView is the answer for people: who can testify, what to change and
+// why, grouped by witness and the worst first, how long devices took, and the
+// next command to type.
+type doctorView struct {
+	palette
+	width   int
+	verbose bool
+	report  doctor.Report
+}
+
+func (v doctorView) print(w io.Writer) error {
+	out := &lineWriter{w: w}
+	for _, witness := range v.report.Witnesses {
+		v.witness(out, witness)
+	}
+	group := ""
+	for _, a := range v.report.Advice {
+		if a.Check == "cannot-testify" {
+			continue // said above, with its hint
+		}
+		if key := a.Kind + " " + a.Witness; key != group {
+			group = key
+			out.line("")
+			out.line(v.bold(clean("FOR " + strings.ToUpper(a.Kind) + " " + a.Witness)))
+		}
+		v.advice(out, a)
+	}
+	for _, waits := range v.report.Waits {
+		v.waits(out, waits)
+	}
+	v.summary(out)
+	return out.err
+}
+
+// witness is two lines or so: the name and the verdict, and the facts.
+func (v doctorView) witness(out *lineWriter, w doctor.Witness) {
+	verdict := v.good("can testify")
+	if !w.Testifies {
+		verdict = v.warning("can't testify")
+	}
+	out.line(fmt.Sprintf("%s · %s", v.bold(clean(w.Title)), verdict))
+	if len(w.Facts) > 0 {
+		v.wrapped(out, "  ", strings.Join(w.Facts, " · "), v.dim)
+	}
+	if w.Testifies {
+		return
+	}
+	for i, line := range wrap(clean(w.Reason), max(v.width-2, 24)) {
+		mark := "  "
+		if i == 0 {
+			mark = "! "
+		}
+		out.line(v.warning(mark + line))
+	}
+	if w.Hint != "" {
+		v.wrapped(out, "  ", "hint: "+w.Hint, plain)
+	}
+}
+
+func plain(s string) string { return s }
+
+// adviceColumn is the column in which an advice's details begin.
+const adviceColumn = 10
+
+func (v doctorView) advice(out *lineWriter, a doctor.Advice) {
+	paint := map[settings.Weight]func(string) string{settings.Critical: v.critical, settings.Warning: v.warning}[a.Weight]
+	mark := "! "
+	if paint == nil {
+		paint, mark = v.bold, "- "
+	}
+	for i, line := range wrap(clean(a.Observed), max(v.width-2, 24)) {
+		if i > 0 {
+			mark = "  "
+		}
+		out.line(paint(mark + line))
+	}
+	if v.verbose {
+		v.labelled(out, "check", a.Check+" ("+string(a.Weight)+")")
+	}
+	v.labelled(out, "from", a.Source)
+	v.labelled(out, "why", a.Why)
+	label := "write"
+	for _, line := range a.Write {
+		// Exactly as it is to be written, so it is never wrapped.
+		out.line(strings.TrimRight(fmt.Sprintf("  %-*s%s", adviceColumn-2, label, tabbed(line)), " "))
+		label = ""
+	}
+	if len(a.Write) > 0 {
+		v.labelled(out, "in", a.Into)
+	} else {
+		v.labelled(out, "do", a.Into)
+	}
+	label = "then"
+	if len(a.Write) == 0 && a.Into == "" {
+		label = "do"
+	}
+	for _, command := range a.Then {
+		out.line(fmt.Sprintf("  %-*s%s", adviceColumn-2, label, clean(command)))
+		label = ""
+	}
+}
+
+// tabbed shows a line's own indentation as blanks.
+func tabbed(line string) string {
+	rest := strings.TrimLeft(line, "\t")
+	return strings.Repeat("    ", len(line)-len(rest)) + clean(rest)
+}
+
+func (v doctorView) labelled(out *lineWriter, label, text string) {
+	for i, line := range wrap(clean(text), max(v.width-adviceColumn, 24)) {
+		if i > 0 {
+			label = ""
+		}
+		out.line(fmt.Sprintf("  %s%s", v.dim(fmt.Sprintf("%-*s", adviceColumn-2, label)), line))
+	}
+}
+
+func (v doctorView) wrapped(out *lineWriter, indent, text string, paint func(string) string) {
+	for _, line := range wrap(clean(text), max(v.width-len(indent), 24)) {
+		out.line(paint(indent + line))
+	}
+}
+
+// barWidth is the longest bar of a histogram.
+const barWidth = 30
+
+func (v doctorView) waits(out *lineWriter, w doctor.Waits) {
+	out.line("")
+	out.line(v.bold(clean("DEVICE WAITS ON " + w.Host)))
+	if w.Nothing != "" {
+		v.wrapped(out, "  ", "Nothing to measure: "+w.Nothing+".", plain)
+	} else {
+		late := "none of them later than LXD waits"
+		if w.Late > 0 {
+			late = v.warning(fmt.Sprintf("%d of them later than LXD waits", w.Late))
+		}
+		v.wrapped(out, "  ", fmt.Sprintf("%s, by %s. LXD gives up after %s.", count(w.Devices, "device"), strings.Join(w.Logs, ", "), doctor.Seconds(doctor.Patience)), plain)
+		v.wrapped(out, "  ", fmt.Sprintf("Half were there within %s, 90 %% within %s, the slowest after %s; ", doctor.Seconds(w.Median), doctor.Seconds(w.P90), doctor.Seconds(w.Slowest))+late+".", plain)
+		v.histogram(out, w.Histogram)
+	}
+	for _, h := range w.Heard {
+		last := ""
+		if h.Last.Year() > 1971 { // else the log knows no date
+			last = ", last " + h.Last.UTC().Format("2006-01-02 15:04")
+		}
+		v.wrapped(out, "  ", fmt.Sprintf("%s: %s%s", heardWords[h.Kind], timesWord(h.N), last), plain)
+	}
+	if len(w.Causes) > 0 {
+		out.line("  What fits:")
+	}
+	for _, cause := range w.Causes {
+		for i, line := range wrap(clean(cause.What+" ("+cause.Seen+")"), max(v.width-4, 24)) {
+			mark := "    "
+			if i == 0 {
+				mark = "  - "
+			}
+			out.line(mark + line)
+		}
+	}
+}
+
+var heardWords = map[evidence.ComplaintKind]string{
+	evidence.ComplaintNoDevice: "LXD waited for a device in vain",
+	evidence.ComplaintNoMap:    "LXD got no multipath map",
+	evidence.ComplaintPortal:   "a connection to a portal failed",
+	evidence.ComplaintBusy:     "LXD could not remove a device",
+	evidence.ComplaintUdev:     "udev was held up by a device",
+	evidence.ComplaintHung:     "a process hung, by the kernel's word",
+}
+
+func timesWord(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+func (v doctorView) histogram(out *lineWriter, bars []doctor.Bar) {
+	most := 1
+	for _, bar := range bars {
+		most = max(most, bar.N)
+	}
+	longest := min(barWidth, max(v.width-24, 5))
+	from := time.Duration(0)
+	for _, bar := range bars {
+		label := fmt.Sprintf("%d-%d s", int(from.Seconds()), int(bar.UpTo.Seconds()))
+		paint := plain
+		if bar.UpTo == 0 {
+			label, paint = fmt.Sprintf("over %d s", int(from.Seconds())), v.critical
+		}
+		length := (bar.N*longest + most - 1) / most
+		number := ""
+		if bar.N > 0 {
+			number = fmt.Sprint(" ", bar.N)
+		}
+		out.line(strings.TrimRight(fmt.Sprintf("  %10s  %s%s", label, paint(strings.Repeat("#", length)), number), " "))
+		from = bar.UpTo
+	}
+}
+
+func (v doctorView) summary(out *lineWriter) {
+	out.line("")
+	weighs, hints := v.report.Counts()
+	silent := 0
+	for _, a := range v.report.Advice {
+		if a.Check == "cannot-testify" {
+			silent++
+		}
+	}
+	weighs -= silent
+	text := ""
+	switch {
+	case weighs == 0 && hints == 0:
+		text = v.good("Nothing to change.")
+	case weighs == 0:
+		text = v.good("Nothing is wrong.") + " " + count(hints, "hint") + "."
+	case hints == 0:
+		text = fmt.Sprintf("%s to change.", count(weighs, "thing"))
+	default:
+		text = fmt.Sprintf("%s to change, %s.", count(weighs, "thing"), count(hints, "hint"))
+	}
+	if silent > 0 {
+		text += " " + v.warning("Not everything could be seen: see above.")
+	}
+	out.line(text)
+	out.line("next:  " + clean(v.next()))
+}
+
+// next is the first command of ours that the advice names.
+func (v doctorView) next() string {
+	for _, a := range v.report.Advice {
+		for _, command := range a.Then {
+			if a.Weighs() && strings.HasPrefix(command, "pureclean ") {
+				return command
+			}
+		}
+	}
+	return "pureclean scan"
+}

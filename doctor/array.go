@@ -1,0 +1,230 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/settings"
+)
+
+// eachArray collects advice about each array that answered.
+func (p *patient) eachArray(advise func(a *evidence.Array) []Advice) []Advice {
+	var all []Advice
+	for i := range p.world.Arrays {
+		a := &p.world.Arrays[i]
+		for _, advice := range advise(a) {
+			advice.Witness = a.Name
+			all = append(all, advice)
+		}
+	}
+	return all
+}
+
+func (p *patient) role() []Advice {
+	return p.eachArray(func(a *evidence.Array) []Advice {
+		if a.Role != "readonly" {
+			return nil
+		}
+		return []Advice{{
+			Subject: "the token's role", Observed: "the token is of user " + a.User + ", whose role is readonly", Source: "the array's list of users",
+			Into: "give the token of a user with a role that may change volumes to whoever is to run pureclean fix",
+		}}
+	})
+}
+
+func (p *patient) tls() []Advice {
+	return p.eachArray(func(a *evidence.Array) []Advice {
+		if a.TLS.Verified != "nothing" {
+			return nil
+		}
+		advice := Advice{
+			Subject: "the array's certificate", Observed: "the array's certificate is not verified", Source: "pure.gateway.verify=false of the pool",
+			Into: "/etc/pureclean/config.yaml",
+		}
+		for i, pod := range a.Asked {
+			if i == 0 {
+				advice.Write = append(advice.Write, "pools:")
+			}
+			advice.Write = append(advice.Write, "  "+pod+": {array: {fingerprint: "+either(a.TLS.Fingerprint, "sha256:…")+"}}")
+		}
+		if a.TLS.Fingerprint == "" {
+			advice.Write, advice.Into = nil, "use https in pure.gateway"
+		}
+		return []Advice{advice}
+	})
+}
+
+// certificateNotice is how early a certificate's end is told of.
+const certificateNotice = 30 * 24 * time.Hour
+
+func (p *patient) certificate() []Advice {
+	return p.eachArray(func(a *evidence.Array) []Advice {
+		left := a.TLS.Expires.Sub(a.Ended)
+		if a.TLS.Expires.IsZero() || a.Ended.IsZero() || left > certificateNotice {
+			return nil
+		}
+		observed := "the array's certificate is good until " + a.TLS.Expires.UTC().Format(day)
+		if left <= 0 {
+			observed = "the array's certificate expired on " + a.TLS.Expires.UTC().Format(day)
+		}
+		return []Advice{{
+			Subject: "the array's certificate", Observed: observed, Source: "the array",
+			Into: "renew it on the array; then the fingerprint in pureclean's configuration changes too",
+		}}
+	})
+}
+
+const day = "2006-01-02"
+
+// clockTolerance is what NTP keeps to by far, and seconds-wide headers allow.
+const clockTolerance = 30 * time.Second
+
+// skew is how far a clock was outside of the time in which it was read.
+func skew(clock, began, ended time.Time) time.Duration {
+	switch {
+	case clock.IsZero() || began.IsZero() || ended.IsZero():
+		return 0
+	case clock.Before(began):
+		return clock.Sub(began)
+	case clock.After(ended):
+		return clock.Sub(ended)
+	default:
+		return 0
+	}
+}
+
+func (p *patient) clocks() []Advice {
+	var all []Advice
+	add := func(kind, name string, s evidence.Source, clock time.Time) {
+		off := skew(clock, s.Began, s.Ended)
+		if off.Abs() <= clockTolerance {
+			return
+		}
+		way := "ahead of"
+		if off < 0 {
+			way = "behind"
+		}
+		all = append(all, Advice{
+			Kind: kind, Witness: name, Subject: "the clock", Observed: "its clock is " + off.Abs().Round(time.Second).String() + " " + way + " this machine's",
+			Source: "compared while it was asked", Into: "let the array, the members and this machine follow the same NTP servers",
+			Then: []string{"timedatectl status"},
+		})
+	}
+	for _, a := range p.world.Arrays {
+		add(array, a.Name, a.Source, a.Clock)
+	}
+	for _, h := range p.world.Hosts {
+		add(host, h.Name, h.Source, h.Clock)
+	}
+	return all
+}
+
+// ofFindings turns findings of diagnose into advice: what scan judges is not
+// judged once more.
+func (p *patient) ofFindings(wanted func(diagnose.Finding) bool, of func(diagnose.Finding) Advice) []Advice {
+	var all []Advice
+	for _, f := range p.found {
+		if wanted(f) {
+			all = append(all, of(f))
+		}
+	}
+	return all
+}
+
+func (p *patient) eradication() []Advice {
+	return p.ofFindings(func(f diagnose.Finding) bool {
+		return f.Code == "unsafe-setting" && f.Object == "eradication delay"
+	}, func(f diagnose.Finding) Advice {
+		return Advice{Witness: f.Host, Subject: f.Object, Observed: f.Detail, Source: "the array", Why: f.Effect, Into: strings.Join(f.Remedy, "; ")}
+	})
+}
+
+func (p *patient) safeMode() []Advice {
+	return p.eachArray(func(a *evidence.Array) []Advice {
+		if a.ManualEradication != "all-disabled" {
+			return nil
+		}
+		return []Advice{{
+			Subject: "SafeMode", Observed: "SafeMode is on: manual eradication is all-disabled", Source: "the array",
+			Into: "SafeMode is worth more than this: keep it, and delete a record that is stuck in LXD once the array has eradicated its volume",
+		}}
+	})
+}
+
+func (p *patient) quota() []Advice {
+	return p.eachArray(func(a *evidence.Array) []Advice {
+		var all []Advice
+		for _, pod := range a.Pods.Items {
+			if pod.Quota <= 0 || pod.Used*10 < pod.Quota*8 || pod.Destroyed.Is() {
+				continue
+			}
+			advice := Advice{
+				Subject: "quota of pod " + pod.Name, Observed: fmt.Sprintf("%d %% of the quota of pod %s is used", pod.Used*100/pod.Quota, pod.Name), Source: "the array",
+				Then: []string{"pureclean scan --pool " + settings.Shell(pod.Name)},
+			}
+			if pod.Used*10 < pod.Quota*9 {
+				advice.Weight = settings.Hint
+			}
+			all = append(all, advice)
+		}
+		return all
+	})
+}
+
+func (p *patient) collisions() []Advice {
+	arrayOf := func(f diagnose.Finding) string {
+		for _, a := range p.world.Arrays {
+			if a.ID == f.ArrayID {
+				return a.Name
+			}
+		}
+		return ""
+	}
+	all := p.ofFindings(func(f diagnose.Finding) bool { return f.Code == "hijacked-host" }, func(f diagnose.Finding) Advice {
+		return Advice{
+			Witness: arrayOf(f), Subject: "host object " + f.Object, Observed: f.Object + ": " + f.Detail, Source: "the array's hosts against the machines' initiators",
+			Why:  "LXD overwrites the initiators of a host object of the name it wants: two servers of one name cut each other off, or share their volumes",
+			Then: []string{"pureclean explain --object " + settings.Shell(f.Object)},
+		}
+	})
+	// One line for all connections of strangers to a pod of ours.
+	strangers := map[string][]string{}
+	var order []string
+	for _, f := range p.found {
+		if f.Code == "foreign-connection" && f.Pool != "" {
+			key := arrayOf(f) + "\x00" + f.Pool
+			if strangers[key] == nil {
+				order = append(order, key)
+			}
+			strangers[key] = append(strangers[key], f.Object)
+		}
+	}
+	for _, key := range order {
+		name, pool, _ := strings.Cut(key, "\x00")
+		all = append(all, Advice{
+			Witness: name, Weight: settings.Warning, Subject: "pod " + pool,
+			Observed: fmt.Sprintf("%s connected to hosts that are not in this cluster, such as %s", have(len(strangers[key]), "volume"), strangers[key][0]),
+			Source:   "the array's connections", Why: "another LXD may use the same pod: each takes the other's volumes for leftovers, and pureclean refuses to touch them",
+			Then: []string{"pureclean scan --pool " + settings.Shell(pool)},
+		})
+	}
+	return all
+}
+
+// have is "1 volume is" or "3 volumes are".
+func have(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return fmt.Sprintf("%d %ss are", n, noun)
+}
+
+func either(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,118 @@
+// Package doctor says whether every witness can testify, which settings
+// invite leaks and hangs, and how long devices take against LXD's patience.
+// Like package diagnose it is made of pure functions: evidence, and what
+// diagnose found in it, go in, advice comes out. It looks at nothing itself.
+package doctor
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/settings"
+)
+
+// Report is everything that doctor has to say.
+type Report struct {
+	// Complete is whether every witness can testify; Doubts says why not.
+	Complete  bool
+	Doubts    []string
+	Witnesses []Witness
+	// Advice is grouped by witness, in the order of Witnesses, the worst
+	// first.
+	Advice []Advice
+	// Waits are of the hosts whose logs were read.
+	Waits []Waits
+}
+
+// Witness is one of those who were asked.
+type Witness struct {
+	Kind, Name, Title string
+	// Testifies is whether all that it was asked could be answered; Reason and
+	// Hint say why not, and what can be done.
+	Testifies    bool
+	Reason, Hint string
+	// Facts are what makes its word worth something, in short phrases.
+	Facts []string
+}
+
+// Advice is one thing to change, and why.
+type Advice struct {
+	// Check is the code of the check that found it; it never changes its
+	// meaning.
+	Check  string
+	Weight settings.Weight
+	// Kind and Witness say whose it is.
+	Kind, Witness string
+	// Subject is what it is about, Observed what is seen of it now.
+	Subject, Observed string
+	// Source is where that comes from, in words; File and Line where it is a
+	// line of a file.
+	Source string
+	File   string
+	Line   int
+	Why    string
+	// Write are the exact lines to write, Into where they belong, Then the
+	// commands to type after that.
+	Write []string
+	Into  string
+	Then  []string
+}
+
+// Weighs reports advice that is more than a hint.
+func (a Advice) Weighs() bool { return a.Weight != settings.Hint }
+
+// Counts is how much of the advice weighs, and how much is hints.
+func (r Report) Counts() (weighs, hints int) {
+	for _, a := range r.Advice {
+		if a.Weighs() {
+			weighs++
+		} else {
+			hints++
+		}
+	}
+	return weighs, hints
+}
+
+// patient is what the checks look at.
+type patient struct {
+	world  *evidence.World
+	found  []diagnose.Finding
+	judged []diagnose.Witness
+}
+
+// Examine runs every check. report is what diagnose says of the same world.
+func Examine(world evidence.World, report diagnose.Report) Report {
+	p := &patient{&world, report.Findings, report.Witnesses}
+	r := Report{Complete: report.Complete, Doubts: report.Doubts, Witnesses: p.witnesses()}
+	for i := range world.Hosts {
+		if world.Hosts[i].Log != nil {
+			r.Waits = append(r.Waits, p.waits(&world.Hosts[i]))
+		}
+	}
+	r.Advice = []Advice{}
+	for i := range Checks {
+		for _, a := range Checks[i].find(p) {
+			a.Check, a.Kind = cmp.Or(a.Check, Checks[i].Code), cmp.Or(a.Kind, Checks[i].Kind)
+			a.Weight = cmp.Or(a.Weight, Checks[i].Weight)
+			a.Why = cmp.Or(a.Why, Checks[i].Why)
+			r.Advice = append(r.Advice, a)
+		}
+	}
+	order := map[string]int{}
+	for i, w := range r.Witnesses {
+		order[w.Kind+" "+w.Name] = i
+	}
+	slices.SortStableFunc(r.Advice, func(a, b Advice) int {
+		return cmp.Or(
+			cmp.Compare(order[a.Kind+" "+a.Witness], order[b.Kind+" "+b.Witness]),
+			cmp.Compare(rank(a.Weight), rank(b.Weight)),
+		)
+	})
+	return r
+}
+
+func rank(w settings.Weight) int {
+	return slices.Index([]settings.Weight{settings.Critical, settings.Warning, settings.Hint}, w)
+}

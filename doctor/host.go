@@ -1,0 +1,365 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/settings"
+)
+
+// eachHost collects advice about each host.
+func (p *patient) eachHost(advise func(h *evidence.Host) []Advice) []Advice {
+	var all []Advice
+	for i := range p.world.Hosts {
+		h := &p.world.Hosts[i]
+		for _, advice := range advise(h) {
+			advice.Witness = h.Name
+			all = append(all, advice)
+		}
+	}
+	return all
+}
+
+// shared compares initiators of all hosts: a cloned machine keeps those of
+// its twin. The same machine asked twice is no twin.
+func (p *patient) shared() []Advice {
+	first := map[string]*evidence.Host{}
+	return p.eachHost(func(h *evidence.Host) []Advice {
+		var all []Advice
+		for _, initiator := range slices.Concat(h.IQNs.Items, h.NQNs.Items, h.WWPNs.Items) {
+			twin := first[evidence.Initiator(initiator)]
+			if twin == nil {
+				first[evidence.Initiator(initiator)] = h
+				continue
+			}
+			if twin == h || twin.Boot != "" && twin.Boot == h.Boot {
+				continue
+			}
+			a := Advice{Subject: "initiator", Observed: initiator + " is this machine's and " + twin.Name + "'s", Source: "both machines"}
+			if strings.HasPrefix(initiator, "iqn.") {
+				a.File, a.Into = "/etc/iscsi/initiatorname.iscsi", "/etc/iscsi/initiatorname.iscsi of one of the two, while no volume is connected to it"
+				a.Then = []string{"echo InitiatorName=$(iscsi-iname) > /etc/iscsi/initiatorname.iscsi"}
+			} else {
+				a.Into = "LXD makes its NQN from server.uuid in its directory: a cloned machine needs a new one, while no volume is connected to it"
+			}
+			all = append(all, a)
+		}
+		return all
+	})
+}
+
+// modes are the transports of the pools; all when they are not known.
+func (p *patient) uses(modes ...string) bool {
+	pools := p.world.LXD.Pools
+	if len(pools.Items) == 0 && !pools.IsComplete() {
+		return true
+	}
+	return slices.ContainsFunc(pools.Items, func(pool evidence.Pool) bool { return slices.Contains(modes, pool.Mode) })
+}
+
+// inSnap reports an LXD from the snap, which brings its own nvme-cli and runs
+// the host's iscsiadm and multipath.
+func (p *patient) inSnap() bool { return strings.Contains(p.world.LXD.Dir, "/snap/") }
+
+// requirements are the programs that LXD runs, by what they are needed for.
+var requirements = []struct {
+	tool  string
+	modes []string
+	// snap says that LXD's snap needs the host's program too.
+	snap    bool
+	install string
+	why     string
+}{
+	{"multipathd", []string{evidence.ModeISCSI, evidence.ModeFC}, true, "multipath-tools (RHEL: device-mapper-multipath)", "LXD 6.8 and later takes a volume only through a multipath map; earlier ones lose it with its one path"},
+	{"iscsiadm", []string{evidence.ModeISCSI}, true, "open-iscsi (RHEL: iscsi-initiator-utils)", "LXD logs in with it: without it no volume can be connected"},
+	{"nvme", []string{evidence.ModeNVMeTCP, evidence.ModeNVMeFC}, false, "nvme-cli", "LXD connects with it: without it no volume can be connected"},
+}
+
+func (p *patient) tools() []Advice {
+	return p.eachHost(func(h *evidence.Host) []Advice {
+		var all []Advice
+		for _, need := range requirements {
+			i := slices.IndexFunc(h.Tools.Items, func(t evidence.Tool) bool { return t.Name == need.tool })
+			if i < 0 || !p.uses(need.modes...) || p.inSnap() && !need.snap {
+				continue
+			}
+			switch tool := h.Tools.Items[i]; {
+			case tool.Present.IsNot():
+				all = append(all, Advice{
+					Subject: need.tool, Observed: need.tool + " is not installed", Source: "the directories of programs", Why: need.why,
+					Into: "install " + need.install, Then: []string{"apt-get install " + strings.Fields(need.install)[0]},
+				})
+			case tool.Running.IsNot():
+				all = append(all, Advice{
+					Subject: need.tool, Observed: need.tool + " is not running", Source: tool.Why, Why: need.why,
+					Then: []string{"systemctl enable --now " + need.tool},
+				})
+			}
+		}
+		return all
+	})
+}
+
+// settings asks the rules, and says once what several devices have alike.
+func (p *patient) settings() []Advice {
+	return p.eachHost(func(h *evidence.Host) []Advice {
+		var all []Advice
+		for _, f := range settings.OfHost(h, &p.world.LXD) {
+			a := Advice{
+				Check: f.Code, Weight: f.Weight, Subject: f.Name, Observed: strings.TrimSpace(f.Name + " " + f.Value), Source: f.Where(),
+				File: f.File, Line: f.Line, Why: f.Why, Write: f.Write, Into: f.Into, Then: f.Then,
+			}
+			if f.Section == evidence.InForce {
+				a.File = ""
+			}
+			if f.Unsure {
+				a.Source += " (where it may not count)"
+			}
+			alike := slices.IndexFunc(all, func(b Advice) bool {
+				return f.Line == 0 && b.Line == 0 && b.Check == a.Check && b.Observed == a.Observed
+			})
+			if alike >= 0 {
+				all[alike].Source += "; " + a.Source
+				all[alike].Then = append(all[alike].Then, a.Then...)
+				continue
+			}
+			all = append(all, a)
+		}
+		return all
+	})
+}
+
+func (p *patient) queueingMaps() []Advice {
+	return p.ofFindings(func(f diagnose.Finding) bool {
+		return f.Code == "unsafe-setting" && f.Host != "" && f.Object != "eradication delay" && !strings.HasPrefix(f.Object, "multipath ")
+	}, func(f diagnose.Finding) Advice {
+		return Advice{Witness: f.Host, Subject: "map " + f.Object, Observed: f.Detail, Source: "device-mapper", Why: f.Effect, Then: commandsOf(f.Remedy)}
+	})
+}
+
+// commandsOf takes the command out of a remedy, "what it does: the command".
+func commandsOf(remedy []string) []string {
+	commands := make([]string, 0, len(remedy))
+	for _, r := range remedy {
+		if _, command, ok := strings.Cut(r, ": "); ok {
+			r = command
+		}
+		commands = append(commands, r)
+	}
+	return commands
+}
+
+func (p *patient) lostSessions() []Advice {
+	return p.eachHost(func(h *evidence.Host) []Advice {
+		var all []Advice
+		for _, s := range h.Sessions.Items {
+			if s.Live() || !p.ours(s.Target) {
+				continue
+			}
+			all = append(all, Advice{
+				Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d to %s is %s, its connection %s", s.ID, portalOf(s.Address, s.Port), either(s.State, "state unknown"), either(s.ConnState, "in an unknown state")),
+				Source: fmt.Sprintf("/sys/class/iscsi_session/session%d", s.ID), Into: "see that the portal can be reached: its switch, its cable, its address",
+				Then: []string{"pureclean doctor --live"},
+			})
+		}
+		for _, c := range h.Controllers.Items {
+			if c.State == "live" {
+				continue
+			}
+			all = append(all, Advice{
+				Subject: c.Name, Observed: fmt.Sprintf("%s to %s is %s", c.Name, portalOf(c.Address, c.Port), either(c.State, "in an unknown state")), Source: "/sys/class/nvme/" + c.Name,
+				Why:  "its namespaces have a path less, and a controller that is not live hears of no new one",
+				Into: "see that the portal can be reached: its switch, its cable, its address", Then: []string{"pureclean doctor --live"},
+			})
+		}
+		return all
+	})
+}
+
+// ours reports a target of one of the arrays, or of Pure's where no array
+// told its ports.
+func (p *patient) ours(target string) bool {
+	known := false
+	for _, a := range p.world.Arrays {
+		for _, port := range a.Ports.Items {
+			if port.IQN != "" {
+				known = true
+				if port.IQN == target {
+					return true
+				}
+			}
+		}
+	}
+	return !known && strings.Contains(target, "purestorage")
+}
+
+func (p *patient) doubleSessions() []Advice {
+	return p.eachHost(func(h *evidence.Host) []Advice {
+		var all []Advice
+		seen := map[string]evidence.Session{}
+		for _, s := range h.Sessions.Items {
+			key := s.Target + " " + portalOf(s.Address, s.Port)
+			first, again := seen[key]
+			if !again || s.Address == "" {
+				seen[key] = s
+				continue
+			}
+			all = append(all, Advice{
+				Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d leads to %s, as session%d does", s.ID, portalOf(s.Address, s.Port), first.ID),
+				Source: fmt.Sprintf("/sys/class/iscsi_session/session%d", s.ID), Into: "end it in a quiet hour: multipath moves its I/O to the other paths",
+				Then: []string{fmt.Sprintf("iscsiadm -m session -r %d -u", s.ID)},
+			})
+		}
+		return all
+	})
+}
+
+// portals looks for portals of an array that a host has sessions to, and none
+// to this one. A host without any session has no volume: LXD logs out with
+// the last one.
+func (p *patient) portals() []Advice {
+	return p.eachHost(func(h *evidence.Host) []Advice {
+		subsystems := map[string]string{}
+		for _, s := range h.Subsystems.Items {
+			subsystems[s.Name] = s.NQN
+		}
+		reached := map[string]bool{}
+		talks := map[string]bool{}
+		for _, s := range h.Sessions.Items {
+			talks[s.Target] = true
+			reached[s.Target+" "+portalOf(s.Address, s.Port)] = true
+		}
+		for _, c := range h.Controllers.Items {
+			talks[subsystems[c.Subsystem]] = true
+			reached[subsystems[c.Subsystem]+" "+portalOf(c.Address, c.Port)] = true
+		}
+		var all []Advice
+		for _, a := range p.world.Arrays {
+			for _, port := range a.Ports.Items {
+				name := either(port.IQN, port.NQN)
+				if name == "" || port.Portal == "" || !talks[name] || reached[name+" "+port.Portal] || !p.wanted(port) {
+					continue
+				}
+				advice := Advice{
+					Subject: "portal " + port.Portal, Observed: "there is no session to " + port.Portal + " (" + port.Name + " of " + a.Name + ")", Source: "sysfs against the array's ports",
+					Then: []string{"pureclean doctor --live"},
+				}
+				if port.IQN != "" {
+					target := " -T " + settings.Shell(port.IQN) + " -p " + settings.Shell(port.Portal)
+					advice.Then = append(advice.Then, "iscsiadm -m node"+target+" -o new", "iscsiadm -m node"+target+" --login")
+				}
+				all = append(all, advice)
+			}
+		}
+		return all
+	})
+}
+
+// wanted reports a port that LXD uses: pure.target of the pools may leave out
+// some.
+func (p *patient) wanted(port evidence.Port) bool {
+	address := addressOf(port.Portal)
+	limited := false
+	for _, pool := range p.world.LXD.Pools.Items {
+		if pool.IsNVMe() != (port.NQN != "") {
+			continue
+		}
+		if len(pool.Targets) == 0 {
+			return true
+		}
+		limited = true
+		for _, target := range pool.Targets {
+			if target == address || addressOf(target) == address {
+				return true
+			}
+		}
+	}
+	return !limited && len(p.world.LXD.Pools.Items) == 0
+}
+
+// portalOf joins an address and a port as the array writes them.
+func portalOf(address, port string) string {
+	if strings.Contains(address, ":") && !strings.HasPrefix(address, "[") {
+		address = "[" + address + "]"
+	}
+	return address + ":" + port
+}
+
+func addressOf(portal string) string {
+	if i := strings.LastIndex(portal, ":"); i > 0 {
+		portal = portal[:i]
+	}
+	return strings.Trim(portal, "[]")
+}
+
+func (p *patient) closed() []Advice {
+	return p.eachHost(func(h *evidence.Host) []Advice {
+		var all []Advice
+		for _, r := range h.Reached {
+			if !r.Open.IsNot() {
+				continue
+			}
+			a := Advice{
+				Subject: "portal " + r.Portal, Observed: r.Portal + " does not answer: " + r.Why, Source: "a TCP connection from " + h.Name,
+				Into: "repair the way to it; until then let LXD use the others only",
+			}
+			for _, pool := range p.world.LXD.Pools.Items {
+				if open := p.open(h, pool); len(open) > 0 && p.leadsTo(pool, r.Portal) {
+					a.Then = append(a.Then, "lxc storage set "+settings.Shell(pool.Name)+" pure.target="+strings.Join(open, ","))
+				}
+			}
+			all = append(all, a)
+		}
+		return all
+	})
+}
+
+// leadsTo reports a portal of the pool's transport.
+func (p *patient) leadsTo(pool evidence.Pool, portal string) bool {
+	for _, a := range p.world.Arrays {
+		for _, port := range a.Ports.Items {
+			if port.Portal == portal && pool.IsNVMe() == (port.NQN != "") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// open are the addresses of the pool's transport that answered.
+func (p *patient) open(h *evidence.Host, pool evidence.Pool) []string {
+	var all []string
+	for _, r := range h.Reached {
+		if r.Open.Is() && p.leadsTo(pool, r.Portal) {
+			all = append(all, addressOf(r.Portal))
+		}
+	}
+	return all
+}
+
+// fewerPaths counts what scan calls degraded-paths, a line per host.
+func (p *patient) fewerPaths() []Advice {
+	return p.eachHost(func(h *evidence.Host) []Advice {
+		degraded := p.degraded(h)
+		if len(degraded) == 0 {
+			return nil
+		}
+		return []Advice{{
+			Subject: "paths", Observed: fmt.Sprintf("%s short of a path: %s", have(len(degraded), "volume"), degraded[0].Detail), Source: "device-mapper against the sessions",
+			Then: []string{"pureclean explain --object " + settings.Shell(degraded[0].Object)},
+		}}
+	})
+}
+
+func (p *patient) degraded(h *evidence.Host) []diagnose.Finding {
+	var all []diagnose.Finding
+	for _, f := range p.found {
+		if f.Code == "degraded-paths" && f.Host == h.Name {
+			all = append(all, f)
+		}
+	}
+	return all
+}

@@ -1,0 +1,160 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/settings"
+)
+
+// witnesses joins who could testify, which diagnose knows, with what makes
+// their word worth something.
+func (p *patient) witnesses() []Witness {
+	all := make([]Witness, 0, len(p.judged))
+	for _, w := range p.judged {
+		one := Witness{Kind: w.Kind, Name: w.Name, Title: w.Title, Testifies: w.Complete, Reason: w.Reason, Hint: w.Hint}
+		switch w.Kind {
+		case array:
+			for i := range p.world.Arrays {
+				if p.world.Arrays[i].Name == w.Name {
+					one.Facts = arrayFacts(&p.world.Arrays[i])
+				}
+			}
+		case lxd:
+			one.Facts = lxdFacts(&p.world.LXD)
+		case host:
+			for i := range p.world.Hosts {
+				if p.world.Hosts[i].Name == w.Name {
+					one.Facts = hostFacts(&p.world.Hosts[i])
+				}
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func arrayFacts(a *evidence.Array) []string {
+	var facts []string
+	add := func(ok bool, format string, args ...any) {
+		if ok {
+			facts = append(facts, fmt.Sprintf(format, args...))
+		}
+	}
+	add(a.Version != "", "Purity %s", a.Version)
+	add(a.API != "", "REST %s", a.API)
+	add(a.Newest != "" && a.Newest != a.API, "offers up to %s", a.Newest)
+	add(a.User != "", "token of %s, %s", a.User, either(a.Role, "role not known"))
+	verified := map[string]string{"fingerprint": "certificate pinned", "ca": "certificate verified by the CA file", "system": "certificate verified", "nothing": "certificate not verified"}[a.TLS.Verified]
+	if verified != "" && !a.TLS.Expires.IsZero() {
+		verified += ", good until " + a.TLS.Expires.UTC().Format(day)
+	}
+	add(verified != "", "%s", verified)
+	add(!a.Clock.IsZero(), "clock %s", clockWord(skew(a.Clock, a.Began, a.Ended)))
+	add(a.Ports.IsComplete(), "%s", plural(len(a.Ports.Items), "target port"))
+	return facts
+}
+
+func clockWord(off time.Duration) string {
+	if off.Abs() <= clockTolerance {
+		return "agrees"
+	}
+	return "is off by " + off.Round(time.Second).String()
+}
+
+func lxdFacts(l *evidence.LXD) []string {
+	var facts []string
+	if l.SeesAll.Is() {
+		facts = append(facts, "shows all pools and projects")
+	}
+	online := 0
+	for _, m := range l.Members.Items {
+		if m.Online.Is() {
+			online++
+		}
+	}
+	if n := len(l.Members.Items); n > 1 {
+		facts = append(facts, fmt.Sprintf("%d of %d members online", online, n))
+	}
+	if n := len(l.Pools.Items); n > 0 {
+		facts = append(facts, plural(n, "pool"))
+	}
+	if n := len(l.Records.Items); n > 0 {
+		facts = append(facts, plural(n, "record"))
+	}
+	return facts
+}
+
+func hostFacts(h *evidence.Host) []string {
+	var facts []string
+	if h.Kernel != "" {
+		facts = append(facts, "Linux "+h.Kernel)
+	}
+	live := 0
+	for _, s := range h.Sessions.Items {
+		if s.Live() {
+			live++
+		}
+	}
+	if n := len(h.Sessions.Items); n > 0 {
+		facts = append(facts, fmt.Sprintf("%d of %s logged in", live, plural(n, "session")))
+	}
+	live = 0
+	for _, c := range h.Controllers.Items {
+		if c.State == "live" {
+			live++
+		}
+	}
+	if n := len(h.Controllers.Items); n > 0 {
+		facts = append(facts, fmt.Sprintf("%d of %s live", live, plural(n, "NVMe controller")))
+	}
+	for _, t := range h.Tools.Items {
+		if t.Running.Is() {
+			facts = append(facts, t.Name+" runs")
+		}
+	}
+	open := 0
+	for _, r := range h.Reached {
+		if r.Open.Is() {
+			open++
+		}
+	}
+	if n := len(h.Reached); n > 0 {
+		facts = append(facts, fmt.Sprintf("%d of %s answer", open, plural(n, "portal")))
+	}
+	return facts
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// silent is about every witness that could not answer all.
+func (p *patient) silent() []Advice {
+	var all []Advice
+	for _, w := range p.judged {
+		if w.Complete {
+			continue
+		}
+		all = append(all, Advice{Kind: w.Kind, Witness: w.Name, Subject: w.Title, Observed: w.Reason, Source: "its own words", Into: w.Hint})
+	}
+	return all
+}
+
+// bugs are those of LXD's version.
+func (p *patient) bugs() []Advice {
+	l := &p.world.LXD
+	var all []Advice
+	for _, b := range settings.BugsOf(l.Version) {
+		all = append(all, Advice{
+			Check: b.Code, Witness: l.Name, Weight: b.Weight, Subject: "LXD " + l.Version, Observed: "LXD " + l.Version + " " + b.What, Source: "LXD's own version",
+			Why: strings.TrimSpace(b.Cause + "; " + b.Effect), Into: b.Upgrade,
+		})
+	}
+	return all
+}

@@ -1,0 +1,385 @@
+package settings
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// Rule judges one setting.
+type Rule struct {
+	// Code is the fault's: a word that does not change its meaning.
+	Code string
+	// Name is evidence.Setting's.
+	Name string
+	// Scan marks the few that scan reports too.
+	Scan bool
+	// Bad weighs the setting, "" for nothing wrong, and says why it matters.
+	Bad func(*facts, evidence.Setting) (Weight, string)
+	// Write says what to write, where, and how to bring it into force.
+	Write func(*facts, evidence.Setting) (lines []string, into string, then []string)
+}
+
+const reconfigure = "multipathd reconfigure"
+
+// Rules are all that is judged of a host's settings, the worst first.
+var Rules = []Rule{
+	{
+		Code: "multipath-queueing", Name: "multipath no_path_retry", Scan: true,
+		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
+			if s.Value != "queue" {
+				return "", ""
+			}
+			return Critical, hangs
+		},
+		Write: multipathLine("no_path_retry 12"),
+	},
+	{
+		Code: "multipath-queueing", Name: "multipath features", Scan: true,
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			// no_path_retry stands above the feature, wherever either is said.
+			if !strings.Contains(s.Value, "queue_if_no_path") || f.effective("multipath no_path_retry") != "" && s.Applies.Is() {
+				return "", ""
+			}
+			return Critical, hangs
+		},
+		Write: multipathLine(`features "0"`, "no_path_retry 12"),
+	},
+	{
+		Code: "multipath-blacklist", Name: "multipath blacklist",
+		Bad: func(f *facts, _ evidence.Setting) (Weight, string) {
+			switch {
+			case !f.uses(evidence.ModeISCSI, evidence.ModeFC):
+				return "", ""
+			case f.version().needsMap():
+				return Critical, "multipath leaves Pure volumes alone, and LXD takes them only through a map: every volume times out after 30 seconds"
+			}
+			return Warning, "multipath leaves Pure volumes alone: they have one path, and are lost with it"
+		},
+		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+			kind, _, _ := strings.Cut(s.Value, " ")
+			// An exception counts against a line of its own kind only.
+			exception := map[string][]string{
+				"wwid":     {`	wwid "3624a9370.*"`},
+				"devnode":  {`	devnode "^sd[a-z]"`},
+				"protocol": {`	protocol "scsi:(iscsi|fcp)"`},
+				"device":   {"	device {", `		vendor "PURE"`, `		product "FlashArray"`, "	}"},
+			}[kind]
+			return slices.Concat([]string{"blacklist_exceptions {"}, exception, []string{"}"}), s.File, []string{reconfigure}
+		},
+	},
+	{
+		Code: "multipath-syntax", Name: "multipath syntax",
+		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
+			return Warning, s.Value + ": from there on multipathd reads something else than was meant"
+		},
+		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+			if strings.Contains(s.Value, "not closed") {
+				return []string{"}"}, s.File + ", where the section should end", []string{"multipath -t > /dev/null", reconfigure}
+			}
+			return nil, "take the brace away", []string{"multipath -t > /dev/null", reconfigure}
+		},
+	},
+	{
+		Code: "multipath-long-queue", Name: "multipath no_path_retry",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			tries, err := strconv.Atoi(s.Value)
+			interval := 5
+			if n, err := strconv.Atoi(f.effective("multipath polling_interval")); err == nil && n > 0 {
+				interval = n
+			}
+			if err != nil || tries <= 0 || tries < 1<<20 && tries*interval <= 300 {
+				return "", ""
+			}
+			return Warning, fmt.Sprintf("I/O to a device without a path waits %s tries of %d seconds; udev hangs with it, and then every new device", s.Value, interval)
+		},
+		Write: multipathLine("no_path_retry 12"),
+	},
+	{
+		Code: "multipath-queue-without-daemon", Name: "multipath queue_without_daemon",
+		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
+			if !isOn(s.Value) {
+				return "", ""
+			}
+			return Warning, "while multipathd is stopped, as in an upgrade, I/O to a device without a path waits for ever"
+		},
+		Write: multipathLine("queue_without_daemon no"),
+	},
+	{
+		Code: "multipath-find", Name: "multipath find_multipaths",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			switch v := s.Value; {
+			case !f.uses(evidence.ModeISCSI, evidence.ModeFC):
+				return "", ""
+			case v == "smart":
+				return Hint, "multipath waits up to 10 seconds for a second path before it makes a map, of the 30 that LXD waits in all"
+			case (v == "strict" || v == "yes" || v == "on") && !f.version().needsMap():
+				return Warning, "this LXD does not ask multipath for a map, and with " + v + " multipath makes none for a new volume with one path: it is lost with that path"
+			}
+			return "", ""
+		},
+		Write: multipathLine("find_multipaths no"),
+	},
+	{
+		Code: "multipath-recheck-wwid", Name: "multipath recheck_wwid",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			if isOn(s.Value) || !f.uses(evidence.ModeISCSI, evidence.ModeFC) {
+				return "", ""
+			}
+			weight := Warning
+			if s.Section == evidence.InForce {
+				weight = Hint
+			}
+			return weight, "when the array gives a LUN number to another volume, a path that comes back stays in the old volume's map: mixed-map"
+		},
+		Write: multipathLine("recheck_wwid yes"),
+	},
+	{
+		Code: "multipath-fast-io-fail", Name: "multipath fast_io_fail_tmo",
+		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
+			if n, err := strconv.Atoi(s.Value); err == nil && n >= 0 && n <= 60 {
+				return "", ""
+			}
+			return Warning, "I/O on a lost path waits that long before another path is tried, LXD's own 30 seconds included"
+		},
+		Write: multipathLine("fast_io_fail_tmo 10"),
+	},
+	{
+		Code: "multipath-kpartx", Name: "multipath skip_kpartx",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			n := 0
+			for _, m := range f.host.Maps.Items {
+				if m.Partition {
+					n++
+				}
+			}
+			if isOn(s.Value) || n == 0 {
+				return "", ""
+			}
+			return Hint, fmt.Sprintf("the partitions inside virtual machines' volumes get maps on this host, %d now, and what opens one keeps LXD from removing the volume", n)
+		},
+		Write: multipathLine("skip_kpartx yes"),
+	},
+	{
+		Code: "iscsi-scan", Name: "iscsi node.session.scan",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			if s.Value != "manual" || !f.uses(evidence.ModeISCSI) {
+				return "", ""
+			}
+			return Warning, "a new session finds no volumes: LXD logs in and expects them, so the first volume on a host times out after 30 seconds"
+		},
+		Write: iscsiLine("auto"),
+	},
+	{
+		Code: "iscsi-login-timeout", Name: "iscsi node.conn[0].timeo.login_timeout",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			seconds, err := strconv.Atoi(s.Value)
+			if !f.uses(evidence.ModeISCSI) || err == nil && seconds > 0 && seconds <= 5 {
+				return "", ""
+			}
+			why := "a login to a portal that does not answer is tried " + cmp.Or(f.effective("iscsi node.session.initial_login_retry_max"), "8") +
+				" times this long, and LXD does not look for the next volume meanwhile; it gives up after 30 seconds"
+			if err == nil && seconds <= 15 && !f.lostSession() {
+				return Hint, why
+			}
+			return Warning, why
+		},
+		Write: iscsiLine("5"),
+	},
+	{
+		Code: "iscsi-replacement-timeout", Name: "iscsi node.session.timeo.replacement_timeout",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			seconds, err := strconv.Atoi(s.Value)
+			if !f.uses(evidence.ModeISCSI) || err == nil && seconds >= 0 && seconds <= 120 {
+				return "", ""
+			}
+			return Warning, "I/O on a lost session waits that long (less than 0: for ever) before it fails; multipath's fast_io_fail_tmo only takes its place once there is a map"
+		},
+		Write: iscsiLine("20"),
+	},
+	{
+		Code: "iscsi-recovery", Name: "iscsi recovery_tmo",
+		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
+			seconds, err := strconv.Atoi(s.Value)
+			if err == nil && seconds >= 0 && seconds <= 120 {
+				return "", ""
+			}
+			return Warning, "I/O on this session waits that long (less than 0: for ever) after it is lost"
+		},
+		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+			return []string{"node.session.timeo.replacement_timeout = 20"}, "/etc/iscsi/iscsid.conf", []string{"echo 20 > " + s.File}
+		},
+	},
+	{
+		Code: "iscsi-startup", Name: "iscsi node.startup",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			if s.Value != "automatic" || !f.uses(evidence.ModeISCSI) {
+				return "", ""
+			}
+			return Hint, "at boot the host logs in before LXD does, and brings back the device of every volume that was left connected"
+		},
+		Write: iscsiLine("manual"),
+	},
+	{
+		Code: "nvme-loss", Name: "nvme ctrl_loss_tmo",
+		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
+			seconds, err := strconv.Atoi(s.Value)
+			if err == nil && seconds >= 0 && seconds <= 3600 {
+				return "", ""
+			}
+			return Warning, "I/O to a namespace without a path waits that long (off and -1: for ever), beyond kill -9"
+		},
+		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+			return []string{"600"}, s.File, []string{"echo 600 > " + s.File}
+		},
+	},
+	{
+		Code: "nvme-multipath", Name: "nvme multipath",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			if s.Value != "N" && s.Value != "0" || !f.uses(evidence.ModeNVMeTCP, evidence.ModeNVMeFC) {
+				return "", ""
+			}
+			return Warning, "each path is a disk of its own, LXD takes the first, and the volume is lost with that path"
+		},
+		Write: nativeMultipath,
+	},
+	{
+		Code: "udev-rules", Name: "udev rules",
+		Bad: func(*facts, evidence.Setting) (Weight, string) {
+			return Warning, "without these rules the link that LXD waits for does not appear, or leads to one path instead of the map"
+		},
+		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+			return nil, "take " + s.File + " away, so that the package's own rules count", []string{"rm " + Shell(s.File), "udevadm control --reload"}
+		},
+	},
+	{
+		Code: "udev-slow", Name: "udev children_max",
+		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
+			if n, err := strconv.Atoi(s.Value); err != nil || n <= 0 || n > 4 {
+				return "", ""
+			}
+			return Warning, "udev handles so few devices at once that one which hangs holds up LXD's new ones"
+		},
+		Write: udevLine("children_max=", ""),
+	},
+	{
+		Code: "udev-slow", Name: "udev event_timeout",
+		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
+			if n, err := strconv.Atoi(strings.TrimSuffix(s.Value, "s")); err != nil || n <= 300 {
+				return "", ""
+			}
+			return Warning, "udev waits that long for a device that hangs before it gives it up, and others wait behind it"
+		},
+		Write: udevLine("event_timeout=", "180"),
+	},
+	{
+		Code: "udev-scan", Name: "udev scan",
+		Bad: func(f *facts, _ evidence.Setting) (Weight, string) {
+			if !f.uses(evidence.ModeISCSI, evidence.ModeFC) {
+				return "", ""
+			}
+			return Hint, "these rules scan whenever the array's LUNs change, and bring a device back that LXD is just removing: ghost-path, stale-map"
+		},
+		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+			return nil, "turn the rules off", []string{"ln -s /dev/null /etc/udev/rules.d/90-scsi-ua.rules", "udevadm control --reload"}
+		},
+	},
+}
+
+const hangs = "I/O to a device without a path waits for ever, beyond kill -9; udev hangs with it, and then every new device"
+
+func isOn(value string) bool { return value == "yes" || value == "on" || value == "1" }
+
+// lostSession reports a session that is not logged in: a portal that does not
+// answer now.
+func (f *facts) lostSession() bool {
+	for _, s := range f.host.Sessions.Items {
+		if !s.Live() {
+			return true
+		}
+	}
+	for _, r := range f.host.Reached {
+		if r.Open.IsNot() {
+			return true
+		}
+	}
+	return false
+}
+
+// multipathLine writes lines where the wrong one stands, or in the section
+// that counts most where none does.
+func multipathLine(lines ...string) func(*facts, evidence.Setting) ([]string, string, []string) {
+	return func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+		if s.Line > 0 {
+			return lines, fmt.Sprintf("%s, in place of line %d", s.File, s.Line), []string{reconfigure}
+		}
+		section := "overrides"
+		switch s.Name {
+		case "multipath find_multipaths", "multipath queue_without_daemon":
+			section = "defaults"
+		}
+		whole := []string{section + " {"}
+		for _, line := range lines {
+			whole = append(whole, "\t"+line)
+		}
+		return append(whole, "}"), "/etc/multipath.conf", []string{reconfigure}
+	}
+}
+
+// iscsiLine writes a value in iscsid.conf, or in the record of one portal.
+func iscsiLine(value string) func(*facts, evidence.Setting) ([]string, string, []string) {
+	return func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+		_, key, _ := strings.Cut(s.Name, " ")
+		into := fmt.Sprintf("%s, in place of line %d", s.File, s.Line)
+		target, portal, ok := strings.Cut(s.Section, " ")
+		if !ok {
+			// iscsiadm reads it for each new record, and LXD makes a new one
+			// whenever it connects.
+			return []string{key + " = " + value}, into, nil
+		}
+		return []string{key + " = " + value}, into, []string{
+			"iscsiadm -m node -T " + Shell(target) + " -p " + Shell(portal) + " -o update -n " + Shell(key) + " -v " + value,
+		}
+	}
+}
+
+func udevLine(key, value string) func(*facts, evidence.Setting) ([]string, string, []string) {
+	return func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+		then := []string{"systemctl restart systemd-udevd"}
+		if value == "" {
+			return nil, fmt.Sprintf("take line %d of %s away", s.Line, s.File), then
+		}
+		return []string{key + value}, fmt.Sprintf("%s, in place of line %d", s.File, s.Line), then
+	}
+}
+
+// nativeMultipath finds who turned it off: the kernel's command line stands
+// above the files.
+func nativeMultipath(f *facts, _ evidence.Setting) ([]string, string, []string) {
+	line, into := "options nvme_core multipath=Y", "/etc/modprobe.d/nvme.conf"
+	then := []string{"update-initramfs -u (or dracut -f)", "reboot"}
+	for _, s := range f.host.Settings.Items {
+		if s.Name != "nvme multipath option" || s.Value == "Y" || s.Value == "1" {
+			continue
+		}
+		if s.File == "/proc/cmdline" {
+			return nil, "take nvme_core.multipath=" + s.Value + " out of the kernel's command line", []string{"update-grub (or grubby)", "reboot"}
+		}
+		into = fmt.Sprintf("%s, in place of line %d", s.File, s.Line)
+	}
+	return []string{line}, into, then
+}
+
+// Shell quotes a word for a shell, if need be.
+func Shell(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@%+=,", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

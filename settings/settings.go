@@ -1,0 +1,207 @@
+// Package settings knows which settings and versions invite leaks and hangs,
+// why, and the line to write instead. It is a table of rules over the
+// evidence of one host, and one of the versions of LXD: pure functions, no
+// clock, no file. Scan reports the few that are dangerous; doctor reports all.
+package settings
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// Weight says how much a fault matters.
+type Weight string
+
+// The weights. A hint is what would be better; nothing is wrong yet.
+const (
+	Hint     Weight = "info"
+	Warning  Weight = "warning"
+	Critical Weight = "critical"
+)
+
+// Fault is one setting that should be another.
+type Fault struct {
+	Code   string
+	Weight Weight
+	// Scan marks what scan reports too.
+	Scan bool
+	Host string
+	// Name is the setting, Value what counts now.
+	Name, Value string
+	// File and Line are where that is said, Section in which part of the file
+	// or for which device. Without a line the kernel or a daemon says it; a
+	// File that is empty means that nobody does.
+	File    string
+	Line    int
+	Section string
+	// Unsure says that this may not be the line that counts.
+	Unsure bool
+	Why    string
+	// Write are the exact lines, Into the file and section that they belong
+	// in, Then the commands that bring them into force.
+	Write []string
+	Into  string
+	Then  []string
+}
+
+// Where names the place to people.
+func (f Fault) Where() string {
+	where := f.File
+	if f.Line > 0 {
+		where = fmt.Sprintf("%s:%d", where, f.Line)
+	}
+	switch {
+	case where == "":
+		return "nobody says it, so it is the default"
+	case f.Section == evidence.InForce:
+		return "in force, and in no file: multipath's default"
+	case f.Section != "":
+		return where + ", " + f.Section
+	}
+	return where
+}
+
+// facts are what the rules look at.
+type facts struct {
+	host *evidence.Host
+	lxd  *evidence.LXD
+}
+
+// version is LXD's, or one newer than all when it is not known: what is only
+// wrong for an old LXD is then not called wrong.
+func (f *facts) version() version { return parseVersion(f.lxd.Version) }
+
+// uses reports whether a pool has the mode, or may have.
+func (f *facts) uses(modes ...string) bool {
+	if !f.lxd.Pools.IsComplete() && len(f.lxd.Pools.Items) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(f.lxd.Pools.Items, func(p evidence.Pool) bool { return slices.Contains(modes, p.Mode) })
+}
+
+// OfHost lists the faults of one host's settings, in the order of the rules.
+func OfHost(host *evidence.Host, lxd *evidence.LXD) []Fault {
+	f := &facts{host, lxd}
+	faults := []Fault{}
+	for i := range Rules {
+		rule := &Rules[i]
+		for _, s := range f.said(rule.Name) {
+			if fault, wrong := rule.judge(f, s); wrong {
+				faults = append(faults, fault)
+			}
+		}
+	}
+	return faults
+}
+
+// said is what is said of one setting by what counts: the files' line, those
+// of which it is not known, and the daemon's word where it differs from the
+// files'.
+func (f *facts) said(name string) []statement {
+	var files, running []evidence.Setting
+	for _, s := range f.host.Settings.Items {
+		switch {
+		case s.Name != name || s.Applies.IsNot():
+		case s.Section == evidence.InForce:
+			running = append(running, s)
+		default:
+			files = append(files, s)
+		}
+	}
+	all := make([]statement, 0, len(files)+1)
+	said := false
+	for _, s := range files {
+		whole := !strings.HasPrefix(s.Section, "multipaths/") && s.Applies.Is()
+		said = said || whole
+		all = append(all, statement{Setting: s})
+		for _, r := range running {
+			if whole && !same(r.Value, s.Value) {
+				r.File, r.Line = s.File, s.Line
+				all = append(all, statement{Setting: r, file: s.Value, stale: true})
+			}
+		}
+	}
+	if !said {
+		for _, r := range running {
+			all = append(all, statement{Setting: r})
+		}
+	}
+	return all
+}
+
+// statement is a setting with a value.
+type statement struct {
+	evidence.Setting
+	// stale marks the running daemon's word where the files say otherwise by
+	// now, and file is what they say.
+	stale bool
+	file  string
+}
+
+// same compares values by what they mean: multipathd prints "fail" where "0"
+// was written, and words for numbers.
+func same(a, b string) bool {
+	meaning := func(s string) string {
+		switch s = strings.ToLower(strings.TrimSpace(s)); s {
+		case "fail", "off", "no":
+			return "0"
+		case "on", "yes":
+			return "1"
+		}
+		return s
+	}
+	return meaning(a) == meaning(b)
+}
+
+// effective is the value that counts for all Pure volumes, "" when nobody
+// says it.
+func (f *facts) effective(name string) string {
+	value := ""
+	for _, s := range f.said(name) {
+		if s.Applies.Is() && !strings.HasPrefix(s.Section, "multipaths/") {
+			value = s.Value
+		}
+	}
+	return value
+}
+
+func (r *Rule) judge(f *facts, s statement) (Fault, bool) {
+	weight, why := r.Bad(f, s.Setting)
+	if weight == "" {
+		return Fault{}, false
+	}
+	fault := Fault{
+		Code: r.Code, Weight: weight, Scan: r.Scan, Host: f.host.Name, Name: r.subject(), Value: s.Value,
+		File: s.File, Line: s.Line, Section: s.Section, Unsure: !s.Applies.Is(), Why: why,
+	}
+	if s.stale {
+		if again, _ := r.Bad(f, withValue(s.Setting, s.file)); again != "" {
+			return Fault{}, false // the file's line is a fault of its own
+		}
+		fault.Section = "multipathd runs with " + quoted(s.Value) + ", the file says " + quoted(s.file) + " by now"
+		fault.Then = []string{"multipathd reconfigure"}
+		return fault, true
+	}
+	fault.Write, fault.Into, fault.Then = r.Write(f, s.Setting)
+	return fault, true
+}
+
+func withValue(s evidence.Setting, value string) evidence.Setting {
+	s.Value = value
+	return s
+}
+
+// subject is the setting's name as it stands in its file, where it has one of
+// its own there.
+func (r *Rule) subject() string {
+	what, key, _ := strings.Cut(r.Name, " ")
+	if what == "multipath" || what == "iscsi" {
+		return key
+	}
+	return r.Name
+}
+
+func quoted(s string) string { return `"` + s + `"` }

@@ -1,0 +1,126 @@
+package settings
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// version is an LXD's: "6.9", "5.21.4", "6.9-ab8fad2", "5.21.4 LTS".
+type version struct{ major, minor, patch int }
+
+// unknownVersion is newer than all.
+var unknownVersion = version{math.MaxInt, 0, 0}
+
+func parseVersion(text string) version {
+	text, _, _ = strings.Cut(strings.TrimSpace(text), " ")
+	text, _, _ = strings.Cut(text, "-")
+	parts := strings.Split(text, ".")
+	if len(parts) < 2 || len(parts) > 3 {
+		return unknownVersion
+	}
+	numbers := [3]int{}
+	for i, part := range parts {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 0 {
+			return unknownVersion
+		}
+		numbers[i] = n
+	}
+	return version{numbers[0], numbers[1], numbers[2]}
+}
+
+func (v version) compare(w version) int {
+	return cmp.Or(cmp.Compare(v.major, w.major), cmp.Compare(v.minor, w.minor), cmp.Compare(v.patch, w.patch))
+}
+
+func (v version) before(major, minor int) bool { return v.compare(version{major, minor, 0}) < 0 }
+
+// needsMap reports an LXD that takes an iSCSI volume's device only through a
+// multipath map, even when it has one path: 6.8 and later.
+func (v version) needsMap() bool { return !v.before(6, 8) }
+
+// Bug is a way in which a version of LXD leaks.
+type Bug struct {
+	Code   string
+	Weight Weight
+	// Scan marks what scan reports too; Images that it matters to scan only
+	// once there are copies of images.
+	Scan, Images bool
+	// from and to are the first and the last version with it, of each series.
+	from, to []version
+	// What it leaves, why, and what follows. Upgrade is what to type.
+	What, Cause, Effect string
+	Upgrade             string
+}
+
+// Bugs are the known ones of LXD's Pure driver. Versions and causes are from
+// the driver's history; 6.3 is its first release, 5.21.4 the first of the
+// long-term series that has it.
+var Bugs = []Bug{
+	{
+		Code: "lxd-15210", Weight: Critical, Scan: true,
+		from: []version{{6, 3, 0}}, to: []version{{6, 3, 0}},
+		What:    "leaves a volume behind, connected, whenever a new volume's device does not come within 30 seconds",
+		Cause:   "its roll-back forgets to disconnect the volume (LXD issue 15210, repaired in 6.4 and 5.21.4)",
+		Effect:  "every slow device is a leaked-volume",
+		Upgrade: "upgrade LXD: snap refresh lxd --channel=latest/stable or 5.21/stable",
+	},
+	{
+		Code: "lxd-resize", Weight: Warning,
+		from: []version{{6, 3, 0}}, to: []version{{6, 5, 0}},
+		What:    "leaves a volume connected after its size was changed while it was not in use",
+		Cause:   "it maps the volume to grow its filesystem and forgets to unmap it (repaired in 6.6)",
+		Effect:  "stale-connection: the volume can't be deleted on another member",
+		Upgrade: "upgrade LXD: snap refresh lxd --channel=latest/stable",
+	},
+	{
+		Code: "lxd-array-first", Weight: Warning,
+		from: []version{{6, 3, 0}, {5, 21, 4}}, to: []version{{6, 5, 0}, {5, 21, 4}},
+		What:    "disconnects a volume on the array before it takes its iSCSI devices off the host",
+		Cause:   "udev and multipathd then meet devices that no longer answer (turned around in 6.6 and 5.21.5)",
+		Effect:  "udev workers hang, maps stay behind: stale-map, ghost-path",
+		Upgrade: "upgrade LXD: snap refresh lxd --channel=latest/stable or 5.21/stable",
+	},
+	{
+		Code: "lxd-paths-left", Weight: Warning,
+		from: []version{{6, 6, 0}, {5, 21, 5}}, to: []version{{6, 7, 0}, {5, 21, 7}},
+		What:    "removes an iSCSI volume's map and leaves its paths, the disks, on the host",
+		Cause:   "it flushes the map once and deletes no disk (repaired in 6.8)",
+		Effect:  "ghost-path, and the next volume with that LUN number may meet them",
+		Upgrade: "upgrade to 6.8 or later where the long-term series is not needed; until then pureclean scan finds them",
+	},
+	{
+		Code: "lxd-image-copies", Weight: Hint, Scan: true, Images: true,
+		from: []version{{6, 9, 0}}, to: []version{{6, 9, 0}},
+		What:    "makes one more image volume for each instance that is created from an image",
+		Cause:   "it asks for a new uuid each time and finds no volume of that name",
+		Effect:  "every launch is a leaked-image",
+		Upgrade: "upgrade LXD when a release without this is out; until then remove the copies from time to time",
+	},
+}
+
+// BugsOf lists the known bugs of a version; of one that can't be read, none.
+func BugsOf(text string) []Bug {
+	v := parseVersion(text)
+	var all []Bug
+	for _, b := range Bugs {
+		for i := range b.from {
+			if v.compare(b.from[i]) >= 0 && v.compare(b.to[i]) <= 0 {
+				all = append(all, b)
+			}
+		}
+	}
+	return all
+}
+
+// HasBug reports a version with the bug of a code.
+func HasBug(text, code string) bool {
+	for _, b := range BugsOf(text) {
+		if b.Code == code {
+			return true
+		}
+	}
+	return false
+}
