@@ -44,17 +44,21 @@ func parseFormat(s string, allowed ...format) (format, error) {
 }
 
 func printJSON(w io.Writer, value any) error {
-	e := json.NewEncoder(escaping{w})
+	e := json.NewEncoder(escaping{w: w})
 	e.SetIndent("", "  ")
 	// Names are data here, not HTML.
 	e.SetEscapeHTML(false)
 	return e.Encode(value)
 }
 
-// escaping writes JSON with what clean would make visible as JSON's own
+// escaping writes JSON, or YAML, with what clean would make visible as their own
 // escapes: a name reads back as it was, and does nothing to a terminal. Such
 // characters stand in strings only.
-type escaping struct{ w io.Writer }
+type escaping struct {
+	w io.Writer
+	// yaml spells what lies beyond 16 bits in one piece.
+	yaml bool
+}
 
 func (e escaping) Write(p []byte) (int, error) {
 	harmless := func(r rune) bool { return r == '\n' || !unsafe(r) }
@@ -66,6 +70,8 @@ func (e escaping) Write(p []byte) (int, error) {
 		switch {
 		case harmless(r):
 			b.WriteRune(r)
+		case r > 0xffff && e.yaml:
+			fmt.Fprintf(&b, `\U%08x`, r)
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
 			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
@@ -91,7 +97,8 @@ func printYAML(w io.Writer, value any) error {
 		return err
 	}
 	restyle(&document)
-	e := yaml.NewEncoder(w)
+	// Such a scalar is in double quotes, where an escape is what it says.
+	e := yaml.NewEncoder(escaping{w: w, yaml: true})
 	e.SetIndent(2)
 	if err := e.Encode(&document); err != nil {
 		return err
@@ -101,6 +108,8 @@ func printYAML(w io.Writer, value any) error {
 
 func restyle(node *yaml.Node) {
 	switch {
+	case node.Kind == yaml.ScalarNode && strings.ContainsFunc(node.Value, func(r rune) bool { return r != '\n' && unsafe(r) }):
+		node.Style = yaml.DoubleQuotedStyle
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!str":
 		// Let the encoder quote only what would be read as something else.
 		node.Style = 0

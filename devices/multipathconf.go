@@ -222,8 +222,11 @@ const maxPattern = 1024
 // text, turned around by a "!" before it.
 func matches(pattern, text string) evidence.Answer {
 	pattern, inverted := strings.CutPrefix(pattern, "!")
-	if len(pattern) > maxPattern {
+	switch {
+	case len(pattern) > maxPattern:
 		return evidence.Unknown
+	case pattern == "*": // no pattern, and taken for the one that was meant
+		pattern = ".*"
 	}
 	r, err := regexp.CompilePOSIX(pattern)
 	if err != nil {

@@ -96,6 +96,7 @@ func TestMultipathBlacklist(t *testing.T) {
 		{"an exception of another kind", "blacklist {\n wwid \".*\"\n}\nblacklist_exceptions {\n devnode \"^sd\"\n}", `blacklist wwid ".*":2`},
 		{"the vendor", "blacklist {\n device {\n vendor \"PURE\"\n product \".*\"\n}\n}", `blacklist device { vendor "PURE" product ".*" }:3`},
 		{"the vendor, excepted", "blacklist { device {\n vendor \"PURE\"\n} }\nblacklist_exceptions { device {\n vendor PURE\n product FlashArray\n} }", ""},
+		{"a star alone", "\n\nblacklist { device {\n vendor \"*\"\n product \"*\"\n} }", `blacklist device { vendor "*" product "*" }:4`},
 		{"another product of the vendor", "blacklist { device {\n vendor \"PURE\"\n product \"FlashBlade\"\n} }", ""},
 		{"the protocol", "blacklist {\n protocol \"scsi:iscsi\"\n}", `blacklist protocol "scsi:iscsi":2`},
 		{"a pattern that is none", "blacklist {\n devnode \"(((\"\n}", `blacklist devnode "(((":2?`},

@@ -71,7 +71,7 @@ func (r *settingsReader) conf(dir, ending string) []string {
 func (r *settingsReader) multipath(ctx context.Context, s System, h *evidence.Host) {
 	var lines []confLine
 	for _, file := range append([]string{"etc/multipath.conf"}, r.conf("etc/multipath/conf.d", ".conf")...) {
-		text, err := r.text(file)
+		text, err := r.whole(file)
 		r.doubts.check("/"+file, err)
 		more, wrong := parseMultipathConf("/"+file, text)
 		lines = append(lines, more...)
@@ -101,7 +101,7 @@ func (r *settingsReader) multipath(ctx context.Context, s System, h *evidence.Ho
 
 func (r *settingsReader) iscsi(sessions []evidence.Session) {
 	const iscsid = "etc/iscsi/iscsid.conf"
-	text, err := r.text(iscsid)
+	text, err := r.whole(iscsid)
 	r.doubts.check("/"+iscsid, err)
 	r.add(parseISCSIConf("/"+iscsid, text)...)
 	r.nodes("etc/iscsi/nodes")
@@ -135,7 +135,7 @@ func (r *settingsReader) nodes(dir string) {
 					r.doubts.add("/%s holds more than %d records, so not all were read", dir, maxNodeRecords)
 					return
 				}
-				text, err := r.text(file)
+				text, err := r.whole(file)
 				r.doubts.check("/"+file, err)
 				for _, s := range parseISCSIConf("/"+file, text) {
 					s.Section = target + " " + portalOf(portal)
@@ -185,7 +185,7 @@ func (r *settingsReader) nvme(controllers []evidence.Controller) {
 	const option = "nvme multipath option"
 	for _, dir := range []string{"usr/lib/modprobe.d", "lib/modprobe.d", "run/modprobe.d", "etc/modprobe.d"} {
 		for _, file := range r.conf(dir, ".conf") {
-			text, err := r.text(file)
+			text, err := r.whole(file)
 			r.doubts.check("/"+file, err)
 			for number, line := range enumerate(text) {
 				words := strings.Fields(line)
@@ -226,7 +226,7 @@ var udevKeys = []string{"children_max", "event_timeout"}
 
 func (r *settingsReader) udev() {
 	const conf = "etc/udev/udev.conf"
-	text, err := r.text(conf)
+	text, err := r.whole(conf)
 	r.doubts.check("/"+conf, err)
 	for number, line := range enumerate(text) {
 		key, value, ok := strings.Cut(line, "=")

@@ -71,6 +71,16 @@ func (t tree) text(name string) (string, error) {
 	return strings.TrimSpace(string(data)), nil
 }
 
+// whole reads a file of settings as it is, so that its lines keep their
+// numbers. Absent is "" without an error.
+func (t tree) whole(name string) (string, error) {
+	data, err := t.data(name, attributeBytes)
+	if err != nil && absent(err) {
+		return "", nil
+	}
+	return string(data), err
+}
+
 // field reads an attribute that may stay unknown: "" for that.
 func (t tree) field(name string) string {
 	s, err := t.text(name)

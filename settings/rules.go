@@ -302,11 +302,6 @@ func (f *facts) lostSession() bool {
 			return true
 		}
 	}
-	for _, r := range f.host.Reached {
-		if r.Open.IsNot() {
-			return true
-		}
-	}
 	return false
 }
 

@@ -2,6 +2,7 @@ package witness
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -115,7 +116,11 @@ func (o Options) reach(ctx context.Context, portals []netip.AddrPort) []evidence
 
 func connect(ctx context.Context, address string) error {
 	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-	if err != nil {
+	var failed *net.OpError
+	switch {
+	case errors.As(err, &failed) && failed.Err != nil:
+		return failed.Err // the address is told anyway
+	case err != nil:
 		return err
 	}
 	return connection.Close()

@@ -2,7 +2,7 @@ package host
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 )
 
@@ -16,9 +16,9 @@ func (h *Host) Dial(_ context.Context, portal string) error {
 		_, nvme := target.NVMe()
 		switch {
 		case h.cut[portal]:
-			err = fmt.Errorf("dial tcp %s: connect: no route to host", portal)
+			err = errors.New("connect: no route to host")
 		case !slices.Contains(iscsi, portal) && !slices.Contains(nvme, portal):
-			err = fmt.Errorf("dial tcp %s: connect: connection refused", portal)
+			err = errors.New("connect: connection refused")
 		}
 	})
 	return err

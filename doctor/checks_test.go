@@ -1,0 +1,243 @@
+package doctor_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/doctor"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/settings"
+)
+
+// arrived is a device that took so many milliseconds.
+func arrived(ms ...int64) func(*evidence.World) {
+	return func(w *evidence.World) {
+		var all []evidence.Arrival
+		for _, n := range ms {
+			all = append(all, evidence.Arrival{Device: "sda", DiskMS: evidence.CountOf(n / 2), MapMS: evidence.CountOf(n), Source: "the journal"})
+		}
+		w.Hosts[0].Log.Arrivals = evidence.Complete(all)
+	}
+}
+
+func complained(kind evidence.ComplaintKind, text string) func(*evidence.World) {
+	return func(w *evidence.World) {
+		w.Hosts[0].Log.Complaints = evidence.Complete([]evidence.Complaint{{Kind: kind, At: now, Text: text, File: "/var/log/syslog", Line: 7}})
+	}
+}
+
+// ill are worlds in which one thing is wrong, besides settings.
+var ill = []struct {
+	name   string
+	change func(*evidence.World)
+	found  []diagnose.Finding
+	check  string
+	weight settings.Weight
+	says   []string
+}{
+	{name: "an array that is silent", change: func(w *evidence.World) { w.Arrays[0].Volumes = w.Arrays[0].Volumes.Doubt("a page is missing") }, check: "cannot-testify", weight: settings.Critical, says: []string{"a page is missing"}},
+	{name: "an LXD that hides", change: func(w *evidence.World) {
+		w.LXD.SeesAll, w.LXD.SeesAllWhy = evidence.No, "the pool's configuration is hidden"
+	}, check: "cannot-testify", weight: settings.Critical, says: []string{"hidden"}},
+	{name: "a member that was not asked", change: func(w *evidence.World) {
+		w.LXD.Members = evidence.Complete(append(w.LXD.Members.Items, evidence.Member{Name: "lxd02", Online: evidence.Yes}))
+	}, check: "cannot-testify", weight: settings.Critical, says: []string{"its devices were not read"}},
+	{name: "a token that may only read", change: func(w *evidence.World) { w.Arrays[0].Role = "readonly" }, check: "array-role", weight: settings.Hint, says: []string{"readonly", "pureuser"}},
+	{name: "a certificate that nobody verifies", change: func(w *evidence.World) { w.Arrays[0].TLS.Verified = "nothing" }, check: "array-tls", weight: settings.Warning, says: []string{"  p1: {array: {fingerprint: sha256:0a}}"}},
+	{name: "a certificate at its end", change: func(w *evidence.World) { w.Arrays[0].TLS.Expires = now.Add(72 * time.Hour) }, check: "array-certificate", weight: settings.Warning, says: []string{"good until 2026-11-25"}},
+	{name: "a certificate beyond it", change: func(w *evidence.World) { w.Arrays[0].TLS.Expires = now.Add(-time.Hour) }, check: "array-certificate", weight: settings.Warning, says: []string{"expired on 2026-11-22"}},
+	{name: "an array behind", change: func(w *evidence.World) { w.Arrays[0].Clock = now.Add(-5 * time.Minute) }, check: "clock", weight: settings.Warning, says: []string{"5m0s behind"}},
+	{name: "a member ahead", change: func(w *evidence.World) { w.Hosts[0].Clock = now.Add(time.Hour) }, check: "clock", weight: settings.Warning, says: []string{"1h0m0s ahead of"}},
+	{name: "a short delay", change: func(w *evidence.World) { w.Arrays[0].EradicationDelay = time.Hour }, check: "array-eradication-delay", weight: settings.Warning, says: []string{"at least a day"}},
+	{name: "SafeMode", change: func(w *evidence.World) { w.Arrays[0].ManualEradication = "all-disabled" }, check: "array-safemode", weight: settings.Warning, says: []string{"all-disabled"}},
+	{name: "a quota nearly used", change: func(w *evidence.World) { w.Arrays[0].Pods.Items[0].Used = 950 }, check: "array-quota", weight: settings.Warning, says: []string{"95 %"}},
+	{name: "a quota well used", change: func(w *evidence.World) { w.Arrays[0].Pods.Items[0].Used = 820 }, check: "array-quota", weight: settings.Hint, says: []string{"82 %"}},
+	{name: "a hijacked host", found: []diagnose.Finding{{Code: "hijacked-host", Object: "lxd01-iscsi", ArrayID: "array-id", Detail: "it has another's initiator"}}, check: "name-collision", weight: settings.Critical, says: []string{"another's initiator", "pureclean explain --object lxd01-iscsi"}},
+	{name: "strangers in the pod", found: []diagnose.Finding{
+		{Code: "foreign-connection", Object: "p1::u-1", Pool: "p1", ArrayID: "array-id"},
+		{Code: "foreign-connection", Object: "p1::u-2", Pool: "p1", ArrayID: "array-id"},
+	}, check: "name-collision", weight: settings.Warning, says: []string{"2 volumes are connected", "p1::u-1"}},
+	{name: "LXD 6.3", change: func(w *evidence.World) { w.LXD.Version = "6.3"; drop(w, "multipath find_multipaths") }, check: "lxd-", weight: "", says: []string{"15210"}},
+	{name: "LXD 5.21.7", change: func(w *evidence.World) { w.LXD.Version = "5.21.7 LTS"; drop(w, "multipath find_multipaths") }, check: "lxd-paths-left", weight: settings.Warning, says: []string{"leaves its paths"}},
+	{name: "LXD 6.9", change: func(w *evidence.World) { w.LXD.Version = "6.9-ab8fad2" }, check: "lxd-image-copies", weight: settings.Hint, says: []string{"one more image volume"}},
+	{name: "a cloned machine", change: func(w *evidence.World) {
+		w.LXD.Members = evidence.Complete(append(w.LXD.Members.Items, evidence.Member{Name: "lxd02", Online: evidence.Yes}))
+		twin := w.Hosts[0]
+		twin.Name, twin.Boot, twin.Log = "lxd02", "another", nil
+		w.Hosts = append(w.Hosts, twin)
+	}, check: "shared-initiator", weight: settings.Critical, says: []string{"iqn.1993-08.org.debian:01:a is this machine's and lxd01's"}},
+	{name: "no multipath", change: func(w *evidence.World) { w.Hosts[0].Tools.Items[0].Present = evidence.No }, check: "tool-missing", weight: settings.Critical, says: []string{"multipathd is not installed", "multipath-tools"}},
+	{name: "multipathd stopped", change: func(w *evidence.World) { w.Hosts[0].Tools.Items[0].Running = evidence.No }, check: "tool-missing", weight: settings.Critical, says: []string{"systemctl enable --now multipathd"}},
+	{name: "a map that queues now", found: []diagnose.Finding{{Code: "unsafe-setting", Object: "mpatha", Host: "lxd01", Detail: "mpatha on lxd01 has no live path and queues I/O", Effect: "it waits for ever", Remedy: []string{"let the waiting I/O fail: multipathd disablequeueing map mpatha"}}}, check: "map-queues", weight: settings.Critical, says: []string{"multipathd disablequeueing map mpatha"}},
+	{name: "a lost session", change: func(w *evidence.World) { w.Hosts[0].Sessions.Items[0].State = "FAILED" }, check: "session-lost", weight: settings.Warning, says: []string{"session7", "FAILED"}},
+	{name: "a lost controller", change: func(w *evidence.World) {
+		w.Hosts[0].Controllers = evidence.Complete([]evidence.Controller{{Name: "nvme3", State: "connecting", Address: "10.0.0.9", Port: "4420"}})
+	}, check: "session-lost", weight: settings.Warning, says: []string{"nvme3", "connecting"}},
+	{name: "two sessions to one portal", change: func(w *evidence.World) {
+		again := w.Hosts[0].Sessions.Items[0]
+		again.ID = 9
+		w.Hosts[0].Sessions = evidence.Complete(append(w.Hosts[0].Sessions.Items, again))
+	}, check: "session-twice", weight: settings.Warning, says: []string{"session9 leads to 10.0.0.1:3260, as session7 does", "iscsiadm -m session -r 9 -u"}},
+	{name: "a portal without a session", change: func(w *evidence.World) {
+		w.Arrays[0].Ports = evidence.Complete(append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT1.ETH4", IQN: target, Portal: "10.0.1.1:3260"}))
+	}, check: "portal-without-session", weight: settings.Warning, says: []string{"10.0.1.1:3260", "CT1.ETH4", "--login"}},
+	{name: "a portal that is closed", change: func(w *evidence.World) {
+		w.Arrays[0].Ports = evidence.Complete(append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT1.ETH4", IQN: target, Portal: "10.0.1.1:3260"}))
+		w.LXD.Pools.Items[0].Targets = []string{"10.0.0.1"}
+		w.Hosts[0].Reached = []evidence.Reach{{Portal: "10.0.0.1:3260", Open: evidence.Yes}, {Portal: "10.0.1.1:3260", Open: evidence.No, Why: "no answer within 3s"}}
+	}, check: "portal-closed", weight: settings.Warning, says: []string{"10.0.1.1:3260 does not answer: no answer within 3s", "lxc storage set p1 pure.target=10.0.0.1"}},
+	{name: "fewer paths", found: []diagnose.Finding{{Code: "degraded-paths", Object: "p1::u-1", Host: "lxd01", Detail: "mpatha has 1 of 2 paths"}}, check: "fewer-paths", weight: settings.Warning, says: []string{"1 volume is short of a path: mpatha has 1 of 2 paths"}},
+	{name: "a device that never came", change: complained(evidence.ComplaintNoDevice, `Failed locating device for volume "v"`), check: "device-timeouts", weight: settings.Warning, says: []string{"once, last 2026-11-22 12:00", "/var/log/syslog, line 7"}},
+	{name: "a device that came late", change: arrived(1000, 1000, 1000, 31000), check: "slow-devices", weight: settings.Warning, says: []string{"the slowest 31 s, 1 later than LXD waits"}},
+	{name: "devices that came nearly late", change: arrived(16000, 17000, 18000), check: "slow-devices", weight: settings.Warning, says: []string{"90 % within 18 s"}},
+}
+
+func TestChecks(t *testing.T) {
+	covered := map[string]bool{"setting": true, "lxd-bug": true} // TestBadSettings, and three cases here
+	for _, c := range ill {
+		covered[c.check] = true
+		w := world(t, good())
+		if c.change != nil {
+			c.change(&w)
+		}
+		report := diagnose.Judge(w, diagnose.DefaultPolicy())
+		report.Findings = append(report.Findings, c.found...)
+		r := doctor.Examine(w, report)
+		named := 0
+		for _, a := range r.Advice {
+			if !strings.HasPrefix(a.Check, c.check) {
+				t.Errorf("%s: also %s: %s", c.name, a.Check, a.Observed)
+				continue
+			}
+			named++
+			all := strings.Join(append(append([]string{a.Observed, a.Source, a.Why, a.Into}, a.Write...), a.Then...), "\n")
+			for _, says := range c.says {
+				if named == 1 && !strings.Contains(all, says) {
+					t.Errorf("%s: does not say %q:\n%s", c.name, says, all)
+				}
+			}
+			if c.weight != "" && a.Weight != c.weight || a.Witness == "" || a.Why == "" {
+				t.Errorf("%s: %+v", c.name, a)
+			}
+		}
+		if named == 0 {
+			t.Errorf("%s: not named", c.name)
+		}
+		if r.Complete != (c.check != "cannot-testify") {
+			t.Errorf("%s: complete %v", c.name, r.Complete)
+		}
+	}
+	for _, check := range doctor.Checks {
+		if !covered[check.Code] {
+			t.Errorf("nothing tests %s", check.Code)
+		}
+		if check.Question == "" {
+			t.Errorf("%s asks nothing", check.Code)
+		}
+	}
+}
+
+// TestNotWrong: what looks alike and is right.
+func TestNotWrong(t *testing.T) {
+	for name, change := range map[string]func(*evidence.World){
+		"a host without any session has no volumes": func(w *evidence.World) { w.Hosts[0].Sessions = evidence.Complete[evidence.Session](nil) },
+		"a portal that pure.target leaves out": func(w *evidence.World) {
+			w.LXD.Pools.Items[0].Targets = []string{"10.0.0.1"}
+			w.Arrays[0].Ports = evidence.Complete(append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT1.ETH4", IQN: target, Portal: "10.0.1.1:3260"}))
+		},
+		"another array's session": func(w *evidence.World) {
+			w.Hosts[0].Sessions = evidence.Complete(append(w.Hosts[0].Sessions.Items, evidence.Session{ID: 2, Target: "iqn.other", State: "FAILED"}))
+		},
+		"nvme-cli in the snap": func(w *evidence.World) {
+			w.Hosts[0].Tools.Items[4].Present = evidence.No
+			w.LXD.Pools.Items[0].Mode = evidence.ModeNVMeTCP
+		},
+		"programs that could not be seen": func(w *evidence.World) {
+			w.Hosts[0].Tools = evidence.Incomplete([]evidence.Tool{{Name: "multipathd"}}, "x")
+		},
+		"no multipath for NVMe": func(w *evidence.World) {
+			w.Hosts[0].Tools.Items[0].Present = evidence.No
+			w.LXD.Pools.Items[0].Mode = evidence.ModeNVMeTCP
+		},
+		"a reading that took long": func(w *evidence.World) {
+			w.Arrays[0].Clock = now.Add(time.Minute)
+			w.Arrays[0].Ended = now.Add(time.Minute)
+		},
+		"a clock that was not told": func(w *evidence.World) { w.Arrays[0].Clock = time.Time{} },
+		"the same machine twice": func(w *evidence.World) {
+			w.Hosts[0].IQNs.Items = append(w.Hosts[0].IQNs.Items, w.Hosts[0].IQNs.Items[0])
+		},
+		"no quota":                                 func(w *evidence.World) { w.Arrays[0].Pods.Items[0].Quota = 0 },
+		"a try that was cut short":                 func(w *evidence.World) { w.Hosts[0].Reached = []evidence.Reach{{Portal: "10.0.0.1:3260"}} },
+		"devices in time":                          arrived(100, 2000, 4000, 9000),
+		"a portal that failed a connection once":   complained(evidence.ComplaintPortal, "detected conn error (1020)"),
+		"a version of LXD that can't be read":      func(w *evidence.World) { w.LXD.Version = "edge" },
+		"a session whose portal the array renamed": func(w *evidence.World) { w.Arrays[0].Ports = evidence.Incomplete([]evidence.Port(nil), "not allowed") },
+	} {
+		w := world(t, good())
+		change(&w)
+		for _, a := range examine(w).Advice {
+			t.Errorf("%s: %s: %s", name, a.Check, a.Observed)
+		}
+	}
+}
+
+func TestWaits(t *testing.T) {
+	w := world(t, good())
+	arrived(500, 1000, 1500, 4000, 6000, 12000, 25000, 29000, 30000, 45000)(&w)
+	waits := examine(w).Waits[0]
+	var bars []int
+	for _, b := range waits.Histogram {
+		bars = append(bars, b.N)
+	}
+	if got := [...]any{waits.Devices, waits.Late, waits.Median, waits.P90, waits.Slowest}; got != [...]any{10, 1, 6 * time.Second, 30 * time.Second, 45 * time.Second} {
+		t.Errorf("%v", got)
+	}
+	if len(bars) != 7 || bars[0] != 2 || bars[5] != 3 || bars[6] != 1 || waits.Histogram[6].UpTo != 0 {
+		t.Errorf("bars %v", bars)
+	}
+	// Exactly LXD's patience is not late yet.
+	arrived(30000)(&w)
+	if waits := examine(w).Waits[0]; waits.Late != 0 {
+		t.Errorf("%+v", waits)
+	}
+}
+
+// TestCauses: which of the known causes fits, and none where nothing is late.
+func TestCauses(t *testing.T) {
+	for want, change := range map[string]func(*evidence.World){
+		"dead-portal": func(w *evidence.World) { w.Hosts[0].Sessions.Items[0].State = "FAILED" },
+		"no-map":      func(w *evidence.World) { w.Hosts[0].Tools.Items[0].Running = evidence.No },
+		"leftover-disks": func(w *evidence.World) {
+			w.Hosts[0].Maps = evidence.Complete([]evidence.Map{{Name: "mpatha"}})
+			w.Hosts[0].Disks = evidence.Complete([]evidence.Disk{{Name: "sdd", Serial: "7A9AD0A2CE6B4C5A00011010"}})
+		},
+		"nvme-controller": func(w *evidence.World) {
+			w.Hosts[0].Controllers = evidence.Complete([]evidence.Controller{{Name: "nvme1", State: "connecting"}})
+		},
+		"slow-host": complained(evidence.ComplaintUdev, "Worker [190] is taking a long time"),
+	} {
+		for late, ms := range map[bool]int64{true: 40000, false: 1000} {
+			w := world(t, good())
+			arrived(ms, ms)(&w)
+			if want != "slow-host" { // half of 40 s in udev and multipathd is a cause of its own
+				for i := range w.Hosts[0].Log.Arrivals.Items {
+					w.Hosts[0].Log.Arrivals.Items[i].DiskMS = evidence.CountOf(ms)
+				}
+			}
+			change(&w)
+			var got []string
+			for _, c := range examine(w).Waits[0].Causes {
+				got = append(got, c.Code)
+				if c.Seen == "" || c.What == "" {
+					t.Errorf("%+v", c)
+				}
+			}
+			if late && (len(got) != 1 || got[0] != want) || !late && len(got) != 0 {
+				t.Errorf("%s, late %v: %v", want, late, got)
+			}
+		}
+	}
+}
