@@ -140,7 +140,7 @@ func (o *common) ask(ctx context.Context, from sources) (evidence.World, witness
 	agent := "pureclean/" + version()
 	options := witness.Options{
 		Config:   from.config,
-		Records:  records.Options{Socket: from.socket, UserAgent: agent, Log: o.log(), Now: from.now},
+		Records:  records.Options{Socket: from.socket, Down: o.down.Value(), UserAgent: agent, Log: o.log(), Now: from.now},
 		Array:    pure.Options{UserAgent: agent, Log: o.log(), Now: from.now},
 		Host:     from.host,
 		Told:     from.told,
@@ -171,6 +171,7 @@ func (o *common) policy(settings config.Config) diagnose.Policy {
 	p.BatchMinAge = time.Duration(settings.Safety.BatchMinAge)
 	p.MaxShare = float64(settings.Safety.MaxShare)
 	p.Pools = o.pools.Value()
+	p.Down = o.down.Value()
 	p.Pins = map[string]string{}
 	for name, pool := range settings.Pools {
 		if pool.Array.ID != "" {

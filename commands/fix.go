@@ -154,6 +154,9 @@ func (o *fixOptions) plans(ctx context.Context, w *workshop) ([]repair.Plan, err
 	if _, err := w.tools.Look(ctx); err != nil {
 		return nil, err
 	}
+	if err := notDown(w.world, w.policy); err != nil {
+		return nil, err
+	}
 	report := o.judge(w.world, w.policy)
 	// The next batch asks what this look saw.
 	if err := sightings.Save(w.stateDir, sightings.Update(w.world.Seen, w.world, report)); err != nil {

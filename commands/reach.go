@@ -10,8 +10,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/fleet"
+	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/repair/journal"
 )
 
@@ -92,4 +94,20 @@ func lockMachine(ctx context.Context, stateDir string) (unlock func(), err error
 		return nil, err
 	}
 	return func() { _ = book.Close() }, nil
+}
+
+// notDown refuses to begin on a word that does not count.
+func notDown(world evidence.World, policy diagnose.Policy) error {
+	for _, fence := range diagnose.Fences(world, policy) {
+		if !fence.Holds {
+			return &HintedError{
+				Err: &repair.RefusedError{
+					Step: "the plan", Gate: "host-down", Result: diagnose.Fail,
+					Why: "that " + fence.Member + " is down is not taken for granted: " + fence.Why,
+				},
+				Hint: "fence it, and wait until LXD (lxc cluster list) and the array show it; nothing was changed",
+			}
+		}
+	}
+	return nil
 }

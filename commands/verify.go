@@ -70,7 +70,7 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 		// A name within its pod, or LXD's own, leads to the full one.
 		target = repair.Target{Name: e.Object, ID: e.VolumeID, Serial: e.Serial}
 	}
-	proof := repair.Verify(world, target)
+	proof := repair.Verify(world, target, diagnose.Fences(world, policy)...)
 	answer := verifyAnswer{Schema: "pureclean/verify/v1", Volume: o.volume, Gone: proof.Gone, Proof: []verifyAnswerLine{}}
 	for _, line := range proof.Lines {
 		answer.Proof = append(answer.Proof, verifyAnswerLine{line.Witness, line.Gone, line.Why})

@@ -21,6 +21,8 @@ type facts struct {
 	use     expectations
 	// operations are those that may still change a volume.
 	operations []*evidence.Operation
+	// fences are the operator's words that a machine is down.
+	fences []Fence
 	// seen holds the earlier sightings by volume id.
 	seen map[string]*evidence.Sighting
 }
@@ -52,6 +54,7 @@ func newFacts(w *evidence.World, p Policy) *facts {
 		f.joinVolumes(array)
 		f.joinOwners(array)
 	}
+	f.joinFences()
 	f.attributeUses()
 	f.classify()
 	return f

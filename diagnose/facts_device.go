@@ -137,7 +137,7 @@ func (f *facts) connectedTo(v *volume, h *hostFacts) (evidence.Answer, string) {
 			// A group without hosts: it is connected to nobody.
 		case slices.Contains(o.hosts, h):
 			answer, why = evidence.Yes, connectionName(row)
-		case o.host == nil && !o.ours.IsNot():
+		case o.host == nil && !o.fenced && !o.ours.IsNot():
 			answer, why = evidence.Unknown, either(o.why, "a connection names no host")
 		}
 	})

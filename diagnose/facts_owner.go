@@ -22,6 +22,8 @@ type owner struct {
 	// when it is certain that another machine has them.
 	ours evidence.Answer
 	why  string
+	// fenced is set for the object of a machine that is down for certain.
+	fenced bool
 }
 
 // suffixes are what LXD appends to a server's name, by its modes; "-nvme" is

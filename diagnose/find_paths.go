@@ -236,7 +236,7 @@ func (f *facts) deviceless() []draft {
 		f.expectedAgain(&e, v)
 		v.connections(func(row *evidence.Connection) {
 			o := v.array.owner(row.Host)
-			if !o.ours.Is() || !e.on(o.member).Is() || !o.host.lacks(v) {
+			if o.host == nil || !o.ours.Is() || !e.on(o.member).Is() || !o.host.lacks(v) {
 				return
 			}
 			out := ofVolume(v)

@@ -25,8 +25,8 @@ func hostsAnswered(s Subject) (Result, string) {
 			return Uncertain, "the members are not all known, so it is not known whom to ask"
 		}
 		for _, member := range s.f.members.names {
-			if s.f.hostOf(member) == nil {
-				return Uncertain, "the devices of member " + member + " were not read"
+			if s.f.hostOf(member) == nil && !s.f.down(member) {
+				return Uncertain, "the devices of member " + member + " were not read" + s.f.whyNotDown(member)
 			}
 		}
 	}

@@ -92,8 +92,11 @@ func membersOnline(s Subject) (Result, string) {
 	}
 	var names []string
 	for _, m := range lxd.Members.Items {
+		if s.f.down(m.Name) {
+			continue // it does nothing
+		}
 		if m.Online.IsNot() {
-			return Fail, "member " + m.Name + " is " + either(m.Status, "not online") + ": what it does is not known"
+			return Fail, "member " + m.Name + " is " + either(m.Status, "not online") + ": what it does is not known" + s.f.whyNotDown(m.Name)
 		}
 		if !m.Online.Is() {
 			return Uncertain, "member " + m.Name + " is not known to be online (" + either(m.Message, m.Status, "no status") + ")"

@@ -29,6 +29,9 @@ type Policy struct {
 	Pins map[string]string
 	// Pools limits the judgement to these pools; empty means all.
 	Pools []string
+	// Down are the members of which the operator says that their machines are
+	// down, see Fence.
+	Down []string
 	// ReadWithin bounds the time from the first word of the array to the last
 	// word of LXD and of the hosts.
 	ReadWithin time.Duration

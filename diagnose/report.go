@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -75,8 +76,9 @@ func (f *facts) witnesses() []Witness {
 		w.Recorded = h.Recorded
 		all = append(all, w)
 	}
+	all = append(all, f.fenceWitnesses()...)
 	for _, member := range f.members.names {
-		if f.hostOf(member) == nil {
+		if f.hostOf(member) == nil && !slices.Contains(f.policy.Down, member) {
 			all = append(all, Witness{
 				Kind: "host", Name: member, Title: "host " + member,
 				Reason: "its devices were not read", Hint: "run pureclean on " + member + " too",

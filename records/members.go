@@ -105,6 +105,11 @@ func (a *answers) member(row memberRow) evidence.Member {
 	return m
 }
 
+// isDown reports a member that the operator says is down, and LXD too.
+func (a *answers) isDown(m evidence.Member) bool {
+	return m.Online.IsNot() && slices.Contains(a.down, m.Name)
+}
+
 // errNotAsked stands for the answer of a member that LXD calls away.
 var errNotAsked = errors.New("it was not asked")
 
@@ -130,6 +135,9 @@ func (a *answers) daemonVolumes(members evidence.List[evidence.Member], d *doubt
 	}
 	for _, member := range members.Items {
 		got := a.config(member.Name)
+		if a.isDown(member) {
+			continue
+		}
 		if got.err != nil {
 			d.add("the configuration of member %q could not be read: %v", member.Name, got.err)
 			continue

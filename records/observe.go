@@ -27,6 +27,8 @@ type answers struct {
 	servers map[string]reply[serverRow]
 	// project has the rows of projects by name.
 	project map[string]projectRow
+	// down are the members that are said to be down.
+	down []string
 }
 
 // Observe reads everything. It never fails: each list says why it may lack
@@ -38,7 +40,7 @@ type answers struct {
 // the array first.
 func (r *Reader) Observe(ctx context.Context) evidence.LXD {
 	began := r.now()
-	a := &answers{server: r.server(ctx, "")}
+	a := &answers{server: r.server(ctx, ""), down: r.down}
 	if a.server.err != nil && hopeless(a.server.err) {
 		return r.silence(evidence.Source{Name: r.socket, Began: began}, a.server.err)
 	}

@@ -64,7 +64,7 @@ func (a *answers) operationList(members evidence.List[evidence.Member], d *doubt
 		d.add("the list of members is not complete, and operations of others may be left out")
 	}
 	for _, member := range members.Items {
-		if !member.Online.Is() {
+		if !member.Online.Is() && !a.isDown(member) {
 			d.add("operations of member %q may be left out, it is %q", member.Name, member.Status)
 			d.advise(fmt.Sprintf("bring member %s back (lxc cluster list), or remove it from the cluster if it is gone for good", member.Name))
 		}

@@ -29,6 +29,9 @@ type Options struct {
 	// Timeout bounds each request; 0 is two minutes. Listing thousands of
 	// volumes is slow: LXD looks through all instances for each of them.
 	Timeout time.Duration
+	// Down are members that the operator says are down: of one that LXD shows
+	// offline, no operation and no configuration is missed.
+	Down []string
 	// Log gets one debug line per request, never an answer. Nil is silence.
 	Log *slog.Logger
 	// Now is this machine's clock; nil is the real one.
@@ -44,6 +47,7 @@ type Reader struct {
 	dir       string
 	userAgent string
 	timeout   time.Duration
+	down      []string
 	now       func() time.Time
 	// counted is how many requests earlier testimonies have accounted for.
 	counted int64
@@ -64,6 +68,7 @@ func Open(ctx context.Context, opts Options) (*Reader, error) {
 		dir:       dir,
 		userAgent: opts.UserAgent,
 		timeout:   opts.Timeout,
+		down:      opts.Down,
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)

@@ -223,6 +223,9 @@ func machineReady(r *run, s subject, _ Step) (diagnose.Result, string) {
 		if r.plan.Class == diagnose.ClassDisconnect && !strings.EqualFold(row.Host, r.plan.Host) {
 			continue
 		}
+		if s.fenced(row.Host) {
+			continue
+		}
 		member := s.member(row.Host)
 		if member == "" && row.Host != "" {
 			return diagnose.Uncertain, "no machine that was read has the initiators of " + row.Host

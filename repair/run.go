@@ -109,7 +109,7 @@ func (r *run) typeOf(kind string) StepType {
 
 func (r *run) begin(kind journal.Kind, of string) (journal.Record, error) {
 	text, err := marshal(r.plan)
-	return journal.Record{Kind: kind, Of: of, Operator: &r.t.Operator, Plan: text, Object: r.object()}, err
+	return journal.Record{Kind: kind, Of: of, Operator: &r.t.Operator, Plan: text, Object: r.object(), HostsDown: r.t.Policy.Down}, err
 }
 
 func (r *run) object() *journal.Object {
@@ -422,6 +422,7 @@ func (r *run) look(ctx context.Context) (look, error) {
 		return look{}, fmt.Errorf("looking at %s: %w", r.plan.Object, err)
 	}
 	l := look{subject: find(&world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), at: r.t.Now()}
+	l.fences = diagnose.Fences(world, r.policy())
 	report := r.t.judge(world, r.policy())
 	l.finding = r.find(report)
 	r.latest = l

@@ -18,6 +18,18 @@ type subject struct {
 	snapshot *evidence.Snapshot
 	serial   evidence.Serial
 	rows     []evidence.Connection
+	// fences are the operator's words that machines are down.
+	fences []diagnose.Fence
+}
+
+// fenced reports a host object of a machine that is down for certain: nothing
+// is to be done there.
+func (s subject) fenced(object string) bool {
+	return s.array != nil && slices.ContainsFunc(s.fences, func(f diagnose.Fence) bool {
+		return f.Holds && slices.ContainsFunc(f.Objects, func(o diagnose.FencedObject) bool {
+			return o.ArrayID == s.array.ID && strings.EqualFold(o.Name, object)
+		})
+	})
 }
 
 // find looks up an object by its array's and its own id.

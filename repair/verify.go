@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -33,7 +34,10 @@ type ProofLine struct {
 // live and not connected on any array, without a record in LXD, without a
 // device on any host. A destroyed volume counts as gone; until when it could
 // come back is in the line.
-func Verify(world evidence.World, target Target) Proof {
+//
+// Of a machine that is down nothing is asked: when the array connects nothing
+// to it, nothing is there after its next start.
+func Verify(world evidence.World, target Target, fences ...diagnose.Fence) Proof {
 	p := Proof{Gone: evidence.Yes}
 	add := func(witness string, gone evidence.Answer, why string) {
 		p.Lines = append(p.Lines, ProofLine{witness, gone, why})
@@ -64,6 +68,10 @@ func Verify(world evidence.World, target Target) Proof {
 		add("host "+world.Hosts[i].Name, gone, why)
 	}
 	for _, m := range world.LXD.Members.Items {
+		if slices.ContainsFunc(fences, func(f diagnose.Fence) bool { return f.Holds && f.Member == m.Name }) {
+			add("host "+m.Name, evidence.Yes, "it is down by your word, and starts without a device of what nothing is connected to")
+			continue
+		}
 		if !slices.ContainsFunc(world.Hosts, func(h evidence.Host) bool { return h.Name == m.Name }) {
 			add("host "+m.Name, evidence.Unknown, "its devices were not read")
 		}

@@ -99,6 +99,9 @@ type Record struct {
 	Of       string          `json:"of,omitempty"`
 	Operator *Operator       `json:"operator,omitempty"`
 	Plan     json.RawMessage `json:"plan,omitempty"`
+	// HostsDown are members that the operator gave the word for: their
+	// machines are down. Also of a resume.
+	HostsDown []string `json:"hosts_down,omitempty"`
 
 	// Of a step and of its actions: its place in the plan, from 1, and its
 	// kind in the table of steps.
