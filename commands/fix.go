@@ -159,7 +159,7 @@ func (o *fixOptions) plans(ctx context.Context, w *workshop) ([]repair.Plan, err
 	}
 	report := o.judge(w.world, w.policy)
 	// The next batch asks what this look saw.
-	if err := sightings.Save(w.stateDir, sightings.Update(w.world.Seen, w.world, report)); err != nil {
+	if err := sightings.Remember(ctx, w.stateDir, w.world, report); err != nil {
 		return nil, err
 	}
 	if o.volume != "" {

@@ -40,10 +40,15 @@ type Source struct {
 // Took is how long the reading lasted.
 func (s Source) Took() time.Duration { return s.Ended.Sub(s.Began) }
 
-// Sighting is what an earlier run remembered of one array object.
+// Sighting is what an earlier run remembered of one array object, a volume or
+// a snapshot.
 type Sighting struct {
-	ArrayID  string `json:"array_id"`
-	PodID    string `json:"pod_id"`
+	ArrayID string `json:"array_id"`
+	PodID   string `json:"pod_id"`
+	// Pod is the pod's name, by which it is asked for; empty where an older
+	// version wrote it down.
+	Pod string `json:"pod,omitempty"`
+	// VolumeID is the id on the array, of a snapshot the snapshot's.
 	VolumeID string `json:"volume_id"`
 	// Recorded is when LXD was last seen to have a record of it.
 	Recorded time.Time `json:"recorded,omitzero"`

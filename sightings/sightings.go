@@ -1,22 +1,28 @@
-// Package sightings is pureclean's memory between runs: which volumes had a
-// record of LXD when they were last seen, and since when which of them were
-// leftovers. A batch repairs only what an earlier run saw as a leftover, and
-// a volume whose record disappeared without a trace is never part of one.
+// Package sightings is pureclean's memory between runs: which volumes and
+// snapshots had a record of LXD when they were last seen, and since when which
+// of them were leftovers. A batch repairs only what an earlier run saw as a
+// leftover, and a volume whose record disappeared without a trace is never
+// part of one.
 //
 // The memory is a hint and no witness. Losing it makes batches wait and
-// nothing else, so the file may be deleted at any time.
+// nothing else, so the file may be deleted at any time. What keeps it fresh is
+// the timer's check, and every fix; scan writes nothing.
 package sightings
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -32,24 +38,81 @@ type document struct {
 	Sightings []evidence.Sighting `json:"sightings"`
 }
 
+// most is how large a memory is read, some hundred thousand objects: what is
+// larger is not ours.
+const most = 256 << 20
+
 // Load reads the memory in dir. None yet is an empty one; one that can't be
 // read is an error, with which the caller may go on: nothing is then known.
 func Load(dir string) ([]evidence.Sighting, error) {
-	data, err := os.ReadFile(filepath.Join(dir, File))
+	file, err := os.Open(filepath.Join(dir, File))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("what earlier runs saw: %w", err)
 	}
+	defer func() { _ = file.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(file, most+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("what earlier runs saw: %w", err)
+	case len(data) > most:
+		return nil, &ForgottenError{fmt.Sprintf("is larger than %d MiB", most>>20)}
+	}
 	var d document
 	if err := json.Unmarshal(data, &d); err != nil {
-		return nil, fmt.Errorf("what earlier runs saw: %s: %w; it may be deleted", File, err)
+		return nil, &ForgottenError{"can't be understood (" + err.Error() + ")"}
 	}
 	if d.Schema != schema {
-		return nil, fmt.Errorf("what earlier runs saw: %s is of another version (%q); it may be deleted", File, d.Schema)
+		return nil, &ForgottenError{fmt.Sprintf("is of another version (%q)", d.Schema)}
 	}
 	return d.Sightings, nil
+}
+
+// ForgottenError is a file that is no memory of ours: torn, foreign, or of
+// another version. The next run that remembers replaces it.
+type ForgottenError struct{ Why string }
+
+func (e *ForgottenError) Error() string {
+	return "what earlier runs saw is forgotten: " + File + " " + e.Why + "; it may be deleted"
+}
+
+// ErrBusy is another run that is writing the memory and does not end.
+var ErrBusy = errors.New("another run is remembering what it saw")
+
+const (
+	lockFile = ".sightings.lock"
+	// patience is how long another writer is waited for: it holds the lock
+	// for as long as it takes to write one file.
+	patience = 2 * time.Second
+	retry    = 20 * time.Millisecond
+)
+
+// Remember adds what this world shows to the memory in dir, which must exist.
+// Writers in other processes take turns, each on top of what the last one
+// wrote. The caller may go on with an error: the memory is then what it was.
+func Remember(ctx context.Context, dir string, world evidence.World, report diagnose.Report) (err error) {
+	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	locked, err := lock.TryLockContext(ctx, retry)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", lock.Path(), ErrBusy)
+	}
+	if err != nil || !locked {
+		return fmt.Errorf("remembering what was seen: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	seen, err := Load(dir)
+	var forgotten *ForgottenError
+	if err != nil && !errors.As(err, &forgotten) {
+		return err
+	}
+	if len(seen) == 0 {
+		seen = world.Seen
+	}
+	return Save(dir, Update(seen, world, report))
 }
 
 // Save replaces the memory in dir, whole or not at all.
@@ -83,69 +146,122 @@ func Save(dir string, seen []evidence.Sighting) (err error) {
 	return nil
 }
 
-type key struct{ array, volume string }
+type key struct{ array, id string }
+
+// object is a volume or a snapshot, as far as it is remembered.
+type object struct {
+	id, pod, podID string
+	name           evidence.Name
+	// own is set for what should have a record of its own: LXD's temporary
+	// copies of snapshots never have one.
+	own bool
+}
 
 // Update adds what this world shows to what was remembered. It forgets what
 // is certainly not on its array any more, so that the memory grows with live
 // objects only, and believes nothing that rests on an incomplete list.
 func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Report) []evidence.Sighting {
-	memory := map[key]evidence.Sighting{}
+	memory := make(map[key]evidence.Sighting, len(seen))
 	for _, s := range seen {
 		memory[key{s.ArrayID, s.VolumeID}] = s
 	}
 	leaked := leftovers(report)
 	named := records(world.LXD)
 	whole := world.LXD.Records.IsComplete() && world.LXD.SeesAll.Is()
+	looks := map[string]look{}
 	for _, a := range world.Arrays {
 		if a.ID == "" {
 			continue
 		}
-		listed := map[string]bool{}
-		for _, v := range a.Volumes.Items {
-			if v.ID == "" || !v.LXD.IsLXD() {
+		l, again := looks[a.ID]
+		if !again {
+			l = look{listed: map[string]bool{}, pods: map[string]bool{}, asked: map[string]bool{}, whole: true}
+		}
+		for _, o := range objects(a) {
+			if o.id == "" {
 				continue
 			}
-			listed[v.ID] = true
-			k := key{a.ID, v.ID}
+			l.listed[o.id] = true
+			if !o.name.IsLXD() && !leaked[o.id] {
+				continue
+			}
+			k := key{a.ID, o.id}
 			s, known := memory[k]
-			s.ArrayID, s.PodID, s.VolumeID = a.ID, v.PodID, v.ID
-			name, recorded := named[recordKey{strings.ToLower(v.Pod), v.LXD.UUID}]
+			s.ArrayID, s.PodID, s.Pod, s.VolumeID = a.ID, o.podID, o.pod, o.id
+			name, recorded := named[recordKey{strings.ToLower(o.pod), o.name.UUID, o.name.Snapshot}]
 			switch {
-			case recorded && !v.LXD.Snapshot:
+			case recorded && o.own:
 				s.Recorded, s.LXDName, s.Leaked = a.Began, name, time.Time{}
-			case whole && leaked[v.ID] && s.Leaked.IsZero():
+			case whole && leaked[o.id] && s.Leaked.IsZero():
 				s.Leaked = a.Began
 			case !known && s.Leaked.IsZero():
 				continue // nothing worth remembering
 			}
 			memory[k] = s
 		}
-		if a.Volumes.IsComplete() {
-			forget(memory, a, listed)
+		l.add(a)
+		looks[a.ID] = l
+	}
+	for id, l := range looks {
+		if l.whole {
+			l.forget(memory, id)
 		}
 	}
 	return sorted(memory)
 }
 
-// forget drops volumes of the pods that were listed and that are not there.
-func forget(memory map[key]evidence.Sighting, a evidence.Array, listed map[string]bool) {
-	pods := map[string]bool{}
+// objects are an array's volumes and snapshots in LXD's naming, and the
+// snapshots that a refresh leaves, which are not.
+func objects(a evidence.Array) []object {
+	pods := make(map[string]string, len(a.Pods.Items))
 	for _, pod := range a.Pods.Items {
-		pods[pod.ID] = true
+		pods[strings.ToLower(pod.Name)] = pod.ID
 	}
+	all := make([]object, 0, len(a.Volumes.Items)+len(a.Snapshots.Items))
+	for _, v := range a.Volumes.Items {
+		if v.LXD.IsLXD() {
+			all = append(all, object{v.ID, v.Pod, v.PodID, v.LXD, !v.LXD.Snapshot})
+		}
+	}
+	for _, s := range a.Snapshots.Items {
+		all = append(all, object{s.ID, s.Pod, pods[strings.ToLower(s.Pod)], s.LXD, true})
+	}
+	return all
+}
+
+// look is what was seen of one array, through whatever gateways.
+type look struct {
+	listed, pods, asked map[string]bool
+	whole               bool
+}
+
+func (l *look) add(a evidence.Array) {
+	for _, pod := range a.Pods.Items {
+		l.pods[pod.ID] = true
+	}
+	for _, pod := range a.Asked {
+		l.asked[strings.ToLower(pod)] = true
+	}
+	l.whole = l.whole && a.Pods.IsComplete() && a.Volumes.IsComplete() && a.Snapshots.IsComplete()
+}
+
+// forget drops what is not there any more of the pods that were asked for,
+// a pod that is gone with all that it held.
+func (l *look) forget(memory map[key]evidence.Sighting, array string) {
 	for k, s := range memory {
-		if k.array == a.ID && pods[s.PodID] && !listed[k.volume] {
+		looked := l.pods[s.PodID] || (s.Pod != "" && l.asked[strings.ToLower(s.Pod)])
+		if k.array == array && looked && !l.listed[k.id] {
 			delete(memory, k)
 		}
 	}
 }
 
-// leftovers are the volumes that a finding calls leaked, and of which it is
+// leftovers are the objects that a repair would remove, and of which it is
 // certain that they have no record.
 func leftovers(report diagnose.Report) map[string]bool {
 	kinds := map[string]bool{}
 	for _, k := range diagnose.Kinds {
-		kinds[k.Code] = k.Leaked
+		kinds[k.Code] = k.Class == diagnose.ClassDestroy || k.Class == diagnose.ClassSnapshot
 	}
 	ids := map[string]bool{}
 	for _, f := range report.Findings {
@@ -158,16 +274,15 @@ func leftovers(report diagnose.Report) map[string]bool {
 }
 
 type recordKey struct {
-	pool string
-	uuid evidence.UUID
+	pool     string
+	uuid     evidence.UUID
+	snapshot bool
 }
 
 func records(lxd evidence.LXD) map[recordKey]string {
 	named := make(map[recordKey]string, len(lxd.Records.Items))
 	for _, r := range lxd.Records.Items {
-		if !r.Snapshot {
-			named[recordKey{strings.ToLower(r.Pool), r.UUID}] = r.Type + "/" + r.Name + " (" + r.Project + ")"
-		}
+		named[recordKey{strings.ToLower(r.Pool), r.UUID, r.Snapshot}] = r.Type + "/" + r.Name + " (" + r.Project + ")"
 	}
 	return named
 }

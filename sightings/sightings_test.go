@@ -1,12 +1,19 @@
 package sightings
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -23,8 +30,10 @@ func seen(at time.Time, recorded bool) (evidence.World, diagnose.Report) {
 	world := evidence.World{
 		Arrays: []evidence.Array{{
 			Source: evidence.Source{Began: at}, ID: "a1",
-			Pods:    evidence.Complete([]evidence.Pod{{ID: "p1", Name: "purepool"}}),
-			Volumes: evidence.Complete([]evidence.Volume{volume}),
+			Asked:     []string{"purepool"},
+			Pods:      evidence.Complete([]evidence.Pod{{ID: "p1", Name: "purepool"}}),
+			Volumes:   evidence.Complete([]evidence.Volume{volume}),
+			Snapshots: evidence.Complete[evidence.Snapshot](nil),
 		}},
 		LXD: evidence.LXD{SeesAll: evidence.Yes, Records: evidence.Complete[evidence.Record](nil)},
 	}
@@ -44,7 +53,7 @@ func update(memory []evidence.Sighting, world evidence.World, report diagnose.Re
 func TestUpdate(t *testing.T) {
 	world, report := seen(monday, true)
 	memory := update(nil, world, report)
-	want := evidence.Sighting{ArrayID: "a1", PodID: "p1", VolumeID: "v1", Recorded: monday, LXDName: "custom/fs1 (default)"}
+	want := evidence.Sighting{ArrayID: "a1", PodID: "p1", Pod: "purepool", VolumeID: "v1", Recorded: monday, LXDName: "custom/fs1 (default)"}
 	if diff := cmp.Diff([]evidence.Sighting{want}, memory); diff != "" {
 		t.Fatal("recorded:", diff)
 	}
@@ -77,9 +86,212 @@ func TestUpdate(t *testing.T) {
 	if kept := update(memory, world, report); len(kept) != 0 {
 		t.Errorf("kept: %+v", kept)
 	}
-	world.Arrays[0].Pods = evidence.Complete([]evidence.Pod{{ID: "p2", Name: "other"}})
+	world.Arrays[0].Pods, world.Arrays[0].Asked = evidence.Complete([]evidence.Pod{{ID: "p2", Name: "other"}}), []string{"other"}
 	if kept := update(memory, world, report); len(kept) != 1 {
 		t.Error("forgotten though its pod was not listed")
+	}
+	// A pod of that name was asked for, and it is another one or none.
+	for _, pods := range [][]evidence.Pod{nil, {{ID: "p7", Name: "purepool"}}} {
+		world.Arrays[0].Pods, world.Arrays[0].Asked = evidence.Complete(pods), []string{"PUREPOOL"}
+		if kept := update(memory, world, report); len(kept) != 0 {
+			t.Errorf("pods %v: kept %+v", pods, kept)
+		}
+	}
+}
+
+// Snapshots are remembered like volumes: a batch takes them too, and one whose
+// record was lost is no leftover.
+func TestUpdateSnapshots(t *testing.T) {
+	world, report := seen(monday, true)
+	name := evidence.Name{Snapshot: true, Type: evidence.TypeCustom, Content: evidence.ContentFilesystem, UUID: evidence.UUID{2}}
+	world.Arrays[0].Snapshots = evidence.Complete([]evidence.Snapshot{
+		{ID: "s1", Pod: "purepool", LXD: name},
+		{ID: "s2", Pod: "purepool", Suffix: "lxd-reverter-snapshot"},
+		{ID: "s3", Pod: "purepool", Suffix: "daily.1"},
+	})
+	world.LXD.Records = evidence.Complete(append(world.LXD.Records.Items, evidence.Record{
+		Pool: "purepool", Project: "default", Type: "custom", Name: "fs1/snap0", Snapshot: true, UUID: name.UUID,
+	}))
+	passed := []diagnose.GateResult{{Gate: "no-record", Result: diagnose.Pass}}
+	report.Findings = []diagnose.Finding{{Code: "leaked-snapshot", VolumeID: "s2", Gates: passed}}
+	memory := update(nil, world, report)
+	want := []evidence.Sighting{
+		{ArrayID: "a1", PodID: "p1", Pod: "purepool", VolumeID: "s1", Recorded: monday, LXDName: "custom/fs1/snap0 (default)"},
+		{ArrayID: "a1", PodID: "p1", Pod: "purepool", VolumeID: "s2", Leaked: monday},
+		{ArrayID: "a1", PodID: "p1", Pod: "purepool", VolumeID: "v1", Recorded: monday, LXDName: "custom/fs1 (default)"},
+	}
+	if diff := cmp.Diff(want, memory); diff != "" {
+		t.Fatal(diff)
+	}
+	// LXD's copy of the snapshot has its uuid, and no record of its own.
+	world.Arrays[0].Volumes = evidence.Complete(append(world.Arrays[0].Volumes.Items, evidence.Volume{ID: "copy", Pod: "purepool", PodID: "p1", LXD: name}))
+	if diff := cmp.Diff(want, update(memory, world, report)); diff != "" {
+		t.Fatal("with a copy:", diff)
+	}
+	report.Findings = append(report.Findings, diagnose.Finding{Code: "leaked-snapshot-volume", VolumeID: "copy", Gates: passed})
+	if got := update(memory, world, report); len(got) != 4 || got[0].VolumeID != "copy" || !got[0].Leaked.Equal(monday) || !got[0].Recorded.IsZero() {
+		t.Errorf("with a copy that leaked: %+v", got)
+	}
+	// The snapshots go, and are forgotten only when all could be listed.
+	world.Arrays[0].Snapshots = evidence.Incomplete[evidence.Snapshot](nil, "403")
+	if kept := update(memory, world, report); len(kept) != 3+1 {
+		t.Errorf("forgotten on an incomplete list: %+v", kept)
+	}
+	world.Arrays[0].Snapshots = evidence.Complete[evidence.Snapshot](nil)
+	if kept := update(memory, world, report); len(kept) != 1+1 {
+		t.Errorf("kept: %+v", kept)
+	}
+}
+
+// After any history of looks the memory holds nothing of an array and a pod
+// that the last complete look at them did not show, and what it calls a
+// leftover has no record.
+func TestMemoryHoldsLiveObjectsOnly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var memory []evidence.Sighting
+		// live is what the last complete look at each array and pod showed.
+		type where struct{ array, pod string }
+		live := map[where]map[string]bool{}
+		for step := range rapid.IntRange(1, 12).Draw(t, "looks") {
+			at := monday.Add(time.Duration(step) * time.Hour)
+			world := evidence.World{LXD: evidence.LXD{SeesAll: evidence.Yes}}
+			var report diagnose.Report
+			var records []evidence.Record
+			for _, id := range []string{"a1", "a2"} {
+				if rapid.IntRange(0, 3).Draw(t, "silent") == 0 {
+					continue
+				}
+				a := evidence.Array{Source: evidence.Source{Began: at}, ID: id}
+				for _, pod := range []string{"p1", "p2"} {
+					if rapid.IntRange(0, 3).Draw(t, "limited") == 0 {
+						continue
+					}
+					a.Asked = append(a.Asked, pod)
+					if rapid.IntRange(0, 4).Draw(t, "gone") == 0 {
+						continue
+					}
+					podID := id + pod + rapid.SampledFrom([]string{"", "again"}).Draw(t, "pod id")
+					a.Pods.Items = append(a.Pods.Items, evidence.Pod{ID: podID, Name: pod})
+					for n := range rapid.IntRange(0, 4).Draw(t, "objects") {
+						uuid := evidence.UUID{byte(rapid.IntRange(1, 6).Draw(t, "uuid")), byte(n)}
+						name := evidence.Name{Type: evidence.TypeCustom, Content: evidence.ContentFilesystem, UUID: uuid}
+						object := fmt.Sprintf("%s-%s-%x", podID, pod, uuid[:2])
+						if name.Snapshot = rapid.Bool().Draw(t, "snapshot"); name.Snapshot {
+							object += "-s"
+							a.Snapshots.Items = append(a.Snapshots.Items, evidence.Snapshot{ID: object, Pod: pod, LXD: name})
+						} else {
+							a.Volumes.Items = append(a.Volumes.Items, evidence.Volume{ID: object, Pod: pod, PodID: podID, LXD: name})
+						}
+						if rapid.Bool().Draw(t, "recorded") {
+							records = append(records, evidence.Record{Pool: pod, Project: "default", Type: name.Type, Name: "x", Snapshot: name.Snapshot, UUID: uuid})
+							continue
+						}
+						code := map[bool]string{true: "leaked-snapshot", false: "leaked-volume"}[name.Snapshot]
+						report.Findings = append(report.Findings, diagnose.Finding{
+							Code: code, VolumeID: object, Gates: []diagnose.GateResult{{Gate: "no-record", Result: diagnose.Pass}},
+						})
+					}
+				}
+				whole := rapid.IntRange(0, 3).Draw(t, "whole") > 0
+				if whole {
+					a.Pods, a.Volumes, a.Snapshots = evidence.Complete(a.Pods.Items), evidence.Complete(a.Volumes.Items), evidence.Complete(a.Snapshots.Items)
+				}
+				for _, pod := range a.Asked {
+					shown := map[string]bool{}
+					if !whole {
+						maps.Copy(shown, live[where{id, pod}])
+					}
+					for _, v := range a.Volumes.Items {
+						shown[v.ID] = shown[v.ID] || v.Pod == pod
+					}
+					for _, s := range a.Snapshots.Items {
+						shown[s.ID] = shown[s.ID] || s.Pod == pod
+					}
+					live[where{id, pod}] = shown
+				}
+				world.Arrays = append(world.Arrays, a)
+			}
+			world.LXD.Records = evidence.Complete(records)
+			if rapid.IntRange(0, 4).Draw(t, "doubt") == 0 {
+				world.LXD.Records = world.LXD.Records.Doubt("a project")
+			}
+			memory = Update(memory, world, report)
+			for _, s := range memory {
+				if !live[where{s.ArrayID, s.Pod}][s.VolumeID] {
+					t.Fatalf("look %d: %s of %s is remembered, and was not there", step, s.VolumeID, s.Pod)
+				}
+				if s.Leaked.IsZero() && s.Recorded.IsZero() {
+					t.Fatalf("look %d: nothing is known of %s", step, s.VolumeID)
+				}
+				if !s.Leaked.IsZero() && s.Leaked.Before(s.Recorded) {
+					t.Fatalf("look %d: %s leaked before it was last recorded", step, s.VolumeID)
+				}
+			}
+		}
+	})
+}
+
+// Writers take turns, each on top of what the others wrote: nothing of
+// different arrays gets lost.
+func TestRememberSideBySide(t *testing.T) {
+	dir := t.TempDir()
+	var group sync.WaitGroup
+	for n := range 8 {
+		group.Go(func() {
+			world, report := seen(monday, true)
+			world.Arrays[0].ID = fmt.Sprintf("a%d", n)
+			if err := Remember(t.Context(), dir, world, report); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if got, err := Load(dir); err != nil || len(got) != 8 {
+		t.Errorf("%d of 8 are remembered, %v", len(got), err)
+	}
+}
+
+// A file that is no memory of ours is replaced. One that can't be read, a
+// directory that can't be written and a writer that never ends are errors,
+// and change nothing.
+func TestRememberWhereItCant(t *testing.T) {
+	world, report := seen(monday, true)
+	dir := t.TempDir()
+	file := filepath.Join(dir, File)
+	for _, text := range []string{"", "{", `{"schema":"pureclean/sightings/v9"}`, "\x00\x00\x00"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var forgotten *ForgottenError
+		if _, err := Load(dir); !errors.As(err, &forgotten) {
+			t.Errorf("%q: %v", text, err)
+		}
+		if err := Remember(t.Context(), dir, world, report); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		if got, err := Load(dir); err != nil || len(got) != 1 {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	if err := Remember(t.Context(), filepath.Join(dir, "absent"), world, report); err == nil {
+		t.Error("remembered in a directory that is not there")
+	}
+	lock := flock.New(filepath.Join(dir, lockFile))
+	if err := lock.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Close() }()
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // nobody waits in a test
+	if err := Remember(ctx, dir, world, report); err == nil {
+		t.Error("written while another held the lock")
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
+		t.Errorf("%q, %v", after, err)
 	}
 }
 

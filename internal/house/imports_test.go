@@ -77,7 +77,7 @@ var modules = map[string]struct{ code, tests []string }{
 	"go.yaml.in/yaml/v3":                {code: []string{"commands", "config"}, tests: everybody},
 	"golang.org/x/sync":                 {code: []string{"pure", "records", "devices", "fleet", "witness", "repair", "simulator", "commands", "bench", "e2e"}, tests: everybody},
 	"golang.org/x/sys":                  {code: []string{"records", "devices", "fleet", "repair", "simulator", "commands"}, tests: everybody},
-	"github.com/gofrs/flock":            {code: []string{"repair"}},
+	"github.com/gofrs/flock":            {code: []string{"repair", "sightings"}},
 	"github.com/google/go-cmp":          {tests: everybody},
 	"github.com/google/renameio/v2":     {code: []string{"metrics"}},
 	"github.com/prometheus/common":      {tests: []string{"metrics", "commands", "packaging"}},
