@@ -209,22 +209,21 @@ func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error
 	}
 	reading.Report = o.judge(world, o.policy(from.config))
 	// The check is as good where there is no place to remember it.
-	if err := remember(from.config.StateDir, world, reading.Report); err != nil {
+	if err := remember(ctx, from.config.StateDir, world, reading.Report); err != nil {
 		o.note(err)
 	}
 	return nil
 }
 
 // remember keeps what this look saw: the next batch repair asks for it.
-func remember(dir string, world evidence.World, report diagnose.Report) error {
-	seen := sightings.Update(world.Seen, world, report)
-	if slices.Equal(seen, world.Seen) {
+func remember(ctx context.Context, dir string, world evidence.World, report diagnose.Report) error {
+	if slices.Equal(sightings.Update(world.Seen, world, report), world.Seen) {
 		return nil // a machine without LXD gets no directory
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return sightings.Save(dir, seen)
+	return sightings.Remember(ctx, dir, world, report)
 }
 
 func (o *checkOptions) note(err error) { o.notes = append(o.notes, "note: "+err.Error()) }
