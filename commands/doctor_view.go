@@ -70,8 +70,6 @@ func (v doctorView) witness(out *lineWriter, w doctor.Witness) {
 	}
 }
 
-func plain(s string) string { return s }
-
 // adviceColumn is the column in which an advice's details begin.
 const adviceColumn = 10
 

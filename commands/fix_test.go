@@ -3,13 +3,17 @@ package commands
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
 // bench is a terminal in front of a simulated world.
@@ -214,10 +218,36 @@ func TestFixPlan(t *testing.T) {
 }
 
 // A batch repairs only what an earlier look saw as a leftover, a day old at
-// least.
+// least; one after the other, or side by side what has nothing in common.
 func TestFixBatch(t *testing.T) {
+	for _, parallel := range []int{1, 4} {
+		t.Run(fmt.Sprint(parallel, " at once"), func(t *testing.T) { fixBatch(t, parallel) })
+	}
+}
+
+// locked is a stream that several may write to.
+type locked struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+func fixBatch(t *testing.T, parallel int) {
+	t.Helper()
 	world := scenario(t, "image-each-launch")
+	for n := range 3 {
+		if err := world.LXD.Launch(lxd.InstanceSpec{Name: fmt.Sprint("more", n), Pool: world.Pool(), Image: simulator.Image}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	world.Age(48 * time.Hour)
 	b := newBench(t, world)
+	b.s.Err, b.s.given.parallel = &locked{w: &b.err}, parallel
 	status, out, errs := b.run("", "fix", "--finding", "leaked-image", "--yes")
 	if status != StatusOK || !strings.Contains(out, "nothing to repair") {
 		t.Fatalf("the first look repaired something: status %d\n%s%s", status, out, errs)
@@ -226,6 +256,12 @@ func TestFixBatch(t *testing.T) {
 	status, out, errs = b.run("", "fix", "--finding", "leaked-image", "--yes")
 	if status != StatusRepaired || !strings.Contains(out, "Repaired: ") {
 		t.Fatalf("the second did not: status %d\n%s%s", status, out, errs)
+	}
+	if named := strings.Contains(errs, " 1/3 confirm"); named != (parallel > 1) {
+		t.Errorf("each line says whose it is: %v\n%s", named, errs)
+	}
+	if n := strings.Count(out, "Repaired: "); n < 4 {
+		t.Errorf("%d were repaired:\n%s%s", n, out, errs)
 	}
 	for _, v := range world.Array.Volumes() {
 		if world.Live(v.Name) && v.Destroyed {

@@ -11,6 +11,9 @@ type palette struct {
 	critical, warning, good, dim, bold func(string) string
 }
 
+// plain paints nothing.
+func plain(text string) string { return text }
+
 // colourise decides for one stream: fatih/color decides once, for stdout.
 func colourise(s Streams, when string, terminal bool) palette {
 	on := terminal && s.Getenv("NO_COLOR") == "" && s.Getenv("TERM") != "dumb"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -109,34 +110,49 @@ func (a asker) more(p palette, q repair.Question) {
 }
 
 // reporter prints how a run goes.
-type reporter struct{ o *changing }
+type reporter struct {
+	o *changing
+	// named puts the run's name before each line, where several are under
+	// way.
+	named bool
+	mu    sync.Mutex
+}
 
-func (r reporter) report(e repair.Event) {
+func (r *reporter) report(e repair.Event) {
 	p := colourise(r.o.Streams, r.o.color, r.o.ErrTerminal)
+	indent := strings.Repeat(" ", 5)
+	if r.named {
+		indent = e.Run + " "
+	}
+	out := &strings.Builder{}
+	lines := func(paint func(string) string, first, text string) {
+		for _, line := range wrap(clean(text), r.o.width()-len(indent)) {
+			fmt.Fprintln(out, paint(first+line))
+			first = indent
+		}
+	}
 	switch e.Phase {
 	case repair.Acts:
 		if r.o.verbose || r.o.ErrTerminal {
-			fmt.Fprintln(r.o.Err, p.dim("     "+clean(e.Text)))
+			lines(p.dim, indent, e.Text)
 		}
 	case repair.Ended:
-		paint := p.good
+		paint, first := p.good, ""
 		if e.Outcome != journal.Done && e.Outcome != journal.Already {
 			paint = p.warning
 		}
-		text := fmt.Sprintf("%d/%d  %s: %s", e.N, e.Of, clean(e.Step.Say), e.Outcome)
-		for i, line := range wrap(text, r.o.width()-5) {
-			if i > 0 {
-				line = "     " + line
-			}
-			fmt.Fprintln(r.o.Err, paint(line))
+		if r.named {
+			first = indent
 		}
-		for _, line := range wrap(clean(e.Text), r.o.width()-5) {
-			fmt.Fprintln(r.o.Err, "     "+line)
-		}
+		lines(paint, first, fmt.Sprintf("%d/%d  %s: %s", e.N, e.Of, e.Step.Say, e.Outcome))
+		lines(plain, indent, e.Text)
 	case repair.RolledB:
-		fmt.Fprintln(r.o.Err, p.warning("     taken back: "+clean(e.Text)))
+		lines(p.warning, indent, "taken back: "+e.Text)
 	case repair.Begins:
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprint(r.o.Err, out)
 }
 
 // until spells the end of an undo window.

@@ -48,8 +48,11 @@ func (o *changing) mayAsk() error {
 // workshop is what a repair works with, and what has to be put away after it.
 type workshop struct {
 	tools repair.Tools
-	// world and policy are of the last look.
+	// mu guards world, which is of the last look, and how its arrays were
+	// reached: several runs may look.
+	mu     sync.Mutex
 	world  evidence.World
+	doors  witness.Doors
 	policy diagnose.Policy
 	// stateDir holds the journal and what earlier runs saw.
 	stateDir string
@@ -80,15 +83,18 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		operator = *from.operator
 	}
 	w := &workshop{stateDir: from.config.StateDir, close: func() { _ = book.Close() }}
-	var mu sync.Mutex
-	var doors witness.Doors
 	look := func(ctx context.Context) (evidence.World, error) {
-		world, opened, err := o.ask(ctx, from)
-		mu.Lock()
-		defer mu.Unlock()
-		doors = opened
-		w.world = world
+		world, doors, err := o.ask(ctx, from)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.world, w.doors = world, doors
 		return world, err
+	}
+	report, sleep := &reporter{o: o}, countdown(o.Streams, from.sleep)
+	parallel := 1
+	if o.yes && from.parallel > 1 {
+		// Several runs speak at once: each says who it is, and none counts.
+		parallel, report.named, sleep = from.parallel, true, from.sleep
 	}
 	w.policy = o.policy(from.config)
 	w.policy.Batch = batch
@@ -97,9 +103,9 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Look:   look,
 		Policy: w.policy,
 		Writer: func(ctx context.Context, arrayID string) (repair.Writer, error) {
-			mu.Lock()
-			access, ok := doors[arrayID]
-			mu.Unlock()
+			w.mu.Lock()
+			access, ok := w.doors[arrayID]
+			w.mu.Unlock()
 			if !ok {
 				return nil, fmt.Errorf("array %s did not answer when it was last looked at", arrayID)
 			}
@@ -110,14 +116,15 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 			return writer, nil
 		},
 		Lost:      lost,
-		Machine:   func(member string) (repair.Machine, bool) { return o.machine(from, w, member) },
+		Machine:   func(member string) (repair.Machine, bool) { return o.machine(from, w, member, sleep) },
 		Journal:   book,
 		Ask:       ask.ask,
-		Report:    reporter{o}.report,
+		Report:    report.report,
 		Operator:  operator,
 		MaxPerRun: from.config.Safety.MaxPerRun,
 		Now:       from.now,
-		Sleep:     countdown(o.Streams, from.sleep),
+		Sleep:     sleep,
+		Parallel:  parallel,
 	}
 	return w, nil
 }
@@ -130,7 +137,9 @@ func lost(err error) bool {
 
 // machine is the machine that gave a member's testimony in the last look: this
 // one, which comes first, or one that ssh reaches.
-func (o *changing) machine(from sources, w *workshop, member string) (repair.Machine, bool) {
+func (o *changing) machine(from sources, w *workshop, member string, sleep func(context.Context, time.Duration) error) (repair.Machine, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	i := slices.IndexFunc(w.world.Hosts, func(h evidence.Host) bool { return h.Name == member })
 	switch {
 	case i < 0:
@@ -140,7 +149,7 @@ func (o *changing) machine(from sources, w *workshop, member string) (repair.Mac
 	case i > 0:
 		return from.fleet.Machine(w.world.Hosts[i]), true
 	}
-	return devices.Local{System: from.host, Hands: from.handsHere(), Sleep: countdown(o.Streams, from.sleep)}, true
+	return devices.Local{System: from.host, Hands: from.handsHere(), Sleep: sleep}, true
 }
 
 // plan makes plans of findings; those without a remedy are left out.
