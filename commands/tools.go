@@ -92,6 +92,7 @@ var Outputs = []Output{
 	{"pureclean/devices/v1", []string{"devices -o json"}, fleet.Answer{}},
 	{"pureclean/config/v1", []string{"config show -o json"}, configAnswer{}},
 	{"pureclean/config-check/v1", []string{"config check -o json"}, configCheckAnswer{}},
+	{"pureclean/doctor/v1", []string{"doctor -o json"}, doctorAnswer{}},
 	{"pureclean/version/v1", []string{"version -o json"}, versionAnswer{}},
 	{"error", []string{"any command -o json that fails, on stderr"}, failure{}},
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pureclean/pureclean/config"
 )
 
 // root is the repository, seen from this package.
@@ -158,7 +160,15 @@ func TestBlocks(t *testing.T) {
 						t.Errorf("%s: a command in a text block; only console blocks are run", p.at(b.from+i))
 					}
 				}
-			case "yaml", "json", "mermaid":
+			case "yaml":
+				file := filepath.Join(t.TempDir(), "config.yaml")
+				if err := os.WriteFile(file, []byte(strings.Join(p.text(b), "\n")), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := config.Load(file); err != nil {
+					t.Errorf("%s: %v", p.at(b.from), err)
+				}
+			case "mermaid":
 			default:
 				t.Errorf("%s: a block of %q; package docs says what there is", p.at(b.from), b.language)
 			}

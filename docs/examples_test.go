@@ -220,8 +220,8 @@ func indexOf(lines, part []string) int {
 	return -1
 }
 
-// refresh makes an output anew. It keeps the elisions where each part's first
-// line, or what is written of it, is still there; else somebody has to choose
+// refresh makes an output anew. It keeps the elisions where one line of each
+// part, or what is written of it, is still there; else somebody has to choose
 // them again.
 func refresh(want, got []string) []string {
 	var all []string
@@ -234,7 +234,7 @@ func refresh(want, got []string) []string {
 		if len(part) == 0 {
 			continue
 		}
-		at := slices.IndexFunc(rest, func(line string) bool { return strings.HasPrefix(line, part[0]) })
+		at := begin(rest, part)
 		if at < 0 || (i == 0 && at > 0) {
 			return got
 		}
@@ -249,6 +249,18 @@ func refresh(want, got []string) []string {
 		return got
 	}
 	return all
+}
+
+// begin is where a part begins in an output of which some lines have changed:
+// the first of its lines that is still there tells.
+func begin(lines, part []string) int {
+	for n, line := range part {
+		at := slices.IndexFunc(lines, func(l string) bool { return line != "" && strings.HasPrefix(l, line) })
+		if at >= n {
+			return at - n
+		}
+	}
+	return -1
 }
 
 // rewrite puts outputs into the page.

@@ -3,6 +3,8 @@ package docs
 import (
 	"encoding"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -50,6 +52,34 @@ func TestKeys(t *testing.T) {
 	for schema := range documented {
 		if !slices.Contains(printed, schema) {
 			t.Errorf("scripting.md explains %s, which no command prints", schema)
+		}
+	}
+}
+
+// TestSchemas: whatever schema the commands name is in the table of outputs.
+func TestSchemas(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "commands", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, schema := range regexp.MustCompile(`pureclean/[a-z-]+/v\d+`).FindAllString(string(source), -1) {
+			named[schema] = true
+		}
+	}
+	for schema := range named {
+		if !slices.ContainsFunc(commands.Outputs, func(o commands.Output) bool { return o.Schema == schema }) {
+			t.Errorf("%s is not in commands.Outputs", schema)
+		}
+	}
+	for _, output := range commands.Outputs {
+		if !named[output.Schema] && output.Schema != "error" {
+			t.Errorf("nothing prints %s", output.Schema)
 		}
 	}
 }
@@ -178,6 +208,9 @@ func TestStatuses(t *testing.T) {
 	}
 	var used []string
 	for _, c := range commands.App(commands.Streams{}).Commands {
+		if c.Name == "check" {
+			continue // it has those of monitoring plugins
+		}
 		for _, s := range commands.ExitStatuses(c) {
 			if status := strconv.Itoa(s.Status); !slices.Contains(used, status) {
 				used = append(used, status)
