@@ -1,9 +1,18 @@
 package commands
 
 import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator"
 )
 
 // A volume that leaked and is connected to three machines: the devices go from
@@ -38,5 +47,175 @@ func TestFixAcrossMembers(t *testing.T) {
 	status, out, errs = c.run("", "verify", "--volume", leaked.Name)
 	if status != StatusOK {
 		t.Errorf("verify: status %d\n%s%s", status, out, errs)
+	}
+}
+
+// An instance was moved away from the second member, which is still connected
+// to its volume and has its device: the connection goes, and the volume stays.
+func TestStaleConnectionOnMember(t *testing.T) {
+	s, _ := simulator.Find("member-died")
+	world, err := s.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(world.Close)
+	root, err := world.ArrayName(world.Pool(), "container", "web1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	volume, _ := world.Array.Volume(root)
+	second := world.Hosts[1]
+	if err := second.Login(evidence.ModeISCSI); err != nil {
+		t.Fatal(err)
+	}
+	second.Rescan()
+	if len(second.DevicesOf(volume.Serial)) == 0 {
+		t.Fatal("it has no device")
+	}
+	world.Age(48 * time.Hour)
+	c := newCluster(t, world)
+	live := liveVolumes(world)
+	status, out, errs := c.run("", "fix", "--volume", root, "--yes")
+	if status != StatusRepaired {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	if left := second.DevicesOf(volume.Serial); len(left) > 0 {
+		t.Errorf("the second member still has %v", left)
+	}
+	if got := connections(world, root); got != 0 {
+		t.Errorf("%d connections are left", got)
+	}
+	if got := c.members["lxd02"].steps(); !slices.Equal(got, []string{"release", "clear", "detached", "detached"}) {
+		t.Errorf("the steps were %v", got)
+	}
+	c.noHarm(live)
+	if !strings.Contains(c.journal(), `"do":"delete"`) || !strings.Contains(c.journal(), `"machine":"lxd02"`) {
+		t.Errorf("the writes there are not in the journal here:\n%s", c.journal())
+	}
+}
+
+// While one member does not answer as it should, nothing that it might use is
+// touched, and the operator is told which and why.
+func TestMemberInDoubtBlocks(t *testing.T) {
+	world, leaked := three(t)
+	c := newCluster(t, world)
+	third := c.members["lxd03"]
+	said := func(text string) func([]string, Streams) int {
+		return func(_ []string, s Streams) int {
+			fmt.Fprint(s.Out, text)
+			return 0
+		}
+	}
+	for _, lie := range []struct {
+		name, why string
+		answer    func([]string, Streams) int
+	}{
+		{"garbage", "no answer of pureclean", said("hello\n")},
+		{"an answer in half", "ends in the middle", said(`{"schema":"pureclean/devices/v1","version":"`)},
+		{"an old version", "its pureclean is an older one", said(`{"schema":"pureclean/devices/v1"}`)},
+		{"the answer of another machine", "boot id", func(args []string, s Streams) int {
+			given := c.members["lxd02"].sources
+			s.given = &given
+			return Main(t.Context(), append([]string{"pureclean"}, args...), s)
+		}},
+		{"not as root", "status 1: permission denied", func(_ []string, s Streams) int {
+			fmt.Fprintln(s.Err, "permission denied")
+			return 1
+		}},
+		{"switched off", "nothing answers on its ssh port", nil},
+	} {
+		if third.says(lie.answer); lie.answer == nil {
+			c.servers.Stop("lxd03")
+		}
+		status, out, errs := c.run("", "fix", "--volume", leaked.Name, "--yes")
+		if text := strings.Join(strings.Fields(out+errs), " "); status != StatusRefused || !strings.Contains(text, lie.why) || !strings.Contains(text, "lxd03") {
+			t.Errorf("%s: status %d\n%s%s", lie.name, status, out, errs)
+		}
+		if v, _ := world.Array.Volume(leaked.Name); v.Destroyed || connections(world, leaked.Name) != 3 {
+			t.Fatalf("%s: it was changed", lie.name)
+		}
+	}
+	for name, m := range c.members {
+		if steps := m.steps(); len(steps) > 0 {
+			t.Errorf("%v was asked of %s", steps, name)
+		}
+	}
+	status, out, _ := c.run("", "scan", "--no-ssh", "-o", "csv")
+	if status != StatusTrouble || strings.Contains(out, "leaked-volume,safe") {
+		t.Errorf("without ssh: status %d\n%s", status, out)
+	}
+}
+
+// A file from a machine that ssh can't reach says more than nothing, and never
+// enough for a change.
+func TestHostEvidence(t *testing.T) {
+	world, leaked := three(t)
+	c := newCluster(t, world)
+	c.servers.Stop("lxd03")
+	given := c.members["lxd03"].sources
+	var file bytes.Buffer
+	if status := Main(t.Context(), []string{"pureclean", "devices", "-o", "json"}, Streams{Out: &file, Err: io.Discard, Getenv: c.s.Getenv, given: &given}); status != 0 {
+		t.Fatalf("status %d", status)
+	}
+	path := filepath.Join(t.TempDir(), "host.json")
+	if err := os.WriteFile(path, file.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	explain := func(args ...string) string {
+		status, out, errs := c.run("", append([]string{"explain", "--object", leaked.Name, "-v", "--color", "never"}, args...)...)
+		if status != StatusTrouble && status != StatusFindings {
+			t.Errorf("status %d\n%s%s", status, out, errs)
+		}
+		return strings.Join(strings.Fields(out), " ")
+	}
+	if text := explain(); !strings.Contains(text, "lxd03-iscsi is lxd03 by its name only") {
+		t.Error(text)
+	}
+	text := explain("--host-evidence", path)
+	if !strings.Contains(text, "lxd03-iscsi is lxd03 (") || !strings.Contains(text, "a recording: good enough to find, not to change anything") {
+		t.Errorf("with the file:\n%s", text)
+	}
+	for _, wrong := range [][]string{
+		{"fix", "--volume", leaked.Name, "--yes", "--host-evidence", path},
+		{"scan", "--host-evidence", path, "--host-evidence", path},
+		{"scan", "--host-evidence", "lxd03=" + path + ".none"},
+	} {
+		if status, out, errs := c.run("", wrong...); status != StatusUsage {
+			t.Errorf("%v: status %d\n%s%s", wrong, status, out, errs)
+		}
+	}
+	world.Age(2 * time.Hour)
+	if status, _, errs := c.run("", "scan", "--host-evidence", path); status != StatusUsage || !strings.Contains(errs, "longer ago than 1h") {
+		t.Errorf("status %d\n%s", status, errs)
+	}
+}
+
+// A step is no command for people, and nothing is done at the asking of one.
+func TestStepIsNotForPeople(t *testing.T) {
+	world, leaked := three(t)
+	b := newBench(t, world)
+	before := world.Hosts[0].DevicesOf(leaked.Serial)
+	for _, args := range [][]string{
+		{"--remove", leaked.Serial},
+		{"--remove", leaked.Serial, "--step", "release"},
+		{"--step", "release"},
+		{"--remove", "sda; reboot", "--step", "release"},
+		{"--remove", leaked.Serial, "--step", "everything"},
+		{"--remove", leaked.Serial, "--step", "clear", "--sysroot", "/"},
+	} {
+		status, out, errs := b.run("", append([]string{"devices"}, args...)...)
+		if status != StatusUsage || out != "" || errs == "" {
+			t.Errorf("%v: status %d\n%s%s", args, status, out, errs)
+		}
+	}
+	b.s.InTerminal = false
+	for _, text := range []string{"", "{}\n", "yes\n", `{"schema":"pureclean/step/v1"}` + "\n"} {
+		status, _, _ := b.run(text, "devices", "--remove", leaked.Serial, "--step", "release")
+		if status != StatusTrouble {
+			t.Errorf("%q: status %d", text, status)
+		}
+	}
+	if after := world.Hosts[0].DevicesOf(leaked.Serial); !slices.Equal(before, after) {
+		t.Errorf("it had %v and has %v", before, after)
 	}
 }

@@ -1,0 +1,274 @@
+package fleet
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/host"
+)
+
+// site is a simulated machine with the map and the paths of a leaked volume.
+type site struct {
+	t       *testing.T
+	world   *simulator.World
+	service Service
+	writes  int
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	scenario, ok := simulator.Find("unmap-refused-iscsi")
+	if !ok {
+		t.Fatal("there is no such scenario")
+	}
+	world, err := scenario.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(world.Close)
+	s := &site{t: t, world: world}
+	for _, v := range world.Array.Volumes() {
+		if !v.Destroyed && !world.Live(v.Name) && len(world.Hosts[0].DevicesOf(v.Serial)) > 0 {
+			s.service.Serial = evidence.Serial(v.Serial)
+		}
+	}
+	machine := world.Hosts[0]
+	machine.FailHands(func(string, int) error { s.writes++; return nil })
+	s.service.Version = "v1"
+	s.service.Local = devices.Local{System: machine.System(), Hands: machine.Hands(), Sleep: func(ctx context.Context, d time.Duration) error {
+		world.Clock.Advance(d)
+		return ctx.Err()
+	}}
+	if g := s.state(); len(g) < 3 {
+		t.Fatalf("it has %v", g)
+	}
+	return s
+}
+
+// state is what the machine has of the volume.
+func (s *site) state() []string {
+	seen := devices.Observe(context.Background(), s.service.Local.System)
+	var all []string
+	for _, d := range seen.Disks.Items {
+		if d.Serial == s.service.Serial {
+			all = append(all, d.Name+" "+d.State)
+		}
+	}
+	for _, m := range seen.Maps.Items {
+		if m.Serial == s.service.Serial {
+			all = append(all, "map "+m.UUID)
+		}
+	}
+	return all
+}
+
+func (s *site) request(step string) request {
+	s.service.Step = step
+	return request{
+		Schema: stepSchema, Version: "v1", Name: "lxd02", Boot: s.service.Local.Boot(), Step: step, Serial: s.service.Serial,
+		Expect: devices.Expect{StillConnected: true}, Released: devices.Released{Serial: s.service.Serial},
+	}
+}
+
+// converse serves one request. answer is asked for the reply to each message;
+// false hangs up.
+func (s *site) converse(ask request, answer func(n int, m message) (reply, bool)) (done *result, err error) {
+	fromHere, toThere := io.Pipe()
+	fromThere, toHere := io.Pipe()
+	served := make(chan error, 1)
+	go func() {
+		err := s.service.Serve(context.Background(), fromHere, toHere)
+		_ = toHere.Close()
+		served <- err
+	}()
+	if err := writeLine(toThere, ask); err != nil {
+		s.t.Error(err)
+	}
+	heard := bufio.NewReader(fromThere)
+	for n := 1; ; {
+		line, err := heard.ReadBytes('\n')
+		if err != nil {
+			break
+		}
+		var m message
+		if err := json.Unmarshal(line, &m); err != nil {
+			s.t.Fatal(err)
+		}
+		if m.Say == sayAlive {
+			continue
+		}
+		if m.Say == sayDone {
+			done = m.Done
+		}
+		r, goOn := answer(n, m)
+		if !goOn || writeLine(toThere, r) != nil {
+			break
+		}
+		n++
+	}
+	_, _ = toThere.Close(), fromThere.Close()
+	return done, <-served
+}
+
+func yes(int, message) (reply, bool) { return reply{OK: true}, true }
+
+// Whenever the other side hangs up while a release is under way, the machine
+// is as it was: also when all was done, and nobody heard of it.
+func TestServeTakesBack(t *testing.T) {
+	for at := 1; ; at++ {
+		s := newSite(t)
+		before := s.state()
+		hungUp := false
+		done, err := s.converse(s.request("release"), func(n int, _ message) (reply, bool) {
+			hungUp = hungUp || n == at
+			return reply{OK: true}, n != at
+		})
+		if !hungUp {
+			if err != nil || done == nil || done.Error != nil || len(done.Released.Offline) != 2 || len(done.Released.Maps) != 1 {
+				t.Errorf("a release that nobody ended: %v, %+v", err, done)
+			}
+			if at < 8 {
+				t.Errorf("only %d messages", at)
+			}
+			return
+		}
+		if err == nil {
+			t.Errorf("hung up at message %d, and served all the same", at)
+		}
+		if after := s.state(); !slices.Equal(before, after) {
+			t.Errorf("hung up at message %d: it was %v and is %v", at, before, after)
+		}
+	}
+}
+
+// A write that is not allowed is not made, and what was done is taken back.
+func TestServeNotAllowed(t *testing.T) {
+	for at := 1; at <= 5; at += 2 {
+		s := newSite(t)
+		before := s.state()
+		done, err := s.converse(s.request("release"), func(n int, m message) (reply, bool) {
+			return reply{OK: n != at || m.Say != sayNote, Why: "the disk is full"}, true
+		})
+		if err != nil || done == nil || !errors.Is(done.Error, devices.ErrUnrecorded) || !strings.Contains(done.Error.Error(), "the disk is full") {
+			t.Errorf("at %d: %v, %+v", at, err, done)
+		}
+		if at > 1 && !errors.Is(done.Error, devices.ErrTakenBack) {
+			t.Errorf("at %d: %v", at, done.Error)
+		}
+		if after := s.state(); !slices.Equal(before, after) {
+			t.Errorf("at %d: it was %v and is %v", at, before, after)
+		}
+	}
+}
+
+// A request that is not for this machine, now, is refused before anything.
+func TestServeRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name, step, why string
+		change          func(*site, *request)
+	}{
+		{"another boot", "release", "not the machine that was looked at", func(_ *site, r *request) { r.Boot = "other" }},
+		{"no boot", "clear", "not the machine that was looked at", func(_ *site, r *request) { r.Boot = "" }},
+		{"another boot, to take back", "rollback", "not the machine that was looked at", func(_ *site, r *request) { r.Boot = "other" }},
+		{"another version", "release", "v2 asks", func(_ *site, r *request) { r.Version = "v2" }},
+		{"another schema", "release", "schema", func(_ *site, r *request) { r.Schema = "pureclean/step/v9" }},
+		{"another volume", "release", "another step or volume", func(_ *site, r *request) { r.Serial = "0123456789ABCDEF01234567" }},
+		{"another step", "stale", "another step or volume", func(_ *site, r *request) { r.Step = "clear" }},
+		{"another volume's release", "rollback", "another volume", func(_ *site, r *request) { r.Released.Serial = "0123456789ABCDEF01234567" }},
+		{"somebody else works", "release", "another run", func(s *site, _ *request) {
+			s.service.Lock = func(context.Context) (func(), error) { return nil, errors.New("locked") }
+		}},
+		{"not connected, it says", "release", "answers", func(_ *site, r *request) { r.Expect.StillConnected = false }},
+		{"it is in use", "release", "mounted", func(s *site, _ *request) {
+			if err := s.world.Hosts[0].Mount(string(s.service.Serial), "/mnt", host.FirstNamespace); err != nil {
+				s.t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite(t)
+			ask := s.request(c.step)
+			c.change(s, &ask)
+			before := s.state()
+			done, err := s.converse(ask, yes)
+			if err != nil || done == nil || !errors.Is(done.Error, devices.ErrRefused) || !strings.Contains(done.Error.Error(), c.why) {
+				t.Errorf("%v, %+v", err, done)
+			}
+			if s.writes > 0 || !slices.Equal(before, s.state()) {
+				t.Errorf("%d writes: it was %v and is %v", s.writes, before, s.state())
+			}
+		})
+	}
+}
+
+// Who only looks is in nobody's way.
+func TestDetachedTakesNoLock(t *testing.T) {
+	s := newSite(t)
+	s.service.Lock = func(context.Context) (func(), error) { return nil, errors.New("locked") }
+	done, err := s.converse(s.request("detached"), yes)
+	if err != nil || done == nil || done.Error != nil || done.Answer != evidence.No || len(done.Reasons) == 0 {
+		t.Errorf("%v, %+v", err, done)
+	}
+}
+
+// An error means the same on both sides.
+func TestErrorsOnTheWire(t *testing.T) {
+	for i, kind := range kinds {
+		err := fmt.Errorf("on the way: %w", errors.Join(kind.err, errors.New("something else")))
+		if i > 0 {
+			err = fmt.Errorf("%w: %w", err, kinds[i-1].err)
+		}
+		text, failed := json.Marshal(onWire(err))
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		var back wireError
+		if failed := json.Unmarshal(text, &back); failed != nil {
+			t.Fatal(failed)
+		}
+		if back.Error() != err.Error() {
+			t.Errorf("%q became %q", err, back.Error())
+		}
+		for _, other := range kinds {
+			if errors.Is(err, other.err) != errors.Is(&back, other.err) {
+				t.Errorf("%s: is %s: %v", kind.name, other.name, errors.Is(&back, other.err))
+			}
+		}
+	}
+	if onWire(nil) != nil {
+		t.Error("no error became one")
+	}
+}
+
+// What a Release says arrives as it was said.
+func TestReleasedOnTheWire(t *testing.T) {
+	was := result{
+		Released: devices.Released{Serial: "0123456789ABCDEF01234567", Host: "h", Boot: "b", Connected: true,
+			Maps:    []devices.ReleasedMap{{Name: "mpatha", UUID: "mpath-3624", Removed: true, QueueingOff: true}},
+			Offline: []devices.Target{{Name: "sda", HCTL: "1:0:0:1", Dev: "8:0", Seq: 7, Serial: "0123456789ABCDEF01234567"}}},
+		Answer: evidence.Yes, Reasons: []string{"a"},
+	}
+	text, err := json.Marshal(was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var is result
+	if err := json.Unmarshal(text, &is); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(was, is) {
+		t.Errorf("%+v became %+v", was, is)
+	}
+}

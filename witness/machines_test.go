@@ -1,0 +1,192 @@
+package witness_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/host"
+	"github.com/pureclean/pureclean/witness"
+)
+
+// reached are machines that can be asked, by their members' names.
+type reached struct {
+	mu    sync.Mutex
+	hosts map[string]*host.Host
+	asked []string
+}
+
+func (r *reached) Ask(ctx context.Context, member string) evidence.Host {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = append(r.asked, member)
+	h := r.hosts[member]
+	if h == nil {
+		return evidence.Host{Source: evidence.Source{Name: member, Trouble: "it is away"}}
+	}
+	said := devices.Observe(ctx, h.System())
+	said.Name = member
+	return said
+}
+
+func threeMembers(t *testing.T) (*simulator.World, *reached, witness.Options) {
+	t.Helper()
+	w, err := simulator.New(simulator.Options{Members: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	r := &reached{hosts: map[string]*host.Host{}}
+	for _, h := range w.Hosts[1:] {
+		r.hosts[h.Name()] = h
+	}
+	o := options(w)
+	o.Fleet = r
+	return w, r, o
+}
+
+func names(hosts []evidence.Host) string {
+	var all []string
+	for _, h := range hosts {
+		all = append(all, h.Name)
+	}
+	return strings.Join(all, " ")
+}
+
+// All members' machines are asked, once each, offline ones too, and this one
+// comes first. Only of those that are said to be down nobody asks.
+func TestOthers(t *testing.T) {
+	w, r, o := threeMembers(t)
+	w.LXD.Members()[2].KillDaemon()
+	world, err := witness.Ask(t.Context(), o)
+	if err != nil || names(world.Hosts) != "lxd01 lxd02 lxd03" {
+		t.Fatalf("%v, %v", names(world.Hosts), err)
+	}
+	if slices.Sort(r.asked); !slices.Equal(r.asked, []string{"lxd02", "lxd03"}) {
+		t.Errorf("asked %v", r.asked)
+	}
+	for _, h := range world.Hosts {
+		if h.Trouble != "" || !h.IQNs.IsComplete() || h.Began.Before(world.Arrays[0].Ended) {
+			t.Errorf("%s: %q, began %s", h.Name, h.Trouble, h.Began)
+		}
+	}
+	r.asked, o.Down = nil, []string{"lxd03"}
+	if world, err = witness.Ask(t.Context(), o); err != nil || names(world.Hosts) != "lxd01 lxd02" || !slices.Equal(r.asked, []string{"lxd02"}) {
+		t.Errorf("%v, %v, %v", names(world.Hosts), err, r.asked)
+	}
+	o.Fleet = nil
+	if world, err = witness.Ask(t.Context(), o); err != nil || names(world.Hosts) != "lxd01" {
+		t.Errorf("%v, %v", names(world.Hosts), err)
+	}
+}
+
+// A server without a cluster has nobody to ask.
+func TestNoOthers(t *testing.T) {
+	w, err := simulator.New(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	r := &reached{}
+	o := options(w)
+	o.Fleet = r
+	if world, err := witness.Ask(t.Context(), o); err != nil || len(world.Hosts) != 1 || len(r.asked) > 0 {
+		t.Errorf("%v, %v, %v", names(world.Hosts), err, r.asked)
+	}
+}
+
+// What another member's machine shows is looked up on the array as well.
+func TestOthersAreLookedUp(t *testing.T) {
+	w, _, o := threeMembers(t)
+	other, err := w.Array.CreateVolume("boot-of-lxd02", 1<<30, array.VolumeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := w.Hosts[1]
+	if err := w.Array.CreateHost("lxd02-iscsi", []string{second.IQN()}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Array.Connect("lxd02-iscsi", other.Name, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Login(evidence.ModeISCSI); err != nil {
+		t.Fatal(err)
+	}
+	second.Rescan()
+	world, err := witness.Ask(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(world.Arrays[0].Lookups, func(l evidence.Lookup) bool { return l.Name == other.Name && l.Found.Is() }) {
+		t.Errorf("%+v", world.Arrays[0].Lookups)
+	}
+}
+
+// Two names that lead to one machine, or two machines that are one to the
+// array: nothing is known of either.
+func TestContradiction(t *testing.T) {
+	w, r, o := threeMembers(t)
+	for _, c := range []struct {
+		name, who, words string
+		do               func()
+	}{
+		{"a name leads here", "lxd01 lxd02", "boot id", func() { r.hosts["lxd02"] = w.Hosts[0] }},
+		{"two names lead to one", "lxd02 lxd03", "boot id", func() { r.hosts["lxd02"] = w.Hosts[2] }},
+		{"a copied machine", "lxd02 lxd03", "initiator " + w.Hosts[2].IQN(), func() {
+			r.hosts["lxd02"] = host.New(host.Options{Name: "lxd02", Clock: w.Clock, IQN: w.Hosts[2].IQN()})
+		}},
+		{"a copied LXD", "lxd02 lxd03", "initiator nqn.2014-08.org.nvmexpress:uuid:", func() {
+			r.hosts["lxd02"] = host.New(host.Options{Name: "lxd02", Clock: w.Clock, ServerUUID: strings.TrimPrefix(w.Hosts[2].NQN(), "nqn.2014-08.org.nvmexpress:uuid:")})
+		}},
+		{"all is well", "", "", func() { r.hosts["lxd02"] = w.Hosts[1] }},
+	} {
+		c.do()
+		world, err := witness.Ask(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var troubled []string
+		for _, h := range world.Hosts {
+			if h.Trouble == "" {
+				continue
+			}
+			troubled = append(troubled, h.Name)
+			if !strings.Contains(h.Trouble, c.words) || h.Hint == "" {
+				t.Errorf("%s: %s: %q, %q", c.name, h.Name, h.Trouble, h.Hint)
+			}
+		}
+		if strings.Join(troubled, " ") != c.who {
+			t.Errorf("%s: in doubt are %v", c.name, troubled)
+		}
+	}
+}
+
+// A file speaks for a machine that does not, and is a recording whatever it
+// says of itself.
+func TestTold(t *testing.T) {
+	w, r, o := threeMembers(t)
+	second, third := devices.Observe(t.Context(), w.Hosts[1].System()), devices.Observe(t.Context(), w.Hosts[2].System())
+	second.Kernel = "from a file"
+	r.hosts["lxd03"] = nil
+	o.Told = []evidence.Host{second, third}
+	world, err := witness.Ask(t.Context(), o)
+	if err != nil || names(world.Hosts) != "lxd01 lxd02 lxd03" {
+		t.Fatalf("%v, %v", names(world.Hosts), err)
+	}
+	if h := world.Hosts[1]; h.Recorded || h.Kernel == "from a file" {
+		t.Error("a file was believed rather than the machine")
+	}
+	if h := world.Hosts[2]; !h.Recorded || h.Boot == "" || h.Trouble != "" {
+		t.Errorf("%+v", h)
+	}
+	o.Fleet = nil
+	if world, err = witness.Ask(t.Context(), o); err != nil || names(world.Hosts) != "lxd01 lxd02 lxd03" || !world.Hosts[1].Recorded {
+		t.Errorf("%v, %v", names(world.Hosts), err)
+	}
+}
