@@ -195,15 +195,24 @@ func TestHostileNames(t *testing.T) {
 		}
 	}
 	for _, m := range []Member{
-		{Destination: "-l"}, {Destination: "a b"}, {Destination: "a$b"}, {Command: []string{"pureclean;id"}}, {Command: []string{"$(id)"}},
-		{Command: []string{"sudo", "-n", "pure'clean"}}, {Command: []string{""}}, {Command: []string{"a", "-"}},
+		{Destination: "-l"},
+		{Destination: "a b"},
+		{Destination: "a$b"},
+		{Command: []string{"pureclean;id"}},
+		{Command: []string{"$(id)"}},
+		{Command: []string{"sudo", "-n", "pure'clean"}},
+		{Command: []string{""}},
+		{Command: []string{"a", "-"}},
 	} {
 		if CheckMember(m) == nil {
 			t.Errorf("%q was taken", m)
 		}
 	}
 	for _, m := range []Member{
-		{}, {Destination: "root@lxd02.example"}, {Destination: "ssh://root@[fe80::1]:2222"}, {Command: []string{"sudo", "-n", "--", "/usr/bin/pureclean"}},
+		{},
+		{Destination: "root@lxd02.example"},
+		{Destination: "ssh://root@[fe80::1]:2222"},
+		{Command: []string{"sudo", "-n", "--", "/usr/bin/pureclean"}},
 		{Command: []string{"env", "GOGC=off", "pureclean"}},
 	} {
 		if err := CheckMember(m); err != nil {

@@ -255,9 +255,11 @@ func TestErrorsOnTheWire(t *testing.T) {
 // What a Release says arrives as it was said.
 func TestReleasedOnTheWire(t *testing.T) {
 	was := result{
-		Released: devices.Released{Serial: "0123456789ABCDEF01234567", Host: "h", Boot: "b", Connected: true,
+		Released: devices.Released{
+			Serial: "0123456789ABCDEF01234567", Host: "h", Boot: "b", Connected: true,
 			Maps:    []devices.ReleasedMap{{Name: "mpatha", UUID: "mpath-3624", Removed: true, QueueingOff: true}},
-			Offline: []devices.Target{{Name: "sda", HCTL: "1:0:0:1", Dev: "8:0", Seq: 7, Serial: "0123456789ABCDEF01234567"}}},
+			Offline: []devices.Target{{Name: "sda", HCTL: "1:0:0:1", Dev: "8:0", Seq: 7, Serial: "0123456789ABCDEF01234567"}},
+		},
 		Answer: evidence.Yes, Reasons: []string{"a"},
 	}
 	text, err := json.Marshal(was)
