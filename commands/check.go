@@ -54,7 +54,7 @@ func checkCommand(s Streams) *cli.Command {
 				"2   CRITICAL: a threshold is passed, or there are findings of severity critical",
 				"3   UNKNOWN: not everything could be seen, the check failed, or the command line is wrong",
 			),
-		Flags:  slices.Concat(o.checkFlags(), o.flags()),
+		Flags:  slices.Concat(o.checkFlags(), o.flags(), []cli.Flag{o.noSSHFlag()}),
 		Action: func(c *cli.Context) error { return runCheck(c.Context, o, nil) },
 		// A wrong command line, too, ends as the convention wants it.
 		OnUsageError: func(c *cli.Context, err error, _ bool) error { return runCheck(c.Context, o, &UsageError{err}) },

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -30,9 +31,9 @@ func doctorCommand(s Streams) *cli.Command {
 				"16  usage or configuration error",
 				"32  cancelled",
 			),
-		Flags: append([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.BoolFlag{Name: "live", Usage: "also try a TCP connection to each of the array's portals, from this host", Destination: &o.live},
-		}, o.flags()...),
+		}, o.flags(), o.reachFlags()),
 		Action: func(c *cli.Context) error { return runDoctor(c.Context, o) },
 	}
 }
