@@ -7,7 +7,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/doctor"
 )
 
@@ -33,17 +32,14 @@ func doctorCommand(s Streams) *cli.Command {
 			),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.BoolFlag{Name: "live", Usage: "also try a TCP connection to each of the array's portals, from this host", Destination: &o.live},
-		}, o.flags(), o.reachFlags()),
+		}, o.flags(), o.reachFlags(), []cli.Flag{o.toldFlag()}),
 		Action: func(c *cli.Context) error { return runDoctor(c.Context, o) },
 	}
 }
 
 func runDoctor(ctx context.Context, o *common) error {
-	f, err := parseFormat(o.output)
+	f, err := o.begin()
 	if err != nil {
-		return err
-	}
-	if err := o.check(); err != nil {
 		return err
 	}
 	if o.live && o.sysroot != "" {
@@ -53,7 +49,7 @@ func runDoctor(ctx context.Context, o *common) error {
 	if err != nil {
 		return err
 	}
-	judged := diagnose.Judge(world, policy)
+	judged := o.judge(world, policy)
 	report := doctor.Examine(world, judged)
 	err = o.print(func(w io.Writer) error {
 		switch f {
