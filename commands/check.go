@@ -54,7 +54,7 @@ func checkCommand(s Streams) *cli.Command {
 				"2   CRITICAL: a threshold is passed, or there are findings of severity critical",
 				"3   UNKNOWN: not everything could be seen, the check failed, or the command line is wrong",
 			),
-		Flags:  slices.Concat(o.checkFlags(), o.flags(), []cli.Flag{o.noSSHFlag()}),
+		Flags:  slices.Concat(o.checkFlags(), o.flags(), o.reachFlags(), []cli.Flag{o.toldFlag()}),
 		Action: func(c *cli.Context) error { return runCheck(c.Context, o, nil) },
 		// A wrong command line, too, ends as the convention wants it.
 		OnUsageError: func(c *cli.Context, err error, _ bool) error { return runCheck(c.Context, o, &UsageError{err}) },
@@ -209,21 +209,22 @@ func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error
 	}
 	reading.Report = o.judge(world, o.policy(from.config))
 	// The check is as good where there is no place to remember it.
-	if err := remember(ctx, from.config.StateDir, world, reading.Report); err != nil {
+	if err := remember(from.config.StateDir, world, reading.Report); err != nil {
 		o.note(err)
 	}
 	return nil
 }
 
 // remember keeps what this look saw: the next batch repair asks for it.
-func remember(ctx context.Context, dir string, world evidence.World, report diagnose.Report) error {
-	if slices.Equal(sightings.Update(world.Seen, world, report), world.Seen) {
+func remember(dir string, world evidence.World, report diagnose.Report) error {
+	seen := sightings.Update(world.Seen, world, report)
+	if slices.Equal(seen, world.Seen) {
 		return nil // a machine without LXD gets no directory
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return sightings.Remember(ctx, dir, world, report)
+	return sightings.Save(dir, seen)
 }
 
 func (o *checkOptions) note(err error) { o.notes = append(o.notes, "note: "+err.Error()) }

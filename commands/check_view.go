@@ -87,13 +87,15 @@ func (v checkView) leaked() string {
 func (v checkView) codes(adjective, noun string, severity diagnose.Severity) string {
 	counts, total := map[string]int{}, 0
 	for _, f := range v.reading.Findings() {
-		counts[f.Code]++
+		if f.Severity == severity {
+			counts[f.Code]++
+		}
 	}
 	var names []string
 	for i := range diagnose.Kinds {
 		k := &diagnose.Kinds[i]
 		n := counts[k.Code]
-		if k.Severity != severity || k.Leaked || n == 0 {
+		if k.Leaked || n == 0 {
 			continue
 		}
 		total += n

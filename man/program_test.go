@@ -328,7 +328,7 @@ func TestEnvironment(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (entry.Name() == "testdata" || entry.Name() == "tools" || (path != ".." && strings.HasPrefix(entry.Name(), "."))):
+		case entry.IsDir() && (entry.Name() == "testdata" || entry.Name() == "tools" || entry.Name() == "packaging" || (path != ".." && strings.HasPrefix(entry.Name(), "."))):
 			return filepath.SkipDir
 		case filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go"):
 			return nil

@@ -101,13 +101,20 @@ func ofPod(value func(diagnose.PoolSummary) int64) func(*Reading) []Sample {
 	}
 }
 
+// findings counts by the severity that a finding has, which may be another
+// than that of its kind.
 func findings(r *Reading) []Sample {
 	if !r.Looked() {
 		return nil
 	}
-	counts := map[[2]string]int{}
+	type key struct {
+		code     string
+		severity diagnose.Severity
+		pool     string
+	}
+	counts := map[key]int{}
 	for _, f := range r.Report.Findings {
-		counts[[2]string{f.Code, f.Pool}]++
+		counts[key{f.Code, f.Severity, f.Pool}]++
 	}
 	var samples []Sample
 	for i := range diagnose.Kinds {
@@ -115,10 +122,15 @@ func findings(r *Reading) []Sample {
 		if slices.Contains(r.Ignored, kind.Code) {
 			continue
 		}
-		// Zeros too: a series that vanishes leaves its alert unresolved for
-		// minutes, and its graph without an end.
-		for _, pool := range r.pools() {
-			samples = append(samples, Sample{[]string{kind.Code, string(kind.Severity), pool}, float64(counts[[2]string{kind.Code, pool}])})
+		for _, severity := range []diagnose.Severity{diagnose.Critical, diagnose.Warning, diagnose.Info} {
+			for _, pool := range r.pools() {
+				n := counts[key{kind.Code, severity, pool}]
+				// Zeros of the usual severity too: a series that vanishes
+				// leaves its alert unresolved for minutes.
+				if n > 0 || severity == kind.Severity {
+					samples = append(samples, Sample{[]string{kind.Code, string(severity), pool}, float64(n)})
+				}
+			}
 		}
 	}
 	return samples

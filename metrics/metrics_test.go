@@ -113,6 +113,8 @@ func TestJudge(t *testing.T) {
 		{name: "one leak", findings: six[:1], want: Warning},
 		{name: "five leaks", findings: six[:5], want: Warning},
 		{name: "six leaks", findings: six, want: Critical},
+		{name: "a finding that is worse than its kind", findings: []diagnose.Finding{{Code: "degraded-paths", Severity: diagnose.Critical}}, want: Critical},
+		{name: "one that is better", findings: []diagnose.Finding{{Code: "in-use-without-connection", Severity: diagnose.Warning}}, want: Warning},
 		{name: "leaks that are allowed", findings: six, limits: limits("leaked", "10", "20"), want: OK},
 		{name: "another warning", findings: []diagnose.Finding{stale}, want: Warning},
 		{name: "another warning beside leaks that are allowed", findings: append([]diagnose.Finding{stale}, six...), limits: limits("leaked", "10", "20"), want: Warning},
@@ -204,7 +206,7 @@ func TestTextfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := reading(leak("p1", "1", 2*time.Hour), leak("p1", "2", time.Hour), diagnose.Finding{Code: "stale-map", Severity: diagnose.Warning, Object: "mpathb"})
+	r := reading(leak("p1", "1", 2*time.Hour), leak("p1", "2", time.Hour), diagnose.Finding{Code: "stale-map", Severity: diagnose.Info, Object: "mpathb"})
 	r.Runs = Runs{Interrupted: 1, Undoable: []Deadline{{"7f3a", "p1::u-9", now.Add(time.Hour)}}}
 	r.Ignored = []string{"idle-host"}
 	if err := file.Write(r); err != nil {
@@ -237,7 +239,8 @@ func TestTextfile(t *testing.T) {
 		{duration, "", 1.5},
 		{allFindings, "code=leaked-volume,severity=warning,pool=p1", 2},
 		{allFindings, "code=leaked-volume,severity=warning,pool=p2", 0},
-		{allFindings, "code=stale-map,severity=warning,pool=", 1},
+		{allFindings, "code=stale-map,severity=info,pool=", 1},
+		{allFindings, "code=stale-map,severity=warning,pool=", 0},
 		{leaked, "pool=p1", 2},
 		{leaked, "pool=p2", 0},
 		{leakedBytes, "pool=p1", 200},
