@@ -2,6 +2,7 @@
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 PREFIX  ?= /usr/local
+OUT     ?= pureclean
 GO      ?= go
 
 # urfave_cli_no_docs leaves the documentation generator out of the program.
@@ -11,7 +12,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 
 .PHONY: build
 build: ## the program, static, as ./pureclean
-	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o pureclean .
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(OUT) .
 
 .PHONY: test
 test: ## all tests
@@ -43,9 +44,13 @@ examples: ## write the outputs in the docs anew
 install: build ## to $(DESTDIR)$(PREFIX)/bin
 	install -D -m 0755 pureclean $(DESTDIR)$(PREFIX)/bin/pureclean
 
+.PHONY: release
+release: ## archives, packages, checksums and lists of parts, below dist/
+	VERSION='$(VERSION)' packaging/build.sh
+
 .PHONY: clean
 clean: ## what these targets have made
-	rm -f pureclean
+	rm -rf pureclean dist
 
 .PHONY: help
 help: ## this list
