@@ -13,11 +13,12 @@ import (
 )
 
 func main() {
-	saveMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first Ctrl-C ends the work in good order, the second the program.
 	context.AfterFunc(ctx, stop)
-	status := commands.Main(ctx, os.Args, commands.System())
+	streams := commands.System()
+	streams.BeforeLook = saveMemory
+	status := commands.Main(ctx, os.Args, streams)
 	stop()
 	os.Exit(status)
 }
@@ -25,7 +26,8 @@ func main() {
 // saveMemory lets a quarter as much garbage lie as Go does by itself. A command
 // reads the world once, and nearly all of it lives until the end, on machines
 // whose memory is for other work: that is worth the tenth or so of processor
-// time that it costs (docs/performance.md). Who sets $GOGC knows better.
+// time that it costs (docs/performance.md). Before a look it would only collect
+// what packages make when they start. Who sets $GOGC knows better.
 func saveMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)

@@ -65,7 +65,9 @@ func measure(volumes, runs int, withScript bool) error {
 	fmt.Printf("world: %s, built in %.1f s\n", w, time.Since(began).Seconds())
 
 	program := filepath.Join(dir, "pureclean")
-	if out, err := exec.Command("go", "build", "-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags=-s -w", "-o", program, ".").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags=-s -w", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released
+	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	self, err := os.Executable()
@@ -98,7 +100,10 @@ func measure(volumes, runs int, withScript bool) error {
 		}
 	}
 	report(volumes, results)
-	return devicesRatio(program, runs)
+	if err := devicesRatio(program, runs); err != nil {
+		return err
+	}
+	return startRatio(dir, program)
 }
 
 // time runs a command against the world and counts what it asked.

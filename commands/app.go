@@ -39,7 +39,11 @@ func Main(ctx context.Context, args []string, s Streams) int {
 		return StatusOK
 	}
 	f := outcome(err)
-	f.report(s.Err, wantsJSON(args))
+	width := 0
+	if s.ErrTerminal && s.OutTerminal {
+		width = s.width()
+	}
+	f.report(s.Err, wantsJSON(args), width)
 	return f.Status
 }
 
@@ -91,9 +95,8 @@ func newApp(s Streams) *cli.App {
 	app := &cli.App{
 		Name:  "pureclean",
 		Usage: "find what LXD left behind on a Pure Storage FlashArray, and say why it is safe to remove",
-		Description: "LXD's Pure driver can leave volumes, connections and devices behind that no LXD record\n" +
-			"knows. pureclean asks the array, LXD and this host, finds every such leftover, explains it, and\n" +
-			"removes it in the only safe order. Only fix, undo, eradicate and runs --resume change anything.",
+		Description: "It asks the array, LXD and the hosts, and explains every leftover. Only fix, undo, eradicate and\n" +
+			"runs --resume change anything.",
 		Commands: []*cli.Command{
 			scanCommand(s),
 			explainCommand(s),

@@ -135,6 +135,9 @@ func (o *common) look(ctx context.Context) (evidence.World, diagnose.Policy, err
 
 // ask asks them once more, and says how the arrays were reached.
 func (o *common) ask(ctx context.Context, from sources) (evidence.World, witness.Doors, error) {
+	if o.BeforeLook != nil {
+		o.BeforeLook()
+	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	agent := "pureclean/" + version()

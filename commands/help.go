@@ -59,7 +59,7 @@ func (v helpView) print(w io.Writer) error {
 		out.line("COMMANDS")
 		for _, command := range v.typed.next {
 			if !command.Hidden {
-				entry(out, command.Name, command.Usage, commandColumn, v.width)
+				entry(out, command.Name, brief(command.Usage, v.width-commandColumn), commandColumn, v.width)
 			}
 		}
 		out.line("")
@@ -76,6 +76,17 @@ func (v helpView) print(w io.Writer) error {
 	}
 	v.section(out, "EXIT STATUS", parts["EXIT STATUS"])
 	return out.err
+}
+
+// brief is the beginning of a sentence, if all of it does not fit: the list of
+// commands is to fit on a screen.
+func brief(usage string, width int) string {
+	for _, end := range []string{"; ", ": ", ", "} {
+		if len(usage) > width {
+			usage, _, _ = strings.Cut(usage, end)
+		}
+	}
+	return usage
 }
 
 var heading = regexp.MustCompile(`^[A-Z][A-Z ]+$`)

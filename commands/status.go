@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
@@ -171,8 +172,9 @@ func outcome(err error) failure {
 	return f
 }
 
-// report prints the failure for people, or as one line of JSON.
-func (f failure) report(w io.Writer, asJSON bool) {
+// report prints the failure for people, or as one line of JSON. At a terminal
+// it is as wide as that; a width of 0 is one line each.
+func (f failure) report(w io.Writer, asJSON bool, width int) {
 	if f.Code == "" {
 		return
 	}
@@ -181,8 +183,24 @@ func (f failure) report(w io.Writer, asJSON bool) {
 		_ = json.NewEncoder(w).Encode(f)
 		return
 	}
-	fmt.Fprintf(w, "pureclean: %s\n", f.Message)
+	say(w, f.Message, width)
 	if f.Hint != "" {
-		fmt.Fprintf(w, "pureclean: hint: %s\n", f.Hint)
+		say(w, "hint: "+f.Hint, width)
+	}
+}
+
+func say(w io.Writer, text string, width int) {
+	const who = "pureclean: "
+	if width == 0 {
+		fmt.Fprintf(w, "%s%s\n", who, text)
+		return
+	}
+	for i, line := range wrap(text, width-len(who)) {
+		if i > 0 {
+			line = strings.Repeat(" ", len(who)) + line
+		} else {
+			line = who + line
+		}
+		fmt.Fprintln(w, line)
 	}
 }

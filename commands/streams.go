@@ -24,6 +24,8 @@ type Streams struct {
 	Height func() int
 	// Getenv reads the environment.
 	Getenv func(string) string
+	// BeforeLook is called before the world is read; nil is nothing.
+	BeforeLook func()
 	// CacheDir is where the names for TAB are kept; empty for nowhere.
 	CacheDir string
 	// given replaces the witnesses that the flags name: a demo's world.
