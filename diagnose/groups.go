@@ -1,0 +1,74 @@
+package diagnose
+
+import "slices"
+
+// Group is what a person does with the findings in it.
+type Group struct {
+	// Name is a word for it, Title a heading, Words what it means.
+	Name  string
+	Title string
+	Words string
+	takes func(Finding) bool
+}
+
+// Groups are all groups in the order of reading; a finding is in the first
+// that takes it.
+var Groups = []Group{
+	{
+		"first", "Look at this first", "Data is at risk. Nothing here is touched by pureclean.",
+		func(f Finding) bool { return f.Severity == Critical },
+	},
+	{
+		"safe", "Safe to repair", "Every gate passed on this evidence. Each is asked again before every step.",
+		func(f Finding) bool { return f.Verdict == Safe },
+	},
+	{
+		"unknown", "Could not tell if it is safe", "No gate failed, and not all could be answered. Unknown is never safe.",
+		func(f Finding) bool { return f.Verdict == Blocked && !f.failed() },
+	},
+	{
+		"blocked", "Not safe to repair now", "At least one gate failed.",
+		func(f Finding) bool { return f.Verdict == Blocked },
+	},
+	{
+		"decide", "For you to decide", "pureclean reports these and changes nothing.",
+		func(f Finding) bool { return f.Severity == Warning },
+	},
+	{
+		"know", "Good to know", "Nothing has to be done.",
+		func(Finding) bool { return true },
+	},
+}
+
+// Grouped sorts findings into Groups: one list for each, in their order.
+func Grouped(findings []Finding) [][]Finding {
+	groups := make([][]Finding, len(Groups))
+	for _, f := range findings {
+		i := slices.IndexFunc(Groups, func(g Group) bool { return g.takes(f) })
+		groups[i] = append(groups[i], f)
+	}
+	return groups
+}
+
+func (f Finding) failed() bool {
+	return slices.ContainsFunc(f.Gates, func(g GateResult) bool { return g.Result == Fail })
+}
+
+// Reasons are the gates that keep a finding from being repaired: those that
+// failed, or where none did those that could not tell.
+func (f Finding) Reasons() []GateResult {
+	if f.Verdict != Blocked {
+		return nil
+	}
+	decisive := Uncertain
+	if f.failed() {
+		decisive = Fail
+	}
+	var reasons []GateResult
+	for _, gate := range f.Gates {
+		if gate.Result == decisive {
+			reasons = append(reasons, gate)
+		}
+	}
+	return reasons
+}
