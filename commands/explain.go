@@ -11,6 +11,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/report"
 )
 
 type explainOptions struct {
@@ -30,7 +31,8 @@ func explainCommand(s Streams) *cli.Command {
 			"EXAMPLES\n" +
 			"   pureclean explain --object purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
 			"   pureclean explain --object /dev/mapper/mpathi -v\n" +
-			"   pureclean explain --object purepool/custom/fs1\n\n" +
+			"   pureclean explain --object purepool/custom/fs1\n" +
+			"   pureclean explain --object purepool/custom/fs1 -o html > fs1.html\n\n" +
 			exitHelp(
 				"0   explained, and there is no finding about it",
 				"4   explained, and there is a finding about it",
@@ -41,7 +43,7 @@ func explainCommand(s Streams) *cli.Command {
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "object", Usage: "explain `OBJECT`", Destination: &o.object},
 			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of OBJECT", Destination: &o.project},
-		}, o.flags(formatTable, formatWide, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.toldFlag()}),
+		}, o.flags(formatTable, formatWide, formatJSON, formatYAML, formatHTML), o.reachFlags(), []cli.Flag{o.toldFlag()}),
 		Action: func(c *cli.Context) error { return runExplain(c.Context, o) },
 	}
 }
@@ -66,17 +68,19 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	if err != nil {
 		return err
 	}
-	report := o.judge(world, policy)
+	found := o.judge(world, policy)
 	explanation, err := diagnose.Explain(world, policy, object, pool)
 	if err != nil {
-		return notExplained(err, report)
+		return notExplained(err, found)
 	}
 	err = o.print(func(w io.Writer) error {
 		switch f {
 		case formatJSON:
-			return printJSON(w, explainAnswerOf(world, report, explanation))
+			return printJSON(w, explainAnswerOf(world, found, explanation))
+		case formatHTML:
+			return report.Explain(w, judged(world, policy, found), explanation)
 		case formatYAML:
-			return printYAML(w, explainAnswerOf(world, report, explanation))
+			return printYAML(w, explainAnswerOf(world, found, explanation))
 		default:
 			return explainView{o.palette(), o.width(), o.verbose || f == formatWide, explanation, true}.print(w)
 		}
@@ -84,8 +88,8 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	if err != nil {
 		return err
 	}
-	report.Findings = explanation.Findings
-	return verdict(report)
+	found.Findings = explanation.Findings
+	return verdict(found)
 }
 
 // inProject puts the project into LXD's own name of a volume, where explain

@@ -22,8 +22,11 @@ const (
 	formatJSON  format = "json"
 	formatYAML  format = "yaml"
 	formatCSV   format = "csv"
+	formatHTML  format = "html"
 )
 
+// formats are those that most commands have; html is a page for a ticket,
+// which only scan and explain make.
 var formats = []format{formatTable, formatWide, formatJSON, formatYAML, formatCSV}
 
 // outputNames are the spellings of the flag: ours, and the habit of lxc.
@@ -39,6 +42,12 @@ func parseFormat(s string, allowed ...format) (format, error) {
 	names := make([]string, len(allowed))
 	for i, f := range allowed {
 		names[i] = string(f)
+	}
+	if format(s) == formatHTML {
+		return "", &HintedError{
+			Err:  usagef("there is no html here; there is %s", strings.Join(names, ", ")),
+			Hint: "pureclean scan and pureclean explain make a page with -o html",
+		}
 	}
 	return "", usagef("unknown output format %q; there is %s", s, strings.Join(names, ", "))
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/report"
 )
 
 func scanCommand(s Streams) *cli.Command {
@@ -17,7 +19,8 @@ func scanCommand(s Streams) *cli.Command {
 			"EXAMPLES\n" +
 			"   pureclean scan\n" +
 			"   pureclean scan --pool purepool -o wide\n" +
-			"   pureclean scan -o json | jq '.findings[] | select(.verdict == \"safe\") | .object'\n\n" +
+			"   pureclean scan -o json | jq '.findings[] | select(.verdict == \"safe\") | .object'\n" +
+			"   pureclean scan -o html > scan.html\n\n" +
 			exitHelp(
 				"0   nothing was found, and everything could be seen",
 				"4   there are findings",
@@ -25,7 +28,7 @@ func scanCommand(s Streams) *cli.Command {
 				"16  usage or configuration error",
 				"32  cancelled",
 			),
-		Flags:  slices.Concat(o.flags(), o.reachFlags(), []cli.Flag{o.toldFlag()}),
+		Flags:  slices.Concat(o.flags(append(slices.Clone(formats), formatHTML)...), o.reachFlags(), []cli.Flag{o.toldFlag()}),
 		Action: func(c *cli.Context) error { return runScan(c.Context, o) },
 	}
 }
@@ -39,23 +42,25 @@ func runScan(ctx context.Context, o *common) error {
 	if err != nil {
 		return err
 	}
-	report := o.judge(world, policy)
+	found := o.judge(world, policy)
 	err = o.print(func(w io.Writer) error {
 		switch f {
 		case formatJSON:
-			return printJSON(w, scanAnswerOf(world, report))
+			return printJSON(w, scanAnswerOf(world, found))
 		case formatYAML:
-			return printYAML(w, scanAnswerOf(world, report))
+			return printYAML(w, scanAnswerOf(world, found))
 		case formatCSV:
-			return printCSV(w, scanRows(report))
+			return printCSV(w, scanRows(found))
+		case formatHTML:
+			return report.Scan(w, judged(world, policy, found))
 		case formatWide:
-			return scanRows(report).print(w)
+			return scanRows(found).print(w)
 		default:
-			return scanView{o.palette(), o.width(), o.verbose, report}.print(w)
+			return scanView{o.palette(), o.width(), o.verbose, found}.print(w)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	return verdict(report)
+	return verdict(found)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/report"
 )
 
 // scanAnswer is what "scan -o json" prints: the contract with scripts.
@@ -94,6 +95,11 @@ func scanAnswerOf(world evidence.World, report diagnose.Report) scanAnswer {
 		answer.Summary.ByCode = map[string]int{}
 	}
 	return answer
+}
+
+// judged is what a page is made of.
+func judged(world evidence.World, policy diagnose.Policy, found diagnose.Report) report.Judged {
+	return report.Judged{World: world, Policy: policy, Report: found, Time: lastWord(world), Version: version()}
 }
 
 // lastWord is when the last witness had spoken.

@@ -39,41 +39,13 @@ type scanView struct {
 	report  diagnose.Report
 }
 
-// scanGroups are the groups in the order of reading; a finding is in the
-// first that takes it.
-var scanGroups = []struct {
-	title string
-	takes func(diagnose.Finding) bool
-}{
-	{"LOOK AT THIS FIRST", func(f diagnose.Finding) bool { return f.Severity == diagnose.Critical }},
-	{"SAFE TO REPAIR", func(f diagnose.Finding) bool { return f.Verdict == diagnose.Safe }},
-	{"COULD NOT TELL IF IT IS SAFE", func(f diagnose.Finding) bool { return f.Verdict == diagnose.Blocked && !failed(f) }},
-	{"NOT SAFE TO REPAIR NOW", func(f diagnose.Finding) bool { return f.Verdict == diagnose.Blocked }},
-	{"FOR YOU TO DECIDE", func(f diagnose.Finding) bool { return f.Severity == diagnose.Warning }},
-	{"GOOD TO KNOW", func(diagnose.Finding) bool { return true }},
-}
-
-func failed(f diagnose.Finding) bool {
-	return slices.ContainsFunc(f.Gates, func(g diagnose.GateResult) bool { return g.Result == diagnose.Fail })
-}
-
 func (v scanView) print(w io.Writer) error {
 	out := &lineWriter{w: w}
 	v.heads(out)
-	groups := make([][]diagnose.Finding, len(scanGroups))
-	for _, f := range v.report.Findings {
-		i := slices.IndexFunc(scanGroups, func(g struct {
-			title string
-			takes func(diagnose.Finding) bool
-		},
-		) bool {
-			return g.takes(f)
-		})
-		groups[i] = append(groups[i], f)
-	}
+	groups := diagnose.Grouped(v.report.Findings)
 	for i, findings := range groups {
 		if len(findings) > 0 {
-			v.group(out, scanGroups[i].title, findings)
+			v.group(out, strings.ToUpper(diagnose.Groups[i].Title), findings)
 		}
 	}
 	v.summary(out)
@@ -121,14 +93,6 @@ func (v scanView) doubt(out *lineWriter, witness diagnose.Witness) {
 			out.line("  " + line)
 		}
 	}
-}
-
-func modeName(mode string) string {
-	names := map[string]string{"iscsi": "iSCSI", "nvme/tcp": "NVMe/TCP", "scsi/fc": "Fibre Channel", "nvme/fc": "NVMe/FC"}
-	if name, ok := names[mode]; ok {
-		return name
-	}
-	return "transport unknown"
 }
 
 // numbersWidth is what the columns beside the object need.
@@ -262,14 +226,9 @@ func (v scanView) because(out *lineWriter, reason string) {
 // reasons are the gates that keep a finding from being repaired: those that
 // failed, or where none did those that could not tell.
 func reasons(f diagnose.Finding) []string {
-	if f.Verdict != diagnose.Blocked {
-		return nil
-	}
 	var all []string
-	for _, gate := range f.Gates {
-		if gate.Result == diagnose.Fail || (!failed(f) && gate.Result == diagnose.Uncertain) {
-			all = append(all, gate.Gate+": "+gate.Why)
-		}
+	for _, gate := range f.Reasons() {
+		all = append(all, gate.Gate+": "+gate.Why)
 	}
 	return all
 }
@@ -363,17 +322,6 @@ func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
 // fixCommandLine is what to type to repair it.
 func fixCommandLine(f diagnose.Finding) string {
 	return "pureclean fix --volume " + quoteShell(f.Object)
-}
-
-// quoteShell quotes what a shell would not take as one plain word.
-func quoteShell(s string) string {
-	s = clean(s)
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@%+=,", r)
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // lineWriter writes lines until the first error.

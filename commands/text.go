@@ -1,91 +1,28 @@
 package commands
 
 import (
-	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
-	"github.com/canonical/lxd/shared/units"
+	"github.com/pureclean/pureclean/words"
 )
 
-// clean makes text from the array, LXD or a device safe for a terminal: names
-// are given by others, and an escape sequence in one could hide a line of our
-// answer. What is removed stays visible as "\x1b" or "\u202e".
-func clean(s string) string {
-	if !strings.ContainsFunc(s, unsafe) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case !unsafe(r):
-			b.WriteRune(r)
-		case r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
-}
+// clean makes names that others chose safe for a terminal.
+func clean(s string) string { return words.Visible(s) }
 
-// unsafe characters are all that move the cursor, change colours or reorder
-// text: controls, format characters such as the bidirectional overrides, line
-// separators, and what is not valid UTF-8.
-func unsafe(r rune) bool {
-	if r >= ' ' && r < 0x7f {
-		return false // nearly all of them
-	}
-	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs) || r == unicode.ReplacementChar
-}
+func unsafe(r rune) bool { return words.Unsafe(r) }
 
-// size spells bytes as lxc does, without needless decimals.
-func size(bytes int64) string {
-	if bytes == 0 {
-		return "0"
-	}
-	s := units.GetByteSizeStringIEC(bytes, 1)
-	return strings.Replace(s, ".0", "", 1)
-}
+func size(bytes int64) string { return words.Size(bytes) }
 
-// ages, from the coarsest unit that fits twice or more, else the next.
-func age(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "?"
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%dd", int(d.Hours()/24))
-	}
-}
+func age(d time.Duration) string { return words.Age(d) }
 
-// agePhrase is age in words.
-func agePhrase(d time.Duration) string {
-	units := []struct {
-		unit time.Duration
-		word string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}}
-	for _, u := range units {
-		if n := int(d / u.unit); n >= 2 || (n >= 1 && u.unit == time.Second) {
-			return count(n, u.word)
-		}
-	}
-	return "a moment"
-}
+func agePhrase(d time.Duration) string { return words.AgePhrase(d) }
 
-// count is a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
+func count(n int, noun string) string { return words.Count(n, noun) }
+
+func modeName(mode string) string { return words.Transport(mode) }
+
+func quoteShell(s string) string { return words.Shell(s) }
 
 // either lists words as a sentence does: "a, b or c".
 func either(words []string) string {

@@ -77,7 +77,7 @@ func TestRules(t *testing.T) {
 		{"imports", "simulator/lxd/a.go", `import "github.com/canonical/lxd/shared/api"`, ""},
 		{"imports", "simulator/array/a.go", `import "github.com/canonical/lxd/shared/api"`, "may not import"},
 		{"imports", "simulator/array/a.go", `import "MODULE/pure"`, "simulator may not import pure"},
-		{"imports", "commands/a.go", `import "github.com/canonical/lxd/shared/units"`, ""},
+		{"imports", "words/a.go", `import "github.com/canonical/lxd/shared/units"`, ""},
 		{"imports", "commands/a.go", `import "github.com/canonical/lxd/shared/api"`, "may not import"},
 		{"imports", "commands/a.go", `import "github.com/canonical/lxd/client"`, "may not import"},
 		{"imports", "witness/a.go", `import "github.com/canonical/lxd/client"`, "may not import"},

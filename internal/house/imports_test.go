@@ -16,6 +16,7 @@ var imports = map[string][]string{
 	"evidence":       {},
 	"secret":         {},
 	"jsonpull":       {},
+	"words":          {},
 	"config":         {"secret"},
 	"pure":           {"evidence", "jsonpull", "secret"},
 	"records":        {"evidence", "jsonpull", "secret"},
@@ -35,6 +36,8 @@ var imports = map[string][]string{
 	"sightings": {"diagnose", "evidence"},
 	// metrics is told by commands what the journal says: it judges numbers.
 	"metrics": {"config", "diagnose"},
+	// report turns a judgement into a page; the portraits in it are diagnose's.
+	"report": {"diagnose", "evidence", "words"},
 	// The simulator is made of nothing that it is there to test.
 	"simulator": {"devices", "evidence"},
 	// packaging has no code but the program that lists what a binary is made of.
@@ -46,9 +49,9 @@ var imports = map[string][]string{
 	// itself is a program to it.
 	"e2e": {"evidence", "simulator"},
 	"commands": {
-		"completion", "config", "devices", "devices/kernel", "diagnose", "doctor", "evidence", "fleet", "metrics", "pure", "records", "repair",
+		"completion", "config", "devices", "devices/kernel", "diagnose", "doctor", "evidence", "fleet", "metrics", "pure", "records", "repair", "report",
 		"secret", "settings", "sightings",
-		"simulator", "witness",
+		"simulator", "witness", "words",
 	},
 	// Only tests, which may import anything but commands.
 	"internal": {},
@@ -67,7 +70,7 @@ var modules = map[string]struct{ code, tests []string }{
 	"github.com/canonical/lxd":              {},
 	"github.com/canonical/lxd/client":       {code: []string{"records", "simulator/lxd"}, tests: []string{"simulator"}},
 	"github.com/canonical/lxd/shared":       {code: []string{"records", "simulator/lxd"}, tests: []string{"simulator"}},
-	"github.com/canonical/lxd/shared/units": {code: []string{"records", "simulator/lxd", "commands"}},
+	"github.com/canonical/lxd/shared/units": {code: []string{"records", "simulator/lxd", "words"}},
 
 	"github.com/urfave/cli/v2":          {code: []string{"commands"}, tests: []string{"completion", "man", "docs"}},
 	"github.com/olekukonko/tablewriter": {code: []string{"commands"}},
@@ -98,7 +101,7 @@ var standard = map[string][]string{
 }
 
 // judges are the rooms of pure functions: no clock, no network, no file.
-var judges = []string{"evidence", "settings", "diagnose", "doctor"}
+var judges = []string{"evidence", "settings", "diagnose", "doctor", "report", "words"}
 
 var notForJudges = []string{"net", "os", "io/fs", "io/ioutil", "path/filepath", "log", "syscall", "crypto/rand", "math/rand", "testing"}
 

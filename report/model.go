@@ -1,0 +1,306 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/words"
+)
+
+// page is what the template sees. All text in it has been made visible; the
+// template escapes it.
+type page struct {
+	Title, Headline, Lead string
+	// Doubts is set when a witness could not tell everything.
+	Doubts bool
+	// Next is the command to type.
+	Next      string
+	Witnesses []witness
+	Pools     []pool
+	Groups    []group
+	Object    *object
+	Time      string
+	Version   string
+	Style     template.CSS
+	// cards counts them, for their ids.
+	cards int
+}
+
+type witness struct {
+	Name, Reason, Hint, Cost string
+	Complete                 bool
+}
+
+type pool struct {
+	Name, Array, Transport, Used string
+	Volumes, Records, Leaked     int
+}
+
+type group struct {
+	diagnose.Group
+	N int
+	// Shared are the reasons that keep each of them from being repaired.
+	Shared []gate
+	Cards  []card
+	Rows   []row
+}
+
+// object is what an explanation is about.
+type object struct {
+	Verdict           verdict
+	LXD, Serial, WWID string
+	Statements        []statement
+	Picture           *picture
+	Cards             []card
+	Gates             *gates
+}
+
+type statement struct {
+	Witness, Text string
+	Known         bool
+}
+
+// verdict is a phrase and the class that colours it.
+type verdict struct{ Class, Words string }
+
+// card is one finding in full.
+type card struct {
+	ID, Code, Severity, Object, LXD string
+	Facts                           []fact
+	Detail, Effect, Cause           string
+	Reasons                         []gate
+	Passed                          string
+	Remedy                          []string
+	Picture                         *picture
+	// Same is the card that has the picture of the same volume.
+	Same  string
+	Gates *gates
+}
+
+type fact struct{ Name, Value string }
+
+// row is one finding in one line, where there are too many.
+type row struct{ Code, Object, Size, Age, Detail string }
+
+type gates struct {
+	Count string
+	All   []gate
+}
+
+type gate struct{ Result, Class, Gate, Why string }
+
+func newPage(j Judged) *page {
+	p := &page{Doubts: !j.Report.Complete, Version: text(j.Version)}
+	if !j.Time.IsZero() {
+		p.Time = j.Time.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	for _, w := range j.Report.Witnesses {
+		cost := fmt.Sprintf("%.1f s", w.Took.Seconds())
+		if w.Requests > 0 {
+			cost += ", " + words.Count(w.Requests, "request")
+		}
+		if w.Recorded {
+			cost = "a recording"
+		}
+		name := text(w.Title)
+		if name == "" {
+			name = witnessName(w.Kind, w.Name)
+		}
+		p.Witnesses = append(p.Witnesses, witness{name, text(w.Reason), text(w.Hint), cost, w.Complete})
+	}
+	for _, s := range j.Report.Pools {
+		used := words.Size(s.Used)
+		if s.Quota > 0 {
+			used += " of " + words.Size(s.Quota)
+		}
+		p.Pools = append(p.Pools, pool{text(s.Name), text(s.Array), words.Transport(s.Mode), used, s.Volumes, s.Records, s.Leaked})
+	}
+	return p
+}
+
+// answer is what is read first: the same that scan says at its end.
+func (p *page) answer(r diagnose.Report) {
+	s := r.Summary
+	switch {
+	case s.LeakedVolumes == 1:
+		p.Headline = "1 leaked volume holds " + words.Size(s.LeakedBytes)
+	case s.LeakedVolumes > 0:
+		p.Headline = words.Count(s.LeakedVolumes, "leaked volume") + " hold " + words.Size(s.LeakedBytes)
+	case s.Findings > 0:
+		p.Headline = words.Count(s.Findings, "finding") + ", no leaked volume"
+	case r.Complete:
+		p.Headline, p.Lead = "Nothing is left behind", "Array, LXD and host agree."
+	default:
+		p.Headline = "Nothing was found in what could be seen"
+	}
+	if s.LeakedVolumes > 0 {
+		p.Lead = words.Size(s.LeakedUnique) + " of it is theirs alone."
+		if s.Oldest > 0 {
+			p.Lead += " The oldest has been there for " + words.AgePhrase(s.Oldest) + "."
+		}
+	}
+}
+
+func (p *page) card(f diagnose.Finding, pictures *pictures) card {
+	p.cards++
+	c := card{
+		ID: fmt.Sprintf("f%d", p.cards), Code: f.Code, Severity: string(f.Severity), Object: text(f.Object), LXD: text(f.LXD.String()),
+		Detail: text(f.Detail), Effect: text(f.Effect), Cause: text(f.Cause), Facts: factsOf(f),
+	}
+	for _, r := range f.Remedy {
+		c.Remedy = append(c.Remedy, text(r))
+	}
+	for _, g := range f.Reasons() {
+		c.Reasons = append(c.Reasons, gateOf(g))
+	}
+	if len(f.Gates) > 0 {
+		c.Passed = countGates(f.Gates)
+	}
+	if pictures != nil {
+		c.Picture, c.Same = pictures.of(f, c.ID)
+	}
+	return c
+}
+
+// sharedReasons are the reasons of all findings of a group, where they are the
+// same: one cause often stands in the way of everything.
+func sharedReasons(findings []diagnose.Finding) []gate {
+	first := findings[0].Reasons()
+	for _, f := range findings[1:] {
+		if !slices.Equal(f.Reasons(), first) {
+			return nil
+		}
+	}
+	var shared []gate
+	for _, g := range first {
+		shared = append(shared, gateOf(g))
+	}
+	if len(findings) == 1 {
+		return nil
+	}
+	return shared
+}
+
+// next is the command that scan would have typed: about what can be repaired
+// if there is any, else about what is read first.
+func next(findings []diagnose.Finding) string {
+	if len(findings) == 0 {
+		return ""
+	}
+	first := findings[0]
+	if i := slices.IndexFunc(findings, func(f diagnose.Finding) bool { return f.Verdict == diagnose.Safe && f.Pool != "" }); i >= 0 {
+		first = findings[i]
+	}
+	return "pureclean explain --object " + words.Shell(first.Object)
+}
+
+// factsOf are the finding's numbers and names.
+func factsOf(f diagnose.Finding) []fact {
+	var facts []fact
+	add := func(name, value string) {
+		if value != "" {
+			facts = append(facts, fact{name, text(value)})
+		}
+	}
+	if f.VolumeID != "" {
+		add("size", words.Size(f.Provisioned))
+		add("unique", words.Size(f.Unique))
+	}
+	if f.Age > 0 {
+		add("age", words.Age(f.Age))
+	}
+	add("pool", f.Pool)
+	if f.Host != f.Object {
+		add("host", f.Host)
+	}
+	return facts
+}
+
+func rowOf(f diagnose.Finding) row {
+	r := row{Code: f.Code, Object: text(f.Object), Detail: text(f.Detail)}
+	if f.VolumeID != "" {
+		r.Size = words.Size(f.Provisioned)
+	}
+	if f.Age > 0 {
+		r.Age = words.Age(f.Age)
+	}
+	return r
+}
+
+// classes are the page's words for how a gate's answer looks.
+var classes = map[diagnose.Result]string{
+	diagnose.Pass: "yes", diagnose.Fail: "no", diagnose.Uncertain: "unknown", diagnose.Waived: "unknown",
+}
+
+func gateOf(g diagnose.GateResult) gate {
+	return gate{string(g.Result), classes[g.Result], text(g.Gate), text(g.Why)}
+}
+
+// gatesOf lists all gates, those that stand in the way first.
+func gatesOf(results []diagnose.GateResult) *gates {
+	if len(results) == 0 {
+		return nil
+	}
+	rank := map[diagnose.Result]int{diagnose.Fail: 0, diagnose.Uncertain: 1, diagnose.Waived: 2, diagnose.Pass: 3}
+	sorted := slices.Clone(results)
+	slices.SortStableFunc(sorted, func(a, b diagnose.GateResult) int { return rank[a.Result] - rank[b.Result] })
+	all := &gates{Count: countGates(results)}
+	for _, g := range sorted {
+		all.All = append(all.All, gateOf(g))
+	}
+	return all
+}
+
+// countGates is "20 pass, 1 fail, 1 unknown".
+func countGates(results []diagnose.GateResult) string {
+	var parts []string
+	for _, result := range []diagnose.Result{diagnose.Pass, diagnose.Fail, diagnose.Uncertain, diagnose.Waived} {
+		n := 0
+		for _, g := range results {
+			if g.Result == result {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, result))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func verdictOf(e diagnose.Explanation) verdict {
+	switch {
+	case e.Verdict == diagnose.Safe:
+		return verdict{"yes", "Safe to repair: all " + words.Count(len(e.Gates), "gate") + " passed on this evidence."}
+	case e.Verdict == diagnose.Blocked:
+		return verdict{"unknown", "Not to be touched now: " + countGates(e.Gates) + "."}
+	case len(e.Findings) > 0 && e.Findings[0].Severity == diagnose.Critical:
+		return verdict{"no", "Look at this first: data is at risk. pureclean changes nothing here."}
+	case len(e.Findings) > 0:
+		return verdict{"unknown", "For you to decide: pureclean changes nothing here."}
+	default:
+		return verdict{"yes", "There is no finding about it."}
+	}
+}
+
+func witnessName(kind, name string) string {
+	if kind == "lxd" {
+		kind = "LXD"
+	}
+	return text(strings.TrimSpace(kind + " " + name))
+}
+
+// longest is how much of one text is shown; names and reasons of others may
+// have any length.
+const longest = 2000
+
+// text makes what others wrote visible, and not endless.
+func text(s string) string {
+	if len(s) > longest {
+		s = strings.ToValidUTF8(s[:longest], "") + "…"
+	}
+	return words.Visible(s)
+}

@@ -1,0 +1,113 @@
+// Package words spells what people read: sizes, ages, numbers of things, and
+// names that others chose. It is used wherever an answer leaves the program
+// as text, so that a terminal and a report say the same.
+package words
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/canonical/lxd/shared/units"
+)
+
+// Visible makes text from the array, LXD or a device safe to show: names are
+// given by others, and an escape sequence or a change of direction in one
+// could hide or reorder a line of our answer. What is replaced stays visible
+// as "\x1b" or "\u202e".
+func Visible(s string) string {
+	if !strings.ContainsFunc(s, Unsafe) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case !Unsafe(r):
+			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// Unsafe characters are all that move a cursor, change colours or reorder
+// text: controls, format characters such as the bidirectional overrides, line
+// separators, and what is not valid UTF-8.
+func Unsafe(r rune) bool {
+	if r >= ' ' && r < 0x7f {
+		return false // nearly all of them
+	}
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs) || r == unicode.ReplacementChar
+}
+
+// Size spells bytes as lxc does, without needless decimals.
+func Size(bytes int64) string {
+	if bytes == 0 {
+		return "0"
+	}
+	s := units.GetByteSizeStringIEC(bytes, 1)
+	return strings.Replace(s, ".0", "", 1)
+}
+
+// Age is short, in the coarsest unit that fits twice or more.
+func Age(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "?"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%dd", int(d.Hours()/24))
+	}
+}
+
+// AgePhrase is an age in words.
+func AgePhrase(d time.Duration) string {
+	units := []struct {
+		unit time.Duration
+		word string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}}
+	for _, u := range units {
+		if n := int(d / u.unit); n >= 2 || (n >= 1 && u.unit == time.Second) {
+			return Count(n, u.word)
+		}
+	}
+	return "a moment"
+}
+
+// Count is a number with its noun.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Transport is what people call a pool's mode.
+func Transport(mode string) string {
+	names := map[string]string{"iscsi": "iSCSI", "nvme/tcp": "NVMe/TCP", "scsi/fc": "Fibre Channel", "nvme/fc": "NVMe/FC"}
+	if name, ok := names[mode]; ok {
+		return name
+	}
+	return "transport unknown"
+}
+
+// Shell quotes what a shell would not take as one plain word, for a command
+// line that a person may copy.
+func Shell(s string) string {
+	s = Visible(s)
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@%+=,", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
