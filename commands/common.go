@@ -37,6 +37,8 @@ type common struct {
 	formats []format
 	// thorough and live ask the witnesses for more, see witness.Options.
 	thorough, live bool
+	// quiet keeps logs away from a terminal that is being drawn on.
+	quiet bool
 }
 
 // flags are those of every command that looks. formats are those in which it
@@ -114,7 +116,7 @@ func (o *common) check() error {
 func (o *common) palette() palette { return colourise(o.Streams, o.color, o.OutTerminal) }
 
 func (o *common) log() *slog.Logger {
-	if !o.verbose {
+	if !o.verbose || o.quiet {
 		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(slog.NewTextHandler(o.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))

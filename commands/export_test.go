@@ -1,10 +1,61 @@
 package commands
 
-import "github.com/pureclean/pureclean/simulator"
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pureclean/pureclean/simulator"
+)
 
 // Before are streams of somebody who sits before a simulated world, by the
 // world's clock and with its live host.
 func Before(s Streams, w *simulator.World) Streams {
 	s.given = &sources{config: demoSettings(w), socket: w.Socket, host: w.Hosts[0].System(), seen: w.Seen, now: w.Clock.Now, dial: w.Hosts[0].Dial}
 	return s
+}
+
+// Watching are streams of somebody who watches: sleep is called between two
+// looks, and the clock stands still meanwhile.
+func Watching(s Streams, w *simulator.World, sleep func(context.Context, time.Duration) error) Streams {
+	s = Before(s, w)
+	s.given.sleep = sleep
+	return s
+}
+
+// Look is what one look of Watch saw.
+type Look struct {
+	Lines         []string
+	Items         map[string]string
+	Partial, Done bool
+	Err           error
+}
+
+// Watch watches what look sees; its error fails that look.
+func Watch(ctx context.Context, s Streams, asked string, sleep func(context.Context, time.Duration) error, look func() (Look, error)) error {
+	s.given = &sources{sleep: sleep, now: func() time.Time { return time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC) }}
+	o := &common{Streams: s, color: "never"}
+	return o.watch(ctx, "test", "30s", format(asked), func(context.Context) (view, error) {
+		l, err := look()
+		if err != nil {
+			return view{}, err
+		}
+		v := view{partial: l.Partial, done: l.Done, err: l.Err, summary: "a summary"}
+		for _, name := range slices.Sorted(maps.Keys(l.Items)) {
+			v.items = append(v.items, item{name, l.Items[name]})
+		}
+		v.print = func(w io.Writer, width int) error {
+			for _, line := range l.Lines {
+				if _, err := fmt.Fprintf(w, "%d: %s\n", width, line); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		v.answer = func(n int, changes []change) any { return map[string]any{"look": n, "changes": changes} }
+		return v, nil
+	})
 }

@@ -2,16 +2,24 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/report"
 )
 
+type scanOptions struct {
+	common
+	watch interval
+}
+
 func scanCommand(s Streams) *cli.Command {
-	o := &common{Streams: s}
+	o := &scanOptions{common: common{Streams: s}}
 	return &cli.Command{
 		Name:  "scan",
 		Usage: "find everything that LXD left behind, what it costs and what to do next",
@@ -20,7 +28,8 @@ func scanCommand(s Streams) *cli.Command {
 			"   pureclean scan\n" +
 			"   pureclean scan --pool purepool -o wide\n" +
 			"   pureclean scan -o json | jq '.findings[] | select(.verdict == \"safe\") | .object'\n" +
-			"   pureclean scan -o html > scan.html\n\n" +
+			"   pureclean scan -o html > scan.html\n" +
+			"   pureclean scan --watch=1m\n\n" +
 			exitHelp(
 				"0   nothing was found, and everything could be seen",
 				"4   there are findings",
@@ -28,15 +37,18 @@ func scanCommand(s Streams) *cli.Command {
 				"16  usage or configuration error",
 				"32  cancelled",
 			),
-		Flags:  slices.Concat(o.flags(append(slices.Clone(formats), formatHTML)...), o.reachFlags(), []cli.Flag{o.toldFlag()}),
+		Flags:  slices.Concat(o.flags(append(slices.Clone(formats), formatHTML)...), o.reachFlags(), []cli.Flag{o.toldFlag(), watchFlag(&o.watch)}),
 		Action: func(c *cli.Context) error { return runScan(c.Context, o) },
 	}
 }
 
-func runScan(ctx context.Context, o *common) error {
+func runScan(ctx context.Context, o *scanOptions) error {
 	f, err := o.begin()
 	if err != nil {
 		return err
+	}
+	if o.watch != "" {
+		return o.common.watch(ctx, "scan", o.watch, f, func(ctx context.Context) (view, error) { return o.view(ctx, f) })
 	}
 	world, policy, err := o.look(ctx)
 	if err != nil {
@@ -63,4 +75,54 @@ func runScan(ctx context.Context, o *common) error {
 		return err
 	}
 	return verdict(found)
+}
+
+// watchedScan is one line of "scan --watch -o json".
+type watchedScan struct {
+	scanAnswer
+	Look    int      `json:"look"`
+	Changes []change `json:"changes"`
+}
+
+// view looks once for --watch.
+func (o *scanOptions) view(ctx context.Context, f format) (view, error) {
+	world, policy, err := o.look(ctx)
+	if err != nil {
+		return view{}, err
+	}
+	found := o.judge(world, policy)
+	v := view{
+		err: verdict(found), partial: !found.Complete,
+		print: func(w io.Writer, width int) error {
+			if f == formatWide {
+				return scanRows(found).print(w)
+			}
+			return scanView{o.palette(), width, o.verbose, found}.print(w)
+		},
+		answer: func(look int, changes []change) any {
+			return watchedScan{scanAnswerOf(world, found), look, changes}
+		},
+	}
+	var counts []string
+	for i, findings := range diagnose.Grouped(found.Findings) {
+		if n := len(findings); n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", n, strings.ToLower(diagnose.Groups[i].Title)))
+		}
+	}
+	v.summary = strings.Join(counts, " · ")
+	for _, finding := range found.Findings {
+		name := strings.TrimSpace(finding.Code + " " + finding.Object)
+		if finding.Host != "" && finding.Host != finding.Object {
+			name += " on " + finding.Host
+		}
+		v.items = append(v.items, item{name, string(finding.Verdict)})
+	}
+	for _, w := range found.Witnesses {
+		state := "complete"
+		if !w.Complete {
+			state = "not complete"
+		}
+		v.items = append(v.items, item{strings.TrimSpace(w.Kind + " " + w.Name), state})
+	}
+	return v, nil
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/term"
 )
@@ -22,6 +24,8 @@ type Streams struct {
 	Width func() int
 	// Height is its height in rows; 0 when it has none.
 	Height func() int
+	// Resized tells when the terminal changed its size, until it is stopped.
+	Resized func() (<-chan os.Signal, func())
 	// Getenv reads the environment.
 	Getenv func(string) string
 	// BeforeLook is called before the world is read; nil is nothing.
@@ -48,6 +52,7 @@ func System() Streams {
 		Width:    func() int { width, _ := size(); return width },
 		Height:   func() int { _, height := size(); return height },
 		Getenv:   os.Getenv,
+		Resized:  resized,
 		CacheDir: cacheDir(os.Getenv, os.Geteuid()),
 	}
 }
@@ -67,6 +72,13 @@ func cacheDir(getenv func(string) string, uid int) string {
 		return ""
 	}
 	return filepath.Join(base, "pureclean")
+}
+
+// resized listens for the kernel's word that the terminal changed its size.
+func resized() (<-chan os.Signal, func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGWINCH)
+	return signals, func() { signal.Stop(signals) }
 }
 
 // outputError is an answer that could not be written: a full disk, a closed

@@ -16,6 +16,10 @@ import (
 type verifyOptions struct {
 	common
 	volume string
+	watch  interval
+	// known is what the volume was when it was last found. When it is gone,
+	// its name alone would not lead to its devices.
+	known repair.Target
 }
 
 func verifyCommand(s Streams) *cli.Command {
@@ -26,11 +30,12 @@ func verifyCommand(s Streams) *cli.Command {
 		Description: "Asks the array, LXD and this host. Gone means destroyed or not there, connected to nothing, without\n" +
 			"a record and without a device. Reads only.\n\n" +
 			"EXAMPLES\n" +
-			"   pureclean verify --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 && echo gone\n\n" +
+			"   pureclean verify --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 && echo gone\n" +
+			"   pureclean verify --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --watch    until it is gone\n\n" +
 			exitHelp("0   it is gone, everywhere", "4   it is not gone", "8   not everything could be seen", "16  usage error", "32  cancelled"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Usage: "the array's full name of `VOLUME`, or its serial", Destination: &o.volume},
-		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.downFlag()}),
+		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.downFlag(), watchFlag(&o.watch)}),
 		Action: func(c *cli.Context) error { return runVerify(c.Context, o) },
 	}
 }
@@ -57,23 +62,12 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 	if o.volume == "" {
 		return &HintedError{Err: usagef("--volume is required"), Hint: "give the array's full name, POD::VOLUME"}
 	}
-	world, policy, err := o.look(ctx)
+	if o.watch != "" {
+		return o.common.watch(ctx, "verify", o.watch, f, o.view)
+	}
+	answer, ended, err := o.prove(ctx)
 	if err != nil {
 		return err
-	}
-	target := repair.Target{Name: o.volume}
-	if serial, ok := evidence.SerialOf(o.volume); ok {
-		target = repair.Target{Serial: serial}
-	} else if serial, err := evidence.ParseSerial(o.volume); err == nil {
-		target = repair.Target{Serial: serial}
-	} else if e, err := diagnose.Explain(world, policy, o.volume, ""); err == nil {
-		// A name within its pod, or LXD's own, leads to the full one.
-		target = repair.Target{Name: e.Object, ID: e.VolumeID, Serial: e.Serial}
-	}
-	proof := repair.Verify(world, target, diagnose.Fences(world, policy)...)
-	answer := verifyAnswer{Schema: "pureclean/verify/v1", Volume: o.volume, Gone: proof.Gone, Proof: []verifyAnswerLine{}}
-	for _, line := range proof.Lines {
-		answer.Proof = append(answer.Proof, verifyAnswerLine{line.Witness, line.Gone, line.Why})
 	}
 	err = o.print(func(w io.Writer) error {
 		switch f {
@@ -85,16 +79,69 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 			return printProof(w, o.palette(), o.width(), answer)
 		}
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case proof.Gone.Is():
-		return nil
-	case proof.Gone.IsNot():
-		return errFindings
-	default:
-		return incomplete(diagnose.Judge(world, policy))
 	}
+	return ended
+}
+
+// prove asks once whether the volume is gone, and says how the command ends.
+func (o *verifyOptions) prove(ctx context.Context) (answer verifyAnswer, ended, err error) {
+	world, policy, err := o.look(ctx)
+	if err != nil {
+		return verifyAnswer{}, nil, err
+	}
+	target := repair.Target{Name: o.volume}
+	if serial, ok := evidence.SerialOf(o.volume); ok {
+		target = repair.Target{Serial: serial}
+	} else if serial, err := evidence.ParseSerial(o.volume); err == nil {
+		target = repair.Target{Serial: serial}
+	} else if e, err := diagnose.Explain(world, policy, o.volume, ""); err == nil {
+		// A name within its pod, or LXD's own, leads to the full one.
+		target = repair.Target{Name: e.Object, ID: e.VolumeID, Serial: e.Serial}
+		o.known = target
+	} else if o.known.ID != "" {
+		target = o.known
+	}
+	proof := repair.Verify(world, target, diagnose.Fences(world, policy)...)
+	answer = verifyAnswer{Schema: "pureclean/verify/v1", Volume: o.volume, Gone: proof.Gone, Proof: []verifyAnswerLine{}}
+	for _, line := range proof.Lines {
+		answer.Proof = append(answer.Proof, verifyAnswerLine{line.Witness, line.Gone, line.Why})
+	}
+	switch {
+	case proof.Gone.Is():
+		return answer, nil, nil
+	case proof.Gone.IsNot():
+		return answer, errFindings, nil
+	default:
+		return answer, incomplete(diagnose.Judge(world, policy)), nil
+	}
+}
+
+// watchedVerify is one line of "verify --watch -o json".
+type watchedVerify struct {
+	verifyAnswer
+	Look    int      `json:"look"`
+	Changes []change `json:"changes"`
+}
+
+// view looks once for --watch, which ends when the volume is gone.
+func (o *verifyOptions) view(ctx context.Context) (view, error) {
+	answer, ended, err := o.prove(ctx)
+	if err != nil {
+		return view{}, err
+	}
+	v := view{
+		err: ended, done: answer.Gone.Is(),
+		print:  func(w io.Writer, width int) error { return printProof(w, o.palette(), width, answer) },
+		answer: func(look int, changes []change) any { return watchedVerify{answer, look, changes} },
+	}
+	for _, line := range answer.Proof {
+		v.items = append(v.items, item{line.Witness, map[evidence.Answer]string{
+			evidence.Yes: "gone", evidence.No: "there", evidence.Unknown: "not known",
+		}[line.Gone]})
+	}
+	return v, nil
 }
 
 func printProof(w io.Writer, p palette, width int, a verifyAnswer) error {

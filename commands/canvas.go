@@ -1,0 +1,144 @@
+package commands
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// What a terminal is told. The alternate screen keeps what was there before;
+// lines are cut at the edge instead of wrapped, so that rows can be counted.
+const (
+	enterScreen = "\x1b[?1049h\x1b[?25l\x1b[?7l"
+	leaveScreen = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+	cursorHome  = "\x1b[H"
+	clearLine   = "\x1b[K"
+	clearBelow  = "\x1b[J"
+)
+
+// canvas is a terminal that is drawn again and again.
+type canvas struct {
+	out     io.Writer
+	resized <-chan os.Signal
+	stop    func()
+	open    bool
+}
+
+func openCanvas(s Streams) *canvas {
+	c := &canvas{out: s.Out, stop: func() {}, open: true}
+	if s.Resized != nil {
+		c.resized, c.stop = s.Resized()
+	}
+	fmt.Fprint(s.Out, enterScreen)
+	return c
+}
+
+// close gives the terminal back as it was.
+func (c *canvas) close() {
+	if c.open {
+		c.open = false
+		c.stop()
+		fmt.Fprint(c.out, leaveScreen)
+	}
+}
+
+// show draws lines over what was there, without a flicker.
+func (c *canvas) show(lines []string) error {
+	var b bytes.Buffer
+	b.WriteString(cursorHome)
+	for i, line := range lines {
+		if i > 0 {
+			b.WriteString("\r\n")
+		}
+		b.WriteString(line + clearLine)
+	}
+	b.WriteString(clearBelow)
+	if _, err := c.out.Write(b.Bytes()); err != nil {
+		return &outputError{err}
+	}
+	return nil
+}
+
+// mostChanges are shown above the answer; the rest is counted.
+const mostChanges = 5
+
+// draw draws the last look: a line about the watching, what changed, and as
+// much of the answer as there are rows.
+func (w *watcher) draw(looking bool) error {
+	if w.screen == nil {
+		return nil
+	}
+	p, width := w.o.palette(), w.o.width()
+	head := fmt.Sprintf("%s every %s · ", w.name, everyWords(w.every))
+	switch {
+	case looking:
+		head += "looking ..."
+	case w.seen:
+		head += "look " + fmt.Sprint(w.looks) + " at " + clock(w.at)
+	default:
+		head += "not seen yet"
+	}
+	lines := []string{p.bold(head) + p.dim(" · Ctrl-C ends")}
+	if w.seen {
+		lines = append(lines, wrap(w.last.summary, width)...)
+	}
+	if w.failure != nil {
+		for _, line := range wrap("! the last look failed: "+outcome(w.failure).Message+"; it is tried again", width) {
+			lines = append(lines, p.warning(line))
+		}
+	}
+	for i, c := range w.changes {
+		if i == 0 {
+			lines = append(lines, p.dim("changed at "+clock(w.when)+":"))
+		}
+		if i == mostChanges {
+			lines = append(lines, fmt.Sprintf("and %d more", len(w.changes)-i))
+			break
+		}
+		for j, line := range wrap(c.line(), max(width-2, 20)) {
+			if j > 0 {
+				line = "  " + line
+			}
+			lines = append(lines, p.bold(line))
+		}
+	}
+	lines = append(lines, "")
+	if w.seen {
+		var b bytes.Buffer
+		if err := w.last.print(&b, width); err != nil {
+			return err
+		}
+		for line := range strings.Lines(b.String()) {
+			lines = append(lines, strings.TrimRight(line, "\n"))
+		}
+	}
+	if rows := w.o.height(); rows > 2 && len(lines) > rows {
+		hidden := len(lines) - rows + 1
+		lines = append(lines[:rows-1], p.dim(fmt.Sprintf("… %s below; a taller window shows more", count(hidden, "line"))))
+	}
+	return w.screen.show(lines)
+}
+
+// leave prints the last look once more, where it stays.
+func (w *watcher) leave() error {
+	if !w.seen {
+		return nil
+	}
+	return w.o.print(func(out io.Writer) error { return w.last.print(out, w.o.width()) })
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
+
+// everyWords is 30s, 2m or 1h30m.
+func everyWords(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = strings.TrimSuffix(text, zero[1:])
+		}
+	}
+	return text
+}
