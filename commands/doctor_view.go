@@ -221,6 +221,8 @@ func (v doctorView) summary(out *lineWriter) {
 	weighs -= silent
 	text := ""
 	switch {
+	case weighs == 0 && silent > 0:
+		text = "Nothing is wrong in what could be seen."
 	case weighs == 0 && hints == 0:
 		text = v.good("Nothing to change.")
 	case weighs == 0:

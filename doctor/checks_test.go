@@ -107,6 +107,9 @@ func TestChecks(t *testing.T) {
 		r := doctor.Examine(w, report)
 		named := 0
 		for _, a := range r.Advice {
+			if c.check == "shared-initiator" && a.Check == "name-collision" {
+				continue // scan sees the array's side of it
+			}
 			if !strings.HasPrefix(a.Check, c.check) {
 				t.Errorf("%s: also %s: %s", c.name, a.Check, a.Observed)
 				continue
@@ -169,6 +172,11 @@ func TestNotWrong(t *testing.T) {
 		"the same machine twice": func(w *evidence.World) {
 			w.Hosts[0].IQNs.Items = append(w.Hosts[0].IQNs.Items, w.Hosts[0].IQNs.Items[0])
 		},
+		"no LXD and nothing connected": func(w *evidence.World) {
+			w.Hosts[0].Tools.Items[0].Present, w.Hosts[0].Tools.Items[2].Present, w.Hosts[0].Tools.Items[4].Present = evidence.No, evidence.No, evidence.No
+			w.LXD.Pools = evidence.List[evidence.Pool]{}
+			w.Hosts[0].Sessions = evidence.Complete[evidence.Session](nil)
+		},
 		"no quota":                                 func(w *evidence.World) { w.Arrays[0].Pods.Items[0].Quota = 0 },
 		"a try that was cut short":                 func(w *evidence.World) { w.Hosts[0].Reached = []evidence.Reach{{Portal: "10.0.0.1:3260"}} },
 		"devices in time":                          arrived(100, 2000, 4000, 9000),
@@ -179,6 +187,9 @@ func TestNotWrong(t *testing.T) {
 		w := world(t, good())
 		change(&w)
 		for _, a := range examine(w).Advice {
+			if a.Check == "cannot-testify" && !w.LXD.Pools.IsComplete() {
+				continue
+			}
 			t.Errorf("%s: %s: %s", name, a.Check, a.Observed)
 		}
 	}

@@ -60,6 +60,19 @@ func (p *patient) uses(modes ...string) bool {
 	return slices.ContainsFunc(pools.Items, func(pool evidence.Pool) bool { return slices.Contains(modes, pool.Mode) })
 }
 
+// needed reports a host on which volumes come over one of these transports.
+// Where no pool is known, what is connected tells: a machine that has nothing
+// to do with an array is not told to install its tools.
+func (p *patient) needed(h *evidence.Host, modes []string) bool {
+	if len(p.world.LXD.Pools.Items) > 0 || p.world.LXD.Pools.IsComplete() {
+		return p.uses(modes...)
+	}
+	if slices.Contains(modes, evidence.ModeNVMeTCP) {
+		return len(h.Controllers.Items) > 0
+	}
+	return len(h.Sessions.Items)+len(h.Disks.Items) > 0
+}
+
 // inSnap reports an LXD from the snap, which brings its own nvme-cli and runs
 // the host's iscsiadm and multipath.
 func (p *patient) inSnap() bool { return strings.Contains(p.world.LXD.Dir, "/snap/") }
@@ -83,7 +96,7 @@ func (p *patient) tools() []Advice {
 		var all []Advice
 		for _, need := range requirements {
 			i := slices.IndexFunc(h.Tools.Items, func(t evidence.Tool) bool { return t.Name == need.tool })
-			if i < 0 || !p.uses(need.modes...) || p.inSnap() && !need.snap {
+			if i < 0 || !p.needed(h, need.modes) || p.inSnap() && !need.snap {
 				continue
 			}
 			switch tool := h.Tools.Items[i]; {
