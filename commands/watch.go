@@ -244,7 +244,7 @@ func (w *watcher) show() error {
 		return w.draw(false)
 	case w.failure != nil:
 		f := outcome(w.failure)
-		f.report(w.o.Err, w.asked == formatJSON)
+		f.report(w.o.Err, w.asked == formatJSON, 0)
 		return nil
 	case w.asked == formatJSON:
 		return w.o.print(func(out io.Writer) error {
