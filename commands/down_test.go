@@ -18,7 +18,7 @@ func TestHostDown(t *testing.T) {
 	third := world.LXD.Members()[2]
 	fix := func(args ...string) (int, string) {
 		status, out, errs := c.run("", append([]string{"fix", "--volume", leaked.Name, "--yes"}, args...)...)
-		return status, out + errs
+		return status, strings.Join(strings.Fields(out+errs), " ") // lines are broken as the terminal wants it
 	}
 	refused := func(when string, args ...string) string {
 		t.Helper()
