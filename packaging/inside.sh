@@ -21,10 +21,10 @@ says() {
 	grep -qe "$pattern" <<<"$out" || fail "\"$*\" does not say \"$pattern\": $out"
 }
 
-# everything lists what is there, but for what dpkg, man-db and a shell's
-# history keep themselves.
+# everything lists what is there, but for /run and for what dpkg, man-db and
+# the shells keep themselves.
 everything() {
-	find / -xdev \( -path /proc -o -path /dev -o -path /packages -o -path /tmp \
+	find / -xdev \( -path /proc -o -path /dev -o -path /run -o -path /packages -o -path /tmp \
 		-o -path /var/lib/dpkg -o -path /var/cache/man -o -path /var/log -o -path /root \) -prune -o -print | sort
 }
 
@@ -64,9 +64,10 @@ says 'pureclean scan' timeout 60 zsh -fc '
 	zpty -r shell line "*pureclean scan*" && print -r -- "$line"'
 
 say "the units are there, sound and disabled"
-units=(pureclean-check.service pureclean-check.timer)
-for unit in "${units[@]}"; do
-	says "^# /.*/$unit" systemctl --root=/ cat "$unit"
+# What systemctl cat prints, which asks a systemd that runs.
+for unit in pureclean-check.service pureclean-check.timer; do
+	says "^# /usr/lib/systemd/system/$unit" systemd-analyze cat-config "systemd/system/$unit"
+	says "^$unit" systemctl --root=/ list-unit-files "$unit"
 done
 says disabled sh -c 'systemctl --root=/ is-enabled pureclean-check.timer || true'
 says static sh -c 'systemctl --root=/ is-enabled pureclean-check.service || true'
