@@ -69,8 +69,7 @@ texts() {
 package() {
 	local kind
 	for kind in deb rpm; do
-		ARCH=$1 PACKAGE_VERSION=$(package_version) \
-			go tool -modfile=tools/go.mod nfpm package -f packaging/nfpm.yaml -p "$kind" -t dist/
+		ARCH=$1 go tool -modfile=tools/go.mod nfpm package -f packaging/nfpm.yaml -p "$kind" -t dist/
 	done
 }
 
@@ -78,7 +77,7 @@ package() {
 archive() {
 	local name from=$stage/$2
 	[ "$1" = linux ] || from=$stage/$1-$2
-	name=pureclean_$(package_version)_$1_$2
+	name=pureclean_${PACKAGE_VERSION}_$1_$2
 	rm -rf "${stage:?}/$name"
 	mkdir -p "$stage/$name"
 	cp -R LICENSE README.md CHANGELOG.md completion packaging/config.yaml "$from/pureclean" "$stage/$name/"
@@ -108,6 +107,9 @@ everything() {
 	ls -l dist
 }
 
+# Once: a commit in the meantime would change it.
+PACKAGE_VERSION=$(package_version)
+export PACKAGE_VERSION
 rm -rf $stage
 mkdir -p $stage
 rm -f dist/*.deb dist/*.rpm dist/*.tar.gz dist/*.cdx.json dist/SHA256SUMS
