@@ -6,6 +6,7 @@
 //
 //	go run ./bench                      20 000 volumes
 //	go run ./bench -volumes 200000      ten times that
+//	go run ./bench -fleet               only how long 64 members take
 package main
 
 import (
@@ -23,15 +24,26 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 2 && os.Args[1] == "-ssh" {
+		if err := farSSH(os.Args[2], os.Args[3:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	volumes := flag.Int("volumes", 20000, "volumes on the array; connections, snapshots and records follow")
 	runs := flag.Int("runs", 5, "counted runs of each command")
 	script := flag.Bool("script", true, "also run the script of curl and jq")
+	onlyFleet := flag.Bool("fleet", false, "measure only how long the members of a cluster take")
 	floorOf := flag.String("floor", "", "be the bare client: fetch what this plan names, and nothing else")
 	flag.Parse()
 	var err error
-	if *floorOf != "" {
+	switch {
+	case *floorOf != "":
 		err = fetch(*floorOf)
-	} else {
+	case *onlyFleet:
+		err = fleetRatio(*runs)
+	default:
 		err = measure(*volumes, *runs, *script)
 	}
 	if err != nil {
@@ -103,7 +115,10 @@ func measure(volumes, runs int, withScript bool) error {
 	if err := devicesRatio(program, runs); err != nil {
 		return err
 	}
-	return startRatio(dir, program)
+	if err := startRatio(dir, program); err != nil {
+		return err
+	}
+	return fleetRatio(runs)
 }
 
 // time runs a command against the world and counts what it asked.

@@ -42,7 +42,7 @@ var imports = map[string][]string{
 	"simulator": {"devices", "evidence"},
 	// packaging has no code but the program that lists what a binary is made of.
 	"packaging": {},
-	"bench":     {"config", "devices", "diagnose", "evidence", "pure", "records", "secret", "simulator", "witness"},
+	"bench":     {"config", "devices", "diagnose", "evidence", "fleet", "pure", "records", "secret", "simulator", "witness"},
 	// The names for TAB are those of a look at the world.
 	"completion": {"diagnose", "evidence"},
 	// The guest drives a real machine in the simulator's world; pureclean
