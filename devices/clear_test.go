@@ -348,8 +348,16 @@ func TestNamespaceThatStays(t *testing.T) {
 	r := newRig(t, host.Options{})
 	r.attachNVMe(ours)
 	r.CutPortal(controllerPortal)
+	// It is known before, so nothing is begun.
 	_, err := r.rel.Release(t.Context(), ours, connected)
-	r.must(err) // the other controller tells that it is the volume
+	var refusal *devices.Refusal
+	if !errors.As(err, &refusal) || !refusal.Has(devices.CodeSession) || !strings.Contains(err.Error(), "controller nvme0 is connecting and would not hear that nvme0n1 goes") {
+		t.Errorf("%v", err)
+	}
+	r.RestorePortal(controllerPortal)
+	_, err = r.rel.Release(t.Context(), ours, connected)
+	r.must(err)
+	r.CutPortal(controllerPortal)
 	r.disconnect()
 	r.slept = 0
 	err = r.rel.Clear(t.Context(), ours, devices.Released{})

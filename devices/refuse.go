@@ -236,6 +236,16 @@ func (v *view) unproven(expect Expect) []Reason {
 	for _, n := range v.namespaces {
 		if expect.StillConnected && !slices.ContainsFunc(n.Paths, evidence.NamespacePath.Live) {
 			add(CodeSession, "no controller of %s is live, so whether it is still the volume is not known", n.Name)
+			continue
+		}
+		// A controller that connects does not hear that the array takes the
+		// namespace away: the device stays, without a path that works, and
+		// whoever reads it waits until the controller is back or given up,
+		// for ten minutes or for ever.
+		for _, p := range n.Paths {
+			if expect.StillConnected && p.State != "live" {
+				add(CodeSession, "controller %s is %s and would not hear that %s goes", p.Controller, cmp.Or(p.State, "in no known state"), n.Name)
+			}
 		}
 	}
 	return all

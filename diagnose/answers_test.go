@@ -185,6 +185,10 @@ func TestGateAnswers(t *testing.T) {
 			leakNVMe(s)
 			s.Hosts[0].Disks.Items[0].Live = evidence.Identity{}
 		}, Pass, "nvme0n2"},
+		{"path-identity", ClassDestroy, "a controller that connects, and no connection", func(s *scene) {
+			v := s.volume("n1", name(evidence.TypeCustom, evidence.ContentBlock, 101))
+			s.namespace(0, v).Paths[0].State = "connecting"
+		}, Pass, "nvme0n2"},
 		{"not-connected", ClassHost, "connections not all known", func(s *scene) { deadMap(s); s.array().Connections = s.array().Connections.Doubt("x") }, Uncertain, "connections are not all known"},
 		{"not-connected", ClassHost, "hosts not all known", func(s *scene) { deadMap(s); s.array().Hosts = s.array().Hosts.Doubt("x") }, Uncertain, "hosts are not all known"},
 		{"share", ClassDestroy, "a tenth of a large pool", doubt(func(s *scene) {

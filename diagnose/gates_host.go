@@ -220,6 +220,9 @@ func pathIdentity(s Subject) (Result, string) {
 				if n.Name == "" {
 					doubt = either(doubt, h.Name+": a namespace of it has no name")
 				}
+				if why := s.deaf(h, n); why != "" {
+					doubt = either(doubt, h.Name+": "+why)
+				}
 				checked = append(checked, n.Name)
 			}
 			for _, m := range append(slices.Clone(d.maps), d.parts...) {
@@ -266,6 +269,23 @@ func (s Subject) unproven(h *hostFacts, disk *evidence.Disk) string {
 		return ""
 	}
 	return disk.Name + " did not say which volume it is (" + either(disk.Live.Why, "not asked") + ")"
+}
+
+// deaf says which controller would not hear that the array takes a namespace
+// away: the device would stay, with nothing behind it.
+func (s Subject) deaf(h *hostFacts, n *evidence.Namespace) string {
+	if s.class == ClassHost {
+		return ""
+	}
+	if connected, _ := s.f.connectedTo(s.volume, h); connected.IsNot() {
+		return ""
+	}
+	for _, p := range n.Paths {
+		if p.State != "live" {
+			return "controller " + p.Controller + " is " + either(p.State, "in no known state") + " and would not hear that " + n.Name + " goes"
+		}
+	}
+	return ""
 }
 
 // unlisted says that a map is not named after its volume, or has a path that

@@ -307,6 +307,9 @@ var gateCases = map[string][]gateCase{
 			d := &s.Hosts[0].Disks.Items[0]
 			d.Live, d.HCTL = evidence.Identity{}, "1:0:0:8"
 		}, Uncertain, "may be this one", ""},
+		{"a controller that would not hear of the disconnect", leakNVMeOne, "leaked-volume", func(s *scene) {
+			s.Hosts[0].Namespaces.Items[1].Paths[0].State = "connecting"
+		}, Uncertain, "controller nvme0 is connecting and would not hear that nvme0n2 goes", ""},
 		{"its path sits in another volume's map", leakAndCopy, "leaked-volume", func(s *scene) { s.into(2, 4) }, Fail, "lxd01: sdf is a path of mpathc, which is volume " + string(serialNo(10)), ""},
 		{"only its own word says so", leakAndCopy, "leaked-volume", func(s *scene) {
 			s.into(2, 4)

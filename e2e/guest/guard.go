@@ -59,8 +59,11 @@ func (m *machine) picture(serial string) string {
 	var lines []string
 	for _, name := range m.DevicesOf(serial) {
 		dir := "/sys/block/" + name
-		lines = append(lines, fmt.Sprintf("%s diskseq %s dev %s size %s state %s slaves %v", name, read(dir+"/diskseq"), read(dir+"/dev"),
-			read(dir+"/size"), read(dir+"/device/state"), names(dir+"/slaves/*")))
+		// A session that is down changes the states of its disks by itself,
+		// but never to this one.
+		offline := read(dir+"/device/state") == "offline"
+		lines = append(lines, fmt.Sprintf("%s diskseq %s dev %s size %s offline %v slaves %v", name, read(dir+"/diskseq"), read(dir+"/dev"),
+			read(dir+"/size"), offline, names(dir+"/slaves/*")))
 	}
 	return strings.Join(lines, "\n")
 }

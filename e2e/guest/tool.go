@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -32,8 +33,9 @@ func (r *rig) pureclean(args ...string) (answer, error) {
 	cmd.Env = append(os.Environ(), "LXD_DIR="+lxdDir, "LXD_SOCKET="+r.world.Socket)
 	cmd.WaitDelay = time.Second
 	var out, failed bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &failed
 	started := time.Now()
+	// What it says on the way stands in the log when it is said.
+	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(&failed, &said{began: started})
 	err := cmd.Run()
 	a := answer{out: out.String(), errors: failed.String(), took: time.Since(started)}
 	var ended *exec.ExitError
@@ -47,6 +49,18 @@ func (r *rig) pureclean(args ...string) (answer, error) {
 	}
 	fmt.Printf("   pureclean %s: status %d in %.1f s\n", strings.Join(args, " "), a.status, a.took.Seconds())
 	return a, nil
+}
+
+// said prints what a program says, with the seconds at which it did.
+type said struct{ began time.Time }
+
+func (s *said) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(p)) {
+		if strings.TrimSpace(line) != "" {
+			fmt.Printf("      %5.1f  %s\n", time.Since(s.began).Seconds(), strings.TrimRight(line, "\n"))
+		}
+	}
+	return len(p), nil
 }
 
 // scanned is what the scenarios ask of "scan -o json".
