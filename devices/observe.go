@@ -58,6 +58,7 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	if !s.Recorded && !h.AllProcesses.Is() {
 		d.add("%s", h.AllProcessesWhy)
 	}
+	markWaiting(t, &h, uses)
 	h.Uses = listOf(uses, d)
 	directories, d := readDirectories(t, s, m)
 	h.Directories = listOf(directories, d)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -282,32 +281,20 @@ type openers map[evidence.Use]bool
 func (v *view) udev() openers {
 	let := openers{}
 	for _, use := range v.uses {
-		if use.Kind == evidence.UseOpener && v.isUdev(use) {
+		if use.Kind == evidence.UseOpener && v.tree.isUdev(use) {
 			let[use] = true
 		}
 	}
 	return let
 }
 
-// isUdev goes by the program too: any process can take any name.
-func (v *view) isUdev(use evidence.Use) bool {
-	if use.Process != "(udev-worker)" && use.Process != "systemd-udevd" {
-		return false
-	}
-	exe := path.Base(strings.TrimSuffix(v.tree.linkField(fmt.Sprintf("proc/%d/exe", use.PID)), deletedSuffix))
-	return exe == "." || exe == "udevadm" || exe == "systemd-udevd"
-}
-
 // waiting are the workers of udev that wait for a path of a map that has
 // none: they never leave by themselves.
 func (v *view) waiting() openers {
 	let := openers{}
-	for use := range v.udev() {
-		for _, m := range v.maps {
-			own := use.Device == m.Kernel || slices.ContainsFunc(v.partsOf(m), func(p evidence.Map) bool { return p.Kernel == use.Device })
-			if own && m.Queueing.Is() && v.dead(m) {
-				let[use] = true
-			}
+	for _, use := range v.uses {
+		if use.Waits {
+			let[use] = true
 		}
 	}
 	return let
@@ -346,7 +333,7 @@ func (v *view) used(let openers) []Reason {
 		}
 	}
 	for _, m := range append(slices.Clone(v.maps), v.parts...) {
-		idle := int64(len(v.partsOf(m)))
+		idle := int64(len(partsOf(m, v.parts)))
 		switch open := m.OpenCount; {
 		case !open.Known:
 			add("it is not known who has %s open", m.Name)

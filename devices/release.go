@@ -178,7 +178,7 @@ func (r *Releaser) release(ctx context.Context, v *view, expect Expect, done *Re
 // that is ended first, for this map only: whoever looks at it would never
 // come back.
 func (r *Releaser) removeMap(ctx context.Context, v *view, m evidence.Map, expect Expect, done *Released) error {
-	if v.dead(m) && m.Queueing.Is() {
+	if dead(m) && m.Queueing.Is() {
 		if err := r.endQueueing(ctx, v, m, done); err != nil {
 			return err
 		}

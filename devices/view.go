@@ -98,27 +98,6 @@ func (v *view) released() bool {
 		!slices.ContainsFunc(v.disks, func(d evidence.Disk) bool { return d.State == stateRunning })
 }
 
-// dead reports a map through which nothing can flow, for certain.
-func (v *view) dead(m evidence.Map) bool {
-	for _, p := range m.Paths {
-		if !p.Active.IsNot() {
-			return false
-		}
-	}
-	return true
-}
-
-// partsOf are the partitions' maps of one map.
-func (v *view) partsOf(m evidence.Map) []evidence.Map {
-	var parts []evidence.Map
-	for _, p := range v.parts {
-		if strings.HasSuffix(p.UUID, "-"+m.UUID) {
-			parts = append(parts, p)
-		}
-	}
-	return parts
-}
-
 // words name what there is: "map mpathi, sdh, sdj".
 func (v *view) words() string {
 	var words []string

@@ -163,6 +163,30 @@ func TestGateAnswers(t *testing.T) {
 			leakCopy(s)
 			s.use(evidence.Use{Kind: evidence.UseOpener, Device: "dm-2", Process: "multipathd", PID: 77})
 		}, Fail, "open in multipathd"},
+		{"not-in-use", ClassDestroy, "udev waits for a path of what is not connected", func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 100))
+			s.attach(0, v, 2)
+			s.gone(0, v)
+			udevWaits(s)
+		}, Pass, "not mounted in any mount namespace"},
+		{"not-in-use", ClassDestroy, "udev waits, and another has it open", func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 100))
+			s.attach(0, v, 2)
+			s.gone(0, v)
+			udevWaits(s)
+			s.Hosts[0].Maps.Items[2].OpenCount = evidence.CountOf(2)
+		}, Fail, "mpathc is open (2 times)"},
+		{"not-in-use", ClassDestroy, "udev waits for a path of what is connected", func(s *scene) {
+			s.gone(0, leakCopy(s))
+			udevWaits(s)
+		}, Fail, "udev (pid 539) waits for a path of dm-2"},
+		{"not-in-use", ClassDestroy, "udev waits, and connections are not all known", func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 100))
+			s.attach(0, v, 2)
+			s.gone(0, v)
+			udevWaits(s)
+			s.array().Connections = s.array().Connections.Doubt("x")
+		}, Fail, "udev (pid 539) waits"},
 		{"path-identity", ClassDestroy, "gone paths of a volume that is connected", func(s *scene) { v := leakCopy(s); s.gone(0, v) }, Pass, "sdf and sdg: each is this volume"},
 		{"path-identity", ClassDestroy, "a path that can't be asked, not connected", func(s *scene) {
 			v := s.volume("p1", name(evidence.TypeCustom, "", 100))
@@ -293,4 +317,10 @@ func TestUnknownConnectionsAreNotNone(t *testing.T) {
 			t.Errorf("%s: %s", g.Gate, g.Why)
 		}
 	}
+}
+
+// udevWaits has a worker of udev wait for a path of the third map.
+func udevWaits(s *scene) {
+	s.use(evidence.Use{Kind: evidence.UseOpener, Device: "dm-2", Process: "(udev-worker)", PID: 539, Waits: true})
+	s.Hosts[0].Maps.Items[2].OpenCount = evidence.CountOf(1)
 }

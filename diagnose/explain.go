@@ -376,6 +376,8 @@ func (f *facts) hostStatement(h *hostFacts, t target) Statement {
 		}
 		if u := d.usage(); len(u.certain) > 0 {
 			words += "; " + list(u.certain)
+		} else if len(u.waits) > 0 {
+			words += "; " + list(u.waits)
 		} else {
 			words += "; no use of it seen"
 		}

@@ -246,6 +246,9 @@ type usage struct {
 	// certain are uses, in words. doubt says why there may be more.
 	certain []string
 	doubt   string
+	// waits are workers of udev that wait for a path, in words. While the
+	// array may give them one they are users like any other.
+	waits []string
 }
 
 // usage collects everything that uses the device. The open count of
@@ -258,13 +261,18 @@ func (d *device) usage() usage {
 			u.certain = append(u.certain, words)
 		}
 	}
-	mounted := map[string]bool{}
+	mounted, waiting := map[string]bool{}, map[string]int64{}
 	for _, use := range d.uses {
 		mounted[use.Device] = mounted[use.Device] || use.Kind == evidence.UseMount
 	}
 	for _, use := range d.uses {
 		if d.routine(use) || (use.Kind == evidence.UseSuperblock && mounted[use.Device]) {
 			continue // the mount says it already
+		}
+		if use.Waits && use.Kind == evidence.UseOpener {
+			u.waits = append(u.waits, fmt.Sprintf("udev (pid %d) waits for a path of %s", use.PID, use.Device))
+			waiting[use.Device]++
+			continue
 		}
 		add(useWords(use))
 	}
@@ -283,14 +291,14 @@ func (d *device) usage() usage {
 		}
 	}
 	for _, m := range append(slices.Clone(d.maps), d.parts...) {
-		d.mapUsage(m, &u, add)
+		d.mapUsage(m, waiting[m.Kernel], &u, add)
 	}
 	return u
 }
 
-// mapUsage counts what has a map open apart from its own idle partitions.
-func (d *device) mapUsage(m *evidence.Map, u *usage, add func(string)) {
-	idle := int64(0)
+// mapUsage counts what has a map open apart from its own idle partitions, and
+// the workers of udev that wait for a path of it.
+func (d *device) mapUsage(m *evidence.Map, idle int64, u *usage, add func(string)) {
 	for _, holder := range m.Holders {
 		i := slices.IndexFunc(d.parts, func(p *evidence.Map) bool { return p.Kernel == holder || p.Name == holder })
 		if i < 0 {

@@ -108,6 +108,8 @@ func (d *device) state() string {
 	switch {
 	case len(u.certain) > 0:
 		return ", " + list(u.certain)
+	case len(u.waits) > 0:
+		return ", " + list(u.waits)
 	case u.doubt != "" || d.host.blindness() != "":
 		return ", no use of it seen"
 	default:

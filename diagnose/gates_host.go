@@ -99,6 +99,9 @@ func notInUse(s Subject) (Result, string) {
 			if len(u.certain) > 0 {
 				return Fail, h.Name + ": " + list(u.certain)
 			}
+			if len(u.waits) > 0 && !s.cutOff(h) {
+				return Fail, h.Name + ": " + list(u.waits)
+			}
 			if u.doubt != "" {
 				doubt = either(doubt, h.Name+": "+u.doubt)
 			}
@@ -115,6 +118,19 @@ func notInUse(s Subject) (Result, string) {
 		names = append(names, h.Name)
 	}
 	return Pass, "not mounted in any mount namespace, not held, not open, not swap on " + list(names)
+}
+
+// cutOff reports that the array certainly does not connect this host, so that
+// nothing that waits there for a path will ever get one.
+func (s Subject) cutOff(h *hostFacts) bool {
+	if s.class == ClassHost {
+		return true // or it is no finding: not-connected asks
+	}
+	if s.volume == nil {
+		return false
+	}
+	connected, _ := s.f.connectedTo(s.volume, h)
+	return connected.IsNot()
 }
 
 // blindness says why a machine may not see all uses of its devices.
@@ -274,10 +290,7 @@ func (s Subject) unproven(h *hostFacts, disk *evidence.Disk) string {
 // deaf says which controller would not hear that the array takes a namespace
 // away: the device would stay, with nothing behind it.
 func (s Subject) deaf(h *hostFacts, n *evidence.Namespace) string {
-	if s.class == ClassHost {
-		return ""
-	}
-	if connected, _ := s.f.connectedTo(s.volume, h); connected.IsNot() {
+	if s.cutOff(h) {
 		return ""
 	}
 	for _, p := range n.Paths {

@@ -259,6 +259,10 @@ type Use struct {
 	Namespace string `json:"namespace,omitempty"`
 	PID       int    `json:"pid,omitempty"`
 	Process   string `json:"process,omitempty"`
+	// Waits is set for a worker of udev that waits for a path of a multipath
+	// map which has none and queues I/O. It looked at the device because
+	// something changed, reads only, and never leaves by itself.
+	Waits bool `json:"waits,omitempty"`
 }
 
 // Directory is a mount directory of LXD: storage-pools/POOL/TYPE/NAME.
