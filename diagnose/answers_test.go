@@ -187,6 +187,10 @@ func TestGateAnswers(t *testing.T) {
 			udevWaits(s)
 			s.array().Connections = s.array().Connections.Doubt("x")
 		}, Fail, "udev (pid 539) waits"},
+		{"not-in-use", ClassDestroy, "its map is suspended", func(s *scene) {
+			leakCopy(s)
+			s.Hosts[0].Maps.Items[2].Suspended = evidence.Yes
+		}, Uncertain, "mpathc is suspended, and it is not known by whom"},
 		{"path-identity", ClassDestroy, "gone paths of a volume that is connected", func(s *scene) { v := leakCopy(s); s.gone(0, v) }, Pass, "sdf and sdg: each is this volume"},
 		{"path-identity", ClassDestroy, "a path that can't be asked, not connected", func(s *scene) {
 			v := s.volume("p1", name(evidence.TypeCustom, "", 100))

@@ -308,6 +308,9 @@ func (d *device) mapUsage(m *evidence.Map, idle int64, u *usage, add func(string
 		idle++
 	}
 	switch {
+	case m.Suspended.Is():
+		// A table is being loaded, or somebody who suspended it is at work.
+		u.doubt = either(u.doubt, m.Name+" is suspended, and it is not known by whom")
 	case !m.OpenCount.Known:
 		u.doubt = either(u.doubt, "it is not known how often "+m.Name+" is open")
 	case m.OpenCount.N > idle && len(u.certain) == 0:

@@ -190,7 +190,8 @@ func queueingUdev(r *rig) error {
 	})
 }
 
-// rescans does all that may bring a path back, until it is stopped.
+// rescans does all that may bring a path back, until it is stopped. It leaves
+// udev alone: while its workers have the volume open, a repair is refused.
 func rescans(r *rig, stop <-chan struct{}) error {
 	for n := 0; ; n++ {
 		select {
@@ -200,8 +201,7 @@ func rescans(r *rig, stop <-chan struct{}) error {
 		case <-time.After(200 * time.Millisecond):
 		}
 		_ = r.machine.rescan() // a session may be at work
-		_, _ = sh("udevadm", "trigger", "--action=change", "--subsystem-match=block")
-		if r.scsi != nil && n%4 == 3 {
+		if r.scsi != nil && n%8 == 7 {
 			_, _ = sh("multipathd", "reconfigure")
 		}
 	}

@@ -125,9 +125,9 @@ func (s scenario) judge(r *rig) error {
 		return errors.New("nothing leaked")
 	}
 	leak := leaks[0]
-	f, ok := found.find(leak.Name)
+	f, ok := found.find(s.code, leak.Name)
 	switch {
-	case !ok || f.Code != s.code:
+	case !ok:
 		return fmt.Errorf("%s was not found to be %s", leak.Name, s.code)
 	case s.blocked == "" && f.Verdict != "safe":
 		return fmt.Errorf("the repair of %s is %s: %v", leak.Name, f.Verdict, f.against())

@@ -93,7 +93,7 @@ func scenarios() []scenario {
 			nvme: noWaiting, happen: queueingUdev, code: leaked,
 		},
 		{
-			name: "rescans", what: "somebody scans all sessions and has udev and multipathd look again, all the time",
+			name: "rescans", what: "somebody scans all sessions and has multipathd look again, all the time",
 			happen: leakAttached, code: leaked, during: rescans,
 		},
 		{

@@ -115,9 +115,9 @@ func (r *rig) scan() (scanned, error) {
 	return s, nil
 }
 
-func (s scanned) find(object string) (finding, bool) {
+func (s scanned) find(code, object string) (finding, bool) {
 	for _, f := range s.Findings {
-		if f.Object == object && f.Code != "unsafe-setting" {
+		if f.Code == code && f.Object == object {
 			return f, true
 		}
 	}

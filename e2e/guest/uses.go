@@ -163,11 +163,11 @@ func suspended(r *rig, leak array.Volume) error {
 }
 
 func withoutMultipathd(_ *rig, _ array.Volume) error {
-	if _, err := sh("killall", "multipathd"); err != nil {
+	if _, err := sh("pkill", "-x", "multipathd"); err != nil {
 		return err
 	}
 	return await(20*time.Second, "multipathd has ended", func() bool {
-		_, err := sh("pidof", "multipathd")
+		_, err := sh("pgrep", "-x", "multipathd")
 		return err != nil
 	})
 }
