@@ -82,7 +82,7 @@ func mountedElsewhere(filesystem string) func(*rig, array.Volume) error {
 
 func heldByLVM(r *rig, leak array.Volume) error {
 	return r.use(leak, func(dev string) error {
-		return steps("pvcreate -q "+dev, "vgcreate -q e2e "+dev, "lvcreate -q -y -Wn -l 4 -n data e2e")()
+		return steps("pvcreate -q -ff -y "+dev, "vgcreate -q e2e "+dev, "lvcreate -q -y -Wn -l 4 -n data e2e")()
 	}, steps("vgchange -q -an e2e"))
 }
 
