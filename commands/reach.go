@@ -28,13 +28,8 @@ type reach struct {
 func (r *reach) reachFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "push", Usage: "send this program over ssh to members that do not have it", Destination: &r.push},
-		r.noSSHFlag(),
+		&cli.BoolFlag{Name: "no-ssh", Usage: "ask no other member's machine; nothing that it might use can then be repaired", Destination: &r.noSSH},
 	}
-}
-
-// noSSHFlag is for commands that nobody would send a program along for.
-func (r *reach) noSSHFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "no-ssh", Usage: "ask no other member's machine; nothing that it might use can then be repaired", Destination: &r.noSSH}
 }
 
 // downFlag is for commands that may rest on the operator's word.
