@@ -174,6 +174,11 @@ func batchStatus(rows []repair.Row) error {
 	case left == 0:
 		return errRepaired
 	case done == 0:
+		for _, row := range rows {
+			if row.Err != nil {
+				return fmt.Errorf("nothing was repaired; %s: %w", clean(row.Plan.Object), row.Err)
+			}
+		}
 		return &repair.DeclinedError{Step: "all of them"}
 	default:
 		return errFindings

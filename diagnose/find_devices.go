@@ -103,6 +103,9 @@ func (f *facts) inUseWithoutConnection() []draft {
 // strayUses are uses of devices that are gone, of nobody knows which volume,
 // if of a Pure volume at all.
 func (h *hostFacts) strayUses() []draft {
+	if !h.Disks.IsComplete() || !h.Maps.IsComplete() || !h.Namespaces.IsComplete() {
+		return nil // what was not listed may be there
+	}
 	var found []draft
 	var names []string
 	words := map[string][]string{}

@@ -431,7 +431,8 @@ func (r *run) look(ctx context.Context) (look, error) {
 
 func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult) error {
 	q := Question{Plan: r.plan, Step: step, N: r.n, Of: len(r.plan.Steps), Gates: answers}
-	if a := r.latest.array; a != nil && !a.Clock.IsZero() && a.EradicationDelay > 0 {
+	undoable := r.typeOf(step.Kind).Undo != UndoNever
+	if a := r.latest.array; undoable && a != nil && !a.Clock.IsZero() && a.EradicationDelay > 0 {
 		q.Until = a.Clock.Add(a.EradicationDelay)
 	}
 	if r.t.Ask == nil {
