@@ -29,16 +29,20 @@ func scenarios() []scenario {
 			nvme: noNumber, version: "6.3", happen: numberReused, code: leaked, blocked: "not-in-use", also: []string{"mixed-map"},
 		},
 		{
-			name: "in-other-namespace", what: "the leak is mounted in a mount namespace that no process is in",
-			happen: leakAnd(mountedElsewhere("ext4")), code: leaked, blocked: "not-in-use", cure: release,
+			name: "in-other-namespace", what: "the leak is mounted in a mount namespace that only a file keeps, as snapd's",
+			happen: leakAnd(mountedElsewhere), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
-			name: "in-other-namespace-xfs", what: "the same, with an XFS",
-			happen: leakAnd(mountedElsewhere("xfs")), code: leaked, blocked: "not-in-use", cure: release,
+			name: "in-lost-namespace", what: "the leak is mounted in a mount namespace that nobody can enter",
+			happen: leakAnd(mountedNowhere("ext4")), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
-			name: "in-other-namespace-btrfs", what: "the same, with a Btrfs",
-			happen: leakAnd(mountedElsewhere("btrfs")), code: leaked, blocked: "not-in-use", cure: release,
+			name: "in-lost-namespace-xfs", what: "the same, with an XFS",
+			happen: leakAnd(mountedNowhere("xfs")), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "in-lost-namespace-btrfs", what: "the same, with a Btrfs",
+			happen: leakAnd(mountedNowhere("btrfs")), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
 			name: "held-by-lvm", what: "a logical volume lies on the leak",

@@ -63,20 +63,42 @@ func steps(commands ...string) func() error {
 
 // mountedElsewhere mounts the leak in a namespace that only a file keeps, as
 // snapd keeps the one of the LXD snap.
-func mountedElsewhere(filesystem string) func(*rig, array.Volume) error {
+func mountedElsewhere(r *rig, leak array.Volume) error {
+	const dir, space = "/run/e2e-ns", "/run/e2e-ns/lxd.mnt"
+	return r.use(leak, func(dev string) error {
+		return steps("mkdir -p "+dir, "mount --bind "+dir+" "+dir, "mount --make-private "+dir, "touch "+space,
+			"unshare --mount="+space+" mount -t ext4 "+dev+" /mnt")()
+	}, steps("umount "+space, "umount "+dir))
+}
+
+// mkfs makes a filesystem. The smallest XFS is larger than the volumes.
+var mkfs = map[string]string{
+	"ext4": "mkfs.ext4 -q -F -E nodiscard ", "xfs": "mkfs.xfs -q -f -K --unsupported ", "btrfs": "mkfs.btrfs -q -f -K ",
+}
+
+// mountedNowhere mounts the leak in a namespace that only a process's open
+// file keeps: no process is in it, and no file leads to it. What the kernel
+// shows of the filesystem itself is all that is left.
+func mountedNowhere(filesystem string) func(*rig, array.Volume) error {
 	return func(r *rig, leak array.Volume) error {
-		const dir, space, at = "/run/e2e-ns", "/run/e2e-ns/lxd.mnt", "/mnt"
-		makes := map[string]string{"ext4": "mkfs.ext4 -q -F -E nodiscard ", "xfs": "mkfs.xfs -q -f -K ", "btrfs": "mkfs.btrfs -q -f -K "}
+		var keeper *exec.Cmd
 		return r.use(leak, func(dev string) error {
-			// The smallest XFS is larger than the volumes.
-			if filesystem == "xfs" {
-				makes["xfs"] += "--unsupported "
+			if err := steps(mkfs[filesystem] + dev)(); err != nil {
+				return err
 			}
-			return all(
-				steps("mkdir -p "+dir, "mount --bind "+dir+" "+dir, "mount --make-private "+dir, "touch "+space, makes[filesystem]+dev),
-				steps("unshare --mount="+space+" mount -t "+filesystem+" "+dev+" "+at),
-			)
-		}, steps("umount "+space, "umount "+dir))
+			// It has mounted it when it is the program that waits.
+			inside := exec.Command("unshare", "--mount", "sh", "-c", "mount -t "+filesystem+" "+dev+" /mnt && exec sleep 600")
+			if err := inside.Start(); err != nil {
+				return err
+			}
+			own := fmt.Sprintf("/proc/%d", inside.Process.Pid)
+			if err := await(30*time.Second, "it is mounted", func() bool { return read(own+"/comm") == "sleep" }); err != nil {
+				return err
+			}
+			var err error
+			keeper, err = hold("keeper", own+"/ns/mnt")
+			return errors.Join(err, unhold(inside))
+		}, func() error { return unhold(keeper) })
 	}
 }
 
