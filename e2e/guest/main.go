@@ -40,10 +40,6 @@ func run(args []string) int {
 func keepOpen(path string) int {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		// A namespace is only for reading.
-		file, err = os.Open(path)
-	}
-	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -33,15 +33,15 @@ func scenarios() []scenario {
 			happen: leakAnd(mountedElsewhere), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
-			name: "in-lost-namespace", what: "the leak is mounted in a mount namespace that nobody can enter",
+			name: "in-no-namespace", what: "the leak is mounted in no namespace: only an open file keeps the mount",
 			happen: leakAnd(mountedNowhere("ext4")), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
-			name: "in-lost-namespace-xfs", what: "the same, with an XFS",
+			name: "in-no-namespace-xfs", what: "the same, with an XFS",
 			happen: leakAnd(mountedNowhere("xfs")), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
-			name: "in-lost-namespace-btrfs", what: "the same, with a Btrfs",
+			name: "in-no-namespace-btrfs", what: "the same, with a Btrfs",
 			happen: leakAnd(mountedNowhere("btrfs")), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{

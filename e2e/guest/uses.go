@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pureclean/pureclean/simulator/array"
 )
 
@@ -76,29 +78,20 @@ var mkfs = map[string]string{
 	"ext4": "mkfs.ext4 -q -F -E nodiscard ", "xfs": "mkfs.xfs -q -f -K --unsupported ", "btrfs": "mkfs.btrfs -q -f -K ",
 }
 
-// mountedNowhere mounts the leak in a namespace that only a process's open
-// file keeps: no process is in it, and no file leads to it. What the kernel
-// shows of the filesystem itself is all that is left.
+// mountedNowhere leaves the leak mounted in no namespace at all: a mount is
+// copied to an open file, and unmounted. What the kernel shows of the
+// filesystem itself is all that is left.
 func mountedNowhere(filesystem string) func(*rig, array.Volume) error {
 	return func(r *rig, leak array.Volume) error {
-		var keeper *exec.Cmd
+		var tree int
 		return r.use(leak, func(dev string) error {
-			if err := steps(mkfs[filesystem] + dev)(); err != nil {
-				return err
-			}
-			// It has mounted it when it is the program that waits.
-			inside := exec.Command("unshare", "--mount", "sh", "-c", "mount -t "+filesystem+" "+dev+" /mnt && exec sleep 600")
-			if err := inside.Start(); err != nil {
-				return err
-			}
-			own := fmt.Sprintf("/proc/%d", inside.Process.Pid)
-			if err := await(30*time.Second, "it is mounted", func() bool { return read(own+"/comm") == "sleep" }); err != nil {
+			if err := steps(mkfs[filesystem]+dev, "mount -t "+filesystem+" "+dev+" /mnt")(); err != nil {
 				return err
 			}
 			var err error
-			keeper, err = hold("keeper", own+"/ns/mnt")
-			return errors.Join(err, unhold(inside))
-		}, func() error { return unhold(keeper) })
+			tree, err = unix.OpenTree(unix.AT_FDCWD, "/mnt", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+			return errors.Join(err, steps("umount /mnt")())
+		}, func() error { return unix.Close(tree) })
 	}
 }
 
