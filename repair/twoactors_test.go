@@ -26,7 +26,7 @@ import (
 const defaultHistories = 12
 
 // longLane is how long the longer lane may take before it begins no more.
-const longLane = 8 * time.Minute
+const longLane = 6 * time.Minute
 
 // TestTwoActors lets LXD and its administrators act while we repair: before,
 // after and in the middle of each look, at each request, each write to a
