@@ -87,14 +87,7 @@ func runConfigShow(ctx context.Context, o *common, given func(string) bool) erro
 	all = slices.Concat(o.flagSettings(given), environmentSettings(getenv), pools, all)
 	answer := configAnswer{"pureclean/config/v1", settings.File, len(doubts) == 0, some(doubts), all}
 	err = o.print(func(w io.Writer) error {
-		switch f {
-		case formatJSON:
-			return printJSON(w, answer)
-		case formatYAML:
-			return printYAML(w, answer)
-		default:
-			return printConfig(w, o.palette(), o.width(), answer)
-		}
+		return show(w, f, answer, func() error { return printConfig(w, o.palette(), o.width(), answer) })
 	})
 	if err == nil && len(doubts) > 0 {
 		err = &IncompleteError{Doubts: doubts, Hint: hint}

@@ -43,14 +43,7 @@ func runConfigCheck(o *common) error {
 	}
 	err = o.print(func(w io.Writer) error {
 		answer := configCheckAnswer{"pureclean/config-check/v1", file, found, problems}
-		switch f {
-		case formatJSON:
-			return printJSON(w, answer)
-		case formatYAML:
-			return printYAML(w, answer)
-		default:
-			return printProblems(w, o.palette(), o.width(), answer)
-		}
+		return show(w, f, answer, func() error { return printProblems(w, o.palette(), o.width(), answer) })
 	})
 	if err == nil && len(problems) > 0 {
 		err = &HintedError{Err: &config.Error{File: file, Err: fmt.Errorf("%s", count(len(problems), "problem"))}, Hint: problems[0].Do}

@@ -147,3 +147,15 @@ func printCSV(w io.Writer, t table) error {
 	c.Flush()
 	return c.Error()
 }
+
+// show prints an answer as data, or as people read it.
+func show(w io.Writer, f format, answer any, people func() error) error {
+	switch f {
+	case formatJSON:
+		return printJSON(w, answer)
+	case formatYAML:
+		return printYAML(w, answer)
+	default:
+		return people()
+	}
+}

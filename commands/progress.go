@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/pureclean/pureclean/wait"
 )
 
 // patience is how long a witness may take before a person is told what is
@@ -60,7 +62,7 @@ func witnessName(kind, name string) string {
 // end. Where nobody looks it only waits.
 func countdown(s Streams, sleep func(context.Context, time.Duration) error) func(context.Context, time.Duration) error {
 	if sleep == nil {
-		sleep = wait
+		sleep = wait.For
 	}
 	if !s.ErrTerminal || s.Getenv("TERM") == "dumb" {
 		return sleep
@@ -78,18 +80,6 @@ func countdown(s Streams, sleep func(context.Context, time.Duration) error) func
 			}
 			d -= step
 		}
-		return ctx.Err()
-	}
-}
-
-// wait is a sleep that ends with its context.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
 		return ctx.Err()
 	}
 }

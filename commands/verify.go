@@ -70,14 +70,7 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 		return err
 	}
 	err = o.print(func(w io.Writer) error {
-		switch f {
-		case formatJSON:
-			return printJSON(w, answer)
-		case formatYAML:
-			return printYAML(w, answer)
-		default:
-			return printProof(w, o.palette(), o.width(), answer)
-		}
+		return show(w, f, answer, func() error { return printProof(w, o.palette(), o.width(), answer) })
 	})
 	if err != nil {
 		return err

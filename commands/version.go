@@ -30,15 +30,10 @@ func versionCommand(s Streams) *cli.Command {
 			}
 			answer := versionAnswer{"pureclean/version/v1", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
 			return o.print(func(w io.Writer) error {
-				switch f {
-				case formatJSON:
-					return printJSON(w, answer)
-				case formatYAML:
-					return printYAML(w, answer)
-				default:
+				return show(w, f, answer, func() error {
 					_, err := fmt.Fprintf(w, "pureclean %s (%s, %s/%s)\n", answer.Version, answer.Go, answer.OS, answer.Arch)
 					return err
-				}
+				})
 			})
 		},
 	}

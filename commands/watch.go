@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/wait"
 )
 
 // The time from one look to the next. Each look logs in to the array once and
@@ -314,12 +316,5 @@ func (o *common) sleep(ctx context.Context, d time.Duration) error {
 	if o.given != nil && o.given.sleep != nil {
 		return o.given.sleep(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return wait.For(ctx, d)
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/secret"
+	"github.com/pureclean/pureclean/wait"
 )
 
 // Access is how to reach one array.
@@ -67,7 +68,7 @@ func (o Options) withDefaults() Options {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = wait.For
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -111,14 +112,3 @@ func (r *Reader) Close(ctx context.Context) error { return r.session.close(ctx) 
 // Requests is how many requests this reader has sent since Open, login and
 // retries included.
 func (r *Reader) Requests() int { return int(r.session.wire.requests.Load()) }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}

@@ -3,8 +3,6 @@ package repair
 import (
 	"context"
 	"fmt"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -550,31 +548,4 @@ func TestEveryGateBites(t *testing.T) {
 		t.Errorf("gate %s has no history in which it bites, and no reason why not", gate)
 	}
 	t.Logf("%d gates and conditions bite; %d are covered by others", biting, covered)
-}
-
-// TestSafetyPage holds the page of promises against the tests that it names.
-func TestSafetyPage(t *testing.T) {
-	page, err := os.ReadFile("../docs/safety.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	promises, _, _ := strings.Cut(string(page), "## What remains")
-	source, named := "", 0
-	for _, word := range regexp.MustCompile("`[a-z_/]+_test\\.go`|\\bTest[A-Z][A-Za-z0-9]*").FindAllString(promises, -1) {
-		if file, ok := strings.CutPrefix(word, "`"); ok {
-			text, err := os.ReadFile("../" + strings.TrimSuffix(file, "`"))
-			if err != nil {
-				t.Error(err)
-			}
-			source = string(text)
-			continue
-		}
-		named++
-		if !strings.Contains(source, "func "+word+"(t *testing.T)") {
-			t.Errorf("there is no %s", word)
-		}
-	}
-	if named < 40 {
-		t.Errorf("it names only %d tests", named)
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/wait"
 )
 
 // Writer changes an array, one object and one request at a time. A nil error
@@ -161,7 +162,7 @@ func (t Tools) withDefaults() Tools {
 		t.Now = time.Now
 	}
 	if t.Sleep == nil {
-		t.Sleep = sleep
+		t.Sleep = wait.For
 	}
 	if t.Report == nil {
 		t.Report = func(Event) {}
@@ -185,15 +186,4 @@ func (t Tools) withDefaults() Tools {
 		t.needs = func(string) bool { return true }
 	}
 	return t
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/wait"
 )
 
 const (
@@ -39,7 +40,7 @@ func LiveHands() devices.Hands {
 		sysfs: "/sys",
 		write: writeAttribute,
 		claim: claim,
-		sleep: sleep,
+		sleep: wait.For,
 	}
 }
 
@@ -309,15 +310,4 @@ func withRoot(err error) error {
 		return fmt.Errorf("only root may do this: %w", err)
 	}
 	return err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

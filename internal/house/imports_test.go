@@ -15,13 +15,14 @@ var imports = map[string][]string{
 	"":               {"commands"},
 	"evidence":       {},
 	"secret":         {},
+	"wait":           {},
 	"jsonpull":       {},
 	"words":          {},
 	"config":         {"secret"},
-	"pure":           {"evidence", "jsonpull", "secret"},
+	"pure":           {"evidence", "jsonpull", "secret", "wait"},
 	"records":        {"evidence", "jsonpull", "secret"},
-	"devices":        {"evidence"},
-	"devices/kernel": {"devices", "evidence"},
+	"devices":        {"evidence", "wait"},
+	"devices/kernel": {"devices", "evidence", "wait"},
 	"fleet":          {"devices", "evidence"},
 	"witness":        {"config", "devices", "devices/kernel", "evidence", "fleet", "pure", "records", "secret"},
 	// settings is a table of rules about one host's or one version's settings,
@@ -32,7 +33,7 @@ var imports = map[string][]string{
 	"doctor": {"diagnose", "evidence", "settings"},
 	// repair acts through interfaces: which array and which machine is wired
 	// in commands.
-	"repair":    {"devices", "diagnose", "evidence"},
+	"repair":    {"devices", "diagnose", "evidence", "wait"},
 	"sightings": {"diagnose", "evidence"},
 	// metrics is told by commands what the journal says: it judges numbers.
 	"metrics": {"config", "diagnose"},
@@ -51,7 +52,7 @@ var imports = map[string][]string{
 	"commands": {
 		"completion", "config", "devices", "devices/kernel", "diagnose", "doctor", "evidence", "fleet", "metrics", "pure", "records", "repair", "report",
 		"secret", "settings", "sightings",
-		"simulator", "witness", "words",
+		"simulator", "wait", "witness", "words",
 	},
 	// Only tests, which may import anything but commands.
 	"internal": {},
