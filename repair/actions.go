@@ -92,7 +92,7 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 		if result, why := detachedNow(r, l.subject); result != diagnose.Pass {
 			return &refusal{diagnose.GateResult{Gate: needDetached, Result: result, Why: why}}
 		}
-		for _, member := range r.asked(l.world) {
+		for _, member := range r.asked(l) {
 			machine, callbacks, err := r.machine(member)
 			if err != nil {
 				return &refusal{diagnose.GateResult{Gate: needMachine, Result: diagnose.Uncertain, Why: err.Error()}}
@@ -113,9 +113,9 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 
 // asked are the machines that must say that they have nothing of the volume:
 // all, or of a volume that stays connected elsewhere those of the plan.
-func (r *run) asked(world *evidence.World) []string {
+func (r *run) asked(l look) []string {
 	var members []string
-	for _, host := range world.Hosts {
+	for _, host := range l.world.Hosts {
 		if r.plan.Class != diagnose.ClassDisconnect || r.touches(host.Name) {
 			members = append(members, host.Name)
 		}

@@ -6,8 +6,6 @@ import (
 
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
-	"github.com/pureclean/pureclean/simulator"
-	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
 // TestBatchRepairsBothHalves: once the first half of an image is destroyed,
@@ -70,32 +68,5 @@ func TestResumeWhatSomebodyElseFinished(t *testing.T) {
 	result, err := k.tools().Resume(context.Background(), id)
 	if err != nil || result.Outcome != journal.Done || k.state(id) != journal.Finished || len(result.State) == 0 {
 		t.Fatalf("%+v, %v, %s", result, err, k.state(id))
-	}
-}
-
-// TestDeafControllerIsKnownAtTheStart: an NVMe controller that tries to
-// connect keeps anybody from confirming that a volume is detached, one of an
-// iSCSI pool, too. That is no reason to find out after the disconnect.
-func TestDeafControllerIsKnownAtTheStart(t *testing.T) {
-	w, err := simulator.New(simulator.Options{Transports: []string{evidence.ModeISCSI, evidence.ModeNVMeTCP}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
-	b := &table{kit: kitOf(t, w)}
-	b.ok(w.LXD.Launch(lxd.InstanceSpec{Name: "fast1", Pool: simulator.PoolName(evidence.ModeNVMeTCP), Image: simulator.Image}))
-	b.connected()
-	world, _ := b.scan()
-	c := world.Hosts[0].Controllers.Items[0]
-	w.Hosts[0].CutPortal(c.Address + ":" + c.Port)
-	plan := b.plan("leaked-volume")
-	w.Array.ResetRequests()
-	result, err := b.kit.tools().Run(context.Background(), plan)
-	if result.Gate != needMachine || result.Changed || len(b.changes()) > 0 {
-		t.Errorf("%+v, %v, %v", result, err, b.changes())
-	}
-	w.Hosts[0].RestorePortal(c.Address + ":" + c.Port)
-	if result, err = b.kit.tools().Run(context.Background(), b.plan("leaked-volume")); err != nil || result.Outcome != journal.Done {
-		t.Errorf("when it is live again: %+v, %v", result, err)
 	}
 }
