@@ -598,7 +598,8 @@ func (w watchedHands) call(what string, do func() error) error {
 	h.turn("before " + what)
 	before := map[string][]string{}
 	for serial := range h.inUse() {
-		before[serial] = m.DevicesOf(serial)
+		idle := m.Bystanders(serial)
+		before[serial] = slices.DeleteFunc(m.DevicesOf(serial), func(name string) bool { return slices.Contains(idle, name) })
 	}
 	err := do()
 	for serial, devices := range before {

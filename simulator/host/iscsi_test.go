@@ -457,3 +457,33 @@ func TestOfflineDiskIsLeftAlone(t *testing.T) {
 	w.must(w.OnlinePath("sda")) // the way back asks nothing either
 	want(t, "one back", disks(w.observe())[:1], "sda 0:0:0:1 running says 0A is 04")
 }
+
+// A disk that was set offline before its number went to a volume that is now
+// mounted: nothing reaches that volume through it, no scan adds a device at
+// its address while it is there, and deleting it is what lets that path come.
+func TestBystander(t *testing.T) {
+	w := newWorld(t, host.Options{})
+	w.attach(vol1)
+	w.must(w.FlushMap(vol1))
+	w.must(w.OfflinePath("sdb"))
+	w.must(w.DeletePath("sda"))
+	w.array.disconnect(w.IQN(), vol1)
+	w.attach(vol2)
+	w.must(w.Mount(vol2, "/mnt/new", host.FirstNamespace))
+	want(t, "devices", w.DevicesOf(vol2), "dm-0", "sda", "sdb")
+	want(t, "bystanders", w.Bystanders(vol2), "sdb")
+	w.must(w.OnlinePath("sdb"))
+	want(t, "bystanders when it runs", w.Bystanders(vol2))
+	w.must(w.OfflinePath("sdb"))
+	w.Rescan()
+	want(t, "maps while it is there", maps(w.observe()), "dm-0 04 open 1 [sda A ready]")
+
+	w.must(w.DeletePath("sdb"))
+	w.Rescan()
+	want(t, "maps", maps(w.observe()), "dm-0 04 open 1 [sda A ready, sdb A ready]")
+	want(t, "devices", w.DevicesOf(vol2), "dm-0", "sda", "sdb")
+	want(t, "bystanders", w.Bystanders(vol2))
+	if !w.InUse(vol2) {
+		t.Error("it is not in use any more")
+	}
+}

@@ -69,6 +69,30 @@ func (h *Host) DevicesOf(serial string) []string {
 	return names
 }
 
+// Bystanders lists those of DevicesOf through which nothing can reach the
+// volume: disks that say they are another's, are offline, in no map and not
+// used. Only their number leads here, because the array has given it to this
+// volume since. No scan asks them again who they are, and none adds a device
+// for this volume at their address before they are deleted.
+func (h *Host) Bystanders(serial string) []string {
+	serial = strings.ToUpper(serial)
+	v := h.look()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var names []string
+	for _, d := range h.disks {
+		e, there := d.answer(v)
+		inMap := slices.ContainsFunc(h.maps, func(m *dmap) bool {
+			return slices.ContainsFunc(m.paths, func(p *mapPath) bool { return p.disk == d })
+		})
+		if there && e.Serial == serial && d.serial != serial && !d.gone && d.state == offline && !inMap && h.inUse(&d.block) == 0 {
+			names = append(names, d.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // InUse reports whether anything uses a device of the volume, one that was the
 // volume's and has gone, or one that the array has put before the volume
 // since: what its user writes goes to the volume.
