@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -437,33 +434,6 @@ func (h *history) look(ctx context.Context) (evidence.World, error) {
 	})
 	h.seen, h.busy, h.between = world, h.inUse(), 0
 	return world, err
-}
-
-// short leads requests to the array without a network, which halves the time
-// of a look.
-func (h *history) short(http.RoundTripper) http.RoundTripper { return direct{h.world.Array.Handler()} }
-
-type direct struct{ handler http.Handler }
-
-func (d direct) RoundTrip(request *http.Request) (answer *http.Response, err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			if reason != http.ErrAbortHandler {
-				panic(reason)
-			}
-			answer, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	in := request.Clone(request.Context())
-	in.RequestURI = request.URL.RequestURI()
-	if in.Body == nil {
-		in.Body = http.NoBody
-	}
-	recorder := httptest.NewRecorder()
-	d.handler.ServeHTTP(recorder, in)
-	answer = recorder.Result()
-	answer.Request = request
-	return answer, nil
 }
 
 func (h *history) sleep(ctx context.Context, d time.Duration) error {

@@ -32,6 +32,7 @@ func TestReportedCase(t *testing.T) {
 	} {
 		t.Run(c.scenario, func(t *testing.T) {
 			k := newKit(t, c.scenario)
+			k.wrap = nil // a real network
 			ctx := context.Background()
 			plan := k.plan("leaked-volume")
 			if diff := cmp.Diff(c.steps, kinds(plan)); diff != "" {

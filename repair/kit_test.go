@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -29,6 +32,9 @@ type kit struct {
 	world *simulator.World
 	dir   string
 	book  *journal.Book
+	// wrap is short, for what looks so often that greeting the array each time
+	// is most of the work; nil is a real network.
+	wrap func(http.RoundTripper) http.RoundTripper
 	// live are the volumes that must stay, as the world knew at the start.
 	live []string
 }
@@ -50,6 +56,7 @@ func newKit(t *testing.T, scenario string) *kit {
 func kitOf(t *testing.T, w *simulator.World) *kit {
 	t.Helper()
 	k := &kit{t: t, world: w, dir: t.TempDir()}
+	k.wrap = k.short
 	k.open()
 	t.Cleanup(func() { _ = k.book.Close() })
 	k.markLive()
@@ -108,12 +115,16 @@ type reach struct {
 	Socket, URL, Fingerprint, Token, ArrayID string
 	Pools                                    []string
 	Seen                                     []evidence.Sighting
+	// wrap leads requests to the array past the network; nil does not, and a
+	// child gets none.
+	wrap func(http.RoundTripper) http.RoundTripper
 }
 
 func (k *kit) reach() reach {
 	return reach{
 		Socket: k.world.Socket, URL: k.world.Server.URL, Fingerprint: k.world.Server.Fingerprint,
 		Token: k.world.Array.Token(), ArrayID: k.world.Array.ID(), Pools: k.world.Pools(), Seen: k.world.Seen,
+		wrap: k.wrap,
 	}
 }
 
@@ -125,7 +136,7 @@ func (w reach) look(ctx context.Context, host devices.System, now func() time.Ti
 		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: w.Fingerprint}}
 	}
 	return witness.Ask(ctx, witness.Options{
-		Config: settings, Records: records.Options{Socket: w.Socket, Now: now}, Array: pure.Options{Now: now, Sleep: sleep},
+		Config: settings, Records: records.Options{Socket: w.Socket, Now: now}, Array: pure.Options{Now: now, Sleep: sleep, Wrap: w.wrap},
 		Host: host, Seen: w.Seen, Now: now,
 	})
 }
@@ -146,7 +157,7 @@ func (w reach) tools(now func() time.Time, sleep pause) Tools {
 			}
 			return pure.OpenWriter(ctx, pure.Access{
 				URL: w.URL, Token: secret.New(w.Token), Fingerprint: w.Fingerprint,
-			}, pure.Options{Now: now, Sleep: sleep, Timeout: 5 * time.Second})
+			}, pure.Options{Now: now, Sleep: sleep, Timeout: 5 * time.Second, Wrap: w.wrap})
 		},
 		Policy: diagnose.DefaultPolicy(), Ask: yes, Now: now, Sleep: sleep, Operator: journal.CurrentOperator(os.Getenv),
 	}
@@ -154,6 +165,33 @@ func (w reach) tools(now func() time.Time, sleep pause) Tools {
 
 func (k *kit) look(ctx context.Context) (evidence.World, error) {
 	return k.reach().look(ctx, k.world.Hosts[0].System(), k.world.Clock.Now, k.sleep)
+}
+
+// short leads requests to the array without a network, which halves the time
+// of a look.
+func (k *kit) short(http.RoundTripper) http.RoundTripper { return direct{k.world.Array.Handler()} }
+
+type direct struct{ handler http.Handler }
+
+func (d direct) RoundTrip(request *http.Request) (answer *http.Response, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			if reason != http.ErrAbortHandler {
+				panic(reason)
+			}
+			answer, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	in := request.Clone(request.Context())
+	in.RequestURI = request.URL.RequestURI()
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	recorder := httptest.NewRecorder()
+	d.handler.ServeHTTP(recorder, in)
+	answer = recorder.Result()
+	answer.Request = request
+	return answer, nil
 }
 
 func (k *kit) sleep(ctx context.Context, d time.Duration) error {

@@ -498,6 +498,7 @@ func TestCancelled(t *testing.T) {
 
 func TestNoSecretInTheJournal(t *testing.T) {
 	k := newKit(t, "device-too-late-iscsi")
+	k.wrap = nil // a real network, where requests have numbers
 	tools := k.tools()
 	s := &saboteur{at: 1, fault: fails}
 	k.spoil(&tools, "writer", s)
