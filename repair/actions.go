@@ -16,6 +16,10 @@ import (
 // that was under way brings a device back within seconds.
 const confirmPause = 5 * time.Second
 
+// confirmPatience is how long a host may still have something of the volume: on
+// a busy one, udev takes its time to remove the names of a device that has gone.
+const confirmPatience = time.Minute
+
 // machine is what acts on one member's devices, with the journal told of each
 // write.
 func (r *run) machine(member string) (Machine, devices.Callbacks, error) {
@@ -77,14 +81,12 @@ func doDeleteHost(ctx context.Context, r *run, s Step) error {
 	return r.writer.DeleteHost(ctx, s.HostObject)
 }
 
-// doConfirm looks twice: at the array, and at every host's devices.
+// doConfirm wants to see twice in a row that nothing is left: at the array,
+// and on every host. A host on which something is left is asked again for a
+// while; what the array connects is not waited for.
 func doConfirm(ctx context.Context, r *run, _ Step) error {
-	for again := range 2 {
-		if again > 0 {
-			if err := r.t.Sleep(ctx, confirmPause); err != nil {
-				return err
-			}
-		}
+	began := r.t.Now()
+	for good := 0; ; {
 		l, err := r.look(ctx)
 		if err != nil {
 			return err
@@ -92,23 +94,46 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 		if result, why := detachedNow(r, l.subject); result != diagnose.Pass {
 			return &refusal{diagnose.GateResult{Gate: needDetached, Result: result, Why: why}}
 		}
-		for _, member := range r.asked(l) {
-			machine, callbacks, err := r.machine(member)
-			if err != nil {
-				return &refusal{diagnose.GateResult{Gate: needMachine, Result: diagnose.Uncertain, Why: err.Error()}}
-			}
-			answer, reasons := machine.Detached(ctx, r.plan.Serial, callbacks)
-			if !answer.Is() {
-				result := diagnose.Uncertain
-				if answer.IsNot() {
-					result = diagnose.Fail
-				}
-				return &refusal{diagnose.GateResult{Gate: needDetached, Result: result, Why: member + ": " + strings.Join(reasons, "; ")}}
-			}
+		left, err := r.leftOnHosts(ctx, l)
+		switch {
+		case err != nil:
+			return err
+		case left == nil:
+			good++
+		case r.t.Now().Sub(began) >= confirmPatience:
+			return &refusal{*left}
+		default:
+			good = 0
+		}
+		if good == 2 {
+			r.confirmed = r.t.Now()
+			return nil
+		}
+		if err := r.t.Sleep(ctx, confirmPause); err != nil {
+			return err
 		}
 	}
-	r.confirmed = r.t.Now()
-	return nil
+}
+
+// leftOnHosts asks every host, and says what the first one still has; nil is
+// nothing on any.
+func (r *run) leftOnHosts(ctx context.Context, l look) (*diagnose.GateResult, error) {
+	for _, member := range r.asked(l) {
+		machine, callbacks, err := r.machine(member)
+		if err != nil {
+			return nil, &refusal{diagnose.GateResult{Gate: needMachine, Result: diagnose.Uncertain, Why: err.Error()}}
+		}
+		answer, reasons := machine.Detached(ctx, r.plan.Serial, callbacks)
+		if answer.Is() {
+			continue
+		}
+		result := diagnose.Uncertain
+		if answer.IsNot() {
+			result = diagnose.Fail
+		}
+		return &diagnose.GateResult{Gate: needDetached, Result: result, Why: member + ": " + strings.Join(reasons, "; ")}, nil
+	}
+	return nil, nil
 }
 
 // asked are the machines that must say that they have nothing of the volume:

@@ -3,7 +3,9 @@ package repair
 import (
 	"context"
 	"testing"
+	"time"
 
+	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
 )
@@ -68,5 +70,64 @@ func TestResumeWhatSomebodyElseFinished(t *testing.T) {
 	result, err := k.tools().Resume(context.Background(), id)
 	if err != nil || result.Outcome != journal.Done || k.state(id) != journal.Finished || len(result.State) == 0 {
 		t.Fatalf("%+v, %v, %s", result, err, k.state(id))
+	}
+}
+
+// named is a machine on which udev is late with the names of what has gone:
+// it removes them after it was asked some times, and again after the first
+// good answer.
+type named struct {
+	Machine
+	asked *int
+	late  func(asked int) bool
+}
+
+func (m named) Detached(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (evidence.Answer, []string) {
+	if *m.asked++; m.late(*m.asked) {
+		return evidence.No, []string{"the name /dev/disk/by-id/wwn-0x" + string(serial)}
+	}
+	return m.Machine.Detached(ctx, serial, c)
+}
+
+func TestUdevIsWaitedFor(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		late func(int) bool
+		// asked is how often, for how long, and what refuses in the end.
+		asked int
+		took  time.Duration
+		gate  string
+	}{
+		{"in time", func(int) bool { return false }, 2, confirmPause, ""},
+		{"late", func(n int) bool { return n <= 3 }, 5, 4 * confirmPause, ""},
+		{"a scan brings it back", func(n int) bool { return n == 2 }, 4, 3 * confirmPause, ""},
+		{"never", func(int) bool { return true }, 13, confirmPatience, needDetached},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := newKit(t, "unmap-refused-iscsi")
+			plan := k.plan("leaked-volume")
+			tools := k.tools()
+			asked := 0
+			tools.Machine = func(member string) (Machine, bool) {
+				m, ok := k.machine(member)
+				return named{m, &asked, c.late}, ok
+			}
+			var began, ended time.Time
+			tools.Report = func(e Event) {
+				switch {
+				case e.Step.Kind == StepConfirm && e.Phase == Begins:
+					began = k.world.Clock.Now()
+				case e.Step.Kind == StepConfirm && e.Phase == Ended:
+					ended = k.world.Clock.Now()
+				}
+			}
+			result, err := tools.Run(context.Background(), plan)
+			if result.Gate != c.gate || (err == nil) != (c.gate == "") || asked != c.asked || ended.Sub(began) != c.took {
+				t.Errorf("asked %d times in %s; %+v, %v", asked, ended.Sub(began), result, err)
+			}
+			if destroyed, _ := k.volume(plan.Object); destroyed != (c.gate == "") {
+				t.Errorf("destroyed is %v", destroyed)
+			}
+		})
 	}
 }
