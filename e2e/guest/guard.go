@@ -36,9 +36,10 @@ func (r *rig) guarded() *guard {
 	for _, v := range r.leaks() {
 		leaked[v.Name] = true
 	}
+	devices := r.machine.devices()
 	for _, v := range r.world.Array.Volumes() {
 		if !v.Destroyed && !leaked[v.Name] {
-			g.devices[v.Serial] = r.machine.picture(v.Serial)
+			g.devices[v.Serial] = picture(devices[v.Serial])
 		}
 	}
 	for _, m := range r.machine.Mounts() {
@@ -55,9 +56,11 @@ func (r *rig) guarded() *guard {
 // picture is all that tells a volume's devices from others that took their
 // names: a device that was taken away and came back has another sequence
 // number.
-func (m *machine) picture(serial string) string {
+func (m *machine) picture(serial string) string { return picture(m.DevicesOf(serial)) }
+
+func picture(devices []string) string {
 	var lines []string
-	for _, name := range m.DevicesOf(serial) {
+	for _, name := range devices {
 		dir := "/sys/block/" + name
 		// A session that is down changes the states of its disks by itself,
 		// but never to this one.
@@ -112,8 +115,9 @@ func (g *guard) check() error {
 	close(g.stop)
 	g.writers.Wait()
 	failed := slices.Clone(g.failed)
+	devices := g.rig.machine.devices()
 	for serial, before := range g.devices {
-		if after := g.rig.machine.picture(serial); after != before {
+		if after := picture(devices[serial]); after != before {
 			failed = append(failed, fmt.Errorf("the devices of the volume %s, which did not leak, were\n%s\nand are\n%s", serial, before, after))
 		}
 	}

@@ -3,8 +3,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
@@ -130,6 +136,104 @@ func numberReused(r *rig) error {
 	return r.leakInVain("next")
 }
 
+// numberGivenAway waits for the moment when the array has disconnected the
+// leak and one of its offline paths is still there, the one that LXD does not
+// scan. Then LXD creates the next volume, which gets the number, and mounts it.
+func numberGivenAway(r *rig, stop <-chan struct{}) error {
+	leak := r.leaks()[0]
+	number := r.number(leak.Name)
+	var once sync.Once
+	failed := errors.New("the leak was never disconnected")
+	heal := r.world.Array.Inject(array.Fault{
+		Method: "GET", Path: "/connections", Kind: array.Delay,
+		Wait: func(context.Context, time.Duration) error {
+			if !r.connected(leak.Name) {
+				once.Do(func() { failed = r.giveAway(leak, number) })
+			}
+			return nil
+		},
+	})
+	<-stop
+	heal()
+	return failed
+}
+
+// number is the LUN of the volume's connection.
+func (r *rig) number(volume string) int {
+	for _, c := range r.world.Array.Connections() {
+		if c.Volume == volume {
+			return c.LUN
+		}
+	}
+	return 0
+}
+
+func (r *rig) giveAway(leak array.Volume, number int) error {
+	sessions := names("/sys/class/iscsi_session/session*")
+	var left []string
+	for _, name := range r.machine.DevicesOf(leak.Serial) {
+		at, err := os.Readlink("/sys/block/" + name)
+		switch {
+		case err != nil:
+			return err
+		case !strings.Contains(at, "/"+sessions[0]+"/"):
+			left = append(left, name)
+		default:
+			// What the repair is about to do.
+			if err := r.machine.DeletePath(name); err != nil {
+				return err
+			}
+		}
+	}
+	if len(left) != 1 || read("/sys/block/"+left[0]+"/device/state") != "offline" {
+		return fmt.Errorf("the paths %v are left of the leak, not one that is offline", left)
+	}
+	pool := r.world.Pool()
+	err := all(
+		func() error { return r.create("next") },
+		func() error { return r.world.LXD.AttachVolume("", "web1", "next", pool, "next", "/srv") },
+	)
+	if err != nil {
+		return err
+	}
+	next, err := r.world.ArrayName(pool, "custom", "next")
+	if got := r.number(next); err == nil && got != number {
+		err = fmt.Errorf("the next volume has the number %d, and the leak had %d", got, number)
+	}
+	fmt.Printf("   LXD mounted %s, with the number %d of the leak, of which %s was left\n", next, number, left[0])
+	return errors.Join(err, writeThrough(filepath.Join(r.machine.MountPath(pool, "custom", "default_next"), "guard"), []byte("first\n")))
+}
+
+// givenAwayLives looks at the volume that got the number: it has both its
+// paths by now, and can be written to and let go.
+func givenAwayLives(r *rig) error {
+	pool := r.world.Pool()
+	name, err := r.world.ArrayName(pool, "custom", "next")
+	if err != nil {
+		return err
+	}
+	v, _ := r.world.Array.Volume(name)
+	path := filepath.Join(r.machine.MountPath(pool, "custom", "default_next"), "guard")
+	data, err := os.ReadFile(path)
+	if err == nil && string(data) != "first\n" {
+		err = fmt.Errorf("%s has %q", path, data)
+	}
+	if err != nil {
+		return err
+	}
+	return all(
+		func() error { return writeThrough(path, []byte("second\n")) },
+		func() error {
+			if all := r.machine.DevicesOf(v.Serial); len(all) != 3 {
+				return fmt.Errorf("the next volume has the devices %v, not a map and two paths", all)
+			}
+			return nil
+		},
+		func() error { return r.world.LXD.DetachVolume("", "web1", "next") },
+		func() error { return r.world.LXD.DeleteVolume(pool, "", "next") },
+	)
+}
+
 func arrayFirst(r *rig) error {
 	return leakAnd(func(r *rig, leak array.Volume) error {
 		if err := r.disconnect(leak); err != nil {
@@ -145,19 +249,38 @@ func slowArray(r *rig) error {
 	return leakAttached(r)
 }
 
-// manyMaps connects volumes that are not LXD's.
+// manyMaps connects volumes that are not LXD's, and has multipathd make a map
+// of each, with the one path that LXD's kind of scan finds.
 func manyMaps(r *rig) error {
+	const many = 200
 	if err := leakAttached(r); err != nil {
+		return err
+	}
+	r.patience, r.few = 4*time.Minute, true
+	settings := "defaults {\n\tuser_friendly_names yes\n\tfind_multipaths no\n}\n"
+	if err := os.WriteFile("/etc/multipath.conf", []byte(settings), 0o644); err != nil {
+		return err
+	}
+	if _, err := sh("multipathd", "reconfigure"); err != nil {
 		return err
 	}
 	hosts := r.world.Array.Hosts()
 	var failed []error
 	r.world.Array.Batch(func() {
-		for n := range 200 {
+		for n := range many {
 			name := fmt.Sprintf("vol-%03d", n)
 			_, err := r.world.Array.CreateVolume(name, simulator.Small, array.VolumeOptions{})
 			failed = append(failed, err, r.world.Array.Connect(hosts[0].Name, name, 0))
 		}
 	})
-	return errors.Join(failed...)
+	if err := errors.Join(append(failed, r.settle())...); err != nil {
+		return err
+	}
+	pattern := "/sys/block/dm-*"
+	if r.nvme != nil {
+		pattern = "/sys/block/nvme*n*"
+	}
+	err := await(r.patience, "there are two hundred maps", func() bool { return len(names(pattern)) > many })
+	fmt.Printf("   there are %d\n", len(names(pattern)))
+	return err
 }

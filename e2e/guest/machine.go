@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,11 +117,15 @@ func (m *machine) Logout(mode string) {
 
 // RescanFirst scans the first session only, as LXD does. Without a session
 // there is nothing to scan.
-func (m *machine) RescanFirst() {
-	if sessions := names("/sys/class/iscsi_session/session*"); len(sessions) > 0 {
-		_, err := sh("iscsiadm", "--mode", "session", "--sid", strings.TrimPrefix(sessions[0], "session"), "--rescan")
-		m.note(err)
+func (m *machine) RescanFirst() { m.note(m.rescanFirst(commandLimit)) }
+
+func (m *machine) rescanFirst(limit time.Duration) error {
+	sessions := names("/sys/class/iscsi_session/session*")
+	if len(sessions) == 0 {
+		return nil
 	}
+	_, err := shFor(limit, "iscsiadm", "--mode", "session", "--sid", strings.TrimPrefix(sessions[0], "session"), "--rescan")
+	return err
 }
 
 // rescan scans all sessions, as an administrator does.
@@ -168,15 +173,23 @@ func (m *machine) device(serial string) (dev string, ok bool) {
 }
 
 // DevicesOf lists what sysfs shows of a volume.
-func (m *machine) DevicesOf(serial string) []string {
-	lower := strings.ToLower(serial)
-	eui := "eui.00" + lower[:14] + "24a937" + lower[14:]
-	var found []string
+func (m *machine) DevicesOf(serial string) []string { return m.devices()[strings.ToUpper(serial)] }
+
+// identity is how sysfs spells a FlashArray's volume: of a disk, a map and a
+// namespace.
+var identity = regexp.MustCompile(`^(?:naa\.|mpath-3|part\d+-mpath-3)624a9370([0-9a-f]{24})$|^eui\.00([0-9a-f]{14})24a937([0-9a-f]{10})$`)
+
+// devices lists what sysfs shows of all volumes, by serial.
+func (m *machine) devices() map[string][]string {
+	found := map[string][]string{}
 	for _, name := range names("/sys/block/*") {
 		dir := "/sys/block/" + name
-		if read(dir+"/device/wwid") == "naa.624a9370"+lower || read(dir+"/wwid") == eui ||
-			strings.HasSuffix(read(dir+"/dm/uuid"), "mpath-3624a9370"+lower) {
-			found = append(found, name)
+		for _, file := range []string{"/device/wwid", "/wwid", "/dm/uuid"} {
+			if part := identity.FindStringSubmatch(read(dir + file)); part != nil {
+				serial := strings.ToUpper(part[1] + part[2] + part[3])
+				found[serial] = append(found[serial], name)
+				break
+			}
 		}
 	}
 	return found

@@ -52,6 +52,10 @@ type rig struct {
 	lost map[string]bool
 	// still keeps sessions from being scanned, and udev from being waited for.
 	still bool
+	// patience is how long a scan and udev may take, few are sessions of which
+	// only the first is scanned.
+	patience time.Duration
+	few      bool
 	// linger is how long the array goes on showing what it has disconnected.
 	linger time.Duration
 	gone   map[string]time.Time
@@ -61,7 +65,7 @@ type rig struct {
 func newRig(transport, version string) (*rig, error) {
 	r := &rig{
 		transport: transport, machine: &machine{openers: map[int]*exec.Cmd{}}, now: time.Now(),
-		held: map[string]bool{}, known: map[string]bool{}, lost: map[string]bool{}, gone: map[string]time.Time{},
+		patience: commandLimit, held: map[string]bool{}, known: map[string]bool{}, lost: map[string]bool{}, gone: map[string]time.Time{},
 	}
 	if err := os.MkdirAll(lxdDir, 0o711); err != nil {
 		return nil, err
@@ -190,10 +194,14 @@ func (r *rig) settle() error {
 	if r.still {
 		return nil
 	}
-	if err := r.machine.rescan(); err != nil {
+	scan := r.machine.rescan
+	if r.few {
+		scan = func() error { return r.machine.rescanFirst(r.patience) }
+	}
+	if err := scan(); err != nil {
 		return err
 	}
-	_, err := sh("udevadm", "settle", "--timeout=30")
+	_, err := shFor(r.patience+commandLimit, "udevadm", "settle", fmt.Sprintf("--timeout=%.0f", r.patience.Seconds()))
 	return err
 }
 

@@ -101,6 +101,10 @@ func scenarios() []scenario {
 			happen: leakAttached, code: leaked, during: rescans,
 		},
 		{
+			name: "number-given-away", what: "in the middle of the repair, LXD creates and mounts the volume that gets the leak's number",
+			nvme: noNumber, happen: leakAttached, code: leaked, during: numberGivenAway, check: givenAwayLives,
+		},
+		{
 			name: "leak-no-device", what: "the device of a new volume never appears, and LXD 6.3 can't take the volume back",
 			version: "6.3", happen: leakHidden, code: leaked,
 		},

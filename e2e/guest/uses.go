@@ -165,9 +165,12 @@ func partitioned(r *rig, leak array.Volume) error {
 	return steps("kpartx -a "+dev, "udevadm settle --timeout=30")()
 }
 
+// suspended lets udev alone while whatever it reads there would wait.
 func suspended(r *rig, leak array.Volume) error {
+	r.still = true
 	return r.use(leak, func(dev string) error { return steps("dmsetup suspend --nolockfs --noflush " + dev)() },
 		func() error {
+			r.still = false
 			for _, name := range r.machine.DevicesOf(leak.Serial) {
 				if strings.HasPrefix(name, "dm-") {
 					return steps("dmsetup resume /dev/" + name)()
