@@ -46,8 +46,8 @@ func observe(t testing.TB, tree *treefs.FS) evidence.Host {
 func recordings(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*.tar.gz")
-	if err != nil || len(files) != 24 {
-		t.Fatalf("%d recordings, %v; want 24", len(files), err)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d recordings, %v", len(files), err)
 	}
 	names := make([]string, len(files))
 	for i, file := range files {

@@ -4,10 +4,12 @@
 //
 //	go run ./e2e                  everything
 //	go run ./e2e leak-with-map    only this scenario; NAME/TRANSPORT for one
+//	go run ./e2e -record DIR ...  only let it happen, and write the machine's tree
 package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -35,6 +37,7 @@ type options struct {
 	jobs  int
 	limit time.Duration
 	logs  string
+	trees string
 	only  []string
 }
 
@@ -44,6 +47,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.jobs, "jobs", 2, "run so many machines at once")
 	flags.DurationVar(&o.limit, "limit", 6*time.Minute, "give one scenario so long")
 	flags.StringVar(&o.logs, "logs", "", "write what each scenario printed to this directory")
+	flags.StringVar(&o.trees, "record", "", "let the scenarios happen and write what the machine looks like to this directory")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -81,12 +85,51 @@ func run(ctx context.Context, args []string) error {
 	return runAll(ctx, m, o, cases)
 }
 
+// verb is what the guest program is asked to do.
+func (o options) verb() string {
+	if o.trees != "" {
+		return "record"
+	}
+	return "run"
+}
+
+// withoutTree takes the machine's tree out of what a guest printed.
+func withoutTree(text string) (rest, tree string) {
+	before, after, found := strings.Cut(text, "TREE ")
+	if !found {
+		return text, ""
+	}
+	tree, after, _ = strings.Cut(after, "\n")
+	return before + after, tree
+}
+
+// keep writes the tree of a recorded machine.
+func (o options) keep(c testCase, tree string) error {
+	if o.trees == "" {
+		return nil
+	}
+	packed, err := base64.StdEncoding.DecodeString(tree)
+	if err == nil && len(packed) == 0 {
+		err = errors.New("no tree was sent")
+	}
+	if err == nil {
+		err = os.MkdirAll(o.trees, 0o755)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(o.trees, "e2e-"+c.file()+".tar.gz"), packed, 0o644)
+}
+
 // testCase is one scenario over one transport.
 type testCase struct {
 	name, transport string
 	// not is why it can't exist.
 	not string
 }
+
+// file is the case's name as a file has it.
+func (c testCase) file() string { return strings.ReplaceAll(c.name+"-"+c.transport, "/", "-") }
 
 func (c testCase) wanted(only []string) bool {
 	return len(only) == 0 || slices.Contains(only, c.name) || slices.Contains(only, c.name+"/"+c.transport)
@@ -129,10 +172,10 @@ func runAll(ctx context.Context, m *machine, o options, cases []testCase) error 
 		}
 		group.Go(func() error {
 			started := time.Now()
-			text, err := m.run(ctx, c, o.limit)
+			text, err := m.run(ctx, o.verb(), c, o.limit)
 			took := time.Since(started).Seconds()
-			log := filepath.Join(o.logs, strings.ReplaceAll(c.name+"-"+c.transport, "/", "-")+".log")
-			err = errors.Join(err, os.WriteFile(log, []byte(text), 0o644))
+			text, tree := withoutTree(text)
+			err = errors.Join(err, os.WriteFile(filepath.Join(o.logs, c.file()+".log"), []byte(text), 0o644), o.keep(c, tree))
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

@@ -210,8 +210,9 @@ func expect(ctx context.Context, from net.Conn, text string) error {
 	return errors.Join(fmt.Errorf("%q did not come", text), lines.Err(), ctx.Err())
 }
 
-// run thaws a machine, runs a scenario in it, and returns what it printed.
-func (m *machine) run(ctx context.Context, c testCase, limit time.Duration) (string, error) {
+// run thaws a machine, has the guest program do something with a scenario in
+// it, and returns what that printed.
+func (m *machine) run(ctx context.Context, verb string, c testCase, limit time.Duration) (string, error) {
 	dir, err := os.MkdirTemp(m.work, c.name)
 	if err != nil {
 		return "", err
@@ -242,7 +243,7 @@ func (m *machine) run(ctx context.Context, c testCase, limit time.Duration) (str
 	}
 	defer line.Close()
 	defer context.AfterFunc(ctx, func() { _ = line.Close() })()
-	if _, err := fmt.Fprintf(line, "%d run %s %s\n", time.Now().Unix(), c.name, c.transport); err != nil {
+	if _, err := fmt.Fprintf(line, "%d %s %s %s\n", time.Now().Unix(), verb, c.name, c.transport); err != nil {
 		return "", err
 	}
 	text, err := conversation(line)
@@ -281,7 +282,7 @@ func thawed(ctx context.Context, monitor net.Conn) error {
 func conversation(line io.Reader) (string, error) {
 	var text strings.Builder
 	lines := bufio.NewScanner(line)
-	lines.Buffer(nil, 1<<20)
+	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
 		said := strings.TrimRight(lines.Text(), "\r")
 		if status, ended := strings.CutPrefix(said, "END "); ended {

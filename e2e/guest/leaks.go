@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -249,21 +250,19 @@ func slowArray(r *rig) error {
 	return leakAttached(r)
 }
 
-// manyMaps connects volumes that are not LXD's, and has multipathd make a map
-// of each, with the one path that LXD's kind of scan finds.
+// manyMaps connects volumes that are not LXD's, and makes a map of each over
+// the one path that LXD's kind of scan finds. udev does not see it: without
+// hardware help it would be at it for a quarter of an hour.
 func manyMaps(r *rig) error {
 	const many = 200
 	if err := leakAttached(r); err != nil {
 		return err
 	}
-	r.patience, r.few = 4*time.Minute, true
-	settings := "defaults {\n\tuser_friendly_names yes\n\tfind_multipaths no\n}\n"
-	if err := os.WriteFile("/etc/multipath.conf", []byte(settings), 0o644); err != nil {
+	r.patience, r.few = 2*time.Minute, true
+	if _, err := sh("udevadm", "control", "--exit"); err != nil {
 		return err
 	}
-	if _, err := sh("multipathd", "reconfigure"); err != nil {
-		return err
-	}
+	before := names("/sys/block/*")
 	hosts := r.world.Array.Hosts()
 	var failed []error
 	r.world.Array.Batch(func() {
@@ -273,14 +272,29 @@ func manyMaps(r *rig) error {
 			failed = append(failed, err, r.world.Array.Connect(hosts[0].Name, name, 0))
 		}
 	})
-	if err := errors.Join(append(failed, r.settle())...); err != nil {
+	kind := "nvme*n*"
+	if r.scsi != nil {
+		kind = "dm-*"
+		failed = append(failed, r.machine.rescanFirst(r.patience))
+		for _, disk := range names("/sys/block/sd*") {
+			if !slices.Contains(before, disk) {
+				failed = append(failed, mapOver(disk))
+			}
+		}
+	}
+	if err := errors.Join(failed...); err != nil {
 		return err
 	}
-	pattern := "/sys/block/dm-*"
-	if r.nvme != nil {
-		pattern = "/sys/block/nvme*n*"
-	}
-	err := await(r.patience, "there are two hundred maps", func() bool { return len(names(pattern)) > many })
-	fmt.Printf("   there are %d\n", len(names(pattern)))
+	err := await(r.patience, "there are two hundred more", func() bool { return len(names("/sys/block/"+kind)) > many })
+	fmt.Printf("   there are %d\n", len(names("/sys/block/"+kind)))
+	return errors.Join(err, steps("/lib/systemd/systemd-udevd --daemon")())
+}
+
+// mapOver makes a map over one path, as multipathd does.
+func mapOver(disk string) error {
+	dir := "/sys/block/" + disk
+	wwid := "3" + strings.TrimPrefix(read(dir+"/device/wwid"), "naa.")
+	table := fmt.Sprintf("0 %s multipath 0 1 alua 1 1 service-time 0 1 2 %s 1 1", read(dir+"/size"), read(dir+"/dev"))
+	_, err := sh("dmsetup", "create", wwid, "--uuid", "mpath-"+wwid, "--noudevrules", "--noudevsync", "--table", table)
 	return err
 }

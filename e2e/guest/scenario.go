@@ -61,14 +61,14 @@ func list() {
 	}
 }
 
-func runScenario(name, transport string) int {
+func runScenario(name, transport string, do func(scenario, string) error) int {
 	for _, s := range scenarios() {
 		if s.name != name {
 			continue
 		}
 		began := time.Now()
 		fmt.Printf("%s over %s: %s\n", s.name, transport, s.what)
-		if err := s.run(transport); err != nil {
+		if err := do(s, transport); err != nil {
 			tell()
 			fmt.Printf("FAIL %s %s after %.0f s: %v\n", s.name, transport, time.Since(began).Seconds(), err)
 			return 1
@@ -80,7 +80,22 @@ func runScenario(name, transport string) int {
 	return 1
 }
 
-func (s scenario) run(transport string) (err error) {
+// run lets it happen, and has pureclean look and repair.
+func (s scenario) run(transport string) error {
+	return s.with(transport, func(r *rig) error {
+		r.age()
+		g := r.guarded()
+		return errors.Join(s.judge(r), g.check(), r.trouble())
+	})
+}
+
+// record lets it happen, and sends out what the machine looks like then.
+func (s scenario) record(transport string) error {
+	return s.with(transport, func(*rig) error { return sendTree() })
+}
+
+// with is a world in which it has happened.
+func (s scenario) with(transport string, do func(*rig) error) (err error) {
 	version := s.version
 	if version == "" {
 		version = "6.9"
@@ -101,9 +116,7 @@ func (s scenario) run(transport string) (err error) {
 	if err != nil {
 		return fmt.Errorf("making it happen: %w", err)
 	}
-	r.age()
-	g := r.guarded()
-	return errors.Join(s.judge(r), g.check(), r.trouble())
+	return do(r)
 }
 
 // judge has pureclean look and repair, and judges it.

@@ -48,7 +48,7 @@ var imports = map[string][]string{
 	"completion": {"diagnose", "evidence"},
 	// The guest drives a real machine in the simulator's world; pureclean
 	// itself is a program to it.
-	"e2e": {"evidence", "simulator"},
+	"e2e": {"devices", "devices/kernel", "evidence", "simulator"},
 	"commands": {
 		"completion", "config", "devices", "devices/kernel", "diagnose", "doctor", "evidence", "fleet", "metrics", "pure", "records", "repair", "report",
 		"secret", "settings", "sightings",
