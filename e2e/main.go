@@ -34,18 +34,20 @@ func main() {
 }
 
 type options struct {
-	jobs  int
-	limit time.Duration
-	logs  string
-	trees string
-	only  []string
+	jobs   int
+	limit  time.Duration
+	within time.Duration
+	logs   string
+	trees  string
+	only   []string
 }
 
 func parse(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("e2e", flag.ContinueOnError)
-	flags.IntVar(&o.jobs, "jobs", 2, "run so many machines at once")
-	flags.DurationVar(&o.limit, "limit", 6*time.Minute, "give one scenario so long")
+	flags.IntVar(&o.jobs, "jobs", 3, "run so many machines at once; half of the time one only waits")
+	flags.DurationVar(&o.limit, "limit", 8*time.Minute, "give one scenario so long")
+	flags.DurationVar(&o.within, "within", 45*time.Minute, "give all together so long")
 	flags.StringVar(&o.logs, "logs", "", "write what each scenario printed to this directory")
 	flags.StringVar(&o.trees, "record", "", "let the scenarios happen and write what the machine looks like to this directory")
 	if err := flags.Parse(args); err != nil {
@@ -63,6 +65,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, o.within)
+	defer cancel()
 	work, err := os.MkdirTemp("", "pureclean-e2e")
 	if err != nil {
 		return err

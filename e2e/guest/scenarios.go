@@ -13,9 +13,14 @@ const (
 	noController = "a session has no controller"
 )
 
-// scenarios are all there are, those first that are the most dangerous.
+// scenarios are all there are.
 func scenarios() []scenario {
 	return []scenario{
+		// The longest, so that nobody waits for it in the end.
+		{
+			name: "many-maps", what: "two hundred other volumes are connected to the machine",
+			happen: manyMaps, code: leaked,
+		},
 		{
 			name: "healthy", what: "containers and volumes come and go, and nothing fails",
 			happen: healthy,
@@ -139,10 +144,6 @@ func scenarios() []scenario {
 		{
 			name: "array-slow", what: "the array goes on showing a volume for ten seconds after it was disconnected",
 			happen: slowArray, code: leaked,
-		},
-		{
-			name: "many-maps", what: "two hundred other volumes are connected to the machine",
-			happen: manyMaps, code: leaked,
 		},
 	}
 }
