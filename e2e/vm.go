@@ -21,6 +21,8 @@ const (
 	// memory of one machine, and processors, as many as the scenario's races
 	// need.
 	memory, processors = "1536", "2"
+	// cpu is what is emulated.
+	cpu = "max"
 	// payload is the size of the disk with the programs, which a machine
 	// remembers while it is frozen.
 	payload = 192 << 20
@@ -63,7 +65,7 @@ func newMachine(ctx context.Context, work string) (*machine, error) {
 		return nil, err
 	}
 	// A state can only be thawed by what froze it.
-	key := fmt.Sprintf("%x", sha256.Sum256([]byte(version+memory+processors+fmt.Sprint(payload)+string(script))))
+	key := fmt.Sprintf("%x", sha256.Sum256([]byte(version+memory+processors+cpu+fmt.Sprint(payload)+string(script))))
 	m.dir = filepath.Join(strings.TrimSpace(dir), key[:12])
 	if _, err := os.Stat(m.dir); err == nil {
 		return m, nil
@@ -107,7 +109,7 @@ const qemu = "qemu-system-x86_64"
 func (m *machine) start(ctx context.Context, dir, disk string, more ...string) (stop func(), err error) {
 	image := filepath.Dir(m.dir)
 	args := append([]string{
-		"-accel", "tcg,thread=multi", "-cpu", "max", "-smp", processors, "-m", memory,
+		"-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", processors, "-m", memory,
 		"-nodefaults", "-display", "none", "-no-reboot",
 		"-kernel", filepath.Join(image, "vmlinuz"), "-initrd", filepath.Join(image, "initrd"),
 		"-append", "root=/dev/vda ro console=ttyS0 loglevel=4 panic=-1 init=/bin/bash -- /dev/vdc",

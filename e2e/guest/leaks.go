@@ -258,7 +258,6 @@ func manyMaps(r *rig) error {
 	if err := leakAttached(r); err != nil {
 		return err
 	}
-	r.patience, r.few = 2*time.Minute, true
 	if _, err := sh("udevadm", "control", "--exit"); err != nil {
 		return err
 	}
@@ -275,26 +274,30 @@ func manyMaps(r *rig) error {
 	kind := "nvme*n*"
 	if r.scsi != nil {
 		kind = "dm-*"
-		failed = append(failed, r.machine.rescanFirst(r.patience))
-		for _, disk := range names("/sys/block/sd*") {
-			if !slices.Contains(before, disk) {
-				failed = append(failed, mapOver(disk))
-			}
+		disks := func() []string {
+			return slices.DeleteFunc(names("/sys/block/sd*"), func(name string) bool { return slices.Contains(before, name) })
 		}
+		failed = append(failed, r.machine.rescanFirst(2*time.Minute), mapEach(disks()))
 	}
 	if err := errors.Join(failed...); err != nil {
 		return err
 	}
-	err := await(r.patience, "there are two hundred more", func() bool { return len(names("/sys/block/"+kind)) > many })
+	// Scanning them again and again would take longer than all else.
+	r.still = true
+	err := await(time.Minute, "there are two hundred more", func() bool { return len(names("/sys/block/"+kind)) > many })
 	fmt.Printf("   there are %d\n", len(names("/sys/block/"+kind)))
 	return errors.Join(err, steps("/lib/systemd/systemd-udevd --daemon")())
 }
 
-// mapOver makes a map over one path, as multipathd does.
-func mapOver(disk string) error {
-	dir := "/sys/block/" + disk
-	wwid := "3" + strings.TrimPrefix(read(dir+"/device/wwid"), "naa.")
-	table := fmt.Sprintf("0 %s multipath 0 1 alua 1 1 service-time 0 1 2 %s 1 1", read(dir+"/size"), read(dir+"/dev"))
-	_, err := sh("dmsetup", "create", wwid, "--uuid", "mpath-"+wwid, "--noudevrules", "--noudevsync", "--table", table)
+// mapEach makes a map over each disk, as multipathd does.
+func mapEach(disks []string) error {
+	var maps []string
+	for _, disk := range disks {
+		dir := "/sys/block/" + disk
+		wwid := "3" + strings.TrimPrefix(read(dir+"/device/wwid"), "naa.")
+		maps = append(maps, fmt.Sprintf("%s,mpath-%s,,rw,0 %s multipath 0 1 alua 1 1 service-time 0 1 2 %s 1 1",
+			wwid, wwid, read(dir+"/size"), read(dir+"/dev")))
+	}
+	_, err := shFor(2*time.Minute, "dmsetup", "create", "--noudevrules", "--noudevsync", "--concise", strings.Join(maps, ";"))
 	return err
 }

@@ -52,10 +52,6 @@ type rig struct {
 	lost map[string]bool
 	// still keeps sessions from being scanned, and udev from being waited for.
 	still bool
-	// patience is how long a scan and udev may take, few are sessions of which
-	// only the first is scanned.
-	patience time.Duration
-	few      bool
 	// linger is how long the array goes on showing what it has disconnected.
 	linger time.Duration
 	gone   map[string]time.Time
@@ -65,7 +61,7 @@ type rig struct {
 func newRig(transport, version string) (*rig, error) {
 	r := &rig{
 		transport: transport, machine: &machine{openers: map[int]*exec.Cmd{}}, now: time.Now(),
-		patience: commandLimit, held: map[string]bool{}, known: map[string]bool{}, lost: map[string]bool{}, gone: map[string]time.Time{},
+		held: map[string]bool{}, known: map[string]bool{}, lost: map[string]bool{}, gone: map[string]time.Time{},
 	}
 	if err := os.MkdirAll(lxdDir, 0o711); err != nil {
 		return nil, err
@@ -194,14 +190,10 @@ func (r *rig) settle() error {
 	if r.still {
 		return nil
 	}
-	scan := r.machine.rescan
-	if r.few {
-		scan = func() error { return r.machine.rescanFirst(r.patience) }
-	}
-	if err := scan(); err != nil {
+	if err := r.machine.rescan(); err != nil {
 		return err
 	}
-	_, err := shFor(r.patience+commandLimit, "udevadm", "settle", fmt.Sprintf("--timeout=%.0f", r.patience.Seconds()))
+	_, err := sh("udevadm", "settle", "--timeout=30")
 	return err
 }
 
