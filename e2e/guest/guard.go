@@ -86,7 +86,7 @@ func (g *guard) write(path string) {
 		select {
 		case <-g.stop:
 			return
-		case <-time.After(250 * time.Millisecond):
+		case <-time.After(time.Second):
 		}
 		if err != nil {
 			return

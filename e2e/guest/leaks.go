@@ -271,20 +271,20 @@ func manyMaps(r *rig) error {
 			failed = append(failed, err, r.world.Array.Connect(hosts[0].Name, name, 0))
 		}
 	})
-	kind := "nvme*n*"
+	// A namespace and its two paths, of web1's and the leak too.
+	kind, wanted := "nvme*n*", 3*(many+2)
 	if r.scsi != nil {
-		kind = "dm-*"
-		disks := func() []string {
-			return slices.DeleteFunc(names("/sys/block/sd*"), func(name string) bool { return slices.Contains(before, name) })
-		}
-		failed = append(failed, r.machine.rescanFirst(2*time.Minute), mapEach(disks()))
+		kind, wanted = "dm-*", many+2
+		failed = append(failed, r.machine.rescanFirst(2*time.Minute))
+		added := slices.DeleteFunc(names("/sys/block/sd*"), func(name string) bool { return slices.Contains(before, name) })
+		failed = append(failed, mapEach(added))
 	}
 	if err := errors.Join(failed...); err != nil {
 		return err
 	}
 	// Scanning them again and again would take longer than all else.
 	r.still = true
-	err := await(time.Minute, "there are two hundred more", func() bool { return len(names("/sys/block/"+kind)) > many })
+	err := await(2*time.Minute, "there are two hundred more", func() bool { return len(names("/sys/block/"+kind)) == wanted })
 	fmt.Printf("   there are %d\n", len(names("/sys/block/"+kind)))
 	return errors.Join(err, steps("/lib/systemd/systemd-udevd --daemon")())
 }
