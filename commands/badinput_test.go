@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pureclean/pureclean/commands"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
@@ -43,7 +44,7 @@ func sentence(t *testing.T, what, stderr string, parts ...string) {
 // TestBadArrays: each gives one sentence with a hint, status 8, and what LXD
 // and the host know is still shown.
 func TestBadArrays(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	s := serve(t, w)
 	print := "fingerprint: " + w.Server.Fingerprint
 	wrong := write(t, "token", "00000000-0000-0000-0000-000000000000")
@@ -102,7 +103,7 @@ func otherCertificate(t *testing.T) string {
 // TestArrayDownShowsTheHost: what the host and LXD know between them is found
 // without the array.
 func TestArrayDownShowsTheHost(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	undo := w.Array.Inject(array.Fault{Kind: array.Forbidden})
 	defer undo()
 	status, stdout, stderr := runBefore(context.Background(), w, nil, "scan", "-o", "json")
@@ -129,7 +130,7 @@ func TestArrayDownShowsTheHost(t *testing.T) {
 }
 
 func TestBadLXD(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	s := serve(t, w)
 	dead := filepath.Join(t.TempDir(), "dead")
 	listener, err := net.Listen("unix", dead)
@@ -181,7 +182,7 @@ func TestBadLXD(t *testing.T) {
 }
 
 func TestBadPools(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	s := serve(t, w)
 	for pool, said := range map[string]string{
 		"--yes":    `there is no pool "--yes"`,
@@ -231,11 +232,7 @@ func lxdWithoutPools(t *testing.T) string {
 
 func scenarioless(t *testing.T) *simulator.World {
 	t.Helper()
-	w, err := simulator.New(simulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.New(t, simulator.Options{})
 	return w
 }
 
@@ -245,7 +242,7 @@ const hostile = "a\\u001b[2J\\u001b]0;x\\u0007\\u202egnp.\\u200b\\r\\nSAFE TO RE
 
 // TestHostileNames lets every name that is given by others be hostile.
 func TestHostileNames(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	s := serve(t, w)
 	s.speaking(t, strings.NewReplacer(
 		"oracle-test", "oracle"+hostile, // a volume of the array
@@ -295,7 +292,7 @@ func TestHostileNames(t *testing.T) {
 
 // TestTimeout and Ctrl-C: a witness that hangs is not waited for.
 func TestTimeoutAndCancel(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	undo := w.Array.Inject(array.Fault{Path: "/volumes", Kind: array.Delay})
 	defer undo()
 	began := time.Now()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/internal/sshtest"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
@@ -209,11 +210,7 @@ func RunMember() int {
 // a leaked volume that is connected to all of them and has its device there.
 func three(t *testing.T) (*simulator.World, array.Volume) {
 	t.Helper()
-	world, err := simulator.New(simulator.Options{Members: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(world.Close)
+	world := worlds.New(t, simulator.Options{Members: 3})
 	return world, leakEverywhere(t, world)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pureclean/pureclean/commands"
 	"github.com/pureclean/pureclean/completion"
+	"github.com/pureclean/pureclean/internal/worlds"
 )
 
 // atTab is what zsh gets for words, of which the last is under the cursor.
@@ -43,7 +44,7 @@ func (f failing) Read([]byte) (int, error) {
 // TestTabAfterALook: a scan leaves the names, and a TAB offers them, findings
 // first, without asking anybody.
 func TestTabAfterALook(t *testing.T) {
-	s := serve(t, demoWorld(t))
+	s := serve(t, worlds.Demo(t))
 	cache := filepath.Join(t.TempDir(), "cache")
 	var out bytes.Buffer
 	commands.Main(context.Background(), []string{"pureclean", "scan", "--config", s.config, "--sysroot", s.tree}, commands.Streams{
@@ -163,7 +164,7 @@ func TestTab(t *testing.T) {
 // TestTabRunsNothing: whatever the words are, no command is reached: all of
 // them would ask LXD, and the array, or write.
 func TestTabRunsNothing(t *testing.T) {
-	s := serve(t, demoWorld(t))
+	s := serve(t, worlds.Demo(t))
 	s.Array.ResetRequests()
 	s.API.ForgetRequests()
 	for _, shell := range []string{"zsh", "fish", "bash", "", "--"} {

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -152,11 +153,7 @@ func (c *cluster) cutting(at int) *cuts {
 // pair is a cluster of two members with a leaked volume connected to both.
 func pair(t *testing.T) (*cluster, string, string) {
 	t.Helper()
-	world, err := simulator.New(simulator.Options{Members: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(world.Close)
+	world := worlds.New(t, simulator.Options{Members: 2})
 	leaked := leakEverywhere(t, world)
 	return newCluster(t, world), leaked.Name, leaked.Serial
 }

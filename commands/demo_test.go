@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pureclean/pureclean/commands"
+	"github.com/pureclean/pureclean/internal/worlds"
 )
 
 func TestDemoRunsThrough(t *testing.T) {
@@ -177,7 +178,7 @@ func TestDemoServe(t *testing.T) {
 		}
 	}
 	var live scanned
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	_, stdout, _ = runBefore(context.Background(), w, nil, "scan", "-o", "json")
 	decode(t, stdout, &live)
 	list := func(s scanned) []string {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pureclean/pureclean/commands"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/replay"
 )
@@ -120,11 +121,7 @@ func TestDoctorOnRecordedHosts(t *testing.T) {
 // TestDoctorStatuses: hints alone are no finding, advice is one, and a witness
 // that can't testify is worse.
 func TestDoctorStatuses(t *testing.T) {
-	w, err := simulator.New(simulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.New(t, simulator.Options{})
 	w.Array.ResetRequests()
 	w.API.ForgetRequests()
 	status, stdout, stderr := runBefore(context.Background(), w, nil, "doctor")
@@ -133,11 +130,7 @@ func TestDoctorStatuses(t *testing.T) {
 	}
 	refuseWrites(t, w, "doctor")
 
-	queueing, err := simulator.New(simulator.Options{Queueing: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(queueing.Close)
+	queueing := worlds.New(t, simulator.Options{Queueing: true})
 	status, stdout, _ = runBefore(context.Background(), queueing, nil, "doctor")
 	if status != 4 || !strings.Contains(stdout, "from    /etc/multipath.conf:4, defaults") || !strings.Contains(stdout, "write   no_path_retry 12") {
 		t.Errorf("queueing: status %d\n%s", status, stdout)
@@ -151,11 +144,7 @@ func TestDoctorStatuses(t *testing.T) {
 // TestDoctorLive: a portal that is cut off is named, with what LXD can do
 // without it, and nothing but the array's own portals is tried.
 func TestDoctorLive(t *testing.T) {
-	w, err := simulator.New(simulator.Options{Transports: []string{"iscsi", "nvme/tcp"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.New(t, simulator.Options{Transports: []string{"iscsi", "nvme/tcp"}})
 	_, portals := w.Array.ISCSI()
 	w.Hosts[0].CutPortal(portals[1])
 	w.Array.ResetRequests()
@@ -182,7 +171,7 @@ func TestDoctorLive(t *testing.T) {
 // TestDoctorFits: no line of prose is wider than the terminal; what is to be
 // typed or written stays whole.
 func TestDoctorFits(t *testing.T) {
-	for _, w := range []*simulator.World{demoWorld(t), scenario(t, "queueing")} {
+	for _, w := range []*simulator.World{worlds.Demo(t), worlds.Of(t, "queueing")} {
 		for _, width := range []int{60, 80} {
 			for _, args := range [][]string{{"doctor"}, {"doctor", "-v", "--live"}} {
 				_, stdout, stderr := runBefore(context.Background(), w, func(s *commands.Streams) {
@@ -210,7 +199,7 @@ func TestDoctorFits(t *testing.T) {
 
 // TestDoctorShowsNoControls: what stands in a host's files moves no cursor.
 func TestDoctorShowsNoControls(t *testing.T) {
-	s := serve(t, scenario(t, "queueing"))
+	s := serve(t, worlds.Of(t, "queueing"))
 	evil := "\x1b[2J\u202e"
 	put(t, filepath.Join(s.tree, "etc/multipath.conf"), "overrides {\n no_path_retry \"queue\"\n features \"1 queue_if_no_path"+evil+"\"\n}\nblacklist {\n wwid \".*"+evil+"\"\n devnode \"^sd\"\n}\n")
 	put(t, filepath.Join(s.tree, "etc/udev/rules.d/60-multipath.rules"), "")

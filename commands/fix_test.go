@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
@@ -53,15 +54,7 @@ func (b *bench) run(answers string, args ...string) (status int, stdout, stderr 
 
 func scenario(t *testing.T, name string) *simulator.World {
 	t.Helper()
-	s, ok := simulator.Find(name)
-	if !ok {
-		t.Fatalf("there is no scenario %q", name)
-	}
-	world, err := s.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(world.Close)
+	world := worlds.Of(t, name)
 	world.Age(48 * time.Hour)
 	return world
 }
@@ -88,7 +81,7 @@ func (b *bench) leaked(code string) string {
 func TestFixVerifyUndo(t *testing.T) {
 	for _, name := range []string{"device-never-iscsi", "device-never-nvme", "device-too-late-iscsi", "device-too-late-nvme", "unmap-refused-iscsi"} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, scenario(t, name))
+			b := newBench(t, worlds.Of(t, name))
 			volume := b.leaked("leaked-volume")
 
 			status, out, errs := b.run("", "fix", "--volume", volume, "--dry-run")
@@ -133,7 +126,7 @@ func TestFixVerifyUndo(t *testing.T) {
 
 // No is the default of every question, and nothing happens without an answer.
 func TestFixAsksFirst(t *testing.T) {
-	b := newBench(t, scenario(t, "device-too-late-iscsi"))
+	b := newBench(t, worlds.Of(t, "device-too-late-iscsi"))
 	volume := b.leaked("leaked-volume")
 	before := b.world.Array.Connections()
 	for _, test := range []struct {
@@ -178,7 +171,7 @@ func TestFixAsksFirst(t *testing.T) {
 
 // What LXD uses is refused, by name, whatever is answered.
 func TestFixRefusesTheLiving(t *testing.T) {
-	b := newBench(t, scenario(t, "healthy-iscsi"))
+	b := newBench(t, worlds.Of(t, "healthy-iscsi"))
 	for _, v := range b.world.Array.Volumes() {
 		status, out, errs := b.run(strings.Repeat("y\n", 9), "fix", "--volume", v.Name)
 		if status == StatusRepaired {
@@ -195,7 +188,7 @@ func TestFixRefusesTheLiving(t *testing.T) {
 
 // A plan that was saved is carried out only while what it rests on holds.
 func TestFixPlan(t *testing.T) {
-	b := newBench(t, scenario(t, "device-never-iscsi"))
+	b := newBench(t, worlds.Of(t, "device-never-iscsi"))
 	volume := b.leaked("leaked-volume")
 	file := filepath.Join(t.TempDir(), "plan.json")
 	if status, out, errs := b.run("", "fix", "--volume", volume, "--save", file); status != StatusOK {
@@ -239,7 +232,7 @@ func (l *locked) Write(p []byte) (int, error) {
 
 func fixBatch(t *testing.T, parallel int) {
 	t.Helper()
-	world := scenario(t, "image-each-launch")
+	world := worlds.Of(t, "image-each-launch")
 	for n := range 3 {
 		if err := world.LXD.Launch(lxd.InstanceSpec{Name: fmt.Sprint("more", n), Pool: world.Pool(), Image: simulator.Image}); err != nil {
 			t.Fatal(err)
@@ -276,7 +269,7 @@ func fixBatch(t *testing.T, parallel int) {
 // A run that is cut after it changed something says so, is listed as
 // interrupted, and is finished by --resume.
 func TestFixInterrupted(t *testing.T) {
-	b := newBench(t, scenario(t, "unmap-refused-iscsi"))
+	b := newBench(t, worlds.Of(t, "unmap-refused-iscsi"))
 	volume := b.leaked("leaked-volume")
 	whole := b.s.given.sleep
 	ctx, cancel := context.WithCancel(t.Context())
@@ -312,7 +305,7 @@ func TestFixInterrupted(t *testing.T) {
 // A copy that nothing connects is LXD's to delete: what lists it, what explains
 // it and what would repair it say the same.
 func TestCopyAtRestIsOnlyReported(t *testing.T) {
-	b := newBench(t, scenario(t, "killed-before-copy-is-mapped-iscsi"))
+	b := newBench(t, worlds.Of(t, "killed-before-copy-is-mapped-iscsi"))
 	_, stdout, _ := b.run("", "scan", "-o", "csv")
 	_, row, _ := strings.Cut(stdout, "\n")
 	field := strings.Split(row, ",")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -54,11 +55,7 @@ func TestFixAcrossMembers(t *testing.T) {
 // to its volume and has its device: the connection goes, and the volume stays.
 func TestStaleConnectionOnMember(t *testing.T) {
 	s, _ := simulator.Find("member-died")
-	world, err := s.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(world.Close)
+	world := worlds.Built(t, s)
 	root, err := world.ArrayName(world.Pool(), "container", "web1")
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pureclean/pureclean/commands"
+	"github.com/pureclean/pureclean/internal/worlds"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -31,7 +32,7 @@ var passing = []struct {
 // TestGoldenOutput shows every change of what people and scripts read. Run
 // it with -update when the change is meant.
 func TestGoldenOutput(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	leaked := "purepool::u-5805369565714a11a69ed2b62f2a3da1"
 	tree := demoTree(t)
 	for name, c := range map[string]struct {
@@ -87,7 +88,7 @@ func TestGoldenOutput(t *testing.T) {
 // TestGoldenOutputIsTheSameTwice: what is printed does not depend on the
 // order in which the witnesses happened to answer.
 func TestGoldenOutputIsTheSameTwice(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	picture := func() string {
 		_, stdout, _ := runBefore(context.Background(), w, nil, "scan", "-o", "json")
 		for _, p := range passing {

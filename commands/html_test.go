@@ -4,12 +4,14 @@ import (
 	"context"
 	"strings"
 	"testing"
+
+	"github.com/pureclean/pureclean/internal/worlds"
 )
 
 // TestHTML: scan and explain make a page, with the exit status that they have
 // without it, and never a colour.
 func TestHTML(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	for _, args := range [][]string{
 		{"scan"},
 		{"explain", "--object", "purepool::u-5805369565714a11a69ed2b62f2a3da1"},

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pureclean/pureclean/commands"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestInsideIsTheSameTwice(t *testing.T) {
 	leaked := "purepool::u-5805369565714a11a69ed2b62f2a3da1"
 	picture := func() string {
-		w, err := simulator.DemoAt(demoTime)
+		w, err := simulator.DemoAt(worlds.Now)
 		if err != nil {
 			t.Fatal(err)
 		}

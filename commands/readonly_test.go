@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -75,7 +76,7 @@ var lookers = [][]string{
 }
 
 func TestNothingButReadingIsSent(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	s := serve(t, w)
 	before := picture(t, s.tree)
 	socket := picture(t, filepath.Dir(w.Socket))
@@ -127,7 +128,7 @@ func TestNothingButReadingIsSent(t *testing.T) {
 // TestNothingIsWrittenBeforeALiveHost is the same before a host that is not a
 // recording, on which something could be done.
 func TestNothingIsWrittenBeforeALiveHost(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	for _, args := range lookers {
 		switch args[0] {
 		case "devices":

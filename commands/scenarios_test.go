@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -26,7 +27,7 @@ func TestScenariosThroughTheProgram(t *testing.T) {
 			if !ok {
 				t.Fatal("there is no such scenario")
 			}
-			w := scenario(t, name)
+			w := worlds.Of(t, name)
 			want := slices.Sorted(slices.Values(s.Codes))
 			look := func(stdout string) (codes []string, safe int) {
 				var got scanned

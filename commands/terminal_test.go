@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pureclean/pureclean/commands"
+	"github.com/pureclean/pureclean/internal/worlds"
 )
 
 var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
@@ -15,7 +16,7 @@ var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 // TestLinesFitTheTerminal: no line is wider than the terminal, but for one
 // word that can't be broken, and every name is there in full.
 func TestLinesFitTheTerminal(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	_, csv, _ := runBefore(context.Background(), w, nil, "scan", "-o", "csv")
 	for _, width := range []int{40, 80, 100, 200} {
 		terminal := func(s *commands.Streams) {
@@ -58,7 +59,7 @@ func TestLinesFitTheTerminal(t *testing.T) {
 }
 
 func TestColours(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	for _, c := range []struct {
 		name     string
 		terminal bool

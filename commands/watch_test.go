@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/commands"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -66,7 +67,7 @@ func watch(t *testing.T, w *simulator.World, between func(n int) bool, args ...s
 // leak is a world with one leaked volume that is connected and mapped.
 func leaked(t *testing.T) (w *simulator.World, name, serial string) {
 	t.Helper()
-	w = scenario(t, "device-too-late-iscsi")
+	w = worlds.Of(t, "device-too-late-iscsi")
 	for _, v := range w.Array.Volumes() {
 		for _, c := range w.Array.Connections() {
 			if c.Volume == v.Name && w.Hosts[0].DevicesOf(v.Serial) != nil {

@@ -22,26 +22,9 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/commands"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 )
-
-// demoTime is when the demo's world is looked at.
-var demoTime = time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
-
-var demo = sync.OnceValues(func() (*simulator.World, error) { return simulator.DemoAt(demoTime) })
-
-// demoWorld is the world with every kind of leftover, built once: nothing
-// that looks at it changes it.
-func demoWorld(t *testing.T) *simulator.World {
-	t.Helper()
-	w, err := demo()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Array.ResetRequests()
-	w.API.ForgetRequests()
-	return w
-}
 
 // sharedDir holds what is expensive to write: the tree of the demo's host.
 var (
@@ -51,7 +34,7 @@ var (
 
 func demoTree(t *testing.T) string {
 	t.Helper()
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	shared.Do(func() {
 		dir, err := os.MkdirTemp("", "pureclean-test")
 		if err != nil {
@@ -63,20 +46,6 @@ func demoTree(t *testing.T) string {
 		}
 	})
 	return filepath.Join(sharedDir, "host")
-}
-
-func scenario(t *testing.T, name string) *simulator.World {
-	t.Helper()
-	s, ok := simulator.Find(name)
-	if !ok {
-		t.Fatalf("there is no scenario %s", name)
-	}
-	w, err := s.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
-	return w
 }
 
 // served is a world as the ordinary program finds it: a socket, an address, a
@@ -91,7 +60,7 @@ type served struct {
 func serve(t *testing.T, w *simulator.World) *served {
 	t.Helper()
 	s := &served{World: w, tree: filepath.Join(t.TempDir(), "host")}
-	if ours, err := demo(); err == nil && w == ours {
+	if w == worlds.Demo(t) {
 		s.tree = demoTree(t)
 	} else if err := w.Hosts[0].WriteTo(s.tree); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/host"
 )
@@ -29,15 +30,7 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	scenario, ok := simulator.Find("unmap-refused-iscsi")
-	if !ok {
-		t.Fatal("there is no such scenario")
-	}
-	world, err := scenario.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(world.Close)
+	world := worlds.Of(t, "unmap-refused-iscsi")
 	s := &site{t: t, world: world}
 	for _, v := range world.Array.Volumes() {
 		if !v.Destroyed && !world.Live(v.Name) && len(world.Hosts[0].DevicesOf(v.Serial)) > 0 {

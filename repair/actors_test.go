@@ -14,6 +14,7 @@ import (
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/pure"
 	"github.com/pureclean/pureclean/records"
 	"github.com/pureclean/pureclean/secret"
@@ -59,11 +60,7 @@ type history struct {
 func newHistory(t *testing.T, seed uint64, o simulator.Options) *history {
 	t.Helper()
 	o.Seed = seed
-	w, err := simulator.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.New(t, o)
 	h := &history{
 		kit: kitOf(t, w), rng: rand.New(rand.NewPCG(seed, 1)), rate: 0.3, busy: map[string]bool{}, changes: map[string]int{},
 	}

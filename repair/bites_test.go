@@ -10,6 +10,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
@@ -442,11 +443,7 @@ func (b *table) gone(object string, connections int) bool {
 // harm and what refused.
 func (e bite) play(t *testing.T, removed map[string]bool) (harm bool, refused string) {
 	t.Helper()
-	w, err := simulator.New(e.options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.New(t, e.options)
 	b := &table{kit: kitOf(t, w)}
 	b.tools = b.kit.tools()
 	object := e.tale(b)

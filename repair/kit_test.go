@@ -17,6 +17,7 @@ import (
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/pure"
 	"github.com/pureclean/pureclean/records"
 	"github.com/pureclean/pureclean/repair/journal"
@@ -41,16 +42,7 @@ type kit struct {
 
 func newKit(t *testing.T, scenario string) *kit {
 	t.Helper()
-	s, ok := simulator.Find(scenario)
-	if !ok {
-		t.Fatalf("there is no scenario %s", scenario)
-	}
-	w, err := s.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
-	return kitOf(t, w)
+	return kitOf(t, worlds.Of(t, scenario))
 }
 
 func kitOf(t *testing.T, w *simulator.World) *kit {

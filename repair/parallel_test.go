@@ -14,6 +14,7 @@ import (
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
@@ -55,11 +56,7 @@ func TestLanes(t *testing.T) {
 // connected and with devices, and lets it age.
 func leakedOn(t *testing.T, members, leaks int) *kit {
 	t.Helper()
-	w, err := simulator.New(simulator.Options{Members: members})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.New(t, simulator.Options{Members: members})
 	k := kitOf(t, w)
 	for m, member := range w.LXD.Members() {
 		// An instance makes the member's host object, and keeps it.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -17,11 +18,7 @@ func queueingKit(t *testing.T, before func(k *kit, serial string)) *kit {
 		t.Fatal("there is no such scenario")
 	}
 	s.Options.Queueing = true
-	w, err := s.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.Built(t, s)
 	k := kitOf(t, w)
 	f := k.finding("leaked-volume")
 	leaked := f.Object

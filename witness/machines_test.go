@@ -9,6 +9,7 @@ import (
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/host"
@@ -37,11 +38,7 @@ func (r *reached) Ask(ctx context.Context, member string) evidence.Host {
 
 func threeMembers(t *testing.T) (*simulator.World, *reached, witness.Options) {
 	t.Helper()
-	w, err := simulator.New(simulator.Options{Members: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.New(t, simulator.Options{Members: 3})
 	r := &reached{hosts: map[string]*host.Host{}}
 	for _, h := range w.Hosts[1:] {
 		r.hosts[h.Name()] = h
@@ -88,11 +85,7 @@ func TestOthers(t *testing.T) {
 
 // A server without a cluster has nobody to ask.
 func TestNoOthers(t *testing.T) {
-	w, err := simulator.New(simulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.New(t, simulator.Options{})
 	r := &reached{}
 	o := options(w)
 	o.Fleet = r

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,34 +15,6 @@ import (
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/witness"
 )
-
-// demoTime is when the demo's world is looked at.
-var demoTime = time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
-
-// demo is the world with every kind of leftover. It is built once: nothing
-// that looks at it changes it.
-var demo = sync.OnceValues(func() (*simulator.World, error) { return simulator.DemoAt(demoTime) })
-
-func demoWorld(t *testing.T) *simulator.World {
-	t.Helper()
-	w, err := demo()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Array.ResetRequests()
-	w.API.ForgetRequests()
-	return w
-}
-
-func newWorld(t *testing.T, o simulator.Options) *simulator.World {
-	t.Helper()
-	w, err := simulator.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
-	return w
-}
 
 // options are those with which the program would look at the world, by the
 // world's clock and without waiting between tries.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator/array"
 )
 
@@ -98,7 +99,7 @@ func (b *baseline) without(t *testing.T, list string, path []string, nth int, wh
 }
 
 func TestTakingArrayFieldsAway(t *testing.T) {
-	b := everythingSeen(t, demoWorld(t), everyClass...)
+	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	answers := recordedAnswers(t, b)
 	for _, row := range arrayFields {
 		for field := range strings.FieldsSeq(row.fields) {
@@ -122,7 +123,7 @@ func TestTakingArrayFieldsAway(t *testing.T) {
 }
 
 func TestTakingArrayRowsAway(t *testing.T) {
-	b := everythingSeen(t, demoWorld(t), everyClass...)
+	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	answers := recordedAnswers(t, b)
 	for _, row := range envelopes {
 		for field := range strings.FieldsSeq(row.fields) {
@@ -171,7 +172,7 @@ var lies = map[string]least{
 }
 
 func TestArrayFailsInOneList(t *testing.T) {
-	b := everythingSeen(t, demoWorld(t), everyClass...)
+	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	for _, list := range []string{
 		"/api_version", "/login", "/arrays", "/pods", "/volumes", "/volume-snapshots", "/hosts", "/host-groups",
 		"/connections", "/volumes/protection-groups", "/volumes/performance",
@@ -224,7 +225,7 @@ func (b *baseline) fault(t *testing.T, list string, fault array.Fault, want leas
 // TestTakingArrayPagesAway makes the array give three rows at a time, and
 // lets each page of each list go wrong.
 func TestTakingArrayPagesAway(t *testing.T) {
-	b := everythingSeen(t, demoWorld(t), everyClass...)
+	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	b.w.Array.ResetRequests()
 	pages := map[string]int{}
 	threeRows := func(count bool) func(http.RoundTripper) http.RoundTripper {
@@ -291,7 +292,7 @@ func TestTakingArrayPagesAway(t *testing.T) {
 
 // TestArrayHangs asks an array that never answers one question.
 func TestArrayHangs(t *testing.T) {
-	b := everythingSeen(t, demoWorld(t), everyClass...)
+	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	for _, list := range []string{"/api_version", "/login", "/volumes", "/connections", "/volumes/performance"} {
 		undo := b.w.Array.Inject(array.Fault{Path: list, Kind: array.Delay})
 		o := options(b.w)

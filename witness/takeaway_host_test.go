@@ -16,7 +16,7 @@ import (
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
-	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/internal/worlds"
 )
 
 // spoiled is a host's tree in which one file or directory can't be read.
@@ -105,7 +105,7 @@ func (b *baseline) onHost(system devices.System) diagnose.Report {
 var number = regexp.MustCompile(`[0-9]+|sd[a-z]+|[0-9a-f]{8,}`)
 
 func TestTakingHostFilesAway(t *testing.T) {
-	b := everythingSeen(t, demoWorld(t), everyClass...)
+	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	system := b.w.Hosts[0].System()
 	tree := &spoiled{FS: system.FS, opened: map[string]bool{}}
 	system.FS = tree
@@ -152,7 +152,7 @@ func TestTakingHostFilesAway(t *testing.T) {
 
 // TestTakingHostWitnessesAway takes away what the judgement of use rests on.
 func TestTakingHostWitnessesAway(t *testing.T) {
-	b := everythingSeen(t, demoWorld(t), everyClass...)
+	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	used := least{told: true, stopped: []diagnose.Class{diagnose.ClassDestroy, diagnose.ClassDisconnect, diagnose.ClassHost}}
 	for _, at := range []string{
 		"proc", "sys/block", "sys/class/block", "sys/class/iscsi_session", "sys/class/nvme", "sys/class/nvme-subsystem",
@@ -218,7 +218,7 @@ func (k lame) MountInfo(ctx context.Context, path string) ([]byte, error) {
 }
 
 func TestTakingTheKernelAway(t *testing.T) {
-	b := everythingSeen(t, demoWorld(t), everyClass...)
+	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	used := least{told: true, stopped: []diagnose.Class{diagnose.ClassDestroy, diagnose.ClassDisconnect, diagnose.ClassHost}}
 	for fails, want := range map[string]least{
 		"maps": used, "half the maps": used, "checkers": {}, "identify": {},
@@ -253,15 +253,7 @@ func TestTakingTheKernelAway(t *testing.T) {
 // TestTakingMountsAway is about a leaked volume that is mounted where no
 // process is: only one question to the kernel tells.
 func TestTakingMountsAway(t *testing.T) {
-	s, ok := simulator.Find("held-in-namespace")
-	if !ok {
-		t.Fatal("there is no such scenario")
-	}
-	w, err := s.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.Of(t, "held-in-namespace")
 	b := everythingSeen(t, w)
 	if len(b.safe) > 0 || len(b.verdicts) == 0 {
 		t.Fatalf("a leak is to be found and not to be safe: %v", b.verdicts)

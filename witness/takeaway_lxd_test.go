@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
@@ -86,7 +87,7 @@ func kindOf(endpoint string, path []string) string {
 }
 
 func TestTakingLXDFieldsAway(t *testing.T) {
-	b := everythingSeen(t, demoWorld(t), everyClass...)
+	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	var e editor
 	socket := between(t, b.w.Socket, e.change)
 	o := options(b.w)
@@ -153,7 +154,7 @@ var lxdFaults = []lxd.Fault{
 }
 
 func TestLXDFailsInOneAnswer(t *testing.T) {
-	b := everythingSeen(t, demoWorld(t), everyClass...)
+	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	for _, path := range []string{
 		"/1.0", "/1.0/storage-pools", "/1.0/storage-pools/purepool/volumes", "/1.0/storage-pools/nvpool/volumes",
 		"/1.0/instances", "/1.0/operations", "/1.0/projects",
@@ -173,7 +174,7 @@ func TestLXDFailsInOneAnswer(t *testing.T) {
 }
 
 func TestTakingRightsAway(t *testing.T) {
-	b := everythingSeen(t, demoWorld(t), everyClass...)
+	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	for _, c := range []struct {
 		what  string
 		fault lxd.Fault
@@ -204,7 +205,7 @@ func TestTakingRightsAway(t *testing.T) {
 
 // TestTakingProjectsAndMembersAway has two servers and two projects.
 func TestTakingProjectsAndMembersAway(t *testing.T) {
-	w := newWorld(t, simulator.Options{})
+	w := worlds.New(t, simulator.Options{})
 	w.LXD.CreateProject("web", nil)
 	for _, project := range []string{"", "web"} {
 		for _, volume := range []string{"a", "b", "c"} {
@@ -254,7 +255,7 @@ func TestTakingProjectsAndMembersAway(t *testing.T) {
 // TestMembersThatAreSilent: with one of two servers' devices unread, nothing
 // may be called safe that the other could be using.
 func TestMembersThatAreSilent(t *testing.T) {
-	w := newWorld(t, simulator.Options{Members: 2})
+	w := worlds.New(t, simulator.Options{Members: 2})
 	for _, volume := range []string{"a", "forgotten"} {
 		if err := w.LXD.CreateVolume(lxd.VolumeSpec{Pool: w.Pool(), Name: volume, Bytes: simulator.Small}); err != nil {
 			t.Fatal(err)

@@ -10,17 +10,14 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/witness"
 )
 
 // TestThorough: what only advice rests on is asked for only when it is wanted.
 func TestThorough(t *testing.T) {
-	w, err := simulator.New(simulator.Options{Transports: []string{evidence.ModeISCSI, evidence.ModeNVMeTCP}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.New(t, simulator.Options{Transports: []string{evidence.ModeISCSI, evidence.ModeNVMeTCP}})
 	o := options(w)
 	world, _ := ask(t, o)
 	if a := world.Arrays[0]; a.Role != "" || a.Ports.IsComplete() || world.Hosts[0].Log != nil || world.Hosts[0].Reached != nil {
@@ -75,11 +72,7 @@ func TestThorough(t *testing.T) {
 // TestReachIsBounded: a portal that does not answer costs a few seconds, what
 // an array invents is not dialed, and a Ctrl-C ends it all.
 func TestReachIsBounded(t *testing.T) {
-	w, err := simulator.New(simulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := worlds.New(t, simulator.Options{})
 	o := options(w)
 	o.Thorough, o.Live = true, true
 	ctx, cancel := context.WithCancel(t.Context())

@@ -18,6 +18,7 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/fabric"
@@ -73,7 +74,7 @@ func (n noting) ReadLink(name string) (string, error)   { return fs.ReadLink(n.F
 func (n noting) Lstat(name string) (fs.FileInfo, error) { return fs.Lstat(n.FS, name) }
 
 func TestOrderOfAsking(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	var d diary
 	o := options(w)
 	o.Array.Wrap = rewriting(func(r *http.Request, body []byte) []byte {
@@ -107,7 +108,7 @@ func TestOrderOfAsking(t *testing.T) {
 // TestCreatedMeanwhile lets LXD create a volume between any two answers: old
 // enough or not, it must not look like a leftover.
 func TestCreatedMeanwhile(t *testing.T) {
-	w := newWorld(t, simulator.Options{})
+	w := worlds.New(t, simulator.Options{})
 	n := 0
 	create := func() {
 		n++
@@ -152,7 +153,7 @@ func logins(a *array.Array) int {
 }
 
 func TestOneArrayForPoolsWithTheSameAccess(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	world, _ := ask(t, options(w))
 	if len(world.Arrays) != 1 || logins(w.Array) != 1 {
 		t.Errorf("%d arrays and %d logins", len(world.Arrays), logins(w.Array))
@@ -173,7 +174,7 @@ func TestOneArrayForPoolsWithTheSameAccess(t *testing.T) {
 }
 
 func TestPoolsCanBeLimited(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	o := options(w)
 	o.Pools = []string{"nvpool", "nvpool"}
 	world, _ := ask(t, o)
@@ -221,7 +222,7 @@ func second(t *testing.T, o *witness.Options, pool string) *array.Array {
 }
 
 func TestTwoArrays(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	o := options(w)
 	second(t, &o, "other")
 	world, report := ask(t, o)
@@ -245,7 +246,7 @@ func TestTwoArrays(t *testing.T) {
 }
 
 func TestAnArrayThatHangsStopsNobodyElse(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	o := options(w)
 	a := second(t, &o, "other")
 	a.Inject(array.Fault{Path: "/login", Kind: array.Delay})
@@ -269,7 +270,7 @@ func TestAnArrayThatHangsStopsNobodyElse(t *testing.T) {
 }
 
 func TestConfigurationWins(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -323,7 +324,7 @@ func TestConfigurationWins(t *testing.T) {
 
 // TestCertificatesAreVerified unless LXD was told not to.
 func TestCertificatesAreVerified(t *testing.T) {
-	w := newWorld(t, simulator.Options{})
+	w := worlds.New(t, simulator.Options{})
 	if err := w.LXD.SetPoolConfig(w.Pool(), "pure.gateway.verify", "true"); err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +357,7 @@ func otherCA(t *testing.T) []byte {
 // TestNoAccess: LXD hides the pool's configuration and no other one says how
 // to reach the array.
 func TestNoAccess(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	w.API.Inject(lxd.Fault{Kind: lxd.NotAdmin})
 	defer w.API.Heal()
 	o := options(w)
@@ -386,7 +387,7 @@ func TestNoAccess(t *testing.T) {
 }
 
 func TestHostIsNamedAfterLXDsServer(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	o := options(w)
 	o.Host.Hostname = "another-name.example"
 	world, report := ask(t, o)
@@ -426,7 +427,7 @@ func TestOnlyUnknownSerialsAreLookedUp(t *testing.T) {
 		t.Errorf("in a healthy world it was asked for %v", filters)
 	}
 
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	world, _ := ask(t, options(w))
 	filters := asked(w)
 	if len(filters) != 1 {
@@ -447,7 +448,7 @@ func TestOnlyUnknownSerialsAreLookedUp(t *testing.T) {
 
 func TestLogsOutAfterCancellation(t *testing.T) {
 	for _, when := range []string{"/arrays", "/volumes", lookup} {
-		w := demoWorld(t)
+		w := worlds.Demo(t)
 		ctx, cancel := context.WithCancel(context.Background())
 		o := options(w)
 		o.Array.Wrap = rewriting(func(r *http.Request, body []byte) []byte {
@@ -471,7 +472,7 @@ func TestLogsOutAfterCancellation(t *testing.T) {
 }
 
 func TestFailedLookupIsTold(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	undo := w.Array.Inject(array.Fault{Path: "/volumes", Kind: array.ServerError, Skip: 1})
 	defer undo()
 	world, report := ask(t, options(w))
@@ -482,7 +483,7 @@ func TestFailedLookupIsTold(t *testing.T) {
 
 // TestListsThatContradictEachOther: each list is complete by its own count.
 func TestListsThatContradictEachOther(t *testing.T) {
-	w := demoWorld(t)
+	w := worlds.Demo(t)
 	for list, why := range map[string]string{
 		"/volumes":     "lists a connection of",
 		"/hosts":       "lists a connection to",

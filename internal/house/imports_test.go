@@ -56,6 +56,8 @@ var imports = map[string][]string{
 	},
 	// Only tests, which may import anything but commands.
 	"internal": {},
+	// The worlds that tests are given.
+	"internal/worlds": {"simulator"},
 	// Text, and the tests that hold it against the program.
 	"docs": {},
 	"man":  {},

@@ -1,0 +1,63 @@
+// Package worlds gives tests their simulated worlds, and ends them with the
+// test.
+package worlds
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/simulator"
+)
+
+// Now is when the demo's world is looked at.
+var Now = time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
+
+var demo = sync.OnceValues(func() (*simulator.World, error) { return simulator.DemoAt(Now) })
+
+// Demo is the world with every kind of leftover, as of Now. It is built once
+// for all tests of a package, which may look at it and change nothing; only
+// what was asked of it is forgotten.
+func Demo(t testing.TB) *simulator.World {
+	t.Helper()
+	w, err := demo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Array.ResetRequests()
+	w.API.ForgetRequests()
+	return w
+}
+
+// New is a world of the test's own, in which nothing has happened.
+func New(t testing.TB, o simulator.Options) *simulator.World {
+	t.Helper()
+	w, err := simulator.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return w
+}
+
+// Of is a world of the test's own in which the scenario of that name has
+// happened.
+func Of(t testing.TB, scenario string) *simulator.World {
+	t.Helper()
+	s, ok := simulator.Find(scenario)
+	if !ok {
+		t.Fatalf("there is no scenario %s", scenario)
+	}
+	return Built(t, s)
+}
+
+// Built is a world of the test's own in which the scenario has happened.
+func Built(t testing.TB, s simulator.Scenario) *simulator.World {
+	t.Helper()
+	w, err := s.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return w
+}
