@@ -25,7 +25,6 @@ var passing = []struct {
 	{regexp.MustCompile(`https://127\.0\.0\.1:\d+`), "https://array"},
 	{regexp.MustCompile(`\d+\.\d s\b`), "0.1 s"},
 	{regexp.MustCompile(`"took_ms": \d+`), `"took_ms": 1`},
-	{regexp.MustCompile(`good until 20\d\d-\d\d-\d\d`), "good until 2027-11-22"},
 	{regexp.MustCompile(`/tmp/[^\s"']+/unix\.socket`), "/lxd/unix.socket"},
 }
 
