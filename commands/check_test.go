@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
-	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/metrics"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/sightings"
@@ -45,7 +44,7 @@ func TestCheck(t *testing.T) {
 	b := newBench(t, healthy)
 	b.checks(0, " - 0 leaked volumes | leaked=0;0;5;0 bytes=0B;;;0 ")
 
-	b = newBench(t, worlds.Of(t, "device-too-late-iscsi"))
+	b = newBench(t, aged(t, "device-too-late-iscsi"))
 	b.world.Array.ResetRequests()
 	b.checks(1, " - 1 leaked volume holds 64MiB, the oldest for 2 days; 1 other warning: unsafe-setting | leaked=1;0;5;0 ")
 	b.checks(1, ", the oldest for 2 days | leaked=1;0;5;0 ", "--ignore", "unsafe-setting")
@@ -66,7 +65,7 @@ func TestCheck(t *testing.T) {
 
 // The details come below the line, and on stderr still nothing.
 func TestCheckDetails(t *testing.T) {
-	b := newBench(t, worlds.Of(t, "device-too-late-iscsi"))
+	b := newBench(t, aged(t, "device-too-late-iscsi"))
 	volume := b.leaked("leaked-volume")
 	if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusRepaired {
 		t.Fatalf("fix: %s%s", out, errs)
@@ -85,7 +84,7 @@ func TestCheckDetails(t *testing.T) {
 
 // A wrong command line ends as the convention wants it, too.
 func TestCheckBadArguments(t *testing.T) {
-	b := newBench(t, worlds.Of(t, "device-too-late-iscsi"))
+	b := newBench(t, aged(t, "device-too-late-iscsi"))
 	for _, c := range []struct {
 		said string
 		args []string
@@ -115,7 +114,7 @@ func TestCheckBadArguments(t *testing.T) {
 // Whatever goes wrong, the textfile says that nothing is known, and keeps
 // when all was.
 func TestCheckTextfileOfAFailure(t *testing.T) {
-	world := worlds.Of(t, "device-too-late-iscsi")
+	world := aged(t, "device-too-late-iscsi")
 	b := newBench(t, world)
 	file := filepath.Join(t.TempDir(), "pureclean.prom")
 	value := func(name string) string {
@@ -191,7 +190,7 @@ func TestCheckTextfileOfAFailure(t *testing.T) {
 
 // A textfile that can't be written is not kept quiet, and hides nothing.
 func TestCheckTextfileNotWritten(t *testing.T) {
-	world := worlds.Of(t, "device-too-late-iscsi")
+	world := aged(t, "device-too-late-iscsi")
 	b := newBench(t, world)
 	o := &checkOptions{common: common{Streams: b.s, timeout: time.Minute, color: "auto"}}
 	dir := filepath.Join(t.TempDir(), "metrics")
@@ -217,7 +216,7 @@ func TestCheckTextfileNotWritten(t *testing.T) {
 // A check is an earlier look for a batch. fix by itself refuses the first
 // time: TestFixBatch.
 func TestCheckIsRemembered(t *testing.T) {
-	world := worlds.Of(t, "image-each-launch")
+	world := aged(t, "image-each-launch")
 	b := newBench(t, world)
 	// Not there yet, as on a machine that never repaired anything.
 	b.s.given.config.StateDir = filepath.Join(b.s.given.config.StateDir, "pureclean")
@@ -235,7 +234,7 @@ func TestCheckIsRemembered(t *testing.T) {
 // Without a place to remember, and without a journal that can be read, what
 // leaks is known all the same.
 func TestCheckWithoutMemory(t *testing.T) {
-	b := newBench(t, worlds.Of(t, "device-too-late-iscsi"))
+	b := newBench(t, aged(t, "device-too-late-iscsi"))
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -275,7 +274,7 @@ type fullDisk struct{}
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
 func TestCheckOnAFullDisk(t *testing.T) {
-	b := newBench(t, worlds.Of(t, "device-too-late-iscsi"))
+	b := newBench(t, aged(t, "device-too-late-iscsi"))
 	b.s.Out = fullDisk{}
 	b.s.In = strings.NewReader("")
 	if status := Main(t.Context(), []string{"pureclean", "check"}, b.s); status != 3 || !strings.Contains(b.err.String(), "no space left") {

@@ -52,7 +52,8 @@ func (b *bench) run(answers string, args ...string) (status int, stdout, stderr 
 	return status, b.out.String(), b.err.String()
 }
 
-func scenario(t *testing.T, name string) *simulator.World {
+// aged is a world in which that scenario happened two days ago.
+func aged(t *testing.T, name string) *simulator.World {
 	t.Helper()
 	world := worlds.Of(t, name)
 	world.Age(48 * time.Hour)
@@ -81,7 +82,7 @@ func (b *bench) leaked(code string) string {
 func TestFixVerifyUndo(t *testing.T) {
 	for _, name := range []string{"device-never-iscsi", "device-never-nvme", "device-too-late-iscsi", "device-too-late-nvme", "unmap-refused-iscsi"} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, worlds.Of(t, name))
+			b := newBench(t, aged(t, name))
 			volume := b.leaked("leaked-volume")
 
 			status, out, errs := b.run("", "fix", "--volume", volume, "--dry-run")
@@ -126,7 +127,7 @@ func TestFixVerifyUndo(t *testing.T) {
 
 // No is the default of every question, and nothing happens without an answer.
 func TestFixAsksFirst(t *testing.T) {
-	b := newBench(t, worlds.Of(t, "device-too-late-iscsi"))
+	b := newBench(t, aged(t, "device-too-late-iscsi"))
 	volume := b.leaked("leaked-volume")
 	before := b.world.Array.Connections()
 	for _, test := range []struct {
@@ -171,7 +172,7 @@ func TestFixAsksFirst(t *testing.T) {
 
 // What LXD uses is refused, by name, whatever is answered.
 func TestFixRefusesTheLiving(t *testing.T) {
-	b := newBench(t, worlds.Of(t, "healthy-iscsi"))
+	b := newBench(t, aged(t, "healthy-iscsi"))
 	for _, v := range b.world.Array.Volumes() {
 		status, out, errs := b.run(strings.Repeat("y\n", 9), "fix", "--volume", v.Name)
 		if status == StatusRepaired {
@@ -188,7 +189,7 @@ func TestFixRefusesTheLiving(t *testing.T) {
 
 // A plan that was saved is carried out only while what it rests on holds.
 func TestFixPlan(t *testing.T) {
-	b := newBench(t, worlds.Of(t, "device-never-iscsi"))
+	b := newBench(t, aged(t, "device-never-iscsi"))
 	volume := b.leaked("leaked-volume")
 	file := filepath.Join(t.TempDir(), "plan.json")
 	if status, out, errs := b.run("", "fix", "--volume", volume, "--save", file); status != StatusOK {
@@ -232,7 +233,7 @@ func (l *locked) Write(p []byte) (int, error) {
 
 func fixBatch(t *testing.T, parallel int) {
 	t.Helper()
-	world := worlds.Of(t, "image-each-launch")
+	world := aged(t, "image-each-launch")
 	for n := range 3 {
 		if err := world.LXD.Launch(lxd.InstanceSpec{Name: fmt.Sprint("more", n), Pool: world.Pool(), Image: simulator.Image}); err != nil {
 			t.Fatal(err)
@@ -269,7 +270,7 @@ func fixBatch(t *testing.T, parallel int) {
 // A run that is cut after it changed something says so, is listed as
 // interrupted, and is finished by --resume.
 func TestFixInterrupted(t *testing.T) {
-	b := newBench(t, worlds.Of(t, "unmap-refused-iscsi"))
+	b := newBench(t, aged(t, "unmap-refused-iscsi"))
 	volume := b.leaked("leaked-volume")
 	whole := b.s.given.sleep
 	ctx, cancel := context.WithCancel(t.Context())
@@ -305,7 +306,7 @@ func TestFixInterrupted(t *testing.T) {
 // A copy that nothing connects is LXD's to delete: what lists it, what explains
 // it and what would repair it say the same.
 func TestCopyAtRestIsOnlyReported(t *testing.T) {
-	b := newBench(t, worlds.Of(t, "killed-before-copy-is-mapped-iscsi"))
+	b := newBench(t, aged(t, "killed-before-copy-is-mapped-iscsi"))
 	_, stdout, _ := b.run("", "scan", "-o", "csv")
 	_, row, _ := strings.Cut(stdout, "\n")
 	field := strings.Split(row, ",")

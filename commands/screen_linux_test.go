@@ -12,8 +12,6 @@ import (
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
-
-	"github.com/pureclean/pureclean/internal/worlds"
 )
 
 // screen is what somebody sees who sits at a terminal of 80x24, and a real
@@ -145,7 +143,7 @@ func (s *screen) typed(text string) {
 func TestNewcomerAtASmallScreen(t *testing.T) {
 	for _, name := range []string{"device-too-late-iscsi", "device-too-late-nvme", "unmap-refused-iscsi"} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, worlds.Of(t, name))
+			b := newBench(t, aged(t, name))
 			s := newScreen(t)
 			b.s.In, b.s.Out, b.s.Err = s.line, s.line, s.line
 			if !term.IsTerminal(int(s.line.Fd())) {
