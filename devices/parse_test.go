@@ -131,7 +131,7 @@ func TestOutputName(t *testing.T) {
 		"scsi_id -g -u /dev/sda":                                   "scsi_id_-g_-u__dev_sda.out",
 		"nsenter --mount=/run/ns/lxd.mnt cat /proc/self/mountinfo": "nsenter_--mount__run_ns_lxd.mnt_cat__proc_self_mountinfo.out",
 	} {
-		if got := outputName(command); got != want {
+		if got := OutputName(command); got != want {
 			t.Errorf("%q: %q, want %q", command, got, want)
 		}
 	}

@@ -31,7 +31,7 @@ type recording struct{ tree tree }
 
 // output is what a command line printed.
 func (r recording) output(command string) (string, error) {
-	name := "commands/" + outputName(command)
+	name := "commands/" + OutputName(command)
 	data, err := r.tree.data(name, tableBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%s was not recorded: %w", name, fs.ErrNotExist)
@@ -42,8 +42,9 @@ func (r recording) output(command string) (string, error) {
 	return string(data), nil
 }
 
-// outputName is the name of the file that holds a command's output.
-func outputName(command string) string {
+// OutputName is the name of the file below commands/ that holds what a
+// command line printed.
+func OutputName(command string) string {
 	return strings.Map(func(c rune) rune {
 		switch {
 		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '.', c == '-':

@@ -10,20 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
-	"github.com/pureclean/pureclean/pure"
-	"github.com/pureclean/pureclean/records"
-	"github.com/pureclean/pureclean/secret"
 	"github.com/pureclean/pureclean/sightings"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/host"
 	"github.com/pureclean/pureclean/simulator/lxd"
-	"github.com/pureclean/pureclean/witness"
 )
 
 // history is a world in which two act: we, and LXD with its administrators,
@@ -414,21 +409,13 @@ func (h *history) inUse() map[string]bool {
 // the others.
 func (h *history) look(ctx context.Context) (evidence.World, error) {
 	h.turn("before a look")
-	settings := config.Default()
-	settings.Pools = map[string]config.Pool{}
-	for _, pool := range h.world.Pools() {
-		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: h.world.Server.Fingerprint}}
+	reach := h.reach()
+	reach.progress = func(kind, _ string, done bool) {
+		if kind == "array" && done {
+			h.turn("in the middle of a look")
+		}
 	}
-	world, err := witness.Ask(ctx, witness.Options{
-		Config: settings, Records: records.Options{Socket: h.world.Socket, Now: h.world.Clock.Now},
-		Array: pure.Options{Now: h.world.Clock.Now, Sleep: h.kit.sleep, Wrap: h.short},
-		Host:  h.world.Hosts[0].System(), Seen: h.world.Seen, Now: h.world.Clock.Now,
-		Progress: func(kind, _ string, done bool) {
-			if kind == "array" && done {
-				h.turn("in the middle of a look")
-			}
-		},
-	})
+	world, err := reach.look(ctx, h.world.Hosts[0].System(), h.world.Clock.Now, h.kit.sleep)
 	h.seen, h.busy, h.between = world, h.inUse(), 0
 	return world, err
 }
@@ -448,10 +435,8 @@ func (h *history) ask(context.Context, Question) (Reply, error) {
 	return Yes, nil
 }
 
-func (h *history) openWriter(ctx context.Context, _ string) (Writer, error) {
-	w, err := pure.OpenWriter(ctx, pure.Access{
-		URL: h.world.Server.URL, Token: secret.New(h.world.Array.Token()), Fingerprint: h.world.Server.Fingerprint,
-	}, pure.Options{Now: h.world.Clock.Now, Sleep: h.kit.sleep, Timeout: 5 * time.Second, Wrap: h.short})
+func (h *history) openWriter(ctx context.Context, arrayID string) (Writer, error) {
+	w, err := h.writer(ctx, arrayID)
 	if err != nil {
 		return nil, err
 	}

@@ -110,6 +110,8 @@ type reach struct {
 	// wrap leads requests to the array past the network; nil does not, and a
 	// child gets none.
 	wrap func(http.RoundTripper) http.RoundTripper
+	// progress is told what has been asked.
+	progress func(kind, name string, done bool)
 }
 
 func (k *kit) reach() reach {
@@ -129,7 +131,7 @@ func (w reach) look(ctx context.Context, host devices.System, now func() time.Ti
 	}
 	return witness.Ask(ctx, witness.Options{
 		Config: settings, Records: records.Options{Socket: w.Socket, Now: now}, Array: pure.Options{Now: now, Sleep: sleep, Wrap: w.wrap},
-		Host: host, Seen: w.Seen, Now: now,
+		Host: host, Seen: w.Seen, Now: now, Progress: w.progress,
 	})
 }
 

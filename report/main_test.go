@@ -8,12 +8,11 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/pure"
 	"github.com/pureclean/pureclean/records"
 	"github.com/pureclean/pureclean/report"
@@ -21,19 +20,10 @@ import (
 	"github.com/pureclean/pureclean/witness"
 )
 
-// demoTime is when the demo's world is looked at.
-var demoTime = time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
-
-var demo = sync.OnceValues(func() (*simulator.World, error) { return simulator.DemoAt(demoTime) })
-
 // demoJudged is the demo's world, looked at.
 func demoJudged(t *testing.T) report.Judged {
 	t.Helper()
-	w, err := demo()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return look(t, w)
+	return look(t, worlds.Demo(t))
 }
 
 // scenario is the world of a scenario, looked at.

@@ -57,13 +57,7 @@ func sendTree() error {
 		}
 	}
 	for line, text := range commands() {
-		name := "commands/" + strings.Map(func(c rune) rune {
-			if c == '.' || c == '-' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
-				return c
-			}
-			return '_'
-		}, line) + ".out"
-		seen.add(name, tar.Header{Typeflag: tar.TypeReg, Size: int64(len(text)), Mode: 0o644}, []byte(text))
+		seen.add("commands/"+devices.OutputName(line), tar.Header{Typeflag: tar.TypeReg, Size: int64(len(text)), Mode: 0o644}, []byte(text))
 	}
 	packed, err := seen.pack()
 	if err == nil {

@@ -82,10 +82,7 @@ func (h *Host) Bystanders(serial string) []string {
 	var names []string
 	for _, d := range h.disks {
 		e, there := d.answer(v)
-		inMap := slices.ContainsFunc(h.maps, func(m *dmap) bool {
-			return slices.ContainsFunc(m.paths, func(p *mapPath) bool { return p.disk == d })
-		})
-		if there && e.Serial == serial && d.serial != serial && !d.gone && d.state == offline && !inMap && h.inUse(&d.block) == 0 {
+		if there && e.Serial == serial && d.serial != serial && !d.gone && d.state == offline && !h.isPath(d) && h.inUse(&d.block) == 0 {
 			names = append(names, d.name)
 		}
 	}
