@@ -74,6 +74,10 @@ type Released struct {
 	// Namespaces are the kernel's names of the volume's NVMe namespaces.
 	// They go by themselves after the array's disconnect.
 	Namespaces []string `json:"namespaces"`
+	// Numbers are the LUNs with which the array connects the volume to this
+	// host by now, for a Rollback after a time in which it may have been
+	// disconnected; none is not known.
+	Numbers []int64 `json:"numbers,omitempty"`
 }
 
 // ReleasedMap is what was done to one map.

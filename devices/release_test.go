@@ -305,6 +305,85 @@ func TestRollbackThatCantAll(t *testing.T) {
 	r.must(r.rel.Rollback(t.Context(), devices.Released{Serial: ours, Boot: "another boot", Offline: done.Offline}))
 }
 
+// numberMoved is released and disconnected, and then connected again by LXD at
+// another number, because the array gave its own to the other volume.
+func numberMoved(t *testing.T) (*rig, devices.Released) {
+	r := newRig(t, host.Options{})
+	r.attach(ours)
+	done, err := r.rel.Release(t.Context(), ours, connected)
+	r.must(err)
+	r.disconnect()
+	r.array.connect(r.IQN(), theirs)
+	r.attach(ours)
+	r.must(r.Mount(string(ours), "/srv", host.LXDNamespace))
+	r.has(ours, "mpatha open 1 queueing no [sdc running] [sdd running]; sda offline; sdb offline")
+	r.made = nil
+	return r, done
+}
+
+// A path that would lead to another volume does not run again: in its own
+// volume's map it would ruin both.
+func TestRollbackAfterTheNumberMoved(t *testing.T) {
+	settled := func(r *rig) {
+		t.Helper()
+		r.has(ours, "mpatha open 1 queueing no [sdc running] [sdd running]")
+		r.Rescan()
+		r.has(theirs, "sda running; sdb running")
+	}
+	t.Run("the array says so", func(t *testing.T) {
+		r, done := numberMoved(t)
+		done.Numbers = []int64{2}
+		r.must(r.rel.Rollback(t.Context(), done))
+		r.wasMade("delete sda", "delete sdb")
+		settled(r)
+	})
+	t.Run("the path says so", func(t *testing.T) {
+		r, done := numberMoved(t)
+		err := r.rel.Rollback(t.Context(), done)
+		if !errors.Is(err, devices.ErrHalfway) || !strings.Contains(err.Error(), "sda (0:0:0:1) leads to "+string(theirs)+" by now") {
+			t.Error(err)
+		}
+		r.wasMade("set sda running!", "delete sda", "set sdb running!", "delete sdb")
+		settled(r)
+	})
+	t.Run("after a kill", func(t *testing.T) {
+		r, done := numberMoved(t)
+		r.must(r.OnlinePath("sda"))
+		if err := r.rel.Rollback(t.Context(), done); !errors.Is(err, devices.ErrHalfway) {
+			t.Error(err)
+		}
+		r.wasMade("delete sda", "set sdb running!", "delete sdb")
+		settled(r)
+	})
+	t.Run("the same number", func(t *testing.T) {
+		r := newRig(t, host.Options{})
+		r.attach(ours)
+		done, err := r.rel.Release(t.Context(), ours, connected)
+		r.must(err)
+		r.disconnect()
+		r.array.connect(r.IQN(), ours)
+		done.Numbers, r.made = []int64{1}, nil
+		r.must(r.rel.Rollback(t.Context(), done))
+		r.has(ours, healthy)
+	})
+}
+
+// A path that does not say where it leads does not run again either.
+func TestRollbackOfASilentPath(t *testing.T) {
+	r := newRig(t, host.Options{})
+	r.attach(ours)
+	done, err := r.rel.Release(t.Context(), ours, connected)
+	r.must(err)
+	r.made = nil
+	r.rel.System.Kernel = silent{r.rel.System.Kernel, "sda"}
+	err = r.rel.Rollback(t.Context(), done)
+	if !errors.Is(err, devices.ErrHalfway) || !strings.Contains(err.Error(), "sda (0:0:0:1) was set running, did not say which volume it is") {
+		t.Error(err)
+	}
+	r.wasMade("set sda running!", "set sda offline", "set sdb running", "let multipathd make the map mpatha again")
+	r.has(ours, "mpatha open 0 queueing no [sdb running]; sda offline")
+}
+
 // Multipathd is not needed to remove a map, but to make one.
 func TestReleaseWithoutMultipathd(t *testing.T) {
 	r := newRig(t, host.Options{})

@@ -1,10 +1,13 @@
 package devices
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // Rollback takes back what Release did, after a disconnect that failed or was
@@ -13,6 +16,13 @@ import (
 // and it tries all before it reports. It goes on when ctx is cancelled; each
 // of its writes has a limit. The error wraps ErrHalfway when something is not
 // as it was.
+//
+// While a path was offline nobody asked where it leads. If the array has
+// disconnected the volume meanwhile and connects it again, the path's number
+// may be another volume's, and a path that says that it is one volume and leads
+// to another ruins both. So a path of another number than done.Numbers is
+// deleted, and one that runs again must answer as the volume, or it does not
+// stay.
 //
 // When what was Released is lost it is called with the serial alone: then it
 // lets the volume's paths run that are offline and have nothing on them, and
@@ -46,7 +56,13 @@ func (r *Releaser) rollback(ctx context.Context, done Released) error {
 	}
 	var left []error
 	for _, target := range r.toRun(v, done) {
-		if err := r.run(ctx, target); err != nil {
+		var err error
+		if state, _ := r.stateOf(target); state == stateOffline && !done.numbered(target) {
+			err = r.drop(ctx, target)
+		} else {
+			err = r.run(ctx, target, done.Connected)
+		}
+		if err != nil {
 			left = append(left, err)
 		}
 	}
@@ -73,23 +89,95 @@ func (r *Releaser) toRun(v *view, done Released) []Target {
 	return targets
 }
 
-func (r *Releaser) run(ctx context.Context, target Target) error {
-	state, gone := r.stateOf(target)
-	if state == stateRunning {
-		return nil
+// numbered reports a path at a number with which the array connects the volume
+// now, as far as that is known.
+func (d *Released) numbered(target Target) bool {
+	number, known := evidence.LUN(target.HCTL)
+	return len(d.Numbers) == 0 || !known || slices.Contains(d.Numbers, number)
+}
+
+// run lets one path run again, and asks it then where it leads. To nothing is
+// right for one that was not connected before either.
+func (r *Releaser) run(ctx context.Context, target Target, connected bool) error {
+	right := func(answer evidence.Identity) bool {
+		return answer.Serial == target.Serial || (answer.Kind == evidence.IdentityGone && !connected)
 	}
+	state, gone := r.stateOf(target)
 	if gone.Is() {
 		return fmt.Errorf("%s (%s) has gone; the next scan of its session brings it back", target.Name, target.HCTL)
 	}
+	if state == stateRunning {
+		// Perhaps this was done before, and killed before it asked.
+		answer := r.answer(ctx, target)
+		if answer.Kind == evidence.IdentityUnknown || right(answer) {
+			return nil
+		}
+		return r.stray(ctx, target, answer)
+	}
+	var answer evidence.Identity
+	// The question is a part of the write: a run that is killed in front of
+	// the answer has not set it running.
 	act := Action{Do: DoRunning, Name: target.Name, Disk: &target}
-	err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.SetState(ctx, target, stateRunning) })
-	if state, _ := r.stateOf(target); state == stateRunning {
+	err := r.act(ctx, act, func(ctx context.Context) error {
+		err := r.Hands.SetState(ctx, target, stateRunning)
+		if state, _ = r.stateOf(target); state != stateRunning {
+			return cmp.Or(err, fmt.Errorf("%s (%s) was set running and is not", target.Name, target.HCTL))
+		}
+		if answer = r.answer(ctx, target); !right(answer) {
+			return fmt.Errorf("%s (%s) does not answer as the volume", target.Name, target.HCTL)
+		}
+		return nil
+	})
+	if state != stateRunning || right(answer) {
+		return err
+	}
+	return r.stray(ctx, target, answer)
+}
+
+// stray deals with a path that runs and does not answer as its volume: what
+// leads to another one, or to nothing, is deleted, and what does not say is
+// offline again.
+func (r *Releaser) stray(ctx context.Context, target Target, answer evidence.Identity) error {
+	where := "nothing"
+	switch answer.Kind {
+	case evidence.IdentityUnknown:
+		act := Action{Do: DoOffline, Name: target.Name, Disk: &target}
+		failed := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.SetState(ctx, target, stateOffline) })
+		return errors.Join(fmt.Errorf("%s (%s) was set running, did not say which volume it is (%s), and has to be offline",
+			target.Name, target.HCTL, answer.Why), failed)
+	case evidence.IdentityKnown:
+		where = cmp.Or(string(answer.Serial), "something that is no Pure volume")
+	}
+	failed := r.drop(ctx, target)
+	if errors.Is(failed, ErrOther) && answer.Serial != "" {
+		// The kernel has asked too, and calls it so by now.
+		target.Serial = answer.Serial
+		failed = r.drop(ctx, target)
+	}
+	return errors.Join(fmt.Errorf("%s (%s) leads to %s by now, and has to go; the next scan brings what is there",
+		target.Name, target.HCTL, where), failed)
+}
+
+// drop deletes a path that is not to run again. Hands refuses when anything
+// stands on it.
+func (r *Releaser) drop(ctx context.Context, target Target) error {
+	if _, gone := r.stateOf(target); gone.Is() {
 		return nil
 	}
-	if err == nil {
-		err = fmt.Errorf("%s (%s) was set running and is not", target.Name, target.HCTL)
+	act := Action{Do: DoDelete, Name: target.Name, Disk: &target}
+	err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.DeleteDisk(ctx, target) })
+	if err != nil {
+		if _, gone := r.stateOf(target); gone.Is() {
+			return nil
+		}
 	}
 	return err
+}
+
+// answer is what a path says of itself now.
+func (r *Releaser) answer(ctx context.Context, target Target) evidence.Identity {
+	s := r.System.withDefaults()
+	return ask(ctx, s, "sys/class/scsi_device/"+target.HCTL+"/device", target.Name, make(chan struct{}, 1))
 }
 
 // restore brings a map back, or the queueing of one that is still there. A

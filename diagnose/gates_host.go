@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -335,7 +334,7 @@ func (s Subject) hidden(h *hostFacts, d *device) string {
 		if (disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial != "") || disk.Live.Kind == evidence.IdentityGone || (d != nil && d.has(disk)) {
 			continue
 		}
-		if at, known := lun(disk.HCTL); known && !luns[0] && len(luns) > 0 && !luns[at] {
+		if at, known := evidence.LUN(disk.HCTL); known && !luns[0] && len(luns) > 0 && !luns[at] {
 			continue
 		}
 		return h.Name + ": " + disk.Name + " did not say which volume it is (" + either(disk.Live.Why, "not asked") + "), and it may be this one"
@@ -361,17 +360,6 @@ func (d *device) has(disk *evidence.Disk) bool {
 		}
 	}
 	return false
-}
-
-// lun reads the LUN from a SCSI address. Above 255 the kernel shows the flat
-// addressing method's bits with it.
-func lun(hctl string) (int64, bool) {
-	i := strings.LastIndexByte(hctl, ':')
-	if i < 0 {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(hctl[i+1:], 10, 64)
-	return n & 0x3fff, err == nil
 }
 
 func lower(s string) string { return strings.ToLower(s) }

@@ -290,19 +290,6 @@ func TestFibreChannelPaths(t *testing.T) {
 	}
 }
 
-func TestLUNOfAddress(t *testing.T) {
-	for hctl, want := range map[string]int64{"2:0:0:7": 7, "2:0:0:16640": 256, "2:0:0:254": 254} {
-		if got, known := lun(hctl); got != want || !known {
-			t.Errorf("lun(%s) = %d %v, want %d", hctl, got, known, want)
-		}
-	}
-	for _, hctl := range []string{"", "2:0:0:", "x"} {
-		if _, known := lun(hctl); known {
-			t.Errorf("lun(%q) is known", hctl)
-		}
-	}
-}
-
 // An owner who is asked for one volume of the array may not be told of a
 // directory of the wrong kind: what LXD keeps, it keeps.
 func TestDirectoriesAreSilentWhileRecordsAreNot(t *testing.T) {

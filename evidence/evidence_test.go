@@ -268,3 +268,16 @@ func TestAnswerText(t *testing.T) {
 		t.Error("maybe was accepted")
 	}
 }
+
+func TestLUNOfAddress(t *testing.T) {
+	for hctl, want := range map[string]int64{"2:0:0:7": 7, "2:0:0:16640": 256, "2:0:0:254": 254} {
+		if got, known := LUN(hctl); got != want || !known {
+			t.Errorf("LUN(%s) = %d %v, want %d", hctl, got, known, want)
+		}
+	}
+	for _, hctl := range []string{"", "2:0:0:", "x"} {
+		if _, known := LUN(hctl); known {
+			t.Errorf("LUN(%q) is known", hctl)
+		}
+	}
+}

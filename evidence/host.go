@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -98,6 +99,17 @@ type Disk struct {
 	// Holders are kernel names of devices on top, such as dm-3.
 	Holders []string `json:"holders"`
 	IO      IO       `json:"io"`
+}
+
+// LUN reads the LUN from a SCSI address. Above 255 the kernel shows the flat
+// addressing method's bits with it.
+func LUN(hctl string) (int64, bool) {
+	i := strings.LastIndexByte(hctl, ':')
+	if i < 0 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(hctl[i+1:], 10, 64)
+	return n & 0x3fff, err == nil
 }
 
 // IdentityKind is what a device answered when asked who it is.

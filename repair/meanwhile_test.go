@@ -2,12 +2,17 @@ package repair
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/array"
 )
 
 // TestBatchRepairsBothHalves: once the first half of an image is destroyed,
@@ -129,5 +134,50 @@ func TestUdevIsWaitedFor(t *testing.T) {
 				t.Errorf("destroyed is %v", destroyed)
 			}
 		})
+	}
+}
+
+// TestTakenIntoUseMeanwhile: when one of two paths is deleted, LXD takes the
+// copy of a snapshot that it had forgotten into use again. The run stops, and
+// the other path does not stay offline: it runs again where the array connects
+// the copy at the number that it had, and is deleted where another volume has
+// that number by now.
+func TestTakenIntoUseMeanwhile(t *testing.T) {
+	for _, moved := range []bool{false, true} {
+		k := newKit(t, "killed-in-export-iscsi")
+		plan := k.plan("leaked-snapshot-volume")
+		tools := k.tools()
+		pool, h := k.world.Pool(), k.world.Hosts[0]
+		var began error
+		h.FailHands(func(call string, _ int) error {
+			if !strings.HasPrefix(call, "after DeleteDisk") {
+				return nil
+			}
+			h.FailHands(nil)
+			if moved {
+				_, failed := k.world.Array.CreateVolume("other", simulator.Small, array.VolumeOptions{})
+				began = errors.Join(failed, k.world.Array.Connect(plan.Steps[1].HostObject, "other", 0))
+			}
+			_, failed := k.world.LXD.StartExport(pool, "", "data")
+			began = errors.Join(began, failed)
+			return nil
+		})
+		result, err := tools.Run(context.Background(), plan)
+		if err == nil || began != nil || result.Gate != "devices" || !slices.Contains(result.State, "on lxd01 no path stays offline: the array connects it again") {
+			t.Fatalf("moved %v: %+v, %v, %v", moved, result, err, began)
+		}
+		if destroyed, _ := k.volume(plan.Object); destroyed || !h.InUse(string(plan.Serial)) {
+			t.Errorf("moved %v: destroyed %v", moved, destroyed)
+		}
+		paths := 2 // a map and the path that LXD found
+		if !moved {
+			paths = 3
+		}
+		if all := h.DevicesOf(string(plan.Serial)); len(all) != paths {
+			t.Errorf("moved %v: %v", moved, all)
+		}
+		if strays, idle := h.Strays(), h.Bystanders(string(plan.Serial)); len(strays)+len(idle) > 0 {
+			t.Errorf("moved %v: strays %+v, offline %v", moved, strays, idle)
+		}
 	}
 }

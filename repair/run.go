@@ -540,7 +540,9 @@ func (r *run) takeBack(ctx context.Context) error {
 		}
 		machine, callbacks, failed := r.machine(member)
 		if failed == nil {
-			failed = machine.Rollback(ctx, copyOf(*released), callbacks)
+			back := copyOf(*released)
+			back.Numbers = l.numbers(member)
+			failed = machine.Rollback(ctx, back, callbacks)
 		}
 		if failed != nil {
 			r.state = append(r.state, fmt.Sprintf("on %s not all could be taken back: %v", member, failed))
@@ -548,13 +550,18 @@ func (r *run) takeBack(ctx context.Context) error {
 			continue
 		}
 		delete(r.released, member)
+		words := "the devices are as they were"
 		for i, step := range r.plan.Steps {
-			if step.Member == member && r.typeOf(step.Kind).Undo == UndoRollback {
+			switch {
+			case step.Member != member:
+			case r.typeOf(step.Kind).Undo == UndoRollback:
 				delete(r.intended, i+1)
+			case step.Kind == StepDisconnect && r.intended[i+1]:
+				words = "no path stays offline: the array connects it again"
 			}
 		}
-		r.state = append(r.state, "on "+member+" the devices are as they were")
-		r.tell(RolledB, "", "the devices on "+member+" are as they were")
+		r.state = append(r.state, "on "+member+" "+words)
+		r.tell(RolledB, "", "on "+member+" "+words)
 	}
 	return errors.Join(all...)
 }

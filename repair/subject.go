@@ -99,6 +99,22 @@ func (s subject) member(object string) string {
 	return name
 }
 
+// numbers are the LUNs with which the array connects the volume to a member;
+// none when one of them is not known.
+func (s subject) numbers(member string) []int64 {
+	var all []int64
+	for _, row := range s.rows {
+		switch owner := s.member(row.Host); {
+		case owner != member && owner != "":
+		case row.LUN == 0:
+			return nil
+		default:
+			all = append(all, row.LUN)
+		}
+	}
+	return all
+}
+
 func shares(machine *evidence.Host, object evidence.ArrayHost) bool {
 	own := slices.Concat(machine.IQNs.Items, machine.NQNs.Items, machine.WWPNs.Items)
 	return slices.ContainsFunc(object.Initiators(), func(initiator string) bool {

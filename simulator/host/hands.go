@@ -169,11 +169,14 @@ func (h *Host) meant(target devices.Target) (*disk, error) {
 		return nil, nil
 	}
 	d := h.disks[i]
-	is := devices.Target{Name: d.name, HCTL: d.hctl(), Dev: d.dev(), Seq: d.seq, Serial: evidence.Serial(d.serial)}
-	if is != target {
+	if is := d.target(); is != target {
 		return nil, fmt.Errorf("at %s is %+v and not %+v: %w", target.HCTL, is, target, devices.ErrOther)
 	}
 	return d, nil
+}
+
+func (d *disk) target() devices.Target {
+	return devices.Target{Name: d.name, HCTL: d.hctl(), Dev: d.dev(), Seq: d.seq, Serial: evidence.Serial(d.serial)}
 }
 
 // unclaimed refuses a disk that a device stands on, or that is opened

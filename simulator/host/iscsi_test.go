@@ -487,3 +487,40 @@ func TestBystander(t *testing.T) {
 		t.Error("it is not in use any more")
 	}
 }
+
+// The same, when the volume is connected again at its own number.
+func TestBystanderOfItsOwn(t *testing.T) {
+	w := newWorld(t, host.Options{})
+	w.attach(vol1)
+	w.must(w.FlushMap(vol1))
+	w.must(w.OfflinePath("sdb"))
+	w.must(w.DeletePath("sda"))
+	w.array.disconnect(w.IQN(), vol1)
+	w.attach(vol1)
+	w.must(w.Mount(vol1, "/mnt/again", host.FirstNamespace))
+	want(t, "maps", maps(w.observe()), "dm-0 0A open 1 [sda A ready]")
+	want(t, "bystanders", w.Bystanders(vol1), "sdb")
+	w.must(w.DeletePath("sdb"))
+	w.Rescan()
+	want(t, "maps", maps(w.observe()), "dm-0 0A open 1 [sda A ready, sdb A ready]")
+	want(t, "bystanders", w.Bystanders(vol1))
+}
+
+// A disk that was set offline, whose number another volume has, and that runs
+// again, says that it is the one and is the other.
+func TestStrays(t *testing.T) {
+	w := newWorld(t, host.Options{})
+	w.attach(vol1)
+	w.must(w.FlushMap(vol1))
+	w.must(w.OfflinePath("sda"))
+	w.must(w.OfflinePath("sdb"))
+	w.array.disconnect(w.IQN(), vol1)
+	w.array.connect(w.IQN(), vol2)
+	if strays := w.Strays(); len(strays) > 0 {
+		t.Errorf("offline: %+v", strays)
+	}
+	w.must(w.OnlinePath("sdb"))
+	if strays := w.Strays(); len(strays) != 1 || strays[0].Name != "sdb" || strays[0].Serial != vol1 {
+		t.Errorf("running: %+v", strays)
+	}
+}

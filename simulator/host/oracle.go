@@ -3,6 +3,8 @@ package host
 import (
 	"slices"
 	"strings"
+
+	"github.com/pureclean/pureclean/devices"
 )
 
 // Mount is a mounted filesystem as the simulator knows it, for judging what a
@@ -70,10 +72,10 @@ func (h *Host) DevicesOf(serial string) []string {
 }
 
 // Bystanders lists those of DevicesOf through which nothing can reach the
-// volume: disks that say they are another's, are offline, in no map and not
-// used. Only their number leads here, because the array has given it to this
-// volume since. No scan asks them again who they are, and none adds a device
-// for this volume at their address before they are deleted.
+// volume: disks that are offline, in no map and not used. Perhaps the array has
+// given their number to this volume since, perhaps the volume was disconnected
+// and is connected again. No scan asks them who they are, and none adds a device
+// for the volume at their address before they are deleted.
 func (h *Host) Bystanders(serial string) []string {
 	serial = strings.ToUpper(serial)
 	v := h.look()
@@ -82,12 +84,27 @@ func (h *Host) Bystanders(serial string) []string {
 	var names []string
 	for _, d := range h.disks {
 		e, there := d.answer(v)
-		if there && e.Serial == serial && d.serial != serial && !d.gone && d.state == offline && !h.isPath(d) && h.inUse(&d.block) == 0 {
+		if (d.serial == serial || (there && e.Serial == serial)) && !d.gone && d.state == offline && !h.isPath(d) && h.inUse(&d.block) == 0 {
 			names = append(names, d.name)
 		}
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Strays lists the disks that run, say that they are one volume and lead to
+// another: what is written to the one can reach the other.
+func (h *Host) Strays() []devices.Target {
+	v := h.look()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []devices.Target
+	for _, d := range h.disks {
+		if e, there := d.answer(v); there && e.Serial != d.serial && !d.gone && d.state == running {
+			all = append(all, d.target())
+		}
+	}
+	return all
 }
 
 // InUse reports whether anything uses a device of the volume, one that was the
