@@ -49,6 +49,8 @@ type history struct {
 	between int
 	windows int
 	turns   int
+	// ran are the paths that we set running again since the last look.
+	ran     []devices.Target
 	changes map[string]int
 }
 
@@ -408,6 +410,12 @@ func (h *history) inUse() map[string]bool {
 // look reads everything, with turns before, after, and between the array and
 // the others.
 func (h *history) look(ctx context.Context) (evidence.World, error) {
+	for _, stray := range h.world.Hosts[0].Strays() {
+		if slices.Contains(h.ran, stray) {
+			h.hurt("%s of volume %s runs again, and leads to another one", stray.Name, stray.Serial)
+		}
+	}
+	h.ran = nil
 	h.turn("before a look")
 	reach := h.reach()
 	reach.progress = func(kind, _ string, done bool) {
@@ -582,6 +590,9 @@ func (w watchedHands) SetState(ctx context.Context, d devices.Target, state stri
 		err := w.Hands.SetState(ctx, d, state)
 		if err == nil && state == "offline" && w.h.inUse()[string(d.Serial)] {
 			w.h.hurt("%s of volume %s, which is in use, was set offline", d.Name, d.Serial)
+		}
+		if state == "running" {
+			w.h.ran = append(w.h.ran, d)
 		}
 		return err
 	})

@@ -2,6 +2,7 @@ package repair
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -55,25 +56,30 @@ func TestTwoActors(t *testing.T) {
 	}
 	total := tally{changes: map[string]int{}, refused: map[string]int{}}
 	began := time.Now()
-	t.Run("seed", func(t *testing.T) {
-		for i := range n {
-			seed := first + uint64(i)
-			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-				t.Parallel()
-				if everything && time.Since(began) > limit {
-					return
-				}
-				h := newHistory(t, seed, optionsOf(seed))
-				mine := &tally{histories: 1, changes: h.changes, refused: map[string]int{}}
-				h.tale(mine)
-				mine.turns, mine.windows = h.turns, h.windows
-				total.add(mine)
-				if replay != "" || t.Failed() {
-					t.Logf("to replay it: PURECLEAN_SEED=%d go test ./repair -run TestTwoActors -v\n%s", seed, strings.Join(h.story, "\n"))
-				}
-			})
-		}
-	})
+	// In portions: a test that ran beside others keeps its world until all of
+	// them have ended.
+	const portion = 64
+	for from := 0; from < n; from += portion {
+		t.Run(fmt.Sprintf("from %d", first+uint64(from)), func(t *testing.T) {
+			for i := from; i < min(n, from+portion); i++ {
+				seed := first + uint64(i)
+				t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+					t.Parallel()
+					if everything && time.Since(began) > limit {
+						return
+					}
+					h := newHistory(t, seed, optionsOf(seed))
+					mine := &tally{histories: 1, changes: h.changes, refused: map[string]int{}}
+					h.tale(mine)
+					mine.turns, mine.windows = h.turns, h.windows
+					total.add(mine)
+					if replay != "" || t.Failed() {
+						t.Logf("to replay it: PURECLEAN_SEED=%d go test ./repair -run TestTwoActors -v\n%s", seed, strings.Join(h.story, "\n"))
+					}
+				})
+			}
+		})
+	}
 	n = total.histories
 	t.Logf("%d histories: LXD had %d turns; %d plans were run, %d done, %d refused (by %v); we did %v and resumed %d runs; "+
 		"%d times a volume came into use while the request to disconnect it was on its way; %d leaks were left to the operator",
@@ -474,11 +480,22 @@ func TestOracleSeesHarm(t *testing.T) {
 		what string
 		do   func() error
 	}{
+		{"lets a path run again that leads to another volume", func() error {
+			stray, err := h.strayPath(idle)
+			if err == nil {
+				err = hands.SetState(ctx, stray, "running")
+			}
+			_, failed := h.look(ctx)
+			return errors.Join(err, failed)
+		}},
 		{"destroys a snapshot that LXD has a record of", func() error { return w.DestroySnapshot(ctx, snapshot) }},
 		{"destroys a volume that LXD has a record of", func() error { return w.Destroy(ctx, idle.ID) }},
+		{"sets a path of what runs offline", func() error {
+			return watchedHands{rashHands{hands, h}, h}.SetState(ctx, path, "offline")
+		}},
 		{"takes a path from what runs", func() error {
 			// Its map keeps it from being deleted the proper way.
-			return watchedHands{badDelete{hands, h}, h}.DeleteDisk(ctx, path)
+			return watchedHands{rashHands{hands, h}, h}.DeleteDisk(ctx, path)
 		}},
 		{"disconnects what runs", func() error { return w.Disconnect(ctx, running, h.hostObject()) }},
 		{"eradicates", func() error { return w.Eradicate(ctx, idle.ID) }},
@@ -490,12 +507,36 @@ func TestOracleSeesHarm(t *testing.T) {
 	}
 }
 
-// badDelete deletes a disk whatever uses it.
-type badDelete struct {
+// strayPath is an offline path of a volume whose number another one has.
+func (h *history) strayPath(v array.Volume) (devices.Target, error) {
+	m, a := h.world.Hosts[0], h.world.Array
+	err := a.Connect(h.hostObject(), v.Name, 0)
+	m.Rescan()
+	all := m.DevicesOf(v.Serial) // perhaps a map, and paths
+	if err != nil || len(all) == 0 {
+		return devices.Target{}, fmt.Errorf("%s has no device: %w", v.Name, err)
+	}
+	name := all[len(all)-1]
+	_, failed := a.CreateVolume("other", simulator.Small, array.VolumeOptions{})
+	err = errors.Join(failed, m.OfflinePath(name), a.Disconnect(h.hostObject(), v.Name), a.Connect(h.hostObject(), "other", 0))
+	for _, d := range devices.Observe(context.Background(), m.System()).Disks.Items {
+		if d.Name == name {
+			return devices.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial}, err
+		}
+	}
+	return devices.Target{}, fmt.Errorf("%s has gone: %w", name, err)
+}
+
+// rashHands do what they are told, whatever uses the disk.
+type rashHands struct {
 	devices.Hands
 	h *history
 }
 
-func (b badDelete) DeleteDisk(_ context.Context, d devices.Target) error {
+func (b rashHands) DeleteDisk(_ context.Context, d devices.Target) error {
 	return b.h.world.Hosts[0].DeletePath(d.Name)
+}
+
+func (b rashHands) SetState(_ context.Context, d devices.Target, _ string) error {
+	return b.h.world.Hosts[0].OfflinePath(d.Name)
 }
