@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -23,5 +24,14 @@ func TestYAMLEscapes(t *testing.T) {
 		if err := yaml.Unmarshal(b.Bytes(), &back); err != nil || back["k"] != text {
 			t.Errorf("%q reads back as %q, %v", text, back["k"], err)
 		}
+	}
+}
+
+// TestMessageIsOneLine: errors that were joined are told in one line, and what
+// an array says in one stays visible.
+func TestMessageIsOneLine(t *testing.T) {
+	err := errors.Join(errors.New("it was refused"), errors.New("volume a\x1b[2Jb was taken back"))
+	if got, want := outcome(err).Message, `it was refused; volume a\x1b[2Jb was taken back`; got != want {
+		t.Errorf("%q, not %q", got, want)
 	}
 }

@@ -149,7 +149,9 @@ func as[T error](err error) bool {
 }
 
 func outcome(err error) failure {
-	f := failure{Type: "error", Status: StatusTrouble, Code: codeFailed, Message: clean(err.Error())}
+	// Errors that were joined stand in lines of their own, and a message is one.
+	message := clean(strings.ReplaceAll(err.Error(), "\n", "; "))
+	f := failure{Type: "error", Status: StatusTrouble, Code: codeFailed, Message: message}
 	for _, o := range outcomes {
 		if o.matches(err) {
 			f.Status, f.Code = o.status, o.code
