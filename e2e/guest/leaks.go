@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pureclean/pureclean/simulator"
@@ -137,19 +138,106 @@ func numberReused(r *rig) error {
 	return r.leakInVain("next")
 }
 
-// numberGivenAway waits for the moment when the array has disconnected the
-// leak and one of its offline paths is still there, the one that LXD does not
-// scan. Then LXD creates the next volume, which gets the number, and mounts it.
+// leakCopy leaves the copy through which LXD read a snapshot: it is killed in
+// the middle of an export.
+func leakCopy(r *rig) error {
+	l, pool := r.world.LXD, r.world.Pool()
+	err := all(
+		func() error { return r.create("data") },
+		func() error { return l.SnapshotVolume(pool, "", "data", "daily0") },
+	)
+	if err != nil {
+		return err
+	}
+	l.CutBehind(lxd.StepHost, "wait")
+	if err := l.ExportVolume(pool, "", "data", nil); !errors.Is(err, lxd.ErrKilled) {
+		return fmt.Errorf("LXD was to be killed in the export: %w", err)
+	}
+	l.NoCut()
+	l.StartDaemon()
+	return nil
+}
+
+// numberGivenAway has LXD create the next volume, which gets the leak's
+// number, and mount it.
 func numberGivenAway(r *rig, stop <-chan struct{}) error {
+	return r.onePathLeft(stop, 0, r.giveAway)
+}
+
+// takenAgain has LXD export once more, through the copy that had leaked, when
+// the repair has seen that it is disconnected. The repair goes on as soon as
+// the array connects it: multipathd can't make a map while a path is offline,
+// so until the repair has taken that back, LXD waits.
+func takenAgain(r *rig, stop <-chan struct{}) error {
+	var finish func() error
+	ended := make(chan error, 1)
+	err := r.onePathLeft(stop, 1, func(leak array.Volume, number int) error {
+		go func() {
+			var err error
+			finish, err = r.world.LXD.StartExport(r.world.Pool(), "", "data")
+			ended <- err
+		}()
+		if err := await(deviceWait, leak.Name+" is connected", func() bool { return r.connected(leak.Name) }); err != nil {
+			return err
+		}
+		if got := r.number(leak.Name); got != number {
+			return fmt.Errorf("%s has the number %d by now, and had %d", leak.Name, got, number)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := <-ended; err != nil {
+		return err
+	}
+	fmt.Println("   LXD mounted it again")
+	r.releases = append(r.releases, finish)
+	return nil
+}
+
+// takenAgainLives looks at the copy: nothing of it is held back, and LXD can
+// end its export.
+func takenAgainLives(r *rig) error {
+	leak := r.leaks()[0]
+	err := await(time.Minute, "both paths of "+leak.Name+" are in its map and work", func() bool {
+		all, good := r.machine.DevicesOf(leak.Serial), 0
+		for _, name := range all {
+			if strings.HasPrefix(name, "sd") && read("/sys/block/"+name+"/device/state") == "running" && len(names("/sys/block/"+name+"/holders/*")) == 1 {
+				good++
+			}
+		}
+		return len(all) == 3 && good == 2
+	})
+	finish := r.releases[len(r.releases)-1]
+	r.releases = r.releases[:len(r.releases)-1]
+	if err := errors.Join(err, finish()); err != nil {
+		return err
+	}
+	if left := r.leaks(); len(left) > 0 {
+		return fmt.Errorf("LXD has ended its export, and %s is there", left[0].Name)
+	}
+	return nil
+}
+
+// onePathLeft waits for the moment when the array has disconnected the leak
+// and one of its offline paths is still there, the one that LXD does not scan.
+// Then, after as many looks, it lets happen what is to happen.
+func (r *rig) onePathLeft(stop <-chan struct{}, looks int, do func(leak array.Volume, number int) error) error {
 	leak := r.leaks()[0]
 	number := r.number(leak.Name)
 	var once sync.Once
+	var seen atomic.Int32
 	failed := errors.New("the leak was never disconnected")
 	heal := r.world.Array.Inject(array.Fault{
 		Method: "GET", Path: "/connections", Kind: array.Delay,
 		Wait: func(context.Context, time.Duration) error {
-			if !r.connected(leak.Name) {
-				once.Do(func() { failed = r.giveAway(leak, number) })
+			if !r.connected(leak.Name) && seen.Add(1) > int32(looks) {
+				once.Do(func() {
+					if failed = r.deleteFirst(leak); failed == nil {
+						failed = do(leak, number)
+					}
+				})
 			}
 			return nil
 		},
@@ -157,6 +245,30 @@ func numberGivenAway(r *rig, stop <-chan struct{}) error {
 	<-stop
 	heal()
 	return failed
+}
+
+// deleteFirst deletes what the repair is about to delete, but for one path.
+func (r *rig) deleteFirst(leak array.Volume) error {
+	sessions := names("/sys/class/iscsi_session/session*")
+	var left []string
+	for _, name := range r.machine.DevicesOf(leak.Serial) {
+		at, err := os.Readlink("/sys/block/" + name)
+		switch {
+		case err != nil:
+			return err
+		case !strings.Contains(at, "/"+sessions[0]+"/"):
+			left = append(left, name)
+		default:
+			if err := r.machine.DeletePath(name); err != nil {
+				return err
+			}
+		}
+	}
+	if len(left) != 1 || read("/sys/block/"+left[0]+"/device/state") != "offline" {
+		return fmt.Errorf("the paths %v are left of the leak, not one that is offline", left)
+	}
+	fmt.Printf("   of %s one path is left, %s, and it is offline\n", leak.Name, left[0])
+	return nil
 }
 
 // number is the LUN of the volume's connection.
@@ -169,26 +281,7 @@ func (r *rig) number(volume string) int {
 	return 0
 }
 
-func (r *rig) giveAway(leak array.Volume, number int) error {
-	sessions := names("/sys/class/iscsi_session/session*")
-	var left []string
-	for _, name := range r.machine.DevicesOf(leak.Serial) {
-		at, err := os.Readlink("/sys/block/" + name)
-		switch {
-		case err != nil:
-			return err
-		case !strings.Contains(at, "/"+sessions[0]+"/"):
-			left = append(left, name)
-		default:
-			// What the repair is about to do.
-			if err := r.machine.DeletePath(name); err != nil {
-				return err
-			}
-		}
-	}
-	if len(left) != 1 || read("/sys/block/"+left[0]+"/device/state") != "offline" {
-		return fmt.Errorf("the paths %v are left of the leak, not one that is offline", left)
-	}
+func (r *rig) giveAway(_ array.Volume, number int) error {
 	pool := r.world.Pool()
 	err := all(
 		func() error { return r.create("next") },
@@ -201,7 +294,7 @@ func (r *rig) giveAway(leak array.Volume, number int) error {
 	if got := r.number(next); err == nil && got != number {
 		err = fmt.Errorf("the next volume has the number %d, and the leak had %d", got, number)
 	}
-	fmt.Printf("   LXD mounted %s, with the number %d of the leak, of which %s was left\n", next, number, left[0])
+	fmt.Printf("   LXD mounted %s, with the number %d of the leak\n", next, number)
 	return errors.Join(err, writeThrough(filepath.Join(r.machine.MountPath(pool, "custom", "default_next"), "guard"), []byte("first\n")))
 }
 

@@ -36,6 +36,9 @@ type scenario struct {
 	cure func(*rig) error
 	// during runs beside the repair until it is told to stop.
 	during func(*rig, <-chan struct{}) error
+	// stopped is the gate that must stop the repair halfway, because of what
+	// happens during it; "" is that it must succeed.
+	stopped string
 	// check is what else must be so in the end.
 	check func(*rig) error
 }
@@ -152,6 +155,9 @@ func (s scenario) judge(r *rig) error {
 			return fmt.Errorf("ending what blocked it: %w", err)
 		}
 	}
+	if s.stopped != "" {
+		return s.halfway(r, leak)
+	}
 	return s.repaired(r, leak)
 }
 
@@ -210,8 +216,8 @@ func (s scenario) refused(r *rig, leak array.Volume, f finding) error {
 	return nil
 }
 
-// repaired asks for the repair and for the proof.
-func (s scenario) repaired(r *rig, leak array.Volume) error {
+// fix asks for the repair, and lets happen meanwhile what is to happen.
+func (s scenario) fix(r *rig, leak array.Volume) (answer, error) {
 	stop, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		if s.during == nil {
@@ -222,7 +228,29 @@ func (s scenario) repaired(r *rig, leak array.Volume) error {
 	}()
 	a, err := r.pureclean("fix", "--volume", leak.Name, "--yes")
 	close(stop)
-	if err = errors.Join(err, <-ended); err != nil {
+	return a, errors.Join(err, <-ended)
+}
+
+// halfway asks for the repair, which has to end when it is in the middle.
+func (s scenario) halfway(r *rig, leak array.Volume) error {
+	a, err := s.fix(r, leak)
+	if err != nil {
+		return err
+	}
+	now, there := r.world.Array.Volume(leak.Name)
+	switch {
+	case a.status != 8 || !strings.Contains(a.out+a.errors, "gate "+s.stopped):
+		return fmt.Errorf("fix ended with %d: %s%s", a.status, a.out, a.errors)
+	case !there || now.Destroyed || !r.connected(leak.Name):
+		return fmt.Errorf("the array has %s: destroyed %v, connected %v", leak.Name, now.Destroyed, r.connected(leak.Name))
+	}
+	return s.checked(r)
+}
+
+// repaired asks for the repair and for the proof.
+func (s scenario) repaired(r *rig, leak array.Volume) error {
+	a, err := s.fix(r, leak)
+	if err != nil {
 		return err
 	}
 	now, there := r.world.Array.Volume(leak.Name)

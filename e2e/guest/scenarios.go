@@ -10,6 +10,7 @@ const (
 	noMaps       = "the kernel joins the paths of a namespace itself; there is no map"
 	noNumber     = "the kernel compares a namespace's identity at each scan, and makes another device of it"
 	noWaiting    = "a namespace without a path is gone, and with it what would wait"
+	noOffline    = "no path of a namespace is set offline"
 	noController = "a session has no controller"
 )
 
@@ -108,6 +109,10 @@ func scenarios() []scenario {
 		{
 			name: "number-given-away", what: "in the middle of the repair, LXD creates and mounts the volume that gets the leak's number",
 			nvme: noNumber, happen: leakAttached, code: leaked, during: numberGivenAway, check: givenAwayLives,
+		},
+		{
+			name: "taken-again", what: "in the middle of the repair, LXD takes the copy that leaked into use again",
+			nvme: noOffline, happen: leakCopy, code: "leaked-snapshot-volume", during: takenAgain, stopped: "finding", check: takenAgainLives,
 		},
 		{
 			name: "leak-no-device", what: "the device of a new volume never appears, and LXD 6.3 can't take the volume back",
