@@ -85,7 +85,7 @@ func doDeleteHost(ctx context.Context, r *run, s Step) error {
 // and on every host. A host on which something is left is asked again for a
 // while; what the array connects is not waited for.
 func doConfirm(ctx context.Context, r *run, _ Step) error {
-	began := r.t.Now()
+	began, told := r.t.Now(), ""
 	for good := 0; ; {
 		l, err := r.look(ctx)
 		if err != nil {
@@ -104,6 +104,10 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 			return &refusal{*left}
 		default:
 			good = 0
+			if left.Why != told {
+				told = left.Why
+				r.tell(Acts, "", "wait, for a minute at most: "+told)
+			}
 		}
 		if good == 2 {
 			r.confirmed = r.t.Now()

@@ -118,8 +118,11 @@ func TestUdevIsWaitedFor(t *testing.T) {
 				return named{m, &asked, c.late}, ok
 			}
 			var began, ended time.Time
+			var waits []string
 			tools.Report = func(e Event) {
 				switch {
+				case e.Step.Kind == StepConfirm && e.Phase == Acts:
+					waits = append(waits, e.Text)
 				case e.Step.Kind == StepConfirm && e.Phase == Begins:
 					began = k.world.Clock.Now()
 				case e.Step.Kind == StepConfirm && e.Phase == Ended:
@@ -132,6 +135,14 @@ func TestUdevIsWaitedFor(t *testing.T) {
 			}
 			if destroyed, _ := k.volume(plan.Object); destroyed != (c.gate == "") {
 				t.Errorf("destroyed is %v", destroyed)
+			}
+			// What it waits for is told once, and not at each look.
+			want := []string{"wait, for a minute at most: lxd01: the name /dev/disk/by-id/wwn-0x" + string(plan.Serial)}
+			if c.name == "in time" {
+				want = nil
+			}
+			if !slices.Equal(waits, want) {
+				t.Errorf("told %q", waits)
 			}
 		})
 	}
