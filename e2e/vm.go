@@ -277,8 +277,11 @@ func thawed(ctx context.Context, monitor net.Conn) error {
 			return nil
 		}
 	}
-	return errors.Join(errors.New("the machine did not thaw"), lines.Err(), ctx.Err())
+	return errors.Join(fmt.Errorf("the machine did not thaw: %w", errNotMade), lines.Err(), ctx.Err())
 }
+
+// errNotMade is a scenario whose state the guest could not make: see there.
+var errNotMade = errors.New("its state could not be made, so nothing was judged")
 
 // conversation is what the guest prints, until it says how it ended.
 func conversation(line io.Reader) (string, error) {
@@ -288,10 +291,13 @@ func conversation(line io.Reader) (string, error) {
 	for lines.Scan() {
 		said := strings.TrimRight(lines.Text(), "\r")
 		if status, ended := strings.CutPrefix(said, "END "); ended {
-			if status != "0" {
-				return text.String(), fmt.Errorf("it ended with status %s", status)
+			switch status {
+			case "0":
+				return text.String(), nil
+			case "3":
+				return text.String(), errNotMade
 			}
-			return text.String(), nil
+			return text.String(), fmt.Errorf("it ended with status %s", status)
 		}
 		text.WriteString(said + "\n")
 	}

@@ -74,6 +74,9 @@ func runScenario(name, transport string, do func(scenario, string) error) int {
 		if err := do(s, transport); err != nil {
 			tell()
 			fmt.Printf("FAIL %s %s after %.0f s: %v\n", s.name, transport, time.Since(began).Seconds(), err)
+			if errors.Is(err, errNotMade) {
+				return statusNotMade
+			}
 			return 1
 		}
 		fmt.Printf("PASS %s %s in %.0f s\n", s.name, transport, time.Since(began).Seconds())
@@ -82,6 +85,12 @@ func runScenario(name, transport string, do func(scenario, string) error) int {
 	fmt.Printf("FAIL there is no scenario %q\n", name)
 	return 1
 }
+
+// errNotMade is a state that could not be made: nothing was asked of pureclean,
+// and nothing is proved. statusNotMade tells e2e so.
+var errNotMade = errors.New("it could not be made to happen")
+
+const statusNotMade = 3
 
 // run lets it happen, and has pureclean look and repair.
 func (s scenario) run(transport string) error {
@@ -105,7 +114,7 @@ func (s scenario) with(transport string, do func(*rig) error) (err error) {
 	}
 	r, err := newRig(transport, version)
 	if err != nil {
-		return fmt.Errorf("the rig: %w", err)
+		return fmt.Errorf("%w: the rig: %w", errNotMade, err)
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 	err = all(
@@ -117,7 +126,7 @@ func (s scenario) with(transport string, do func(*rig) error) (err error) {
 		r.trouble,
 	)
 	if err != nil {
-		return fmt.Errorf("making it happen: %w", err)
+		return fmt.Errorf("%w: %w", errNotMade, err)
 	}
 	return do(r)
 }
