@@ -28,7 +28,7 @@ const defaultHistories = 12
 
 // longLane is how long the longer lane may take before it begins no more;
 // PURECLEAN_LONG_FOR=30m allows for more.
-const longLane = 6 * time.Minute
+const longLane = 12 * time.Minute
 
 // TestTwoActors lets LXD and its administrators act while we repair: before,
 // after and in the middle of each look, at each request, each write to a
