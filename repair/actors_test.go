@@ -586,10 +586,19 @@ func (w watchedHands) AddMap(ctx context.Context, wwid string) error {
 }
 
 func (w watchedHands) SetState(ctx context.Context, d devices.Target, state string) error {
+	used := w.h.inUse()[string(d.Serial)]
 	return w.call("set "+d.Name+" "+state, func() error {
 		err := w.Hands.SetState(ctx, d, state)
-		if err == nil && state == "offline" && w.h.inUse()[string(d.Serial)] {
+		switch {
+		case err != nil || state != "offline" || !w.h.inUse()[string(d.Serial)]:
+		case used:
 			w.h.hurt("%s of volume %s, which is in use, was set offline", d.Name, d.Serial)
+		default:
+			// Its use began since the path was proved, over another path:
+			// the kernel does not let go of one that is used. In the end
+			// none may be offline.
+			w.h.windows++
+			w.h.tell("%s came into use while %s was set offline", d.Serial, d.Name)
 		}
 		if state == "running" {
 			w.h.ran = append(w.h.ran, d)

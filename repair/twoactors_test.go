@@ -82,7 +82,7 @@ func TestTwoActors(t *testing.T) {
 	}
 	n = total.histories
 	t.Logf("%d histories: LXD had %d turns; %d plans were run, %d done, %d refused (by %v); we did %v and resumed %d runs; "+
-		"%d times a volume came into use while the request to disconnect it was on its way; %d leaks were left to the operator",
+		"%d times a volume came into use in the moment of a request or of a write to a path; %d leaks were left to the operator",
 		n, total.turns, total.plans, total.done, total.plans-total.done, total.refused, total.changes, total.resumed, total.windows, total.left)
 	if replay == "" && (total.changes["destroy"] < n || total.changes["disconnect"] < n || total.turns < 8*n) {
 		t.Error("too little happened for this to prove anything")
@@ -406,6 +406,11 @@ func (h *history) account(report diagnose.Report, total *tally) {
 			}
 		}
 		h.tell("left: %s %s: %s", f.Code, f.Object, why)
+	}
+	for serial := range h.inUse() {
+		if idle := h.world.Hosts[0].Bystanders(serial); len(idle) > 0 {
+			h.t.Errorf("%s is in use, and %v stay offline", serial, idle)
+		}
 	}
 	for _, v := range h.world.Array.Volumes() {
 		if left := h.world.Hosts[0].DevicesOf(v.Serial); v.Destroyed && len(left) > 0 && !h.world.Hosts[0].InUse(v.Serial) {
