@@ -369,7 +369,12 @@ func manyMaps(r *rig) error {
 	if r.scsi != nil {
 		kind, wanted = "dm-*", many+2
 		failed = append(failed, r.machine.rescanFirst(2*time.Minute))
-		added := slices.DeleteFunc(names("/sys/block/sd*"), func(name string) bool { return slices.Contains(before, name) })
+		var added []string
+		// The kernel adds disks after the scan has ended.
+		failed = append(failed, await(time.Minute, "there are two hundred more disks", func() bool {
+			added = slices.DeleteFunc(names("/sys/block/sd*"), func(name string) bool { return slices.Contains(before, name) })
+			return len(added) == many
+		}))
 		failed = append(failed, mapEach(added))
 	}
 	if err := errors.Join(failed...); err != nil {
