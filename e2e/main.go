@@ -46,7 +46,7 @@ func parse(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("e2e", flag.ContinueOnError)
 	flags.IntVar(&o.jobs, "jobs", 3, "run so many machines at once; half of the time one only waits")
-	flags.DurationVar(&o.limit, "limit", 8*time.Minute, "give one scenario so long")
+	flags.DurationVar(&o.limit, "limit", 15*time.Minute, "give one scenario so long")
 	flags.DurationVar(&o.within, "within", 45*time.Minute, "give all together so long")
 	flags.StringVar(&o.logs, "logs", "", "write what each scenario printed to this directory")
 	flags.StringVar(&o.trees, "record", "", "let the scenarios happen and write what the machine looks like to this directory")
@@ -189,7 +189,7 @@ func runAll(ctx context.Context, m *machine, o options, cases []testCase) error 
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				failed = append(failed, c.name+"/"+c.transport)
+				failed = append(failed, fmt.Sprintf("%s/%s: %v", c.name, c.transport, err))
 				fmt.Printf("FAIL  %s over %s, %.0f s: %v\n%s", c.name, c.transport, took, err, text)
 				return nil
 			}
@@ -201,7 +201,7 @@ func runAll(ctx context.Context, m *machine, o options, cases []testCase) error 
 	_ = group.Wait() // each tells of its own failure
 	fmt.Printf("%d passed, %d failed, %d can't exist, in %.0f s\n", passed, len(failed), impossible, time.Since(began).Seconds())
 	if len(failed) > 0 {
-		return fmt.Errorf("failed: %s", strings.Join(failed, ", "))
+		return fmt.Errorf("failed:\n  %s", strings.Join(failed, "\n  "))
 	}
 	return ctx.Err()
 }

@@ -283,9 +283,11 @@ func thawed(ctx context.Context, monitor net.Conn) error {
 // errNotMade is a scenario whose state the guest could not make: see there.
 var errNotMade = errors.New("its state could not be made, so nothing was judged")
 
-// conversation is what the guest prints, until it says how it ended.
+// conversation is what the guest prints, until it says how it ended. The error
+// has the reason that it gave.
 func conversation(line io.Reader) (string, error) {
 	var text strings.Builder
+	var reason string
 	lines := bufio.NewScanner(line)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
@@ -297,7 +299,10 @@ func conversation(line io.Reader) (string, error) {
 			case "3":
 				return text.String(), errNotMade
 			}
-			return text.String(), fmt.Errorf("it ended with status %s", status)
+			return text.String(), fmt.Errorf("it ended with status %s: %s", status, reason)
+		}
+		if why, failed := strings.CutPrefix(said, "FAIL "); failed {
+			reason = why
 		}
 		text.WriteString(said + "\n")
 	}

@@ -14,7 +14,7 @@ func TestConversation(t *testing.T) {
 		again           bool
 	}{
 		{"one\r\ntwo\r\nEND 0\r\nthree\r\n", "one\ntwo\n", "", false},
-		{"FAIL it\nEND 1\n", "FAIL it\n", "it ended with status 1", false},
+		{"one\nFAIL it\nwhy\nEND 1\n", "one\nFAIL it\nwhy\n", "it ended with status 1: it", false},
 		{"FAIL it\nEND 3\n", "FAIL it\n", "nothing was judged", true},
 		{"one\n", "one\n", "without a word", false},
 	} {

@@ -38,6 +38,8 @@ type machine struct {
 	openers map[int]*exec.Cmd
 	// never is set while no new device comes.
 	never bool
+	// keeps is set while what LXD takes away stays: devices and sessions.
+	keeps bool
 	// failed is what could not be done in a call that returns no error.
 	failed []error
 }
@@ -102,6 +104,9 @@ func (m *machine) connect() error {
 }
 
 func (m *machine) Logout(mode string) {
+	if m.keeps {
+		return
+	}
 	if mode == evidence.ModeNVMeTCP {
 		nqn, _ := m.array.NVMe()
 		_, err := sh("nvme", "disconnect", "--nqn", nqn)
@@ -200,11 +205,14 @@ func (m *machine) Follow() {}
 
 // Gone waits for a device to go, as LXD does.
 func (m *machine) Gone(serial, name string) bool {
-	return await(deviceWait, name+" has gone", func() bool { return !slices.Contains(m.DevicesOf(serial), name) }) == nil
+	return m.keeps || await(deviceWait, name+" has gone", func() bool { return !slices.Contains(m.DevicesOf(serial), name) }) == nil
 }
 
 // RemoveDevice flushes the map and deletes its paths.
 func (m *machine) RemoveDevice(serial string) error {
+	if m.keeps {
+		return nil
+	}
 	if err := m.FlushMap(serial); err != nil {
 		return err
 	}
@@ -217,6 +225,9 @@ func (m *machine) RemoveDevice(serial string) error {
 }
 
 func (m *machine) FlushMap(serial string) error {
+	if m.keeps {
+		return nil
+	}
 	for _, name := range m.DevicesOf(serial) {
 		if !strings.HasPrefix(name, "dm-") {
 			continue
@@ -236,7 +247,7 @@ func (m *machine) FlushMap(serial string) error {
 }
 
 func (m *machine) DeletePath(name string) error {
-	if !strings.HasPrefix(name, "sd") {
+	if m.keeps || !strings.HasPrefix(name, "sd") {
 		return nil
 	}
 	// While udev still reads the map, multipathd can't take it away with its

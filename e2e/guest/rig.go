@@ -52,7 +52,8 @@ type rig struct {
 	lost map[string]bool
 	// still keeps sessions from being scanned, and udev from being waited for.
 	still bool
-	// linger is how long the array goes on showing what it has disconnected.
+	// linger is how long the array goes on showing what it has disconnected;
+	// it shows it for good while the machine keeps its devices.
 	linger time.Duration
 	gone   map[string]time.Time
 	shown  []fabric.Export
@@ -150,7 +151,14 @@ func (r *rig) showLocked() error {
 func (r *rig) lingeringLocked(shown []fabric.Export, taken map[int]bool) []fabric.Export {
 	var still []fabric.Export
 	for _, e := range r.shown {
-		if r.linger == 0 || taken[e.LUN] || slices.Contains(shown, e) {
+		if taken[e.LUN] || slices.Contains(shown, e) {
+			continue
+		}
+		if r.machine.keeps {
+			still = append(still, e)
+			continue
+		}
+		if r.linger == 0 {
 			continue
 		}
 		if r.gone[e.Serial].IsZero() {
@@ -162,6 +170,28 @@ func (r *rig) lingeringLocked(shown []fabric.Export, taken map[int]bool) []fabri
 		}
 	}
 	return still
+}
+
+// launch starts the container that every scenario has. LXD takes its volume up
+// and down twice before it runs; of that the machine sees nothing but the first
+// coming, as each round costs seconds and is no scenario's subject.
+func (r *rig) launch() error {
+	r.keepDevices(true)
+	// An empty one: unpacking an image tells nothing of devices.
+	err := r.world.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: r.world.Pool()})
+	r.keepDevices(false)
+	return err
+}
+
+// keepDevices makes the machine and the array keep what LXD takes away, or
+// lets it go again.
+func (r *rig) keepDevices(keep bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.machine.keeps = keep
+	if err := r.showLocked(); err != nil {
+		r.failed = append(r.failed, err)
+	}
 }
 
 // holdDevices makes the array keep back volumes that are new, as one that is

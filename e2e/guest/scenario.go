@@ -11,7 +11,6 @@ import (
 
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/array"
-	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
 // scenario is a state of the machine, and what must come of it.
@@ -118,8 +117,7 @@ func (s scenario) with(transport string, do func(*rig) error) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 	err = all(
-		// An empty one: unpacking an image tells nothing of devices.
-		func() error { return r.world.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: r.world.Pool()}) },
+		r.launch,
 		r.settle,
 		func() error { return s.happen(r) },
 		r.settle,
