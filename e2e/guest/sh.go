@@ -34,10 +34,10 @@ func shFor(limit time.Duration, name string, args ...string) (string, error) {
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	if took := time.Since(began); took > slow {
-		fmt.Printf("   %s %s took %.1f s\n", name, strings.Join(args, " "), took.Seconds())
+		fmt.Printf("   %.120s took %.1f s\n", name+" "+strings.Join(args, " "), took.Seconds())
 	}
 	if err != nil {
-		return string(out), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+		return string(out), fmt.Errorf("%.120s: %w: %s", name+" "+strings.Join(args, " "), err, strings.TrimSpace(string(out)))
 	}
 	return string(out), nil
 }
