@@ -207,16 +207,17 @@ func rescans(r *rig, stop <-chan struct{}) error {
 	}
 }
 
-// slowUdev keeps udev from its work for half a minute.
+// slowUdev keeps udev from its work for half a minute, by signals: told so with
+// "udevadm control --start-exec-queue", it once in a while did not go on at all.
 func slowUdev(_ *rig, stop <-chan struct{}) error {
-	if _, err := sh("udevadm", "control", "--stop-exec-queue"); err != nil {
+	if _, err := sh("pkill", "-STOP", "-x", "systemd-udevd"); err != nil {
 		return err
 	}
 	select {
 	case <-stop:
 	case <-time.After(30 * time.Second):
 	}
-	_, err := sh("udevadm", "control", "--start-exec-queue")
+	_, err := sh("pkill", "-CONT", "-x", "systemd-udevd")
 	<-stop
 	return err
 }

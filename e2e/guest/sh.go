@@ -118,7 +118,7 @@ func all(steps ...func() error) error {
 func tell() {
 	for _, command := range []string{
 		"lsblk -o NAME,MAJ:MIN,SIZE,TYPE,WWN,MOUNTPOINT", "multipath -ll", "dmsetup table", "dmsetup status", "ls -l /dev/disk/by-id",
-		"iscsiadm -m session", "nvme list-subsys", "ps axo pid,stat,wchan:24,args", "dmesg",
+		"udevadm settle --timeout=5", "ls -lR /run/udev", "iscsiadm -m session", "nvme list-subsys", "ps axo pid,stat,wchan:24,args", "dmesg",
 	} {
 		words := strings.Fields(command)
 		out, err := shFor(10*time.Second, words[0], words[1:]...)
