@@ -297,7 +297,7 @@ func conversation(line io.Reader) (string, error) {
 			case "0":
 				return text.String(), nil
 			case "3":
-				return text.String(), errNotMade
+				return text.String(), fmt.Errorf("%w: %s", errNotMade, reason)
 			}
 			return text.String(), fmt.Errorf("it ended with status %s: %s", status, reason)
 		}

@@ -15,7 +15,7 @@ func TestConversation(t *testing.T) {
 	}{
 		{"one\r\ntwo\r\nEND 0\r\nthree\r\n", "one\ntwo\n", "", false},
 		{"one\nFAIL it\nwhy\nEND 1\n", "one\nFAIL it\nwhy\n", "it ended with status 1: it", false},
-		{"FAIL it\nEND 3\n", "FAIL it\n", "nothing was judged", true},
+		{"FAIL it\nEND 3\n", "FAIL it\n", "nothing was judged: it", true},
 		{"one\n", "one\n", "without a word", false},
 	} {
 		text, err := conversation(strings.NewReader(c.said))

@@ -210,9 +210,6 @@ func (m *machine) Gone(serial, name string) bool {
 
 // RemoveDevice flushes the map and deletes its paths.
 func (m *machine) RemoveDevice(serial string) error {
-	if m.keeps {
-		return nil
-	}
 	if err := m.FlushMap(serial); err != nil {
 		return err
 	}

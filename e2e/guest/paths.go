@@ -208,7 +208,7 @@ func rescans(r *rig, stop <-chan struct{}) error {
 }
 
 // slowUdev keeps udev from its work for half a minute, by signals: told so with
-// "udevadm control --start-exec-queue", it once in a while did not go on at all.
+// "udevadm control --start-exec-queue", it once did not go on at all.
 func slowUdev(_ *rig, stop <-chan struct{}) error {
 	if _, err := sh("pkill", "-STOP", "-x", "systemd-udevd"); err != nil {
 		return err

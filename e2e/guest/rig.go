@@ -115,9 +115,13 @@ func (r *rig) close() error {
 }
 
 // follow makes the kernel's target show what the array connects.
-func (r *rig) follow() {
+func (r *rig) follow() { r.change(func() {}) }
+
+// change changes what is shown of that, and shows it.
+func (r *rig) change(how func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	how()
 	if err := r.showLocked(); err != nil {
 		r.failed = append(r.failed, err)
 	}
@@ -176,35 +180,21 @@ func (r *rig) lingeringLocked(shown []fabric.Export, taken map[int]bool) []fabri
 // and down twice before it runs; of that the machine sees nothing but the first
 // coming, as each round costs seconds and is no scenario's subject.
 func (r *rig) launch() error {
-	r.keepDevices(true)
+	r.change(func() { r.machine.keeps = true })
 	// An empty one: unpacking an image tells nothing of devices.
 	err := r.world.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: r.world.Pool()})
-	r.keepDevices(false)
+	r.change(func() { r.machine.keeps = false })
 	return err
-}
-
-// keepDevices makes the machine and the array keep what LXD takes away, or
-// lets it go again.
-func (r *rig) keepDevices(keep bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.machine.keeps = keep
-	if err := r.showLocked(); err != nil {
-		r.failed = append(r.failed, err)
-	}
 }
 
 // holdDevices makes the array keep back volumes that are new, as one that is
 // slow does, or show them all.
 func (r *rig) holdDevices(hold bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.holdNew, r.machine.never = hold, hold; !hold {
-		clear(r.held)
-	}
-	if err := r.showLocked(); err != nil {
-		r.failed = append(r.failed, err)
-	}
+	r.change(func() {
+		if r.holdNew, r.machine.never = hold, hold; !hold {
+			clear(r.held)
+		}
+	})
 }
 
 // trouble is what went wrong behind the rig's back.

@@ -31,13 +31,15 @@ func shFor(limit time.Duration, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	// A program in D state ignores the signal.
 	cmd.WaitDelay = time.Second
+	// Two hundred maps in one command are thirty kilobytes.
+	command := fmt.Sprintf("%.300s", name+" "+strings.Join(args, " "))
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	if took := time.Since(began); took > slow {
-		fmt.Printf("   %.120s took %.1f s\n", name+" "+strings.Join(args, " "), took.Seconds())
+		fmt.Printf("   %s took %.1f s\n", command, took.Seconds())
 	}
 	if err != nil {
-		return string(out), fmt.Errorf("%.120s: %w: %s", name+" "+strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+		return string(out), fmt.Errorf("%s: %w: %s", command, err, strings.TrimSpace(string(out)))
 	}
 	return string(out), nil
 }
