@@ -260,6 +260,7 @@ func TestHostileNames(t *testing.T) {
 		{"scan", "-o", "csv"},
 		{"scan", "-o", "json"},
 		{"scan", "-o", "yaml"},
+		{"scan", "-o", "html"},
 		{"explain", "--object", "purepool/custom/mail", "-v"},
 		{"explain", "--object", "purepool/custom/mail", "-o", "json"},
 		{"explain", "--object", "oraclea"},

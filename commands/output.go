@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf16"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // format is one of the output formats.
@@ -94,42 +92,9 @@ func (e escaping) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// printYAML prints what printJSON prints, with the same keys in the same
-// order: JSON is YAML, so it is read back as YAML and restyled.
-func printYAML(w io.Writer, value any) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(data, &document); err != nil {
-		return err
-	}
-	restyle(&document)
-	// Such a scalar is in double quotes, where an escape is what it says.
-	e := yaml.NewEncoder(escaping{w: w, yaml: true})
-	e.SetIndent(2)
-	if err := e.Encode(&document); err != nil {
-		return err
-	}
-	return e.Close()
-}
-
-func restyle(node *yaml.Node) {
-	switch {
-	case node.Kind == yaml.ScalarNode && strings.ContainsFunc(node.Value, func(r rune) bool { return r != '\n' && unsafe(r) }):
-		node.Style = yaml.DoubleQuotedStyle
-	case node.Kind == yaml.ScalarNode && node.Tag == "!!str":
-		// Let the encoder quote only what would be read as something else.
-		node.Style = 0
-	case len(node.Content) > 0:
-		node.Style = 0
-	}
-	for _, child := range node.Content {
-		restyle(child)
-	}
-}
-
+// printCSV prints a header and rows. A cell never holds what would do something
+// to a terminal: it is spelled as in a table, with a backslash before it, and so
+// that it can be read back a backslash of the name's own is two.
 func printCSV(w io.Writer, t table) error {
 	c := csv.NewWriter(w)
 	if err := c.Write(t.header); err != nil {
@@ -138,7 +103,7 @@ func printCSV(w io.Writer, t table) error {
 	for _, row := range t.rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			cells[i] = clean(cell)
+			cells[i] = clean(strings.ReplaceAll(cell, `\`, `\\`))
 		}
 		if err := c.Write(cells); err != nil {
 			return err

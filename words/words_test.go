@@ -19,7 +19,7 @@ func TestVisible(t *testing.T) {
 		"\u2028\u2029\u0085":  `\u2028\u2029\u0085`,
 		"\xff\xfe":            `\ufffd\ufffd`,
 		"\x7f":                `\x7f`,
-		"\U000e0041":          `\ue0041`,
+		"\U000e0041":          `\U000e0041`,
 	} {
 		if got := words.Visible(text); got != want {
 			t.Errorf("Visible(%q) = %q, want %q", text, got, want)
