@@ -3,6 +3,7 @@
 // fresh copy of it, over iSCSI and over NVMe/TCP.
 //
 //	go run ./e2e                  everything
+//	go run ./e2e -short           one scenario of each kind, for every change
 //	go run ./e2e leak-with-map    only this scenario; NAME/TRANSPORT for one
 //	go run ./e2e -record DIR ...  only let it happen, and write the machine's tree
 package main
@@ -39,6 +40,7 @@ type options struct {
 	within time.Duration
 	logs   string
 	trees  string
+	short  bool
 	only   []string
 }
 
@@ -50,6 +52,7 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&o.within, "within", 45*time.Minute, "give all together so long")
 	flags.StringVar(&o.logs, "logs", "", "write what each scenario printed to this directory")
 	flags.StringVar(&o.trees, "record", "", "let the scenarios happen and write what the machine looks like to this directory")
+	flags.BoolVar(&o.short, "short", false, "run one scenario of each kind only")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -82,11 +85,19 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	cases, err := m.list(ctx, o.only)
+	out, err := output(ctx, m.guest, "list")
 	if err != nil {
 		return err
 	}
-	return runAll(ctx, m, o, cases)
+	cases, left, err := o.choose(table(out))
+	if err != nil {
+		return err
+	}
+	err = runAll(ctx, m, o, cases)
+	if left > 0 {
+		fmt.Printf("%d of %d were left out: \"go run ./e2e\" runs all\n", left, left+len(cases))
+	}
+	return err
 }
 
 // verb is what the guest program is asked to do.
@@ -128,6 +139,8 @@ func (o options) keep(c testCase, tree string) error {
 // testCase is one scenario over one transport.
 type testCase struct {
 	name, transport string
+	// short is set on one of each kind.
+	short bool
 	// not is why it can't exist.
 	not string
 }
@@ -135,29 +148,39 @@ type testCase struct {
 // file is the case's name as a file has it.
 func (c testCase) file() string { return strings.ReplaceAll(c.name+"-"+c.transport, "/", "-") }
 
-func (c testCase) wanted(only []string) bool {
-	return len(only) == 0 || slices.Contains(only, c.name) || slices.Contains(only, c.name+"/"+c.transport)
-}
-
-// list asks the guest program for the table of scenarios.
-func (m *machine) list(ctx context.Context, only []string) ([]testCase, error) {
-	out, err := output(ctx, m.guest, "list")
-	if err != nil {
-		return nil, err
-	}
+// table reads what the guest program lists.
+func table(out string) []testCase {
 	var cases []testCase
 	for line := range strings.Lines(out) {
-		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		transport, not, _ := strings.Cut(rest, " ")
-		c := testCase{name, transport, not}
-		if c.wanted(only) {
+		words := strings.SplitN(strings.TrimSpace(line), " ", 4)
+		if len(words) < 3 {
+			continue
+		}
+		c := testCase{name: words[0], transport: words[1], short: words[2] == "true"}
+		if len(words) > 3 {
+			c.not = words[3]
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+// choose picks the cases that are asked for. left are those that can exist and
+// were left out because the run is a short one.
+func (o options) choose(all []testCase) (cases []testCase, left int, err error) {
+	for _, c := range all {
+		switch {
+		case len(o.only) > 0 && !slices.Contains(o.only, c.name) && !slices.Contains(o.only, c.name+"/"+c.transport):
+		case !o.short || c.short:
 			cases = append(cases, c)
+		case c.not == "":
+			left++
 		}
 	}
 	if len(cases) == 0 {
-		return nil, fmt.Errorf("there is no scenario called %s", strings.Join(only, " or "))
+		return nil, left, fmt.Errorf("there is no such scenario: %s", strings.Join(o.only, " or "))
 	}
-	return cases, nil
+	return cases, left, nil
 }
 
 // runAll runs the scenarios, several at a time, and prints one line for each.

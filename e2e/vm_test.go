@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,5 +23,34 @@ func TestConversation(t *testing.T) {
 		if text != c.text || (err == nil) != (c.err == "") || (err != nil && !strings.Contains(err.Error(), c.err)) || errors.Is(err, errNotMade) != c.again {
 			t.Errorf("%q: %q, %v", c.said, text, err)
 		}
+	}
+}
+
+// TestChoose: a short run says how much it left out; what can't exist is not
+// among that.
+func TestChoose(t *testing.T) {
+	all := table("leak iscsi true \nleak nvme/tcp false \nreuse iscsi false \nreuse nvme/tcp false no number of its own\n")
+	for _, c := range []struct {
+		o    options
+		want []string
+		left int
+	}{
+		{options{}, []string{"leak-iscsi", "leak-nvme-tcp", "reuse-iscsi", "reuse-nvme-tcp"}, 0},
+		{options{short: true}, []string{"leak-iscsi"}, 2},
+		{options{only: []string{"leak/nvme/tcp", "reuse/iscsi"}}, []string{"leak-nvme-tcp", "reuse-iscsi"}, 0},
+		{options{short: true, only: []string{"leak"}}, []string{"leak-iscsi"}, 1},
+		{options{only: []string{"no-such"}}, nil, 0},
+	} {
+		cases, left, err := c.o.choose(all)
+		var got []string
+		for _, chosen := range cases {
+			got = append(got, chosen.file())
+		}
+		if !slices.Equal(got, c.want) || left != c.left || (err == nil) != (c.want != nil) {
+			t.Errorf("%+v: %v, %d left out, %v", c.o, got, left, err)
+		}
+	}
+	if last := all[3]; last.not != "no number of its own" || last.short {
+		t.Errorf("%+v", last)
 	}
 }

@@ -21,6 +21,9 @@ type scenario struct {
 	// iscsi and nvme say why it can't exist on the transport; "" is that it
 	// can.
 	iscsi, nvme string
+	// short are the transports on which it runs when only one scenario of each
+	// kind is asked for.
+	short []string
 	// happen makes the state, in a world in which a container runs.
 	happen happening
 	// code is what must be found of the volume that leaks, "" that nothing
@@ -52,13 +55,18 @@ func (s scenario) not(transport string) string {
 	return s.iscsi
 }
 
-var transports = []string{evidence.ModeISCSI, evidence.ModeNVMeTCP}
+var (
+	transports = []string{evidence.ModeISCSI, evidence.ModeNVMeTCP}
+	onISCSI    = transports[:1]
+	onNVMe     = transports[1:]
+)
 
-// list names each scenario and transport, and why one can't exist.
+// list names each scenario and transport, whether it is one of the short run,
+// and why one can't exist.
 func list() {
 	for _, s := range scenarios() {
 		for _, t := range transports {
-			fmt.Printf("%s %s %s\n", s.name, t, s.not(t))
+			fmt.Printf("%s %s %v %s\n", s.name, t, slices.Contains(s.short, t), s.not(t))
 		}
 	}
 }

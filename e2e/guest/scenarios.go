@@ -24,23 +24,23 @@ func scenarios() []scenario {
 		},
 		{
 			name: "healthy", what: "containers and volumes come and go, and nothing fails",
-			happen: healthy,
+			short: onISCSI, happen: healthy,
 		},
 		{
 			name: "leak-with-map", what: "a new volume is not let go: it leaks, with a map and two paths, or a namespace",
-			happen: leakAttached, code: leaked,
+			short: transports, happen: leakAttached, code: leaked,
 		},
 		{
 			name: "lun-reused", what: "a mounted volume is cut off, and the next volume gets its number: the mounted map leads to the next one",
-			nvme: noNumber, version: "6.3", happen: numberReused, code: leaked, blocked: "not-in-use", also: []string{"mixed-map"},
+			short: onISCSI, nvme: noNumber, version: "6.3", happen: numberReused, code: leaked, blocked: "not-in-use", also: []string{"mixed-map"},
 		},
 		{
 			name: "in-other-namespace", what: "the leak is mounted in a mount namespace that only a file keeps, as snapd's",
-			happen: leakAnd(mountedElsewhere), code: leaked, blocked: "not-in-use", cure: release,
+			short: onISCSI, happen: leakAnd(mountedElsewhere), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
 			name: "in-no-namespace", what: "the leak is mounted in no namespace: only an open file keeps the mount",
-			happen: leakAnd(mountedNowhere("ext4")), code: leaked, blocked: "not-in-use", cure: release,
+			short: onNVMe, happen: leakAnd(mountedNowhere("ext4")), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
 			name: "in-no-namespace-xfs", what: "the same, with an XFS",
@@ -52,11 +52,11 @@ func scenarios() []scenario {
 		},
 		{
 			name: "held-by-lvm", what: "a logical volume lies on the leak",
-			happen: leakAnd(heldByLVM), code: leaked, blocked: "not-in-use", cure: release,
+			short: onISCSI, happen: leakAnd(heldByLVM), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
 			name: "held-by-crypt", what: "dm-crypt lies on the leak",
-			happen: leakAnd(heldByCrypt), code: leaked, blocked: "not-in-use", cure: release,
+			short: onNVMe, happen: leakAnd(heldByCrypt), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
 			name: "held-by-loop", what: "a loop device lies on the leak",
@@ -64,11 +64,11 @@ func scenarios() []scenario {
 		},
 		{
 			name: "open", what: "a process has the leak open and does nothing",
-			happen: leakAnd(opened), code: leaked, blocked: "not-in-use", cure: release,
+			short: onNVMe, happen: leakAnd(opened), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
 			name: "path-open", what: "a process has one path of the leak open, past the map",
-			nvme: noMaps, happen: leakAnd(pathOpened), code: leaked, blocked: "not-in-use", cure: release,
+			short: onISCSI, nvme: noMaps, happen: leakAnd(pathOpened), code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
 			name: "swap", what: "the machine swaps on the leak",
@@ -80,7 +80,7 @@ func scenarios() []scenario {
 		},
 		{
 			name: "portal-cut", what: "one of the portals is down",
-			happen: portalCut, code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
+			short: onISCSI, happen: portalCut, code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
 		},
 		{
 			name: "healthy-portal-cut", what: "one of the portals is down, and nothing leaked",
@@ -88,15 +88,15 @@ func scenarios() []scenario {
 		},
 		{
 			name: "cut-off-in-use", what: "an administrator disconnects a mounted volume on the array",
-			happen: cutOffInUse, also: []string{"in-use-without-connection"},
+			short: onNVMe, happen: cutOffInUse, also: []string{"in-use-without-connection"},
 		},
 		{
 			name: "array-first", what: "an administrator disconnects the leak on the array before he looks at the machine",
-			happen: arrayFirst, code: leaked,
+			short: onISCSI, happen: arrayFirst, code: leaked,
 		},
 		{
 			name: "queueing-reader", what: "the same, I/O waits for ever for a path, and somebody's does",
-			nvme: noWaiting, happen: queueingReader, code: leaked, blocked: "not-in-use", cure: release,
+			short: onISCSI, nvme: noWaiting, happen: queueingReader, code: leaked, blocked: "not-in-use", cure: release,
 		},
 		{
 			name: "queueing-udev", what: "the same, and it is udev whose I/O waits",
@@ -108,11 +108,11 @@ func scenarios() []scenario {
 		},
 		{
 			name: "number-given-away", what: "in the middle of the repair, LXD creates and mounts the volume that gets the leak's number",
-			nvme: noNumber, happen: leakAttached, code: leaked, during: numberGivenAway, check: givenAwayLives,
+			short: onISCSI, nvme: noNumber, happen: leakAttached, code: leaked, during: numberGivenAway, check: givenAwayLives,
 		},
 		{
 			name: "taken-again", what: "in the middle of the repair, LXD takes the copy that leaked into use again",
-			nvme: noOffline, happen: leakCopy, code: "leaked-snapshot-volume", during: takenAgain, stopped: "finding", check: takenAgainLives,
+			short: onISCSI, nvme: noOffline, happen: leakCopy, code: "leaked-snapshot-volume", during: takenAgain, stopped: "finding", check: takenAgainLives,
 		},
 		{
 			name: "leak-no-device", what: "the device of a new volume never appears, and LXD 6.3 can't take the volume back",
@@ -120,7 +120,7 @@ func scenarios() []scenario {
 		},
 		{
 			name: "leak-late-device", what: "the same, and the device appears after LXD gave up",
-			version: "6.3", happen: leakLate, code: leaked,
+			short: onNVMe, version: "6.3", happen: leakLate, code: leaked,
 		},
 		{
 			name: "sessions-without-luns", what: "the same, and there is no other volume: the sessions stay with nothing behind them",
@@ -140,11 +140,11 @@ func scenarios() []scenario {
 		},
 		{
 			name: "udev-slow", what: "udev does not come to its work for half a minute",
-			happen: leakAttached, code: leaked, during: slowUdev,
+			short: onNVMe, happen: leakAttached, code: leaked, during: slowUdev,
 		},
 		{
 			name: "controller-lost", what: "a controller is lost and tries to connect again",
-			iscsi: noController, happen: portalCut, code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
+			short: onNVMe, iscsi: noController, happen: portalCut, code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
 		},
 		{
 			name: "array-slow", what: "the array goes on showing a volume for ten seconds after it was disconnected",
