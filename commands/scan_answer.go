@@ -32,27 +32,27 @@ type witnessAnswer struct {
 }
 
 type findingAnswer struct {
-	Code             string       `json:"code"`
-	Severity         string       `json:"severity"`
-	Pool             string       `json:"pool"`
-	Object           string       `json:"object"`
-	VolumeID         string       `json:"volume_id"`
-	ArrayID          string       `json:"array_id"`
-	Serial           string       `json:"serial"`
-	WWID             string       `json:"wwid"`
-	Host             string       `json:"host"`
-	LXD              lxdAnswer    `json:"lxd"`
-	Connections      []string     `json:"connections"`
-	Created          *time.Time   `json:"created"`
-	AgeSeconds       *int64       `json:"age_seconds"`
-	ProvisionedBytes int64        `json:"provisioned_bytes"`
-	UniqueBytes      int64        `json:"unique_bytes"`
-	Verdict          string       `json:"verdict"`
-	Gates            []gateAnswer `json:"gates"`
-	Detail           string       `json:"detail"`
-	Cause            string       `json:"cause"`
-	Effect           string       `json:"effect"`
-	Remedy           []string     `json:"remedy"`
+	Code             string         `json:"code"`
+	Severity         string         `json:"severity"`
+	Pool             string         `json:"pool"`
+	Object           string         `json:"object"`
+	VolumeID         string         `json:"volume_id"`
+	ArrayID          string         `json:"array_id"`
+	Serial           string         `json:"serial"`
+	WWID             string         `json:"wwid"`
+	Host             string         `json:"host"`
+	LXD              lxdAnswer      `json:"lxd"`
+	Connections      []string       `json:"connections"`
+	Created          *time.Time     `json:"created"`
+	AgeSeconds       *int64         `json:"age_seconds"`
+	ProvisionedBytes int64          `json:"provisioned_bytes"`
+	UniqueBytes      evidence.Count `json:"unique_bytes"`
+	Verdict          string         `json:"verdict"`
+	Gates            []gateAnswer   `json:"gates"`
+	Detail           string         `json:"detail"`
+	Cause            string         `json:"cause"`
+	Effect           string         `json:"effect"`
+	Remedy           []string       `json:"remedy"`
 }
 
 type lxdAnswer struct {
@@ -72,7 +72,7 @@ type summaryAnswer struct {
 	ByCode        map[string]int `json:"by_code"`
 	LeakedVolumes int            `json:"leaked_volumes"`
 	LeakedBytes   int64          `json:"leaked_bytes"`
-	UniqueBytes   int64          `json:"leaked_unique_bytes"`
+	UniqueBytes   evidence.Count `json:"leaked_unique_bytes"`
 }
 
 func scanAnswerOf(world evidence.World, report diagnose.Report) scanAnswer {
@@ -176,7 +176,7 @@ func scanRows(report diagnose.Report) table {
 	}
 	for _, f := range report.Findings {
 		t.rows = append(t.rows, []string{
-			f.Code, string(f.Severity), string(f.Verdict), f.Pool, f.Object, lxdName(f.LXD), sizeOrDash(f, f.Provisioned), sizeOrDash(f, f.Unique),
+			f.Code, string(f.Severity), string(f.Verdict), f.Pool, f.Object, lxdName(f.LXD), sizeOrDash(f, evidence.CountOf(f.Provisioned)), sizeOrDash(f, f.Unique),
 			findingAge(f), strings.Join(f.Connections, " "), f.Host, string(f.Serial), f.Detail,
 		})
 	}
@@ -190,11 +190,11 @@ func lxdName(n diagnose.LXDName) string {
 	return fmt.Sprintf("%s/%s (%s)", n.Type, n.Name, n.Project)
 }
 
-func sizeOrDash(f diagnose.Finding, bytes int64) string {
-	if f.VolumeID == "" && bytes == 0 {
+func sizeOrDash(f diagnose.Finding, bytes evidence.Count) string {
+	if f.VolumeID == "" && bytes.N == 0 {
 		return ""
 	}
-	return size(bytes)
+	return bytesOf(bytes)
 }
 
 func findingAge(f diagnose.Finding) string {

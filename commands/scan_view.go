@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // defaultWidth is assumed where there is no terminal to ask.
@@ -132,7 +133,7 @@ func (v scanView) rows(title string, findings []diagnose.Finding) table {
 		if len([]rune(clean(name))) > width {
 			name = "" // it gets a line of its own, whole
 		}
-		t.rows = append(t.rows, []string{name, sizeOrDash(f, f.Provisioned), sizeOrDash(f, f.Unique), findingAge(f), connected(f)})
+		t.rows = append(t.rows, []string{name, sizeOrDash(f, evidence.CountOf(f.Provisioned)), sizeOrDash(f, f.Unique), findingAge(f), connected(f)})
 	}
 	return t
 }
@@ -279,7 +280,7 @@ func (v scanView) summary(out *lineWriter) {
 	s := v.report.Summary
 	switch {
 	case s.LeakedVolumes > 0:
-		text := fmt.Sprintf("%s %s %s (%s unique)", count(s.LeakedVolumes, "leaked volume"), verb(s.LeakedVolumes, "holds", "hold"), size(s.LeakedBytes), size(s.LeakedUnique))
+		text := fmt.Sprintf("%s %s %s (%s unique)", count(s.LeakedVolumes, "leaked volume"), verb(s.LeakedVolumes, "holds", "hold"), size(s.LeakedBytes), bytesOf(s.LeakedUnique))
 		if s.Oldest > 0 {
 			text += ", the oldest for " + agePhrase(s.Oldest)
 		}

@@ -48,7 +48,7 @@ func TestGateAnswers(t *testing.T) {
 		{"array-identity", ClassDestroy, "not pinned", doubt(func(*scene) {}), Pass, "no array is pinned"},
 		{"array-identity", ClassDestroy, "no id", doubt(func(s *scene) { s.array().ID = "" }), Uncertain, "did not say which one"},
 		{"pod-ownership", ClassDestroy, "no pool", doubt(func(s *scene) { s.LXD.Pools.Items = s.LXD.Pools.Items[1:] }), Uncertain, "LXD lists no pool"},
-		{"pod-ownership", ClassDestroy, "replicated", doubt(func(s *scene) { s.array().Pods.Items[0].Links = 1 }), Pass, "replicated over 1 link"},
+		{"pod-ownership", ClassDestroy, "replicated", doubt(func(s *scene) { s.array().Pods.Items[0].Links = evidence.CountOf(1) }), Pass, "replicated over 1 link"},
 		{"pod-ownership", ClassDestroy, "stretched to an array that was read", doubt(func(s *scene) {
 			p := &s.array().Pods.Items[0]
 			p.Arrays = append(p.Arrays, evidence.PodArray{ID: "b", Name: "fa2", Status: "online"})

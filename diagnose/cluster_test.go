@@ -16,7 +16,7 @@ func cluster() *scene {
 	second(s)
 	s.LXD.Members = appendTo(s.LXD.Members, evidence.Member{Name: "lxd03", Online: evidence.Yes, Status: "Online"})
 	s.Hosts = append(s.Hosts, machine("lxd03", iqn3, "nqn.three"))
-	s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: "lxd03-iscsi", Local: evidence.Yes, IQNs: []string{iqn3}, ConnectionCount: 9, Destroyed: evidence.No})
+	s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: "lxd03-iscsi", Local: evidence.Yes, IQNs: []string{iqn3}, ConnectionCount: evidence.CountOf(9), Destroyed: evidence.No})
 	return s
 }
 
@@ -29,7 +29,7 @@ func (s *scene) object(name string) *evidence.ArrayHost {
 }
 
 func (s *scene) addObject(name string, iqns ...string) {
-	s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: name, Local: evidence.Yes, IQNs: iqns, ConnectionCount: 9, Destroyed: evidence.No})
+	s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: name, Local: evidence.Yes, IQNs: iqns, ConnectionCount: evidence.CountOf(9), Destroyed: evidence.No})
 }
 
 // Members are those whose initiators an object has, whatever it is called.
@@ -93,7 +93,7 @@ func TestHostObjectsOfMembers(t *testing.T) {
 		{
 			"one member in two objects of two transports",
 			func(s *scene) {
-				s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: "lxd02-nvme-tcp", Local: evidence.Yes, NQNs: []string{"nqn.two"}, ConnectionCount: 9, Destroyed: evidence.No})
+				s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: "lxd02-nvme-tcp", Local: evidence.Yes, NQNs: []string{"nqn.two"}, ConnectionCount: evidence.CountOf(9), Destroyed: evidence.No})
 			},
 			[]string{},
 			nil,

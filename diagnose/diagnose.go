@@ -63,10 +63,10 @@ type PoolSummary struct {
 	Records   int
 	// Leaked counts volumes that only a repair would remove.
 	Leaked int
-	// Quota (0 is none), Provisioned and Used are the pod's, in bytes.
-	Quota       int64
-	Provisioned int64
-	Used        int64
+	// Quota, Provisioned and Used are the pod's, in bytes.
+	Quota       evidence.Count
+	Provisioned evidence.Count
+	Used        evidence.Count
 }
 
 // Summary is the report in numbers.
@@ -75,10 +75,10 @@ type Summary struct {
 	ByCode   map[string]int
 	// LeakedVolumes counts distinct volumes whose finding's kind is marked as
 	// leaked; LeakedBytes is what they may grow to, LeakedUnique what only
-	// they occupy.
+	// they occupy, not known when it is not known of one.
 	LeakedVolumes int
 	LeakedBytes   int64
-	LeakedUnique  int64
+	LeakedUnique  evidence.Count
 	// Oldest is the age of the oldest leaked volume, 0 when not known, and
 	// OldestObject its name.
 	Oldest       time.Duration
@@ -122,7 +122,7 @@ func (f *facts) findings() []Finding {
 
 // Summarise adds findings up.
 func Summarise(findings []Finding) Summary {
-	s := Summary{Findings: len(findings), ByCode: map[string]int{}}
+	s := Summary{Findings: len(findings), ByCode: map[string]int{}, LeakedUnique: evidence.CountOf(0)}
 	counted := map[string]bool{}
 	for _, finding := range findings {
 		s.ByCode[finding.Code]++
@@ -133,7 +133,7 @@ func Summarise(findings []Finding) Summary {
 		counted[finding.ArrayID+finding.VolumeID+finding.Object] = true
 		s.LeakedVolumes++
 		s.LeakedBytes += finding.Provisioned
-		s.LeakedUnique += finding.Unique
+		s.LeakedUnique = s.LeakedUnique.Plus(finding.Unique)
 		if finding.Age > s.Oldest {
 			s.Oldest, s.OldestObject = finding.Age, finding.Object
 		}

@@ -214,7 +214,7 @@ func TestExplainOtherThings(t *testing.T) {
 	lost := s.volume("p1", name(evidence.TypeCustom, "", 107))
 	s.record(lost, "lost")
 	s.array().Volumes.Items = s.array().Volumes.Items[:lost]
-	s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: "old-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.old"}, Destroyed: evidence.No})
+	s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: "old-iscsi", Local: evidence.Yes, ConnectionCount: evidence.CountOf(0), IQNs: []string{"iqn.old"}, Destroyed: evidence.No})
 	dir := "/var/snap/lxd/common/lxd/storage-pools/p1/custom/default_x"
 	s.Hosts[0].Directories = evidence.Complete([]evidence.Directory{{Path: dir, Pool: "p1", Kind: "custom", Name: "default_x", Empty: evidence.Yes, Mounted: evidence.No}})
 	for _, c := range []struct {

@@ -222,7 +222,7 @@ func (v *volume) snapshots(f func(*evidence.Snapshot)) {
 // disagrees reports that the count in the volume's own row and the list of
 // connections contradict each other: one of them is stale or cut short. The
 // count is of hosts and groups, so only zero can be compared.
-func (v *volume) disagrees() bool { return (v.ConnectionCount == 0) != (v.conns == none) }
+func (v *volume) disagrees() bool { return v.ConnectionCount.IsZero() != (v.conns == none) }
 
 // source is the volume that a snapshot is of, nil when it is not listed.
 func (a *arrayFacts) source(snapshot int) *volume {

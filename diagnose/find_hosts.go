@@ -43,7 +43,7 @@ func (f *facts) idleHosts() []draft {
 	var found []draft
 	f.eachArrayHost(func(a *arrayFacts, object *evidence.ArrayHost) {
 		server, ok := serverOf(object.Name)
-		if !ok || object.ConnectionCount != 0 || a.rows[lower(object.Name)] != 0 || !a.Connections.IsComplete() ||
+		if !ok || !object.ConnectionCount.IsZero() || a.rows[lower(object.Name)] != 0 || !a.Connections.IsComplete() ||
 			object.Group != "" || !object.Local.Is() || object.Destroyed.Is() {
 			return
 		}

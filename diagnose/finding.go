@@ -87,7 +87,7 @@ type Finding struct {
 	// Age is by the array's clock; 0 when it is not known.
 	Age         time.Duration
 	Provisioned int64
-	Unique      int64
+	Unique      evidence.Count
 	Verdict     Verdict
 	// Gates are those that apply to the remedy of its kind, in the table's
 	// order; none for kinds that are only reported.

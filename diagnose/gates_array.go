@@ -62,8 +62,11 @@ func podOwnership(s Subject) (Result, string) {
 	if len(p.pod.Arrays) > 1 {
 		why = "pod " + p.pod.Name + " is stretched, and all of its arrays were read"
 	}
-	if p.pod.Links > 0 {
-		why += fmt.Sprintf("; it is replicated over %s, what is destroyed is destroyed there too", count(p.pod.Links, "link"))
+	switch links := p.pod.Links; {
+	case !links.Known:
+		return Uncertain, "it is not known whether pod " + p.pod.Name + " is replicated"
+	case links.N > 0:
+		why += fmt.Sprintf("; it is replicated over %s, what is destroyed is destroyed there too", count(int(links.N), "link"))
 	}
 	return Pass, why
 }
@@ -200,7 +203,7 @@ func connectionsOurs(s Subject) (Result, string) {
 	case result != Pass:
 		return result, why
 	case v.disagrees():
-		return Uncertain, fmt.Sprintf("the array counts connections to %s and lists %d", count(int(v.ConnectionCount), "host"), len(ours))
+		return Uncertain, fmt.Sprintf("the array counts connections to %s and lists %d", v.ConnectionCount.String()+" hosts", len(ours))
 	case !v.array.Connections.IsComplete():
 		return Uncertain, "the array's connections are not all known: " + v.array.Connections.Why()
 	case len(ours) == 0:

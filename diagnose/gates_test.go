@@ -37,7 +37,7 @@ func last(s *scene) *evidence.Volume { return s.vol(len(s.array().Volumes.Items)
 // stranger connects the volume i to a machine that is no member.
 func stranger(s *scene, i int) {
 	a := s.array()
-	a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "other", Local: evidence.Yes, IQNs: []string{"iqn.x:other"}, Destroyed: evidence.No})
+	a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "other", Local: evidence.Yes, ConnectionCount: evidence.CountOf(0), IQNs: []string{"iqn.x:other"}, Destroyed: evidence.No})
 	s.connect(i, "other")
 }
 
@@ -73,7 +73,7 @@ var gateCases = map[string][]gateCase{
 		{"pool that LXD is still making", leakOne, "leaked-volume", func(s *scene) { s.LXD.Pools.Items[0].Status = "Pending" }, Uncertain, "not Created", ""},
 		{"a machine that may be a member", leakOne, "leaked-volume", func(s *scene) {
 			a := s.array()
-			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "other", Local: evidence.Yes, NQNs: []string{"nqn.x"}, Destroyed: evidence.No})
+			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "other", Local: evidence.Yes, ConnectionCount: evidence.CountOf(0), NQNs: []string{"nqn.x"}, Destroyed: evidence.No})
 			s.connect(1, "other")
 			s.Hosts[0].NQNs = s.Hosts[0].NQNs.Doubt("unreadable")
 		}, Uncertain, "may be lxd01", ""},
@@ -223,7 +223,7 @@ var gateCases = map[string][]gateCase{
 		}, Fail, "host group all", ""},
 		{"the counts contradict", func(s *scene) {
 			s.volume("p1", name(evidence.TypeCustom, "", 100))
-		}, "leaked-volume", func(s *scene) { last(s).ConnectionCount = 2 }, Uncertain, "counts connections to 2 hosts and lists 0", ""},
+		}, "leaked-volume", func(s *scene) { last(s).ConnectionCount = evidence.CountOf(2) }, Uncertain, "counts connections to 2 hosts and lists 0", ""},
 	},
 	"not-connected": {
 		{"it is again", deadOne, "stale-map", func(s *scene) { s.connect(len(s.array().Volumes.Items)-1, hostName) }, Fail, "connects it to this host: lxd01-iscsi", ClassHost},
@@ -232,10 +232,10 @@ var gateCases = map[string][]gateCase{
 			rows := s.array().Connections.Items
 			rows[len(rows)-1].Group = "all"
 		}, Fail, "group all", ClassHost},
-		{"the counts contradict", deadOne, "stale-map", func(s *scene) { last(s).ConnectionCount = 1 }, Uncertain, "does not list them", ClassHost},
+		{"the counts contradict", deadOne, "stale-map", func(s *scene) { last(s).ConnectionCount = evidence.CountOf(1) }, Uncertain, "does not list them", ClassHost},
 		{"a connection to nobody", deadOne, "stale-map", func(s *scene) { s.connect(len(s.array().Volumes.Items)-1, "") }, Uncertain, "does not list host", ClassHost},
 		{"to a host without initiators", deadOne, "stale-map", func(s *scene) {
-			s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: "empty", Local: evidence.Yes})
+			s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: "empty", Local: evidence.Yes, ConnectionCount: evidence.CountOf(0)})
 			s.connect(len(s.array().Volumes.Items)-1, "empty")
 		}, Uncertain, "empty has no initiators", ClassHost},
 	},
@@ -395,7 +395,7 @@ func second(s *scene) {
 	s.LXD.Clustered = evidence.Yes
 	s.LXD.Members = appendTo(s.LXD.Members, evidence.Member{Name: "lxd02", Online: evidence.Yes, Status: "Online"})
 	s.Hosts = append(s.Hosts, machine("lxd02", iqn2, "nqn.two"))
-	s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: "lxd02-iscsi", Local: evidence.Yes, IQNs: []string{iqn2}, ConnectionCount: 9, Destroyed: evidence.No})
+	s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{Name: "lxd02-iscsi", Local: evidence.Yes, IQNs: []string{iqn2}, ConnectionCount: evidence.CountOf(9), Destroyed: evidence.No})
 }
 
 func TestEachGateAloneBlocks(t *testing.T) {

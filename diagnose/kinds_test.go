@@ -73,7 +73,7 @@ func orphanSnapshot(s *scene) { s.snapshot(1, copyOf(evidence.TypeCustom, "", 10
 // elsewhere connects a volume to a machine that nobody knows.
 func (s *scene) elsewhere(v int, host string) {
 	a := s.array()
-	a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: host, Local: evidence.Yes, IQNs: []string{"iqn.x:" + host}, Destroyed: evidence.No})
+	a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: host, Local: evidence.Yes, ConnectionCount: evidence.CountOf(0), IQNs: []string{"iqn.x:" + host}, Destroyed: evidence.No})
 	s.connect(v, host)
 }
 
@@ -499,7 +499,7 @@ var kindCases = []kindCase{
 		func(s *scene) {
 			a := s.array()
 			a.Connections.Items = a.Connections.Items[:1]
-			s.vol(1).ConnectionCount = 0
+			s.vol(1).ConnectionCount = evidence.CountOf(0)
 			s.gone(0, 1)
 		},
 		[]string{"in-use-without-connection p1::u-00000002000040008000000000000000"},
@@ -820,7 +820,7 @@ var kindCases = []kindCase{
 		"host object without connections",
 		func(s *scene) {
 			a := s.array()
-			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "oldnode-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.x:old"}, Destroyed: evidence.No})
+			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "oldnode-iscsi", Local: evidence.Yes, ConnectionCount: evidence.CountOf(0), IQNs: []string{"iqn.x:old"}, Destroyed: evidence.No})
 		},
 		[]string{"idle-host oldnode-iscsi"},
 		ReportOnly,
@@ -830,7 +830,7 @@ var kindCases = []kindCase{
 		"host object without connections that is not named like LXD's",
 		func(s *scene) {
 			a := s.array()
-			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "esx-07", Local: evidence.Yes, IQNs: []string{"iqn.x:esx"}, Destroyed: evidence.No})
+			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "esx-07", Local: evidence.Yes, ConnectionCount: evidence.CountOf(0), IQNs: []string{"iqn.x:esx"}, Destroyed: evidence.No})
 		},
 		[]string{},
 		"", nil,
@@ -839,7 +839,7 @@ var kindCases = []kindCase{
 		"host object of a member with another machine's initiators",
 		func(s *scene) {
 			a := s.array()
-			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "lxd01-nvme", Local: evidence.Yes, NQNs: []string{"nqn.other"}, ConnectionCount: 1, Destroyed: evidence.No})
+			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "lxd01-nvme", Local: evidence.Yes, NQNs: []string{"nqn.other"}, ConnectionCount: evidence.CountOf(1), Destroyed: evidence.No})
 		},
 		[]string{"hijacked-host lxd01-nvme"},
 		ReportOnly,
@@ -899,7 +899,7 @@ var kindCases = []kindCase{
 		"connection to a machine that is no member",
 		func(s *scene) {
 			a := s.array()
-			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "backup-7", Local: evidence.Yes, IQNs: []string{"iqn.x:backup"}, Destroyed: evidence.No})
+			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "backup-7", Local: evidence.Yes, ConnectionCount: evidence.CountOf(0), IQNs: []string{"iqn.x:backup"}, Destroyed: evidence.No})
 			s.connect(1, "backup-7")
 		},
 		[]string{"foreign-connection p1::u-00000002000040008000000000000000"},

@@ -150,7 +150,7 @@ func TestPortraitsOfFindings(t *testing.T) {
 		{"a mount without a connection", func(s *scene) {
 			a := s.array()
 			a.Connections = evidence.Complete(a.Connections.Items[1:])
-			s.vol(0).ConnectionCount = 0
+			s.vol(0).ConnectionCount = evidence.CountOf(0)
 		}, "in-use-without-connection", []evidence.Answer{yes, no, no}},
 		{"destroyed under LXD", func(s *scene) {
 			a := s.array()

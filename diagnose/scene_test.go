@@ -42,8 +42,8 @@ func healthy() *scene {
 		EradicationDelay: 24 * time.Hour, ManualEradication: "all-enabled",
 		Pods: evidence.Complete([]evidence.Pod{pod("p1"), pod("n1")}),
 		Hosts: evidence.Complete([]evidence.ArrayHost{
-			{Name: hostName, Local: evidence.Yes, IQNs: []string{iqn1}, Destroyed: evidence.No},
-			{Name: nvmeName, Local: evidence.Yes, NQNs: []string{nqn1}, Destroyed: evidence.No},
+			{Name: hostName, Local: evidence.Yes, IQNs: []string{iqn1}, ConnectionCount: evidence.CountOf(0), Destroyed: evidence.No},
+			{Name: nvmeName, Local: evidence.Yes, NQNs: []string{nqn1}, ConnectionCount: evidence.CountOf(0), Destroyed: evidence.No},
 		}),
 		Volumes: evidence.Complete[evidence.Volume](nil), Snapshots: evidence.Complete[evidence.Snapshot](nil),
 		HostGroups: evidence.Complete[evidence.HostGroup](nil), Connections: evidence.Complete[evidence.Connection](nil),
@@ -101,7 +101,7 @@ func healthy() *scene {
 
 func pod(name string) evidence.Pod {
 	return evidence.Pod{
-		ID: "pod-" + name, Name: name, Destroyed: evidence.No, Promotion: "promoted",
+		ID: "pod-" + name, Name: name, Destroyed: evidence.No, Promotion: "promoted", Links: evidence.CountOf(0),
 		Arrays: []evidence.PodArray{{ID: arrayID, Name: "fa1", Status: "online"}},
 	}
 }
@@ -163,7 +163,7 @@ func (s *scene) volume(pod string, n evidence.Name) int {
 	s.n++
 	v := evidence.Volume{
 		ID: fmt.Sprintf("vol-%d", s.n), Name: pod + "::" + spell(n), Pod: pod, PodID: "pod-" + pod,
-		Serial: serialNo(s.n), LXD: n, Created: clock.Add(-72 * time.Hour), Provisioned: 64 << 20, Unique: 1 << 20,
+		Serial: serialNo(s.n), LXD: n, Created: clock.Add(-72 * time.Hour), Provisioned: 64 << 20, Unique: evidence.CountOf(1 << 20), ConnectionCount: evidence.CountOf(0),
 		Destroyed: evidence.No, Subtype: "regular", Promotion: "promoted",
 	}
 	if n.Type == "" {
@@ -198,7 +198,7 @@ func (s *scene) snapshot(volume int, n evidence.Name, lxd string) *evidence.Snap
 	v := s.vol(volume)
 	snap := evidence.Snapshot{
 		ID: fmt.Sprintf("snap-%d", s.n), Name: v.Name + "." + spell(n), Pod: v.Pod, Suffix: spell(n), LXD: n, SourceID: v.ID, SourceName: v.Name,
-		Serial: serialNo(s.n), Created: clock.Add(-48 * time.Hour), Destroyed: evidence.No, Bytes: 4096, Provisioned: v.Provisioned,
+		Serial: serialNo(s.n), Created: clock.Add(-48 * time.Hour), Destroyed: evidence.No, Bytes: evidence.CountOf(4096), Provisioned: v.Provisioned,
 	}
 	if lxd != "" {
 		s.LXD.Records = appendTo(s.LXD.Records, evidence.Record{
@@ -212,11 +212,11 @@ func (s *scene) snapshot(volume int, n evidence.Name, lxd string) *evidence.Snap
 
 func (s *scene) connect(volume int, host string) {
 	a, v := s.array(), s.vol(volume)
-	v.ConnectionCount++
+	v.ConnectionCount.N++
 	a.Connections = appendTo(a.Connections, evidence.Connection{VolumeID: v.ID, VolumeName: v.Name, Host: host, LUN: int64(volume + 1)})
 	for i := range a.Hosts.Items {
 		if a.Hosts.Items[i].Name == host {
-			a.Hosts.Items[i].ConnectionCount++
+			a.Hosts.Items[i].ConnectionCount.N++
 		}
 	}
 }

@@ -363,7 +363,7 @@ func big(n int) *scene {
 	s := healthy()
 	a := s.array()
 	for h := range 64 {
-		a.Hosts.Items = append(a.Hosts.Items, evidence.ArrayHost{Name: fmt.Sprintf("node%02d-iscsi", h), Local: evidence.Yes, IQNs: []string{fmt.Sprintf("iqn.x:node%02d", h)}, ConnectionCount: 1})
+		a.Hosts.Items = append(a.Hosts.Items, evidence.ArrayHost{Name: fmt.Sprintf("node%02d-iscsi", h), Local: evidence.Yes, IQNs: []string{fmt.Sprintf("iqn.x:node%02d", h)}, ConnectionCount: evidence.CountOf(1)})
 		s.LXD.Members.Items = append(s.LXD.Members.Items, evidence.Member{Name: fmt.Sprintf("node%02d", h), Online: evidence.Yes})
 	}
 	s.LXD.Clustered = evidence.Yes
@@ -373,7 +373,7 @@ func big(n int) *scene {
 			s.record(v, fmt.Sprintf("vol%d", i))
 		}
 		vol := s.vol(v)
-		vol.ConnectionCount = 3
+		vol.ConnectionCount = evidence.CountOf(3)
 		for c := range 3 {
 			a.Connections.Items = append(a.Connections.Items, evidence.Connection{VolumeID: vol.ID, VolumeName: vol.Name, Host: fmt.Sprintf("node%02d-iscsi", (i+c)%64), LUN: int64(i + 1)})
 		}

@@ -158,14 +158,15 @@ func (p *patient) quota() []Advice {
 	return p.eachArray(func(a *evidence.Array) []Advice {
 		var all []Advice
 		for _, pod := range a.Pods.Items {
-			if pod.Quota <= 0 || pod.Used*10 < pod.Quota*8 || pod.Destroyed.Is() {
+			quota, used := pod.Quota.N, pod.Used.N
+			if quota <= 0 || used*10 < quota*8 || pod.Destroyed.Is() {
 				continue
 			}
 			advice := Advice{
-				Subject: "quota of pod " + pod.Name, Observed: fmt.Sprintf("%d %% of the quota of pod %s is used", pod.Used*100/pod.Quota, pod.Name), Source: "the array",
+				Subject: "quota of pod " + pod.Name, Observed: fmt.Sprintf("%d %% of the quota of pod %s is used", used*100/quota, pod.Name), Source: "the array",
 				Then: []string{"pureclean scan --pool " + settings.Shell(pod.Name)},
 			}
-			if pod.Used*10 < pod.Quota*9 {
+			if used*10 < quota*9 {
 				advice.Weight = settings.Hint
 			}
 			all = append(all, advice)

@@ -71,12 +71,12 @@ func world(t *testing.T, tree *treefs.FS) evidence.World {
 			TLS:  evidence.TLS{Verified: "fingerprint", Expires: now.AddDate(1, 0, 0), Fingerprint: "sha256:0a"},
 			User: "pureuser", Role: "array_admin", EradicationDelay: 24 * time.Hour, ManualEradication: "all-enabled", Asked: []string{"p1"},
 			Pods: evidence.Complete([]evidence.Pod{{
-				ID: "pod", Name: "p1", Destroyed: evidence.No, Promotion: "promoted", Quota: 1000, Used: 100,
+				ID: "pod", Name: "p1", Destroyed: evidence.No, Promotion: "promoted", Links: evidence.CountOf(0), Quota: evidence.CountOf(1000), Used: evidence.CountOf(100),
 				Arrays: []evidence.PodArray{{ID: "array-id", Name: "fa-lab", Status: "online"}},
 			}}),
 			Volumes: evidence.Complete[evidence.Volume](nil), Snapshots: evidence.Complete[evidence.Snapshot](nil),
 			Hosts: evidence.Complete([]evidence.ArrayHost{{
-				Name: "lxd01-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.1993-08.org.debian:01:a"}, ConnectionCount: 1, Destroyed: evidence.No,
+				Name: "lxd01-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.1993-08.org.debian:01:a"}, ConnectionCount: evidence.CountOf(1), Destroyed: evidence.No,
 			}}),
 			HostGroups: evidence.Complete[evidence.HostGroup](nil), Connections: evidence.Complete[evidence.Connection](nil),
 			Protections: evidence.Complete[evidence.Protection](nil), Activity: evidence.Complete[evidence.Activity](nil),

@@ -81,6 +81,14 @@ func CountOf(n int64) Count { return Count{N: n, Known: true} }
 // IsZero reports a number known to be zero.
 func (c Count) IsZero() bool { return c.Known && c.N == 0 }
 
+// Plus is the sum, which is known only when both are.
+func (c Count) Plus(other Count) Count {
+	if !c.Known || !other.Known {
+		return Count{}
+	}
+	return CountOf(c.N + other.N)
+}
+
 // String returns the number or "unknown".
 func (c Count) String() string {
 	if !c.Known {

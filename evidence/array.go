@@ -119,12 +119,13 @@ type Pod struct {
 	Promotion string `json:"promotion"`
 	// Arrays are the arrays that hold the pod; more than one means stretched.
 	Arrays []PodArray `json:"arrays"`
-	// Quota, Provisioned and Used are bytes; a quota of 0 is none.
-	Quota       int64 `json:"quota"`
-	Provisioned int64 `json:"provisioned"`
-	Used        int64 `json:"used"`
+	// Quota, Provisioned and Used are bytes. The array gives no quota where
+	// there is none; that and one it did not tell look the same.
+	Quota       Count `json:"quota"`
+	Provisioned Count `json:"provisioned"`
+	Used        Count `json:"used"`
 	// Links counts replication links from and to this pod.
-	Links int `json:"links"`
+	Links Count `json:"links"`
 }
 
 // PodArray is one array that holds a pod, as the answering array sees it.
@@ -148,14 +149,13 @@ type Volume struct {
 	Provisioned int64     `json:"provisioned"`
 	// Unique is what only this volume occupies, after reduction; the bytes
 	// that come back when it is eradicated.
-	Unique int64 `json:"unique"`
+	Unique Count `json:"unique"`
 	// Destroyed volumes are recoverable until Remaining has passed.
 	Destroyed Answer        `json:"destroyed"`
 	Remaining time.Duration `json:"remaining_ns"`
 	// ConnectionCount counts distinct hosts and host groups, so it is not
 	// the number of rows in Connections; zero or not is what can be compared.
-	// It is -1 when not known.
-	ConnectionCount int64 `json:"connection_count"`
+	ConnectionCount Count `json:"connection_count"`
 	// SourceID and SourceName name the volume that this one was copied from.
 	SourceID   string `json:"source_id"`
 	SourceName string `json:"source_name"`
@@ -177,7 +177,7 @@ type Snapshot struct {
 	Created    time.Time     `json:"created"`
 	Destroyed  Answer        `json:"destroyed"`
 	Remaining  time.Duration `json:"remaining_ns"`
-	Bytes      int64         `json:"bytes"`
+	Bytes      Count         `json:"bytes"`
 	// Provisioned is the size of the volume it is a snapshot of.
 	Provisioned int64 `json:"provisioned"`
 }
@@ -192,8 +192,8 @@ type ArrayHost struct {
 	IQNs []string `json:"iqns"`
 	NQNs []string `json:"nqns"`
 	WWNs []string `json:"wwns"`
-	// ConnectionCount counts distinct volumes; it is -1 when not known.
-	ConnectionCount int64 `json:"connection_count"`
+	// ConnectionCount counts distinct volumes.
+	ConnectionCount Count `json:"connection_count"`
 	// Connectivity is the array's word on logged-in paths: status and
 	// details. "None" is no proof of a dead host on NVMe.
 	Connectivity string `json:"connectivity"`
@@ -209,8 +209,8 @@ func (h ArrayHost) Initiators() []string {
 // HostGroup is a group of hosts that share connections. LXD makes none.
 type HostGroup struct {
 	Name string `json:"name"`
-	// Hosts counts its members; it is -1 when not known.
-	Hosts int64 `json:"hosts"`
+	// Hosts counts its members.
+	Hosts Count `json:"hosts"`
 }
 
 // Connection is one row of the array's connections. Host is empty for a host

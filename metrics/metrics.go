@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // Reading is what one check found.
@@ -88,13 +89,31 @@ func byPool(value func(diagnose.Summary) float64) func(*Reading) []Sample {
 	}
 }
 
+// knownByPool is byPool for a number that may not be known. Where it is not
+// known of one pool there is no sample at all: a sum of the others would say
+// that they are everything.
+func knownByPool(value func(diagnose.Summary) evidence.Count) func(*Reading) []Sample {
+	return func(r *Reading) []Sample {
+		known := true
+		samples := byPool(func(s diagnose.Summary) float64 {
+			n := value(s)
+			known = known && n.Known
+			return float64(n.N)
+		})(r)
+		if !known {
+			return nil
+		}
+		return samples
+	}
+}
+
 // ofPod makes a sample for each pool whose pod answers.
-func ofPod(value func(diagnose.PoolSummary) int64) func(*Reading) []Sample {
+func ofPod(value func(diagnose.PoolSummary) evidence.Count) func(*Reading) []Sample {
 	return func(r *Reading) []Sample {
 		var samples []Sample
 		for _, p := range r.Report.Pools {
-			if n := value(p); n > 0 {
-				samples = append(samples, Sample{[]string{p.Name}, float64(n)})
+			if n := value(p); n.N > 0 {
+				samples = append(samples, Sample{[]string{p.Name}, float64(n.N)})
 			}
 		}
 		return samples

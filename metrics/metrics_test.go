@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 )
 
 var now = time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
@@ -26,7 +27,7 @@ var now = time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
 func leak(pool, id string, age time.Duration) diagnose.Finding {
 	return diagnose.Finding{
 		Code: "leaked-volume", Severity: diagnose.Warning, Pool: pool, Object: pool + "::u-" + id, VolumeID: id, ArrayID: "a1",
-		Age: age, Provisioned: 100, Unique: 7,
+		Age: age, Provisioned: 100, Unique: evidence.CountOf(7),
 	}
 }
 
@@ -38,7 +39,7 @@ func reading(findings ...diagnose.Finding) Reading {
 			Complete:  true,
 			Findings:  findings,
 			Witnesses: []diagnose.Witness{{Kind: "array", Name: "fa1", Complete: true}, {Kind: "lxd", Name: "lxd01", Complete: true}},
-			Pools:     []diagnose.PoolSummary{{Name: "p1", Quota: 1000, Provisioned: 900, Used: 300}, {Name: "p2"}},
+			Pools:     []diagnose.PoolSummary{{Name: "p1", Quota: evidence.CountOf(1000), Provisioned: evidence.CountOf(900), Used: evidence.CountOf(300)}, {Name: "p2"}},
 			Summary:   diagnose.Summarise(findings),
 		},
 	}
@@ -334,7 +335,7 @@ func TestHostileLabels(t *testing.T) {
 	for i, name := range names {
 		f := leak(name, fmt.Sprint(i), time.Hour)
 		r.Report.Findings = append(r.Report.Findings, f)
-		r.Report.Pools = append(r.Report.Pools, diagnose.PoolSummary{Name: name, Quota: 1, Used: 1, Provisioned: 1})
+		r.Report.Pools = append(r.Report.Pools, diagnose.PoolSummary{Name: name, Quota: evidence.CountOf(1), Used: evidence.CountOf(1), Provisioned: evidence.CountOf(1)})
 		r.Report.Witnesses = append(r.Report.Witnesses, diagnose.Witness{Kind: "host", Name: name}, diagnose.Witness{Kind: "host", Name: name, Complete: true})
 		r.Runs.Undoable = append(r.Runs.Undoable, Deadline{"7f3a", name, now})
 	}

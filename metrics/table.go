@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // Metric is one number, or one for each of some things, as Prometheus has it.
@@ -91,7 +92,7 @@ var Metrics = []Metric{
 	{
 		Name: leakedUnique, Labels: []string{"pool"},
 		Help:    "What only the leaked volumes occupy on the array: about what a repair gives back",
-		Samples: byPool(func(s diagnose.Summary) float64 { return float64(s.LeakedUnique) }),
+		Samples: knownByPool(func(s diagnose.Summary) evidence.Count { return s.LeakedUnique }),
 	},
 	{
 		Name: oldest, Labels: []string{"pool"},
@@ -101,17 +102,17 @@ var Metrics = []Metric{
 	{
 		Name: "pureclean_pool_quota_bytes", Labels: []string{"pool"},
 		Help:    "Quota of the pool's pod; absent when there is none",
-		Samples: ofPod(func(p diagnose.PoolSummary) int64 { return p.Quota }),
+		Samples: ofPod(func(p diagnose.PoolSummary) evidence.Count { return p.Quota }),
 	},
 	{
 		Name: "pureclean_pool_provisioned_bytes", Labels: []string{"pool"},
 		Help:    "Provisioned size of everything in the pool's pod; the quota limits it",
-		Samples: ofPod(func(p diagnose.PoolSummary) int64 { return p.Provisioned }),
+		Samples: ofPod(func(p diagnose.PoolSummary) evidence.Count { return p.Provisioned }),
 	},
 	{
 		Name: "pureclean_pool_used_bytes", Labels: []string{"pool"},
 		Help:    "What everything in the pool's pod occupies on the array",
-		Samples: ofPod(func(p diagnose.PoolSummary) int64 { return p.Used }),
+		Samples: ofPod(func(p diagnose.PoolSummary) evidence.Count { return p.Used }),
 	},
 	{
 		Name: "pureclean_undo_deadline_timestamp_seconds", Labels: []string{"run", "object"},

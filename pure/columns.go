@@ -245,6 +245,17 @@ func number[R any](to func(*R) *int64) func(*decoder, *R) string {
 	}
 }
 
+// count is such a number that is not known until the row gives it.
+func count[R any](to func(*R) *evidence.Count) func(*decoder, *R) string {
+	return func(d *decoder, row *R) string {
+		n, wrong := d.numberHere()
+		if wrong == "" {
+			*to(row) = evidence.CountOf(n)
+		}
+		return wrong
+	}
+}
+
 func answer[R any](to func(*R) *evidence.Answer) func(*decoder, *R) string {
 	return func(d *decoder, row *R) string {
 		next := d.Peek()

@@ -13,10 +13,6 @@ import (
 // what does not apply in different ways: null, an object of nulls, an empty
 // object or nothing, so what may be "none" is never more than present.
 
-// unknownCount stands for a count that a row does not give. It is not zero:
-// zero connections would be good news.
-const unknownCount = -1
-
 // unknownSpan marks a time that a row does not give until check has looked.
 const unknownSpan = -1
 
@@ -49,8 +45,8 @@ var arrays = resource[arrayRow]{
 // podRow is a pod and what it takes to fill evidence.Pod.
 type podRow struct {
 	evidence.Pod
-	used, physical int64
-	from, to       int64
+	used, physical evidence.Count
+	from, to       evidence.Count
 }
 
 var pods = resource[podRow]{
@@ -62,23 +58,32 @@ var pods = resource[podRow]{
 		{name: "time_remaining", read: span(func(r *podRow) *time.Duration { return &r.Remaining })},
 		{name: "promotion_status", need: required, read: shared(func(r *podRow) *string { return &r.Promotion })},
 		{name: "arrays", need: required, read: podArrays},
-		{name: "link_source_count", need: required, read: number(func(r *podRow) *int64 { return &r.from })},
-		{name: "link_target_count", need: required, read: number(func(r *podRow) *int64 { return &r.to })},
-		{name: "quota_limit", read: number(func(r *podRow) *int64 { return &r.Quota })},
+		{name: "link_source_count", need: required, read: count(func(r *podRow) *evidence.Count { return &r.from })},
+		{name: "link_target_count", need: required, read: count(func(r *podRow) *evidence.Count { return &r.to })},
+		{name: "quota_limit", read: count(func(r *podRow) *evidence.Count { return &r.Quota })},
 		{name: "space", inside: []column[podRow]{
-			{name: "total_provisioned", read: number(func(r *podRow) *int64 { return &r.Provisioned })},
-			{name: "total_used", read: number(func(r *podRow) *int64 { return &r.used })},
-			{name: "total_physical", read: number(func(r *podRow) *int64 { return &r.physical })},
+			{name: "total_provisioned", read: count(func(r *podRow) *evidence.Count { return &r.Provisioned })},
+			{name: "total_used", read: count(func(r *podRow) *evidence.Count { return &r.used })},
+			{name: "total_physical", read: count(func(r *podRow) *evidence.Count { return &r.physical })},
 		}},
 	},
 	blank: func(r *podRow) { r.Remaining = unknownSpan },
 	check: func(d *decoder, r *podRow) {
 		checkRemaining(d, r.Destroyed, &r.Remaining)
-		r.Used = max(r.used, r.physical)
-		r.Links = int(r.from + r.to)
+		r.Used = larger(r.used, r.physical)
+		r.Links = r.from.Plus(r.to)
 	},
 	label:    func(r *podRow) string { return r.Name },
 	identity: func(r *podRow) [3]string { return [3]string{r.ID} },
+}
+
+// larger is the larger of what is known: which of the two an array gives
+// depends on its version.
+func larger(a, b evidence.Count) evidence.Count {
+	if !b.Known || a.Known && a.N > b.N {
+		return a
+	}
+	return b
 }
 
 var podArrayColumns = []column[evidence.PodArray]{
@@ -120,7 +125,7 @@ var volumes = resource[evidence.Volume]{
 		{name: "created", need: required, read: moment(func(v *evidence.Volume) *time.Time { return &v.Created })},
 		{name: "destroyed", need: required, read: answer(func(v *evidence.Volume) *evidence.Answer { return &v.Destroyed })},
 		{name: "time_remaining", read: span(func(v *evidence.Volume) *time.Duration { return &v.Remaining })},
-		{name: "connection_count", need: required, read: number(func(v *evidence.Volume) *int64 { return &v.ConnectionCount })},
+		{name: "connection_count", need: required, read: count(func(v *evidence.Volume) *evidence.Count { return &v.ConnectionCount })},
 		{name: "provisioned", need: required, read: number(func(v *evidence.Volume) *int64 { return &v.Provisioned })},
 		{name: "subtype", need: required, read: shared(func(v *evidence.Volume) *string { return &v.Subtype })},
 		{name: "pod", need: required, inside: []column[evidence.Volume]{
@@ -133,10 +138,10 @@ var volumes = resource[evidence.Volume]{
 		}},
 		{name: "promotion_status", read: shared(func(v *evidence.Volume) *string { return &v.Promotion })},
 		{name: "space", inside: []column[evidence.Volume]{
-			{name: "unique", read: number(func(v *evidence.Volume) *int64 { return &v.Unique })},
+			{name: "unique", read: count(func(v *evidence.Volume) *evidence.Count { return &v.Unique })},
 		}},
 	},
-	blank: func(v *evidence.Volume) { v.ConnectionCount, v.Remaining = unknownCount, unknownSpan },
+	blank: func(v *evidence.Volume) { v.Remaining = unknownSpan },
 	check: func(d *decoder, v *evidence.Volume) {
 		checkRemaining(d, v.Destroyed, &v.Remaining)
 		checkPod(d, v.Name, v.Pod)
@@ -165,7 +170,7 @@ var snapshots = resource[evidence.Snapshot]{
 			{name: "id", need: required, read: repeated(func(s *evidence.Snapshot) *string { return &s.SourceID })},
 		}},
 		{name: "space", inside: []column[evidence.Snapshot]{
-			{name: "snapshots", read: number(func(s *evidence.Snapshot) *int64 { return &s.Bytes })},
+			{name: "snapshots", read: count(func(s *evidence.Snapshot) *evidence.Count { return &s.Bytes })},
 		}},
 	},
 	blank: func(s *evidence.Snapshot) { s.Remaining = unknownSpan },
@@ -201,7 +206,7 @@ var hosts = resource[evidence.ArrayHost]{
 		{name: "iqns", need: required, read: initiators(func(h *evidence.ArrayHost) *[]string { return &h.IQNs })},
 		{name: "nqns", need: required, read: initiators(func(h *evidence.ArrayHost) *[]string { return &h.NQNs })},
 		{name: "wwns", need: required, read: initiators(func(h *evidence.ArrayHost) *[]string { return &h.WWNs })},
-		{name: "connection_count", need: required, read: number(func(h *evidence.ArrayHost) *int64 { return &h.ConnectionCount })},
+		{name: "connection_count", need: required, read: count(func(h *evidence.ArrayHost) *evidence.Count { return &h.ConnectionCount })},
 		{name: "host_group", inside: []column[evidence.ArrayHost]{
 			{name: "name", read: shared(func(h *evidence.ArrayHost) *string { return &h.Group })},
 		}},
@@ -219,7 +224,6 @@ var hosts = resource[evidence.ArrayHost]{
 		}},
 		{name: "destroyed", need: required, since: withDestroyedHosts, read: answer(func(h *evidence.ArrayHost) *evidence.Answer { return &h.Destroyed })},
 	},
-	blank:    func(h *evidence.ArrayHost) { h.ConnectionCount = unknownCount },
 	label:    func(h *evidence.ArrayHost) string { return h.Name },
 	identity: func(h *evidence.ArrayHost) [3]string { return [3]string{h.Name} },
 }
@@ -228,9 +232,8 @@ var hostGroups = resource[evidence.HostGroup]{
 	path: "host-groups",
 	columns: []column[evidence.HostGroup]{
 		{name: "name", need: required, read: plainText(func(g *evidence.HostGroup) *string { return &g.Name })},
-		{name: "host_count", need: required, read: number(func(g *evidence.HostGroup) *int64 { return &g.Hosts })},
+		{name: "host_count", need: required, read: count(func(g *evidence.HostGroup) *evidence.Count { return &g.Hosts })},
 	},
-	blank:    func(g *evidence.HostGroup) { g.Hosts = unknownCount },
 	label:    func(g *evidence.HostGroup) string { return g.Name },
 	identity: func(g *evidence.HostGroup) [3]string { return [3]string{g.Name} },
 }

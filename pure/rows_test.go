@@ -46,24 +46,24 @@ func TestGoodRows(t *testing.T) {
 		Pods: evidence.Complete([]evidence.Pod{{
 			ID: "pod-id-1", Name: "lxd", Destroyed: evidence.No, Promotion: "promoted",
 			Arrays: []evidence.PodArray{{ID: "d5bc1111-2222-3333-4444-555566667777", Name: "fa-lab", Status: "online"}},
-			Quota:  1 << 40, Provisioned: 5000, Used: 600, Links: 3,
+			Quota:  evidence.CountOf(1 << 40), Provisioned: evidence.CountOf(5000), Used: evidence.CountOf(600), Links: evidence.CountOf(3),
 		}}),
 		Volumes: evidence.Complete([]evidence.Volume{{
 			ID: "vol-id-1", Name: volume, Pod: "lxd", PodID: "pod-id-1", Serial: "D5BC11112222333300000001",
-			Created: time.UnixMilli(1795000000123).UTC(), Provisioned: 67108864, Unique: 1100,
-			Destroyed: evidence.No, ConnectionCount: 1, Subtype: "regular", Promotion: "promoted",
+			Created: time.UnixMilli(1795000000123).UTC(), Provisioned: 67108864, Unique: evidence.CountOf(1100),
+			Destroyed: evidence.No, ConnectionCount: evidence.CountOf(1), Subtype: "regular", Promotion: "promoted",
 		}}),
 		Snapshots: evidence.Complete([]evidence.Snapshot{{
 			ID: "snap-id-1", Name: volume + ".su-e8ab2d4244064a60871cb386e4170965", Pod: "lxd",
 			Suffix: "su-e8ab2d4244064a60871cb386e4170965", SourceID: "vol-id-1", SourceName: volume,
 			Serial: "D5BC11112222333300001017", Created: time.UnixMilli(1795000000456).UTC(),
-			Destroyed: evidence.Yes, Remaining: time.Hour, Bytes: 4096, Provisioned: 67108864,
+			Destroyed: evidence.Yes, Remaining: time.Hour, Bytes: evidence.CountOf(4096), Provisioned: 67108864,
 		}}),
 		Hosts: evidence.Complete([]evidence.ArrayHost{{
 			Name: "lxd01-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.1993-08.org.debian:01:abc"},
-			WWNs: []string{"2100f4c7aa002706"}, ConnectionCount: 1, Connectivity: "critical Single Controller", Destroyed: evidence.No,
+			WWNs: []string{"2100f4c7aa002706"}, ConnectionCount: evidence.CountOf(1), Connectivity: "critical Single Controller", Destroyed: evidence.No,
 		}}),
-		HostGroups:  evidence.Complete([]evidence.HostGroup{{Name: "esx", Hosts: 4}}),
+		HostGroups:  evidence.Complete([]evidence.HostGroup{{Name: "esx", Hosts: evidence.CountOf(4)}}),
 		Connections: evidence.Complete([]evidence.Connection{{VolumeID: "vol-id-1", VolumeName: volume, Host: "lxd01-iscsi", LUN: 9}}),
 		Protections: evidence.Complete([]evidence.Protection{{Group: "lxd::pgroup-auto", VolumeID: "vol-id-1", VolumeName: volume}}),
 		Activity: evidence.Complete([]evidence.Activity{{
@@ -245,14 +245,14 @@ func TestWhatIsMissingIsUnknown(t *testing.T) {
 	s.rows["host-groups"] = []string{`{"name":"g"}`}
 	s.rows["volumes/performance"] = []string{`{"name":"lxd::u-1","id":"1"}`}
 	a := s.open().Observe(t.Context(), []string{"lxd"})
-	want := []evidence.Volume{{Name: "lxd::u-1", Pod: "lxd", ConnectionCount: -1}}
+	want := []evidence.Volume{{Name: "lxd::u-1", Pod: "lxd"}}
 	if diff := cmp.Diff(want, a.Volumes.Items); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]evidence.ArrayHost{{Name: "h", ConnectionCount: -1}}, a.Hosts.Items); diff != "" {
+	if diff := cmp.Diff([]evidence.ArrayHost{{Name: "h"}}, a.Hosts.Items); diff != "" {
 		t.Error(diff)
 	}
-	if a.HostGroups.Items[0].Hosts != -1 || a.Activity.Items[0].Busy != evidence.Unknown {
+	if a.HostGroups.Items[0].Hosts.Known || a.Activity.Items[0].Busy != evidence.Unknown {
 		t.Errorf("group %+v, activity %+v", a.HostGroups.Items, a.Activity.Items)
 	}
 	for _, missing := range []string{"id", "serial", "created", "destroyed", "connection_count", "provisioned", "subtype", "pod.id"} {

@@ -109,7 +109,7 @@ func (k *kit) quota() int64 {
 	world, _ := k.scan()
 	sum := int64(0)
 	for _, pod := range world.Arrays[0].Pods.Items {
-		sum += pod.Provisioned
+		sum += pod.Provisioned.N
 	}
 	return sum
 }

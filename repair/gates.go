@@ -326,8 +326,8 @@ func detachedNow(r *run, s subject) (diagnose.Result, string) {
 		return diagnose.Fail, "the array connects it to " + rows[0].Host + rows[0].Group
 	case !s.array.Connections.IsComplete():
 		return diagnose.Uncertain, "the array's connections are not all known: " + s.array.Connections.Why()
-	case r.plan.Class == diagnose.ClassDestroy && s.volume.ConnectionCount != 0:
-		return diagnose.Uncertain, fmt.Sprintf("the array lists no connection and counts %d", s.volume.ConnectionCount)
+	case r.plan.Class == diagnose.ClassDestroy && !s.volume.ConnectionCount.IsZero():
+		return diagnose.Uncertain, fmt.Sprintf("the array lists no connection and counts %s", s.volume.ConnectionCount)
 	case len(s.world.Hosts) == 0:
 		return diagnose.Uncertain, "no host was read"
 	}
@@ -393,8 +393,8 @@ func hostIsIdle(r *run, s subject, step Step) (diagnose.Result, string) {
 		switch {
 		case host.Group != "":
 			return diagnose.Fail, "it is in host group " + host.Group
-		case host.ConnectionCount != 0:
-			return diagnose.Uncertain, fmt.Sprintf("the array counts %d connections of it", host.ConnectionCount)
+		case !host.ConnectionCount.IsZero():
+			return diagnose.Uncertain, fmt.Sprintf("the array counts %s connections of it", host.ConnectionCount)
 		case !host.Local.Is():
 			return diagnose.Uncertain, "it is another array's"
 		}

@@ -309,8 +309,8 @@ func confirmDisconnected(s subject, step Step) (evidence.Answer, string) {
 			return evidence.No, "the array connects it to " + row.Host
 		}
 	}
-	if len(s.rows) == 0 && s.volume.ConnectionCount != 0 {
-		return evidence.Unknown, fmt.Sprintf("the array lists no connection and counts %d", s.volume.ConnectionCount)
+	if len(s.rows) == 0 && !s.volume.ConnectionCount.IsZero() {
+		return evidence.Unknown, fmt.Sprintf("the array lists no connection and counts %s", s.volume.ConnectionCount)
 	}
 	return evidence.Yes, "the array does not connect it to " + step.HostObject
 }

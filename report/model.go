@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/words"
 )
 
@@ -112,9 +113,9 @@ func newPage(j Judged) *page {
 		p.Witnesses = append(p.Witnesses, witness{name, text(w.Reason), text(w.Hint), cost, w.Complete})
 	}
 	for _, s := range j.Report.Pools {
-		used := words.Size(s.Used)
-		if s.Quota > 0 {
-			used += " of " + words.Size(s.Quota)
+		used := knownSize(s.Used)
+		if s.Quota.N > 0 {
+			used += " of " + words.Size(s.Quota.N)
 		}
 		p.Pools = append(p.Pools, pool{text(s.Name), text(s.Array), words.Transport(s.Mode), used, s.Volumes, s.Records, s.Leaked})
 	}
@@ -137,7 +138,7 @@ func (p *page) answer(r diagnose.Report) {
 		p.Headline = "Nothing was found in what could be seen"
 	}
 	if s.LeakedVolumes > 0 {
-		p.Lead = words.Size(s.LeakedUnique) + " of it is theirs alone."
+		p.Lead = knownSize(s.LeakedUnique) + " of it is theirs alone."
 		if s.Oldest > 0 {
 			p.Lead += " The oldest has been there for " + words.AgePhrase(s.Oldest) + "."
 		}
@@ -207,7 +208,7 @@ func factsOf(f diagnose.Finding) []fact {
 	}
 	if f.VolumeID != "" {
 		add("size", words.Size(f.Provisioned))
-		add("unique", words.Size(f.Unique))
+		add("unique", knownSize(f.Unique))
 	}
 	if f.Age > 0 {
 		add("age", words.Age(f.Age))
@@ -217,6 +218,14 @@ func factsOf(f diagnose.Finding) []fact {
 		add("host", f.Host)
 	}
 	return facts
+}
+
+// knownSize spells bytes that may not be known.
+func knownSize(bytes evidence.Count) string {
+	if !bytes.Known {
+		return "?"
+	}
+	return words.Size(bytes.N)
 }
 
 func rowOf(f diagnose.Finding) row {

@@ -39,8 +39,8 @@ func contradictions(said *evidence.Array, pods []string) {
 		}
 	}
 	for i := range said.Hosts.Items {
-		if h := &said.Hosts.Items[i]; h.ConnectionCount > 0 && !connected[strings.ToLower(h.Name)] {
-			doubt(&said.Connections, "the array counts %d connections of host %s and lists none", h.ConnectionCount, h.Name)
+		if h := &said.Hosts.Items[i]; h.ConnectionCount.N > 0 && !connected[strings.ToLower(h.Name)] {
+			doubt(&said.Connections, "the array counts %s connections of host %s and lists none", h.ConnectionCount, h.Name)
 		}
 	}
 }

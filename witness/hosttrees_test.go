@@ -304,10 +304,10 @@ func labName(i int) evidence.Name {
 func labWorld(h evidence.Host, fates [3]fate) evidence.World {
 	nvme := len(h.Subsystems.Items) > 0
 	source := func(name string) evidence.Source { return evidence.Source{Name: name, Began: labTime, Ended: labTime} }
-	object := evidence.ArrayHost{Name: labHost + "-iscsi", IQNs: []string{labIQN}, Local: evidence.Yes, Destroyed: evidence.No}
+	object := evidence.ArrayHost{Name: labHost + "-iscsi", IQNs: []string{labIQN}, Local: evidence.Yes, Destroyed: evidence.No, ConnectionCount: evidence.CountOf(0)}
 	mode := evidence.ModeISCSI
 	if nvme {
-		object = evidence.ArrayHost{Name: labHost + "-nvme-tcp", NQNs: []string{"nqn.2014-08.org.nvmexpress:uuid:" + labUUID}, Local: evidence.Yes, Destroyed: evidence.No}
+		object = evidence.ArrayHost{Name: labHost + "-nvme-tcp", NQNs: []string{"nqn.2014-08.org.nvmexpress:uuid:" + labUUID}, Local: evidence.Yes, Destroyed: evidence.No, ConnectionCount: evidence.CountOf(0)}
 		mode = evidence.ModeNVMeTCP
 	}
 	var volumes []evidence.Volume
@@ -324,11 +324,11 @@ func labWorld(h evidence.Host, fates [3]fate) evidence.World {
 		short := fmt.Sprintf("s%d", i+1)
 		v := evidence.Volume{
 			ID: "id-" + short, Name: "p1::u-" + lxd.UUID.Hex(), Pod: "p1", PodID: "pod-p1", Serial: serial, LXD: lxd,
-			Created: labTime.Add(-72 * time.Hour), Provisioned: 64 << 20, Destroyed: evidence.AnswerOf(fate == destroyed), Subtype: "regular",
+			Created: labTime.Add(-72 * time.Hour), Provisioned: 64 << 20, Destroyed: evidence.AnswerOf(fate == destroyed), ConnectionCount: evidence.CountOf(0), Subtype: "regular",
 		}
 		if fate == attached || fate == unrecorded {
-			v.ConnectionCount = 1
-			object.ConnectionCount++
+			v.ConnectionCount = evidence.CountOf(1)
+			object.ConnectionCount.N++
 			connections = append(connections, evidence.Connection{VolumeID: v.ID, VolumeName: v.Name, Host: object.Name, LUN: int64(i + 1)})
 		}
 		if fate == attached || fate == detached {
@@ -346,7 +346,7 @@ func labWorld(h evidence.Host, fates [3]fate) evidence.World {
 			Source: source("fa1"), Gateway: "https://fa1", ID: labArray, Version: "6.6.10", API: "2.21", Clock: labTime,
 			EradicationDelay: 24 * time.Hour, ManualEradication: "all-enabled", Asked: []string{"p1"},
 			Pods: evidence.Complete([]evidence.Pod{{
-				ID: "pod-p1", Name: "p1", Destroyed: evidence.No, Promotion: "promoted",
+				ID: "pod-p1", Name: "p1", Destroyed: evidence.No, Promotion: "promoted", Links: evidence.CountOf(0),
 				Arrays: []evidence.PodArray{{ID: labArray, Name: "fa1", Status: "online"}},
 			}}),
 			Volumes: evidence.Complete(volumes), Snapshots: evidence.Complete[evidence.Snapshot](nil),

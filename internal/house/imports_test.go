@@ -36,7 +36,7 @@ var imports = map[string][]string{
 	"repair":    {"devices", "diagnose", "evidence", "wait"},
 	"sightings": {"diagnose", "evidence"},
 	// metrics is told by commands what the journal says: it judges numbers.
-	"metrics": {"config", "diagnose"},
+	"metrics": {"config", "diagnose", "evidence"},
 	// report turns a judgement into a page; the portraits in it are diagnose's.
 	"report": {"diagnose", "evidence", "words"},
 	// The simulator is made of nothing that it is there to test.
