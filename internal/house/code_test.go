@@ -78,8 +78,9 @@ func checkPanic(s source, wrong report) {
 }
 
 // programs are the directories of a package main: ours, the benchmark's, those of
-// the proof on a real kernel, and the one that lists what a release is made of.
-var programs = []string{"", "bench", "e2e", "e2e/guest", "packaging/sbom"}
+// the proof on a real kernel, the one that breaks the code to try the tests, and the
+// one that lists what a release is made of.
+var programs = []string{"", "bench", "e2e", "e2e/guest", "internal/mutate", "packaging/sbom"}
 
 // Only main ends the process: what ends it elsewhere skips journals, locks
 // and the exit status that was agreed.
