@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,8 +15,20 @@ import (
 	"github.com/pureclean/pureclean/repair/journal"
 )
 
-// everything is set for the long lane, in which nothing is left out.
+// everything is set for the longer lanes, in which every scenario is tried.
+// Of its faults and kills they try one in PURECLEAN_ONE_IN, all when that is
+// not set.
 var everything = os.Getenv("PURECLEAN_LONG") != ""
+
+// tried reports whether the n-th of a row of faults or kills is one to try;
+// short says so of "go test ./...".
+func tried(n int, short bool) bool {
+	if !everything {
+		return short
+	}
+	oneIn, err := strconv.Atoi(os.Getenv("PURECLEAN_ONE_IN"))
+	return err != nil || oneIn < 1 || n%oneIn == 0
+}
 
 // fault is what goes wrong with the n-th of a kind of calls.
 type fault string
@@ -187,7 +200,7 @@ func (k *kit) interrupted() string {
 // there is a remedy for, and runs again without faults: it converges, nothing
 // live is touched, the journal tells the truth.
 func TestFailTheNth(t *testing.T) {
-	tried := 0
+	faults := 0
 	for i, c := range remedied(t) {
 		counts := c.calls(t)
 		for _, what := range []string{"writer", "hands", "journal", "look"} {
@@ -196,10 +209,10 @@ func TestFailTheNth(t *testing.T) {
 					continue // neither has a reply to lose
 				}
 				for n := 1; n <= counts[what]; n++ {
-					if !everything && !sampled(c, i, what, j, n) {
+					if !tried(i+j+n, sampled(c, i, what, j, n)) {
 						continue
 					}
-					tried++
+					faults++
 					t.Run(fmt.Sprintf("%s/%s/%s/%d", c, what, f, n), func(t *testing.T) {
 						t.Parallel()
 						c.failOne(t, what, &saboteur{at: n, fault: f})
@@ -208,7 +221,7 @@ func TestFailTheNth(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d faults in %d scenarios", tried, len(remedied(t)))
+	t.Logf("%d faults in %d scenarios", faults, len(remedied(t)))
 }
 
 // calls counts the calls of each kind in a run without a fault.
@@ -305,7 +318,7 @@ func TestKilledAnywhere(t *testing.T) {
 		{"unmap-refused-iscsi", "leaked-volume"}, {"device-too-late-nvme", "leaked-volume"}, {"killed-while-waiting-iscsi", "stale-connection"},
 	} {
 		for point := 0; point < 200; point++ {
-			if !everything && point%9 != 5 {
+			if !tried(point, point%9 == 5) {
 				continue
 			}
 			died := false
