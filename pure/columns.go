@@ -50,6 +50,8 @@ type decoder struct {
 	next   int
 	// shape is what the last row looked like.
 	shape shape
+	// betrays reports that a text repeats a secret of ours; nil never does.
+	betrays func([]byte) bool
 	// problems are what is wrong with the row being read.
 	problems []string
 }
@@ -215,6 +217,10 @@ func (d *decoder) textHere() (raw []byte, wrong string) {
 	raw, ok := d.Text()
 	if d.Err == nil && !ok {
 		return []byte(strings.ToValidUTF8(string(raw), "\uFFFD")), "is not UTF-8"
+	}
+	if d.Err == nil && d.betrays != nil && d.betrays(raw) {
+		// What is read is printed and remembered.
+		return []byte("[redacted]"), "repeats our token"
 	}
 	return raw, ""
 }

@@ -60,7 +60,7 @@ func openSession(ctx context.Context, access Access, options Options, spoken []v
 	if err != nil {
 		return nil, err
 	}
-	w.hide(token)
+	w.secrets.Hide(token)
 	s := &session{wire: w, token: token, sleep: options.Sleep}
 	if err := s.negotiate(ctx, spoken); err != nil {
 		s.wire.hangUp()
@@ -114,7 +114,7 @@ func (s *session) login(ctx context.Context) error {
 		if key = h.Get("X-Auth-Token"); key == "" {
 			return errNoKey
 		}
-		s.user = loginName(body)
+		s.user = s.wire.secrets.Conceal(loginName(body))
 		return nil
 	}
 	err := s.wire.do(ctx, c, read)
@@ -129,7 +129,7 @@ func (s *session) login(ctx context.Context) error {
 	}
 	s.key = secret.New(key)
 	s.number++
-	s.wire.hide(s.key)
+	s.wire.secrets.Hide(s.key)
 	return nil
 }
 

@@ -77,7 +77,7 @@ func list[R any](ctx context.Context, s *session, q question[R]) (evidence.List[
 	if len(reasons) == 0 {
 		return evidence.Complete(w.items), nil
 	}
-	return evidence.Incomplete(w.items, s.wire.conceal(strings.Join(reasons, "; "))), w.err
+	return evidence.Incomplete(w.items, s.wire.secrets.Conceal(strings.Join(reasons, "; "))), w.err
 }
 
 // walk is one reading of a list, page after page.
@@ -130,7 +130,7 @@ func (w *walk[R]) run(ctx context.Context) {
 	} else {
 		query.Set("total_item_count", "true")
 	}
-	page := &pageReader[R]{walk: w, decoder: decoder{api: w.session.api, names: map[string]string{}}}
+	page := &pageReader[R]{walk: w, decoder: decoder{api: w.session.api, names: map[string]string{}, betrays: w.session.wire.secrets.Betrays}}
 	tokens := map[string]bool{}
 	for n := 1; ; n++ {
 		c := call{

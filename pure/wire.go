@@ -31,9 +31,6 @@ const (
 	maxBody = 64 << 20
 	// maxRetryAfter is the longest wait that an array may ask for.
 	maxRetryAfter = time.Minute
-	// minSecret is the length below which a "secret" is a word of every
-	// other sentence. Real tokens are UUIDs.
-	minSecret = 6
 )
 
 // call is one request to make.
@@ -67,9 +64,10 @@ type wire struct {
 	requests atomic.Int64
 	// verified says what certificates are held against.
 	verified string
+	// secrets are repeated in no error, even when an answer repeats them.
+	secrets secret.Concealer
 
 	mu          sync.Mutex
-	secrets     []string
 	certificate *x509.Certificate
 }
 
@@ -224,8 +222,8 @@ func (w *wire) exchange(ctx context.Context, c call, e *Error, read func(http.He
 // explain completes e with why it failed.
 func (w *wire) explain(ctx context.Context, e *Error, err error) {
 	for i := range e.Messages {
-		e.Messages[i].Context = w.conceal(e.Messages[i].Context)
-		e.Messages[i].Text = w.conceal(e.Messages[i].Text)
+		e.Messages[i].Context = w.secrets.Conceal(e.Messages[i].Context)
+		e.Messages[i].Text = w.secrets.Conceal(e.Messages[i].Text)
 	}
 	switch {
 	case ctx.Err() != nil && e.kind == failedNetwork:
@@ -233,29 +231,11 @@ func (w *wire) explain(ctx context.Context, e *Error, err error) {
 	case errors.Is(err, errStatus): // nothing to add to the words
 	default:
 		e.Err = err
-		if text := err.Error(); w.conceal(text) != text {
-			e.Err = errors.New(w.conceal(text))
+		text := err.Error()
+		if told := w.secrets.Conceal(text); told != text {
+			e.Err = errors.New(told)
 		}
 	}
-}
-
-// hide makes sure that a secret is not repeated in an error, even when the
-// array's answer repeats it.
-func (w *wire) hide(s secret.Text) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(s.Reveal()) >= minSecret {
-		w.secrets = append(w.secrets, s.Reveal())
-	}
-}
-
-func (w *wire) conceal(text string) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, s := range w.secrets {
-		text = strings.ReplaceAll(text, s, "[redacted]")
-	}
-	return text
 }
 
 // body is an answer's body that remembers how reading it failed, so that a
