@@ -32,8 +32,9 @@ type Error struct {
 
 	kind failure
 	// unsent is that the request certainly never left.
-	unsent     bool
-	retryAfter time.Duration
+	unsent bool
+	// pause is what the answer says of when to ask again.
+	pause pause
 }
 
 // Message is one entry of the array's refusal.
@@ -82,6 +83,9 @@ func (e *Error) detail() string {
 	}
 	if e.Err != nil {
 		parts = append(parts, e.Err.Error())
+	}
+	if wait := e.pause.String(); wait != "" {
+		parts = append(parts, wait)
 	}
 	return strings.Join(parts, ": ")
 }

@@ -59,6 +59,11 @@ var hints = []hint{
 	{is(syscall.ECONNREFUSED), say("nothing listens there: check the address and the port in the array's URL; it is the management address (vir0), not one of iSCSI or NVMe")},
 	{isAny(syscall.EHOSTUNREACH, syscall.ENETUNREACH), say("there is no way to that address from this machine: check the array's URL and the routes to its management network")},
 	{isTimeout, say("check the array's URL and the firewall on the way to its management address; if both are right, " + waitAdvice)},
+	{answered(func(e *Error) bool { return e.pause.tooLong() }), func(err error) string {
+		var e *Error
+		errors.As(err, &e)
+		return pauseAdvice(e)
+	}},
 	{status(http.StatusTooManyRequests), say("the array gets too many requests: " + waitAdvice)},
 	{answered((*Error).isForbiddenChange), say(`the token's user may not change this: give a token of a user with the role that LXD asks for too (array_admin), see "pureadmin list" on the array`)},
 	{IsEradicationDisabled, say("SafeMode keeps what is destroyed until its time has run out: the space comes back then, by itself")},

@@ -234,7 +234,7 @@ func (s *session) retry(ctx context.Context, try func() error) error {
 	for n := 1; ; n++ {
 		err := try()
 		var e *Error
-		if err == nil || n == tries || !errors.As(err, &e) || !e.transient() || e.retryAfter > maxRetryAfter {
+		if err == nil || n == tries || !errors.As(err, &e) || !e.transient() || e.pause.tooLong() {
 			return err
 		}
 		if s.isLost() {
@@ -243,7 +243,10 @@ func (s *session) retry(ctx context.Context, try func() error) error {
 		if e.kind == failedNetwork {
 			s.wire.hangUp() // the others are likely to be as dead
 		}
-		wait := max(waits.NextBackOff(), e.retryAfter)
+		wait := max(waits.NextBackOff(), e.pause.wait)
+		if end, limited := ctx.Deadline(); limited && time.Until(end) < wait {
+			return err // there would be no time left for the answer
+		}
 		s.wire.log.Debug("asking again", "op", e.Op, "after", wait, "request", e.RequestID)
 		if s.sleep(ctx, wait) != nil {
 			return err

@@ -257,6 +257,13 @@ func TestRetries(t *testing.T) {
 		{"429 for 7 s", status(429, "Retry-After", "7"), tries, 7 * time.Second},
 		{"503 until a date", status(503, "Retry-After", "Sun, 22 Nov 2026 11:00:13 GMT"), tries, 12 * time.Second},
 		{"429 for an hour", status(429, "Retry-After", "3600"), 1, 0},
+		{"429 for a day", status(429, "Retry-After", "86400"), 1, 0},
+		{"503 for longer than there are numbers", status(503, "Retry-After", "99999999999999999999"), 1, 0},
+		{"429 until tomorrow", status(429, "Retry-After", "Mon, 23 Nov 2026 11:00:00 GMT"), 1, 0},
+		{"429 until tomorrow by a clock that is years behind", status(429, "Date", "Mon, 22 Nov 2021 11:00:00 GMT", "Retry-After", "Tue, 23 Nov 2021 11:00:00 GMT"), 1, 0},
+		{"429 until a date that has passed", status(429, "Retry-After", "Sun, 22 Nov 2026 10:00:00 GMT"), tries, 100 * time.Millisecond},
+		{"429 for a negative time", status(429, "Retry-After", "-5"), tries, 100 * time.Millisecond},
+		{"429 for garbage", status(429, "Retry-After", "soon"), tries, 100 * time.Millisecond},
 		{"400", status(400), 1, 0},
 		{"403", status(403), 1, 0},
 		{"404", status(404), 1, 0},
@@ -304,6 +311,63 @@ func TestRetries(t *testing.T) {
 				t.Errorf("%d requests counted, %d seen", a.Requests, len(s.requests("")))
 			}
 		})
+	}
+}
+
+// TestPausesAreTold: what is asked for is said, whether it is waited for or
+// not, and so is what can't be understood.
+func TestPausesAreTold(t *testing.T) {
+	const yesterday, tomorrow = "Sat, 21 Nov 2026 11:00:00 GMT", "Mon, 23 Nov 2026 11:00:00 GMT"
+	for _, c := range []struct {
+		code         int
+		header, date string
+		said, hint   string
+	}{
+		{429, "86400", stubDate, "it asks to wait for 24h", "try again then"},
+		{503, "86400", stubDate, "it asks to wait for 24h", "try again then"},
+		{429, "2592000", stubDate, "it asks to wait for 30 days", "try again then"},
+		{429, "99999999999999999999", stubDate, "it asks to wait for 106751 days", "try again then"},
+		{429, " 3600 ", stubDate, "it asks to wait for 1h", "try again then"},
+		{429, tomorrow, stubDate, "it asks to wait for 24h", "try again then"},
+		{429, tomorrow, yesterday, "it asks to wait for 2 days", "try again then"},
+		{429, tomorrow, "no date", "it asks to wait for 23h59m59s", "try again then"},
+		{429, "Monday, 23-Nov-26 11:00:00 GMT", stubDate, "it asks to wait for 24h", "try again then"},
+		{429, "7", stubDate, "it asks to wait for 7s", "too many requests"},
+		{429, "-5", stubDate, `it asks to wait for "-5", which can't be understood`, "too many requests"},
+		{429, "soon \x1b[2J", stubDate, `it asks to wait for "soon [2J", which can't be understood`, "too many requests"},
+		{429, "0", stubDate, "", "too many requests"},
+		{429, yesterday, stubDate, "", "too many requests"},
+		{429, "", stubDate, "", "too many requests"},
+	} {
+		e := &Error{Op: "o", Method: "GET", Path: "/p", Status: c.code, kind: failedStatus}
+		e.pause = retryAfter(http.Header{"Retry-After": {c.header}, "Date": {c.date}}, time.Date(2026, 11, 22, 11, 0, 1, 0, time.UTC))
+		text := e.Error()
+		if strings.Contains(text, "asks to wait") != (c.said != "") || !strings.Contains(text, c.said) || !strings.Contains(Hint(e), c.hint) {
+			t.Errorf("%d, %q by %q: %s; hint %s", c.code, c.header, c.date, text, Hint(e))
+		}
+	}
+}
+
+// TestNoWaitBeyondTheDeadline: who has no time left is told at once.
+func TestNoWaitBeyondTheDeadline(t *testing.T) {
+	s := newStub(t).fill()
+	pauses := &waits{}
+	r, err := Open(t.Context(), s.access(), testOptions(pauses))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.before = func(w http.ResponseWriter, _ *http.Request, path string, _ int) bool {
+		if path == "hosts" {
+			w.Header().Set("Retry-After", "59")
+			refuse(w, 503, "")
+		}
+		return path == "hosts"
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 58*time.Second)
+	defer cancel()
+	a := r.Observe(ctx, []string{"lxd"})
+	if waited := pauses.all(); len(waited) > 0 || !strings.Contains(a.Trouble, "it asks to wait for 59s") {
+		t.Errorf("waited %v, trouble %q", waited, a.Trouble)
 	}
 }
 

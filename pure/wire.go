@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,8 +28,6 @@ const (
 	parallel = 4
 	// maxBody bounds one answer, unpacked. A page of 1000 volumes is 1 MiB.
 	maxBody = 64 << 20
-	// maxRetryAfter is the longest wait that an array may ask for.
-	maxRetryAfter = time.Minute
 )
 
 // call is one request to make.
@@ -189,7 +186,7 @@ func (w *wire) exchange(ctx context.Context, c call, e *Error, read func(http.He
 	switch {
 	case response.StatusCode != http.StatusOK:
 		e.kind = failedStatus
-		e.retryAfter = retryAfter(response.Header.Get("Retry-After"), w.now())
+		e.pause = retryAfter(response.Header, w.now())
 		// Half of the words are better than none, so a failing read is no
 		// failure here.
 		text, _ := io.ReadAll(io.LimitReader(body, maxRefusal))
@@ -225,6 +222,7 @@ func (w *wire) explain(ctx context.Context, e *Error, err error) {
 		e.Messages[i].Context = w.secrets.Conceal(e.Messages[i].Context)
 		e.Messages[i].Text = w.secrets.Conceal(e.Messages[i].Text)
 	}
+	e.pause.asked = w.secrets.Conceal(e.pause.asked)
 	switch {
 	case ctx.Err() != nil && e.kind == failedNetwork:
 		e.kind, e.Err = failedCanceled, context.Cause(ctx)
@@ -287,21 +285,6 @@ func place(location string) string {
 		return "another path"
 	}
 	return tidy(u.Scheme + "://" + u.Host)
-}
-
-// retryAfter reads the header of that name, in seconds or as a date; 0 when
-// it says nothing.
-func retryAfter(header string, now time.Time) time.Duration {
-	if header == "" {
-		return 0
-	}
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(header); err == nil {
-		return max(0, date.Sub(now))
-	}
-	return 0
 }
 
 // requestID is a random UUID.
