@@ -22,20 +22,25 @@ const confirmPatience = time.Minute
 
 // machine is what acts on one member's devices, with the journal told of each
 // write.
-func (r *run) machine(member string) (Machine, devices.Callbacks, error) {
+func (r *run) machine(ctx context.Context, member string) (Machine, devices.Callbacks, error) {
 	machine, ok := r.t.Machine(member)
 	if !ok {
 		return nil, devices.Callbacks{}, fmt.Errorf("the devices of %s can't be changed from here", member)
 	}
 	world := r.latest.world
 	return machine, devices.Callbacks{
-		Note:      func(a devices.Action) error { return r.note(member, a) },
+		Note: func(a devices.Action) error {
+			if err := r.note(member, a); err != nil {
+				return err
+			}
+			return r.stillHolds(ctx, a)
+		},
 		Elsewhere: func(use evidence.Use) bool { return usedByAnother(world, use, r.plan) },
 	}, nil
 }
 
 func doRelease(ctx context.Context, r *run, s Step) error {
-	machine, callbacks, err := r.machine(s.Member)
+	machine, callbacks, err := r.machine(ctx, s.Member)
 	if err != nil {
 		return err
 	}
@@ -44,7 +49,7 @@ func doRelease(ctx context.Context, r *run, s Step) error {
 }
 
 func doClear(ctx context.Context, r *run, s Step) error {
-	machine, callbacks, err := r.machine(s.Member)
+	machine, callbacks, err := r.machine(ctx, s.Member)
 	if err != nil {
 		return err
 	}
@@ -56,7 +61,7 @@ func doClear(ctx context.Context, r *run, s Step) error {
 }
 
 func doRemoveStale(ctx context.Context, r *run, s Step) error {
-	machine, callbacks, err := r.machine(s.Member)
+	machine, callbacks, err := r.machine(ctx, s.Member)
 	if err != nil {
 		return err
 	}
@@ -123,7 +128,7 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 // nothing on any.
 func (r *run) leftOnHosts(ctx context.Context, l look) (*diagnose.GateResult, error) {
 	for _, member := range r.asked(l) {
-		machine, callbacks, err := r.machine(member)
+		machine, callbacks, err := r.machine(ctx, member)
 		if err != nil {
 			return nil, &refusal{diagnose.GateResult{Gate: needMachine, Result: diagnose.Uncertain, Why: err.Error()}}
 		}
@@ -188,8 +193,12 @@ func (r *run) note(member string, a devices.Action) error {
 	if err != nil {
 		return err
 	}
+	on, err := marshal(boot{r.bootOf(member)})
+	if err != nil {
+		return err
+	}
 	record := journal.Record{
-		What: journal.WhatAction, Step: r.n, StepKind: r.kind, Action: text, Error: a.Error,
+		What: journal.WhatAction, Step: r.n, StepKind: r.kind, State: on, Action: text, Error: a.Error,
 		Object: &journal.Object{Machine: member, Serial: string(r.plan.Serial)},
 	}
 	if err := r.write(record); err != nil {

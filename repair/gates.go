@@ -45,12 +45,13 @@ var Needs = []Need{
 	{needUndo, "Does the array keep what is destroyed long enough to come back?", undoWindow},
 	{needIdleHost, "Is the host object idle for certain?", hostIsIdle},
 	{needPending, "Is it destroyed, and certainly nobody's?", isPending},
+	{needUndoable, "Can it still be taken back?", stillUndoable},
 }
 
 // look is one reading of all witnesses and what it means for the plan.
 type look struct {
 	subject
-	at      time.Time
+	reading reading
 	finding *diagnose.Finding
 }
 

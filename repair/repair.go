@@ -64,8 +64,10 @@ type Tools struct {
 	Ask func(ctx context.Context, q Question) (Reply, error)
 	// Report is told how it goes; nil tells nobody.
 	Report func(Event)
-	// Now and Sleep are the clock's; nil are the real ones.
+	// Now and Sleep are the clock's, Uptime is that which runs on in suspend;
+	// nil are the real ones.
 	Now      func() time.Time
+	Uptime   func() time.Duration
 	Sleep    func(ctx context.Context, d time.Duration) error
 	Operator journal.Operator
 	// MaxPerRun bounds a batch; 0 is 10.
@@ -160,6 +162,9 @@ type Result struct {
 func (t Tools) withDefaults() Tools {
 	if t.Now == nil {
 		t.Now = time.Now
+	}
+	if t.Uptime == nil {
+		t.Uptime = wait.Uptime
 	}
 	if t.Sleep == nil {
 		t.Sleep = wait.For

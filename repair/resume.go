@@ -122,9 +122,8 @@ func (t Tools) restored(history journal.History) (*run, journal.Kind, error) {
 	if begin.Kind == journal.KindUndo {
 		r.types = undoSteps
 	}
-	boots := map[int]string{}
 	for _, record := range history.Records {
-		if err := r.replay(record, boots); err != nil {
+		if err := r.replay(record); err != nil {
 			return nil, "", fmt.Errorf("run %s: record %d: %w", history.ID, record.N, err)
 		}
 	}
@@ -132,7 +131,7 @@ func (t Tools) restored(history journal.History) (*run, journal.Kind, error) {
 }
 
 // replay takes one record in.
-func (r *run) replay(record journal.Record, boots map[int]string) error {
+func (r *run) replay(record journal.Record) error {
 	if !record.Until.IsZero() {
 		r.until = record.Until
 	}
@@ -146,14 +145,9 @@ func (r *run) replay(record journal.Record, boots map[int]string) error {
 		if kind.Undo != UndoNothing {
 			r.intended[record.Step] = true
 		}
-		var before state
-		if err := json.Unmarshal(record.State, &before); err != nil {
-			return err
-		}
-		boots[record.Step] = before.Boot
 	case journal.WhatAfter:
 		switch record.Outcome {
-		case journal.Failed:
+		case journal.Failed, journal.Already:
 			delete(r.intended, record.Step)
 		case journal.Done:
 			r.noteChange(step, kind, record.Outcome)
@@ -163,11 +157,12 @@ func (r *run) replay(record journal.Record, boots map[int]string) error {
 		}
 	case journal.WhatAction:
 		var action devices.Action
-		if err := json.Unmarshal(record.Action, &action); err != nil {
+		var on boot
+		if err := errors.Join(json.Unmarshal(record.Action, &action), json.Unmarshal(record.State, &on)); err != nil {
 			return err
 		}
 		if record.Object != nil && record.Object.Machine != "" {
-			r.learn(record.Object.Machine, boots[record.Step], action)
+			r.learn(record.Object.Machine, on.Boot, action)
 		}
 	}
 	return nil

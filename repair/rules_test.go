@@ -132,7 +132,7 @@ var meanwhiles = []meanwhile{
 	{name: "a batch has not seen it before", at: 1, gate: "seen-before", behind: []string{"harm"}, tools: func(_ *kit, t *Tools) {
 		t.Policy.Batch, t.Policy.BatchMinAge = true, time.Hour
 	}},
-	{name: "LXD was asked before the array", at: 1, gate: "read-order", behind: []string{"harm"}, tools: func(k *kit, t *Tools) {
+	{name: "LXD was asked before the array", at: 1, gate: "read-order", behind: []string{needFresh, "harm"}, tools: func(k *kit, t *Tools) {
 		look := t.Look
 		t.Look = func(ctx context.Context) (evidence.World, error) {
 			w, err := look(ctx)

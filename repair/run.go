@@ -26,6 +26,8 @@ type run struct {
 	// n and kind are the step's that is done just now.
 	n    int
 	kind string
+	// acting is set while something is changed.
+	acting *acting
 	// released is what this run's journal says was released, by member.
 	released map[string]*devices.Released
 	// intended are steps, from 1, that this run began and of which it is not
@@ -200,14 +202,23 @@ func (r *run) needsArray() bool {
 	})
 }
 
-// step does one step: is it done already, may it be done, shall it be done,
-// may it still be done, do it, is it done.
+// step does one step: is it done already, may it be done, shall it be done.
+// Whether it still may is asked again when it is done, see act.
 func (r *run) step(ctx context.Context, step Step) error {
 	kind := r.typeOf(step.Kind)
 	if kind.Do == nil {
 		return fmt.Errorf("a step of kind %q is not known", step.Kind)
 	}
 	r.tell(Begins, "", step.Say)
+	if !kind.changes() {
+		l, err := r.look(ctx)
+		if err != nil {
+			return err
+		}
+		if _, refused := r.gates(l, step, kind); refused != nil {
+			return r.refuse(step.Say, *refused)
+		}
+	}
 	if kind.Asks {
 		if done, err := r.already(r.latest, step, kind); done || err != nil {
 			return err
@@ -219,17 +230,6 @@ func (r *run) step(ctx context.Context, step Step) error {
 		if err := r.ask(ctx, step, answers); err != nil {
 			return err
 		}
-	}
-	// An answer may take hours. What counts is what is so now.
-	l, err := r.look(ctx)
-	if err != nil {
-		return err
-	}
-	if done, err := r.already(l, step, kind); done || err != nil {
-		return err
-	}
-	if _, refused := r.gates(l, step, kind); refused != nil {
-		return r.refuse(step.Say, *refused)
 	}
 	return r.do(ctx, step, kind)
 }
@@ -279,14 +279,14 @@ func (r *run) do(ctx context.Context, step Step, kind StepType) error {
 	if err := r.write(record); err != nil {
 		return err
 	}
-	doing := ctx
-	if kind.Asks || kind.Gated {
-		doing = context.WithoutCancel(ctx)
-	}
+	begun := r.intended[r.n] // by an earlier process, which was interrupted
 	if kind.Undo != UndoNothing {
 		r.intended[r.n] = true
 	}
-	failed := r.act(doing, step, kind)
+	failed := r.act(ctx, step, kind)
+	if untried := (*untriedError)(nil); errors.As(failed, &untried) {
+		return r.untried(step, kind, begun, untried.err)
+	}
 	record.What, record.RequestID = journal.WhatAfter, r.requestID(step)
 	outcome, note := r.decide(context.WithoutCancel(ctx), step, kind, failed)
 	record.Outcome, record.Note, record.Until = outcome, note, r.until
@@ -322,13 +322,32 @@ func (r *run) do(ctx context.Context, step Step, kind StepType) error {
 	return &FailedError{Step: step.Say, Unclear: outcome == journal.Unclear, Err: failed}
 }
 
-// act does it. No other run of the batch looks while the array changes.
-func (r *run) act(ctx context.Context, step Step, kind StepType) error {
-	if kind.Array {
-		r.t.quiet.Lock()
-		defer r.t.quiet.Unlock()
+// untried records a step that the last look did not permit, or had no need of.
+// One that was begun before may still be done.
+func (r *run) untried(step Step, kind StepType, begun bool, why error) error {
+	if !begun {
+		delete(r.intended, r.n)
 	}
-	return kind.Do(ctx, r, step)
+	if already := (*alreadyError)(nil); errors.As(why, &already) {
+		_, err := r.already(r.latest, step, kind)
+		return err
+	}
+	record := journal.Record{
+		What: journal.WhatAfter, Step: r.n, StepKind: step.Kind, Object: r.stepObject(step), Outcome: journal.Failed,
+		Note: "it was not tried", Error: why.Error(),
+	}
+	if begun {
+		record.Outcome = journal.Unclear
+	}
+	err := r.write(record)
+	r.tell(Ended, record.Outcome, record.Note)
+	if err != nil {
+		return err
+	}
+	if gate := (*refusal)(nil); errors.As(why, &gate) {
+		return r.refuse(step.Say, gate.gate)
+	}
+	return why
 }
 
 // decide says what became of a step. An answer, good or bad, proves nothing:
@@ -413,15 +432,20 @@ func (r *run) requestID(step Step) string {
 
 func (r *run) policy() diagnose.Policy { return r.t.Policy }
 
-// look reads everything anew.
+// look reads everything anew, while no other run of the batch changes the array.
 func (r *run) look(ctx context.Context) (look, error) {
 	r.t.quiet.RLock()
+	defer r.t.quiet.RUnlock()
+	return r.lookLocked(ctx)
+}
+
+func (r *run) lookLocked(ctx context.Context) (look, error) {
+	began := r.t.instant()
 	world, err := r.t.Look(ctx)
-	r.t.quiet.RUnlock()
 	if err != nil {
 		return look{}, fmt.Errorf("looking at %s: %w", r.plan.Object, err)
 	}
-	l := look{subject: find(&world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), at: r.t.Now()}
+	l := look{subject: find(&world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), reading: readingOf(&world, began, r.t.instant())}
 	l.fences = diagnose.Fences(world, r.policy())
 	report := r.t.judge(world, r.policy())
 	l.finding = r.find(report)
@@ -455,6 +479,9 @@ func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult)
 
 func (r *run) refuse(step string, gate diagnose.GateResult) error {
 	e := &RefusedError{Gate: gate.Gate, Result: gate.Result, Why: gate.Why, Step: step}
+	if gate.Gate == needFresh {
+		e.Hint = slowestOf(r.latest.world)
+	}
 	if other := r.interrupted(); other != "" {
 		e.Hint = "run " + other + " of the same object was interrupted: pureclean runs --resume " + other
 	}
@@ -518,167 +545,6 @@ func (r *run) finish(ctx context.Context, failed error) (Result, error) {
 	}
 	return result, failed
 }
-
-// takeBack rolls releases back where the array still connects: a path that is
-// offline is of no use to anybody there. Where it does not any more, the
-// paths stay offline, because nothing may open them, and a resumed run
-// deletes them.
-func (r *run) takeBack(ctx context.Context) error {
-	if len(r.released) == 0 {
-		return nil
-	}
-	l, err := r.look(ctx)
-	var all []error
-	for member, released := range r.released {
-		connected, why := evidence.Unknown, "the array could not be read"
-		if err == nil {
-			connected, why = r.connectedTo(l.subject, member)
-		}
-		if !connected.Is() {
-			r.state = append(r.state, fmt.Sprintf("on %s its paths are offline and stay so (%s)", member, why))
-			continue
-		}
-		machine, callbacks, failed := r.machine(member)
-		if failed == nil {
-			back := copyOf(*released)
-			back.Numbers = l.numbers(member)
-			failed = machine.Rollback(ctx, back, callbacks)
-		}
-		if failed != nil {
-			r.state = append(r.state, fmt.Sprintf("on %s not all could be taken back: %v", member, failed))
-			all = append(all, failed)
-			continue
-		}
-		delete(r.released, member)
-		words := "the devices are as they were"
-		for i, step := range r.plan.Steps {
-			switch {
-			case step.Member != member:
-			case r.typeOf(step.Kind).Undo == UndoRollback:
-				delete(r.intended, i+1)
-			case step.Kind == StepDisconnect && r.intended[i+1]:
-				words = "no path stays offline: the array connects it again"
-			}
-		}
-		r.state = append(r.state, "on "+member+" "+words)
-		r.tell(RolledB, "", "on "+member+" "+words)
-	}
-	return errors.Join(all...)
-}
-
-func (r *run) connectedTo(s subject, member string) (evidence.Answer, string) {
-	switch {
-	case s.array == nil || s.array.Trouble != "":
-		return evidence.Unknown, "the array was not read"
-	case !s.array.Connections.IsComplete():
-		return evidence.Unknown, "the array's connections are not all known"
-	case s.volume == nil:
-		return evidence.Unknown, "the array does not list the volume"
-	}
-	for _, row := range s.rows {
-		if s.member(row.Host) == member {
-			return evidence.Yes, "the array connects it"
-		}
-	}
-	return evidence.No, "the array does not connect it any more"
-}
-
-// state is an object before or after a step, for the journal.
-type state struct {
-	Destroyed   string   `json:"destroyed,omitempty"`
-	Connections []string `json:"connections"`
-	Initiators  []string `json:"initiators,omitempty"`
-	Devices     []string `json:"devices"`
-	Boot        string   `json:"boot,omitempty"`
-}
-
-func (r *run) stateNow(step Step) state {
-	l := r.latest
-	now := state{Connections: []string{}, Devices: []string{}, Initiators: l.initiators(step.HostObject), Boot: r.bootOf(step.Member)}
-	switch {
-	case l.volume != nil:
-		now.Destroyed = l.volume.Destroyed.String()
-	case l.snapshot != nil:
-		now.Destroyed = l.snapshot.Destroyed.String()
-	}
-	for _, row := range l.rows {
-		now.Connections = append(now.Connections, row.Host)
-	}
-	if l.world == nil {
-		return now
-	}
-	for _, g := range gears(l.world, r.plan.Serial) {
-		for _, name := range g.names() {
-			now.Devices = append(now.Devices, g.host.Name+": "+name)
-		}
-	}
-	return now
-}
-
-func (r *run) bootOf(member string) string {
-	if r.latest.world == nil || member == "" {
-		return ""
-	}
-	for _, host := range r.latest.world.Hosts {
-		if host.Name == member {
-			return host.Boot
-		}
-	}
-	return ""
-}
-
-// learn keeps what one write to a device released or took back.
-func (r *run) learn(member, boot string, a devices.Action) {
-	known := r.released[member]
-	if known == nil || known.Boot != boot {
-		known = &devices.Released{Serial: r.plan.Serial, Host: member, Boot: boot, Connected: true}
-	}
-	switch a.Do {
-	case devices.DoOffline:
-		if a.Disk != nil && !slices.Contains(known.Offline, *a.Disk) {
-			known.Offline = append(known.Offline, *a.Disk)
-		}
-	case devices.DoRunning, devices.DoDelete:
-		if a.Disk != nil && a.Done && a.Error == "" {
-			known.Offline = slices.DeleteFunc(known.Offline, func(t devices.Target) bool { return t == *a.Disk })
-		}
-	case devices.DoRemoveMap, devices.DoQueueingOff:
-		i := slices.IndexFunc(known.Maps, func(m devices.ReleasedMap) bool { return m.UUID == a.UUID })
-		if i < 0 {
-			i = len(known.Maps)
-			known.Maps = append(known.Maps, devices.ReleasedMap{Name: a.Name, UUID: a.UUID})
-		}
-		known.Maps[i].Removed = known.Maps[i].Removed || a.Do == devices.DoRemoveMap
-		known.Maps[i].QueueingOff = known.Maps[i].QueueingOff || a.Do == devices.DoQueueingOff
-	case devices.DoAddMap, devices.DoQueueingOn:
-		if a.Done && a.Error == "" {
-			known.Maps = slices.DeleteFunc(known.Maps, func(m devices.ReleasedMap) bool { return m.UUID == a.UUID })
-		}
-	default:
-		return
-	}
-	if len(known.Offline)+len(known.Maps) == 0 {
-		delete(r.released, member)
-		return
-	}
-	r.released[member] = known
-}
-
-func (r *run) releasedOn(member string) devices.Released {
-	if known := r.released[member]; known != nil {
-		return copyOf(*known)
-	}
-	return devices.Released{Serial: r.plan.Serial, Host: member}
-}
-
-// copyOf keeps what is learnt on the way out of what is being worked on.
-func copyOf(released devices.Released) devices.Released {
-	released.Offline, released.Maps = slices.Clone(released.Offline), slices.Clone(released.Maps)
-	return released
-}
-
-// forget is for devices that have gone: there is nothing to take back.
-func (r *run) forget(member string) { delete(r.released, member) }
 
 func (r *run) write(record journal.Record) error { return r.t.record(r.journal, record) }
 

@@ -55,8 +55,9 @@ type StepType struct {
 	// Released steps may come after our own release, when the paths can't
 	// say who they are: what they said before then counts.
 	Released bool
-	// Array steps send a request to the array.
-	Array bool
+	// Array steps send a request to the array, Devices steps write to the
+	// devices of a machine. See run.act for what holds for both.
+	Array, Devices bool
 	// Repeat steps are done even if the world looks as if they had been.
 	Repeat bool
 	// Needs are conditions besides the gates, by name in the table Needs.
@@ -75,11 +76,14 @@ type StepType struct {
 	Manual func(Plan, Step) []string
 }
 
+// changes reports a step that changes something, or may.
+func (t *StepType) changes() bool { return t.Array || t.Devices }
+
 // Steps is the table of all kinds of steps, in the order in which they come
 // in plans. It drives the running, the dry run, saved plans and the docs.
 var Steps = []StepType{
 	{
-		Kind: StepRelease, Title: "take the devices out of use on a host", Asks: true, Gated: true, Released: true, Final: true,
+		Kind: StepRelease, Title: "take the devices out of use on a host", Asks: true, Gated: true, Released: true, Final: true, Devices: true,
 		Needs: []string{needSame, needMachine, needNoGroup},
 		Do:    doRelease, Confirm: confirmReleased, Undo: UndoRollback,
 		Say: func(_ Plan, s Step) string {
@@ -100,7 +104,7 @@ var Steps = []StepType{
 		},
 	},
 	{
-		Kind: StepProveIdle, Title: "prove that a namespace is idle", Gated: true, Final: true,
+		Kind: StepProveIdle, Title: "prove that a namespace is idle", Gated: true, Final: true, Devices: true,
 		Needs: []string{needSame, needMachine, needNoGroup},
 		Do:    doRelease,
 		Say: func(_ Plan, s Step) string {
@@ -120,7 +124,7 @@ var Steps = []StepType{
 		},
 	},
 	{
-		Kind: StepClear, Title: "delete the paths on a host", Gated: true, Ghost: true, Final: true, Repeat: true,
+		Kind: StepClear, Title: "delete the paths on a host", Gated: true, Ghost: true, Final: true, Repeat: true, Devices: true,
 		Needs: []string{needSame, needMachine, needCut},
 		Do:    doClear, Confirm: confirmNoDevice, Undo: UndoNever,
 		Say: func(_ Plan, s Step) string {
@@ -129,7 +133,7 @@ var Steps = []StepType{
 		Manual: func(_ Plan, s Step) []string { return deletions(s) },
 	},
 	{
-		Kind: StepAwait, Title: "wait until a namespace has gone", Final: true, Repeat: true,
+		Kind: StepAwait, Title: "wait until a namespace has gone", Final: true, Repeat: true, Devices: true,
 		Needs: []string{needSame, needMachine, needCut},
 		Do:    doClear, Confirm: confirmNoDevice, Undo: UndoNothing,
 		Say: func(_ Plan, s Step) string { return "on " + s.Member + ": wait until the namespace has gone" },
@@ -166,7 +170,7 @@ var Steps = []StepType{
 		Manual: func(p Plan, _ Step) []string { return []string{"purevol destroy " + shell(p.Object)} },
 	},
 	{
-		Kind: StepRemoveStale, Title: "remove dead devices on a host", Asks: true, Gated: true, Final: true,
+		Kind: StepRemoveStale, Title: "remove dead devices on a host", Asks: true, Gated: true, Final: true, Devices: true,
 		Needs: []string{needMachine},
 		Do:    doRemoveStale, Confirm: confirmNoDevice, Undo: UndoNever,
 		Say: func(_ Plan, s Step) string {

@@ -23,12 +23,16 @@ const (
 // ErrNothingToUndo is a run that changed nothing that could be taken back.
 var ErrNothingToUndo = errors.New("there is nothing to undo")
 
-const needHostObject = "host-object"
+const (
+	needHostObject = "host-object"
+	needUndoable   = "undoable"
+)
 
 // undoSteps is the table of the steps that take others back.
 var undoSteps = []StepType{
 	{
 		Kind: StepRecover, Title: "recover the volume", Asks: true, Array: true, Undo: UndoNever,
+		Needs:   []string{needUndoable},
 		Do:      func(ctx context.Context, r *run, _ Step) error { return r.writer.Recover(ctx, r.plan.ID) },
 		Confirm: confirmRecovered,
 		Say:     func(p Plan, _ Step) string { return "recover " + p.Object },
@@ -36,6 +40,7 @@ var undoSteps = []StepType{
 	},
 	{
 		Kind: StepRecoverSnapshot, Title: "recover the snapshot", Asks: true, Array: true, Undo: UndoNever,
+		Needs:   []string{needUndoable},
 		Do:      func(ctx context.Context, r *run, _ Step) error { return r.writer.RecoverSnapshot(ctx, r.plan.ID) },
 		Confirm: confirmRecovered,
 		Say:     func(p Plan, _ Step) string { return "recover the snapshot " + p.Object },
@@ -43,6 +48,7 @@ var undoSteps = []StepType{
 	},
 	{
 		Kind: StepReconnect, Title: "connect it again", Asks: true, Array: true, Undo: UndoNever,
+		Needs: []string{needUndoable},
 		Do: func(ctx context.Context, r *run, s Step) error {
 			return r.writer.Connect(ctx, r.plan.Object, s.HostObject)
 		},
@@ -143,7 +149,7 @@ func (r *run) takenBack(history journal.History) (steps []Step, lines []string) 
 			if json.Unmarshal(record.State, &s) == nil {
 				before[record.Step] = s
 			}
-		case record.What == journal.WhatAfter && record.Outcome == journal.Failed:
+		case record.What == journal.WhatAfter && (record.Outcome == journal.Failed || record.Outcome == journal.Already):
 			delete(ours, record.Step)
 		}
 	}
@@ -221,6 +227,13 @@ func (r *run) clearReleased(ctx context.Context) error {
 		}
 	}
 	return r.takeBack(context.WithoutCancel(ctx))
+}
+
+func stillUndoable(r *run, _ subject, step Step) (diagnose.Result, string) {
+	if gate, ok := r.undoable(step); !ok {
+		return gate.Result, gate.Why
+	}
+	return diagnose.Pass, "it is the very object that the run changed"
 }
 
 // undoable says whether a step can still be taken back.

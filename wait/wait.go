@@ -1,6 +1,6 @@
-// Package wait has the one wait that the program makes by itself. Whoever
-// waits takes a function for it, so that a test or a simulated world can put
-// its own time in.
+// Package wait has the one wait that the program makes by itself, and the clock
+// that tells how long something took. Whoever waits or measures takes a function
+// for it, so that a test or a simulated world can put its own time in.
 package wait
 
 import (

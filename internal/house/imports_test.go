@@ -82,7 +82,7 @@ var modules = map[string]struct{ code, tests []string }{
 	"github.com/cenkalti/backoff/v5":    {code: []string{"pure", "records", "fleet", "repair"}},
 	"go.yaml.in/yaml/v3":                {code: []string{"commands", "config"}, tests: everybody},
 	"golang.org/x/sync":                 {code: []string{"pure", "records", "devices", "fleet", "witness", "repair", "simulator", "commands", "bench", "e2e"}, tests: everybody},
-	"golang.org/x/sys":                  {code: []string{"records", "devices", "fleet", "repair", "simulator", "commands", "e2e"}, tests: everybody},
+	"golang.org/x/sys":                  {code: []string{"wait", "records", "devices", "fleet", "repair", "simulator", "commands", "e2e"}, tests: everybody},
 	"github.com/gofrs/flock":            {code: []string{"repair", "sightings"}},
 	"github.com/google/go-cmp":          {tests: everybody},
 	"github.com/google/renameio/v2":     {code: []string{"metrics"}},

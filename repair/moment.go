@@ -1,0 +1,231 @@
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// The last look before a change, its gates and the change itself are one piece
+// of work, which nothing can come into: run.act.
+//
+// Whatever lies between them is time in which LXD may take the volume into use,
+// and then its connection is cut under it: another run of the batch that holds
+// the lock for as long as an ssh takes, a disk that is slow to sync the
+// journal, a process that is stopped, a machine that is suspended. So the
+// journal is written first and the lock taken next; then comes the look, then
+// the gates, and what they rest on may not be older than freshFor when the
+// request is sent, by a clock that runs on in suspend. If it is, everything is
+// asked again, a few times. Then the run refuses, and says who is too slow.
+//
+// Not all of a look has to be as fresh. That nobody uses the volume is said by
+// LXD, which is asked for its operations first, and by the machines: they count
+// from when they were asked. The array's lists can take a while on a large
+// array, are read first, and are followed by those; they count from when they
+// were complete, and may not have taken longer than arrayLimit.
+const (
+	freshFor   = 10 * time.Second
+	arrayLimit = time.Minute
+	// lastLooks is how often a look that took too long is tried again.
+	lastLooks = 3
+)
+
+// needFresh is the condition of every change that no table names: it is about
+// the time of a look and not about what was seen.
+const needFresh = "fresh-look"
+
+// instant is a point in time by two clocks. The one since the start of the
+// machine runs on in suspend and can't be set. The wall's is told, late, when a
+// virtual machine was stopped together with its clocks.
+type instant struct {
+	up   time.Duration
+	wall time.Time
+}
+
+func (t Tools) instant() instant { return instant{t.Uptime(), t.Now().Round(0)} }
+
+// since is the longer of what the two clocks say.
+func (i instant) since(before instant) time.Duration {
+	return max(i.up-before.up, i.wall.Sub(before.wall))
+}
+
+// reading is how old the evidence of a look was when the look ended.
+type reading struct {
+	ended instant
+	// oldest is the age of what counts and is the oldest, whose says whose.
+	oldest time.Duration
+	whose  string
+	// slow says whose reading took too long, whenever it ended.
+	slow string
+}
+
+// clocksAgree is by how much the two clocks may differ about one look before
+// the times in it, which are the wall's, are not believed.
+const clocksAgree = time.Second
+
+// readingOf takes the age of each witness's word. A witness that could not
+// speak has none: nothing rests on it.
+func readingOf(world *evidence.World, began, ended instant) reading {
+	r := reading{ended: ended}
+	whole := ended.since(began)
+	wall, up := ended.wall.Sub(began.wall), ended.up-began.up
+	doubt := wall < 0 || (wall-up).Abs() > clocksAgree
+	note := func(whose string, at time.Time) {
+		age := ended.wall.Sub(at.Round(0))
+		if at.IsZero() || age < 0 || (doubt && age < whole) {
+			age = whole
+		}
+		if age >= r.oldest {
+			r.oldest, r.whose = age, whose
+		}
+	}
+	for i := range world.Arrays {
+		if a := &world.Arrays[i]; a.Trouble == "" {
+			note("the array "+a.Name, a.Ended)
+			if took := a.Ended.Sub(a.Began); took > arrayLimit {
+				r.slow = fmt.Sprintf("reading the array %s took %s", a.Name, seconds(took))
+			}
+		}
+	}
+	if world.LXD.Trouble == "" {
+		note("LXD", world.LXD.Began)
+	}
+	for i := range world.Hosts {
+		if h := &world.Hosts[i]; h.Trouble == "" {
+			note("host "+h.Name, h.Began)
+		}
+	}
+	return r
+}
+
+// slowestOf says what the operator can do about the witness that the others
+// had to wait for.
+func slowestOf(world *evidence.World) string {
+	longest, who := time.Second, "try again: nobody was slow when last asked"
+	note := func(name string, s evidence.Source) {
+		if s.Took() > longest {
+			longest, who = s.Took(), fmt.Sprintf("%s took %s to answer: see that it answers faster, and try again", name, seconds(s.Took()))
+		}
+	}
+	for i := range world.Arrays {
+		note("the array "+world.Arrays[i].Name, world.Arrays[i].Source)
+	}
+	note("LXD", world.LXD.Source)
+	for i := range world.Hosts {
+		note("host "+world.Hosts[i].Name, world.Hosts[i].Source)
+	}
+	return who
+}
+
+func seconds(d time.Duration) string { return d.Round(time.Second / 10).String() }
+
+// aged says why nothing may rest on the latest look any more; empty when it
+// still may.
+func (r *run) aged() string {
+	seen := r.latest.reading
+	switch age := r.t.instant().since(seen.ended) + seen.oldest; {
+	case !r.t.needs(needFresh):
+	case seen.slow != "":
+		return seen.slow
+	case age > freshFor:
+		return fmt.Sprintf("what %s said is %s old", seen.whose, seconds(age))
+	}
+	return ""
+}
+
+// act does a step. What changes something is looked at, judged and done without
+// a pause in between; no other run of the batch looks while the array changes.
+func (r *run) act(ctx context.Context, step Step, kind StepType) error {
+	if kind.Array {
+		r.t.quiet.Lock()
+		defer r.t.quiet.Unlock()
+	}
+	if kind.changes() {
+		if err := r.permit(ctx, step, kind, r.lookAlone(kind)); err != nil {
+			return &untriedError{err}
+		}
+	}
+	if kind.Asks || kind.Gated {
+		ctx = context.WithoutCancel(ctx)
+	}
+	r.acting = &acting{step, kind}
+	defer func() { r.acting = nil }()
+	return kind.Do(ctx, r, step)
+}
+
+// acting is the step that is done just now.
+type acting struct {
+	step Step
+	kind StepType
+}
+
+// lookAlone is a look by who has the lock, or needs none.
+func (r *run) lookAlone(kind StepType) func(context.Context) (look, error) {
+	if kind.Array {
+		return r.lookLocked
+	}
+	return r.look
+}
+
+// permit looks and asks the gates, until there is a look on which the step may
+// be done just now.
+func (r *run) permit(ctx context.Context, step Step, kind StepType, see func(context.Context) (look, error)) error {
+	why := ""
+	for range lastLooks {
+		l, err := see(ctx)
+		if err != nil {
+			return err
+		}
+		if kind.Confirm != nil && !kind.Repeat {
+			if answer, so := kind.Confirm(l.subject, step); answer.Is() {
+				return &alreadyError{so}
+			}
+		}
+		if _, refused := r.gates(l, step, kind); refused != nil {
+			return &refusal{*refused}
+		}
+		if why = r.aged(); why == "" {
+			return nil
+		}
+	}
+	return &refusal{diagnose.GateResult{
+		Gate: needFresh, Result: diagnose.Uncertain,
+		Why: fmt.Sprintf("%s, and nothing is changed on what is older than %s", why, seconds(freshFor)),
+	}}
+}
+
+// stillHolds asks again, before one write to a device in the middle of a step,
+// if what the step rests on has grown old since.
+func (r *run) stillHolds(ctx context.Context, a devices.Action) error {
+	if r.acting == nil || a.Done || !takesAway[a.Do] || r.aged() == "" {
+		return nil
+	}
+	err := r.permit(ctx, r.acting.step, r.acting.kind, r.look)
+	if already := (*alreadyError)(nil); errors.As(err, &already) {
+		return nil // what is written to says so itself, and is proved again
+	}
+	return err
+}
+
+// takesAway are the writes that take a device away. The others give it back,
+// which is never put off.
+var takesAway = map[devices.Verb]bool{
+	devices.DoRemoveMap: true, devices.DoQueueingOff: true, devices.DoOffline: true, devices.DoDelete: true,
+}
+
+// untriedError is a step that was not even tried.
+type untriedError struct{ err error }
+
+func (e *untriedError) Error() string { return e.err.Error() }
+func (e *untriedError) Unwrap() error { return e.err }
+
+// alreadyError is a step that need not be tried.
+type alreadyError struct{ why string }
+
+func (e *alreadyError) Error() string { return "it is so already: " + strings.TrimSpace(e.why) }
