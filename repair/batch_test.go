@@ -273,8 +273,8 @@ func TestUndoAnywhere(t *testing.T) {
 	}
 }
 
-// A run that was stopped before its plan was held against the world holds it
-// when it is resumed.
+// A run that was stopped before anything was done holds its plan against the
+// world again when it is resumed; one that had none yet left nothing behind.
 func TestResumeTrustsNoPlan(t *testing.T) {
 	k := newKit(t, "device-too-late-nvme")
 	plan := k.plan("leaked-volume")
@@ -284,8 +284,12 @@ func TestResumeTrustsNoPlan(t *testing.T) {
 		t.Fatal("it was not killed")
 	}
 	k.crash()
+	if states := k.states(); len(states) > 0 {
+		t.Errorf("the runs are %v", states)
+	}
+	id := k.stopRecord(plan, plan.Steps[0].Kind)
 	k.world.Age(time.Hour) // the plan expires
-	result, err := k.tools().Resume(context.Background(), k.interrupted())
+	result, err := k.tools().Resume(context.Background(), id)
 	if !errors.Is(err, ErrExpired) || result.Outcome != journal.Refused {
 		t.Errorf("%+v, %v", result, err)
 	}

@@ -88,16 +88,10 @@ func (r *run) judged(l look, step Step, kind StepType) []diagnose.GateResult {
 		}
 	}
 	if finding == nil {
-		return []diagnose.GateResult{{
-			Gate: needFinding, Result: diagnose.Fail,
-			Why: "there is no " + r.plan.Code + " " + r.plan.Object + " any more",
-		}}
+		return []diagnose.GateResult{r.notFound(l)}
 	}
-	if r.plan.Code == codeIdleHost {
-		return nil // its only gate is one of Needs
-	}
-	if len(finding.Gates) == 0 {
-		return []diagnose.GateResult{{Gate: needFinding, Result: diagnose.Fail, Why: "nothing was asked about " + r.plan.Object}}
+	if why := kind.forbids(finding); why != "" {
+		return []diagnose.GateResult{{Gate: needFinding, Result: diagnose.Fail, Why: why}}
 	}
 	gates := slices.Clone(finding.Gates)
 	for i := range gates {
@@ -106,6 +100,76 @@ func (r *run) judged(l look, step Step, kind StepType) []diagnose.GateResult {
 		}
 	}
 	return gates
+}
+
+// notFound is the answer where the finding of the plan is not in what was seen.
+// Only a complete look says that there is none.
+func (r *run) notFound(l look) diagnose.GateResult {
+	none := diagnose.GateResult{Gate: needFinding, Result: diagnose.Fail, Why: "there is no " + r.plan.Code + " " + r.plan.Object + " any more"}
+	if why := r.unread(l); why != "" {
+		none.Result = diagnose.Uncertain
+		none.Why = "whether there still is a " + r.plan.Code + " " + r.plan.Object + " is not known: " + why
+	}
+	return none
+}
+
+// unread says what was not read of where the object of the plan should be;
+// empty when all of it was. What was not read is not gone.
+func (r *run) unread(l look) string {
+	if r.plan.ArrayID != "" {
+		switch a := l.array; {
+		case a == nil:
+			return "the array " + r.arrayName() + " could not be read"
+		case a.Trouble != "":
+			return "the array " + r.arrayName() + " could not be read: " + a.Trouble
+		default:
+			for _, why := range []string{a.Volumes.Why(), a.Snapshots.Why(), a.Hosts.Why(), a.Connections.Why()} {
+				if why != "" {
+					return why
+				}
+			}
+		}
+	}
+	if l.world.LXD.Trouble != "" {
+		return "LXD could not be read: " + l.world.LXD.Trouble
+	}
+	for _, g := range gears(l.world, "") {
+		if why := g.doubt(); why != "" && (r.plan.Class == diagnose.ClassHost || r.plan.Class == diagnose.ClassDisconnect) {
+			return why
+		}
+	}
+	return ""
+}
+
+func (r *run) arrayName() string {
+	if r.plan.ArrayName != "" {
+		return r.plan.ArrayName
+	}
+	return r.plan.ArrayID
+}
+
+// forbids says why a finding does not permit a step: it is of another class, or
+// one of the gates of its class was not asked. What a step needs stands in the
+// table of steps, and nothing that a file says can change it.
+func (t *StepType) forbids(finding *diagnose.Finding) string {
+	class := classOf(finding.Code)
+	if t.Only != "" {
+		if finding.Code != t.Only {
+			return "a " + finding.Code + " does not permit to " + t.Title
+		}
+		return "" // it has needs instead of gates
+	}
+	if !slices.Contains(t.Rests, class) {
+		return "a " + finding.Code + " does not permit to " + t.Title
+	}
+	for i := range diagnose.Gates {
+		gate := &diagnose.Gates[i]
+		asked := slices.ContainsFunc(finding.Gates, func(g diagnose.GateResult) bool { return g.Gate == gate.Name })
+		if slices.Contains(gate.Classes, class) && !asked {
+			return "gate " + gate.Name + " was not asked about " + finding.Object
+		}
+	}
+	return ""
 }
 
 // ghost is what is found of a device that has lost its connection.
@@ -168,21 +232,31 @@ func isReleased(d evidence.Disk, targets []devices.Target) bool {
 		slices.Contains(targets, devices.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial})
 }
 
-// find is the plan's finding in a report. What a run has begun can change its
-// name on the way: once its map is gone a stale map is a ghost path, and once
-// its twin is destroyed a leaked image is a leaked half. So a finding about
-// the very same thing whose remedy is of the same class, and which passes the
-// gates of that class, is it as well.
+// successors are what a finding can become by what is done about it: a stale map
+// without its map is a ghost path, and a path on which multipathd makes a map is
+// a stale map; once its twin is destroyed a leaked volume is a leaked half. The
+// gates that are asked are always those of what is found.
+var successors = map[string][]string{
+	"stale-map":     {"ghost-path"},
+	"ghost-path":    {"stale-map"},
+	"leaked-volume": {codeHalf},
+	"leaked-image":  {codeHalf},
+}
+
+// follows reports a finding that is the plan's, perhaps under its later name.
+func follows(code, was string) bool { return code == was || slices.Contains(successors[was], code) }
+
+// find is the plan's finding in a report, or what it has become.
 func (r *run) find(report diagnose.Report) *diagnose.Finding {
 	var successor *diagnose.Finding
 	for i := range report.Findings {
 		f := &report.Findings[i]
 		switch {
 		case f.VolumeID != r.plan.ID || f.Host != r.plan.Host || f.Serial != r.plan.Serial || !strings.EqualFold(f.ArrayID, r.plan.ArrayID):
+		case !follows(f.Code, r.plan.Code):
 		case f.Code == r.plan.Code && f.Object == r.plan.Object:
 			return f
-		case classOf(f.Code) != r.plan.Class:
-		case r.plan.Class == diagnose.ClassHost && f.Serial != "", r.plan.Class == diagnose.ClassDestroy && f.VolumeID != "" && f.Object == r.plan.Object:
+		case classOf(f.Code) == diagnose.ClassHost && f.Serial != "", f.VolumeID != "" && f.Object == r.plan.Object:
 			successor = f
 		}
 	}

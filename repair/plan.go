@@ -24,6 +24,9 @@ const validFor = 15 * time.Minute
 // codeCopy is LXD's temporary copy of a snapshot.
 const codeCopy = "leaked-snapshot-volume"
 
+// codeHalf is what a volume becomes whose other half is destroyed.
+const codeHalf = "leaked-half"
+
 // codeIdleHost is a kind without gates of its own: a host object is deleted
 // only when somebody asks for that very one.
 const codeIdleHost = "idle-host"
@@ -263,28 +266,60 @@ func (p Plan) holds(again Plan, now time.Time) error {
 	case !now.Before(p.Expires) || p.Expires.Sub(p.Created) > validFor || now.Before(p.Created.Add(-validFor)):
 		return fmt.Errorf("it was made %s and was good until %s: %w", stamp(p.Created), stamp(p.Expires), ErrExpired)
 	}
-	same := []struct {
-		what     string
-		was, now string
-	}{
-		{"array", strings.ToLower(p.ArrayID), strings.ToLower(again.ArrayID)},
-		{"pod", p.PodID, again.PodID},
-		{"object", p.Object, again.Object},
-		{"id", p.ID, again.ID},
-		{"serial", string(p.Serial), string(again.Serial)},
-		{"host", p.Host, again.Host},
-		// Not the finding's code: see run.find.
-		{"class", string(p.Class), string(again.Class)},
-		{"pool", p.Pool, again.Pool},
+	if err := p.same(again); err != nil {
+		return err
+	}
+	for _, s := range []comparison{
 		{"evidence", p.Digest, again.Digest},
 		{"steps", stepsText(p.Steps), stepsText(again.Steps)},
-	}
-	for _, s := range same {
-		if s.was != s.now {
-			return fmt.Errorf("its %s is %q and was %q: %w", s.what, s.now, s.was, ErrChanged)
+	} {
+		if err := s.differs(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+type comparison struct{ what, was, now string }
+
+func (c comparison) differs() error {
+	if c.was == c.now {
+		return nil
+	}
+	return fmt.Errorf("its %s is %q and was %q: %w", c.what, c.now, c.was, ErrChanged)
+}
+
+// same compares what a plan is about and what is to become of it.
+func (p Plan) same(again Plan) error {
+	if !follows(again.Code, p.Code) {
+		return comparison{"finding", p.Code, again.Code}.differs()
+	}
+	for _, s := range []comparison{
+		{"array", strings.ToLower(p.ArrayID), strings.ToLower(again.ArrayID)},
+		{"pod", p.PodID, again.PodID},
+		{"id", p.ID, again.ID},
+		{"serial", string(p.Serial), string(again.Serial)},
+		{"host", p.Host, again.Host},
+		{"class", string(p.Class), string(again.Class)},
+		{"pool", p.Pool, again.Pool},
+		{"volume's fate", fate(p.Keeps), fate(again.Keeps)},
+	} {
+		if err := s.differs(); err != nil {
+			return err
+		}
+	}
+	if p.Class != diagnose.ClassHost {
+		// What is left of a device is called by what is left of it.
+		return comparison{"object", p.Object, again.Object}.differs()
+	}
+	return nil
+}
+
+func fate(keeps bool) string {
+	if keeps {
+		return "kept"
+	}
+	return "not kept"
 }
 
 func stepsText(steps []Step) string {

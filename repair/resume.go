@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
@@ -15,9 +16,10 @@ import (
 var ErrNotInterrupted = errors.New("the run was not interrupted")
 
 // Resume goes on with a run that was stopped in the middle, from the state of
-// the world: of the journal it believes what was planned, what may have been
-// begun, and which paths were released. Each step that is not done is gated
-// and asked about as in a new run.
+// the world: the plan is made again, and what is left of the journal's must be
+// part of it. Of the journal it believes what may have been begun, and which
+// paths were released, which each path then proves. Each step that is not done
+// is gated and asked about as in a new run.
 func (t Tools) Resume(ctx context.Context, id string) (Result, error) {
 	t = t.withDefaults()
 	if state, err := t.stateOf(id); err != nil {
@@ -44,9 +46,15 @@ func (t Tools) Resume(ctx context.Context, id string) (Result, error) {
 	if err := r.write(journal.Record{What: journal.WhatResume, Operator: &t.Operator, HostsDown: t.Policy.Down}); err != nil {
 		return Result{Run: id}, err
 	}
-	if kind == journal.KindFix && !history.Began() {
-		// It was stopped before its plan was held against the world.
-		return r.finish(ctx, r.start(ctx))
+	switch {
+	case kind == journal.KindFix && len(r.plan.Steps) == 0:
+		return r.finish(ctx, r.refuse("resume", diagnose.GateResult{Gate: "plan", Result: diagnose.Fail, Why: "it was stopped before it had a plan"}))
+	case kind == journal.KindFix && !history.Began():
+		// Nothing is done yet: the whole plan must hold, as in the beginning.
+		if err := r.hold(ctx); err != nil {
+			return r.finish(ctx, err)
+		}
+		return r.finish(ctx, r.steps(ctx))
 	}
 	return r.finish(ctx, r.resume(ctx, kind))
 }
@@ -67,7 +75,52 @@ func (r *run) resume(ctx context.Context, kind journal.Kind) error {
 		r.tell(Ended, journal.Already, why)
 		return nil
 	}
+	if err := r.holdRest(l); err != nil {
+		return errors.Join(r.refuse("resume", diagnose.GateResult{Gate: "plan", Result: diagnose.Fail, Why: err.Error()}), err)
+	}
 	return r.steps(ctx)
+}
+
+// holdRest makes the plan again, from the world in which the run was left, and
+// holds what is left to do against it. Where the finding is not there any more
+// there is nothing to hold: what is gated is then refused.
+func (r *run) holdRest(l look) error {
+	if l.finding == nil {
+		return nil
+	}
+	var left []Step
+	for i, step := range r.plan.Steps {
+		kind := r.typeOf(step.Kind)
+		if !kind.Asks || r.moot(i) {
+			continue
+		}
+		if kind.Confirm != nil {
+			if done, _ := kind.Confirm(l.subject, step); done.Is() {
+				continue
+			}
+		}
+		left = append(left, step)
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	again, err := NewPlan(*l.world, r.policy(), *l.finding, r.t.Now())
+	if err != nil {
+		return err
+	}
+	if err := r.plan.same(again); err != nil {
+		return err
+	}
+	for _, step := range left {
+		planned := func(other Step) bool { return stepsText([]Step{other}) == stepsText([]Step{step}) }
+		if !slices.ContainsFunc(again.Steps, planned) {
+			return fmt.Errorf("nobody would plan to %s now: %w", step.Say, ErrChanged)
+		}
+	}
+	steps := r.plan.Steps // whose numbers the journal has
+	r.plan = again
+	r.plan.Steps = steps
+	return nil
 }
 
 // goneMeanwhile says that somebody else has finished what was interrupted:
@@ -115,19 +168,32 @@ func (t Tools) restored(history journal.History) (*run, journal.Kind, error) {
 	}
 	begin := history.Records[0]
 	var plan Plan
-	if err := json.Unmarshal(begin.Plan, &plan); err != nil {
-		return nil, "", fmt.Errorf("run %s: its plan can't be read: %w", history.ID, err)
+	if len(begin.Plan) > 0 { // it is left out where it did not hold
+		if err := json.Unmarshal(begin.Plan, &plan); err != nil {
+			return nil, "", fmt.Errorf("run %s: its plan can't be read: %w", history.ID, err)
+		}
 	}
 	r := t.newRun(plan)
 	if begin.Kind == journal.KindUndo {
 		r.types = undoSteps
 	}
+	r.say()
 	for _, record := range history.Records {
 		if err := r.replay(record); err != nil {
 			return nil, "", fmt.Errorf("run %s: record %d: %w", history.ID, record.N, err)
 		}
 	}
 	return r, begin.Kind, nil
+}
+
+// say gives the steps their words, which come from the tables and from no file.
+func (r *run) say() {
+	for i := range r.plan.Steps {
+		step := &r.plan.Steps[i]
+		if kind := r.typeOf(step.Kind); kind.Say != nil {
+			step.Say, step.Manual = kind.Say(r.plan, *step), kind.Manual(r.plan, *step)
+		}
+	}
 }
 
 // replay takes one record in.

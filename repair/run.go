@@ -82,18 +82,31 @@ func (e *DeclinedError) Error() string { return "declined: " + e.Step }
 // Run carries a plan out. What it ends with is in the Result, also when there
 // is an error: *RefusedError, *FailedError, *DeclinedError, one of the
 // journal's, or the context's.
+//
+// The plan may come from a file. It is made again from the world, and what is
+// journalled and carried out is that one; of the given one nothing is used any
+// further.
 func (t Tools) Run(ctx context.Context, plan Plan) (Result, error) {
 	t = t.withDefaults()
 	r := t.newRun(plan)
-	begin, err := r.begin(journal.KindFix, "")
+	refused := r.hold(ctx)
+	begin := journal.Record{Kind: journal.KindFix, Operator: &t.Operator, Object: r.object(), HostsDown: t.Policy.Down}
+	if refused == nil {
+		var err error
+		if begin, err = r.begin(journal.KindFix, ""); err != nil {
+			return Result{Outcome: journal.Refused, Why: err.Error()}, err
+		}
+	}
+	file, err := t.Journal.Create(begin, t.Now)
 	if err != nil {
 		return Result{Outcome: journal.Refused, Why: err.Error()}, err
 	}
-	if r.journal, err = t.Journal.Create(begin, t.Now); err != nil {
-		return Result{Outcome: journal.Refused, Why: err.Error()}, err
-	}
+	r.journal = file
 	defer r.journal.Close() //nolint:errcheck // all records are synced
-	return r.finish(ctx, r.start(ctx))
+	if refused != nil {
+		return r.finish(ctx, refused)
+	}
+	return r.finish(ctx, r.steps(ctx))
 }
 
 func (t Tools) newRun(plan Plan) *run {
@@ -121,16 +134,15 @@ func (r *run) object() *journal.Object {
 	}
 }
 
-// start holds the plan against the world as it is, and carries it out.
-func (r *run) start(ctx context.Context) error {
+// hold makes the plan again from the world as it is, and refuses if it is not
+// the same.
+func (r *run) hold(ctx context.Context) error {
 	l, err := r.look(ctx)
 	if err != nil {
 		return err
 	}
 	if l.finding == nil {
-		return r.refuse("start", diagnose.GateResult{
-			Gate: needFinding, Result: diagnose.Fail, Why: "there is no " + r.plan.Code + " " + r.plan.Object + " any more",
-		})
+		return r.refuse("start", r.notFound(l))
 	}
 	again, err := NewPlan(*l.world, r.policy(), *l.finding, r.t.Now())
 	if err != nil {
@@ -139,9 +151,8 @@ func (r *run) start(ctx context.Context) error {
 	if err := r.plan.holds(again, r.t.Now()); err != nil {
 		return errors.Join(r.refuse("start", diagnose.GateResult{Gate: "plan", Result: diagnose.Fail, Why: err.Error()}), err)
 	}
-	// Nothing of a plan that may come from a file is used any further.
 	r.plan = again
-	return r.steps(ctx)
+	return nil
 }
 
 // steps does all steps that are not done yet.

@@ -49,6 +49,10 @@ type StepType struct {
 	// which are therefore asked about. Gated ones are done only while the
 	// finding is there and passes its gates on evidence read right before.
 	Asks, Gated bool
+	// Rests are the classes of findings that permit it, with all gates of
+	// that class. Only is the one finding that does, for what no class covers.
+	Rests []diagnose.Class
+	Only  string
 	// Ghost steps are gated, for connections that are taken away from a
 	// volume that stays, by the finding that the device itself then is.
 	Ghost bool
@@ -79,11 +83,20 @@ type StepType struct {
 // changes reports a step that changes something, or may.
 func (t *StepType) changes() bool { return t.Array || t.Devices }
 
+// The classes of findings that permit the same steps. What is destroyed and what
+// is only disconnected is taken off the hosts in the same way; a device that is
+// left behind without its volume may be deleted, too.
+var (
+	ofVolumes = []diagnose.Class{diagnose.ClassDestroy, diagnose.ClassDisconnect}
+	ofDevices = []diagnose.Class{diagnose.ClassDestroy, diagnose.ClassDisconnect, diagnose.ClassHost}
+)
+
 // Steps is the table of all kinds of steps, in the order in which they come
 // in plans. It drives the running, the dry run, saved plans and the docs.
 var Steps = []StepType{
 	{
 		Kind: StepRelease, Title: "take the devices out of use on a host", Asks: true, Gated: true, Released: true, Final: true, Devices: true,
+		Rests: ofVolumes,
 		Needs: []string{needSame, needMachine, needNoGroup},
 		Do:    doRelease, Confirm: confirmReleased, Undo: UndoRollback,
 		Say: func(_ Plan, s Step) string {
@@ -105,6 +118,7 @@ var Steps = []StepType{
 	},
 	{
 		Kind: StepProveIdle, Title: "prove that a namespace is idle", Gated: true, Final: true, Devices: true,
+		Rests: ofVolumes,
 		Needs: []string{needSame, needMachine, needNoGroup},
 		Do:    doRelease,
 		Say: func(_ Plan, s Step) string {
@@ -116,6 +130,7 @@ var Steps = []StepType{
 	},
 	{
 		Kind: StepDisconnect, Title: "disconnect on the array", Asks: true, Gated: true, Released: true, Array: true,
+		Rests: ofVolumes,
 		Needs: []string{needSame, needMachine, needNoGroup, needReleased},
 		Do:    doDisconnect, Confirm: confirmDisconnected, Undo: UndoReconnect,
 		Say: func(p Plan, s Step) string { return "disconnect " + p.Object + " from " + s.HostObject },
@@ -125,6 +140,7 @@ var Steps = []StepType{
 	},
 	{
 		Kind: StepClear, Title: "delete the paths on a host", Gated: true, Ghost: true, Final: true, Repeat: true, Devices: true,
+		Rests: ofDevices,
 		Needs: []string{needSame, needMachine, needCut},
 		Do:    doClear, Confirm: confirmNoDevice, Undo: UndoNever,
 		Say: func(_ Plan, s Step) string {
@@ -157,6 +173,7 @@ var Steps = []StepType{
 	},
 	{
 		Kind: StepDestroy, Title: "destroy", Asks: true, Gated: true, Array: true,
+		Rests: []diagnose.Class{diagnose.ClassDestroy},
 		Needs: []string{needSame, needDetached, needUndo},
 		Do:    doDestroy, Confirm: confirmDestroyed, Undo: UndoRecover,
 		Say:    func(p Plan, _ Step) string { return "destroy " + p.Object + recoverable(p) },
@@ -164,6 +181,7 @@ var Steps = []StepType{
 	},
 	{
 		Kind: StepDestroySnapshot, Title: "destroy the snapshot", Asks: true, Gated: true, Array: true,
+		Rests: []diagnose.Class{diagnose.ClassSnapshot},
 		Needs: []string{needSame, needUndo},
 		Do:    doDestroySnapshot, Confirm: confirmDestroyed, Undo: UndoRecover,
 		Say:    func(p Plan, _ Step) string { return "destroy the snapshot " + p.Object + recoverable(p) },
@@ -171,6 +189,7 @@ var Steps = []StepType{
 	},
 	{
 		Kind: StepRemoveStale, Title: "remove dead devices on a host", Asks: true, Gated: true, Final: true, Devices: true,
+		Rests: []diagnose.Class{diagnose.ClassHost},
 		Needs: []string{needMachine},
 		Do:    doRemoveStale, Confirm: confirmNoDevice, Undo: UndoNever,
 		Say: func(_ Plan, s Step) string {
@@ -188,6 +207,7 @@ var Steps = []StepType{
 	},
 	{
 		Kind: StepDeleteHost, Title: "delete a host object", Asks: true, Gated: true, Array: true,
+		Only:  codeIdleHost,
 		Needs: []string{needIdleHost},
 		Do:    doDeleteHost, Confirm: confirmNoHost, Undo: UndoNever,
 		Say: func(_ Plan, s Step) string {

@@ -116,10 +116,7 @@ func (t Tools) Undo(ctx context.Context, id string) (Result, error) {
 	}
 	r := t.newRun(old.plan)
 	r.types, r.plan.Steps, r.state, r.released = undoSteps, steps, lines, old.released
-	for i := range r.plan.Steps {
-		kind := r.typeOf(r.plan.Steps[i].Kind)
-		r.plan.Steps[i].Say, r.plan.Steps[i].Manual = kind.Say(r.plan, r.plan.Steps[i]), kind.Manual(r.plan, r.plan.Steps[i])
-	}
+	r.say()
 	begin, err := r.begin(journal.KindUndo, id)
 	if err != nil {
 		return Result{}, err

@@ -1,0 +1,250 @@
+package repair
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+// gatesOf are all gates of a class.
+func gatesOf(class diagnose.Class) []string {
+	var all []string
+	for _, g := range diagnose.Gates {
+		if slices.Contains(g.Classes, class) {
+			all = append(all, g.Name)
+		}
+	}
+	return all
+}
+
+// protect lets an auditor protect a volume, so that gate not-protected fails.
+func (k *kit) protect(object string) {
+	k.t.Helper()
+	if _, err := k.world.Array.CreateSnapshot(object, "before-audit"); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// Which gates are asked follows from what a step changes. A plan file may call
+// its finding what it likes, and its class: nothing is sent, or all gates of the
+// step were asked.
+func TestNoWordInAPlanSkipsAGate(t *testing.T) {
+	classes := []diagnose.Class{diagnose.ClassDestroy, diagnose.ClassReport}
+	for _, kind := range diagnose.Kinds {
+		for _, class := range classes {
+			t.Run(kind.Code+" "+string(class), func(t *testing.T) {
+				k := newKit(t, "unmap-refused-iscsi")
+				plan := k.plan("leaked-volume")
+				genuine := kind.Code == plan.Code && class == plan.Class
+				plan.Code, plan.Class = kind.Code, class
+				tools := k.tools()
+				tools.Ask = func(_ context.Context, q Question) (Reply, error) {
+					var asked []string
+					for _, g := range q.Gates {
+						asked = append(asked, g.Gate)
+					}
+					for _, gate := range gatesOf(diagnose.ClassDestroy) {
+						if !slices.Contains(asked, gate) {
+							t.Errorf("%s: %s was not asked: %v", q.Step.Say, gate, asked)
+						}
+					}
+					if q.Step.Kind == StepDestroy {
+						return Quit, nil
+					}
+					return Yes, nil
+				}
+				result, err := tools.Run(context.Background(), plan)
+				if (k.connections(plan.Object) == 0) != genuine || result.Changed != genuine {
+					t.Errorf("%+v, %v", result, err)
+				}
+				if begin := k.records(result.Run)[0]; !genuine && len(begin.Plan) > 0 {
+					t.Errorf("the plan of the file is in the journal: %s", begin.Plan)
+				}
+			})
+		}
+	}
+}
+
+// The journal has the plan that was made here, with its own words.
+func TestTheJournalHasThePlanThatHeld(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	plan := k.plan("leaked-volume")
+	honest := plan.Steps[0].Say
+	plan.Steps[0].Say, plan.Steps[0].Manual, plan.ArrayName = "do nothing at all", []string{"true"}, "another"
+	result, err := k.tools().Run(context.Background(), plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept Plan
+	if err := json.Unmarshal(k.records(result.Run)[0].Plan, &kept); err != nil {
+		t.Fatal(err)
+	}
+	if kept.Steps[0].Say != honest || kept.ArrayName == "another" {
+		t.Errorf("%+v", kept)
+	}
+}
+
+// rewrite changes the plan in the journal of a run.
+func (k *kit) rewrite(id string, change func(*Plan)) {
+	k.t.Helper()
+	name := k.dir + "/runs/" + id + ".jsonl"
+	data, err := os.ReadFile(name)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	first, rest, _ := bytes.Cut(data, []byte("\n"))
+	var begin journal.Record
+	var plan Plan
+	if err := errors.Join(json.Unmarshal(first, &begin), json.Unmarshal(begin.Plan, &plan)); err != nil {
+		k.t.Fatal(err)
+	}
+	change(&plan)
+	if begin.Plan, err = json.Marshal(plan); err != nil {
+		k.t.Fatal(err)
+	}
+	if first, err = json.Marshal(begin); err != nil {
+		k.t.Fatal(err)
+	}
+	if err := os.WriteFile(name, slices.Concat(first, []byte("\n"), rest), 0o600); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// stopAt runs a plan and stops it before its n-th question.
+func (k *kit) stopAt(plan Plan, n int) Result {
+	k.t.Helper()
+	tools, asked := k.tools(), 0
+	tools.Ask = func(context.Context, Question) (Reply, error) {
+		if asked++; asked == n {
+			return Quit, nil
+		}
+		return Yes, nil
+	}
+	result, err := tools.Run(context.Background(), plan)
+	if err == nil || k.state(result.Run) != journal.Interrupted {
+		k.t.Fatalf("not interrupted: %+v, %v", result, err)
+	}
+	return result
+}
+
+// Of what a journal says of its plan nothing is believed either.
+func TestNoWordInAJournalSkipsAGate(t *testing.T) {
+	other := func(k *kit, p *Plan) {
+		for _, v := range k.world.Array.Volumes() {
+			if v.Name == k.live[0] {
+				p.Object, p.ID, p.Serial = v.Name, v.ID, evidence.Serial(v.Serial)
+			}
+		}
+	}
+	for name, change := range map[string]func(*kit, *Plan){
+		"nothing":                 func(*kit, *Plan) {},
+		"an idle host":            func(_ *kit, p *Plan) { p.Code = codeIdleHost },
+		"a report":                func(_ *kit, p *Plan) { p.Class = diagnose.ClassReport },
+		"no class":                func(_ *kit, p *Plan) { p.Class = "" },
+		"a class with less gates": func(_ *kit, p *Plan) { p.Class = diagnose.ClassHost },
+		"a stale connection":      func(_ *kit, p *Plan) { p.Code, p.Class = "stale-connection", diagnose.ClassDisconnect },
+		"a pending one":           func(_ *kit, p *Plan) { p.Code, p.Class = "pending-eradication", diagnose.ClassReport },
+		"a half":                  func(_ *kit, p *Plan) { p.Code = codeHalf },
+		"a snapshot":              func(_ *kit, p *Plan) { p.Code, p.Class = "leaked-snapshot", diagnose.ClassSnapshot },
+		"only the destroy":        func(_ *kit, p *Plan) { p.Steps = []Step{{Kind: StepDestroy}} },
+		"a snapshot's destroy":    func(_ *kit, p *Plan) { p.Steps[len(p.Steps)-2].Kind = StepDestroySnapshot },
+		"a live volume":           other,
+		"a live one as idle host": func(k *kit, p *Plan) { other(k, p); p.Code = codeIdleHost },
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newKit(t, "unmap-refused-iscsi")
+			plan := k.plan("leaked-volume")
+			first := k.stopAt(plan, 3)
+			k.protect(plan.Object)
+			k.rewrite(first.Run, func(p *Plan) { change(k, p) })
+			k.world.Array.ResetRequests()
+			result, err := k.tools().Resume(context.Background(), first.Run)
+			if destroyed, _ := k.volume(plan.Object); destroyed || err == nil {
+				t.Errorf("destroyed %v: %+v, %v", destroyed, result, err)
+			}
+			if sent := k.changes(); len(sent) > 0 {
+				t.Errorf("sent %v", sent)
+			}
+			k.noHarm()
+		})
+	}
+}
+
+// A connection that was to be cut is not the permission to destroy.
+func TestResumeAddsNoStep(t *testing.T) {
+	for _, code := range []string{"stale-connection", "leaked-volume", codeIdleHost} {
+		k := newKit(t, "killed-while-waiting-iscsi")
+		plan := k.plan("stale-connection")
+		first := k.stopRecord(plan, StepClear)
+		k.rewrite(first, func(p *Plan) {
+			p.Code = code
+			p.Steps = append(p.Steps[:len(p.Steps)-1], Step{Kind: StepDestroy})
+			if code == "leaked-volume" {
+				p.Class = diagnose.ClassDestroy
+			}
+		})
+		result, err := k.tools().Resume(context.Background(), first)
+		if destroyed, _ := k.volume(plan.Object); destroyed || err == nil {
+			t.Errorf("%s: destroyed %v: %+v, %v", code, destroyed, result, err)
+		}
+		k.noHarm()
+	}
+}
+
+// stopRecord kills the process before the first record of a step.
+func (k *kit) stopRecord(plan Plan, step string) string {
+	k.t.Helper()
+	tools := k.tools()
+	tools.record = func(r *journal.Run, record journal.Record) error {
+		if record.StepKind == step {
+			panic(killed{})
+		}
+		return r.Append(record)
+	}
+	if !untilKilled(func() { _, _ = tools.Run(context.Background(), plan) }) {
+		k.t.Fatal("it was not killed")
+	}
+	k.crash()
+	return k.interrupted()
+}
+
+// A finding permits the steps of its class, and only if it was asked all gates
+// of that class.
+func TestWhatPermitsAStep(t *testing.T) {
+	for _, kind := range Steps {
+		if !kind.Gated {
+			continue
+		}
+		for _, finding := range diagnose.Kinds {
+			f := diagnose.Finding{Code: finding.Code, Object: "x"}
+			for _, gate := range gatesOf(finding.Class) {
+				f.Gates = append(f.Gates, diagnose.GateResult{Gate: gate, Result: diagnose.Pass})
+			}
+			permitted := kind.forbids(&f) == ""
+			if want := slices.Contains(kind.Rests, finding.Class) || kind.Only == finding.Code; permitted != want {
+				t.Errorf("%s on a %s: %v", kind.Kind, finding.Code, permitted)
+			}
+			for i := range f.Gates {
+				less := f
+				less.Gates = slices.Delete(slices.Clone(f.Gates), i, i+1)
+				if permitted && kind.forbids(&less) == "" {
+					t.Errorf("%s on a %s without %s", kind.Kind, finding.Code, f.Gates[i].Gate)
+				}
+			}
+		}
+		if len(kind.Rests) == 0 && kind.Only == "" {
+			t.Errorf("%s rests on nothing", kind.Kind)
+		}
+		if slices.Contains(kind.Rests, diagnose.ClassReport) {
+			t.Errorf("%s rests on a report, which has no gates", kind.Kind)
+		}
+	}
+}
