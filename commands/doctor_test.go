@@ -75,6 +75,10 @@ var captureAdvice = map[string][]string{
 	},
 }
 
+// standIn is the id of the array in the recordings. It was a stand-in that made
+// its serials up, so only a pin says that it is the right one.
+const standIn = "4a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
+
 func TestDoctorOnRecordedHosts(t *testing.T) {
 	for state, want := range captureAdvice {
 		t.Run(state, func(t *testing.T) {
@@ -89,7 +93,7 @@ func TestDoctorOnRecordedHosts(t *testing.T) {
 				t.Fatal(err)
 			}
 			ca := write(t, "ca.pem", string(server.CertPEM))
-			config := write(t, "config.yaml", fmt.Sprintf("pools:\n  purepool: {array: {ca_file: %s}}\n  nvpool: {array: {ca_file: %s}}\n", ca, ca))
+			config := write(t, "config.yaml", fmt.Sprintf("pools:\n  purepool: {array: {ca_file: %s, id: %s}}\n  nvpool: {array: {ca_file: %s, id: %s}}\n", ca, standIn, ca, standIn))
 			t.Setenv("LXD_SOCKET", server.Socket)
 			// Only one process of the host was recorded: that witness can't testify.
 			status, stdout, stderr := run(t, "doctor", "-o", "json", "--config", config, "--sysroot", root)

@@ -132,7 +132,7 @@ func notExplained(err error, report diagnose.Report) error {
 	switch {
 	case errors.As(err, &unknown) && !report.Complete:
 		e := incomplete(report)
-		e.Doubts = append([]string{err.Error()}, e.Doubts...)
+		e.Doubts[0] = err.Error() + ": " + e.Doubts[0]
 		return e
 	case errors.As(err, &unknown) && len(unknown.Near) > 0:
 		return &HintedError{Err: err, Hint: "did you mean " + unknown.Near[0] + "?"}

@@ -105,9 +105,10 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Writer: func(ctx context.Context, arrayID string) (repair.Writer, error) {
 			w.mu.Lock()
 			access, ok := w.doors[arrayID]
+			why := silence(w.world)
 			w.mu.Unlock()
 			if !ok {
-				return nil, fmt.Errorf("array %s did not answer when it was last looked at", arrayID)
+				return nil, fmt.Errorf("array %s did not answer when it was last looked at%s", arrayID, why)
 			}
 			writer, err := pure.OpenWriter(ctx, access, pure.Options{UserAgent: "pureclean/" + version(), Log: o.log()})
 			if err != nil {
@@ -127,6 +128,17 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Parallel:  parallel,
 	}
 	return w, nil
+}
+
+// silence says why arrays did not answer.
+func silence(world evidence.World) string {
+	why := ""
+	for _, a := range world.Arrays {
+		if a.ID == "" && a.Trouble != "" {
+			why += ": " + a.Trouble
+		}
+	}
+	return why
 }
 
 // lost reports an answer after which nobody knows whether the array did it.

@@ -2,7 +2,6 @@ package pure
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -228,26 +227,15 @@ func (o *observation) readHosts(ctx context.Context) error {
 	return err
 }
 
-// readArray learns who answers. There is one row; more would be a fleet in
-// which it can't be told who that is.
+// readArray learns who answers.
 func (o *observation) readArray(ctx context.Context) error {
-	rows, err := list(ctx, o.session, question[arrayRow]{resource: &arrays})
-	switch {
-	case err != nil:
-		return err
-	case !rows.IsComplete():
-		err = errors.New(rows.Why())
-	case len(rows.Items) != 1:
-		return fmt.Errorf("the array should describe itself once, not %d times", len(rows.Items))
-	}
-	if len(rows.Items) == 1 {
-		row, a := rows.Items[0], o.array
-		a.ID, a.Version, a.ManualEradication = row.ID, row.Version, row.ManualEradication
-		a.Name = firstText(row.Name, a.Name)
-		a.EradicationDelay = row.Delay
-		if row.Delay == 0 {
-			a.EradicationDelay = row.EnabledDelay
-		}
+	row, err := o.session.itself(ctx)
+	a := o.array
+	a.ID, a.Version, a.ManualEradication = row.ID, row.Version, row.ManualEradication
+	a.Name = firstText(row.Name, a.Name)
+	a.EradicationDelay = row.Delay
+	if row.Delay == 0 {
+		a.EradicationDelay = row.EnabledDelay
 	}
 	return err
 }

@@ -42,6 +42,9 @@ type Access struct {
 	Fingerprint string
 	// Insecure accepts any certificate, and http.
 	Insecure bool
+	// ID is the only array that may answer: with any other that does, Open
+	// and OpenWriter fail with an *OtherArrayError. Empty is any.
+	ID string
 }
 
 // Options are how to ask. The zero value is right outside of tests.
@@ -99,6 +102,10 @@ func Open(ctx context.Context, access Access, options Options) (*Reader, error) 
 		return readOnly{next}
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := s.expect(ctx, access.ID); err != nil {
+		_ = s.close(ctx) // the session ends by itself
 		return nil, err
 	}
 	return &Reader{session: s, gateway: access.URL, opened: began}, nil

@@ -64,6 +64,10 @@ func OpenWriter(ctx context.Context, access Access, options Options) (*Writer, e
 	if err != nil {
 		return nil, err
 	}
+	if err := w.session.expect(ctx, access.ID); err != nil {
+		_ = w.Close(ctx) // the session ends by itself
+		return nil, err
+	}
 	return w, nil
 }
 
@@ -262,15 +266,15 @@ type changesOnly struct {
 // errNoChange can only be met by a mistake in this program.
 var errNoChange = errors.New("refused to send a request that is none of a writer's")
 
-// RoundTrip sends a change, the question for the versions, a login or a
-// logout.
+// RoundTrip sends a change, the questions for the versions and for who
+// answers, a login or a logout.
 func (g *changesOnly) RoundTrip(request *http.Request) (*http.Response, error) {
 	switch {
 	case isChange(request):
 		g.mu.Lock()
 		g.last = request.Header.Get("X-Request-ID")
 		g.mu.Unlock()
-	case isReading(request) && (request.Method != http.MethodGet || strings.HasSuffix(request.URL.Path, "/api/api_version")):
+	case isReading(request) && (request.Method != http.MethodGet || isIntroduction(request.URL.Path)):
 	default:
 		if request.Body != nil {
 			_ = request.Body.Close() // a RoundTripper must, and nothing was sent
@@ -278,6 +282,12 @@ func (g *changesOnly) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, errNoChange
 	}
 	return g.next.RoundTrip(request)
+}
+
+// isIntroduction reports the two questions by which array and writer get to
+// know each other.
+func isIntroduction(path string) bool {
+	return strings.HasSuffix(path, "/api/api_version") || strings.HasSuffix(path, "/api/"+base.String()+"/arrays")
 }
 
 func (g *changesOnly) lastID() string {

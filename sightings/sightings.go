@@ -170,8 +170,8 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 	whole := world.LXD.Records.IsComplete() && world.LXD.SeesAll.Is()
 	looks := map[string]look{}
 	for _, a := range world.Arrays {
-		if a.ID == "" {
-			continue
+		if a.ID == "" || a.Trouble != "" {
+			continue // which array this is may itself be what is not known
 		}
 		l, again := looks[a.ID]
 		if !again {

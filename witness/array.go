@@ -19,13 +19,16 @@ const logoutTimeout = 3 * time.Second
 type access struct {
 	pool string
 	pure pure.Access
-	err  error
+	// pin is the id of the only array that may answer for the pool.
+	pin string
+	err error
 }
 
 // array is one array and the pools that live on it.
 type array struct {
 	pure   pure.Access
 	pools  []string
+	pins   []pin
 	err    error
 	reader *pure.Reader
 }
@@ -34,7 +37,7 @@ type array struct {
 // wins.
 func (o Options) access(pool records.PoolAccess) access {
 	own := o.Config.Pools[pool.Pool.Name].Array
-	a := access{pool: pool.Pool.Name, pure: pure.Access{
+	a := access{pool: pool.Pool.Name, pin: own.ID, pure: pure.Access{
 		URL:         pool.Pool.Gateway,
 		Token:       pool.Token,
 		Fingerprint: own.Fingerprint,
@@ -75,8 +78,11 @@ func (e *NoAccessError) Error() string {
 }
 
 func hint(err error) string {
-	if _, ok := err.(*NoAccessError); ok { //nolint:errorlint // made above, never wrapped
+	switch err.(type) { //nolint:errorlint // made in this package, never wrapped
+	case *NoAccessError:
 		return "run as root or as a member of group lxd, or set pools.POOL.array in the configuration"
+	case *pinsError:
+		return "give pools on one array the same pools.POOL.array.id, or each pool the address of its own array"
 	}
 	return pure.Hint(err)
 }
@@ -85,11 +91,15 @@ func hint(err error) string {
 func group(pools []access) []*array {
 	var arrays []*array
 	for _, pool := range pools {
-		if same := find(arrays, pool); same != nil {
-			same.pools = append(same.pools, pool.pool)
-			continue
+		same := find(arrays, pool)
+		if same == nil {
+			same = &array{pure: pool.pure, err: pool.err}
+			arrays = append(arrays, same)
 		}
-		arrays = append(arrays, &array{pure: pool.pure, pools: []string{pool.pool}, err: pool.err})
+		same.pools = append(same.pools, pool.pool)
+		if pool.pin != "" {
+			same.pins = append(same.pins, pin{pool.pool, pool.pin})
+		}
 	}
 	return arrays
 }
@@ -112,19 +122,31 @@ func (o Options) observeArray(ctx context.Context, a *array) evidence.Array {
 	defer o.Progress("array", name, true)
 	err := a.err
 	if err == nil {
+		err = a.pinned()
+	}
+	if err == nil {
 		a.reader, err = pure.Open(ctx, a.pure, o.Array)
 	}
 	if err != nil {
-		who := a.pure.URL
-		if who == "" {
-			who = "the array of " + name
-		}
-		return evidence.Array{Source: o.silent(who, err, hint(err)), Gateway: a.pure.URL}
+		return o.unread(a, name, err)
 	}
 	said := a.reader.Observe(ctx, a.pools)
+	if err := a.moved(said); err != nil {
+		return o.unread(a, name, err)
+	}
 	decode(&said)
 	contradictions(&said, a.pools)
 	return said
+}
+
+// unread is an array that could not be asked, or that is not the one that was
+// to be asked: of what another one said nothing is kept.
+func (o Options) unread(a *array, name string, err error) evidence.Array {
+	who := a.pure.URL
+	if who == "" {
+		who = "the array of " + name
+	}
+	return evidence.Array{Source: o.silent(who, a.named(err), hint(err)), Gateway: a.pure.URL}
 }
 
 // decode says of each name whether it follows LXD's naming. A name that does

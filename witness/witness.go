@@ -139,13 +139,26 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 		o.askMore(ctx, arrays, &world)
 	}
 	each(len(arrays), func(i int) { o.lookUp(ctx, arrays[i], &world.Arrays[i], world.Hosts) })
-	doors := Doors{}
 	for i, a := range arrays {
-		if a.reader != nil && world.Arrays[i].ID != "" {
-			doors[world.Arrays[i].ID] = a.pure
+		if len(a.pins) == 0 {
+			suspect(&world.Arrays[i], &world)
 		}
 	}
-	return world, doors, nil
+	return world, doorsOf(arrays, world), nil
+}
+
+// doorsOf remembers with each door which array was behind it: whoever goes
+// through it again must find the same one.
+func doorsOf(arrays []*array, world evidence.World) Doors {
+	doors := Doors{}
+	for i, a := range arrays {
+		if id := world.Arrays[i].ID; a.reader != nil && id != "" {
+			door := a.pure
+			door.ID = id
+			doors[id] = door
+		}
+	}
+	return doors
 }
 
 func (o Options) withDefaults() Options {

@@ -1,0 +1,89 @@
+package commands
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pureclean/pureclean/config"
+)
+
+// pin pins every pool of the bench's world to an array.
+func (b *bench) pin(id string) {
+	pools := map[string]config.Pool{}
+	for name, pool := range b.s.given.config.Pools {
+		pool.Array.ID = id
+		pools[name] = pool
+	}
+	b.s.given.config.Pools = pools
+}
+
+// TestPinnedArrayByEveryCommand: another array that answers is not read by any
+// command, so none says that something is gone, safe or nothing to repair, and
+// none changes anything.
+func TestPinnedArrayByEveryCommand(t *testing.T) {
+	b := newBench(t, aged(t, "device-never-iscsi"))
+	volume := b.leaked("leaked-volume")
+	fixed := func() string {
+		t.Helper()
+		if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusRepaired {
+			t.Fatalf("fix: status %d\n%s%s", status, out, errs)
+		}
+		_, out, _ := b.run("", "runs", "-o", "csv")
+		run, _, _ := strings.Cut(strings.Split(strings.TrimSpace(out), "\n")[1], ",")
+		return run
+	}
+	v, _ := b.world.Array.Volume(volume)
+	const another = "0badc0de-0000-4000-8000-00000000ffff"
+	refused := func(args ...string) {
+		t.Helper()
+		b.pin(another)
+		defer b.pin("")
+		before := fmt.Sprint(b.world.Array.Volumes(), b.world.Array.Connections(), b.world.Array.Hosts())
+		b.world.Array.ResetRequests()
+		status, out, errs := b.run("", args...)
+		want := []int{StatusTrouble, StatusRefused}
+		if args[0] == "check" {
+			want = []int{StatusCheckUnknown}
+		}
+		if !slices.Contains(want, status) {
+			t.Errorf("%v: status %d\n%s%s", args, status, out, errs)
+		}
+		if said := out + errs; !strings.Contains(strings.Join(strings.Fields(said), " "), another) || strings.Contains(said, "Gone, everywhere") {
+			t.Errorf("%v does not say which array was pinned:\n%s", args, said)
+		}
+		for _, r := range b.world.Array.Requests() {
+			if r.Method != http.MethodGet && !strings.HasSuffix(r.Path, "/login") && !strings.HasSuffix(r.Path, "/logout") {
+				t.Errorf("%v: %s %s was sent", args, r.Method, r.Path)
+			}
+			if strings.HasSuffix(r.Path, "/volumes") {
+				t.Errorf("%v: the other array's volumes were read", args)
+			}
+		}
+		if after := fmt.Sprint(b.world.Array.Volumes(), b.world.Array.Connections(), b.world.Array.Hosts()); after != before {
+			t.Errorf("%v changed the array", args)
+		}
+	}
+	for _, args := range [][]string{
+		{"scan"},
+		{"check"},
+		{"doctor"},
+		{"explain", "--object", volume},
+		{"verify", "--volume", volume},
+		{"verify", "--volume", v.Serial},
+		{"fix", "--volume", volume, "--yes"},
+		{"fix", "--all", "--yes"},
+	} {
+		refused(args...)
+	}
+	run := fixed()
+	for _, args := range [][]string{
+		{"verify", "--volume", volume},
+		{"undo", "--run", run, "--yes"},
+		{"eradicate", "--volume", volume, "--confirm", volume},
+	} {
+		refused(args...)
+	}
+}
