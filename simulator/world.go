@@ -72,6 +72,7 @@ type World struct {
 	// keep are array volumes that are somebody's though no record says so;
 	// doomed are those that somebody asked to delete.
 	keep, doomed map[string]bool
+	truth        truth
 }
 
 // Image is the fingerprint of the container image in every world's store, and
@@ -107,7 +108,7 @@ func New(o Options) (*World, error) {
 	if o.Start.IsZero() {
 		o.Start = start
 	}
-	w := &World{options: o, Clock: fabric.NewClock(o.Start), keep: map[string]bool{}, doomed: map[string]bool{}}
+	w := &World{options: o, Clock: fabric.NewClock(o.Start), keep: map[string]bool{}, doomed: map[string]bool{}, truth: newTruth()}
 	if err := w.build(); err != nil {
 		w.Close()
 		return nil, fmt.Errorf("building a world: %w", err)
@@ -241,7 +242,7 @@ func (w *World) NewPool(l *lxd.Server, name string) error {
 
 // Close ends all servers and removes the world's directory.
 func (w *World) Close() {
-	for _, l := range append(slices.Clone(w.Others), w.LXD) {
+	for _, l := range w.everyLXD() {
 		if l != nil {
 			l.Close()
 		}
@@ -303,15 +304,23 @@ func (w *World) Doom(volumes ...string) {
 
 // Live reports whether an array volume, by its full name, must not be
 // deleted: LXD or another LXD has a record of it and nobody asked to delete
-// it, something uses it, it is not LXD's at all, or it was kept.
+// it, or had one until its database was restored; something uses it, it is not
+// LXD's at all, or it was kept.
 func (w *World) Live(volume string) bool {
+	known := volume
+	if v, ok := w.Array.Volume(volume); ok {
+		if w.truth.lost[v.Serial] || w.truth.held[v.Serial] {
+			return true
+		}
+		known = w.knownAs(volume, v.Serial)
+	}
 	if w.keep[volume] || w.used(volume) {
 		return true
 	}
 	if w.doomed[volume] {
 		return false
 	}
-	return w.Recorded(volume) || !lxdNamed(volume)
+	return w.Recorded(known) || !lxdNamed(volume)
 }
 
 func (w *World) used(volume string) bool {
@@ -323,7 +332,7 @@ func (w *World) used(volume string) bool {
 	for _, h := range w.Hosts {
 		machines = append(machines, h)
 	}
-	for _, l := range append(slices.Clone(w.Others), w.LXD) {
+	for _, l := range w.everyLXD() {
 		machines = append(machines, l.Host)
 	}
 	return slices.ContainsFunc(machines, func(m lxd.Machine) bool { return m.InUse(v.Serial) })
@@ -377,5 +386,8 @@ func (w *World) Remember() error {
 // Recorded reports whether LXD, or another LXD, has a record of an array
 // volume.
 func (w *World) Recorded(volume string) bool {
-	return slices.ContainsFunc(append(slices.Clone(w.Others), w.LXD), func(l *lxd.Server) bool { return recorded(l, volume) })
+	return slices.ContainsFunc(w.everyLXD(), func(l *lxd.Server) bool { return recorded(l, volume) })
 }
+
+// everyLXD is ours and all others.
+func (w *World) everyLXD() []*lxd.Server { return append(slices.Clone(w.Others), w.LXD) }

@@ -190,3 +190,69 @@ func TestHostTreesCanBeWritten(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLiveBehindLXDsBack: what administrators do changes names and records, and
+// not what lives.
+func TestLiveBehindLXDsBack(t *testing.T) {
+	w := newWorld(t, simulator.Options{})
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := func(volume string) string {
+		t.Helper()
+		n, err := w.ArrayName(w.Pool(), evidence.TypeCustom, volume)
+		ok(err)
+		return n
+	}
+	is := func(what string, got, want bool) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: live is %v", what, got)
+		}
+	}
+	spec := func(name string) lxd.VolumeSpec {
+		return lxd.VolumeSpec{Pool: w.Pool(), Name: name, Bytes: simulator.Small}
+	}
+	ok(w.LXD.CreateVolume(spec("early")))
+	early, backup := name("early"), w.LXD.SnapshotDatabase()
+	ok(w.LXD.CreateVolume(spec("late")))
+	ok(w.LXD.SnapshotVolume(w.Pool(), "", "early", "s0"))
+	late, snapshot := name("late"), name("early/s0")
+	full := w.LXD.SnapshotDatabase()
+
+	w.RestoreDatabase(backup)
+	is("a volume that was lost", w.Live(late), true)
+	is("a snapshot that was lost", w.LiveSnapshot(snapshot), true)
+	w.RestoreDatabase(full)
+	ok(w.LXD.ForgetVolume(w.Pool(), "", evidence.TypeCustom, "late"))
+	is("a volume that came back and was forgotten", w.Live(late), false)
+	is("a snapshot that is recorded", w.LiveSnapshot(snapshot), true)
+
+	stray := w.Pool() + "::u-0123456789abcdef0123456789abcdef"
+	for _, to := range []string{stray, w.Pool() + "::prod/data", "prod/data", "data", early} {
+		v, found := w.Array.Volume(early)
+		if !found {
+			t.Fatal(early)
+		}
+		ok(w.Relocate(early, to))
+		is(to, w.Live(to), true)
+		moved, _ := w.Array.Volume(to)
+		is("the snapshot of "+to, w.LiveSnapshot(moved.Snapshots[0]), true)
+		if moved.ID != v.ID || moved.Serial != v.Serial {
+			t.Errorf("%s is another volume", to)
+		}
+		ok(w.Relocate(to, early))
+	}
+	if err := w.Relocate(early, late); err == nil {
+		t.Error("two volumes have one name")
+	}
+
+	v, _ := w.Array.Volume(late)
+	w.Hold(v.Serial)
+	is("what is held", w.Live(late), true)
+	w.Let(v.Serial)
+	is("what is let go", w.Live(late), false)
+}

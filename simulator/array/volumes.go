@@ -36,7 +36,7 @@ func volumeColumns() []column[*volume] {
 			v("priority_adjustment.priority_adjustment_operator", func(_ *call, v *volume) value { return name(v.priorityOperator) }),
 			v("priority_adjustment.priority_adjustment_value", func(_ *call, v *volume) value { return number(v.priority) }),
 		},
-		reference("volume_group", func(*volume) (string, string) { return "", "" }),
+		reference("volume_group", volumeGroup),
 		[]column[*volume]{
 			{path: "protocol_endpoint.container_version", since: 33, get: func(*call, *volume) value { return nothing() }},
 			{path: "workload.name", since: 40, get: func(*call, *volume) value { return nothing() }},

@@ -1,0 +1,55 @@
+package array
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// RelocateVolume gives a volume another full name, as an administrator does
+// who renames it, moves it into a volume group ("pod::group/name"), or moves
+// it out of its pod or into another. Serial, id and connections stay.
+func (a *Array) RelocateVolume(name, to string) error {
+	return a.onVolume("move to "+to+" volume", name, func(s *state, _ time.Time, v *volume) error {
+		var p *pod
+		local := to
+		if before, after, inPod := strings.Cut(to, "::"); inPod {
+			if p = s.podNames[key(before)]; p == nil {
+				return refuse(noPod, before)
+			}
+			local = after
+		}
+		leaf := local
+		if _, after, grouped := strings.Cut(local, "/"); grouped {
+			leaf = after
+		}
+		if err := s.checkName("Volume", leaf, to); err != nil {
+			return err
+		}
+		switch other := s.volumeNames[key(to)]; {
+		case v.destroyed:
+			return refuse(volumeDestroyed, v.name)
+		case p != nil && p.destroyed:
+			return refuse(podDestroyed, p.name)
+		case other != nil && other != v:
+			return refuse(s.config.texts.VolumeExists, to)
+		}
+		if p != v.pod {
+			if err := s.checkQuota(p, v.provisioned); err != nil {
+				return err
+			}
+		}
+		v.pod = p
+		s.setVolumeName(v, join(p, local))
+		return nil
+	})
+}
+
+// volumeGroup is the group that a volume's name says it is in.
+func volumeGroup(v *volume) (name, id string) {
+	group, _, grouped := strings.Cut(localName(v.name), "/")
+	if !grouped {
+		return "", ""
+	}
+	return join(v.pod, group), fmt.Sprintf("%08x-0000-4000-8000-766f6c677270", len(group))
+}
