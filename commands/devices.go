@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/signal"
-	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,7 +39,7 @@ func devicesCommand(s Streams) *cli.Command {
 		),
 		Action: func(c *cli.Context) error {
 			if o.remove != "" || o.step != "" {
-				return runStep(c.Context, o)
+				return runStep(c, o)
 			}
 			return runDevices(c.Context, &o.common)
 		},
@@ -97,41 +94,6 @@ func (o *common) thisHost() (devices.System, error) {
 		return o.Streams.given.host, nil
 	}
 	return o.host()
-}
-
-// runStep does one step for somebody who asks over ssh.
-func runStep(ctx context.Context, o *devicesOptions) error {
-	if err := o.check(); err != nil {
-		return err
-	}
-	serial, err := evidence.ParseSerial(o.remove)
-	switch {
-	case o.step == "":
-		return &HintedError{
-			Err:  usagef("--remove is for pureclean on other members, which says the step and answers for it"),
-			Hint: "pureclean fix --finding stale-map, or fix --volume VOLUME, removes devices",
-		}
-	case o.remove == "" || err != nil:
-		return usagef("--remove takes a volume's serial, 24 hexadecimal digits")
-	case !slices.Contains(fleet.Steps(), o.step):
-		return usagef("unknown step %q; there is %s", o.step, strings.Join(fleet.Steps(), ", "))
-	case o.sysroot != "":
-		return usagef("--sysroot is for looking: a recorded host can't be changed")
-	case o.InTerminal:
-		return &HintedError{Err: usagef("a step is asked for by pureclean on another member, not at a terminal"), Hint: "pureclean fix removes devices"}
-	}
-	from, err := o.sources()
-	if err != nil {
-		return err
-	}
-	// When ssh has gone, writing fails, and the step is taken back; by default
-	// the signal would end it in the middle.
-	signal.Ignore(syscall.SIGPIPE)
-	service := fleet.Service{
-		Local: devices.Local{System: from.host, Hands: from.handsHere(), Sleep: from.sleep}, Step: o.step, Serial: serial, Version: version(),
-		Lock: func(ctx context.Context) (func(), error) { return lockMachine(ctx, from.config.StateDir) },
-	}
-	return service.Serve(ctx, o.In, o.Out)
 }
 
 func deviceRows(host evidence.Host) table {

@@ -49,7 +49,7 @@ const (
 // a path still answers as the volume, ErrStillThere when something did not go
 // in time, ErrComesBack when something came back after each removal.
 func (r *Releaser) Clear(ctx context.Context, serial evidence.Serial, done Released) error {
-	if err := usable(serial); err != nil {
+	if err := errors.Join(usable(serial), done.Of(serial)); err != nil {
 		return err
 	}
 	var last error

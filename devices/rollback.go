@@ -28,7 +28,7 @@ import (
 // lets the volume's paths run that are offline and have nothing on them, and
 // leaves making a map to whoever wants one, which LXD does by itself.
 func (r *Releaser) Rollback(ctx context.Context, done Released) error {
-	if err := usable(done.Serial); err != nil {
+	if err := errors.Join(usable(done.Serial), done.Of(done.Serial)); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -112,7 +112,7 @@ func (r *Releaser) run(ctx context.Context, target Target, connected bool) error
 		if answer.Kind == evidence.IdentityUnknown || right(answer) {
 			return nil
 		}
-		return r.stray(ctx, target, answer)
+		return r.stray(ctx, target, answer, false)
 	}
 	var answer evidence.Identity
 	// The question is a part of the write: a run that is killed in front of
@@ -131,13 +131,16 @@ func (r *Releaser) run(ctx context.Context, target Target, connected bool) error
 	if state != stateRunning || right(answer) {
 		return err
 	}
-	return r.stray(ctx, target, answer)
+	return r.stray(ctx, target, answer, true)
 }
 
 // stray deals with a path that runs and does not answer as its volume: what
 // leads to another one, or to nothing, is deleted, and what does not say is
-// offline again.
-func (r *Releaser) stray(ctx context.Context, target Target, answer evidence.Identity) error {
+// offline again. The kernel may have asked too, and call it the other volume's
+// by now: that is deleted only when proved is set, because right before it was
+// the volume's and this run let it run. Else it is a path of the other volume,
+// and coherent.
+func (r *Releaser) stray(ctx context.Context, target Target, answer evidence.Identity, proved bool) error {
 	where := "nothing"
 	switch answer.Kind {
 	case evidence.IdentityUnknown:
@@ -149,8 +152,7 @@ func (r *Releaser) stray(ctx context.Context, target Target, answer evidence.Ide
 		where = cmp.Or(string(answer.Serial), "something that is no Pure volume")
 	}
 	failed := r.drop(ctx, target)
-	if errors.Is(failed, ErrOther) && answer.Serial != "" {
-		// The kernel has asked too, and calls it so by now.
+	if proved && errors.Is(failed, ErrOther) && answer.Serial != "" {
 		target.Serial = answer.Serial
 		failed = r.drop(ctx, target)
 	}

@@ -96,12 +96,14 @@ func (s Service) check(ask request) error {
 		return fmt.Errorf("%w: this pureclean is %s, and %.40s asks", devices.ErrRefused, s.Version, ask.Version)
 	case ask.Step != s.Step || ask.Serial != s.Serial:
 		return fmt.Errorf("%w: the request is about another step or volume than the command line", devices.ErrRefused)
-	case s.Step == "rollback" && ask.Released.Serial != s.Serial:
-		return fmt.Errorf("%w: what was released is another volume", devices.ErrRefused)
+	case s.Step == "rollback" && ask.Released.Serial == "":
+		return fmt.Errorf("%w: it does not say of which volume something was released", devices.ErrRefused)
 	case boot == "" || ask.Boot != boot:
 		return fmt.Errorf("%w: this is not the machine that was looked at, or it was booted since", devices.ErrRefused)
 	}
-	return nil
+	// The command line is what sudo allowed and logged: nothing of another
+	// volume is touched under its name.
+	return ask.Released.Of(s.Serial)
 }
 
 // peer is the other side of the conversation, seen from the machine.
