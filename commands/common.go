@@ -159,6 +159,9 @@ func (o *common) ask(ctx context.Context, from sources) (evidence.World, witness
 		Progress: newProgress(o.Streams).report,
 		Now:      from.now,
 	}
+	if o.Memory != nil {
+		options.Array.Memory = o.Memory()
+	}
 	if from.fleet != nil && !o.noSSH {
 		options.Fleet = from.fleet
 	}

@@ -30,6 +30,9 @@ type Streams struct {
 	Getenv func(string) string
 	// BeforeLook is called before the world is read; nil is nothing.
 	BeforeLook func()
+	// Memory is how many bytes the rows of all arrays may take; nil, or 0,
+	// leaves it to package pure.
+	Memory func() int64
 	// CacheDir is where the names for TAB are kept; empty for nowhere.
 	CacheDir string
 	// given replaces the witnesses that the flags name: a demo's world.
@@ -53,6 +56,7 @@ func System() Streams {
 		Height:   func() int { _, height := size(); return height },
 		Getenv:   os.Getenv,
 		Resized:  resized,
+		Memory:   func() int64 { return spareMemory(os.DirFS("/")) },
 		CacheDir: cacheDir(os.Getenv, os.Geteuid()),
 	}
 }

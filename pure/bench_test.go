@@ -46,7 +46,7 @@ func BenchmarkPage(b *testing.B) {
 		b.ReportAllocs()
 		var buffer []byte
 		for b.Loop() {
-			w := &walk[evidence.Volume]{question: question[evidence.Volume]{resource: &volumes}}
+			w := &walk[evidence.Volume]{question: question[evidence.Volume]{resource: &volumes}, session: &session{memory: memory{limit: 1 << 62}}}
 			p := &pageReader[evidence.Volume]{walk: w, decoder: decoder{api: base, names: map[string]string{}}, buffer: buffer}
 			p.hash.SetSeed(maphash.MakeSeed())
 			var err error

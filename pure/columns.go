@@ -50,6 +50,8 @@ type decoder struct {
 	next   int
 	// shape is what the last row looked like.
 	shape shape
+	// kept is how much of the text of the row being read is kept.
+	kept int64
 	// betrays reports that a text repeats a secret of ours; nil never does.
 	betrays func([]byte) bool
 	// problems are what is wrong with the row being read.
@@ -57,7 +59,15 @@ type decoder struct {
 }
 
 func (d *decoder) problem(format string, args ...any) {
-	d.problems = append(d.problems, fmt.Sprintf(format, args...))
+	if len(d.problems) < maxProblems {
+		d.problems = append(d.problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// keep makes a string of a text, and counts what that takes.
+func (d *decoder) keep(raw []byte) string {
+	d.kept += int64(len(raw)) + 16
+	return string(raw)
 }
 
 // share returns the text as a string of which there is only one.
@@ -65,7 +75,7 @@ func (d *decoder) share(raw []byte) string {
 	if s, ok := d.names[string(raw)]; ok {
 		return s
 	}
-	s := string(raw)
+	s := d.keep(raw)
 	d.names[s] = s
 	return s
 }
@@ -78,7 +88,7 @@ func (d *decoder) repeat(raw []byte) string {
 			return s
 		}
 	}
-	s := string(raw)
+	s := d.keep(raw)
 	d.recent[d.next] = s
 	d.next = (d.next + 1) % len(d.recent)
 	return s
@@ -180,7 +190,7 @@ func plainText[R any](to func(*R) *string) func(*decoder, *R) string {
 	return func(d *decoder, row *R) string {
 		raw, wrong := d.textHere()
 		if d.Err == nil && raw != nil {
-			*to(row) = string(raw)
+			*to(row) = d.keep(raw)
 		}
 		return wrong
 	}
@@ -341,7 +351,7 @@ func initiators[R any](to func(*R) *[]string) func(*decoder, *R) string {
 				d.Skip()
 				return
 			}
-			list = append(list, evidence.Initiator(string(raw)))
+			list = append(list, evidence.Initiator(d.keep(raw)))
 		})
 		*to(row) = list
 		return wrong

@@ -11,11 +11,14 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"github.com/pureclean/pureclean/jsonpull"
 )
 
 const (
-	tokenAdvice = `make a token on the array with "pureadmin create --api-token USER" and give it to the pool (pure.api.token) or in token_file`
-	waitAdvice  = "try again in a minute: the array may be busy, or its controllers are changing over"
+	tokenAdvice  = `make a token on the array with "pureadmin create --api-token USER" and give it to the pool (pure.api.token) or in token_file`
+	notThatLarge = "check that the URL is a FlashArray's management address: no array's answer is that large"
+	waitAdvice   = "try again in a minute: the array may be busy, or its controllers are changing over"
 )
 
 // Hint says what the operator can do about an error of this package; it is
@@ -74,6 +77,8 @@ var hints = []hint{
 	{status(http.StatusNotFound), say("check that the URL is a FlashArray's management address, without a path")},
 	{statusClass(3), say("give the address that it points to as the array's URL, if that is the array")},
 	{statusClass(5), say(waitAdvice)},
+	{as[*tooLargeError], say(notThatLarge)},
+	{is(jsonpull.ErrRow), say(notThatLarge)},
 	{as[*notJSONError], say("check that the URL is a FlashArray's management address: something else may have answered")},
 	{network, say("the connection broke: " + waitAdvice)},
 }

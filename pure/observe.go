@@ -29,6 +29,7 @@ var podName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}$`)
 // many volumes there are, up to four at a time.
 func (r *Reader) Observe(ctx context.Context, pods []string) evidence.Array {
 	r.session.resume()
+	r.session.memory.taken.Store(0) // what was read before is the caller's
 	began := r.opened
 	if r.observed {
 		began = r.session.wire.now()

@@ -56,7 +56,8 @@ func readPage(r io.Reader, buffer []byte, row func(*jsonpull.Cursor), done func(
 	if s.Err == nil && s.Peek() != '{' || s.Err == jsonpull.ErrShort && s.I == len(s.B) {
 		return e, s.B, &notJSONError{begins: excerpt(s.B)}
 	}
-	seen := map[string]bool{}
+	// Only of what is read it matters whether it comes twice.
+	seen := map[string]bool{"items": false, "continuation_token": false, "more_items_remaining": false, "total_item_count": false}
 	s.I++
 	for s.Err == nil && !s.End('}') {
 		var key string
@@ -68,10 +69,12 @@ func readPage(r io.Reader, buffer []byte, row func(*jsonpull.Cursor), done func(
 			key = string(raw)
 			c.Take(':', "a colon")
 		})
-		if seen[key] && s.Err == nil {
-			s.Err = errTwice
+		if before, ours := seen[key]; ours {
+			if before && s.Err == nil {
+				s.Err = errTwice
+			}
+			seen[key] = true
 		}
-		seen[key] = true
 		switch key {
 		case "items":
 			s.List(row, done)

@@ -52,6 +52,8 @@ type Options struct {
 	UserAgent string
 	// Timeout bounds each request, its body included; 0 means 30 s.
 	Timeout time.Duration
+	// Memory is how many bytes the rows of one reading may take; 0 means 1 GiB.
+	Memory int64
 	// Log gets a line per request at debug level; nil discards them.
 	Log *slog.Logger
 	// Wrap is put around the transport, to count or to disturb; nil is none.
@@ -66,6 +68,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
+	}
+	if o.Memory <= 0 {
+		o.Memory = defaultMemory
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

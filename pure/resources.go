@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"reflect"
 	"strings"
 	"time"
 
@@ -107,6 +108,7 @@ func podArrays(d *decoder, r *podRow) string {
 			return
 		}
 		var a evidence.PodArray
+		d.kept += int64(reflect.TypeFor[evidence.PodArray]().Size())
 		decode(d, podArrayColumns, &a, "arrays", &shape{})
 		r.Arrays = append(r.Arrays, a)
 	})

@@ -26,7 +26,8 @@ const (
 // interest in what is sent: that is for Reader, and for the transport that
 // was put below it.
 type session struct {
-	wire *wire
+	wire   *wire
+	memory memory
 	// api is the version spoken, newest the newest that the array offers.
 	api, newest version
 	token       secret.Text
@@ -62,6 +63,7 @@ func openSession(ctx context.Context, access Access, options Options, spoken []v
 	}
 	w.secrets.Hide(token)
 	s := &session{wire: w, token: token, sleep: options.Sleep}
+	s.memory.limit = options.Memory
 	if err := s.negotiate(ctx, spoken); err != nil {
 		s.wire.hangUp()
 		return nil, err

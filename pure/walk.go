@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,8 +21,6 @@ const (
 	// pageSize is what is asked for. The array gives what it likes if that
 	// is less; 1000 is what it is said to give at most.
 	pageSize = 1000
-	// maxRows ends a list that the array never ends.
-	maxRows = 10_000_000
 	// maxGrow bounds what is set aside on the array's word alone.
 	maxGrow = 1 << 16
 	// maxReasons is how many reasons are told before they are counted.
@@ -67,9 +66,10 @@ type question[R any] struct {
 func list[R any](ctx context.Context, s *session, q question[R]) (evidence.List[R], error) {
 	var w walk[R]
 	for range 2 {
+		s.memory.give(w.taken)
 		w = walk[R]{question: q, session: s}
 		w.run(ctx)
-		if w.err != nil || w.broken == "" {
+		if w.err != nil || w.broken == "" || w.endless {
 			break
 		}
 	}
@@ -93,7 +93,10 @@ type walk[R any] struct {
 	seed  maphash.Seed
 	// rows counts what came, repeated the rows that came again.
 	rows, repeated int64
+	pages          int
 	total          evidence.Count
+	// tokens are the hashes of those that led on.
+	tokens map[uint64]bool
 
 	// Doubts are about rows, broken is why the pages as a whole can't be
 	// trusted, err the request that failed.
@@ -101,6 +104,10 @@ type walk[R any] struct {
 	doubted int
 	broken  string
 	err     error
+	// endless is that reading once more would lead nowhere.
+	endless bool
+	// taken is the memory that was asked for.
+	taken int64
 }
 
 func (w *walk[R]) reasons() []string {
@@ -131,8 +138,10 @@ func (w *walk[R]) run(ctx context.Context) {
 		query.Set("total_item_count", "true")
 	}
 	page := &pageReader[R]{walk: w, decoder: decoder{api: w.session.api, names: map[string]string{}, betrays: w.session.wire.secrets.Betrays}}
-	tokens := map[string]bool{}
-	for n := 1; ; n++ {
+	w.tokens = map[uint64]bool{}
+	for {
+		w.pages++
+		n := w.pages
 		c := call{
 			op:    "list " + strings.ReplaceAll(w.path, "/", " "),
 			path:  "/api/" + w.session.api.String() + "/" + w.path,
@@ -151,8 +160,12 @@ func (w *walk[R]) run(ctx context.Context) {
 				w.doubt("the array does not say how many there are")
 			}
 		}
+		token := maphash.String(w.seed, page.envelope.token)
 		switch {
 		case w.broken != "":
+			return
+		case w.total.N > maxRows:
+			w.end("the array counts %d, which is more than an array can have", w.total.N)
 			return
 		case page.envelope.more.IsNot():
 			w.compare()
@@ -163,8 +176,12 @@ func (w *walk[R]) run(ctx context.Context) {
 		case page.rows == 0:
 			w.broken = fmt.Sprintf("page %d is empty and says that more remains", n)
 			return
-		case w.rows >= maxRows || w.total.Known && w.rows > 2*w.total.N+pageSize:
-			w.broken = fmt.Sprintf("the pages do not end: %d rows so far", w.rows)
+		case w.total.Known && w.rows-w.repeated > w.total.N+pageSize:
+			// Some may have come while it was read; these are others.
+			w.end("the pages do not end: %d rows so far, and the array counted %d", w.rows, w.total.N)
+			return
+		case w.rows >= maxRows || n >= maxPages:
+			w.end("the pages do not end: %d rows on %d pages so far", w.rows, n)
 			return
 		case w.byOffset:
 			query.Set("offset", strconv.FormatInt(w.rows, 10))
@@ -172,13 +189,21 @@ func (w *walk[R]) run(ctx context.Context) {
 		case page.envelope.token == "":
 			w.broken = fmt.Sprintf("page %d says that more remains and not where", n)
 			return
-		case tokens[page.envelope.token]:
+		case len(page.envelope.token) > maxToken:
+			w.end("page %d says at great length where the list goes on", n)
+			return
+		case w.tokens[token]:
 			w.broken = fmt.Sprintf("page %d leads back to an earlier one", n)
 			return
 		}
-		tokens[page.envelope.token] = true
+		w.tokens[token] = true
 		query.Set("continuation_token", page.envelope.token)
 	}
+}
+
+// end gives a list up for good.
+func (w *walk[R]) end(why string, args ...any) {
+	w.broken, w.endless = fmt.Sprintf(why, args...), true
 }
 
 // expect sets aside room for n rows.
@@ -264,6 +289,7 @@ func (p *pageReader[R]) read(_ http.Header, body io.Reader) (err error) {
 	p.items, p.keys, p.kept = p.items[:0], p.keys[:0], p.kept[:0]
 	p.rows, p.doubts, p.doubted = 0, nil, 0
 	p.hash.SetSeed(p.seed)
+	p.decoder.kept = 0
 	p.envelope, p.buffer, err = readPage(body, p.buffer, p.decodeRow, p.endRow)
 	return err
 }
@@ -288,6 +314,11 @@ func (p *pageReader[R]) decodeRow(c *jsonpull.Cursor) {
 // endRow judges the row that was read.
 func (p *pageReader[R]) endRow() {
 	p.rows++
+	if p.rows > maxPageRows {
+		p.Err = &pageRowsError{}
+		return
+	}
+	defer p.charge()
 	if !p.whole {
 		p.doubtRow("is not an object")
 		return
@@ -305,6 +336,19 @@ func (p *pageReader[R]) endRow() {
 	}
 	p.keys = append(p.keys, p.key())
 	p.kept = append(p.kept, kept)
+}
+
+// charge asks for the memory that the row takes.
+func (p *pageReader[R]) charge() {
+	bytes := int64(rowExtra) + p.decoder.kept
+	p.decoder.kept = 0
+	if kept := len(p.kept); kept > 0 && p.kept[kept-1] >= 0 {
+		bytes += 2 * int64(reflect.TypeFor[R]().Size())
+	}
+	p.taken += bytes
+	if err := p.session.memory.take(bytes); err != nil && p.Err == nil {
+		p.Err = err
+	}
 }
 
 func (p *pageReader[R]) doubtRow(why string) {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -174,28 +173,6 @@ func TestPagesThatLie(t *testing.T) {
 				t.Errorf("trouble %q", a.Trouble)
 			}
 		})
-	}
-}
-
-// Tokens and rows that never repeat and never end.
-func TestEndlessList(t *testing.T) {
-	s := newStub(t).many(7, 3)
-	var n atomic.Int64
-	s.before = func(w http.ResponseWriter, _ *http.Request, path string, _ int) bool {
-		if path != "volumes" {
-			return false
-		}
-		at := int(n.Add(1))
-		rows := make([]string, 500)
-		for i := range rows {
-			rows[i] = encode(volumeRow("lxd", fmt.Sprintf("u-%d-%d", at, i), at*500+i))
-		}
-		fmt.Fprintf(w, `{"items":[%s],"more_items_remaining":true,"continuation_token":"t%d","total_item_count":7}`, strings.Join(rows, ","), at)
-		return true
-	}
-	a := s.open().Observe(t.Context(), []string{"lxd"})
-	if a.Volumes.IsComplete() || !strings.Contains(a.Volumes.Why(), "do not end") || n.Load() > 8 {
-		t.Errorf("%d pages, %s", n.Load(), a.Volumes.Why())
 	}
 }
 

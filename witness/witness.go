@@ -113,6 +113,7 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 	arrays := group(asked)
 	defer closeAll(ctx, arrays)
 	world.Arrays = make([]evidence.Array, len(arrays))
+	o.Array.Memory /= int64(max(1, len(arrays))) // they are read side by side
 	each(len(arrays), func(i int) { world.Arrays[i] = o.observeArray(ctx, arrays[i]) })
 
 	var host evidence.Host
