@@ -112,7 +112,7 @@ func (o *checkOptions) flags() []cli.Flag {
 		case "verbose":
 			flags = append(flags, &cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print details on further lines", Destination: &o.details})
 		case "timeout":
-			flags = append(flags, &cli.DurationFlag{Name: "timeout", Aliases: []string{"t"}, Usage: "give up after `DURATION`", Value: checkTimeout, Destination: &o.timeout})
+			flags = append(flags, &cli.DurationFlag{Name: "timeout", Aliases: []string{"t"}, Usage: "let a look take `DURATION` at most", Value: checkTimeout, Destination: &o.timeout})
 		default:
 			flags = append(flags, f)
 		}

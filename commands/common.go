@@ -49,7 +49,7 @@ func (o *common) flags(formats ...format) []cli.Flag {
 		&cli.StringSliceFlag{Name: "pool", Usage: "look only at the pool `NAME`; may be repeated", Destination: &o.pools},
 		o.outputFlag(formats...),
 		o.colorFlag(),
-		&cli.DurationFlag{Name: "timeout", Usage: "give up after `DURATION`", Value: 5 * time.Minute, Destination: &o.timeout},
+		&cli.DurationFlag{Name: "timeout", Usage: "let a look take `DURATION` at most", Value: 5 * time.Minute, Destination: &o.timeout},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show more, and log each request", Destination: &o.verbose},
 		&cli.StringFlag{Name: "sysroot", Usage: "read sysfs, procfs, etc and dev below `DIR`, and recorded command output from DIR/commands", Destination: &o.sysroot, TakesFile: true},
 	}

@@ -72,9 +72,9 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	d.merge(n.controllerDoubts)
 	h.Settings = listOf(settings, d)
 
-	switch err := ctx.Err(); {
-	case err != nil:
-		h.Trouble, h.Hint = "the reading was cut short: "+err.Error(), ""
+	switch {
+	case ctx.Err() != nil:
+		h.Trouble, h.Hint = "the reading was cut short: "+context.Cause(ctx).Error(), ""
 	case !b.doubts.none() && len(b.all) == 0:
 		h.Trouble, h.Hint = "its block devices could not be read: "+b.doubts.String(), "sysfs must be mounted at /sys and readable"
 	case h.Trouble == "" && !s.Recorded && h.AllProcesses.IsNot():

@@ -55,6 +55,8 @@ func (f *Fleet) ask(ctx context.Context, name string) (evidence.Host, error) {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return evidence.Host{}, &Cause{Why: "it was not waited for"}
+	case ctx.Err() != nil:
+		return evidence.Host{}, &Cause{Why: context.Cause(ctx).Error(), Hint: "give a look more time with --timeout"}
 	case limited.Err() != nil:
 		return evidence.Host{}, &Cause{
 			Why:  fmt.Sprintf("it did not answer within %s", f.o.Limit.Round(time.Millisecond)),

@@ -24,11 +24,11 @@ const maxRefusal = 1 << 20
 // expected is about how many there are, or 0.
 func getRows[T any](ctx context.Context, r *Reader, path string, expected int, row func(*puller) T) reply[[]T] {
 	var out reply[[]T]
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	ctx, cancel := r.limited(ctx)
 	defer cancel()
 	var err error
 	if out.value, err = askRows(ctx, r, path, make([]T, 0, expected), row); err != nil {
-		out.err = fmt.Errorf("GET %s: %w", path, explain(err))
+		out.err = fmt.Errorf("GET %s: %w", path, explain(late(ctx, err)))
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -73,12 +74,32 @@ type reply[T any] struct {
 // needed, and keeps "absent" apart from "zero" where that matters.
 func get[T any](ctx context.Context, r *Reader, path string) reply[T] {
 	var out reply[T]
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	ctx, cancel := r.limited(ctx)
 	defer cancel()
 	if err := r.ask(ctx, path, &out.value); err != nil {
-		out.err = fmt.Errorf("GET %s: %w", path, explain(err))
+		out.err = fmt.Errorf("GET %s: %w", path, explain(late(ctx, err)))
 	}
 	return out
+}
+
+// limited is the time that one request has.
+func (r *Reader) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, r.timeout, &timeoutError{r.timeout})
+}
+
+// timeoutError is a request that took longer than Options.Timeout.
+type timeoutError struct{ after time.Duration }
+
+func (e *timeoutError) Error() string { return fmt.Sprintf("no full answer within %s", e.after) }
+func (e *timeoutError) Timeout() bool { return true }
+func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+// late says of an error that came because the time was up whose time that was.
+func late(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 func (r *Reader) ask(ctx context.Context, path string, into any) error {

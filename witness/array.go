@@ -33,6 +33,9 @@ type array struct {
 	reader *pure.Reader
 }
 
+// title names an array before it has told its name.
+func (a *array) title() string { return "the array of " + strings.Join(a.pools, ", ") }
+
 // access joins what LXD says of a pool's array with the configuration, which
 // wins.
 func (o Options) access(pool records.PoolAccess) access {
@@ -128,12 +131,15 @@ func (o Options) observeArray(ctx context.Context, a *array) evidence.Array {
 		a.reader, err = pure.Open(ctx, a.pure, o.Array)
 	}
 	if err != nil {
-		return o.unread(a, name, err)
+		silent := o.unread(a, name, err)
+		silent.Hint = lateHint(ctx, silent.Trouble, silent.Hint)
+		return silent
 	}
 	said := a.reader.Observe(ctx, a.pools)
 	if err := a.moved(said); err != nil {
 		return o.unread(a, name, err)
 	}
+	said.Hint = lateHint(ctx, said.Trouble, said.Hint)
 	decode(&said)
 	contradictions(&said, a.pools)
 	return said

@@ -18,7 +18,7 @@ const machinesAtOnce = 64
 
 // observeOthers asks the machines of all other members, offline ones too: what
 // LXD can't reach, ssh may. This machine comes first in what it returns.
-func (o Options) observeOthers(ctx context.Context, lxd *evidence.LXD, here evidence.Host) []evidence.Host {
+func (o Options) observeOthers(ctx context.Context, l limits, lxd *evidence.LXD, here evidence.Host) []evidence.Host {
 	names := o.others(lxd, here)
 	hosts := make([]evidence.Host, len(names), len(names)+1)
 	var group errgroup.Group
@@ -27,6 +27,8 @@ func (o Options) observeOthers(ctx context.Context, lxd *evidence.LXD, here evid
 		group.Go(func() error {
 			o.Progress("host", name, false)
 			defer o.Progress("host", name, true)
+			ctx, cancel := l.of(ctx, others, name)
+			defer cancel()
 			hosts[i] = o.Fleet.Ask(ctx, name)
 			return nil
 		})

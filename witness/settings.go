@@ -18,7 +18,7 @@ func Settings(ctx context.Context, o Options) (all []config.Setting, doubts []st
 			hintFor = advice
 		}
 	}
-	ledger, pools, err := o.openRecords(ctx)
+	ledger, pools, err := o.openRecords(ctx, o.limits(ctx))
 	if ledger != nil {
 		defer ledger.Close()
 	}

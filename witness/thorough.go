@@ -29,18 +29,22 @@ const (
 
 // askMore asks for what only advice rests on. The first host of the world is
 // the one that o.Host reads.
-func (o Options) askMore(ctx context.Context, arrays []*array, world *evidence.World) {
+func (o Options) askMore(ctx context.Context, l limits, arrays []*array, world *evidence.World) {
 	o.Progress("host", "logs", false)
 	both := errgroup.Group{}
 	both.Go(func() error {
 		each(len(arrays), func(i int) {
 			if arrays[i].reader != nil {
+				ctx, cancel := l.of(ctx, advice, arrays[i].title())
+				defer cancel()
 				arrays[i].reader.About(ctx, &world.Arrays[i])
 			}
 		})
 		return nil
 	})
 	both.Go(func() error {
+		ctx, cancel := l.of(ctx, advice, "this host")
+		defer cancel()
 		log := devices.ReadLog(ctx, o.Host)
 		world.Hosts[0].Log = &log
 		return nil

@@ -56,6 +56,8 @@ type Options struct {
 	Thorough, Live bool
 	// Dial opens a TCP connection; nil is the network's own.
 	Dial func(ctx context.Context, address string) error
+	// Limit sets the deadline of one witness; nil is context.WithTimeoutCause.
+	Limit func(context.Context, time.Duration, error) (context.Context, context.CancelFunc)
 	// Progress is told when a witness begins and when it is done.
 	Progress func(kind, name string, done bool)
 	// Now is time.Now outside of tests.
@@ -98,7 +100,8 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 	o = o.withDefaults()
 	world := evidence.World{Seen: o.Seen}
 
-	ledger, pools, err := o.openRecords(ctx)
+	limits := o.limits(ctx)
+	ledger, pools, err := o.openRecords(ctx, limits)
 	if ledger != nil {
 		defer ledger.Close()
 	}
@@ -114,17 +117,25 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 	defer closeAll(ctx, arrays)
 	world.Arrays = make([]evidence.Array, len(arrays))
 	o.Array.Memory /= int64(max(1, len(arrays))) // they are read side by side
-	each(len(arrays), func(i int) { world.Arrays[i] = o.observeArray(ctx, arrays[i]) })
+	each(len(arrays), func(i int) {
+		ctx, cancel := limits.of(ctx, lists, arrays[i].title())
+		defer cancel()
+		world.Arrays[i] = o.observeArray(ctx, arrays[i])
+	})
 
 	var host evidence.Host
 	both := errgroup.Group{}
 	both.Go(func() error {
 		if ledger != nil {
+			ctx, cancel := limits.of(ctx, estate, "LXD")
+			defer cancel()
 			world.LXD = o.observeRecords(ctx, ledger, asked)
 		}
 		return nil
 	})
 	both.Go(func() error {
+		ctx, cancel := limits.of(ctx, estate, "this host")
+		defer cancel()
 		host = o.observeHost(ctx)
 		return nil
 	})
@@ -135,11 +146,15 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 		// whatever the machine calls itself.
 		host.Name = server
 	}
-	world.Hosts = o.observeOthers(ctx, &world.LXD, host)
+	world.Hosts = o.observeOthers(ctx, limits, &world.LXD, host)
 	if o.Thorough {
-		o.askMore(ctx, arrays, &world)
+		o.askMore(ctx, limits, arrays, &world)
 	}
-	each(len(arrays), func(i int) { o.lookUp(ctx, arrays[i], &world.Arrays[i], world.Hosts) })
+	each(len(arrays), func(i int) {
+		ctx, cancel := limits.of(ctx, serials, arrays[i].title())
+		defer cancel()
+		o.lookUp(ctx, arrays[i], &world.Arrays[i], world.Hosts)
+	})
 	for i, a := range arrays {
 		if len(a.pins) == 0 {
 			suspect(&world.Arrays[i], &world)
@@ -183,9 +198,11 @@ func (o Options) silent(name string, err error, hint string) evidence.Source {
 
 // openRecords returns a reader even when only the pools could not be listed:
 // there may be more to learn from it, and it says itself what is missing.
-func (o Options) openRecords(ctx context.Context) (*records.Reader, []records.PoolAccess, error) {
+func (o Options) openRecords(ctx context.Context, l limits) (*records.Reader, []records.PoolAccess, error) {
 	o.Progress("lxd", "LXD", false)
 	defer o.Progress("lxd", "LXD", true)
+	ctx, cancel := l.of(ctx, opening, "LXD")
+	defer cancel()
 	reader, err := records.Open(ctx, o.Records)
 	if err != nil {
 		return nil, nil, err
@@ -245,7 +262,9 @@ func (o Options) observeRecords(ctx context.Context, reader *records.Reader, ask
 func (o Options) observeHost(ctx context.Context) evidence.Host {
 	o.Progress("host", o.Host.Hostname, false)
 	defer o.Progress("host", o.Host.Hostname, true)
-	return devices.Observe(ctx, o.Host)
+	host := devices.Observe(ctx, o.Host)
+	host.Hint = lateHint(ctx, host.Trouble, host.Hint)
+	return host
 }
 
 // each runs f for 0..n-1 side by side and returns when all have.
@@ -291,7 +310,7 @@ func (o Options) lookUp(ctx context.Context, a *array, said *evidence.Array, hos
 	if len(untold) > 0 && said.Trouble == "" {
 		// What becomes of these devices is not known, and no list says so.
 		said.Trouble = fmt.Sprintf("the array could not be asked for %d serials that devices of hosts show, such as %s", len(untold), untold[0])
-		said.Hint = "try again; pureclean scan -v shows the requests and their answers"
+		said.Hint = lateHint(ctx, said.Trouble, "try again; pureclean scan -v shows the requests and their answers")
 	}
 }
 
