@@ -11,7 +11,7 @@ import (
 
 type eradicateOptions struct {
 	changing
-	volume, confirm string
+	volume string
 }
 
 func eradicateCommand(s Streams) *cli.Command {
@@ -27,19 +27,17 @@ func eradicateCommand(s Streams) *cli.Command {
 			exitHelp("1   eradicated, or the array says when the space returns", "8   it failed", "16  usage error", "32  refused"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Usage: "the array's full name of `VOLUME`", Destination: &o.volume},
-			&cli.StringFlag{Name: "confirm", Usage: "`VOLUME` again, in full", Destination: &o.confirm},
+			&cli.StringFlag{Name: "confirm", Usage: "`VOLUME` again, in full", Destination: &o.typed},
 		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags()),
 		Action: func(c *cli.Context) error {
 			if o.volume == "" {
 				return &HintedError{Err: usagef("--volume is required"), Hint: "give the array's full name, POD::VOLUME"}
 			}
-			if o.confirm != o.volume {
+			if o.typed != o.volume {
 				return &HintedError{Err: usagef("--confirm is not the name given with --volume"), Hint: "what can't be undone wants the full name twice"}
 			}
-			// The name, typed twice, is the answer to the one question.
-			o.yes = true
 			return o.work(c.Context, "Eradicated", func(ctx context.Context, t repair.Tools) (repair.Result, error) {
-				return t.Eradicate(ctx, o.volume, o.confirm)
+				return t.Eradicate(ctx, o.volume, o.typed)
 			})
 		},
 	}

@@ -58,6 +58,7 @@ func fixCommand(s Streams) *cli.Command {
 			&cli.BoolFlag{Name: "dry-run", Usage: "show the plan and change nothing", Destination: &o.dryRun},
 			&cli.StringFlag{Name: "save", Usage: "write the plan to `FILE` and change nothing", Destination: &o.save, TakesFile: true},
 			&cli.StringFlag{Name: "min-age", Usage: "with --volume: take one for a leftover that is only `AGE` old", Destination: &o.minAge},
+			o.confirmFlag(),
 		}, o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
 		Action: func(c *cli.Context) error { return runFix(c.Context, o) },
 	}
@@ -77,6 +78,8 @@ func (o *fixOptions) checkFix() error {
 		return usagef("--volume, --finding, --all and --plan exclude each other")
 	case o.minAge != "" && o.volume == "":
 		return usagef("--min-age goes with --volume: a batch never takes anything younger")
+	case o.typed != "" && o.volume == "":
+		return usagef("--confirm goes with --volume: it is the name of one host object")
 	case o.finding != "" && !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == o.finding }):
 		return &HintedError{Err: usagef("there is no finding %q", o.finding), Hint: "codes are those that pureclean scan prints"}
 	case o.dryRun || o.save != "":
@@ -199,7 +202,7 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 		return nil, &outputError{err}
 	}
 	fmt.Fprintln(o.Err)
-	for _, class := range []diagnose.Class{diagnose.ClassDestroy, diagnose.ClassSnapshot, diagnose.ClassDisconnect, diagnose.ClassHost, diagnose.ClassReport} {
+	for _, class := range []diagnose.Class{diagnose.ClassDestroy, diagnose.ClassSnapshot, diagnose.ClassDisconnect, diagnose.ClassHost, diagnose.ClassArrayHost} {
 		for _, f := range e.Findings {
 			if kindClass(f.Code) != class {
 				continue

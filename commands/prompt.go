@@ -69,11 +69,16 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 	if !q.Until.IsZero() {
 		text += " (can be undone until " + q.Until.UTC().Format("2006-01-02 15:04 UTC") + ")"
 	}
-	if a.o.yes {
-		return repair.Yes, nil
+	switch {
+	case !repair.Irrevocable(q.Step.Kind):
+		if a.o.yes {
+			return repair.Yes, nil
+		}
+	case a.o.typed != "" && a.o.typed == q.Plan.Object:
+		return repair.Yes, nil // the name, typed twice, is the answer
 	}
 	if a.o.noInput || !a.o.InTerminal || !a.o.ErrTerminal {
-		return repair.No, &HintedError{Err: usagef("nobody is there to answer: %s", text), Hint: "--yes answers yes to what can be undone"}
+		return repair.No, &HintedError{Err: usagef("nobody is there to answer: %s", text), Hint: "--yes answers yes to what can be undone, --confirm NAME to the one thing that can't"}
 	}
 	for {
 		for i, line := range wrap(text, a.o.width()-2) {

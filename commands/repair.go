@@ -24,6 +24,8 @@ type changing struct {
 	common
 	yes     bool
 	noInput bool
+	// typed is the name that was given for what can't be undone.
+	typed string
 }
 
 func (o *changing) changingFlags() []cli.Flag {
@@ -34,9 +36,15 @@ func (o *changing) changingFlags() []cli.Flag {
 	)
 }
 
+// confirmFlag is for the commands that may come to a step that can't be
+// undone.
+func (o *changing) confirmFlag() cli.Flag {
+	return &cli.StringFlag{Name: "confirm", Usage: "the full `NAME` again of a host object that is to be deleted", Destination: &o.typed}
+}
+
 // mayAsk refuses to begin what would need an answer that nobody can give.
 func (o *changing) mayAsk() error {
-	if o.yes || (!o.noInput && o.InTerminal && o.ErrTerminal) {
+	if o.yes || o.typed != "" || (!o.noInput && o.InTerminal && o.ErrTerminal) {
 		return nil
 	}
 	return &HintedError{
@@ -122,6 +130,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Ask:       ask.ask,
 		Report:    report.report,
 		Operator:  operator,
+		Typed:     o.typed,
 		MaxPerRun: from.config.Safety.MaxPerRun,
 		Now:       from.now,
 		Sleep:     sleep,

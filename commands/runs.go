@@ -29,6 +29,7 @@ func runsCommand(s Streams) *cli.Command {
 			exitHelp("0   listed, and no run is interrupted", "1   the run was finished", "4   listed, and a run is interrupted", "8   the journal can't be read, or a step failed", "16  usage error", "32  declined or refused"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "resume", Usage: "finish the interrupted run `ID`", Destination: &o.resume},
+			o.confirmFlag(),
 		}, o.changingFlags(), o.flags()),
 		Action: func(c *cli.Context) error {
 			if o.resume == "" {

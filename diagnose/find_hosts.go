@@ -31,7 +31,7 @@ func (f *facts) eachArrayHost(do func(*arrayFacts, *evidence.ArrayHost)) {
 }
 
 func ofArrayHost(a *arrayFacts, object *evidence.ArrayHost) draft {
-	d := draft{subject: Subject{array: a}}
+	d := draft{subject: Subject{array: a, object: object}}
 	d.Object, d.Host, d.ArrayID = object.Name, object.Name, a.ID
 	return d
 }
@@ -48,12 +48,17 @@ func (f *facts) idleHosts() []draft {
 			return
 		}
 		d := ofArrayHost(a, object)
+		// Of another machine's object nothing is repaired here.
+		d.told = !a.owner(object.Name).ours.Is()
 		d.Detail = "no connections; initiators " + list(object.Initiators())
 		d.Cause = "LXD could not delete it when it took the last connection away, or its machine was removed"
 		if f.members.has(server) {
 			d.Cause = "LXD could not delete it when it took the last connection away; it uses it again for the next volume"
 		}
 		d.Remedy = []string{"if its machine no longer uses it: purehost delete " + shell(object.Name)}
+		if !d.told {
+			d.Remedy = []string{"if it is not wanted: pureclean fix --volume " + shell(object.Name) + " --confirm " + shell(object.Name)}
+		}
 		found = append(found, d)
 	})
 	return found

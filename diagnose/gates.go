@@ -16,10 +16,12 @@ type Gate struct {
 
 // The classes that share a gate.
 var (
-	every   = []Class{ClassDestroy, ClassSnapshot, ClassDisconnect, ClassHost}
+	every   = []Class{ClassDestroy, ClassSnapshot, ClassDisconnect, ClassHost, ClassArrayHost}
+	asked   = []Class{ClassDestroy, ClassSnapshot, ClassDisconnect, ClassArrayHost}
 	onArray = []Class{ClassDestroy, ClassSnapshot, ClassDisconnect}
 	removed = []Class{ClassDestroy, ClassSnapshot}
 	volumes = []Class{ClassDestroy, ClassDisconnect}
+	objects = []Class{ClassArrayHost}
 	used    = []Class{ClassDestroy, ClassDisconnect, ClassHost}
 )
 
@@ -30,10 +32,10 @@ var Gates = []Gate{
 	{Name: "array-identity", Title: "Is this the array that the pool is pinned to?", Classes: every, PoolWide: true, Check: arrayIdentity},
 	{Name: "pod-ownership", Title: "Does the pod belong to this LXD alone?", Classes: onArray, PoolWide: true, Check: podOwnership},
 	{Name: "lists-complete", Title: "Did the array and LXD list everything?", Classes: every, PoolWide: true, Check: listsComplete},
-	{Name: "lxd-sees-all", Title: "Does LXD show us everything it has?", Classes: onArray, PoolWide: true, Check: lxdSeesAll},
+	{Name: "lxd-sees-all", Title: "Does LXD show us everything it has?", Classes: asked, PoolWide: true, Check: lxdSeesAll},
 	{Name: "records-not-empty", Title: "Does LXD have any record in this pool?", Classes: onArray, PoolWide: true, Check: recordsNotEmpty},
 	{Name: "read-order", Title: "Was LXD asked after the array, and everybody within minutes?", Classes: every, PoolWide: true, Check: readOrder},
-	{Name: "members-online", Title: "Is every member of the cluster online?", Classes: onArray, PoolWide: true, Check: membersOnline},
+	{Name: "members-online", Title: "Is every member of the cluster online?", Classes: asked, PoolWide: true, Check: membersOnline},
 	{Name: "no-operation", Title: "Is LXD idle?", Classes: every, PoolWide: true, Check: noOperation},
 	{Name: "no-record", Title: "Does LXD have no record of it, anywhere?", Classes: removed, Check: noRecord},
 	{Name: "not-expected", Title: "Does LXD expect nobody to use it?", Classes: volumes, Check: notExpected},
@@ -49,5 +51,9 @@ var Gates = []Gate{
 	{Name: "not-in-use", Title: "Is it not mounted, held, open or swap on any host?", Classes: used, Check: notInUse},
 	{Name: "no-io", Title: "Is there no I/O, on the array or on a host?", Classes: used, Check: noIO},
 	{Name: "path-identity", Title: "Does every path lead to this volume?", Classes: used, Check: pathIdentity},
+	{Name: "object-ours", Title: "Are all of the host object's initiators one member's?", Classes: objects, Check: objectOurs},
+	{Name: "object-idle", Title: "Is nothing connected to the host object, or logged in as it?", Classes: objects, Check: objectIdle},
+	{Name: "object-plain", Title: "Has nobody set anything on the host object that LXD never sets?", Classes: objects, Check: objectPlain},
+	{Name: "asked-for", Title: "Was this very host object asked for, and not a batch?", Classes: objects, Check: askedFor},
 	{Name: "share", Title: "Is it a small part of the pool that has no record?", Classes: []Class{ClassDestroy}, Check: share},
 }

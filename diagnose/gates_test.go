@@ -27,6 +27,20 @@ type gateCase struct {
 	class Class
 }
 
+// idleObject is a host object of the first machine that nothing connects.
+func idleObject(s *scene) {
+	const wwn = "2100000000000001"
+	s.Hosts[0].WWPNs = evidence.Complete([]string{wwn})
+	s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{
+		Name: "lxd01-scsi-fc", Local: evidence.Yes, WWNs: []string{wwn}, Connectivity: "critical None",
+		CHAP: evidence.No, Personality: evidence.No, Preferred: evidence.No, Destroyed: evidence.No, ConnectionCount: evidence.CountOf(0),
+	})
+}
+
+func lastObject(s *scene) *evidence.ArrayHost {
+	return &s.array().Hosts.Items[len(s.array().Hosts.Items)-1]
+}
+
 func leakOne(s *scene)               { leak(s) }
 func leakUnit(s *scene)              { s.volume("p1", name(evidence.TypeCustom, "", 100)) }
 func staleOne(s *scene)              { stale(s) }
@@ -328,6 +342,23 @@ var gateCases = map[string][]gateCase{
 			s.Hosts[0].Disks.Items[4].State = ""
 		}, Uncertain, "did not say", ""},
 	},
+	"object-ours": {
+		{"a recording", idleObject, "idle-host", func(s *scene) { s.Hosts[0].Recorded = true }, Uncertain, "a recording", ""},
+	},
+	"object-idle": {
+		{"somebody is logged in", idleObject, "idle-host", func(s *scene) { lastObject(s).Connectivity = "healthy Single Controller" }, Fail, "healthy Single Controller", ""},
+		{"the array can't tell", idleObject, "idle-host", func(s *scene) { lastObject(s).Connectivity = "unknown Unknown" }, Uncertain, "unknown Unknown", ""},
+		{"the array does not say", idleObject, "idle-host", func(s *scene) { lastObject(s).Connectivity = "" }, Uncertain, "does not say", ""},
+	},
+	"object-plain": {
+		{"CHAP", idleObject, "idle-host", func(s *scene) { lastObject(s).CHAP = evidence.Yes }, Fail, "CHAP", ""},
+		{"a personality", idleObject, "idle-host", func(s *scene) { lastObject(s).Personality = evidence.Yes }, Fail, "personality", ""},
+		{"preferred arrays", idleObject, "idle-host", func(s *scene) { lastObject(s).Preferred = evidence.Yes }, Fail, "preferred", ""},
+		{"CHAP is not told", idleObject, "idle-host", func(s *scene) { lastObject(s).CHAP = evidence.Unknown }, Uncertain, "CHAP", ""},
+	},
+	"asked-for": {
+		{"a batch", idleObject, "idle-host", func(s *scene) { s.policy.Batch = true }, Fail, "one by one", ""},
+	},
 	"share": {
 		{"too many", leakOne, "leaked-volume", func(s *scene) {
 			for i := range 5 {
@@ -527,6 +558,25 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// A host object that is not certainly a member's is told of and stays.
+func TestOthersObjectsStay(t *testing.T) {
+	for name, spoil := range map[string]func(*scene){
+		"nobody's":                      func(s *scene) { lastObject(s).WWNs = []string{"2100000000000bad"} },
+		"a machine's that is no member": func(s *scene) { s.LXD.Members.Items[0].Name = "lxd09" },
+		"without initiators":            func(s *scene) { lastObject(s).WWNs = nil },
+		"of two":                        func(s *scene) { second(s); s.Hosts[1].WWPNs = s.Hosts[0].WWPNs },
+		"members not all known":         func(s *scene) { s.Hosts[0].Name = "x"; s.LXD.Members = s.LXD.Members.Doubt("x") },
+	} {
+		s := healthy()
+		idleObject(s)
+		spoil(s)
+		f := only(t, s.judge(), "idle-host")
+		if got := gate(t, f, "object-ours"); f.Verdict != ReportOnly || got.Result == Pass {
+			t.Errorf("%s: %s, %s %s", name, f.Verdict, got.Result, got.Why)
+		}
+	}
+}
+
 // Every class of remedy is guarded, and by what it must be.
 func TestGatesOfClasses(t *testing.T) {
 	must := map[Class][]string{
@@ -542,6 +592,10 @@ func TestGatesOfClasses(t *testing.T) {
 		ClassDisconnect: {
 			"array-identity", "pod-ownership", "lists-complete", "lxd-sees-all", "records-not-empty", "read-order", "members-online", "no-operation",
 			"not-expected", "old-enough", "ordinary", "connections-ours", "hosts-answered", "not-in-use", "no-io", "path-identity",
+		},
+		ClassArrayHost: {
+			"array-identity", "lists-complete", "lxd-sees-all", "read-order", "members-online", "no-operation",
+			"object-ours", "object-idle", "object-plain", "asked-for",
 		},
 		ClassHost: {"array-identity", "lists-complete", "read-order", "no-operation", "not-connected", "hosts-answered", "not-in-use", "no-io", "path-identity"},
 	}

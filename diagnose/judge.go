@@ -27,6 +27,8 @@ type Subject struct {
 	volume   *volume
 	snapshot *evidence.Snapshot
 	device   *device
+	// object is set for a host object of the array.
+	object *evidence.ArrayHost
 }
 
 // gateJudge runs a table of gates and remembers the answers that are the same

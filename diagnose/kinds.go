@@ -34,6 +34,8 @@ const (
 	ClassDisconnect Class = "disconnect"
 	// ClassHost removes devices on one host and leaves the array alone.
 	ClassHost Class = "host"
+	// ClassArrayHost deletes a host object on the array.
+	ClassArrayHost Class = "array-host"
 )
 
 // Kinds is the table of everything that can be found, in the order in which
@@ -166,7 +168,7 @@ var Kinds = []Kind{
 		Check:   (*facts).ghostNamespaces,
 	},
 	{
-		Code: "idle-host", Severity: Info, Class: ClassReport,
+		Code: "idle-host", Severity: Info, Class: ClassArrayHost,
 		Meaning: "a host object on the array, named as LXD names them, without any connection",
 		Effect:  "none for volumes; a reinstalled machine of the same name takes the object over",
 		Remedy:  []string{"delete the host object on the array if its machine no longer uses it"},

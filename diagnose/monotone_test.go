@@ -48,6 +48,7 @@ var absent = map[string]string{
 	"Sighting.Recorded":     "the same",
 	"Source.Trouble":        "no trouble is how a witness says that there was none; its lists say the rest",
 	"Host.Recorded":         "a live host is not recorded",
+	"ArrayHost.Group":       "an object in no group names none; what is connected through a group has rows of its own",
 	"Connection.Group":      "a private connection names no group; the reader refuses a row without the key",
 	"InstanceDisk.Source":   "a root disk has no source; use on the host still counts",
 	"InstanceDisk.Snapshot": "a volume that is attached itself has no snapshot; use on the host still counts",
@@ -115,6 +116,7 @@ func everything() *scene {
 	s.record(ghost, "was-scsi")
 	s.path(0, ghost, 1)
 	s.gone(0, ghost)
+	idleObject(s)
 	ghost = s.volume("n1", name(evidence.TypeCustom, "", 113))
 	s.record(ghost, "was-nvme")
 	s.namespace(0, ghost)

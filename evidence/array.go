@@ -197,7 +197,13 @@ type ArrayHost struct {
 	// Connectivity is the array's word on logged-in paths: status and
 	// details. "None" is no proof of a dead host on NVMe.
 	Connectivity string `json:"connectivity"`
-	Destroyed    Answer `json:"destroyed"`
+	// CHAP, Personality and Preferred are yes when somebody has set secrets
+	// for CHAP, an operating system's personality or preferred arrays, which
+	// LXD never does.
+	CHAP        Answer `json:"chap"`
+	Personality Answer `json:"personality"`
+	Preferred   Answer `json:"preferred_arrays"`
+	Destroyed   Answer `json:"destroyed"`
 }
 
 // Initiators returns all of the host's initiators.

@@ -35,6 +35,9 @@ type column[R any] struct {
 	// read reads a value that is not null and says what is wrong with it, ""
 	// for nothing. It may leave a value of the wrong type unread.
 	read func(d *decoder, row *R) string
+	// null is told of a null that is an answer; nil leaves what it means to
+	// the zero value.
+	null func(row *R)
 	// inside are the fields of an object; read is nil then.
 	inside []column[R]
 }
@@ -149,6 +152,9 @@ func decodeValue[R any](d *decoder, column *column[R], row *R, in string, key *k
 		d.Skip()
 		if column.need == required {
 			d.problem("has no %s (it is null)", path(in, column.name))
+		}
+		if column.null != nil {
+			column.null(row)
 		}
 		return
 	}

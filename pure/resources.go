@@ -224,10 +224,58 @@ var hosts = resource[evidence.ArrayHost]{
 				return wrong
 			}},
 		}},
+		// What is not set is null or empty. What is not there is not known.
+		{name: "chap", read: chapSecrets, null: func(h *evidence.ArrayHost) { h.CHAP = evidence.No }},
+		{name: "personality", read: personality, null: func(h *evidence.ArrayHost) { h.Personality = evidence.No }},
+		{name: "preferred_arrays", read: preferredArrays, null: func(h *evidence.ArrayHost) { h.Preferred = evidence.No }},
 		{name: "destroyed", need: required, since: withDestroyedHosts, read: answer(func(h *evidence.ArrayHost) *evidence.Answer { return &h.Destroyed })},
 	},
 	label:    func(h *evidence.ArrayHost) string { return h.Name },
 	identity: func(h *evidence.ArrayHost) [3]string { return [3]string{h.Name} },
+}
+
+// secretField is one field of a host's CHAP: that it is there is all that is read.
+type secretField struct{ set bool }
+
+var chapColumns = []column[secretField]{
+	{name: "host_user", read: isSet},
+	{name: "host_password", read: isSet},
+	{name: "target_user", read: isSet},
+	{name: "target_password", read: isSet},
+}
+
+func isSet(d *decoder, s *secretField) string {
+	raw, wrong := d.textHere()
+	s.set = s.set || len(raw) > 0
+	return wrong
+}
+
+func chapSecrets(d *decoder, h *evidence.ArrayHost) string {
+	if d.Peek() != '{' {
+		return "is not an object"
+	}
+	var secrets secretField
+	decode(d, chapColumns, &secrets, "chap", &shape{})
+	h.CHAP = evidence.AnswerOf(secrets.set)
+	return ""
+}
+
+func personality(d *decoder, h *evidence.ArrayHost) string {
+	raw, wrong := d.textHere()
+	if wrong == "" && d.Err == nil {
+		h.Personality = evidence.AnswerOf(len(raw) > 0)
+	}
+	return wrong
+}
+
+func preferredArrays(d *decoder, h *evidence.ArrayHost) string {
+	if d.Peek() != '[' {
+		return "is not a list"
+	}
+	n := 0
+	d.Elements(func() { n++; d.Skip() })
+	h.Preferred = evidence.AnswerOf(n > 0)
+	return ""
 }
 
 var hostGroups = resource[evidence.HostGroup]{

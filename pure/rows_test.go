@@ -61,7 +61,8 @@ func TestGoodRows(t *testing.T) {
 		}}),
 		Hosts: evidence.Complete([]evidence.ArrayHost{{
 			Name: "lxd01-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.1993-08.org.debian:01:abc"},
-			WWNs: []string{"2100f4c7aa002706"}, ConnectionCount: evidence.CountOf(1), Connectivity: "critical Single Controller", Destroyed: evidence.No,
+			WWNs: []string{"2100f4c7aa002706"}, ConnectionCount: evidence.CountOf(1), Connectivity: "critical Single Controller",
+			CHAP: evidence.No, Personality: evidence.No, Preferred: evidence.No, Destroyed: evidence.No,
 		}}),
 		HostGroups:  evidence.Complete([]evidence.HostGroup{{Name: "esx", Hosts: evidence.CountOf(4)}}),
 		Connections: evidence.Complete([]evidence.Connection{{VolumeID: "vol-id-1", VolumeName: volume, Host: "lxd01-iscsi", LUN: 9}}),
@@ -418,6 +419,37 @@ func TestDestroyedHosts(t *testing.T) {
 		a := s.open().Observe(t.Context(), []string{"lxd"})
 		if a.Hosts.Items[0].Destroyed != c.want || a.Hosts.IsComplete() != c.complete {
 			t.Errorf("%s: %s, %s", c.name, a.Hosts.Items[0].Destroyed, a.Hosts.Why())
+		}
+	}
+}
+
+// What somebody has set on a host object: yes, no, or not told.
+func TestSettingsOfHosts(t *testing.T) {
+	type settings struct{ chap, personality, preferred evidence.Answer }
+	no, yes, unknown := evidence.No, evidence.Yes, evidence.Unknown
+	for _, c := range []struct {
+		name   string
+		change func(object)
+		want   settings
+	}{
+		{"nothing set", func(object) {}, settings{no, no, no}},
+		{"nulls", func(r object) { r["chap"], r["preferred_arrays"] = nil, nil }, settings{no, no, no}},
+		{"an empty object", func(r object) { r["chap"] = object{} }, settings{no, no, no}},
+		{"CHAP", func(r object) { r["chap"] = object{"host_user": "oracle", "host_password": "****"} }, settings{yes, no, no}},
+		{"the target's", func(r object) { r["chap"] = object{"target_user": "fa"} }, settings{yes, no, no}},
+		{"a personality", func(r object) { r["personality"] = "esxi" }, settings{no, yes, no}},
+		{"preferred arrays", func(r object) { r["preferred_arrays"] = []any{object{"name": "fa1"}} }, settings{no, no, yes}},
+		{"not told", func(r object) { delete(r, "chap"); delete(r, "personality"); delete(r, "preferred_arrays") }, settings{unknown, unknown, unknown}},
+	} {
+		row := goodRows()["hosts"]
+		c.change(row)
+		s := newStub(t).fill()
+		s.versions = newest
+		s.rows["hosts"] = []string{encode(row)}
+		a := s.open().Observe(t.Context(), []string{"lxd"})
+		h := a.Hosts.Items[0]
+		if got := (settings{h.CHAP, h.Personality, h.Preferred}); got != c.want || !a.Hosts.IsComplete() {
+			t.Errorf("%s: %v, want %v (%s)", c.name, got, c.want, a.Hosts.Why())
 		}
 	}
 }

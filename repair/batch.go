@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/repair/journal"
 )
 
@@ -71,7 +72,7 @@ func (b *batch) sort(plans []Plan) []int {
 		switch {
 		case seen[key]:
 			b.rows[i].NotTried = "it is in the batch already"
-		case plan.Code == codeIdleHost:
+		case plan.Class == diagnose.ClassArrayHost:
 			b.rows[i].NotTried = "host objects are deleted one by one only"
 		default:
 			seen[key] = true

@@ -347,14 +347,37 @@ var bites = []bite{
 	{gate: needUndo, story: "the array keeps what is destroyed for a minute", tale: withRecordsAnd(func(b *table, _ string) {
 		b.world.Array.SetEradicationDelay(time.Minute)
 	})},
-	{gate: needIdleHost, coveredBy: "the array, which deletes no host that is connected to anything", code: codeIdleHost, tale: func(b *table) string {
+	{gate: "object-ours", story: "another program's machine is named as LXD names its own, and is switched off", code: codeIdleHost, tale: func(b *table) string {
 		b.scenario("host-not-deleted-iscsi")
-		volume := b.imported(0)
-		b.ask = func(int) { b.ok(b.world.Array.Connect("lxd01-iscsi", volume, 0)) }
+		b.ok(b.world.Array.CreateHost("oracle-prod-iscsi", []string{"iqn.1988-12.com.oracle:prod"}, nil, nil))
+		return b.typed("oracle-prod-iscsi")
+	}, harms: hostGone},
+	{gate: "object-idle", story: "somebody is logged in and has no volume yet", code: codeIdleHost, tale: func(b *table) string {
+		b.scenario("host-not-deleted-iscsi")
+		b.typed("lxd01-iscsi")
+		b.ok(b.world.Array.SetConnectivity("lxd01-iscsi", "healthy", "Redundant"))
 		return "lxd01-iscsi"
-	}, harms: func(b *table, object string) bool {
-		return !slices.ContainsFunc(b.world.Array.Hosts(), func(h array.Host) bool { return h.Name == object })
-	}},
+	}, harms: hostGone},
+	{gate: "object-plain", story: "somebody has set secrets for CHAP on it, which nothing brings back", code: codeIdleHost, tale: func(b *table) string {
+		b.scenario("host-not-deleted-iscsi")
+		b.evidence(func(w *evidence.World) {
+			for i := range w.Arrays[0].Hosts.Items {
+				w.Arrays[0].Hosts.Items[i].CHAP = evidence.Yes
+			}
+		})
+		return b.typed("lxd01-iscsi")
+	}, harms: hostGone},
+	{gate: "asked-for", story: "a batch comes by", code: codeIdleHost, tale: func(b *table) string {
+		b.scenario("host-not-deleted-iscsi")
+		b.tools.Policy.Batch = true
+		return b.typed("lxd01-iscsi")
+	}, harms: hostGone},
+	{gate: needTyped, story: "yes is the habit of a hand", code: codeIdleHost, tale: func(b *table) string {
+		b.scenario("host-not-deleted-iscsi")
+		b.typed("lxd01-iscsi")
+		b.tools.Typed = ""
+		return "lxd01-iscsi"
+	}, harms: hostGone},
 	{gate: needPending, story: "LXD has its record again, and the operator wants the space back", tale: withRecordsAnd(func(b *table, volume string) {
 		_, err := b.tools.Run(context.Background(), b.plan("leaked-volume"))
 		b.ok(err)
@@ -381,6 +404,21 @@ var bites = []bite{
 		b.then = func(t Tools) (Result, error) { return t.Undo(context.Background(), result.Run) }
 		return volume
 	}, harms: func(b *table, volume string) bool { return b.connections(volume) > 0 }},
+}
+
+const codeIdleHost = "idle-host"
+
+// typed is a host object as which nobody is logged in, and whose name the
+// operator types.
+func (b *table) typed(host string) string {
+	b.t.Helper()
+	b.ok(b.world.Array.SetConnectivity(host, "critical", "None"))
+	b.tools.Typed = host
+	return host
+}
+
+func hostGone(b *table, object string) bool {
+	return !slices.ContainsFunc(b.world.Array.Hosts(), func(h array.Host) bool { return h.Name == object })
 }
 
 func (b *table) records2(name string) {

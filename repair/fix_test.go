@@ -232,7 +232,9 @@ func TestIdleHostIsDeletedWhenAskedFor(t *testing.T) {
 	if err != nil || rows[0].NotTried == "" {
 		t.Errorf("a batch tried it: %+v, %v", rows, err)
 	}
-	result, err := k.tools().Run(context.Background(), plan)
+	tools := k.tools()
+	tools.Typed = plan.Object
+	result, err := tools.Run(context.Background(), plan)
 	if err != nil || result.Outcome != journal.Done {
 		t.Fatal(result, err)
 	}

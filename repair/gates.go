@@ -23,7 +23,7 @@ const (
 	needCut      = "disconnected"
 	needDetached = "detached"
 	needUndo     = "undo-window"
-	needIdleHost = "idle-host"
+	needTyped    = "confirmed"
 )
 
 // Need is one condition of steps.
@@ -43,7 +43,7 @@ var Needs = []Need{
 	{needCut, "Does the array no longer connect it to this host?", isCut},
 	{needDetached, "Was it confirmed just now that it is detached everywhere?", isDetached},
 	{needUndo, "Does the array keep what is destroyed long enough to come back?", undoWindow},
-	{needIdleHost, "Is the host object idle for certain?", hostIsIdle},
+	{needTyped, "Was the name of what can't come back typed?", nameTyped},
 	{needPending, "Is it destroyed, and certainly nobody's?", isPending},
 	{needUndoable, "Can it still be taken back?", stillUndoable},
 }
@@ -153,12 +153,6 @@ func (r *run) arrayName() string {
 // table of steps, and nothing that a file says can change it.
 func (t *StepType) forbids(finding *diagnose.Finding) string {
 	class := classOf(finding.Code)
-	if t.Only != "" {
-		if finding.Code != t.Only {
-			return "a " + finding.Code + " does not permit to " + t.Title
-		}
-		return "" // it has needs instead of gates
-	}
 	if !slices.Contains(t.Rests, class) {
 		return "a " + finding.Code + " does not permit to " + t.Title
 	}
@@ -442,38 +436,14 @@ func undoWindow(_ *run, s subject, _ Step) (diagnose.Result, string) {
 	return diagnose.Pass, "the array keeps it for " + hours(s.array.EradicationDelay)
 }
 
-func hostIsIdle(r *run, s subject, step Step) (diagnose.Result, string) {
-	if s.array == nil || s.array.Trouble != "" {
-		return diagnose.Uncertain, "the array was not read"
+// nameTyped: what can't be undone wants the name of what it is about, which no
+// history of a shell and no loop gives by mistake.
+func nameTyped(r *run, _ subject, step Step) (diagnose.Result, string) {
+	switch {
+	case r.t.Typed == "":
+		return diagnose.Fail, "this can't be undone; give its name again, as --confirm " + shell(step.HostObject)
+	case r.t.Typed != step.HostObject:
+		return diagnose.Fail, fmt.Sprintf("the name that was typed is %q and not %q", r.t.Typed, step.HostObject)
 	}
-	for _, why := range []string{s.array.Hosts.Why(), s.array.Connections.Why(), s.world.LXD.Operations.Why()} {
-		if why != "" {
-			return diagnose.Uncertain, why
-		}
-	}
-	for _, row := range s.array.Connections.Items {
-		if strings.EqualFold(row.Host, step.HostObject) {
-			return diagnose.Fail, "it is connected to " + row.VolumeName
-		}
-	}
-	for _, operation := range s.world.LXD.Operations.Items {
-		if !operation.Running.IsNot() {
-			return diagnose.Fail, "LXD is busy: " + operation.Description
-		}
-	}
-	for _, host := range s.array.Hosts.Items {
-		if !strings.EqualFold(host.Name, step.HostObject) {
-			continue
-		}
-		switch {
-		case host.Group != "":
-			return diagnose.Fail, "it is in host group " + host.Group
-		case !host.ConnectionCount.IsZero():
-			return diagnose.Uncertain, fmt.Sprintf("the array counts %s connections of it", host.ConnectionCount)
-		case !host.Local.Is():
-			return diagnose.Uncertain, "it is another array's"
-		}
-		return diagnose.Pass, "it has no connection, and LXD does nothing just now"
-	}
-	return diagnose.Fail, "there is no host object " + step.HostObject
+	return diagnose.Pass, "its name was typed"
 }

@@ -27,10 +27,6 @@ const codeCopy = "leaked-snapshot-volume"
 // codeHalf is what a volume becomes whose other half is destroyed.
 const codeHalf = "leaked-half"
 
-// codeIdleHost is a kind without gates of its own: a host object is deleted
-// only when somebody asks for that very one.
-const codeIdleHost = "idle-host"
-
 // Plan is what would be done about one finding, in order.
 type Plan struct {
 	Schema  string    `json:"schema"`
@@ -95,7 +91,7 @@ var (
 // plans what is blocked, to show it: Run asks the gates.
 func NewPlan(world evidence.World, policy diagnose.Policy, finding diagnose.Finding, now time.Time) (Plan, error) {
 	class := classOf(finding.Code)
-	if (class == diagnose.ClassReport && finding.Code != codeIdleHost) || class == "" {
+	if class == diagnose.ClassReport || class == "" {
 		return Plan{}, fmt.Errorf("%s %s: %w: %s", finding.Code, finding.Object, ErrNoRemedy, strings.Join(finding.Remedy, "; "))
 	}
 	s := find(&world, finding.ArrayID, finding.VolumeID, finding.Serial)
@@ -126,7 +122,7 @@ func NewPlan(world evidence.World, policy diagnose.Policy, finding diagnose.Find
 // steps are the order in which nothing hangs and nothing comes back.
 func (p Plan) steps(s subject) ([]Step, error) {
 	switch {
-	case p.Code == codeIdleHost:
+	case p.Class == diagnose.ClassArrayHost:
 		return []Step{{Kind: StepDeleteHost, HostObject: p.Object}, {Kind: StepVerify}}, nil
 	case p.Class == diagnose.ClassHost:
 		return []Step{{Kind: StepRemoveStale, Member: p.Host, Devices: devicesOn(s, p.Host)}, {Kind: StepVerify, Member: p.Host}}, nil

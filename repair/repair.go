@@ -70,6 +70,8 @@ type Tools struct {
 	Uptime   func() time.Duration
 	Sleep    func(ctx context.Context, d time.Duration) error
 	Operator journal.Operator
+	// Typed is the name that the operator typed for what can't be undone.
+	Typed string
 	// MaxPerRun bounds a batch; 0 is 10.
 	MaxPerRun int
 	// Parallel is how many runs of a batch may be under way at once; 0 is

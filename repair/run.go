@@ -466,7 +466,8 @@ func (r *run) lookLocked(ctx context.Context) (look, error) {
 
 func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult) error {
 	q := Question{Plan: r.plan, Step: step, N: r.n, Of: len(r.plan.Steps), Gates: answers}
-	undoable := r.typeOf(step.Kind).Undo != UndoNever
+	undo := r.typeOf(step.Kind).Undo
+	undoable := undo == UndoReconnect || undo == UndoRecover || undo == UndoRollback
 	if a := r.latest.array; undoable && a != nil && !a.Clock.IsZero() && a.EradicationDelay > 0 {
 		q.Until = a.Clock.Add(a.EradicationDelay)
 	}

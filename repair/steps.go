@@ -36,7 +36,9 @@ const (
 	UndoRollback  UndoKind = "rollback"  // by itself, when the run stops before the disconnect
 	UndoReconnect UndoKind = "reconnect" // by undo; the device comes back with LXD's next scan
 	UndoRecover   UndoKind = "recover"   // by undo, until the array's timer runs out
-	UndoNever     UndoKind = "never"     // what is removed was dead
+	UndoNever     UndoKind = "never"     // nothing brings it back, and --yes does not answer for it
+	UndoDead      UndoKind = "dead"      // what is removed was proven dead: there is nothing to bring back
+	UndoFix       UndoKind = "fix"       // it brings something back, and fix takes it away again
 )
 
 // StepType is one kind of step: what must hold before it, what it does, how
@@ -50,9 +52,8 @@ type StepType struct {
 	// finding is there and passes its gates on evidence read right before.
 	Asks, Gated bool
 	// Rests are the classes of findings that permit it, with all gates of
-	// that class. Only is the one finding that does, for what no class covers.
+	// that class.
 	Rests []diagnose.Class
-	Only  string
 	// Ghost steps are gated, for connections that are taken away from a
 	// volume that stays, by the finding that the device itself then is.
 	Ghost bool
@@ -142,7 +143,7 @@ var Steps = []StepType{
 		Kind: StepClear, Title: "delete the paths on a host", Gated: true, Ghost: true, Final: true, Repeat: true, Devices: true,
 		Rests: ofDevices,
 		Needs: []string{needSame, needMachine, needCut},
-		Do:    doClear, Confirm: confirmNoDevice, Undo: UndoNever,
+		Do:    doClear, Confirm: confirmNoDevice, Undo: UndoDead,
 		Say: func(_ Plan, s Step) string {
 			return "on " + s.Member + ": delete its paths, and look again after 1, 5 and 15 seconds for what a scan brought back"
 		},
@@ -191,7 +192,10 @@ var Steps = []StepType{
 		Kind: StepRemoveStale, Title: "remove dead devices on a host", Asks: true, Gated: true, Final: true, Devices: true,
 		Rests: []diagnose.Class{diagnose.ClassHost},
 		Needs: []string{needMachine},
-		Do:    doRemoveStale, Confirm: confirmNoDevice, Undo: UndoNever,
+		// The host itself refuses unless the volume is gone, destroyed or not
+		// connected to it: such a device reads and writes nothing, and a scan
+		// brings it back as soon as there is something behind it.
+		Do: doRemoveStale, Confirm: confirmNoDevice, Undo: UndoDead,
 		Say: func(_ Plan, s Step) string {
 			return fmt.Sprintf("on %s: remove %s, which no volume is behind; the array is not touched", s.Member, words(s.Devices))
 		},
@@ -207,8 +211,8 @@ var Steps = []StepType{
 	},
 	{
 		Kind: StepDeleteHost, Title: "delete a host object", Asks: true, Gated: true, Array: true,
-		Only:  codeIdleHost,
-		Needs: []string{needIdleHost},
+		Rests: []diagnose.Class{diagnose.ClassArrayHost},
+		Needs: []string{needTyped},
 		Do:    doDeleteHost, Confirm: confirmNoHost, Undo: UndoNever,
 		Say: func(_ Plan, s Step) string {
 			return "delete the host object " + s.HostObject + " on the array; LXD makes it again when it needs it"
@@ -226,6 +230,19 @@ var Steps = []StepType{
 			return []string{"pureclean scan"}
 		},
 	},
+}
+
+// Irrevocable reports a kind of step that nothing takes back: --yes does not
+// answer for it, the object's name does. What is not in a table is one.
+func Irrevocable(kind string) bool {
+	for _, table := range [][]StepType{Steps, undoSteps, eradicateSteps} {
+		for i := range table {
+			if table[i].Kind == kind {
+				return table[i].Undo == UndoNever
+			}
+		}
+	}
+	return true
 }
 
 // stepTypeOf finds a kind of step in the table.

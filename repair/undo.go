@@ -31,7 +31,7 @@ const (
 // undoSteps is the table of the steps that take others back.
 var undoSteps = []StepType{
 	{
-		Kind: StepRecover, Title: "recover the volume", Asks: true, Array: true, Undo: UndoNever,
+		Kind: StepRecover, Title: "recover the volume", Asks: true, Array: true, Undo: UndoFix,
 		Needs:   []string{needUndoable},
 		Do:      func(ctx context.Context, r *run, _ Step) error { return r.writer.Recover(ctx, r.plan.ID) },
 		Confirm: confirmRecovered,
@@ -39,7 +39,7 @@ var undoSteps = []StepType{
 		Manual:  func(p Plan, _ Step) []string { return []string{"purevol recover " + shell(p.Object)} },
 	},
 	{
-		Kind: StepRecoverSnapshot, Title: "recover the snapshot", Asks: true, Array: true, Undo: UndoNever,
+		Kind: StepRecoverSnapshot, Title: "recover the snapshot", Asks: true, Array: true, Undo: UndoFix,
 		Needs:   []string{needUndoable},
 		Do:      func(ctx context.Context, r *run, _ Step) error { return r.writer.RecoverSnapshot(ctx, r.plan.ID) },
 		Confirm: confirmRecovered,
@@ -47,7 +47,7 @@ var undoSteps = []StepType{
 		Manual:  func(p Plan, _ Step) []string { return []string{"purevol recover " + shell(p.Object)} },
 	},
 	{
-		Kind: StepReconnect, Title: "connect it again", Asks: true, Array: true, Undo: UndoNever,
+		Kind: StepReconnect, Title: "connect it again", Asks: true, Array: true, Undo: UndoFix,
 		Needs: []string{needUndoable},
 		Do: func(ctx context.Context, r *run, s Step) error {
 			return r.writer.Connect(ctx, r.plan.Object, s.HostObject)

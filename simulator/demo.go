@@ -289,6 +289,9 @@ func (d *demo) otherMachines() error {
 		return err
 	}
 	heal()
+	if err := d.Array.SetConnectivity("lxd00-iscsi", "critical", "None"); err != nil {
+		return err
+	}
 	d.tell("The old server lxd00 was switched off; the array still has its host object.")
 
 	twin, err := d.AddOther("lxd01", "")

@@ -141,7 +141,16 @@ func hostNotDeleted(w *World) error {
 	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
 	heal()
 	w.Age(hours)
-	return err
+	if err != nil {
+		return err
+	}
+	// LXD logs out before it deletes the object.
+	for _, host := range w.Array.Hosts() {
+		if err := w.Array.SetConnectivity(host.Name, "critical", "None"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // killedThenDeleted kills LXD in a create and deletes what it recorded.
