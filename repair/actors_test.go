@@ -27,6 +27,7 @@ import (
 type history struct {
 	*kit
 	rng *rand.Rand
+	ctx context.Context
 	// flow is what LXD is in the middle of, finish ends what it holds open.
 	flow   *flow
 	finish []func() error
@@ -52,6 +53,16 @@ type history struct {
 	// ran are the paths that we set running again since the last look.
 	ran     []devices.Target
 	changes map[string]int
+
+	// outsiders are who else acts, and what they have done.
+	outsiders           []outsider
+	backup              *lxd.Database
+	restored, stretched bool
+	moved               int
+	// destroyed are the ids of what we destroyed and nobody has touched since;
+	// eradicating is set while an operator wants that.
+	destroyed   map[string]bool
+	eradicating bool
 }
 
 func newHistory(t *testing.T, seed uint64, o simulator.Options) *history {
@@ -59,7 +70,8 @@ func newHistory(t *testing.T, seed uint64, o simulator.Options) *history {
 	o.Seed = seed
 	w := worlds.New(t, o)
 	h := &history{
-		kit: kitOf(t, w), rng: rand.New(rand.NewPCG(seed, 1)), rate: 0.3, busy: map[string]bool{}, changes: map[string]int{},
+		kit: kitOf(t, w), ctx: context.Background(), rng: rand.New(rand.NewPCG(seed, 1)), rate: 0.3, busy: map[string]bool{}, changes: map[string]int{},
+		destroyed: map[string]bool{},
 	}
 	w.LXD.SetBeforeCall(h.step)
 	t.Cleanup(func() { h.rest() })
@@ -199,6 +211,9 @@ func (h *history) turn(where string) {
 	h.turns++
 	h.between++
 	h.tell("- %s:", where)
+	if h.chance(0.15) {
+		h.outsidersAct()
+	}
 	if h.flow == nil && h.chance(0.75) {
 		h.newFlow()
 	}
@@ -487,6 +502,9 @@ func (w watchedWriter) Disconnect(ctx context.Context, volume, object string) er
 	connected := slices.ContainsFunc(h.world.Array.Connections(), func(c array.Connection) bool {
 		return c.Volume == volume && strings.EqualFold(c.Host, object)
 	})
+	if connected && h.strange(object) {
+		h.hurt("%s was disconnected from %s, which is no member's", volume, object)
+	}
 	if ok && connected && h.world.Hosts[0].InUse(v.Serial) {
 		if fresh && !h.busy[v.Serial] {
 			// Its use began after the very last look, while the request was
@@ -503,12 +521,27 @@ func (w watchedWriter) Disconnect(ctx context.Context, volume, object string) er
 func (w watchedWriter) Destroy(ctx context.Context, id string) error {
 	h := w.h
 	h.turn("right before the request to destroy")
-	for _, v := range h.world.Array.Volumes() {
-		if v.ID == id && h.world.Live(v.Name) {
-			h.hurt("%s is live, and was destroyed", v.Name)
-		}
+	v, there := h.volumeOf(id)
+	switch {
+	case there && h.world.Live(v.Name):
+		h.hurt("%s is live, and was destroyed", v.Name)
+	case there && !h.ours(v.Name):
+		h.hurt("%s is in a pod of others, and was destroyed", v.Name)
 	}
-	return w.done("destroy "+id, w.Writer.Destroy(ctx, id))
+	err := w.Writer.Destroy(ctx, id)
+	if now, _ := h.volumeOf(id); there && !v.Destroyed && now.Destroyed {
+		h.destroyed[id] = true
+	}
+	return w.done("destroy "+id, err)
+}
+
+func (h *history) volumeOf(id string) (array.Volume, bool) {
+	all := h.world.Array.Volumes()
+	i := slices.IndexFunc(all, func(v array.Volume) bool { return v.ID == id })
+	if i < 0 {
+		return array.Volume{}, false
+	}
+	return all[i], true
 }
 
 func (w watchedWriter) DestroySnapshot(ctx context.Context, id string) error {
@@ -516,7 +549,7 @@ func (w watchedWriter) DestroySnapshot(ctx context.Context, id string) error {
 	h.turn("right before the request to destroy a snapshot")
 	for _, a := range h.seen.Arrays {
 		for _, s := range a.Snapshots.Items {
-			if s.ID == id && h.snapshotLives(s.Name) {
+			if s.ID == id && h.world.LiveSnapshot(s.Name) {
 				h.hurt("snapshot %s is live, and was destroyed", s.Name)
 			}
 		}
@@ -525,26 +558,23 @@ func (w watchedWriter) DestroySnapshot(ctx context.Context, id string) error {
 }
 
 func (w watchedWriter) Eradicate(ctx context.Context, id string) error {
-	w.h.hurt("%s was eradicated, and nobody asked for it", id)
-	return w.Writer.Eradicate(ctx, id)
+	h := w.h
+	h.turn("right before the request to eradicate")
+	switch {
+	case !h.eradicating:
+		h.hurt("%s was eradicated, and nobody asked for it", id)
+	case !h.destroyed[id]:
+		h.hurt("%s was eradicated, and it was not we who destroyed it last", id)
+	}
+	return w.done("eradicate "+id, w.Writer.Eradicate(ctx, id))
 }
 
-// snapshotLives reports an array snapshot of which LXD has a record.
-func (h *history) snapshotLives(name string) bool {
-	all := h.world.LXD.Volumes()
-	for _, record := range all {
-		volume, _, is := strings.Cut(record.Name, "/")
-		if !is {
-			continue
-		}
-		for _, parent := range all {
-			if parent.Name == volume && parent.Type == record.Type && parent.Pool == record.Pool && parent.Project == record.Project &&
-				slices.Contains(lxd.ArrayNames(record, parent), name) {
-				return true
-			}
-		}
+func (w watchedWriter) DeleteHost(ctx context.Context, name string) error {
+	w.h.turn("right before the request to delete a host")
+	if w.h.strange(name) {
+		w.h.hurt("host %s is no member's, and was deleted", name)
 	}
-	return false
+	return w.done("delete-host "+name, w.Writer.DeleteHost(ctx, name))
 }
 
 // watchedHands looks, at each call, whether a device in use loses anything.

@@ -32,8 +32,8 @@ const longLane = 12 * time.Minute
 
 // TestTwoActors lets LXD and its administrators act while we repair: before,
 // after and in the middle of each look, at each request, each write to a
-// device and each wait, in histories that a seed decides. The world knows
-// what lives. When the faults end, repeating the run must leave no leak that
+// device and each wait, in histories that a seed decides; in most of them an
+// outsider acts, too. The world knows what lives. When the faults end, repeating the run must leave no leak that
 // is safe to repair.
 func TestTwoActors(t *testing.T) {
 	first, n := uint64(1), defaultHistories
@@ -70,7 +70,7 @@ func TestTwoActors(t *testing.T) {
 					}
 					h := newHistory(t, seed, optionsOf(seed))
 					mine := &tally{histories: 1, changes: h.changes, refused: map[string]int{}}
-					h.tale(mine)
+					h.tale(seed, mine)
 					mine.turns, mine.windows = h.turns, h.windows
 					total.add(mine)
 					if replay != "" || t.Failed() {
@@ -84,6 +84,11 @@ func TestTwoActors(t *testing.T) {
 	t.Logf("%d histories: LXD had %d turns; %d plans were run, %d done, %d refused (by %v); we did %v and resumed %d runs; "+
 		"%d times a volume came into use in the moment of a request or of a write to a path; %d leaks were left to the operator",
 		n, total.turns, total.plans, total.done, total.plans-total.done, total.refused, total.changes, total.resumed, total.windows, total.left)
+	for _, o := range outsiders {
+		if o.off != "" {
+			t.Logf("nobody %s: %s", o.name, o.off)
+		}
+	}
 	if replay == "" && (total.changes["destroy"] < n || total.changes["disconnect"] < n || total.turns < 8*n) {
 		t.Error("too little happened for this to prove anything")
 	}
@@ -130,15 +135,22 @@ func optionsOf(seed uint64) simulator.Options {
 }
 
 // tale is one history from beginning to end.
-func (h *history) tale(total *tally) {
+func (h *history) tale(seed uint64, total *tally) {
 	h.t.Helper()
 	h.settleIn()
+	h.invite(seed)
+	h.outsidersAct()
 	h.leak()
 	h.world.Hosts[0].Rescan()
 	for range 2 {
+		h.outsidersAct()
 		h.scanAndRemember()
 		h.world.Age(26 * time.Hour)
 		h.repair(total)
+		h.outsidersAct()
+		if h.chance(0.5) {
+			h.eradicate()
+		}
 	}
 	h.rest()
 	h.converge(total)
@@ -262,6 +274,9 @@ func (h *history) repair(total *tally) {
 		h.rate = 0.25
 	}
 	if h.chance(0.5) {
+		for i := range plans {
+			plans[i], _ = h.edited(plans[i])
+		}
 		rows, _ := tools.Batch(context.Background(), plans)
 		for _, row := range rows {
 			if row.NotTried == "" {
@@ -282,8 +297,13 @@ func (h *history) repair(total *tally) {
 				}
 			}
 		}
+		plan, edited := h.edited(plan)
 		result, err := h.run(tools, plan)
 		h.count(total, result, err)
+		if edited && h.chance(0.5) {
+			h.outsidersAct()
+			h.resumeAll(total)
+		}
 	}
 }
 
@@ -385,7 +405,7 @@ func (h *history) resumeAll(total *tally) {
 func (h *history) account(report diagnose.Report, total *tally) {
 	h.t.Helper()
 	for _, v := range h.world.Array.Volumes() {
-		if v.Destroyed || h.world.Live(v.Name) {
+		if v.Destroyed || h.world.Live(v.Name) || !h.ours(v.Name) {
 			continue
 		}
 		i := foundOf(report, v.Name)
@@ -434,7 +454,7 @@ func (h *history) stopInstances() bool {
 		if !i.Running {
 			continue
 		}
-		if err := h.world.LXD.StopInstance(i.Project, i.Name); err != nil {
+		if err := h.world.LXD.StopInstance(i.Project, i.Name); err != nil && !h.restored {
 			h.t.Errorf("nothing fails any more, and stopping %s does: %v", i.Name, err)
 		}
 		stopped = true
