@@ -24,6 +24,9 @@ type fixOptions struct {
 	volume, project, finding, plan, save string
 	all, dryRun                          bool
 	minAge                               string
+	// doubt is what speaks against LXD's database where the operator answers
+	// for it.
+	doubt string
 }
 
 func fixCommand(s Streams) *cli.Command {
@@ -59,6 +62,7 @@ func fixCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "save", Usage: "write the plan to `FILE` and change nothing", Destination: &o.save, TakesFile: true},
 			&cli.StringFlag{Name: "min-age", Usage: "with --volume: take one for a leftover that is only `AGE` old", Destination: &o.minAge},
 			o.confirmFlag(),
+			o.databaseFlag(),
 		}, o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
 		Action: func(c *cli.Context) error { return runFix(c.Context, o) },
 	}
@@ -80,6 +84,8 @@ func (o *fixOptions) checkFix() error {
 		return usagef("--min-age goes with --volume: a batch never takes anything younger")
 	case o.typed != "" && o.volume == "":
 		return usagef("--confirm goes with --volume: it is the name of one host object")
+	case o.databaseIsCurrent && o.volume == "":
+		return usagef("--database-is-current goes with --volume: in a batch nobody answers for the database")
 	case o.finding != "" && !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == o.finding }):
 		return &HintedError{Err: usagef("there is no finding %q", o.finding), Hint: "codes are those that pureclean scan prints"}
 	case o.dryRun || o.save != "":
@@ -211,6 +217,7 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 			if errors.Is(err, repair.ErrNoRemedy) {
 				continue
 			}
+			o.doubt = databaseDoubt(f)
 			return []repair.Plan{plan}, err
 		}
 	}
@@ -236,6 +243,9 @@ func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan rep
 		if err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), o.verbose, []repair.Plan{plan}); err != nil {
 			return &outputError{err}
 		}
+	}
+	if err := o.answersForDatabase(ctx, w, plan); err != nil {
+		return err
 	}
 	result, err := w.tools.Run(ctx, plan)
 	if printed := o.print(func(out io.Writer) error {

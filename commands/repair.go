@@ -26,6 +26,14 @@ type changing struct {
 	noInput bool
 	// typed is the name that was given for what can't be undone.
 	typed string
+	// databaseIsCurrent is the operator's word for one volume.
+	databaseIsCurrent bool
+}
+
+// databaseFlag is for commands that may rest on the operator's word for one
+// volume.
+func (o *changing) databaseFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "database-is-current", Usage: "your word for this one volume that LXD's database is the pool's true history, and not restored from a backup", Destination: &o.databaseIsCurrent}
 }
 
 func (o *changing) changingFlags() []cli.Flag {
@@ -62,6 +70,8 @@ type workshop struct {
 	world  evidence.World
 	doors  witness.Doors
 	policy diagnose.Policy
+	// ask puts questions of the command's own.
+	ask asker
 	// stateDir holds the journal and what earlier runs saw.
 	stateDir string
 	close    func()
@@ -106,7 +116,9 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	}
 	w.policy = o.policy(from.config)
 	w.policy.Batch = batch
+	w.policy.DatabaseIsCurrent = o.databaseIsCurrent && !batch
 	ask := asker{o: o, reader: newLines(o.In)}
+	w.ask = ask
 	w.tools = repair.Tools{
 		Look:   look,
 		Policy: w.policy,

@@ -30,8 +30,12 @@ func runsCommand(s Streams) *cli.Command {
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "resume", Usage: "finish the interrupted run `ID`", Destination: &o.resume},
 			o.confirmFlag(),
+			o.databaseFlag(),
 		}, o.changingFlags(), o.flags()),
 		Action: func(c *cli.Context) error {
+			if o.resume == "" && o.databaseIsCurrent {
+				return usagef("--database-is-current goes with --resume")
+			}
 			if o.resume == "" {
 				return runRuns(o)
 			}

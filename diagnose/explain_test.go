@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -203,6 +204,21 @@ func TestExplainUnknown(t *testing.T) {
 	}
 }
 
+// What an earlier run remembers of a snapshot does not contradict its record.
+func TestExplainLiveSnapshot(t *testing.T) {
+	s := healthy()
+	snap := s.array().Snapshots.Items[0]
+	s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: snap.ID, Recorded: clock.Add(-time.Hour), LXDName: "custom/data/snap0 (default)"}}
+	e, err := Explain(s.World, s.policy, snap.Name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(e.Gates, func(g GateResult) bool { return g.Gate == "explained" })
+	if got := e.Gates[i]; got.Result != Pass || got.Why != "LXD has its record" {
+		t.Errorf("%s: %s", got.Result, got.Why)
+	}
+}
+
 // Things that are no volume can be explained as well.
 func TestExplainOtherThings(t *testing.T) {
 	s := healthy()
@@ -224,7 +240,7 @@ func TestExplainOtherThings(t *testing.T) {
 	}{
 		{"mpathc", "mpathc on lxd01 is a device of a Pure volume that no pod of ours has.", []string{"stale-map"}, Safe},
 		{string(serial), "mpathc on lxd01 is a device of a Pure volume", []string{"stale-map"}, Safe},
-		{s.array().Snapshots.Items[1].Name, "of which no record was found", []string{"leaked-snapshot"}, Safe},
+		{s.array().Snapshots.Items[1].Name, "of which no record was found", []string{"leaked-snapshot"}, Blocked}, // a record of nothing stands beside it
 		{"custom/lost", "custom/lost (default) is a record of LXD in pool p1 without anything on the array.", []string{"missing-volume"}, ReportOnly},
 		{"p1/custom/lost", "custom/lost (default) is a record", []string{"missing-volume"}, ReportOnly},
 		{"old-iscsi", "old-iscsi is a host object on fa1.", []string{"idle-host"}, ReportOnly},

@@ -82,6 +82,9 @@ type poolFacts struct {
 	// foreign and unsure are an example of a connection of this pod to a host
 	// that is certainly, or perhaps, not a member's.
 	foreign, unsure string
+	// unlike says why LXD's database may not be the pool's history, without
+	// and with what hosts say; nil until somebody asks.
+	unlike map[bool]string
 }
 
 // blind reports that LXD's records of the pool were not read at all. Nothing

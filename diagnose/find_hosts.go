@@ -210,6 +210,9 @@ func (f *facts) poolNamed(name string) *poolFacts {
 // for its records: of the volume, of its snapshots, the snapshots' parent, and
 // what "lxd recover" mounts by UUID.
 func (f *facts) keepWanted(directories map[string]bool) {
+	if len(directories) == 0 {
+		return
+	}
 	for i := range f.records.list {
 		for _, wanted := range directoriesOf(&f.records.list[i]) {
 			delete(directories, wanted)

@@ -213,21 +213,46 @@ func originalKept(s Subject) (Result, string) {
 }
 
 func explained(s Subject) (Result, string) {
+	result, why := recordLost(s)
+	if result != Pass || s.f.hasRecord(s) {
+		return result, why
+	}
+	doubt := s.f.unlikeHistory(s.pool, s.class == ClassDestroy)
+	switch {
+	case doubt == "":
+		return Pass, why
+	case s.f.policy.DatabaseIsCurrent && !s.f.policy.Batch:
+		return Waived, "you say that LXD's database is current; " + doubt
+	}
+	return Uncertain, doubt + "; settle that, or answer for one of them with --database-is-current"
+}
+
+// hasRecord reports what LXD itself knows. Its temporary copies of snapshots
+// have no record of their own.
+func (f *facts) hasRecord(s Subject) bool {
 	if s.snapshot != nil {
+		return !s.snapshot.LXD.UUID.IsZero() && f.recorded(s.snapshot.LXD.UUID)
+	}
+	return s.volume.record != nil && !s.volume.LXD.Snapshot
+}
+
+// recordLost says whether this very object had a record that LXD then lost.
+func recordLost(s Subject) (Result, string) {
+	switch {
+	case s.f.hasRecord(s):
+		return Pass, "LXD has its record"
+	case s.snapshot != nil:
 		if seen := s.f.sighting(s.array, s.snapshot.ID); seen != nil && !seen.Recorded.IsZero() {
 			return Fail, "LXD had a record of it on " + day(seen.Recorded) + " and has none now"
 		}
 		return Pass, "no earlier run remembers a record of it"
 	}
-	v := s.volume
-	why := s.f.disappeared(v)
+	why := s.f.disappeared(s.volume)
 	switch {
 	case why == "":
 		return Pass, "nothing says that LXD ever had a record of it that it then lost"
-	case v.code == codeLeakedHalf:
+	case s.volume.code == codeLeakedHalf:
 		return Pass, "its twin is gone from the array too, so LXD was deleting it (" + why + ")"
-	case v.record != nil:
-		return Pass, "LXD has its record"
 	}
 	return Fail, why
 }

@@ -446,6 +446,8 @@ func TestEachGateAloneBlocks(t *testing.T) {
 				if before.Verdict != Safe {
 					t.Fatalf("it is %s before: %v", before.Verdict, refusals(before))
 				}
+				// What speaks against LXD's database is in the cases of explained.
+				s.policy.DatabaseIsCurrent = g.Name != "explained"
 				c.spoil(s)
 				var f Finding
 				if c.class == "" {

@@ -25,6 +25,10 @@ type Policy struct {
 	// WaivedMinAge is set when the operator lowered MinAge or ImageMinAge for
 	// one object: the gate then reads "waived". It has no effect in a batch.
 	WaivedMinAge bool
+	// DatabaseIsCurrent is set when the operator answers for one object that
+	// LXD's database is the pool's true history, although something does not
+	// fit it: gate explained then reads "waived". It has no effect in a batch.
+	DatabaseIsCurrent bool
 	// Pins maps a pool's name to the id of the only array that may answer.
 	Pins map[string]string
 	// Pools limits the judgement to these pools; empty means all.

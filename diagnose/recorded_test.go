@@ -107,7 +107,16 @@ func live(w *evidence.World) {
 func TestRecordedStateAlive(t *testing.T) {
 	w := recordedWorld(t, "05-stale-array-side")
 	live(&w)
-	r := Judge(w, Policy{MinAge: 1, ImageMinAge: 1, MaxShare: 0.1, MinShareCount: 5, ReadWithin: DefaultPolicy().ReadWithin})
+	policy := Policy{MinAge: 1, ImageMinAge: 1, MaxShare: 0.1, MinShareCount: 5, ReadWithin: DefaultPolicy().ReadWithin}
+	// Somebody has destroyed custom/v1 by hand: the records and the array
+	// contradict each other, and only the operator knows who is right.
+	for _, f := range Judge(w, policy).Findings {
+		if f.Code == "leaked-volume" && f.Pool == "purepool" && gate(t, f, "explained").Result != Uncertain {
+			t.Errorf("%s: %v", f.Object, f.Gates)
+		}
+	}
+	policy.DatabaseIsCurrent = true
+	r := Judge(w, policy)
 	var got []string
 	for _, f := range r.Findings {
 		if f.Verdict == Safe {

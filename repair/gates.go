@@ -55,6 +55,20 @@ type look struct {
 	finding *diagnose.Finding
 }
 
+// waived are the gates that the operator answered for, with what they said.
+func (l look) waived() []string {
+	if l.finding == nil {
+		return nil
+	}
+	var all []string
+	for _, gate := range l.finding.Gates {
+		if gate.Result == diagnose.Waived {
+			all = append(all, gate.Gate+": "+gate.Why)
+		}
+	}
+	return all
+}
+
 // gates asks everything that must hold before a step, and returns the answers
 // and the first that is no pass.
 func (r *run) gates(l look, step Step, kind StepType) ([]diagnose.GateResult, *diagnose.GateResult) {

@@ -124,7 +124,10 @@ func (r *run) typeOf(kind string) StepType {
 
 func (r *run) begin(kind journal.Kind, of string) (journal.Record, error) {
 	text, err := marshal(r.plan)
-	return journal.Record{Kind: kind, Of: of, Operator: &r.t.Operator, Plan: text, Object: r.object(), HostsDown: r.t.Policy.Down}, err
+	return journal.Record{
+		Kind: kind, Of: of, Operator: &r.t.Operator, Plan: text, Object: r.object(),
+		HostsDown: r.t.Policy.Down, DatabaseIsCurrent: r.t.Policy.DatabaseIsCurrent && !r.t.Policy.Batch,
+	}, err
 }
 
 func (r *run) object() *journal.Object {
@@ -287,6 +290,9 @@ func (r *run) do(ctx context.Context, step Step, kind StepType) error {
 		return err
 	}
 	record := journal.Record{What: journal.WhatBefore, Step: r.n, StepKind: step.Kind, Object: r.stepObject(step), State: before}
+	if kind.Gated {
+		record.Waived = r.latest.waived()
+	}
 	if err := r.write(record); err != nil {
 		return err
 	}
@@ -298,7 +304,7 @@ func (r *run) do(ctx context.Context, step Step, kind StepType) error {
 	if untried := (*untriedError)(nil); errors.As(failed, &untried) {
 		return r.untried(step, kind, begun, untried.err)
 	}
-	record.What, record.RequestID = journal.WhatAfter, r.requestID(step)
+	record.What, record.RequestID, record.Waived = journal.WhatAfter, r.requestID(step), nil
 	outcome, note := r.decide(context.WithoutCancel(ctx), step, kind, failed)
 	record.Outcome, record.Note, record.Until = outcome, note, r.until
 	if failed != nil {

@@ -255,9 +255,9 @@ func (d *demo) kills() error {
 		d.LXD.StartDaemon()
 		return err
 	}
-	create := func(name string) func() error {
+	create := func(pool, name string) func() error {
 		return func() error {
-			return d.LXD.CreateVolume(lxd.VolumeSpec{Pool: d.block, Name: name, Bytes: 20 << 30})
+			return d.LXD.CreateVolume(lxd.VolumeSpec{Pool: pool, Name: name, Bytes: 20 << 30})
 		}
 	}
 	err := all(
@@ -268,8 +268,10 @@ func (d *demo) kills() error {
 		func() error {
 			return killed("POST", "/volume-snapshots", func() error { return d.LXD.RefreshVolume(d.block, "", "registry-standby", "registry") }, "refreshing")
 		},
-		func() error { return killed(lxd.StepHost, "connect", create("scratch"), "creating scratch") },
-		func() error { return killed(lxd.StepRecord, "create volume", create("metrics"), "creating metrics") },
+		func() error { return killed(lxd.StepHost, "connect", create(d.block, "scratch"), "creating scratch") },
+		func() error {
+			return killed(lxd.StepRecord, "create volume", create(d.flash, "metrics"), "creating metrics")
+		},
 	)
 	d.tell("Yesterday: the snap was refreshed several times while LXD worked. It was killed in an export, in a refresh of a copy, while it waited for a device, and before it created a volume that it had already recorded.")
 	return err
@@ -338,10 +340,10 @@ func (d *demo) rememberOnly(name, lxdName string) error {
 
 // administrators work on the array by hand.
 func (d *demo) administrators() error {
-	if err := d.custom(d.block, "invoices", 10); err != nil {
+	if err := d.custom(d.flash, "invoices", 10); err != nil {
 		return err
 	}
-	invoices, err := d.ArrayName(d.block, evidence.TypeCustom, "invoices")
+	invoices, err := d.ArrayName(d.flash, evidence.TypeCustom, "invoices")
 	if err != nil {
 		return err
 	}

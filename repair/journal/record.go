@@ -102,12 +102,18 @@ type Record struct {
 	// HostsDown are members that the operator gave the word for: their
 	// machines are down. Also of a resume.
 	HostsDown []string `json:"hosts_down,omitempty"`
+	// DatabaseIsCurrent is the operator's word that LXD's database is the
+	// pool's true history. Also of a resume.
+	DatabaseIsCurrent bool `json:"database_is_current,omitempty"`
 
 	// Of a step and of its actions: its place in the plan, from 1, and its
 	// kind in the table of steps.
 	Step     int     `json:"step,omitempty"`
 	StepKind string  `json:"step_kind,omitempty"`
 	Object   *Object `json:"object,omitempty"`
+	// Waived are the gates that rest on the operator's word instead of on
+	// evidence, each with what it said.
+	Waived []string `json:"waived,omitempty"`
 	// State is how the object was before, and is after.
 	State json.RawMessage `json:"state,omitempty"`
 	// Action is one write to a device.

@@ -1,0 +1,50 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/repair"
+)
+
+// databaseDoubt is what speaks against LXD's database in a finding that rests
+// on the operator's word for it; empty where it does not.
+func databaseDoubt(f diagnose.Finding) string {
+	for _, g := range f.Gates {
+		if g.Gate == "explained" && g.Result == diagnose.Waived {
+			return g.Why
+		}
+	}
+	return ""
+}
+
+// answersForDatabase shows what speaks against LXD's database, and asks once
+// more. With --yes the flag itself, for this one volume, is the answer.
+func (o *fixOptions) answersForDatabase(ctx context.Context, w *workshop, plan repair.Plan) error {
+	if o.doubt == "" {
+		return nil
+	}
+	p := colourise(o.Streams, o.color, o.ErrTerminal)
+	text := "You answer for LXD's database: volumes that were made after a backup look just like this one."
+	for _, line := range append(wrap(text, o.width()), wrap(clean(o.doubt), o.width())...) {
+		fmt.Fprintln(o.Err, p.warning(line))
+	}
+	if o.yes {
+		return nil
+	}
+	for _, line := range wrap("Is LXD's database the true history of pool "+clean(plan.Pool)+", and not from a backup?", o.width()) {
+		fmt.Fprintln(o.Err, p.bold(line))
+	}
+	fmt.Fprint(o.Err, "     [type yes] ")
+	line, err := w.ask.reader.next(ctx)
+	if err != nil {
+		fmt.Fprintln(o.Err)
+		return err
+	}
+	if !strings.EqualFold(line, "yes") {
+		return &repair.DeclinedError{Step: "answering for LXD's database", Reply: repair.No}
+	}
+	return nil
+}

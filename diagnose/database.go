@@ -1,0 +1,359 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// A database that was restored from a backup knows nothing of what was made
+// after it. Such volumes look leaked: LXD's naming, no record, and in a memory
+// that was lost together with the old machine no trace of one. What gives the
+// database away is what else does not fit it.
+
+// fingerprint is something that a pool shows when LXD's database is not its
+// true history. Any of them makes everything without a record doubtful in that
+// pool, not only what it is about.
+type fingerprint struct {
+	name string
+	// says is the fingerprint in one phrase, in the plural.
+	says string
+	// hosts marks what rests on the hosts' words. It is asked only where the
+	// hosts must have answered anyway: elsewhere a host that is silent would
+	// be good news.
+	hosts bool
+	// check names what shows it. What it needs and does not know counts as
+	// shown; that whole lists are missing is lists-complete's to say.
+	check func(*facts, *poolFacts) []string
+}
+
+// fingerprints is the table of them.
+var fingerprints = []fingerprint{
+	{
+		// A backup has records of what was deleted after it. LXD deletes on the
+		// array first and its record last, so one that is killed in between
+		// leaves the same; that is rare, the command that removes the record is
+		// in the finding, and nobody can tell the two apart.
+		name: "missing-volume", says: "records of which the array has nothing", check: (*facts).recordsOfNothing,
+	},
+	{
+		// The same while the array still keeps what was deleted. Somebody who
+		// destroyed a recorded volume by hand leaves it too: then the record and
+		// the array contradict each other, and who is right is not ours to say.
+		// With SafeMode each delete of LXD ends like this and keeps its record,
+		// so there it says nothing.
+		name: "destroyed-but-recorded", says: "records of what is destroyed", check: (*facts).recordsOfDestroyed,
+	},
+	{
+		// One record that vanished may be a creation that failed while it was
+		// seen. That it is one of many that went together can't be excluded: what
+		// was made between that sighting and the loss was never seen at all.
+		name: "disappeared-record", says: "volumes of which the record was seen and is gone", check: (*facts).recordsThatWent,
+	},
+	{
+		// LXD's database deletes the records of a volume's snapshots together
+		// with the volume's: a failure of LXD never leaves one without the other.
+		name: "snapshot-recorded", says: "snapshots that have a record while their volume has none", check: (*facts).recordsOfSnapshotsAlone,
+	},
+	{
+		// LXD makes snapshots of what it has a record of. A copy that failed has
+		// snapshots as well, from within the same operation; a day later
+		// something had a record.
+		name: "snapshot-taken", says: "volumes without a record of which LXD took snapshots for longer than a day", check: (*facts).snapshotsOfUnrecorded,
+	},
+	{
+		// LXD attaches only what it has a record of, refuses to delete what is
+		// attached, and makes the record of an instance together with that of its
+		// root volume. Only a record that was taken out by hand leaves this, or
+		// an LXD that was killed between two rows of its database.
+		name: "attached", says: "disks of instances without a record", check: (*facts).disksWithoutRecord,
+	},
+	{
+		// LXD mounted it there, so it had a record then. A creation that failed
+		// while the mount survived in another mount namespace leaves the same,
+		// for as long as somebody holds it.
+		name: "mounted", says: "volumes without a record that are mounted where LXD mounts its own", hosts: true, check: (*facts).mountsWithoutRecord,
+	},
+	// An empty mount directory without a record is none: each creation that
+	// fails after the mount leaves one, and so does our own repair of that.
+}
+
+// unlikeHistory says why LXD's database may not be the true history of a pool;
+// empty when nothing suggests that. hosts asks for what hosts say, too.
+func (f *facts) unlikeHistory(p *poolFacts, hosts bool) string {
+	if p == nil || p.array == nil {
+		return ""
+	}
+	if p.unlike == nil {
+		p.unlike = make(map[bool]string, 2)
+		var plain, all []string
+		for _, mark := range fingerprints {
+			names := mark.check(f, p)
+			if len(names) == 0 {
+				continue
+			}
+			words := fmt.Sprintf("%s (%s)", mark.says, list(names))
+			all = append(all, words)
+			if !mark.hosts {
+				plain = append(plain, words)
+			}
+		}
+		unread := p.unreadable()
+		if len(unread) > 0 {
+			words := "objects of which nothing can be told (" + list(unread) + ")"
+			plain, all = append(plain, words), append(all, words)
+		}
+		p.unlike[false], p.unlike[true] = listed(plain), listed(all)
+	}
+	return p.unlike[hosts]
+}
+
+// listed makes one sentence of what was found.
+func listed(marks []string) string {
+	if len(marks) == 0 {
+		return ""
+	}
+	return "LXD's database may be older than the pool's volumes: there are " + list(marks)
+}
+
+// unreadable lists what no record, snapshot or device can be joined to, so that
+// it may be what gives the database away.
+func (p *poolFacts) unreadable() []string {
+	var names []string
+	for i := range p.array.volumes {
+		v := &p.array.volumes[i]
+		if v.pool == p && (v.ID == "" || v.Serial == "" || v.LXD.IsLXD() == v.LXD.UUID.IsZero()) {
+			names = append(names, quoted(v.Name))
+		}
+	}
+	for i := range p.array.Snapshots.Items {
+		s := &p.array.Snapshots.Items[i]
+		if p.array.pools[lower(s.Pod)] == p && s.LXD.IsLXD() == s.LXD.UUID.IsZero() {
+			names = append(names, quoted(s.Name))
+		}
+	}
+	return names
+}
+
+// unrecorded calls do for the pool's volumes that should have a record and
+// have none. Of a name that is known in part only it is not excluded.
+func (f *facts) unrecorded(p *poolFacts, do func(*volume)) {
+	for i := range p.array.volumes {
+		v := &p.array.volumes[i]
+		if v.pool != p || v.record != nil || v.Destroyed.Is() || v.LXD.Snapshot || (!v.LXD.IsLXD() && v.LXD.UUID.IsZero()) {
+			continue
+		}
+		do(v)
+	}
+}
+
+// recordsOfNothing lists records of which the array has nothing at all, live
+// or destroyed. Of a virtual machine it has perhaps one half: that is LXD's own
+// delete that failed between the two, while a backup brings back both.
+func (f *facts) recordsOfNothing(p *poolFacts) []string {
+	if !p.array.Volumes.IsComplete() || !p.array.Snapshots.IsComplete() {
+		return nil
+	}
+	var names []string
+	for i := range f.records.list {
+		record := &f.records.list[i]
+		if record.Pool != p.name || record.UUID.IsZero() || f.young(record) || (record.Snapshot && record.Type == evidence.TypeImage) {
+			continue
+		}
+		if !p.has(record) {
+			names = append(names, lxdName(record).String())
+		}
+	}
+	return names
+}
+
+// has reports that the pool's pod has something of a record's UUID, whatever
+// its content.
+func (p *poolFacts) has(record *evidence.Record) bool {
+	a := p.array
+	if record.Snapshot {
+		i, ok := a.snapByUUID[record.UUID]
+		for ; ok && i != none; i = a.snapUUIDNext[i] {
+			if a.pools[lower(a.Snapshots.Items[i].Pod)] == p {
+				return true
+			}
+		}
+		return false
+	}
+	i, ok := a.byUUID[record.UUID]
+	for ; ok && i != none; i = a.uuidNext[i] {
+		if v := &a.volumes[i]; v.pool == p && !v.LXD.Snapshot {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *facts) recordsOfDestroyed(p *poolFacts) []string {
+	if p.array.safeMode() != "" {
+		return nil
+	}
+	var names []string
+	records := func(id evidence.UUID, snapshot bool) {
+		f.records.of(id, func(record *evidence.Record) bool {
+			if name := lxdName(record).String(); record.Pool == p.name && record.Snapshot == snapshot && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+			return true
+		})
+	}
+	for i := range p.array.volumes {
+		if v := &p.array.volumes[i]; v.pool == p && !v.LXD.UUID.IsZero() && !v.Destroyed.IsNot() {
+			records(v.LXD.UUID, false)
+		}
+	}
+	for i := range p.array.Snapshots.Items {
+		if s := &p.array.Snapshots.Items[i]; p.array.pools[lower(s.Pod)] == p && !s.LXD.UUID.IsZero() && !s.Destroyed.IsNot() {
+			records(s.LXD.UUID, true)
+		}
+	}
+	return names
+}
+
+func (f *facts) recordsThatWent(p *poolFacts) []string {
+	var names []string
+	f.unrecorded(p, func(v *volume) {
+		seen := f.sighting(v.array, v.ID)
+		if seen == nil || seen.Recorded.IsZero() || v.code == codeLeakedHalf || (v.LXD.Type == evidence.TypeImage && f.replaced(v, seen)) {
+			return
+		}
+		names = append(names, either(seen.LXDName, v.Name))
+	})
+	return names
+}
+
+func (f *facts) recordsOfSnapshotsAlone(p *poolFacts) []string {
+	var names []string
+	parents := map[disk]bool{}
+	for i := range f.records.list {
+		if record := &f.records.list[i]; record.Pool == p.name && !record.Snapshot {
+			parents[diskOf(record, record.Name)] = true
+		}
+	}
+	for i := range f.records.list {
+		record := &f.records.list[i]
+		if record.Pool == p.name && record.Snapshot && !parents[diskOf(record, parentOf(record))] {
+			names = append(names, lxdName(record).String())
+		}
+	}
+	f.unrecorded(p, func(v *volume) {
+		v.snapshots(func(s *evidence.Snapshot) {
+			if !s.LXD.UUID.IsZero() && f.recorded(s.LXD.UUID) {
+				names = append(names, s.Name)
+			}
+		})
+	})
+	return names
+}
+
+// attempt is longer than any operation in which LXD makes a volume and takes
+// snapshots of it.
+const attempt = 24 * time.Hour
+
+func (f *facts) snapshotsOfUnrecorded(p *poolFacts) []string {
+	var names []string
+	f.unrecorded(p, func(v *volume) {
+		later, found := "", false
+		v.snapshots(func(s *evidence.Snapshot) {
+			known := !s.Created.IsZero() && !v.Created.IsZero()
+			named := s.LXD.IsLXD() || !s.LXD.UUID.IsZero()
+			if named && (!known || s.Created.Sub(v.Created) > attempt) {
+				later, found = s.Name, true
+			}
+		})
+		if found {
+			names = append(names, either(later, "one of "+v.Name))
+		}
+	})
+	return names
+}
+
+func (f *facts) disksWithoutRecord(p *poolFacts) []string {
+	known := map[disk]bool{}
+	for i := range f.records.list {
+		if record := &f.records.list[i]; record.Pool == p.name {
+			known[diskOf(record, record.Name)] = true
+		}
+	}
+	var names []string
+	for i := range f.world.LXD.Instances.Items {
+		inst := &f.world.LXD.Instances.Items[i]
+		if len(inst.Disks) == 0 {
+			// LXD refuses an instance without a root disk.
+			names = append(names, "those of "+quoted(inst.Name)+", which are not known")
+		}
+		for j := range inst.Disks {
+			d := &inst.Disks[j]
+			if (d.Pool == p.name || d.Pool == "") && !known[diskFor(inst, d)] {
+				names = append(names, d.Device+" of "+inst.Name)
+			}
+		}
+	}
+	for _, d := range f.world.LXD.DaemonVolumes.Items {
+		key := disk{pool: p.name, project: "default", kind: evidence.TypeCustom, name: d.Volume}
+		if (d.Pool == p.name || d.Pool == "") && !known[key] {
+			names = append(names, d.Key+" of "+either(d.Member, "LXD"))
+		}
+	}
+	return names
+}
+
+// diskFor is what a disk device is of.
+func diskFor(inst *evidence.Instance, d *evidence.InstanceDisk) disk {
+	key := disk{pool: d.Pool, project: d.Project, kind: d.Type, name: d.Source}
+	if d.Source == "" {
+		key.name = inst.Name
+	}
+	if d.Snapshot != "" {
+		key.name, key.snapshot = key.name+"/"+d.Snapshot, true
+	}
+	return key
+}
+
+func diskOf(record *evidence.Record, name string) disk {
+	return disk{pool: record.Pool, project: record.Project, kind: record.Type, name: name, snapshot: record.Snapshot && name == record.Name}
+}
+
+// parentOf is the name of the volume that a snapshot's record is of.
+func parentOf(record *evidence.Record) string {
+	name, _, _ := strings.Cut(record.Name, "/")
+	return name
+}
+
+func (f *facts) mountsWithoutRecord(p *poolFacts) []string {
+	found := map[string]bool{}
+	f.unrecorded(p, func(v *volume) {
+		for _, h := range f.hosts {
+			d := h.of(v)
+			if d == nil {
+				continue
+			}
+			for _, use := range d.uses {
+				pool, kind, name, lxd := lxdPath(use.Where)
+				switch {
+				case use.Kind != evidence.UseMount && use.Kind != "":
+				case use.Where == "":
+					found["a path that is not known"] = true
+				case lxd && pool == p.name:
+					found[pool+"/"+kind+"/"+name] = true
+				}
+			}
+		}
+	})
+	// A device with two volumes' paths is mounted for one that has a record.
+	f.keepWanted(found)
+	var names []string
+	for name := range found {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
