@@ -45,12 +45,12 @@ func fixCommand(s Streams) *cli.Command {
 			"   pureclean fix --plan plan.json --yes\n\n" +
 			"A batch takes only what an earlier look saw as a leftover.\n\n" +
 			exitHelp(
-				"0   there was nothing to repair",
+				"0   there was nothing to repair, or a dry run leaves nothing out",
 				"1   all was repaired",
-				"4   some was repaired, and findings remain",
+				"4   findings remain: some were repaired, would be, or are only reported",
 				"8   a step failed, or not everything could be seen",
 				"16  usage or configuration error",
-				"32  cancelled, declined or refused by a gate; nothing was changed",
+				"32  cancelled, declined or refused by a gate, or it would be; nothing was changed",
 			),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Usage: "repair `VOLUME`, by any name that explain takes", Destination: &o.volume},
@@ -60,7 +60,7 @@ func fixCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "plan", Usage: "carry out the plan saved in `FILE`", Destination: &o.plan, TakesFile: true},
 			&cli.BoolFlag{Name: "dry-run", Usage: "show the plan and change nothing", Destination: &o.dryRun},
 			&cli.StringFlag{Name: "save", Usage: "write the plan to `FILE` and change nothing", Destination: &o.save, TakesFile: true},
-			&cli.StringFlag{Name: "min-age", Usage: "with --volume: take one for a leftover that is only `AGE` old", Destination: &o.minAge},
+			&cli.StringFlag{Name: "min-age", Usage: "with --volume: take it only if it is at least `AGE` old, and not the usual age", Destination: &o.minAge},
 			o.confirmFlag(),
 			o.databaseFlag(),
 		}, o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
@@ -108,32 +108,27 @@ func runFix(ctx context.Context, o *fixOptions) error {
 		return err
 	}
 	defer w.close()
-	if err := o.lowerAge(w); err != nil {
+	if err := o.askedAge(w); err != nil {
 		return err
 	}
-	plans, err := o.plans(ctx, w)
+	c, err := o.choose(ctx, w)
 	if err != nil {
 		return err
 	}
 	switch {
-	case len(plans) == 0:
-		return o.print(func(out io.Writer) error {
-			_, err := fmt.Fprintln(out, "There is nothing to repair.")
-			return err
-		})
-	case o.save != "":
-		return o.savePlans(plans)
-	case o.dryRun:
-		return o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), true, plans) })
+	case o.dryRun || o.save != "":
+		return o.show(ctx, f, w, c)
+	case len(c.plans) == 0 && len(c.left) == 0:
+		return o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), savedPlans{}) })
 	case o.volume != "":
-		return o.runOne(ctx, f, w, plans[0])
+		return o.runOne(ctx, f, w, c.plans[0])
 	default:
-		return o.runBatch(ctx, f, w, plans)
+		return o.runBatch(ctx, f, w, c)
 	}
 }
 
-// lowerAge takes the operator's word for one volume.
-func (o *fixOptions) lowerAge(w *workshop) error {
+// askedAge takes the operator's word for one volume.
+func (o *fixOptions) askedAge(w *workshop) error {
 	if o.minAge == "" {
 		return nil
 	}
@@ -141,49 +136,44 @@ func (o *fixOptions) lowerAge(w *workshop) error {
 	if err != nil || age < 0 {
 		return usagef("--min-age %q is not a time span such as 10m, 2h or 1d", o.minAge)
 	}
-	w.policy.WaivedMinAge = age < w.policy.MinAge || age < w.policy.ImageMinAge
-	w.policy.MinAge, w.policy.ImageMinAge = min(age, w.policy.MinAge), min(age, w.policy.ImageMinAge)
+	w.policy.AskedMinAge, w.policy.MinAgeAsked = age, true
 	w.tools.Policy = w.policy
 	return nil
 }
 
-// plans finds what is to be done, and shows the evidence where it is one
+// choose finds what is to be done, and shows the evidence where it is one
 // volume's.
-func (o *fixOptions) plans(ctx context.Context, w *workshop) ([]repair.Plan, error) {
+func (o *fixOptions) choose(ctx context.Context, w *workshop) (choice, error) {
 	if o.plan != "" {
-		return readPlans(o.plan)
+		plans, err := readPlans(o.plan)
+		return choice{plans: plans}, err
 	}
 	pool, err := o.onePool()
 	if o.volume == "" {
 		pool, err = "", nil
 	}
 	if err != nil {
-		return nil, err
+		return choice{}, err
 	}
 	if _, err := w.tools.Look(ctx); err != nil {
-		return nil, err
+		return choice{}, err
 	}
 	if err := notDown(w.world, w.policy); err != nil {
-		return nil, err
+		return choice{}, err
 	}
 	report := o.judge(w.world, w.policy)
 	// The next batch asks what this look saw.
 	if err := sightings.Remember(ctx, w.stateDir, w.world, report); err != nil {
-		return nil, err
+		return choice{}, err
 	}
 	if o.volume != "" {
-		return o.planOne(w, report, pool)
-	}
-	var chosen []diagnose.Finding
-	for _, f := range report.Findings {
-		if f.Verdict == diagnose.Safe && (o.all || f.Code == o.finding) {
-			chosen = append(chosen, f)
+		plans, err := o.planOne(w, report, pool)
+		if err == nil && len(plans) == 0 && !report.Complete {
+			err = incomplete(report)
 		}
+		return choice{plans: plans}, err
 	}
-	if len(chosen) == 0 && !report.Complete {
-		return nil, incomplete(report)
-	}
-	return w.plan(chosen, o.clock()())
+	return w.choose(report, o.clock()(), func(f diagnose.Finding) bool { return o.all || f.Code == o.finding })
 }
 
 // clock is this machine's, or the demo's.
@@ -239,8 +229,9 @@ func kindClass(code string) diagnose.Class {
 }
 
 func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan repair.Plan) error {
-	if f == formatTable {
-		if err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), o.verbose, []repair.Plan{plan}); err != nil {
+	if f == formatTable && w.preview(ctx, plan) == nil {
+		err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), savedPlans{Plans: []repair.Plan{plan}, byHand: o.verbose})
+		if err != nil {
 			return &outputError{err}
 		}
 	}
@@ -256,8 +247,9 @@ func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan rep
 	return ended(result, err)
 }
 
-func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, plans []repair.Plan) error {
-	rows, err := w.tools.Batch(ctx, plans)
+func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choice) error {
+	rows, err := w.tools.Batch(ctx, c.plans)
+	rows = append(rows, c.rows()...)
 	if printed := o.print(func(out io.Writer) error { return printResults(out, f, o.palette(), o.width(), repaired, rows) }); printed != nil {
 		return printed
 	}
@@ -272,13 +264,17 @@ func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, plans 
 		}
 		return err
 	}
-	return batchStatus(rows)
+	return batchStatus(rows, c)
 }
 
 // savedPlans is the file that --save writes.
 type savedPlans struct {
 	Schema string        `json:"schema"`
 	Plans  []repair.Plan `json:"plans"`
+	// Left is what was selected and would be refused.
+	Left []leftOut `json:"left"`
+	// byHand shows the commands that do about the same, too.
+	byHand bool
 }
 
 // repaired is the word for a run that went well.
@@ -292,7 +288,7 @@ func (o *fixOptions) savePlans(plans []repair.Plan) error {
 	if err != nil {
 		return &HintedError{Err: usagef("--save: %w", err), Hint: "name a file that is not there yet"}
 	}
-	err = printJSON(file, savedPlans{plansSchema, plans})
+	err = printJSON(file, savedPlans{Schema: plansSchema, Plans: plans, Left: []leftOut{}})
 	if closed := file.Close(); err == nil {
 		err = closed
 	}

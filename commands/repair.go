@@ -184,16 +184,3 @@ func (o *changing) machine(from sources, w *workshop, member string, sleep func(
 	}
 	return devices.Local{System: from.host, Hands: from.handsHere(), Sleep: sleep}, true
 }
-
-// plan makes plans of findings; those without a remedy are left out.
-func (w *workshop) plan(findings []diagnose.Finding, now time.Time) ([]repair.Plan, error) {
-	plans := make([]repair.Plan, 0, len(findings))
-	for _, f := range findings {
-		p, err := repair.NewPlan(w.world, w.policy, f, now)
-		if err != nil {
-			return nil, err
-		}
-		plans = append(plans, p)
-	}
-	return plans, nil
-}

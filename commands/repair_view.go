@@ -13,17 +13,19 @@ import (
 
 // printPlans shows what would be done, step by step, and, if byHand, by which
 // commands a person would do about the same. Where each step is asked about
-// these are in the answer to "more": the plan has to fit a small screen.
-func printPlans(w io.Writer, f format, p palette, width int, byHand bool, plans []repair.Plan) error {
+// these are in the answer to "more": the plan has to fit a small screen. What
+// would be refused has no plan, only its reason.
+func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) error {
+	answer.Schema, answer.Plans, answer.Left = plansSchema, some(answer.Plans), some(answer.Left)
 	switch f {
 	case formatJSON:
-		return printJSON(w, savedPlans{plansSchema, plans})
+		return printJSON(w, answer)
 	case formatYAML:
-		return printYAML(w, savedPlans{plansSchema, plans})
+		return printYAML(w, answer)
 	default:
 	}
 	out := &lineWriter{w: w}
-	for _, plan := range plans {
+	for _, plan := range answer.Plans {
 		out.line(p.bold("plan for " + clean(plan.Object)))
 		for i, step := range plan.Steps {
 			for j, line := range wrap(fmt.Sprintf("%d/%d  %s", i+1, len(plan.Steps), clean(step.Say)), width-2) {
@@ -33,13 +35,32 @@ func printPlans(w io.Writer, f format, p palette, width int, byHand bool, plans 
 				out.line("  " + line)
 			}
 			for _, command := range step.Manual {
-				if !byHand {
+				if !answer.byHand {
 					break
 				}
 				out.line(p.dim("       by hand: " + clean(command)))
 			}
 		}
 		out.line("")
+	}
+	for _, l := range answer.Left {
+		out.line(p.bold(clean(l.Object) + " (" + l.Code + ")"))
+		word := "would be refused: " + l.Gate + ": "
+		if l.Gate == "" {
+			word = "would be left alone: "
+		}
+		for _, text := range []string{word + l.Why, l.Passes} {
+			for i, line := range wrap(clean(text), width-4) {
+				if i > 0 {
+					line = "  " + line
+				}
+				out.line("  " + line)
+			}
+		}
+		out.line("")
+	}
+	if len(answer.Plans)+len(answer.Left) == 0 {
+		out.line("There is nothing to repair.")
 	}
 	return out.err
 }
@@ -151,7 +172,7 @@ func ended(result repair.Result, err error) error {
 }
 
 // batchStatus is how a batch ends.
-func batchStatus(rows []repair.Row) error {
+func batchStatus(rows []repair.Row, c choice) error {
 	done, left, failed := 0, 0, 0
 	for _, row := range rows {
 		switch {
@@ -171,13 +192,18 @@ func batchStatus(rows []repair.Row) error {
 			Err:  fmt.Errorf("%s failed; %d repaired, %d left alone", count(failed, "repair"), done, left),
 			Hint: "pureclean runs lists what was done; --resume finishes an interrupted run",
 		}
+	case c.doubt != nil:
+		return c.doubt
 	case left == 0:
 		return errRepaired
 	case done == 0:
 		for _, row := range rows {
 			if row.Err != nil {
-				return fmt.Errorf("nothing was repaired; %s: %w", clean(row.Plan.Object), row.Err)
+				return refusal(rows)
 			}
+		}
+		if len(c.plans) == 0 {
+			return errFindings
 		}
 		return &repair.DeclinedError{Step: "all of them"}
 	default:

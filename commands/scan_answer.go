@@ -161,9 +161,9 @@ func gateAnswers(gates []diagnose.GateResult) []gateAnswer {
 }
 
 // some is a list that is never null.
-func some(list []string) []string {
+func some[T any](list []T) []T {
 	if list == nil {
-		return []string{}
+		return []T{}
 	}
 	return list
 }

@@ -279,7 +279,7 @@ func oldEnough(s Subject) (Result, string) {
 	if old < p.minAge(image) {
 		return Fail, words + ", " + span(p.minAge(image)) + " are needed"
 	}
-	if usual := DefaultPolicy().minAge(image); p.WaivedMinAge && !p.Batch && old < usual {
+	if usual := p.usualAge(image); old < usual {
 		return Waived, words + "; the usual " + span(usual) + " were waived"
 	}
 	return Pass, words

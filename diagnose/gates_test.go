@@ -188,11 +188,11 @@ var gateCases = map[string][]gateCase{
 		{"a young snapshot", orphanSnapshot, "leaked-snapshot", func(s *scene) { s.array().Snapshots.Items[1].Created = clock.Add(-time.Minute) }, Fail, "are needed", ""},
 		{"a young volume's connection", staleOne, "stale-connection", func(s *scene) { last(s).Created = clock.Add(-time.Minute) }, Fail, "are needed", ""},
 		{"waived, but not that far", leakOne, "leaked-volume", func(s *scene) {
-			s.policy.MinAge, s.policy.WaivedMinAge = 10*time.Minute, true
+			s.policy.AskedMinAge, s.policy.MinAgeAsked = 10*time.Minute, true
 			last(s).Created = clock.Add(-9 * time.Minute)
 		}, Fail, "10 minutes are needed", ""},
 		{"no waiver in a batch", leakOne, "leaked-volume", func(s *scene) {
-			s.policy.Batch, s.policy.MinAge, s.policy.BatchMinAge, s.policy.WaivedMinAge = true, time.Minute, time.Hour, true
+			s.policy.Batch, s.policy.AskedMinAge, s.policy.BatchMinAge, s.policy.MinAgeAsked = true, time.Minute, time.Hour, true
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Leaked: clock.Add(-time.Hour)}}
 			last(s).Created = clock.Add(-9 * time.Minute)
 		}, Fail, "60 minutes are needed", ""},
@@ -533,7 +533,7 @@ func TestWaivedAge(t *testing.T) {
 	s := healthy()
 	leak(s)
 	last(s).Created = clock.Add(-20 * time.Minute)
-	s.policy.MinAge, s.policy.WaivedMinAge = 10*time.Minute, true
+	s.policy.AskedMinAge, s.policy.MinAgeAsked = 10*time.Minute, true
 	f := only(t, s.judge(), "leaked-volume")
 	if got := gate(t, f, "old-enough"); got.Result != Waived || f.Verdict != Safe {
 		t.Errorf("%s %q, verdict %s: want waived and safe", got.Result, got.Why, f.Verdict)
@@ -541,6 +541,29 @@ func TestWaivedAge(t *testing.T) {
 	last(s).Created = clock.Add(-2 * time.Hour)
 	if got := gate(t, only(t, s.judge(), "leaked-volume"), "old-enough"); got.Result != Pass {
 		t.Errorf("old enough without a waiver: %s, want pass", got.Result)
+	}
+}
+
+// What the operator asks for is a minimum, whatever it is.
+func TestAskedAgeIsAMinimum(t *testing.T) {
+	for _, c := range []struct {
+		old, asked, usual time.Duration
+		want              Result
+	}{
+		{4 * 24 * time.Hour, 30 * 24 * time.Hour, time.Hour, Fail},
+		{4 * 24 * time.Hour, 3 * 24 * time.Hour, time.Hour, Pass},
+		{90 * time.Minute, 2 * time.Hour, time.Hour, Fail},
+		{20 * time.Minute, 10 * time.Minute, time.Hour, Waived},
+		{20 * time.Minute, 0, time.Hour, Waived},
+		{3 * 24 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, Waived},
+	} {
+		s := healthy()
+		leak(s)
+		last(s).Created = clock.Add(-c.old)
+		s.policy.MinAge, s.policy.AskedMinAge, s.policy.MinAgeAsked = c.usual, c.asked, true
+		if got := gate(t, only(t, s.judge(), "leaked-volume"), "old-enough"); got.Result != c.want {
+			t.Errorf("%v old, %v asked for, %v usual: %s %q, want %s", c.old, c.asked, c.usual, got.Result, got.Why, c.want)
+		}
 	}
 }
 

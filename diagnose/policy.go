@@ -22,13 +22,15 @@ type Policy struct {
 	MinShareCount int
 	// Batch is set when nobody looks at each object: the gates are stricter.
 	Batch bool
-	// WaivedMinAge is set when the operator lowered MinAge or ImageMinAge for
-	// one object: the gate then reads "waived". It has no effect in a batch.
-	WaivedMinAge bool
 	// DatabaseIsCurrent is set when the operator answers for one object that
 	// LXD's database is the pool's true history, although something does not
 	// fit it: gate explained then reads "waived". It has no effect in a batch.
 	DatabaseIsCurrent bool
+	// AskedMinAge is the operator's own least age for one object, if MinAgeAsked
+	// is set. It holds whatever it is; where it is lower than MinAge or
+	// ImageMinAge the gate reads "waived". It has no effect in a batch.
+	AskedMinAge time.Duration
+	MinAgeAsked bool
 	// Pins maps a pool's name to the id of the only array that may answer.
 	Pins map[string]string
 	// Pools limits the judgement to these pools; empty means all.
@@ -68,8 +70,16 @@ func (p Policy) pin(pool string) string {
 	return ""
 }
 
-// minAge is the age that an object needs under this policy.
+// minAge is the age that an object needs.
 func (p Policy) minAge(image bool) time.Duration {
+	if p.MinAgeAsked && !p.Batch {
+		return p.AskedMinAge
+	}
+	return p.usualAge(image)
+}
+
+// usualAge is the age that an object needs without the operator's own word.
+func (p Policy) usualAge(image bool) time.Duration {
 	age := p.MinAge
 	if image {
 		age = p.ImageMinAge

@@ -99,12 +99,16 @@ func (b *batch) begin(ctx context.Context) (refused string) {
 	case b.stop != "":
 		return b.stop
 	case b.done+b.busy >= b.tools.MaxPerRun:
-		return fmt.Sprintf("a run repairs %d at most; run it again", b.tools.MaxPerRun)
+		return b.full()
 	case ctx.Err() != nil:
 		return "it was cancelled"
 	}
 	b.busy++
 	return ""
+}
+
+func (b *batch) full() string {
+	return fmt.Sprintf("a run repairs %d at most; run it again", b.tools.MaxPerRun)
 }
 
 func (b *batch) ended(row Row) {

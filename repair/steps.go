@@ -126,7 +126,7 @@ var Steps = []StepType{
 			return fmt.Sprintf("on %s: prove that nothing uses %s", s.Member, words(s.Devices))
 		},
 		Manual: func(p Plan, _ Step) []string {
-			return []string{"lsblk -o NAME,WWN,MOUNTPOINTS | grep -i " + shell(p.Serial.EUI())}
+			return []string{"lsblk -o NAME,WWN,MOUNTPOINTS | grep -i " + identities(p)}
 		},
 	},
 	{
@@ -169,7 +169,7 @@ var Steps = []StepType{
 			return "confirm, twice, that nothing is connected and that no host has a device of it"
 		},
 		Manual: func(p Plan, _ Step) []string {
-			return []string{"purevol list --connect " + shell(p.Object), "lsblk -o NAME,WWN | grep -i " + shell(strings.ToLower(string(p.Serial)))}
+			return []string{"purevol list --connect " + shell(p.Object), "lsblk -o NAME,WWN | grep -i " + identities(p)}
 		},
 	},
 	{
@@ -253,6 +253,16 @@ func stepTypeOf(kind string) (StepType, bool) {
 		}
 	}
 	return StepType{}, false
+}
+
+// identities are what the WWN of a device of the volume holds: of a SCSI path
+// its serial, of a namespace the EUI, which has the serial in two parts.
+func identities(p Plan) string {
+	all := "-e " + shell(strings.ToLower(string(p.Serial)))
+	if eui := p.Serial.EUI(); eui != "" {
+		all += " -e " + shell(eui)
+	}
+	return all
 }
 
 func words(names []string) string {

@@ -1,0 +1,56 @@
+package repair
+
+import (
+	"context"
+
+	"github.com/pureclean/pureclean/diagnose"
+)
+
+// Preview says why a plan would be refused if it were carried out now: a
+// *RefusedError, or nil if nothing that can be known before the first step
+// speaks against it. It looks once and changes nothing; a run asks all of this
+// again, and more.
+func (t Tools) Preview(ctx context.Context, plan Plan) error {
+	t = t.withDefaults()
+	r := t.newRun(plan)
+	if err := r.hold(ctx); err != nil {
+		return err
+	}
+	for _, step := range r.plan.Steps {
+		kind := r.typeOf(step.Kind)
+		early := kind
+		early.Needs = nil
+		// What a step finds after those before it can't be asked now.
+		early.Gated = kind.Gated && !(kind.Ghost && r.plan.Class == diagnose.ClassDisconnect)
+		for _, need := range kind.Needs {
+			if foreseen[need] {
+				early.Needs = append(early.Needs, need)
+			}
+		}
+		if _, refused := r.gates(r.latest, step, early); refused != nil {
+			return r.refuse(step.Say, *refused)
+		}
+	}
+	return nil
+}
+
+// foreseen are the needs that no step of a plan brings about.
+var foreseen = map[string]bool{needSame: true, needMachine: true, needNoGroup: true, needUndo: true}
+
+// Untried says, plan by plan, why a batch would not even try it; empty where it
+// would.
+func (t Tools) Untried(plans []Plan) []string {
+	t = t.withDefaults()
+	b := &batch{tools: t, rows: make([]Row, len(plans))}
+	rest := b.sort(plans)
+	why := make([]string, len(plans))
+	for i := range plans {
+		why[i] = b.rows[i].NotTried
+	}
+	for n, i := range rest {
+		if n >= t.MaxPerRun {
+			why[i] = b.full()
+		}
+	}
+	return why
+}
