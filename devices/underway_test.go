@@ -44,7 +44,10 @@ func TestAwaitWhatCanNotBeListed(t *testing.T) {
 	r.disconnect()
 	r.layer()
 	r.slept = 0
-	r.atSleep = func(time.Duration) { r.fails("sys/class/nvme-subsystem", errors.New("no")) }
+	r.atSleep = func(time.Duration) {
+		r.fails("sys/class/nvme-subsystem", errors.New("no"))
+		r.RestorePortal(controllerPortal)
+	}
 	err = r.rel.Clear(t.Context(), ours, devices.Released{})
 	if !errors.Is(err, devices.ErrStillThere) || !strings.Contains(err.Error(), "the NVMe subsystems could not be listed") || r.slept != 30*time.Second {
 		t.Errorf("%v after %v", err, r.slept)
