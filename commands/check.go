@@ -244,7 +244,7 @@ func (o *checkOptions) runs(dir string) metrics.Runs {
 		}
 	}
 	for _, s := range journal.Undoable(all, o.clock()()) {
-		runs.Undoable = append(runs.Undoable, metrics.Deadline{Run: s.ID, Object: s.Object.Name, Until: s.Until})
+		runs.Undoable = append(runs.Undoable, metrics.Deadline{Run: s.ID, Object: s.Object.Name, Until: s.Deadline()})
 	}
 	return runs
 }

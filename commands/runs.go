@@ -120,8 +120,8 @@ func runAnswerOf(s journal.Summary) runAnswer {
 		end := s.Ended.UTC()
 		a.Ended = &end
 	}
-	if !s.Until.IsZero() {
-		end := s.Until.UTC()
+	if !s.Deadline().IsZero() {
+		end := s.Deadline().UTC()
 		a.UndoUntil = &end
 	}
 	return a

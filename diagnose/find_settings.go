@@ -26,6 +26,7 @@ func (f *facts) unsafeSettings() []draft {
 				"set the array's eradication delay to at least a day")
 		}
 	}
+	f.wrongClocks(add)
 	f.splitHosts(add)
 	for _, h := range f.hosts {
 		f.unsafeHost(h, add)
@@ -51,6 +52,45 @@ func (f *facts) unsafeLXD(add adder) {
 		}
 		add("LXD "+version, "", detail, bug.Cause, bug.Effect, bug.Upgrade)
 	}
+}
+
+// ArrayClock is the object of the finding that an array's clock is off.
+const ArrayClock = "array clock"
+
+// wrongClocks finds arrays whose time is not this machine's: their ages and
+// deadlines can't be read as they stand.
+func (f *facts) wrongClocks(add adder) {
+	for _, a := range f.arrays {
+		off := a.Skew(a.Clock)
+		if off.Abs() <= evidence.ClockTolerance {
+			continue
+		}
+		way := "ahead of"
+		if off < 0 {
+			way = "behind"
+		}
+		detail := "the clock of " + a.Name + " is " + longSpan(off.Abs()) + " " + way + " this machine's"
+		future := 0
+		for i := range a.Volumes.Items {
+			if a.Volumes.Items[i].Created.After(a.Clock) {
+				future++
+			}
+		}
+		if future > 0 {
+			detail += "; by it " + count(future, "volume") + " will only be made, so their age is not known"
+		}
+		add(ArrayClock, a.Name, detail, "the array or this machine follows no NTP server, or another one",
+			"ages are not what they seem, and deadlines are told by this machine's clock",
+			"let the array and this machine follow the same NTP servers")
+	}
+}
+
+// longSpan is span, in years where it takes any.
+func longSpan(d time.Duration) string {
+	if years := int(d / (365 * 24 * time.Hour)); years >= 2 {
+		return count(years, "year")
+	}
+	return span(d)
 }
 
 // splitHosts looks for members whose initiators of one transport are in several

@@ -250,8 +250,10 @@ func (a *arrayFacts) until(remaining time.Duration, what string) string {
 		return "the array does not say when " + what
 	case a.Clock.IsZero():
 		return what + " in " + span(remaining)
+	case a.Skew(a.Clock).Abs() > evidence.ClockTolerance:
+		return what + " in " + span(remaining) + " (the array's clock is wrong)"
 	default:
-		return what + " at " + day(a.Clock.Add(remaining))
+		return what + " at " + day(a.Deadline(remaining))
 	}
 }
 

@@ -276,6 +276,10 @@ func oldEnough(s Subject) (Result, string) {
 	}
 	p, old := s.f.policy, clock.Sub(created)
 	words := "it is " + span(old) + " old by the array's clock"
+	if ours := s.array.Ended.Sub(created); s.array.Skew(clock).Abs() > evidence.ClockTolerance && ours >= 0 && ours < old {
+		// The array's clock may have been set ahead since it was made.
+		old, words = ours, "it is "+span(ours)+" old by this machine's clock, with which the array's disagrees"
+	}
 	if old < p.minAge(image) {
 		return Fail, words + ", " + span(p.minAge(image)) + " are needed"
 	}

@@ -82,24 +82,10 @@ const day = "2006-01-02"
 // clockTolerance is what NTP keeps to by far, and seconds-wide headers allow.
 const clockTolerance = 30 * time.Second
 
-// skew is how far a clock was outside of the time in which it was read.
-func skew(clock, began, ended time.Time) time.Duration {
-	switch {
-	case clock.IsZero() || began.IsZero() || ended.IsZero():
-		return 0
-	case clock.Before(began):
-		return clock.Sub(began)
-	case clock.After(ended):
-		return clock.Sub(ended)
-	default:
-		return 0
-	}
-}
-
 func (p *patient) clocks() []Advice {
 	var all []Advice
 	add := func(kind, name string, s evidence.Source, clock time.Time) {
-		off := skew(clock, s.Began, s.Ended)
+		off := s.Skew(clock)
 		if off.Abs() <= clockTolerance {
 			return
 		}

@@ -147,7 +147,7 @@ func (p *patient) settings() []Advice {
 
 func (p *patient) queueingMaps() []Advice {
 	return p.ofFindings(func(f diagnose.Finding) bool {
-		return f.Code == "unsafe-setting" && f.Host != "" && f.Object != "eradication delay" && !strings.HasPrefix(f.Object, "multipath ")
+		return f.Code == "unsafe-setting" && f.Host != "" && f.Object != "eradication delay" && f.Object != diagnose.ArrayClock && !strings.HasPrefix(f.Object, "multipath ")
 	}, func(f diagnose.Finding) Advice {
 		return Advice{Witness: f.Host, Subject: "map " + f.Object, Observed: f.Detail, Source: "device-mapper", Why: f.Effect, Then: commandsOf(f.Remedy)}
 	})

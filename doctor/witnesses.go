@@ -52,7 +52,7 @@ func arrayFacts(a *evidence.Array) []string {
 		verified += ", good until " + a.TLS.Expires.UTC().Format(day)
 	}
 	add(verified != "", "%s", verified)
-	add(!a.Clock.IsZero(), "clock %s", clockWord(skew(a.Clock, a.Began, a.Ended)))
+	add(!a.Clock.IsZero(), "clock %s", clockWord(a.Skew(a.Clock)))
 	add(a.Ports.IsComplete(), "%s", plural(len(a.Ports.Items), "target port"))
 	return facts
 }

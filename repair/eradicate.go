@@ -54,8 +54,8 @@ func (t Tools) Eradicate(ctx context.Context, object, typed string) (Result, err
 	}
 	if l.volume != nil && l.array.ManualEradication == "all-disabled" {
 		// Nobody may; the space returns by itself.
-		r.until = l.array.Clock.Add(l.volume.Remaining).UTC()
-		r.state = append(r.state, "the array lets nobody eradicate (SafeMode); the space returns at "+stamp(r.until))
+		r.keep(l.array, l.volume.Remaining)
+		r.state = append(r.state, "the array lets nobody eradicate (SafeMode); the space returns at "+stamp(r.deadline()))
 		return r.finish(ctx, nil)
 	}
 	return r.finish(ctx, r.steps(ctx))

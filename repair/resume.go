@@ -199,7 +199,7 @@ func (r *run) say() {
 // replay takes one record in.
 func (r *run) replay(record journal.Record) error {
 	if !record.Until.IsZero() {
-		r.until = record.Until
+		r.until, r.untilHere = record.Until, record.UntilHere
 	}
 	step := Step{Kind: record.StepKind}
 	if n := record.Step; n > 0 && n <= len(r.plan.Steps) {

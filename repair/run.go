@@ -36,6 +36,7 @@ type run struct {
 	// confirmed is when this process saw twice that nothing is attached.
 	confirmed time.Time
 	until     time.Time
+	untilHere time.Time // by this machine's clock, if the array's is far off
 	state     []string
 	changed   bool
 }
@@ -265,7 +266,7 @@ func (r *run) already(l look, step Step, kind StepType) (bool, error) {
 	}
 	r.remember(l, step)
 	err := r.write(journal.Record{
-		What: journal.WhatAfter, Step: r.n, StepKind: step.Kind, Object: r.stepObject(step), Outcome: outcome, Note: why, Until: r.until,
+		What: journal.WhatAfter, Step: r.n, StepKind: step.Kind, Object: r.stepObject(step), Outcome: outcome, Note: why, Until: r.until, UntilHere: r.untilHere,
 	})
 	r.tell(Ended, outcome, why)
 	return true, err
@@ -306,7 +307,7 @@ func (r *run) do(ctx context.Context, step Step, kind StepType) error {
 	}
 	record.What, record.RequestID, record.Waived = journal.WhatAfter, r.requestID(step), nil
 	outcome, note := r.decide(context.WithoutCancel(ctx), step, kind, failed)
-	record.Outcome, record.Note, record.Until = outcome, note, r.until
+	record.Outcome, record.Note, record.Until, record.UntilHere = outcome, note, r.until, r.untilHere
 	if failed != nil {
 		record.Error = failed.Error()
 	}
@@ -421,8 +422,25 @@ func (r *run) remember(l look, step Step) {
 		remaining = l.snapshot.Remaining
 	}
 	if remaining > 0 {
-		r.until = l.array.Clock.Add(remaining).UTC()
+		r.keep(l.array, remaining)
 	}
+}
+
+// keep keeps when a timer of the array runs out: by its clock, by which it is
+// told from another timer later, and for people.
+func (r *run) keep(a *evidence.Array, remaining time.Duration) {
+	r.until, r.untilHere = a.Clock.Add(remaining).UTC(), time.Time{}
+	if deadline := a.Deadline(remaining); !deadline.Equal(r.until) {
+		r.untilHere = deadline
+	}
+}
+
+// deadline is what people are told.
+func (r *run) deadline() time.Time {
+	if r.untilHere.IsZero() {
+		return r.until
+	}
+	return r.untilHere
 }
 
 // noteChange keeps what was changed, for the last words. What is rolled back
@@ -475,7 +493,7 @@ func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult)
 	undo := r.typeOf(step.Kind).Undo
 	undoable := undo == UndoReconnect || undo == UndoRecover || undo == UndoRollback
 	if a := r.latest.array; undoable && a != nil && !a.Clock.IsZero() && a.EradicationDelay > 0 {
-		q.Until = a.Clock.Add(a.EradicationDelay)
+		q.Until = a.Deadline(a.EradicationDelay)
 	}
 	if r.t.Ask == nil {
 		return &DeclinedError{Step: step.Say, Reply: No}
@@ -526,8 +544,8 @@ func (r *run) finish(ctx context.Context, failed error) (Result, error) {
 	if failed != nil {
 		failed = errors.Join(failed, r.takeBack(context.WithoutCancel(ctx)))
 	}
-	result := Result{Run: r.journal.ID, Outcome: journal.Done, Changed: r.changed, Until: r.until}
-	end := journal.Record{What: journal.WhatEnd, Until: r.until}
+	result := Result{Run: r.journal.ID, Outcome: journal.Done, Changed: r.changed, Until: r.deadline()}
+	end := journal.Record{What: journal.WhatEnd, Until: r.until, UntilHere: r.untilHere}
 	var refused *RefusedError
 	var declined *DeclinedError
 	var broken *FailedError

@@ -98,7 +98,7 @@ func goneFrom(a *evidence.Array, target Target) (evidence.Answer, string, *evide
 		case len(s.rows) > 0:
 			return evidence.No, v.Name + " is connected to " + s.rows[0].Host + s.rows[0].Group, v
 		case v.Destroyed.Is() && v.Remaining > 0 && !a.Clock.IsZero():
-			return evidence.Yes, v.Name + " is destroyed; it can be recovered until " + stamp(a.Clock.Add(v.Remaining)), v
+			return evidence.Yes, v.Name + " is destroyed; it can be recovered until " + stamp(a.Deadline(v.Remaining)), v
 		case v.Destroyed.Is():
 			return evidence.Yes, v.Name + " is destroyed", v
 		case v.Destroyed.IsNot():

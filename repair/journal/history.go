@@ -115,6 +115,8 @@ type Summary struct {
 	// Until is when an undo stops being possible; zero when nothing was
 	// destroyed.
 	Until time.Time
+	// UntilHere is the same by this machine's clock, if the array's is far off.
+	UntilHere time.Time
 	// Why is the end's note or error.
 	Why string
 	// Damaged is why the file can't be read to its end.
@@ -180,7 +182,7 @@ func (h History) Summary() Summary {
 			s.State, s.Ended, s.Why = Interrupted, time.Time{}, ""
 		}
 		if !r.Until.IsZero() {
-			s.Until = r.Until
+			s.Until, s.UntilHere = r.Until, r.UntilHere
 		}
 	}
 	return s

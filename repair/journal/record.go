@@ -123,6 +123,9 @@ type Record struct {
 	Outcome   Outcome `json:"outcome,omitempty"`
 	// Until is when an undo stops being possible.
 	Until time.Time `json:"until,omitzero"`
+	// UntilHere is the same by this machine's clock, if the array's, by which
+	// Until is, was far off.
+	UntilHere time.Time `json:"until_here,omitzero"`
 	// Gate is the one that refused, Note is for people, Error what went wrong.
 	Gate  string `json:"gate,omitempty"`
 	Note  string `json:"note,omitempty"`

@@ -10,8 +10,17 @@ import (
 // undone or eradicated it since.
 func Undoable(all []Summary, now time.Time) []Summary {
 	return slices.DeleteFunc(slices.Clone(all), func(s Summary) bool {
-		return s.Kind != KindFix || s.State == Undone || !s.Until.After(now) || eradicated(all, s.ID)
+		return s.Kind != KindFix || s.State == Undone || !s.Deadline().After(now) || eradicated(all, s.ID)
 	})
+}
+
+// Deadline is when an undo stops being possible by this machine's clock: it is
+// what people are told, and what is held against now.
+func (s Summary) Deadline() time.Time {
+	if s.UntilHere.IsZero() {
+		return s.Until
+	}
+	return s.UntilHere
 }
 
 // eradicated: a run that found that nobody may eradicate (SafeMode) is
