@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/fleet"
 )
@@ -74,7 +75,11 @@ func runDevices(ctx context.Context, o *common) error {
 		case formatYAML:
 			return printYAML(w, answer)
 		case formatCSV:
-			return printCSV(w, deviceRows(host))
+			t := deviceRows(host)
+			for _, n := range oddNames(host) {
+				t.rows = append(t.rows, []string{n.Path, "name", string(n.Says), "", n.Why, ""})
+			}
+			return printCSV(w, t)
 		default:
 			return printDevices(w, o.palette(), host, f == formatWide || o.verbose)
 		}
@@ -179,15 +184,42 @@ func printDevices(w io.Writer, p palette, host evidence.Host, wide bool) error {
 	}
 	rows := deviceRows(host)
 	if len(rows.rows) == 0 {
-		_, err := fmt.Fprintln(w, "There is no device of a Pure volume here.")
-		return err
+		fmt.Fprintln(w, "There is no device of a Pure volume here.")
+	} else {
+		fmt.Fprintln(w)
+		if err := rows.print(w); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintln(w)
-	if err := rows.print(w); err != nil || !wide {
+	if err := printNames(w, oddNames(host)); err != nil || !wide || len(rows.rows) == 0 {
 		return err
 	}
 	fmt.Fprintln(w)
 	return sessionRows(host).print(w)
+}
+
+// oddNames are the names in /dev that say a volume and lead elsewhere, nowhere
+// or to what is not known.
+func oddNames(host evidence.Host) []diagnose.Name {
+	var odd []diagnose.Name
+	for _, n := range diagnose.NamesOf(&host) {
+		if !n.Right.Is() || n.Dangling.Is() {
+			odd = append(odd, n)
+		}
+	}
+	return odd
+}
+
+func printNames(w io.Writer, names []diagnose.Name) error {
+	if len(names) == 0 {
+		return nil
+	}
+	t := table{header: []string{"NAME", "SAYS", "LEADS TO"}}
+	for _, n := range names {
+		t.rows = append(t.rows, []string{n.Path, string(n.Says), strings.TrimPrefix(n.Why, "leads to ")})
+	}
+	fmt.Fprintln(w)
+	return t.print(w)
 }
 
 func sessionRows(host evidence.Host) table {

@@ -118,7 +118,11 @@ func TestLinks(t *testing.T) {
 	wwid := serialNo(1).WWID()
 	m.AddLink("dev/disk/by-id/dm-uuid-mpath-"+wwid, "../../dm-1")
 	m.AddLink("dev/disk/by-id/dm-name-mpathdm-1", "../../dm-1")
+	nguid := strings.TrimPrefix(serialNo(1).EUI(), "eui.")
 	m.AddLink("dev/disk/by-id/scsi-"+wwid+"-part2", "../../dm-9")
+	m.partition("sdc", "sdc1", "8:33")
+	m.AddLink("dev/disk/by-id/scsi-"+wwid+"-part1", "../../sdc1")
+	m.AddLink("dev/disk/by-id/nvme-uuid."+nguid, "../../sr0")
 	m.AddLink("dev/disk/by-id/wwn-0x"+wwid[1:], "../../sdzz")
 	m.AddLink("dev/disk/by-id/scsi-SPURE_FlashArray_"+string(serialNo(2)), "../../sdc")
 	m.AddLink("dev/disk/by-id/nvme-Pure_Storage_FlashArray_ABC", "../../nvme0n1")
@@ -130,17 +134,19 @@ func TestLinks(t *testing.T) {
 	var got []string
 	h := m.observe(t)
 	for _, l := range h.Links.Items {
-		got = append(got, strings.TrimPrefix(l.Path, "/dev/")+" "+l.Target+" "+short(l.Serial)+" "+l.Dangling.String())
+		got = append(got, strings.TrimPrefix(l.Path, "/dev/")+" "+l.Target+" "+short(l.Serial)+" "+short(l.Says)+" "+l.Device+" "+strings.Join(l.On, ",")+" "+l.Dangling.String())
 	}
 	want := []string{
-		"disk/by-id/dm-name-mpathdm-1 ../../dm-1 01 no",
-		"disk/by-id/dm-uuid-mpath-" + wwid + " ../../dm-1 01 no",
-		"disk/by-id/nvme-Pure_Storage_FlashArray_ABC ../../nvme0n1 ? yes",
-		"disk/by-id/scsi-" + wwid + "-part2 ../../dm-9 01 yes",
-		"disk/by-id/scsi-SPURE_FlashArray_" + string(serialNo(2)) + " ../../sdc 02 no",
-		"disk/by-id/wwn-0x" + wwid[1:] + " ../../sdzz 01 yes",
-		"mapper/" + wwid + "  01 no",
-		"mapper/mpathdm-1  01 no",
+		"disk/by-id/dm-name-mpathdm-1 ../../dm-1 01 ? dm-1 dm-1 no",
+		"disk/by-id/dm-uuid-mpath-" + wwid + " ../../dm-1 01 01 dm-1 dm-1 no",
+		"disk/by-id/nvme-Pure_Storage_FlashArray_ABC ../../nvme0n1 ? ?   yes",
+		"disk/by-id/nvme-uuid." + nguid + " ../../sr0 01 01   yes",
+		"disk/by-id/scsi-" + wwid + "-part1 ../../sdc1 01 01 sdc1 sdc no",
+		"disk/by-id/scsi-" + wwid + "-part2 ../../dm-9 01 01   yes",
+		"disk/by-id/scsi-SPURE_FlashArray_" + string(serialNo(2)) + " ../../sdc 02 02 sdc sdc no",
+		"disk/by-id/wwn-0x" + wwid[1:] + " ../../sdzz 01 01   yes",
+		"mapper/" + wwid + "  01 01   no",
+		"mapper/mpathdm-1  01 ? dm-1 dm-1 no",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -52,14 +52,18 @@ func readLinks(t tree, b blocks, st *stack) ([]evidence.Link, doubts) {
 				// Without udev it is a device node of its own, named like the map.
 				kernel = b.dmNames[name]
 			}
-			serial, ours := serialOfLink(name)
-			if !ours {
-				serial, ours = st.serialOf(kernel)
-			}
-			if !ours && !arrayLink.MatchString(name) {
+			link := evidence.Link{Path: full, Target: target, Device: kernel, On: st.pure(kernel), Dangling: dangling(b, target, kernel)}
+			if serial, said := serialOfLink(name); said {
+				link.Serial, link.Says = serial, serial
+			} else if serial, ours := st.serialOf(kernel); ours || arrayLink.MatchString(name) {
+				link.Serial = serial
+			} else {
 				continue
 			}
-			links = append(links, evidence.Link{Path: full, Target: target, Serial: serial, Dangling: dangling(b, target, kernel)})
+			if link.Dangling.Is() {
+				link.Device = ""
+			}
+			links = append(links, link)
 		}
 	}
 	slices.SortFunc(links, func(x, y evidence.Link) int { return strings.Compare(x.Path, y.Path) })

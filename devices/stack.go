@@ -175,6 +175,24 @@ func (s *stack) base(name string) []string {
 	return all
 }
 
+// pure returns the devices of ours that a device is or stands on, and of each
+// the uppermost only: the map, not its paths.
+func (s *stack) pure(name string) []string {
+	found, todo := []string{}, []string{name}
+	for i := 0; i < len(todo); i++ {
+		if _, ours := s.own[todo[i]]; ours {
+			found = append(found, todo[i])
+			continue
+		}
+		for _, lower := range s.below[todo[i]] {
+			if !slices.Contains(todo, lower) {
+				todo = append(todo, lower)
+			}
+		}
+	}
+	return found
+}
+
 // serials returns every volume that is at or beneath a device. One empty
 // serial stands for "not known".
 func (s *stack) serials(name string) []evidence.Serial {

@@ -57,7 +57,9 @@ func Explain(w evidence.World, p Policy, object, pool string) (Explanation, erro
 	}
 	e := f.describe(t)
 	for _, finding := range f.findings() {
-		if t.isIn(finding, e) {
+		// A name in /dev may say a volume that there is not.
+		itself := finding.VolumeID == "" && strings.HasPrefix(object, "/dev/") && strings.EqualFold(finding.Object, object)
+		if t.isIn(finding, e) || itself {
 			e.Findings = append(e.Findings, finding)
 		}
 	}
@@ -183,6 +185,9 @@ func (f *facts) conclude(e *Explanation, t target) {
 			first = e.Findings[i]
 		}
 		e.Verdict, e.Gates = first.Verdict, first.Gates
+		if gravest := e.Findings[0]; first.Verdict == Blocked && gravest.Severity == Critical {
+			first = gravest // data at risk comes before what can't be done now
+		}
 		e.Cause, e.Effect, e.Remedy = first.Cause, first.Effect, first.Remedy
 	}
 	if len(e.Gates) == 0 && (t.volume != nil || t.snapshot != nil) {
@@ -381,6 +386,9 @@ func (f *facts) hostStatement(h *hostFacts, t target) Statement {
 		} else {
 			words += "; no use of it seen"
 		}
+	}
+	if why := f.misnomers(h, t.serial()); why != "" && (d == nil || either(d.mixed(), d.strays()) == "") {
+		words += "; " + why // where the paths do so, too, that was said
 	}
 	if t.volume != nil {
 		for _, gone := range t.volume.gone {

@@ -23,6 +23,8 @@ type facts struct {
 	operations []*evidence.Operation
 	// fences are the operator's words that a machine is down.
 	fences []Fence
+	// astrayVolumes are those of names that lead elsewhere, by serial.
+	astrayVolumes map[evidence.Serial]*volume
 	// seen holds the earlier sightings by volume id.
 	seen map[string]*evidence.Sighting
 }
@@ -54,6 +56,7 @@ func newFacts(w *evidence.World, p Policy) *facts {
 		f.joinVolumes(array)
 		f.joinOwners(array)
 	}
+	f.joinAstray()
 	f.joinFences()
 	f.attributeUses()
 	f.classify()

@@ -25,6 +25,8 @@ type hostFacts struct {
 	// strange are devices of which the identity is not known: each may be any
 	// volume's.
 	strange []string
+	// names are those in /dev that say which volume they are.
+	names []Name
 	// stray are uses of devices that no list has and that nothing ties to a
 	// volume: each may be of any volume.
 	stray []*evidence.Use
@@ -65,6 +67,7 @@ func newHost(said *evidence.Host) *hostFacts {
 	h.joinMaps()
 	h.joinNamespaces()
 	h.joinUses()
+	h.joinNames()
 	return h
 }
 

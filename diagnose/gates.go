@@ -51,6 +51,7 @@ var Gates = []Gate{
 	{Name: "not-in-use", Title: "Is it not mounted, held, open or swap on any host?", Classes: used, Check: notInUse},
 	{Name: "no-io", Title: "Is there no I/O, on the array or on a host?", Classes: used, Check: noIO},
 	{Name: "path-identity", Title: "Does every path lead to this volume?", Classes: used, Check: pathIdentity},
+	{Name: "name-identity", Title: "Does every name in /dev that says this volume lead to it, and no other?", Classes: used, Check: nameIdentity},
 	{Name: "object-ours", Title: "Are all of the host object's initiators one member's?", Classes: objects, Check: objectOurs},
 	{Name: "object-idle", Title: "Is nothing connected to the host object, or logged in as it?", Classes: objects, Check: objectIdle},
 	{Name: "object-plain", Title: "Has nobody set anything on the host object that LXD never sets?", Classes: objects, Check: objectPlain},

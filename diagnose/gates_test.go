@@ -314,6 +314,29 @@ var gateCases = map[string][]gateCase{
 		{"under way on a map", deadOne, "stale-map", func(s *scene) { s.Hosts[0].Maps.Items[2].IO.Inflight = evidence.CountOf(1) }, Fail, "mpathc under way", ""},
 		{"perhaps under way on a map", deadOne, "stale-map", func(s *scene) { s.Hosts[0].Maps.Items[2].IO.Inflight = evidence.Count{} }, Uncertain, "mpathc is under way", ""},
 	},
+	"name-identity": {
+		{
+			"its name leads to another volume's path", leakOne, "leaked-volume", func(s *scene) { s.named(-1, "scsi-", "sde") }, Fail,
+			"leads to sde, which answers as volume " + string(serialNo(2)) + " (p1::u-", "",
+		},
+		{"its name leads to another volume's map", leakOne, "leaked-volume", func(s *scene) { s.named(-1, "dm-uuid-mpath-", "dm-1") }, Fail, "leads to dm-1, which is the map \"mpathb\" of volume " + string(serialNo(2)), ""},
+		{"its name leads to another volume's namespace", leakNVMeOne, "leaked-volume", func(s *scene) { s.named(-1, "nvme-", "nvme0n1") }, Fail, "leads to nvme0n1, which is volume", ""},
+		{"its name leads to what is no Pure volume", leakOne, "leaked-volume", func(s *scene) { s.named(-1, "scsi-", "sdq").On = nil }, Fail, "leads to sdq, which is no device of a Pure volume", ""},
+		{"a name of another volume leads to it", leakOne, "leaked-volume", func(s *scene) { s.named(1, "scsi-", "sdf") }, Fail, "this one, and says volume " + string(serialNo(2)), ""},
+		{"the name of its partition leads to another volume's", leakOne, "leaked-volume", func(s *scene) {
+			l := s.named(-1, "scsi-", "sde1")
+			l.Path, l.On = l.Path+"-part1", []string{"sde"}
+		}, Fail, "-part1 leads to sde, which answers as volume", ""},
+		{"what its name leads to does not say what it is", leakOne, "leaked-volume", func(s *scene) {
+			s.named(-1, "scsi-", "sdg")
+			s.named(-1, "wwn-", "sdq").Dangling = evidence.Unknown
+		}, Uncertain, "leads to sdg, and sdg is in no list", ""},
+		{"it is not known where its name leads", leakOne, "leaked-volume", func(s *scene) {
+			l := s.named(-1, "scsi-", "")
+			l.On = nil
+		}, Uncertain, "it is not known where it leads", ""},
+		{"the names are not all known", leakOne, "leaked-volume", func(s *scene) { s.Hosts[0].Links = s.Hosts[0].Links.Doubt("permission denied") }, Uncertain, "permission denied", ""},
+	},
 	"path-identity": {
 		{"another volume answers", leakOne, "leaked-volume", func(s *scene) { s.Hosts[0].Disks.Items[4].Live.Serial = serialNo(999) }, Fail, "sdf answers as volume", ""},
 		{"nobody asked", leakOne, "leaked-volume", func(s *scene) { s.Hosts[0].Disks.Items[4].Live = evidence.Identity{Why: "timeout"} }, Uncertain, "timeout", ""},
@@ -608,7 +631,7 @@ func TestGatesOfClasses(t *testing.T) {
 		ClassDestroy: {
 			"array-identity", "pod-ownership", "lists-complete", "lxd-sees-all", "records-not-empty", "read-order", "members-online", "no-operation", "no-record",
 			"not-expected", "original-kept", "explained", "old-enough", "seen-before", "ordinary", "not-protected", "connections-ours", "hosts-answered",
-			"not-in-use", "no-io", "path-identity", "share",
+			"not-in-use", "no-io", "path-identity", "name-identity", "share",
 		},
 		ClassSnapshot: {
 			"array-identity", "pod-ownership", "lists-complete", "lxd-sees-all", "records-not-empty", "read-order", "members-online", "no-operation", "no-record",
@@ -616,13 +639,13 @@ func TestGatesOfClasses(t *testing.T) {
 		},
 		ClassDisconnect: {
 			"array-identity", "pod-ownership", "lists-complete", "lxd-sees-all", "records-not-empty", "read-order", "members-online", "no-operation",
-			"not-expected", "old-enough", "ordinary", "connections-ours", "hosts-answered", "not-in-use", "no-io", "path-identity",
+			"not-expected", "old-enough", "ordinary", "connections-ours", "hosts-answered", "not-in-use", "no-io", "path-identity", "name-identity",
 		},
 		ClassArrayHost: {
 			"array-identity", "lists-complete", "lxd-sees-all", "read-order", "members-online", "no-operation",
 			"object-ours", "object-idle", "object-plain", "asked-for",
 		},
-		ClassHost: {"array-identity", "lists-complete", "read-order", "no-operation", "not-connected", "hosts-answered", "not-in-use", "no-io", "path-identity"},
+		ClassHost: {"array-identity", "lists-complete", "read-order", "no-operation", "not-connected", "hosts-answered", "not-in-use", "no-io", "path-identity", "name-identity"},
 	}
 	for class, want := range must {
 		var got []string

@@ -53,6 +53,16 @@ var Kinds = []Kind{
 		Check: (*facts).mixedMaps,
 	},
 	{
+		Code: "misleading-name", Severity: Critical, Class: ClassReport,
+		Meaning: "a name in /dev says one volume and leads to another volume's disk",
+		Effect:  "LXD finds its devices by these names: it would use the other volume's disk for this one, and not find the other; data is at risk",
+		Remedy: []string{
+			"find out what uses the disk by the wrong name, and stop it",
+			"have udev look at the disk again: udevadm trigger --action=change /sys/block/DISK",
+		},
+		Check: (*facts).misleadingNames,
+	},
+	{
 		Code: "destroyed-but-recorded", Severity: Critical, Class: ClassReport,
 		Meaning: "LXD has a record, and the array has destroyed the object: its data will be lost",
 		Effect:  "the data is gone for good when the array's eradication timer runs out",

@@ -495,6 +495,68 @@ var kindCases = []kindCase{
 		[]string{"mpathb: path sdf is of volume " + string(serialNo(9)), "mounted at"},
 	},
 	{
+		"names of a leak that lead to another volume's path",
+		func(s *scene) {
+			s.volume("p1", name(evidence.TypeCustom, "", 100))
+			s.named(-1, "scsi-", "sde")
+			s.named(-1, "wwn-", "sde")
+		},
+		[]string{"misleading-name p1::" + u100, "leaked-volume p1::" + u100},
+		ReportOnly,
+		[]string{"on lxd01 /dev/disk/by-id/scsi-3624a9370", " (and 1 more name) leads to sde, which answers as volume " + string(serialNo(2)) + " (p1::u-", "in use: mounted at"},
+	},
+	{
+		"name of a volume that the array has not, which leads to a namespace",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 100))
+			s.named(v, "nvme-", "nvme0n1")
+			s.array().Volumes.Items = s.array().Volumes.Items[:v]
+		},
+		[]string{"misleading-name /dev/disk/by-id/nvme-" + serialNo(9).EUI()},
+		ReportOnly,
+		[]string{"leads to nvme0n1, which is volume " + string(serialNo(8)) + " (n1::"},
+	},
+	{
+		"name that leads to another volume, and the array is silent",
+		func(s *scene) {
+			s.named(0, "scsi-", "sde")
+			s.Arrays = []evidence.Array{{Source: evidence.Source{Name: "https://fa1", Trouble: "connection refused"}, Gateway: "https://fa1"}}
+		},
+		[]string{"misleading-name /dev/disk/by-id/scsi-" + serialNo(1).WWID()},
+		ReportOnly,
+		[]string{"leads to sde, which answers as volume " + string(serialNo(2))},
+	},
+	{
+		"name that leads to another volume, in a pool that was not asked for",
+		func(s *scene) {
+			s.named(0, "scsi-", "sde")
+			s.policy.Pools = []string{"n1"}
+		},
+		[]string{},
+		"", nil,
+	},
+	{
+		"names that lead where they say, or nowhere",
+		func(s *scene) {
+			s.named(1, "scsi-", "dm-1")
+			s.named(1, "wwn-", "sde")
+			s.named(0, "scsi-", "sdzz").Dangling = evidence.Yes
+			s.named(0, "wwn-", "sdzz").Dangling = evidence.Unknown
+		},
+		[]string{},
+		"", nil,
+	},
+	{
+		"name of a map whose path answers as another volume: the map comes first",
+		func(s *scene) {
+			s.Hosts[0].Disks.Items[2].Live.Serial = serialNo(999)
+			s.named(1, "wwn-", "sdd")
+		},
+		[]string{"mixed-map mpathb"},
+		ReportOnly,
+		[]string{"sdd answers as volume"},
+	},
+	{
 		"mounted without a connection",
 		func(s *scene) {
 			a := s.array()

@@ -19,7 +19,7 @@ func (f *facts) portrayHosts(p *Portrait, v *volume) {
 			}
 		})
 		d := h.of(v)
-		if len(rows) == 0 && !d.visible() && len(v.goneOn(h)) == 0 {
+		if len(rows) == 0 && !d.visible() && len(v.goneOn(h)) == 0 && f.misnomers(h, v.Serial) == "" {
 			p.without(h)
 			continue
 		}
@@ -73,6 +73,9 @@ func (f *facts) portrayHost(v *volume, h *hostFacts, d *device, rows []*evidence
 		host.Tie = Tie{evidence.No, "the array does not connect it here"}
 	default:
 		host.Tie = Tie{evidence.Unknown, why}
+	}
+	if why := f.misnomers(h, v.Serial); why != "" {
+		host.Tie = Tie{evidence.No, host.Tie.Words + "; " + why}
 	}
 	host.Use = f.useTie(v, h, d, connected)
 	if v.record != nil && v.code == "" && host.Use.Agrees.Is() && len(rows) > 0 {

@@ -96,6 +96,9 @@ func (f *facts) resolve(object, pool string) (target, error) {
 		r.devices()
 		r.directories()
 	}
+	if len(r.targets) == 0 {
+		r.ledTo()
+	}
 	switch len(r.targets) {
 	case 1:
 		return r.targets[0], nil
@@ -262,6 +265,46 @@ func (r *resolver) devices() {
 	}
 }
 
+// ledTo adds the volume that a name in /dev says; when nobody knows that one,
+// what the name leads to.
+func (r *resolver) ledTo() {
+	want := strings.TrimPrefix(r.want, "/dev/")
+	var is []*device
+	for _, h := range r.f.hosts {
+		for _, n := range h.names {
+			if lower(strings.TrimPrefix(n.Path, "/dev/")) != want {
+				continue
+			}
+			r.f.ofSerial(n.Says, func(v *volume) {
+				if r.asked(v.pool) {
+					r.addVolume(v)
+				}
+			})
+			for _, serial := range n.Is {
+				if d := h.devices[serial]; d != nil {
+					is = append(is, d)
+				}
+			}
+		}
+	}
+	for _, d := range is {
+		if len(r.targets) == 0 || r.targets[0].device != nil {
+			r.addDevice(d)
+		}
+	}
+}
+
+// ofSerial calls do for the volumes that the arrays list with a serial.
+func (f *facts) ofSerial(serial evidence.Serial, do func(*volume)) {
+	for _, a := range f.arrays {
+		for i := range a.volumes {
+			if a.volumes[i].Serial == serial && serial != "" {
+				do(&a.volumes[i])
+			}
+		}
+	}
+}
+
 // called lists the devices that a name in lower case means. A map stands for
 // the volume that it is named after, whatever its paths lead to; a disk that
 // carries two identities stands for both.
@@ -311,6 +354,19 @@ func (r *resolver) directories() {
 			}
 		}
 	}
+}
+
+// serial is what the devices of a target carry; empty for what has none.
+func (t target) serial() evidence.Serial {
+	switch {
+	case t.snapshot != nil:
+		return ""
+	case t.volume != nil:
+		return t.volume.Serial
+	case t.device != nil:
+		return t.device.serial
+	}
+	return ""
 }
 
 // candidate names a target so that explain takes it back.

@@ -254,6 +254,27 @@ func idle() evidence.IO {
 	return evidence.IO{Reads: evidence.CountOf(10), Writes: evidence.CountOf(10), Inflight: evidence.CountOf(0)}
 }
 
+// named gives the first host a name in /dev that says the volume, the last for
+// -1, and leads to a device. prefix says in which spelling.
+func (s *scene) named(volume int, prefix, device string) *evidence.Link {
+	if volume < 0 {
+		volume += len(s.array().Volumes.Items)
+	}
+	h, serial := &s.Hosts[0], s.vol(volume).Serial
+	spelled := prefix + serial.WWID()
+	switch prefix {
+	case "wwn-":
+		spelled = "wwn-0x" + serial.WWID()[1:]
+	case "nvme-":
+		spelled = "nvme-" + serial.EUI()
+	}
+	h.Links = appendTo(h.Links, evidence.Link{
+		Path: "/dev/disk/by-id/" + spelled, Target: "../../" + device, Serial: serial, Says: serial,
+		Device: device, On: []string{device}, Dangling: evidence.No,
+	})
+	return &h.Links.Items[len(h.Links.Items)-1]
+}
+
 func (s *scene) namespace(host, volume int) *evidence.Namespace {
 	h, v := &s.Hosts[host], s.vol(volume)
 	n := len(h.Namespaces.Items)

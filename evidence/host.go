@@ -235,7 +235,17 @@ type IO struct {
 type Link struct {
 	Path   string `json:"path"`
 	Target string `json:"target"`
+	// Serial is the volume that the name itself says, or else that of the
+	// device which it leads to ("mpathc").
 	Serial Serial `json:"serial"`
+	// Says is set to the same when the name itself says it. What the name leads
+	// to is another matter: udev made it when it last looked at the device.
+	Says Serial `json:"says"`
+	// Device is the kernel's name of what it leads to; "" is not known, or
+	// nothing. On are the Pure devices that this is or stands on (sde of sde1);
+	// none is a device of something else.
+	Device string   `json:"device"`
+	On     []string `json:"on"`
 	// Dangling is yes when what it points to does not exist.
 	Dangling Answer `json:"dangling"`
 }

@@ -36,8 +36,8 @@ func SerialOf(s string) (Serial, bool) {
 	for _, prefix := range []string{"scsi-", "wwn-", "nvme-", "naa.", "eui.", "0x"} {
 		s = strings.TrimPrefix(s, prefix)
 	}
-	// Twice: links are spelled "wwn-0x…" and "nvme-eui.…".
-	for _, prefix := range []string{"eui.", "naa.", "0x"} {
+	// Twice: links are spelled "wwn-0x…", "nvme-eui.…" and "nvme-uuid.…".
+	for _, prefix := range []string{"eui.", "uuid.", "naa.", "0x"} {
 		s = strings.TrimPrefix(s, prefix)
 	}
 	if len(s) == 33 && s[0] == '3' {

@@ -265,6 +265,16 @@ var bites = []bite{
 		b.world.Keep(v.Name)
 		return v.Name
 	}},
+	{gate: "name-identity", story: "udev's name of another volume leads to its disk, and LXD takes its disks by these names", options: simulator.Options{LXDVersion: "6.3"}, tale: func(b *table) string {
+		b.scenario("names-left")
+		for _, c := range b.world.Array.Connections() {
+			if !b.world.Recorded(c.Volume) {
+				b.world.Keep(c.Volume)
+				return c.Volume
+			}
+		}
+		return ""
+	}},
 	{gate: "share", story: "LXD's database was restored from before these volumes were made", tale: func(b *table) string {
 		b.records(1)
 		volume := b.imported(0)

@@ -156,6 +156,21 @@ func (r *run) hold(ctx context.Context) error {
 		return errors.Join(r.refuse("start", diagnose.GateResult{Gate: "plan", Result: diagnose.Fail, Why: err.Error()}), err)
 	}
 	r.plan = again
+	return r.refusedAtOnce(l)
+}
+
+// refusedAtOnce asks the gates of a finding whose first step asks none: the
+// step would be waited for, and the next one refused.
+func (r *run) refusedAtOnce(l look) error {
+	first := r.plan.Steps[0]
+	if r.typeOf(first.Kind).Gated {
+		return nil
+	}
+	for _, gate := range l.finding.Gates {
+		if gate.Result != diagnose.Pass && gate.Result != diagnose.Waived {
+			return r.refuse(first.Say, gate)
+		}
+	}
 	return nil
 }
 

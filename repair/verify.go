@@ -64,6 +64,9 @@ func Verify(world evidence.World, target Target, fences ...diagnose.Fence) Proof
 		gone, why := evidence.Unknown, "the volume's serial is not known, so no device can be told to be its"
 		if target.Serial != "" {
 			gone, why = confirmNoDevice(subject{world: &world, serial: target.Serial}, Step{Member: world.Hosts[i].Name})
+			if left, which := nameless(&world.Hosts[i], target.Serial); !left.Is() && !gone.IsNot() {
+				gone, why = gone.And(left), why+"; "+which
+			}
 		}
 		add("host "+world.Hosts[i].Name, gone, why)
 	}

@@ -384,7 +384,7 @@ func (d *demo) administrators() error {
 // lunNumbers is about devices that outlive their connection. Numbers are
 // given away again at once, so the order matters.
 func (d *demo) lunNumbers() error {
-	for _, v := range []struct{ name, step string }{{"old-logs", "mkfs"}, {"probe", "wait"}} {
+	for _, v := range []struct{ name, step string }{{"old-logs", "mkfs"}, {"probe", "wait"}, {"spare", "wait"}} {
 		d.LXD.CutBefore(lxd.StepHost, v.step)
 		if err := mustBeKilled(d.LXD.CreateVolume(lxd.VolumeSpec{Pool: d.block, Name: v.name, Bytes: 20 << 30}), "creating "+v.name); err != nil {
 			return err
@@ -402,13 +402,36 @@ func (d *demo) lunNumbers() error {
 		return err
 	}
 	d.tell("Somebody disconnected wiki on the array while mail1 had it mounted. The array gave its LUN number to the next volume, and LXD's scan put that one into wiki's map.")
-	for _, name := range []string{"old-logs", "probe"} {
+	spare, err := d.connection("spare")
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"old-logs", "probe", "spare"} {
 		if err := d.LXD.DeleteVolume(d.block, "", name); err != nil {
 			return err
 		}
 	}
-	d.tell("Two volumes whose creation had been interrupted were deleted; LXD did not look for their devices.")
+	d.tell("Three volumes whose creation had been interrupted were deleted; LXD did not look for their devices.")
+	if err := d.Array.Connect(spare.Host, d.block+"::oracle-test", spare.LUN); err != nil {
+		return err
+	}
+	d.Hosts[0].RescanFirst()
+	d.tell("Somebody connected a volume of their own to lxd01, with the number that one of them had had. udev's names of that one lead to it now.")
 	return nil
+}
+
+// connection is that of a custom volume in the iSCSI pool.
+func (d *demo) connection(name string) (array.Connection, error) {
+	volume, err := d.ArrayName(d.block, evidence.TypeCustom, name)
+	if err != nil {
+		return array.Connection{}, err
+	}
+	for _, c := range d.Array.Connections() {
+		if c.Volume == volume {
+			return c, nil
+		}
+	}
+	return array.Connection{}, fmt.Errorf("%s is not connected", volume)
 }
 
 // cut takes the connections of a custom volume in the iSCSI pool away.

@@ -43,6 +43,10 @@ func hostScenarios() []Scenario {
 			Story: "The LUN number of a volume that was cut off under a running container is given to the next volume, and a scan puts that one into the container's map.",
 		},
 		Scenario{
+			Name: "names-left", Codes: []string{"misleading-name", "leaked-volume", "unsafe-setting"}, Options: Options{Transports: iscsi, LXDVersion: "6.3"}, Run: namesLeft,
+			Story: "A leak is disconnected by hand, the next volume gets its LUN number, and udev's names of the leak lead to that one's disk.",
+		},
+		Scenario{
 			Name: "first-session-only", Codes: degraded, Options: Options{Transports: iscsi}, Run: firstSessionOnly,
 			Story: "LXD scans only the first session for what it maps later: the second container has one path.",
 		},
@@ -208,6 +212,36 @@ func lunReused(w *World) error {
 	// The next volume gets the number, LXD's scan makes the container's own
 	// path lead to it, and LXD waits for a device in vain.
 	err := mustFail(w.LXD.CreateVolume(w.volume("next")), "creating next")
+	w.Age(hours)
+	return err
+}
+
+// namesLeft: the leak's disk came too late and has no map. When the array gives
+// its number to another volume, LXD's scan tells the kernel, and nobody tells
+// udev: the names of the leak stay, and those for which LXD waits don't come.
+func namesLeft(w *World) error {
+	if err := w.somethingRuns(); err != nil {
+		return err
+	}
+	w.Hosts[0].NeverAppear(func(string) bool { return true })
+	if err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data"); err != nil {
+		return err
+	}
+	w.Hosts[0].NeverAppear(nil)
+	if err := w.LXD.CreateVolume(w.volume("next")); err != nil {
+		return err
+	}
+	for _, v := range w.Array.Volumes() {
+		for _, c := range w.Array.Connections() {
+			if c.Volume != v.Name || w.Recorded(v.Name) {
+				continue
+			}
+			if err := w.Array.Disconnect(c.Host, v.Name); err != nil {
+				return err
+			}
+		}
+	}
+	err := mustFail(w.LXD.CreateVolume(w.volume("later")), "creating later")
 	w.Age(hours)
 	return err
 }

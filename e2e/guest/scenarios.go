@@ -35,6 +35,11 @@ func scenarios() []scenario {
 			short: onISCSI, nvme: noNumber, version: "6.3", happen: numberReused, code: leaked, blocked: "not-in-use", also: []string{"mixed-map"},
 		},
 		{
+			name: "names-left", what: "the leak is disconnected, the next volume gets its number, and udev's names of the leak lead to that one's disk",
+			short: onISCSI, nvme: noNumber, version: "6.3", happen: namesLeft, code: leaked, blocked: "name-identity", cure: udevLooks,
+			also: []string{"misleading-name"}, check: namesRight,
+		},
+		{
 			name: "in-other-namespace", what: "the leak is mounted in a mount namespace that only a file keeps, as snapd's",
 			short: onISCSI, happen: leakAnd(mountedElsewhere), code: leaked, blocked: "not-in-use", cure: release,
 		},

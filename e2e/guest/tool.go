@@ -73,11 +73,12 @@ type scanned struct {
 }
 
 type finding struct {
-	Code    string `json:"code"`
-	Object  string `json:"object"`
-	Serial  string `json:"serial"`
-	Verdict string `json:"verdict"`
-	Detail  string `json:"detail"`
+	Code    string   `json:"code"`
+	Object  string   `json:"object"`
+	Serial  string   `json:"serial"`
+	Verdict string   `json:"verdict"`
+	Detail  string   `json:"detail"`
+	Remedy  []string `json:"remedy"`
 	Gates   []struct {
 		Gate   string `json:"gate"`
 		Result string `json:"result"`

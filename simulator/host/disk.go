@@ -111,6 +111,21 @@ func (h *Host) OfflinePath(name string) error { return h.setState(name, running,
 // OnlinePath writes "running" to the disk's state.
 func (h *Host) OnlinePath(name string) error { return h.setState(name, offline, running) }
 
+// UdevLooks has udev look at a disk again, as "udevadm trigger
+// --action=change" does: it asks the disk itself, and its names are right.
+func (h *Host) UdevLooks(name string) error {
+	return h.change(func(v view) error {
+		d := h.diskNamed(name)
+		if d == nil {
+			return fmt.Errorf("host %s: triggering %s: %w", h.Name(), name, syscall.ENOENT)
+		}
+		if e, ok := d.answer(v); ok && d.state == running {
+			d.udev = e.Serial
+		}
+		return nil
+	})
+}
+
 func (h *Host) setState(name, from, to string) error {
 	return h.change(func(view) error {
 		d := h.diskNamed(name)
