@@ -103,6 +103,11 @@ func runFix(ctx context.Context, o *fixOptions) error {
 	if err := o.checkFix(); err != nil {
 		return err
 	}
+	if o.plan != "" {
+		if err := mended(config.Trusted(o.plan)); err != nil {
+			return err
+		}
+	}
 	w, err := o.open(ctx, o.volume == "")
 	if err != nil {
 		return err
@@ -212,9 +217,8 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 		}
 	}
 	if len(e.Findings) > 0 {
-		return nil, &repair.RefusedError{
-			Step: "the plan", Gate: e.Findings[0].Code, Result: diagnose.Fail, Why: "there is nothing that pureclean does about it: " + strings.Join(e.Findings[0].Remedy, "; "),
-		}
+		f := e.Findings[0]
+		return nil, fmt.Errorf("%s (%s): %w: %s", f.Object, f.Code, repair.ErrNoRemedy, strings.Join(f.Remedy, "; "))
 	}
 	return nil, nil
 }

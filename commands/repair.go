@@ -89,6 +89,9 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := trusted(from.config); err != nil {
+		return nil, err
+	}
 	book, err := journal.Open(from.config.StateDir)
 	if err != nil {
 		return nil, err
@@ -101,11 +104,13 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		operator = *from.operator
 	}
 	w := &workshop{stateDir: from.config.StateDir, close: func() { _ = book.Close() }}
+	warnings := warner{}
 	look := func(ctx context.Context) (evidence.World, error) {
 		world, doors, err := o.ask(ctx, from)
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.world, w.doors = world, doors
+		warnings.warn(o.Err, world)
 		return world, err
 	}
 	report, sleep := &reporter{o: o}, countdown(o.Streams, from.sleep)
@@ -123,6 +128,9 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Look:   look,
 		Policy: w.policy,
 		Writer: func(ctx context.Context, arrayID string) (repair.Writer, error) {
+			if err := w.encrypted(arrayID); err != nil {
+				return nil, err
+			}
 			w.mu.Lock()
 			access, ok := w.doors[arrayID]
 			why := silence(w.world)

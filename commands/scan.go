@@ -54,6 +54,7 @@ func runScan(ctx context.Context, o *scanOptions) error {
 	if err != nil {
 		return err
 	}
+	(&warner{}).warn(o.Err, world)
 	found := o.judge(world, policy)
 	err = o.print(func(w io.Writer) error {
 		switch f {

@@ -122,6 +122,7 @@ var outcomes = []struct {
 	{is(errCheckUnknown), StatusCheckUnknown, ""},
 	{as[*UsageError], StatusUsage, "usage"},
 	{as[*config.Error], StatusUsage, "configuration"},
+	{as[*config.UntrustedError], StatusRefused, "untrusted"},
 	{as[*witness.UnknownPoolError], StatusUsage, "unknown-pool"},
 	{as[*diagnose.UnknownObjectError], StatusUsage, "unknown-object"},
 	{as[*diagnose.AmbiguousError], StatusUsage, "ambiguous-object"},

@@ -55,6 +55,9 @@ const slowest = time.Minute
 // these calls has proven, and not what newer versions made of them.
 func OpenWriter(ctx context.Context, access Access, options Options) (*Writer, error) {
 	options = options.withDefaults()
+	if strings.HasPrefix(strings.ToLower(access.URL), "http://") {
+		return nil, &accessError{what: "the array is asked over http://, and nothing is changed so", todo: "use https://"}
+	}
 	w := &Writer{guard: &changesOnly{}, timeout: options.Timeout}
 	var err error
 	w.session, err = openSession(ctx, access, options, []version{base}, func(next http.RoundTripper) http.RoundTripper {

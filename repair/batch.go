@@ -89,7 +89,7 @@ func (b *batch) one(ctx context.Context, i int) {
 		return
 	}
 	row.Result, row.Err = b.tools.Run(ctx, row.Plan)
-	b.ended(*row)
+	b.ended(ctx, *row)
 }
 
 func (b *batch) begin(ctx context.Context) (refused string) {
@@ -111,7 +111,7 @@ func (b *batch) full() string {
 	return fmt.Sprintf("a run repairs %d at most; run it again", b.tools.MaxPerRun)
 }
 
-func (b *batch) ended(row Row) {
+func (b *batch) ended(ctx context.Context, row Row) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.busy--
@@ -122,6 +122,8 @@ func (b *batch) ended(row Row) {
 		b.stop = "the journal can't be written"
 	case row.Result.Outcome == journal.Done:
 		b.done++
+	case ctx.Err() != nil:
+		b.stop = "it was cancelled"
 	case row.Result.Outcome == journal.Failed || row.Result.Changed:
 		b.stop = row.Plan.Object + " did not go well, so the rest was left alone"
 	}

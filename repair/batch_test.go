@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
 )
@@ -377,5 +378,25 @@ func TestStepsTable(t *testing.T) {
 	}
 	if got := shell("p::it's $(x)"); got != `'p::it'\''s $(x)'` {
 		t.Error(got)
+	}
+}
+
+// What a Ctrl-C leaves is said to be cancelled, and not to have gone wrong.
+func TestCancelledBatchSaysSo(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	plan := k.plan("leaked-volume")
+	second := plan
+	second.Object += "x"
+	ctx, cancel := context.WithCancel(context.Background())
+	tools := k.tools()
+	tools.Ask = func(context.Context, Question) (Reply, error) { cancel(); return Yes, nil }
+	tools.Policy.BatchMinAge = 0
+	tools.judge = func(w evidence.World, p diagnose.Policy) diagnose.Report {
+		p.Batch = false
+		return diagnose.Judge(w, p)
+	}
+	rows, err := tools.Batch(ctx, []Plan{plan, second})
+	if !errors.Is(err, context.Canceled) || rows[1].NotTried != "it was cancelled" {
+		t.Errorf("%v: %q, %+v", err, rows[1].NotTried, rows[0])
 	}
 }

@@ -1,0 +1,84 @@
+package commands
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair"
+)
+
+// What may be read of an array without knowing that it is the array must not be
+// changed unseen: whoever stands between can answer in its place.
+
+// unverified says of each array that proved nothing what that means, and how to
+// mend it.
+func unverified(world evidence.World) []string {
+	var all []string
+	for _, a := range world.Arrays {
+		name := a.Name
+		if name == "" {
+			name = a.Gateway
+		}
+		mend := "; set pools.NAME.array.fingerprint, or pure.gateway.verify=true in LXD"
+		switch {
+		case plainHTTP(a.Gateway):
+			all = append(all, "warning: the array "+name+" is asked over http://: anybody on the way can read the token and answer in its place, and nothing is changed so; use https://")
+		case a.TLS.Verified == "nothing":
+			all = append(all, "warning: the certificate of the array "+name+" is not verified: whoever is on the way can answer in its place"+mend)
+		}
+	}
+	return all
+}
+
+func plainHTTP(url string) bool { return strings.HasPrefix(strings.ToLower(url), "http://") }
+
+// warner says each warning once.
+type warner struct{ told map[string]bool }
+
+func (w *warner) warn(to io.Writer, world evidence.World) {
+	for _, text := range unverified(world) {
+		if !w.told[text] {
+			if w.told == nil {
+				w.told = map[string]bool{}
+			}
+			w.told[text] = true
+			fmt.Fprintln(to, clean(text))
+		}
+	}
+}
+
+// encrypted refuses to change an array that is asked over http.
+func (w *workshop) encrypted(arrayID string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if access, ok := w.doors[arrayID]; ok && plainHTTP(access.URL) {
+		return &repair.RefusedError{
+			Step: "start", Gate: "encrypted", Result: diagnose.Fail,
+			Why:  "the array is asked over http://, where anybody on the way can answer in its place",
+			Hint: "use https:// as the pool's pure.gateway",
+		}
+	}
+	return nil
+}
+
+// trusted refuses to rest a change on what others can write: the configuration,
+// and what earlier runs left in the state directory.
+func trusted(settings config.Config) error {
+	err := config.TrustedState(settings.StateDir)
+	if err == nil && settings.File != "" {
+		err = config.Trusted(settings.File)
+	}
+	return mended(err)
+}
+
+// mended adds how to mend what can't be trusted.
+func mended(err error) error {
+	if untrusted, ok := err.(*config.UntrustedError); ok { //nolint:errorlint // it comes as it is
+		return &HintedError{Err: err, Hint: untrusted.Mend}
+	}
+	return err
+}
