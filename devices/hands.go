@@ -30,6 +30,11 @@ type Hands interface {
 	SetState(ctx context.Context, disk Target, state string) error
 	// DeleteDisk deletes one SCSI disk. Nil when it has gone already.
 	DeleteDisk(ctx context.Context, disk Target) error
+	// ClaimNamespace claims one NVMe namespace exclusively and lets go again at
+	// once, which changes nothing: it is the kernel's own last word on whether
+	// a mount, in whatever mount namespace, another device or a zpool has
+	// claimed it. ErrInUse then. The target has no HCTL.
+	ClaimNamespace(ctx context.Context, namespace Target) error
 	// RescanController lets one NVMe controller read its namespaces again.
 	RescanController(ctx context.Context, controller string) error
 }

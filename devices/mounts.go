@@ -52,11 +52,12 @@ func readMounts(ctx context.Context, s System, p processes) mounts {
 		ctx: ctx, kernel: s.Kernel, tree: t, first: t.linkField("proc/1/ns/mnt"),
 		seen: map[string]bool{}, texts: map[[sha256.Size]byte]bool{}, bound: map[string][]string{},
 	}
-	r.readOwn()
+	own := r.readOwn()
 	for _, name := range r.order(p.namespaces) {
-		r.readNamespace(name, p.namespaces[name])
+		r.readNamespace(name, p.namespaces[name], p.shut)
 	}
 	r.readNameless(p.nameless)
+	r.seen[own] = true
 	r.readKept(p.held)
 	if len(r.result.all) == 0 {
 		r.result.doubts.add("no mounts could be read")
@@ -83,15 +84,15 @@ func (r *mountReader) order(namespaces map[string][]int) []string {
 	return names
 }
 
-// readOwn reads this process's mounts. Its namespace is read again with the
-// others if it is among them.
-func (r *mountReader) readOwn() {
+// readOwn reads this process's mounts, and returns its namespace. That is read
+// again with the others, for this process may have another root.
+func (r *mountReader) readOwn() string {
 	data, err := r.tree.data("proc/self/mountinfo", tableBytes)
 	if err != nil {
 		if !absent(err) {
 			r.result.doubts.check("the mounts of this process", err)
 		}
-		return
+		return ""
 	}
 	// What is not understood is told below.
 	own, _ := parseMountinfo(data)
@@ -100,11 +101,12 @@ func (r *mountReader) readOwn() {
 		r.result.own[m.point] = true
 	}
 	name := r.tree.linkField("proc/self/ns/mnt")
-	r.seen[name] = true
+	label := name
 	if name == r.first || r.sameAsFirst(data) {
-		name = ""
+		label = ""
 	}
-	r.add(data, name, "")
+	r.add(data, label, "")
+	return name
 }
 
 // sameAsFirst tells for a user who may not see the first process's namespace
@@ -115,8 +117,10 @@ func (r *mountReader) sameAsFirst(data []byte) bool {
 }
 
 // readNamespace reads a namespace through the first of its processes that
-// still exists.
-func (r *mountReader) readNamespace(name string, pids []int) {
+// still exists. One that has changed its root (chroot(2)) shows only what is
+// below that, so those that have not are asked first; where all have, the
+// namespace itself is asked as well, as one without a process is.
+func (r *mountReader) readNamespace(name string, pids []int, shut map[int]bool) {
 	if r.seen[name] {
 		return
 	}
@@ -124,11 +128,14 @@ func (r *mountReader) readNamespace(name string, pids []int) {
 	if name == r.first {
 		label = ""
 	}
-	for _, pid := range pids {
+	open := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return shut[pid] })
+	for _, pid := range slices.Concat(open, pids) {
 		data, err := r.tree.data(fmt.Sprintf("proc/%d/mountinfo", pid), tableBytes)
 		if err == nil {
-			r.seen[name] = true
 			r.add(data, label, fmt.Sprintf("/proc/%d/root", pid))
+			if r.seen[name] = !shut[pid]; shut[pid] {
+				r.bound[name] = append(r.bound[name], fmt.Sprintf("/proc/%d/ns/mnt", pid))
+			}
 			return
 		}
 		if !absent(err) {

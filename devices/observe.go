@@ -51,7 +51,7 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	links, d := readLinks(t, b, st)
 	d.merge(missing)
 	h.Links = listOf(links, d)
-	p := readProcesses(ctx, s, b, st)
+	p := readProcesses(ctx, whole, b, st)
 	h.AllProcesses, h.AllProcessesWhy = allProcesses(t, s, p)
 	m := readMounts(ctx, s, p)
 	uses, d := readUses(t, b, st, &h, m, p)

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/pureclean/pureclean/evidence"
 )
 
 const (
@@ -48,6 +46,10 @@ type processes struct {
 	namespaces map[string][]int
 	nameless   []int
 	held       map[string]string
+	// shut are those whose root is not their namespace's.
+	shut map[int]bool
+	// unclear are descriptors whose files could not be seen.
+	unclear []unclear
 	// hidden counts the processes whose files could not be read, why is the
 	// first reason.
 	hidden int
@@ -63,14 +65,22 @@ type walker struct {
 	// self is this process, whose own questions to disks are no use of them.
 	self string
 	// remote are the mount points of file systems that a server answers for:
-	// asking for the attributes of a file there may never end.
-	remote []string
+	// asking for the attributes of a file there may never end. remoteDevs are
+	// their numbers.
+	remote     []string
+	remoteDevs map[string]bool
+	// tables tells which threads share their open files; nil tells nothing.
+	tables TableKernel
+	// mapped are the files that were asked for already, by number and inode.
+	mapped *sync.Map
 }
 
 // readProcesses walks over all processes once.
 func readProcesses(ctx context.Context, s System, b blocks, st *stack) processes {
 	t := tree{s.FS}
-	w := walker{tree: t, blocks: b, stack: st, remote: remoteMounts(t)}
+	w := walker{tree: t, blocks: b, stack: st, mapped: &sync.Map{}}
+	w.remote, w.remoteDevs = remoteMounts(t)
+	w.tables, _ = s.Kernel.(TableKernel)
 	if self := t.linkField("proc/self"); !s.Recorded && self == strconv.Itoa(os.Getpid()) {
 		w.self = self
 	}
@@ -85,7 +95,7 @@ func readProcesses(ctx context.Context, s System, b blocks, st *stack) processes
 }
 
 func (w walker) walk(ctx context.Context) (processes, error) {
-	all := processes{namespaces: map[string][]int{}, held: map[string]string{}}
+	all := processes{namespaces: map[string][]int{}, held: map[string]string{}, shut: map[int]bool{}}
 	names, err := w.tree.names("proc")
 	if err != nil {
 		return all, err
@@ -124,11 +134,14 @@ func (w walker) walk(ctx context.Context) (processes, error) {
 	close(queue)
 	wait.Wait()
 	all.sort()
+	w.recheck(&all)
 	return all, ctx.Err()
 }
 
 func (p *processes) merge(pid int, one process) {
 	p.files = append(p.files, one.files...)
+	p.unclear = append(p.unclear, one.unclear...)
+	p.shut[pid] = one.shut
 	switch {
 	case one.namespace != "":
 		p.namespaces[one.namespace] = append(p.namespaces[one.namespace], pid)
@@ -137,6 +150,7 @@ func (p *processes) merge(pid int, one process) {
 	}
 	for _, ns := range one.threads {
 		p.namespaces[ns.name] = append(p.namespaces[ns.name], ns.pid)
+		p.shut[ns.pid] = ns.shut
 	}
 	for namespace, file := range one.held {
 		if before, known := p.held[namespace]; !known || file < before {
@@ -168,16 +182,20 @@ func (p *processes) sort() {
 type process struct {
 	namespace string
 	nameless  bool
-	threads   []threadNamespace
-	held      map[string]string
-	files     []openFile
-	err       error
+	// shut is set when its root is not its namespace's.
+	shut    bool
+	unclear []unclear
+	threads []threadNamespace
+	held    map[string]string
+	files   []openFile
+	err     error
 }
 
 // threadNamespace is the mount namespace of a thread of its own.
 type threadNamespace struct {
 	name string
 	pid  int
+	shut bool
 }
 
 // look reads one process's namespace and open files. A process that ends
@@ -189,29 +207,14 @@ func (w walker) look(pid int) process {
 	if dir == "proc/"+w.self {
 		return one
 	}
+	one.shut = w.isShut(dir)
 	n := w.files(dir, pid, &one)
-	if n > 0 || one.err != nil {
-		return one
-	}
-	// Kernel threads have no files. Neither has a process whose first thread
-	// has ended, but its other threads may have.
 	threads, err := w.tree.names(dir + "/task")
 	if err != nil {
 		one.err = err
-		return one
 	}
-	for _, tid := range threads {
-		if tid == strconv.Itoa(pid) || !isDigits(tid) {
-			continue
-		}
-		task := dir + "/task/" + tid
-		w.files(task, pid, &one)
-		if name, _ := w.namespace(task); name != "" && name != one.namespace {
-			if id, err := strconv.Atoi(tid); err == nil {
-				one.threads = append(one.threads, threadNamespace{name, id})
-			}
-		}
-	}
+	w.threads(dir, pid, n, threads, &one)
+	w.memory(dir, pid, threads, &one)
 	return one
 }
 
@@ -246,30 +249,43 @@ func (w walker) files(dir string, pid int, one *process) int {
 			one.held[path] = "/" + name
 			continue
 		}
+		w.carried(name, path, pid, one)
 		file, ours, err := w.open(dir, fd, path)
 		if err != nil {
 			one.err = err
 		}
 		if ours {
-			file.pid, file.process = pid, w.tree.field("proc/"+strconv.Itoa(pid)+"/comm")
-			if !w.isMultipathd(file) {
-				one.files = append(one.files, file)
-			}
+			w.keep(pid, file, one)
 		}
 	}
 	return len(fds)
 }
 
+// keep notes a device of ours that a process has open.
+func (w walker) keep(pid int, file openFile, one *process) {
+	file.pid, file.process = pid, w.comm(pid)
+	if !w.isMultipathd(file) {
+		one.files = append(one.files, file)
+	}
+}
+
+func (w walker) comm(pid int) string { return w.tree.field("proc/" + strconv.Itoa(pid) + "/comm") }
+
 // open tells whether an open file is a device of ours, or of a device that
-// has gone: by the device number where the file can be asked for it, which
-// holds in every mount namespace, else by its path.
+// has gone.
 func (w walker) open(dir, fd, path string) (file openFile, ours bool, err error) {
+	return w.device(path, func(node string) (deviceNumber, bool, error) { return w.number(dir, fd, node) })
+}
+
+// device goes by the device number where the file can be asked for it, which
+// holds in every mount namespace, else by its path.
+func (w walker) device(path string, ask func(node string) (deviceNumber, bool, error)) (file openFile, ours bool, err error) {
 	if !strings.HasPrefix(path, "/") {
 		return openFile{}, false, nil // a socket, a pipe, …
 	}
 	node, deleted := strings.CutSuffix(path, deletedSuffix)
 	file.path = path
-	number, isDevice, err := w.number(dir, fd, node)
+	number, isDevice, err := ask(node)
 	if isDevice {
 		file.dev = number.dev
 		if number.character {
@@ -323,6 +339,11 @@ func (w walker) number(dir, fd, path string) (number deviceNumber, isDevice bool
 		}
 		return deviceNumber{}, false, err
 	}
+	return numberOf(info)
+}
+
+// numberOf is the number of a device node, if it is one.
+func numberOf(info fs.FileInfo) (number deviceNumber, isDevice bool, err error) {
 	if info.Mode()&fs.ModeDevice == 0 {
 		return deviceNumber{}, false, nil
 	}
@@ -376,68 +397,20 @@ func (w walker) isMultipathd(f openFile) bool {
 // remoteTypes are the file systems that a server or another process answers for.
 var remoteTypes = []string{"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "afs", "lustre", "glusterfs", "fuse"}
 
-func remoteMounts(t tree) []string {
+func remoteMounts(t tree) (remote []string, numbers map[string]bool) {
 	data, err := t.data("proc/self/mountinfo", tableBytes)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	// What is not understood here is told where the mounts are read.
 	mounts, _ := parseMountinfo(data)
-	var remote []string
+	numbers = map[string]bool{}
 	for _, m := range mounts {
 		kind, _, _ := strings.Cut(m.fstype, ".")
 		if slices.Contains(remoteTypes, kind) && m.point != "/" {
 			remote = append(remote, m.point+"/")
+			numbers[m.dev] = true
 		}
 	}
-	return remote
-}
-
-const (
-	// initialPIDNamespace and initialUserNamespace are fixed by the kernel
-	// (PROC_PID_INIT_INO, PROC_USER_INIT_INO).
-	initialPIDNamespace  = "pid:[4026531836]"
-	initialUserNamespace = "user:[4026531837]"
-	// capPtrace is the bit of CAP_SYS_PTRACE, without which other users'
-	// files are hidden; it also overrules the mount option hidepid.
-	capPtrace = 19
-)
-
-// allProcesses tells whether the walk saw every process of the machine.
-func allProcesses(t tree, s System, p processes) (evidence.Answer, string) {
-	status := t.field("proc/self/status")
-	pidNamespace, userNamespace := t.linkField("proc/self/ns/pid"), t.linkField("proc/self/ns/user")
-	capabilities, known := effectiveCapabilities(status)
-	switch {
-	case s.Recorded && p.total == 0:
-		return evidence.Unknown, "no process was recorded"
-	case s.Recorded && p.total == 1:
-		return evidence.Unknown, "only one process was recorded"
-	case !p.doubts.none() && p.hidden == 0:
-		return evidence.Unknown, p.doubts.String()
-	case !known || pidNamespace == "" || userNamespace == "":
-		return evidence.Unknown, "proc/self does not tell who looked at the processes, and from where"
-	case pidNamespace != initialPIDNamespace:
-		return evidence.No, "this runs in a container: the processes outside are not visible"
-	case userNamespace != initialUserNamespace:
-		return evidence.No, "this runs in a user namespace: the files of other processes are not visible"
-	case capabilities&(1<<capPtrace) == 0:
-		return evidence.No, "this does not run as root: the files of other users' processes are not visible"
-	case p.hidden > 0:
-		return evidence.No, p.doubts.String()
-	case s.Recorded && t.field("proc/2/comm") != "kthreadd":
-		return evidence.Unknown, "some processes were not recorded"
-	}
-	return evidence.Yes, ""
-}
-
-// effectiveCapabilities reads the line CapEff of /proc/PID/status.
-func effectiveCapabilities(status string) (uint64, bool) {
-	for line := range strings.Lines(status) {
-		if value, ok := strings.CutPrefix(line, "CapEff:"); ok {
-			bits, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
-			return bits, err == nil
-		}
-	}
-	return 0, false
+	return remote, numbers
 }

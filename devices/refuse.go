@@ -424,6 +424,8 @@ func useWords(use evidence.Use) string {
 		return fmt.Sprintf("loop device %s is on %s", use.Where, device)
 	case evidence.UseExport:
 		return fmt.Sprintf("%s is given on to others (%s)", device, use.Where)
+	case evidence.UseUnclear:
+		return fmt.Sprintf("%s may stand on %s: it does not say on which devices it does", use.Where, device)
 	case evidence.UseSystem:
 		return fmt.Sprintf("%s is part of the machine itself (%s)", device, use.Where)
 	default:

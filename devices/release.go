@@ -126,7 +126,8 @@ const (
 
 // Release makes the array's disconnect safe for this host. It looks, refuses
 // on any doubt (see Refusal), removes the volume's map and sets its paths
-// offline, each proved right before. Without a device there is nothing to do.
+// offline, each proved right before. A namespace, for which that can't be done,
+// is claimed for a moment. Without a device there is nothing to do.
 //
 // If it fails on the way it takes back what it did, and the error says
 // whether that went well: it wraps ErrRefused when nothing was changed,
@@ -147,6 +148,11 @@ func (r *Releaser) Release(ctx context.Context, serial evidence.Serial, expect E
 	}
 	if v.empty() {
 		return done, nil
+	}
+	if expect.StillConnected {
+		if err := r.claim(ctx, v); err != nil {
+			return Released{Serial: serial}, err
+		}
 	}
 	if err := r.release(ctx, v, expect, &done); err != nil {
 		return r.takeBack(ctx, done, err)

@@ -32,7 +32,8 @@ func readUses(t tree, b blocks, st *stack, h *evidence.Host, m mounts, p process
 	r.readSuperblocks()
 	r.readSwaps()
 	r.readMD()
-	r.readExports()
+	r.readExports(h)
+	r.readClaims(h)
 	r.readOpeners(p)
 	slices.SortStableFunc(r.uses, func(a, b evidence.Use) int {
 		return cmp.Or(
@@ -256,59 +257,11 @@ func (r *useReader) readMD() {
 	}
 }
 
-// readExports finds the devices that this machine gives on to others. The
-// kernel opens them itself: no process has them.
-func (r *useReader) readExports() {
-	const lio, nvmet = "sys/kernel/config/target/core", "sys/kernel/config/nvmet/subsystems"
-	for _, dir := range r.below(lio, 2) {
-		node, err := r.tree.text(dir + "/udev_path")
-		r.doubts.check("what "+dir+" exports", err)
-		r.addExport(node, strings.TrimPrefix(dir, lio+"/"))
-		// A file back-end may be put on a device too.
-		info, err := r.tree.text(dir + "/info")
-		r.doubts.check("what "+dir+" exports", err)
-		if _, rest, ok := strings.Cut(info, "File: "); ok {
-			node, _, _ := strings.Cut(rest, " ")
-			r.addExport(node, strings.TrimPrefix(dir, lio+"/"))
-		}
-	}
-	for _, subsystem := range r.below(nvmet, 1) {
-		for _, dir := range r.below(subsystem+"/namespaces", 1) {
-			node, err := r.tree.text(dir + "/device_path")
-			r.doubts.check("what "+dir+" exports", err)
-			r.addExport(node, strings.TrimPrefix(dir, nvmet+"/"))
-		}
-	}
-}
-
 // nodeName is the kernel name of a device that something calls by a path.
 func (r *useReader) nodeName(node string) string {
 	name, err := r.blocks.nodeName(r.tree, node)
 	r.doubts.check("which device "+node+" is", err)
 	return name
-}
-
-func (r *useReader) addExport(node, where string) {
-	if device := r.nodeName(node); r.stack.has(device) {
-		r.add(evidence.Use{Kind: evidence.UseExport, Device: device, Where: where})
-	}
-}
-
-// below lists the directories so many levels below one.
-func (r *useReader) below(dir string, levels int) []string {
-	dirs := []string{dir}
-	for range levels {
-		var next []string
-		for _, dir := range dirs {
-			names, err := r.tree.dirs(dir)
-			r.doubts.check(dir+" could not be listed", err)
-			for _, name := range names {
-				next = append(next, dir+"/"+name)
-			}
-		}
-		dirs = next
-	}
-	return dirs
 }
 
 // readOpeners tells which processes have a device open.

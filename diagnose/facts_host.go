@@ -277,6 +277,10 @@ func (d *device) usage() usage {
 			waiting[use.Device]++
 			continue
 		}
+		if use.Kind == evidence.UseUnclear {
+			u.doubt = either(u.doubt, useWords(use))
+			continue
+		}
 		add(useWords(use))
 	}
 	for _, disk := range d.disks {
@@ -342,6 +346,8 @@ func useWords(use *evidence.Use) string {
 		words = "loop device " + use.Where
 	case evidence.UseExport:
 		words = "given on as " + use.Where
+	case evidence.UseUnclear:
+		words = use.Where + " may stand on " + device + ": it does not say on which devices it does"
 	case evidence.UseSystem:
 		words = "part of the machine itself: " + either(use.Where, device)
 	default:

@@ -263,6 +263,9 @@ const (
 	UseLoop       UseKind = "loop"
 	UseExport     UseKind = "export" // given on by LIO or nvmet
 	UseSystem     UseKind = "system" // the machine's own root, boot or swap
+	// UseUnclear is what may stand on the device and does not say on which
+	// devices it does: a zpool, DRBD.
+	UseUnclear UseKind = "unclear"
 )
 
 // Use is one statement that a device is, or was, in use.

@@ -207,6 +207,11 @@ func (s *hostServer) DeleteDisk(q HostQuery, r *HostAnswer) (_ error) {
 	return nil
 }
 
+func (s *hostServer) ClaimNamespace(q HostQuery, r *HostAnswer) (_ error) {
+	r.fail(s.hands.ClaimNamespace(context.Background(), q.Target))
+	return nil
+}
+
 func (s *hostServer) RescanController(q HostQuery, r *HostAnswer) (_ error) {
 	r.fail(s.hands.RescanController(context.Background(), q.Name))
 	return nil
@@ -340,6 +345,10 @@ func (h farHost) SetState(_ context.Context, disk devices.Target, state string) 
 
 func (h farHost) DeleteDisk(_ context.Context, disk devices.Target) error {
 	return h.do("DeleteDisk", HostQuery{Target: disk})
+}
+
+func (h farHost) ClaimNamespace(_ context.Context, namespace devices.Target) error {
+	return h.do("ClaimNamespace", HostQuery{Target: namespace})
 }
 
 func (h farHost) RescanController(_ context.Context, controller string) error {

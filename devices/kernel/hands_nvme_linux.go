@@ -7,9 +7,62 @@ import (
 	"strings"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
 )
 
-var controllerName = regexp.MustCompile(`^nvme\d+$`)
+var (
+	controllerName = regexp.MustCompile(`^nvme\d+$`)
+	namespaceName  = regexp.MustCompile(`^nvme\d+n\d+$`)
+)
+
+// ClaimNamespace implements devices.Hands. The open can wait for a path that
+// is lost, so it is made where it can be left behind.
+func (h *hands) ClaimNamespace(ctx context.Context, namespace devices.Target) error {
+	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
+	defer cancel()
+	err := h.change(ctx, "namespace "+namespace.Name, func() error { return h.claimNamespace(namespace) })
+	if err != nil {
+		return fmt.Errorf("claiming %s: %w", namespace.Name, err)
+	}
+	return nil
+}
+
+func (h *hands) claimNamespace(namespace devices.Target) error {
+	serial, err := evidence.ParseSerial(string(namespace.Serial))
+	switch {
+	case err != nil || serial != namespace.Serial:
+		return fmt.Errorf("%q is not a Pure volume's serial: %w", namespace.Serial, devices.ErrOther)
+	case !namespaceName.MatchString(namespace.Name):
+		return fmt.Errorf("%q is not the kernel's name of a namespace: %w", namespace.Name, devices.ErrOther)
+	case namespace.Dev == "":
+		return fmt.Errorf("without its device number it can't be told from another: %w", devices.ErrOther)
+	}
+	d, err := h.openDirectory("class/block/" + namespace.Name)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if dev, err := d.text("dev"); err != nil || dev != namespace.Dev {
+		return fmt.Errorf("its device number is %q and not %s: %w", dev, namespace.Dev, devices.ErrOther)
+	}
+	if is := namespaceSerial(d); is != namespace.Serial {
+		return fmt.Errorf("it is volume %q and not %s: %w", is, namespace.Serial, devices.ErrOther)
+	}
+	return h.claim(namespace.Name, namespace.Dev)
+}
+
+// namespaceSerial is what the kernel knows the namespace as, which it compares
+// with the controller at each scan.
+func namespaceSerial(d *directory) evidence.Serial {
+	for _, attribute := range []string{"wwid", "nguid"} {
+		if text, err := d.text(attribute); err == nil {
+			if serial, ok := evidence.SerialOf(text); ok {
+				return serial
+			}
+		}
+	}
+	return ""
+}
 
 // RescanController implements devices.Hands. It reads the list of namespaces
 // anew and harms nothing; of a controller that is not live nothing can be

@@ -34,6 +34,10 @@ func (noHands) DeleteDisk(_ context.Context, disk devices.Target) error {
 	return unsupported("the disk " + disk.Name)
 }
 
+func (noHands) ClaimNamespace(_ context.Context, namespace devices.Target) error {
+	return unsupported("the namespace " + namespace.Name)
+}
+
 func (noHands) RescanController(_ context.Context, controller string) error {
 	return unsupported("the controller " + controller)
 }

@@ -346,13 +346,16 @@ func (m *machine) InUse(serial string) bool {
 }
 
 // hold starts this program as one that keeps a file open, under the name.
-func hold(name, path string) (*exec.Cmd, error) {
+func hold(name, path string) (*exec.Cmd, error) { return holdAs(holdWord, name, path) }
+
+// holdAs does it in one of the ways of keepers.
+func holdAs(word, name, path string) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(self)
-	cmd.Args = []string{name, holdWord, path}
+	cmd.Args = []string{name, word, path}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

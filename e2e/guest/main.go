@@ -13,11 +13,7 @@ package main
 import (
 	"fmt"
 	"os"
-	"time"
 )
-
-// holdWord is the first argument of a process that is to keep a file open.
-const holdWord = "hold"
 
 func main() {
 	os.Exit(run(os.Args[1:]))
@@ -25,8 +21,8 @@ func main() {
 
 func run(args []string) int {
 	switch {
-	case len(args) == 2 && args[0] == holdWord:
-		return keepOpen(args[1])
+	case len(args) == 2 && keepers[args[0]] != nil:
+		return keep(keepers[args[0]], args[1])
 	case len(args) == 1 && args[0] == "list":
 		list()
 		return 0
@@ -37,18 +33,4 @@ func run(args []string) int {
 	}
 	fmt.Fprintln(os.Stderr, "usage: guest list | guest run NAME TRANSPORT | guest record NAME TRANSPORT")
 	return 2
-}
-
-// keepOpen keeps a device open until it is killed.
-func keepOpen(path string) int {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer file.Close()
-	fmt.Println()
-	for {
-		time.Sleep(time.Hour)
-	}
 }

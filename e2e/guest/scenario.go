@@ -33,6 +33,9 @@ type scenario struct {
 	// blocked is the gate that must refuse the repair; "" is that the repair
 	// must succeed.
 	blocked string
+	// unseen is what the repair must say when it is refused at the last moment,
+	// by the kernel, of what no look could see.
+	unseen string
 	// cure ends what blocked it; then the repair must succeed. With nil it is
 	// never repaired.
 	cure func(*rig) error
@@ -162,7 +165,7 @@ func (s scenario) judge(r *rig) error {
 		return fmt.Errorf("%s was not found to be %s", leak.Name, s.code)
 	case s.blocked == "" && f.Verdict != "safe":
 		return fmt.Errorf("the repair of %s is %s: %v", leak.Name, f.Verdict, f.against())
-	case s.blocked != "":
+	case s.blocked != "" || s.unseen != "":
 		if err := s.refused(r, leak, f); err != nil || s.cure == nil {
 			return err
 		}
@@ -203,14 +206,14 @@ func (s scenario) checked(r *rig) error {
 // refused asks for the repair and is refused with nothing changed.
 func (s scenario) refused(r *rig, leak array.Volume, f finding) error {
 	gates := f.against()
-	if f.Verdict == "safe" || len(gates) == 0 {
-		return fmt.Errorf("the repair of %s is not blocked", leak.Name)
-	}
-	named := false
+	named := s.unseen != ""
 	for _, g := range gates {
 		named = named || strings.HasPrefix(g, s.blocked+" ")
 	}
-	if !named {
+	switch {
+	case s.unseen == "" && (f.Verdict == "safe" || len(gates) == 0):
+		return fmt.Errorf("the repair of %s is not blocked", leak.Name)
+	case !named:
 		return fmt.Errorf("it is not %s that blocks the repair of %s but %v", s.blocked, leak.Name, gates)
 	}
 	before, connected := r.machine.picture(leak.Serial), r.connected(leak.Name)
@@ -223,6 +226,8 @@ func (s scenario) refused(r *rig, leak array.Volume, f finding) error {
 	switch {
 	case a.status != 32 && a.status != 8:
 		return fmt.Errorf("fix ended with %d: %s%s", a.status, a.out, a.errors)
+	case !strings.Contains(a.out+a.errors, s.unseen):
+		return fmt.Errorf("the repair was refused, and not because %s: %s%s", s.unseen, a.out, a.errors)
 	case before != after:
 		return fmt.Errorf("the repair was refused, and the devices changed from\n%s\nto\n%s", before, after)
 	case !there || now.Destroyed || connected != r.connected(leak.Name):

@@ -11,6 +11,7 @@ const (
 	noNumber     = "the kernel compares a namespace's identity at each scan, and makes another device of it"
 	noWaiting    = "a namespace without a path is gone, and with it what would wait"
 	noOffline    = "no path of a namespace is set offline"
+	counted      = "device-mapper counts who has a map open"
 	noController = "a session has no controller"
 )
 
@@ -74,6 +75,22 @@ func scenarios() []scenario {
 		{
 			name: "path-open", what: "a process has one path of the leak open, past the map",
 			short: onISCSI, nvme: noMaps, happen: leakAnd(pathOpened), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "open-in-a-thread", what: "a thread with open files of its own has the leak open",
+			happen: leakAnd(heldAs(threadWord)), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "in-memory", what: "a process has mapped the leak into its memory and closed it",
+			happen: leakAnd(heldAs(mapWord)), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "on-the-way", what: "an open descriptor of the leak was sent to a socket, and nobody received it",
+			happen: leakAnd(heldAs(sentWord)), code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "claimed-out-of-sight", what: "the leak is mounted in no namespace, with a filesystem of which sysfs knows nothing",
+			short: onNVMe, iscsi: counted, happen: leakAnd(mountedNowhere("vfat")), code: leaked, unseen: "is claimed exclusively", cure: release,
 		},
 		{
 			name: "swap", what: "the machine swaps on the leak",

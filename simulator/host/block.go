@@ -126,6 +126,11 @@ func (h *Host) users(b *block) int {
 			n++
 		}
 	}
+	for _, c := range h.claims {
+		if c == b {
+			n++
+		}
+	}
 	for _, e := range h.exports {
 		if e == b {
 			n++

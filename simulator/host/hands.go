@@ -182,15 +182,33 @@ func (d *disk) target() devices.Target {
 // unclaimed refuses a disk that a device stands on, or that is opened
 // exclusively. A process that just has it open is not noticed.
 func (h *Host) unclaimed(d *disk) error {
-	b := &d.block
-	claimed := h.isPath(d) ||
-		slices.ContainsFunc(h.mounts, func(m *mount) bool { return m.block == b || h.partOf(m.block, b) }) ||
-		slices.ContainsFunc(h.maps, func(m *dmap) bool { return m.base == b }) ||
-		slices.Contains(h.swaps, b) || slices.Contains(h.exports, b)
-	if claimed {
+	if h.isPath(d) || h.claimed(&d.block) {
 		return fmt.Errorf("it is claimed: %w", devices.ErrInUse)
 	}
 	return nil
+}
+
+// claimed reports a device that is opened exclusively.
+func (h *Host) claimed(b *block) bool {
+	return slices.ContainsFunc(h.mounts, func(m *mount) bool { return m.block == b || h.partOf(m.block, b) }) ||
+		slices.ContainsFunc(h.maps, func(m *dmap) bool { return m.base == b }) ||
+		slices.Contains(h.swaps, b) || slices.Contains(h.exports, b) || slices.Contains(h.claims, b)
+}
+
+// ClaimNamespace implements devices.Hands.
+func (s hands) ClaimNamespace(ctx context.Context, target devices.Target) error {
+	return s.call(ctx, "ClaimNamespace", target.Name, func(view) error {
+		n := s.host.headOf(string(target.Serial))
+		switch {
+		case n == nil:
+			return syscall.ENOENT
+		case n.name != target.Name || n.dev() != target.Dev:
+			return fmt.Errorf("it is %s now: %w", n.name, devices.ErrOther)
+		case s.host.claimed(&n.block):
+			return fmt.Errorf("it is claimed: %w", devices.ErrInUse)
+		}
+		return nil
+	})
 }
 
 // partOf reports a partition of a disk.

@@ -109,6 +109,7 @@ type machine struct {
 	mounts      []*mount
 	processes   []*process
 	swaps       []*block
+	claims      []*block
 	exports     []*block
 	lxdRuns     bool
 }

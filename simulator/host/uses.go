@@ -210,8 +210,17 @@ func (h *Host) Export(serial string) error {
 	})
 }
 
+// Claim opens a volume's device exclusively from within the kernel, as a zpool
+// does: no process, no mount and no holder shows it.
+func (h *Host) Claim(serial string) error {
+	return h.with("claiming", serial, func(b *block) error {
+		h.claims = append(h.claims, b)
+		return nil
+	})
+}
+
 // Release ends every use of a volume except mounts: openers (their processes
-// end), swap, loop devices, exports, holders and partitions. It also ends uses
+// end), swap, loop devices, exports, claims, holders and partitions. It also ends uses
 // of a device of this volume that has gone.
 func (h *Host) Release(serial string) {
 	serial = strings.ToUpper(serial)
@@ -219,7 +228,7 @@ func (h *Host) Release(serial string) {
 		mine := func(b *block) bool { return b.serial == serial }
 		h.processes = slices.DeleteFunc(h.processes, func(p *process) bool { return slices.ContainsFunc(p.files, mine) })
 		h.swaps = slices.DeleteFunc(h.swaps, mine)
-		h.exports = slices.DeleteFunc(h.exports, mine)
+		h.exports, h.claims = slices.DeleteFunc(h.exports, mine), slices.DeleteFunc(h.claims, mine)
 		h.loops = slices.DeleteFunc(h.loops, func(l *loop) bool { return mine(l.backing) })
 		h.maps = slices.DeleteFunc(h.maps, func(m *dmap) bool { return !m.multipath() && mine(&m.block) })
 		h.parts = slices.DeleteFunc(h.parts, func(p *partition) bool { return mine(&p.block) })

@@ -1,0 +1,94 @@
+package devices
+
+import (
+	"strconv"
+	"strings"
+)
+
+// unclear is a descriptor that holds files which could not be seen.
+type unclear struct {
+	// info is its file below fdinfo, path what it is.
+	info, path string
+	pid        int
+}
+
+const (
+	socketPrefix = "socket:["
+	ringPath     = "anon_inode:[io_uring]"
+)
+
+// carried looks at the descriptors that hold open files of their own: a socket
+// with descriptors that were sent and not yet received, and an io_uring with
+// registered files. fdinfo tells how many, and of an io_uring which.
+func (w walker) carried(fd, path string, pid int, one *process) {
+	if !strings.HasPrefix(path, socketPrefix) && path != ringPath {
+		return
+	}
+	u := unclear{strings.Replace(fd, "/fd/", "/fdinfo/", 1), path, pid}
+	count, files := w.holds(u)
+	for _, name := range files {
+		if file, ours := w.registered(name); ours {
+			w.keep(pid, file, one)
+		}
+	}
+	if count > int64(len(files)) {
+		one.unclear = append(one.unclear, u)
+	}
+}
+
+// holds counts the files that a descriptor holds, and names those that can be
+// named. The kernel leaves the names out while the io_uring is at work.
+func (w walker) holds(u unclear) (count int64, files []string) {
+	key, rows := "scm_fds:", false
+	if u.path == ringPath {
+		key = "UserFiles:"
+	}
+	for line := range strings.Lines(w.tree.field(u.info)) {
+		value, isCount := strings.CutPrefix(line, key)
+		index, name, isRow := strings.Cut(strings.TrimSpace(line), ": ")
+		switch {
+		case isCount:
+			n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+			if err != nil {
+				n = 1
+			}
+			count, rows = n, u.path == ringPath
+		case rows && isRow && isDigits(index):
+			files = append(files, strings.TrimSpace(name))
+		case rows:
+			rows = false
+		}
+	}
+	return count, files
+}
+
+// registered tells whether a file of an io_uring is a device of ours. Older
+// kernels give the last part of its name only.
+func (w walker) registered(name string) (file openFile, ours bool) {
+	file.path = "io_uring, " + name
+	node, _ := strings.CutSuffix(name, deletedSuffix)
+	if !strings.HasPrefix(node, "/") {
+		node = "/dev/" + node
+	}
+	if file.device = w.stack.nodes[strings.TrimPrefix(node, "/dev/")]; file.device != "" {
+		return file, true
+	}
+	device, err := w.blocks.nodeName(w.tree, node)
+	file.device = device
+	return file, err == nil && w.stack.has(device)
+}
+
+// recheck looks once more at what could not be seen: descriptors are on their
+// way for moments, and what has arrived was seen or is seen by the next look.
+func (w walker) recheck(all *processes) {
+	for _, u := range all.unclear {
+		count, files := w.holds(u)
+		switch {
+		case count <= int64(len(files)):
+		case u.path == ringPath:
+			all.doubts.add("the files of an io_uring of %s (pid %d) can't be seen", w.comm(u.pid), u.pid)
+		default:
+			all.doubts.add("%d descriptors are on their way to %s (pid %d), and it can't be seen of what", count, w.comm(u.pid), u.pid)
+		}
+	}
+}

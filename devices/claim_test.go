@@ -1,0 +1,54 @@
+package devices_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/simulator/host"
+)
+
+// A namespace that a zpool has, which no file shows, is not given up: the
+// kernel is asked before the array disconnects it.
+func TestClaimedNamespace(t *testing.T) {
+	r := newRig(t, host.Options{})
+	r.attachNVMe(ours)
+	r.must(r.Claim(string(ours)))
+	if uses := devices.Observe(t.Context(), r.rel.System).Uses; len(uses.Items) > 0 || !uses.IsComplete() {
+		t.Fatalf("it shows: %v", uses)
+	}
+	_, err := r.rel.Release(t.Context(), ours, connected)
+	if !slices.Equal(codes(err), []devices.Code{devices.CodeInUse}) || !strings.Contains(err.Error(), "is claimed exclusively") {
+		t.Errorf("it is given up: %v", err)
+	}
+	// One who claims for a moment is waited for.
+	r.atSleep = func(time.Duration) { r.Release(string(ours)) }
+	done, err := r.rel.Release(t.Context(), ours, connected)
+	if err != nil || len(done.Namespaces) != 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	r.wasMade()
+}
+
+// A claim that can't be made says nothing, and so nothing is given up.
+func TestClaimThatFails(t *testing.T) {
+	for _, fails := range []error{syscall.EIO, devices.ErrAbandoned, devices.ErrOther, context.DeadlineExceeded} {
+		r := newRig(t, host.Options{})
+		r.attachNVMe(ours)
+		r.FailHands(func(call string, _ int) error {
+			if strings.HasPrefix(call, "before ClaimNamespace") {
+				return fails
+			}
+			return nil
+		})
+		if _, err := r.rel.Release(t.Context(), ours, connected); !errors.Is(err, fails) || !strings.Contains(err.Error(), "has claimed nvme0n1") {
+			t.Errorf("%v: %v", fails, err)
+		}
+		r.has(ours, "nvme0n1")
+	}
+}

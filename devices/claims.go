@@ -1,0 +1,118 @@
+package devices
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// readClaims finds what stands on a device and makes no holder of it: bcache
+// before it runs, a zpool, DRBD. What does not say on which devices it stands
+// may stand on each that is open without anybody's knowing, which is each but
+// those of device-mapper, whose openers the kernel counts.
+func (r *useReader) readClaims(h *evidence.Host) {
+	for _, one := range r.blocks.all {
+		if r.stack.has(one.name) && r.tree.exists(one.dir+"/bcache").Is() {
+			r.add(evidence.Use{Kind: evidence.UseHolder, Device: one.name, Where: "bcache"})
+		}
+	}
+	for _, unclear := range slices.Concat(r.readPools(), r.readDRBD()) {
+		for _, device := range bareDevices(h) {
+			r.add(evidence.Use{Kind: evidence.UseUnclear, Device: device, Where: unclear})
+		}
+	}
+}
+
+// bareDevices are the namespaces, and the disks that no map has.
+func bareDevices(h *evidence.Host) []string {
+	var bare []string
+	for _, d := range h.Disks.Items {
+		if !slices.ContainsFunc(h.Maps.Items, func(m evidence.Map) bool { return slices.Contains(d.Holders, m.Kernel) }) {
+			bare = append(bare, d.Name)
+		}
+	}
+	for _, n := range h.Namespaces.Items {
+		if !slices.ContainsFunc(h.Maps.Items, func(m evidence.Map) bool { return slices.Contains(n.Holders, m.Kernel) }) {
+			bare = append(bare, n.Name)
+		}
+	}
+	return bare
+}
+
+// drbdName is the kernel's name of a DRBD.
+var drbdName = regexp.MustCompile(`^drbd\d+$`)
+
+// readDRBD returns the DRBDs that do not show on what they stand; the newer
+// ones make holders.
+func (r *useReader) readDRBD() []string {
+	var unclear []string
+	for _, one := range r.blocks.all {
+		if !drbdName.MatchString(one.name) {
+			continue
+		}
+		if lower, err := r.tree.names(one.dir + "/slaves"); err != nil || len(lower) == 0 {
+			unclear = append(unclear, one.name)
+		}
+	}
+	return unclear
+}
+
+const (
+	// poolsDir has a directory for each imported pool.
+	poolsDir = "proc/spl/kstat/zfs"
+	// poolCache is where the kernel writes what the imported pools consist of,
+	// unless zfs's parameter says another place or the pool's property
+	// cachefile is none.
+	poolCache     = "etc/zfs/zpool.cache"
+	poolCacheName = "sys/module/zfs/parameters/spa_config_path"
+)
+
+// readPools tells which devices the imported zpools are on, and returns the
+// pools of which that is not known.
+func (r *useReader) readPools() []string {
+	names, err := r.tree.dirs(poolsDir)
+	r.doubts.check("the imported zpools", err)
+	if len(names) == 0 {
+		return nil
+	}
+	cache := poolCache
+	if path := strings.TrimPrefix(r.tree.field(poolCacheName), "/"); path != "" {
+		cache = path
+	}
+	var known []zpool
+	if data, err := r.tree.data(cache, attributeBytes); err == nil {
+		known, _ = parseZpoolCache(data) // a pool that is not understood is unclear
+	}
+	var unclear []string
+	for _, name := range names {
+		i := slices.IndexFunc(known, func(p zpool) bool { return p.name == name })
+		guid := r.tree.field(poolsDir + "/" + name + "/guid")
+		if i < 0 || (guid != "" && guid != known[i].guid) || !r.addPool(known[i]) {
+			unclear = append(unclear, "zpool "+name)
+		}
+	}
+	return unclear
+}
+
+// addPool tells the devices of one pool. It reports whether each is one that
+// is known here: a name that leads nowhere may have been one of ours.
+func (r *useReader) addPool(p zpool) bool {
+	clear := len(p.disks) > 0 || p.files
+	for _, node := range p.disks {
+		device := r.nodeName(node)
+		if _, exists := r.blocks.byName[device]; !exists {
+			clear = false
+			continue
+		}
+		if r.stack.has(device) {
+			r.add(evidence.Use{Kind: evidence.UseHolder, Device: device, Where: "zpool " + p.name})
+		}
+		// What the name leads to now, and what it says, may differ.
+		if serial, ok := serialOfLink(node); ok && !slices.Contains(r.stack.serials(device), serial) {
+			r.addGone(evidence.Use{Kind: evidence.UseHolder, Device: node, Where: "zpool " + p.name})
+		}
+	}
+	return clear
+}

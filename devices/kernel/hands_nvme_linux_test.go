@@ -1,0 +1,63 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pureclean/pureclean/devices"
+)
+
+// A namespace is claimed only if it is the one that was meant.
+func TestClaimNamespace(t *testing.T) {
+	target := devices.Target{Name: "nvme0n3", Dev: "259:7", Serial: serial10}
+	for _, test := range []struct {
+		name   string
+		change func(s sysfs, dir string, target *devices.Target)
+		claim  error
+		is     error
+	}{
+		{"it is", nil, nil, nil},
+		{"by its NGUID", func(s sysfs, dir string, _ *devices.Target) {
+			s.put(dir+"/wwid", "uuid.0123\n")
+			s.put(dir+"/nguid", strings.TrimPrefix(serial10.EUI(), "eui.")+"\n")
+		}, nil, nil},
+		{"claimed", nil, fmt.Errorf("busy: %w", devices.ErrInUse), devices.ErrInUse},
+		{"another number", func(s sysfs, dir string, _ *devices.Target) { s.put(dir+"/dev", "259:8\n") }, nil, devices.ErrOther},
+		{"another volume", func(s sysfs, dir string, _ *devices.Target) { s.put(dir+"/wwid", serial11.EUI()+"\n") }, nil, devices.ErrOther},
+		{"no identity", func(s sysfs, dir string, _ *devices.Target) { s.remove(dir + "/wwid") }, nil, devices.ErrOther},
+		{"it has gone", func(s sysfs, _ string, _ *devices.Target) { s.remove("class/block/nvme0n3") }, nil, fs.ErrNotExist},
+		{"a disk", func(_ sysfs, _ string, d *devices.Target) { d.Name = "sda" }, nil, devices.ErrOther},
+		{"a path", func(_ sysfs, _ string, d *devices.Target) { d.Name = "../block/nvme0n3" }, nil, devices.ErrOther},
+		{"no number", func(_ sysfs, _ string, d *devices.Target) { d.Dev = "" }, nil, devices.ErrOther},
+		{"no serial", func(_ sysfs, _ string, d *devices.Target) { d.Serial = "" }, nil, devices.ErrOther},
+	} {
+		r, s := newRig(), sysfs{t, t.TempDir()}
+		r.hands.sysfs = s.root
+		const dir = "devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n3"
+		s.put(dir+"/dev", "259:7\n")
+		s.put(dir+"/wwid", serial10.EUI()+"\n")
+		s.put("class/block/x", "")
+		if err := os.Symlink("../../"+dir, filepath.Join(s.root, "class/block/nvme0n3")); err != nil {
+			t.Fatal(err)
+		}
+		meant, claims := target, 0
+		if test.change != nil {
+			test.change(s, dir, &meant)
+		}
+		r.claim = func(name, dev string) error {
+			if claims++; name != "nvme0n3" || dev != "259:7" {
+				t.Errorf("claimed %s, %s", name, dev)
+			}
+			return test.claim
+		}
+		err := r.ClaimNamespace(t.Context(), meant)
+		if !errors.Is(err, test.is) || (err != nil) != (test.is != nil) || (claims > 0) != (test.is == nil || errors.Is(test.is, devices.ErrInUse)) {
+			t.Errorf("%s: %v, %d claims", test.name, err, claims)
+		}
+	}
+}
