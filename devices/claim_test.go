@@ -52,3 +52,38 @@ func TestClaimThatFails(t *testing.T) {
 		r.has(ours, "nvme0n1")
 	}
 }
+
+// While the list of namespaces can't be read, an empty one is not taken for
+// their having gone.
+func TestAwaitDoubtsAnEmptyList(t *testing.T) {
+	for _, heals := range []bool{true, false} {
+		r := newRig(t, host.Options{})
+		r.layer()
+		r.attachNVMe(ours)
+		done, err := r.rel.Release(t.Context(), ours, connected)
+		r.must(err)
+		r.LoseAnnouncement()
+		r.disconnect()
+		const list = "sys/class/nvme-subsystem"
+		started := r.slept
+		r.atSleep = func(at time.Duration) {
+			// It goes at once, and whoever reads the list fails.
+			if at-started < time.Second {
+				r.must(r.rel.Hands.RescanController(context.Background(), "nvme0"))
+				r.must(r.rel.Hands.RescanController(context.Background(), "nvme1"))
+				r.fails(list, syscall.EIO)
+			}
+			if heals && at-started > 10*time.Second {
+				delete(r.layer().fails, list)
+			}
+		}
+		err = r.rel.Clear(t.Context(), ours, done)
+		if heals {
+			r.must(err)
+			continue
+		}
+		if !errors.Is(err, devices.ErrStillThere) || r.slept-started < 30*time.Second {
+			t.Errorf("after %s: %v", r.slept-started, err)
+		}
+	}
+}

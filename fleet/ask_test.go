@@ -114,7 +114,7 @@ func TestAskInVain(t *testing.T) {
 		{"an old answer", other(func(a *Answer) { a.Began = a.Began.Add(-time.Hour) }), "its clock is wrong, or the answer is old", "ssh lxd02 date"},
 		{"an early answer", other(func(a *Answer) { a.Began = a.Began.Add(time.Hour) }), "its clock is wrong, or the answer is old", "ssh lxd02 date"},
 		{"an answer, and a crash", script("cat answer; echo broken >&2; exit 2"), "status 2: broken", "ssh lxd02"},
-		{"sudo asks", script("echo 'sudo: a password is required' >&2; exit 1"), "sudo asks for a password", "NOPASSWD: "},
+		{"sudo asks", script("echo 'sudo: a password is required' >&2; exit 1"), "sudo asks for a password", "docs/fleet.md"},
 		{"other flags", script("echo 'pureclean: unknown command' >&2; exit 16"), "another version", "--push"},
 		{"killed there", script("kill -9 $$"), "ssh failed, or pureclean was killed there", "ssh lxd02"},
 		{"no program", func() { p.o.Members["lxd02"] = Member{Command: []string{"/no/pureclean"}} }, "there is no pureclean there", "--push"},
