@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,13 +24,13 @@ import (
 // in one way, until it is killed.
 const holdsEnv = "PURECLEAN_TEST_HOLDS"
 
-func init() {
-	way, path, found := strings.Cut(os.Getenv(holdsEnv), " ")
-	if !found {
-		return
-	}
+// holdForEver is such a process.
+func holdForEver() {
+	way, path, _ := strings.Cut(os.Getenv(holdsEnv), " ")
 	fmt.Println(holders[way](path))
-	time.Sleep(time.Hour)
+	for {
+		_ = unix.Pause()
+	}
 }
 
 func openRead(path string) (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) }
@@ -116,13 +115,16 @@ func loopDevice(t *testing.T) (path, number string) {
 // Real processes hold a real block device in each of the ways that their own
 // list of open files does not show, and each is seen.
 func TestRealHolders(t *testing.T) {
+	if os.Getenv(holdsEnv) != "" {
+		holdForEver()
+	}
 	path, number := loopDevice(t)
 	m := newMachine()
 	m.disk("sda", number, 1)
 	s := m.system()
 	s.FS, s.Kernel = realProc{m.FS}, kernel.Live()
 	for _, way := range []string{"open", "thread", "memory", "flight"} {
-		cmd := exec.Command(os.Args[0])
+		cmd := exec.Command(os.Args[0], "-test.run=^TestRealHolders$")
 		cmd.Env = append(os.Environ(), holdsEnv+"="+way+" "+path)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
