@@ -62,6 +62,13 @@ func (v explainView) print(w io.Writer) error {
 			break
 		}
 	}
+	for _, f := range v.e.Findings {
+		if v.next && f.Next != "" && f.Verdict != diagnose.Safe {
+			out.line("")
+			out.line("next:  " + clean(f.Next))
+			break
+		}
+	}
 	return out.err
 }
 

@@ -99,4 +99,7 @@ type Finding struct {
 	Effect string
 	// Remedy is what to do, in order.
 	Remedy []string
+	// Next is a command to type before pureclean can do the rest, with the
+	// machine to type it on; empty for none.
+	Next string
 }

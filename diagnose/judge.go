@@ -111,6 +111,9 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 		s := d.subject
 		s.f, s.class = f, kind.Class
 		out.Gates = j.ask(s)
+		if command, words := s.freeing(); command != "" {
+			out.Next, out.Remedy = command, append([]string{words}, out.Remedy...)
+		}
 	}
 	out.Verdict = verdict(kind.Class, out.Gates)
 	if d.told {
