@@ -14,6 +14,9 @@ import (
 // open files is in the way: I/O of a mounted volume that may be connected again
 // would go on then, and ending it loses what is not written.
 func (s Subject) freeing() (command, words string) {
+	if s.volume == nil && (s.device == nil || s.class != ClassHost) {
+		return "", "" // a host object, a snapshot of nothing
+	}
 	for _, h := range s.machines() {
 		d := s.on(h)
 		if d == nil || !s.cutOff(h) || !d.onlyOpen() {

@@ -56,3 +56,15 @@ func TestFreeingWhoWaits(t *testing.T) {
 		}
 	}
 }
+
+// What has no device has nobody who waits in it.
+func TestFreeingNothing(t *testing.T) {
+	s := healthy()
+	waiting(s)
+	f := newFacts(&s.World, s.policy)
+	for _, class := range []Class{ClassDestroy, ClassDisconnect, ClassHost, ClassArrayHost} {
+		if command, _ := (Subject{f: f, class: class, array: f.arrays[0]}).freeing(); command != "" {
+			t.Errorf("%s: %s", class, command)
+		}
+	}
+}
