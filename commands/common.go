@@ -180,10 +180,13 @@ func (o *common) policy(settings config.Config) diagnose.Policy {
 	p.MaxShare = float64(settings.Safety.MaxShare)
 	p.Pools = o.pools.Value()
 	p.Down = o.down.Value()
-	p.Pins = map[string]string{}
+	p.Pins, p.Shares = map[string]string{}, map[string]float64{}
 	for name, pool := range settings.Pools {
 		if pool.Array.ID != "" {
 			p.Pins[name] = pool.Array.ID
+		}
+		if pool.MaxShare != nil {
+			p.Shares[name] = float64(*pool.MaxShare)
 		}
 	}
 	return p

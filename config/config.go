@@ -38,6 +38,8 @@ type Config struct {
 // Pool overrides what LXD says of the array behind a pool.
 type Pool struct {
 	Array Array `yaml:"array"`
+	// MaxShare is Safety's for this pool alone; nil is Safety's.
+	MaxShare *Share `yaml:"max_share"`
 }
 
 // Array says how to reach an array and how to know that it is the right one.

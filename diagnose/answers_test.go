@@ -50,9 +50,7 @@ func TestGateAnswers(t *testing.T) {
 		{"pod-ownership", ClassDestroy, "no pool", doubt(func(s *scene) { s.LXD.Pools.Items = s.LXD.Pools.Items[1:] }), Uncertain, "LXD lists no pool"},
 		{"pod-ownership", ClassDestroy, "replicated", doubt(func(s *scene) { s.array().Pods.Items[0].Links = evidence.CountOf(1) }), Pass, "replicated over 1 link"},
 		{"pod-ownership", ClassDestroy, "stretched to an array that was read", doubt(func(s *scene) {
-			p := &s.array().Pods.Items[0]
-			p.Arrays = append(p.Arrays, evidence.PodArray{ID: "b", Name: "fa2", Status: "online"})
-			s.Arrays = append(s.Arrays, evidence.Array{Source: evidence.Source{Name: "fa2"}, ID: "b", Gateway: "https://fa2"})
+			s.stretch()
 		}), Pass, "stretched, and all of its arrays were read"},
 		{"pod-ownership", ClassDestroy, "a connection of a volume that is not listed", doubt(func(s *scene) {
 			s.array().Connections = appendTo(s.array().Connections, evidence.Connection{VolumeID: "?", VolumeName: "P1::u-x", Host: hostName})

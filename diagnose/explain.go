@@ -260,6 +260,7 @@ func (f *facts) arrayWords(v *volume) string {
 	} else {
 		words = append(words, "connected to nothing")
 	}
+	words = append(words, v.peerWords()...)
 	if v.disagrees() {
 		words = append(words, "which its count of connections contradicts")
 	}

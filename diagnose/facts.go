@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -58,6 +59,7 @@ func newFacts(w *evidence.World, p Policy) *facts {
 	}
 	f.joinAstray()
 	f.joinFences()
+	f.joinPeers()
 	f.attributeUses()
 	f.classify()
 	return f
@@ -74,17 +76,22 @@ type poolFacts struct {
 	// judged is false for pools outside the policy.
 	judged  bool
 	records int
-	// live counts live volumes, named those of them in LXD's naming;
-	// candidates those without a record, by what the count says of the
-	// records (see the share gate).
+	// live counts live volumes, named those of them in LXD's naming.
 	live, named int
 	// leaked counts those that LXD left behind.
-	leaked     int
-	candidates map[candidate]int
-	snapshots  int
+	leaked    int
+	snapshots int
+	// images counts live image volumes without a record.
+	images int
+	// volumes and copies are for the share gate: copies are snapshots.
+	volumes, copies tally
 	// foreign and unsure are an example of a connection of this pod to a host
 	// that is certainly, or perhaps, not a member's.
 	foreign, unsure string
+	// peers are the other arrays that the pod lies on and that told all of it;
+	// unreadPeer says why one of them is not among these.
+	peers      []*peer
+	unreadPeer string
 	// unlike says why LXD's database may not be the pool's history, without
 	// and with what hosts say; nil until somebody asks.
 	unlike map[bool]string
@@ -102,7 +109,7 @@ func (f *facts) indexPools() {
 	taken := map[*evidence.Pod]bool{}
 	for i := range f.world.LXD.Pools.Items {
 		pool := &f.world.LXD.Pools.Items[i]
-		facts := &poolFacts{name: pool.Name, pool: pool, judged: f.policy.judges(pool.Name), candidates: map[candidate]int{}}
+		facts := &poolFacts{name: pool.Name, pool: pool, judged: f.policy.judges(pool.Name)}
 		for _, array := range f.arrays {
 			if array.Gateway != pool.Gateway {
 				continue
@@ -119,8 +126,12 @@ func (f *facts) indexPools() {
 	}
 	for _, array := range f.arrays {
 		for i := range array.Pods.Items {
-			if pod := &array.Pods.Items[i]; !taken[pod] {
-				f.addPool(&poolFacts{name: pod.Name, array: array, pod: pod, judged: f.policy.judges(pod.Name), candidates: map[candidate]int{}})
+			pod := &array.Pods.Items[i]
+			if slices.ContainsFunc(f.pools, func(p *poolFacts) bool { return p.isPeer(array, pod) }) {
+				continue // it is told together with the pool, see joinPeers
+			}
+			if !taken[pod] {
+				f.addPool(&poolFacts{name: pod.Name, array: array, pod: pod, judged: f.policy.judges(pod.Name)})
 			}
 		}
 	}

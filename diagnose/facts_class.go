@@ -30,6 +30,8 @@ const (
 	candidateVolume candidate = "volumes"
 	candidateImage  candidate = "image volumes"
 	candidateCopy   candidate = "temporary copies of snapshots"
+
+	candidateSnapshot candidate = "snapshots"
 )
 
 var candidates = map[string]candidate{
@@ -57,14 +59,18 @@ func (f *facts) classify() {
 				}
 			}
 			v.record, v.code = f.codeOf(v)
+			v.countVolume()
+			if v.code == codeLeakedImage {
+				v.pool.images++
+			}
 			if group, ok := candidates[v.code]; ok {
-				v.pool.candidates[group]++
 				if v.code != codeDisappeared && v.code != codeElsewhere && group != candidateCopy {
 					v.pool.leaked++
 				}
 			}
 			f.noteStrangers(v)
 		}
+		f.countSnapshots(a)
 	}
 }
 

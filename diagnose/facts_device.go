@@ -127,7 +127,14 @@ func (f *facts) connected(d *device) (evidence.Answer, string) {
 	return f.connectedTo(d.volume, d.host)
 }
 
+// connectedTo says whether an array that a volume lies on connects it to a
+// host.
 func (f *facts) connectedTo(v *volume, h *hostFacts) (evidence.Answer, string) {
+	answer, why := f.connectedHere(v, h)
+	return peersTo(v, h, answer, why)
+}
+
+func (f *facts) connectedHere(v *volume, h *hostFacts) (evidence.Answer, string) {
 	a, answer, why := v.array, evidence.No, ""
 	v.connections(func(row *evidence.Connection) {
 		o := a.owner(row.Host)

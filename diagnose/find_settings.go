@@ -40,7 +40,7 @@ func (f *facts) unsafeLXD(add adder) {
 	version := f.world.LXD.Version
 	images := 0
 	for _, p := range f.pools {
-		images += p.candidates[candidateImage]
+		images += p.images
 	}
 	for _, bug := range settings.BugsOf(version) {
 		detail := "LXD " + version + " " + bug.What

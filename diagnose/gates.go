@@ -56,5 +56,5 @@ var Gates = []Gate{
 	{Name: "object-idle", Title: "Is nothing connected to the host object, or logged in as it?", Classes: objects, Check: objectIdle},
 	{Name: "object-plain", Title: "Has nobody set anything on the host object that LXD never sets?", Classes: objects, Check: objectPlain},
 	{Name: "asked-for", Title: "Was this very host object asked for, and not a batch?", Classes: objects, Check: askedFor},
-	{Name: "share", Title: "Is it a small part of the pool that has no record?", Classes: []Class{ClassDestroy}, Check: share},
+	{Name: "share", Title: "Is it a small part of the pool that has no record?", Classes: removed, Check: share},
 }

@@ -55,7 +55,7 @@ func podOwnership(s Subject) (Result, string) {
 	case p.unsure != "":
 		return Uncertain, p.unsure
 	}
-	if why := unread(s.f, p); why != "" {
+	if why := unread(p); why != "" {
 		return Uncertain, why
 	}
 	why := "pod " + p.pod.Name + " lies on " + s.array.Name + " alone, and every connection of it is a member's"
@@ -72,7 +72,7 @@ func podOwnership(s Subject) (Result, string) {
 }
 
 // unread says which of a pod's arrays did not testify.
-func unread(f *facts, p *poolFacts) string {
+func unread(p *poolFacts) string {
 	if len(p.pod.Arrays) == 0 {
 		return "the array does not say where pod " + p.pod.Name + " lies"
 	}
@@ -81,22 +81,15 @@ func unread(f *facts, p *poolFacts) string {
 		if where.Status != "online" {
 			return "pod " + p.pod.Name + " on " + where.Name + " is " + either(where.Status, "in an unknown state")
 		}
-		read := false
-		for _, a := range f.arrays {
-			read = read || (where.ID != "" && strings.EqualFold(a.ID, where.ID) && a.Trouble == "")
-		}
-		if !read && strings.EqualFold(where.ID, p.array.ID) {
+		if strings.EqualFold(where.ID, p.array.ID) && p.array.Trouble != "" {
 			return "not everything that " + p.array.Name + " says of pod " + p.pod.Name + " is known"
-		}
-		if !read {
-			return "pod " + p.pod.Name + " is stretched to " + either(where.Name, where.ID, "another array") + ", which was not read"
 		}
 		ours = ours || strings.EqualFold(where.ID, p.array.ID)
 	}
 	if !ours {
 		return "pod " + p.pod.Name + " does not lie on " + p.array.Name
 	}
-	return ""
+	return p.unreadPeer
 }
 
 // ordinary looks at the object itself. Its name is spelled again from what was
@@ -199,7 +192,12 @@ func connectionsOurs(s Subject) (Result, string) {
 			ours = append(ours, o.why)
 		}
 	})
+	elsewhere, there := peerConnections(v)
 	switch {
+	case result == Fail:
+		return result, why
+	case elsewhere == Fail || result == Pass && elsewhere != Pass:
+		return elsewhere, there
 	case result != Pass:
 		return result, why
 	case v.disagrees():
@@ -255,24 +253,4 @@ func notProtected(s Subject) (Result, string) {
 		return Pass, "it is in no protection group; " + count(own, "snapshot") + " that LXD made of it and has no record of would go with it"
 	}
 	return Pass, "it is in no protection group and has no snapshot"
-}
-
-// share is the breaker: when much of a pool has no record, it is the records
-// that are missing. It counts all candidates, safe or not, so that doubt
-// about one never makes room for another.
-func share(s Subject) (Result, string) {
-	group, ok := candidates[s.volume.code]
-	if !ok {
-		return Pass, "it is not counted among those without a record"
-	}
-	if s.pool == nil {
-		return Uncertain, "it is in no pool"
-	}
-	n, all := s.pool.candidates[group], s.pool.named
-	limit := max(s.f.policy.MinShareCount, int(s.f.policy.MaxShare*float64(all)))
-	words := fmt.Sprintf("%d of the pool's %s in LXD's naming are %s without a record", n, count(all, "volume"), group)
-	if n > limit {
-		return Fail, words + fmt.Sprintf(", more than the %d that are taken for leftovers: records may be missing", limit)
-	}
-	return Pass, words + fmt.Sprintf(", up to %d are taken for leftovers", limit)
 }

@@ -172,12 +172,13 @@ func noIO(s Subject) (Result, string) {
 		return Pass, "no request is under way on " + s.device.host.Name
 	}
 	v := s.volume
+	peers, _ := peerConnections(v)
 	switch {
 	case v.busy.Is():
 		return Fail, "the array measured I/O of it not long ago"
 	case doubt != "":
 		return Uncertain, doubt
-	case v.conns == none && !v.disagrees() && v.array.Connections.IsComplete():
+	case v.conns == none && peers == Pass && !v.disagrees() && v.array.Connections.IsComplete():
 		// Nothing can reach a volume without a connection, so that nothing
 		// was measured is not missed.
 		return Pass, "it is connected to nothing, so there can be no I/O"

@@ -399,7 +399,53 @@ var gateCases = map[string][]gateCase{
 				s.volume("p1", name(evidence.TypeImage, "", 200+i))
 			}
 		}, Fail, "image volumes without a record", ""},
+		{"too many snapshots", orphanSnapshot, "leaked-snapshot", func(s *scene) {
+			for i := range 5 {
+				s.snapshot(1, copyOf(evidence.TypeCustom, "", 200+i), "")
+			}
+		}, Fail, "6 of the pool's 7 snapshots in LXD's naming are snapshots without a record, more than the 5", ""},
+		{"of too many snapshots most are destroyed", orphanSnapshot, "leaked-snapshot", func(s *scene) {
+			for i := range 5 {
+				s.snapshot(1, copyOf(evidence.TypeCustom, "", 200+i), "").Destroyed = evidence.Yes
+			}
+		}, Fail, "6 of the pool's 7 snapshots", ""},
+		{"most were destroyed just now", leakOne, "leaked-volume", func(s *scene) {
+			for i := range 5 {
+				s.vol(s.volume("p1", name(evidence.TypeCustom, "", 200+i))).Destroyed = evidence.Yes
+			}
+		}, Fail, "6 of the pool's 12 volumes", ""},
+		{"more than half of a small pool, in a batch", leakNVMeOne, "leaked-volume", func(s *scene) {
+			s.volume("n1", name(evidence.TypeCustom, "", 200))
+			s.batch()
+		}, Fail, "batches would have taken 2 of the pool's 3 volumes in LXD's naming, more than half: repair them one by one", ""},
+		{"more than half, with what is destroyed", leakNVMeOne, "leaked-volume", func(s *scene) {
+			s.vol(s.volume("n1", name(evidence.TypeCustom, "", 200))).Destroyed = evidence.Yes
+			s.batch()
+		}, Fail, "taken 2 of the pool's 3 volumes", ""},
+		{"more than half, of different kinds", leakNVMeOne, "leaked-volume", func(s *scene) {
+			s.volume("n1", name(evidence.TypeImage, "", 200))
+			s.batch()
+		}, Fail, "taken 2 of the pool's 3 volumes", ""},
+		{"more than half of the snapshots", orphanSnapshot, "leaked-snapshot", func(s *scene) {
+			s.snapshot(1, copyOf(evidence.TypeCustom, "", 200), "")
+			s.batch()
+		}, Fail, "taken 2 of the pool's 3 snapshots", ""},
+		{"a pool with a limit of its own", leakOne, "leaked-volume", func(s *scene) {
+			s.volume("p1", name(evidence.TypeCustom, "", 200))
+			s.policy.MinShareCount, s.policy.MaxShare, s.policy.Shares = 1, 0.9, map[string]float64{"P1": 0.1}
+		}, Fail, "set pools.p1.max_share in the configuration", ""},
 	},
+}
+
+// batch makes it one, in which everything was seen before.
+func (s *scene) batch() {
+	s.policy.Batch = true
+	for i := range s.array().Volumes.Items {
+		s.Seen = append(s.Seen, evidence.Sighting{ArrayID: arrayID, VolumeID: s.vol(i).ID, Leaked: clock.Add(-48 * time.Hour)})
+	}
+	for _, snap := range s.array().Snapshots.Items {
+		s.Seen = append(s.Seen, evidence.Sighting{ArrayID: arrayID, VolumeID: snap.ID, Leaked: clock.Add(-48 * time.Hour)})
+	}
 }
 
 func leakNVMeOne(s *scene) { leakNVMe(s) }
@@ -635,7 +681,7 @@ func TestGatesOfClasses(t *testing.T) {
 		},
 		ClassSnapshot: {
 			"array-identity", "pod-ownership", "lists-complete", "lxd-sees-all", "records-not-empty", "read-order", "members-online", "no-operation", "no-record",
-			"explained", "old-enough", "seen-before", "ordinary",
+			"explained", "old-enough", "seen-before", "ordinary", "share",
 		},
 		ClassDisconnect: {
 			"array-identity", "pod-ownership", "lists-complete", "lxd-sees-all", "records-not-empty", "read-order", "members-online", "no-operation",

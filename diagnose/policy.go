@@ -20,6 +20,8 @@ type Policy struct {
 	// more than MinShareCount, mean that records are missing.
 	MaxShare      float64
 	MinShareCount int
+	// Shares are MaxShare of single pools, by their names.
+	Shares map[string]float64
 	// Batch is set when nobody looks at each object: the gates are stricter.
 	Batch bool
 	// DatabaseIsCurrent is set when the operator answers for one object that
@@ -68,6 +70,16 @@ func (p Policy) pin(pool string) string {
 		}
 	}
 	return ""
+}
+
+// share is the part of a pool that may be without a record.
+func (p Policy) share(pool string) float64 {
+	for name, share := range p.Shares {
+		if strings.EqualFold(name, pool) {
+			return share
+		}
+	}
+	return p.MaxShare
 }
 
 // minAge is the age that an object needs.

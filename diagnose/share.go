@@ -1,0 +1,108 @@
+package diagnose
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// tally is what the share gate counts of a pool's volumes or snapshots in
+// LXD's naming. What is destroyed without a record counts as well: a batch of
+// an hour ago may have done it, and many small batches are a large one.
+type tally struct {
+	all int
+	// without counts those without a record, by what their number says of the
+	// records.
+	without map[candidate]int
+	// taken are all that batches have destroyed or would, gone those that are
+	// destroyed already.
+	taken, gone int
+}
+
+// note counts one without a record.
+func (t *tally) note(group candidate, taken, gone bool) {
+	if t.without == nil {
+		t.without = map[candidate]int{}
+	}
+	t.without[group]++
+	if taken {
+		t.taken++
+	}
+	if gone {
+		t.gone++
+	}
+}
+
+// countVolume counts a volume after it was classified. Of a name that is known
+// in part only it is not excluded that it is LXD's.
+func (v *volume) countVolume() {
+	t := &v.pool.volumes
+	group, ok := candidates[v.code]
+	switch {
+	case !v.LXD.IsLXD() && v.LXD.UUID.IsZero():
+		return
+	case ok:
+		t.note(group, v.record == nil, false) // a copy with a record is left to LXD
+	case v.code == codeForeign:
+		t.note(candidateVolume, true, false)
+	case v.code == codePending && v.LXD.Snapshot:
+		return // LXD destroys its copies all the time
+	case v.code == codePending && v.LXD.Type == evidence.TypeImage:
+		t.note(candidateImage, true, true)
+	case v.code == codePending:
+		t.note(candidateVolume, true, true)
+	}
+	t.all++
+}
+
+// countSnapshots counts the snapshots of all pools of an array.
+func (f *facts) countSnapshots(a *arrayFacts) {
+	for i := range a.Snapshots.Items {
+		s := &a.Snapshots.Items[i]
+		pool := a.pools[strings.ToLower(s.Pod)]
+		named := s.LXD.IsLXD() || !s.LXD.UUID.IsZero()
+		switch {
+		case pool == nil || (!named && s.Suffix != reverter):
+			continue
+		case !named:
+			// It never has a record, so it says nothing of others' records.
+			pool.copies.taken++
+		case s.LXD.UUID.IsZero() || !f.recorded(s.LXD.UUID):
+			pool.copies.note(candidateSnapshot, true, s.Destroyed.Is())
+		}
+		pool.copies.all++
+	}
+}
+
+// share is the breaker: when much of a pool has no record, it is the records
+// that are missing. It counts all candidates, safe or not, so that doubt
+// about one never makes room for another.
+func share(s Subject) (Result, string) {
+	if s.pool == nil {
+		return Uncertain, "it is in no pool"
+	}
+	t, group, what := &s.pool.volumes, candidate(""), "volume"
+	switch {
+	case s.snapshot != nil && s.f.hasRecord(s):
+	case s.snapshot != nil:
+		t, group, what = &s.pool.copies, candidateSnapshot, "snapshot"
+	default:
+		group = candidates[s.volume.code]
+	}
+	if group == "" {
+		return Pass, "it is not counted among those without a record"
+	}
+	n, limit := t.without[group], max(s.f.policy.MinShareCount, int(s.f.policy.share(s.pool.name)*float64(t.all)))
+	words := fmt.Sprintf("%d of the pool's %s in LXD's naming are %s without a record", n, count(t.all, what), group)
+	if t.gone > 0 {
+		words += fmt.Sprintf(" (%d of all are destroyed)", t.gone)
+	}
+	switch {
+	case n > limit:
+		return Fail, words + fmt.Sprintf(", more than the %d that are taken for leftovers: records may be missing; if they are not, set pools.%s.max_share in the configuration", limit, s.pool.name)
+	case s.f.policy.Batch && 2*t.taken > t.all:
+		return Fail, fmt.Sprintf("batches would have taken %d of the pool's %s in LXD's naming, more than half: repair them one by one", t.taken, count(t.all, what))
+	}
+	return Pass, words + fmt.Sprintf(", up to %d are taken for leftovers", limit)
+}
