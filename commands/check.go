@@ -218,7 +218,7 @@ func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error
 // remember keeps what this look saw: the next batch repair asks for it.
 func remember(dir string, world evidence.World, report diagnose.Report) error {
 	seen := sightings.Update(world.Seen, world, report)
-	if slices.Equal(seen, world.Seen) {
+	if slices.EqualFunc(seen, world.Seen, evidence.Sighting.Equal) {
 		return nil // a machine without LXD gets no directory
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

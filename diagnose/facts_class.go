@@ -32,6 +32,7 @@ const (
 	candidateCopy   candidate = "temporary copies of snapshots"
 
 	candidateSnapshot candidate = "snapshots"
+	candidateReverter candidate = "safety copies from before a refresh"
 )
 
 var candidates = map[string]candidate{

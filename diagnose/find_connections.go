@@ -69,7 +69,7 @@ func (f *facts) machineOf(o owner) *hostFacts {
 func (f *facts) staleConnection(v *volume, host string, e expectation) draft {
 	d := ofVolume(v)
 	o := v.array.owner(host)
-	d.Host = host
+	d.Host, d.subject.connection = host, host
 	used := "used by nothing"
 	if why := e.why(); len(why) > 0 {
 		used = "used only elsewhere: " + list(why)

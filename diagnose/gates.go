@@ -42,7 +42,7 @@ var Gates = []Gate{
 	{Name: "original-kept", Title: "If it is a copy, does the original still exist?", Classes: []Class{ClassDestroy}, Check: originalKept},
 	{Name: "explained", Title: "If it had a record once, is it known why it has none now?", Classes: removed, Check: explained},
 	{Name: "old-enough", Title: "Is it older than anything that LXD may still be making?", Classes: onArray, Check: oldEnough},
-	{Name: "seen-before", Title: "In a batch: did an earlier run see it as a leftover?", Classes: removed, Check: seenBefore},
+	{Name: "seen-before", Title: "In a batch: did an earlier run see it as a leftover?", Classes: onArray, Check: seenBefore},
 	{Name: "ordinary", Title: "Is it live, ordinary, and named as LXD names its own?", Classes: onArray, Check: ordinary},
 	{Name: "not-protected", Title: "Does nobody else snapshot or protect it?", Classes: []Class{ClassDestroy}, Check: notProtected},
 	{Name: "connections-ours", Title: "Does every connection belong to a member?", Classes: volumes, Check: connectionsOurs},

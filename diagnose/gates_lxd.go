@@ -293,6 +293,9 @@ func seenBefore(s Subject) (Result, string) {
 	if !s.f.policy.Batch {
 		return Pass, "it was asked for by itself; only a batch needs an earlier sighting"
 	}
+	if s.class == ClassDisconnect {
+		return unusedBefore(s)
+	}
 	id := ""
 	switch {
 	case s.snapshot != nil:
@@ -308,6 +311,30 @@ func seenBefore(s Subject) (Result, string) {
 		return Uncertain, "it was first seen as a leftover in this very run"
 	}
 	return Pass, "first seen as a leftover on " + day(seen.Leaked)
+}
+
+// unusedBefore asks for how long nothing has used a connection. LXD starts
+// instances by itself, without an operation, and connects their volumes before
+// their devices come: what was connected a moment ago looks like what nobody
+// took away. How old a connection is the array does not say.
+func unusedBefore(s Subject) (Result, string) {
+	if s.connection == "" {
+		return Uncertain, "it is not known of which connection"
+	}
+	seen, since := s.f.sighting(s.array, s.volume.ID), time.Time{}
+	if seen != nil {
+		since = seen.StaleSince(s.connection)
+	}
+	need := s.f.policy.BatchMinAge
+	switch old := s.array.Began.Sub(since); {
+	case since.IsZero():
+		return Fail, "no earlier run saw its connection to " + s.connection + " unused"
+	case s.array.Began.IsZero() || old < 0:
+		return Uncertain, "it is not known for how long its connection to " + s.connection + " is unused"
+	case old < need:
+		return Fail, "its connection to " + s.connection + " was first seen unused on " + day(since) + ", " + span(need) + " ago are needed"
+	}
+	return Pass, "its connection to " + s.connection + " was first seen unused on " + day(since)
 }
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }

@@ -207,6 +207,10 @@ var gateCases = map[string][]gateCase{
 			s.policy.Batch = true
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Leaked: clock.Add(time.Minute)}}
 		}, Uncertain, "in this very run", ""},
+		{"a connection, never", staleOne, "stale-connection", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier run saw its connection to lxd01-iscsi unused", ""},
+		{"a connection, an hour ago", staleOne, "stale-connection", func(s *scene) { s.unused(hostName, time.Hour) }, Fail, "24 hours ago are needed", ""},
+		{"a connection to another host", staleOne, "stale-connection", func(s *scene) { s.unused("lxd02-iscsi", 48*time.Hour) }, Fail, "no earlier run saw its connection to lxd01-iscsi", ""},
+		{"a connection, nobody knows when now is", staleOne, "stale-connection", func(s *scene) { s.unused(hostName, -48*time.Hour) }, Uncertain, "not known for how long", ""},
 		{"a snapshot, never", orphanSnapshot, "leaked-snapshot", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier run", ""},
 	},
 	"ordinary": {
@@ -417,24 +421,41 @@ var gateCases = map[string][]gateCase{
 		{"more than half of a small pool, in a batch", leakNVMeOne, "leaked-volume", func(s *scene) {
 			s.volume("n1", name(evidence.TypeCustom, "", 200))
 			s.batch()
-		}, Fail, "batches would have taken 2 of the pool's 3 volumes in LXD's naming, more than half: repair them one by one", ""},
+		}, Fail, "2 of the pool's 3 volumes in LXD's naming are volumes without a record, more than half", ""},
 		{"more than half, with what is destroyed", leakNVMeOne, "leaked-volume", func(s *scene) {
 			s.vol(s.volume("n1", name(evidence.TypeCustom, "", 200))).Destroyed = evidence.Yes
 			s.batch()
-		}, Fail, "taken 2 of the pool's 3 volumes", ""},
+		}, Fail, "2 of the pool's 3 volumes in LXD's naming are volumes without a record (1 of all are destroyed), more than half", ""},
 		{"more than half, of different kinds", leakNVMeOne, "leaked-volume", func(s *scene) {
-			s.volume("n1", name(evidence.TypeImage, "", 200))
+			s.vol(s.volume("n1", name(evidence.TypeImage, "", 200))).Destroyed = evidence.Yes
 			s.batch()
-		}, Fail, "taken 2 of the pool's 3 volumes", ""},
+		}, Fail, "1 of the pool's 3 volumes in LXD's naming are destroyed already, and no batch takes more than half", ""},
 		{"more than half of the snapshots", orphanSnapshot, "leaked-snapshot", func(s *scene) {
 			s.snapshot(1, copyOf(evidence.TypeCustom, "", 200), "")
 			s.batch()
-		}, Fail, "taken 2 of the pool's 3 snapshots", ""},
+		}, Fail, "2 of the pool's 3 snapshots in LXD's naming are snapshots without a record, more than half", ""},
 		{"a pool with a limit of its own", leakOne, "leaked-volume", func(s *scene) {
 			s.volume("p1", name(evidence.TypeCustom, "", 200))
 			s.policy.MinShareCount, s.policy.MaxShare, s.policy.Shares = 1, 0.9, map[string]float64{"P1": 0.1}
 		}, Fail, "set pools.p1.max_share in the configuration", ""},
 	},
+}
+
+// unused makes it a batch, before which the last volume's connection to a host
+// was seen unused.
+func (s *scene) unused(host string, ago time.Duration) {
+	s.policy.Batch = true
+	s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Recorded: clock, Stale: []evidence.StaleSighting{{Host: host, Since: clock.Add(-ago)}}}}
+}
+
+// In a batch a connection passes that was seen unused for a day.
+func TestConnectionSeenBefore(t *testing.T) {
+	s := healthy()
+	stale(s)
+	s.unused("LXD01-iscsi", 25*time.Hour)
+	if f := only(t, s.judge(), "stale-connection"); f.Verdict != Safe {
+		t.Errorf("%v", f.Reasons())
+	}
 }
 
 // batch makes it one, in which everything was seen before.
@@ -686,6 +707,7 @@ func TestGatesOfClasses(t *testing.T) {
 		ClassDisconnect: {
 			"array-identity", "pod-ownership", "lists-complete", "lxd-sees-all", "records-not-empty", "read-order", "members-online", "no-operation",
 			"not-expected", "old-enough", "ordinary", "connections-ours", "hosts-answered", "not-in-use", "no-io", "path-identity", "name-identity",
+			"not-expected", "old-enough", "seen-before", "ordinary", "connections-ours", "hosts-answered", "not-in-use", "no-io", "path-identity",
 		},
 		ClassArrayHost: {
 			"array-identity", "lists-complete", "lxd-sees-all", "read-order", "members-online", "no-operation",

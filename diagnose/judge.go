@@ -29,6 +29,8 @@ type Subject struct {
 	device   *device
 	// object is set for a host object of the array.
 	object *evidence.ArrayHost
+	// connection is the host object of what is disconnected alone.
+	connection string
 }
 
 // gateJudge runs a table of gates and remembers the answers that are the same

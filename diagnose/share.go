@@ -15,20 +15,16 @@ type tally struct {
 	// without counts those without a record, by what their number says of the
 	// records.
 	without map[candidate]int
-	// taken are all that batches have destroyed or would, gone those that are
-	// destroyed already.
-	taken, gone int
+	// gone are those of all kinds that are destroyed already.
+	gone int
 }
 
 // note counts one without a record.
-func (t *tally) note(group candidate, taken, gone bool) {
+func (t *tally) note(group candidate, gone bool) {
 	if t.without == nil {
 		t.without = map[candidate]int{}
 	}
 	t.without[group]++
-	if taken {
-		t.taken++
-	}
 	if gone {
 		t.gone++
 	}
@@ -43,15 +39,15 @@ func (v *volume) countVolume() {
 	case !v.LXD.IsLXD() && v.LXD.UUID.IsZero():
 		return
 	case ok:
-		t.note(group, v.record == nil, false) // a copy with a record is left to LXD
+		t.note(group, false)
 	case v.code == codeForeign:
-		t.note(candidateVolume, true, false)
+		t.note(candidateVolume, false)
 	case v.code == codePending && v.LXD.Snapshot:
 		return // LXD destroys its copies all the time
 	case v.code == codePending && v.LXD.Type == evidence.TypeImage:
-		t.note(candidateImage, true, true)
+		t.note(candidateImage, true)
 	case v.code == codePending:
-		t.note(candidateVolume, true, true)
+		t.note(candidateVolume, true)
 	}
 	t.all++
 }
@@ -67,9 +63,9 @@ func (f *facts) countSnapshots(a *arrayFacts) {
 			continue
 		case !named:
 			// It never has a record, so it says nothing of others' records.
-			pool.copies.taken++
+			pool.copies.note(candidateReverter, s.Destroyed.Is())
 		case s.LXD.UUID.IsZero() || !f.recorded(s.LXD.UUID):
-			pool.copies.note(candidateSnapshot, true, s.Destroyed.Is())
+			pool.copies.note(candidateSnapshot, s.Destroyed.Is())
 		}
 		pool.copies.all++
 	}
@@ -85,6 +81,8 @@ func share(s Subject) (Result, string) {
 	t, group, what := &s.pool.volumes, candidate(""), "volume"
 	switch {
 	case s.snapshot != nil && s.f.hasRecord(s):
+	case s.snapshot != nil && s.snapshot.Suffix == reverter:
+		t, group, what = &s.pool.copies, candidateReverter, "snapshot"
 	case s.snapshot != nil:
 		t, group, what = &s.pool.copies, candidateSnapshot, "snapshot"
 	default:
@@ -101,8 +99,10 @@ func share(s Subject) (Result, string) {
 	switch {
 	case n > limit:
 		return Fail, words + fmt.Sprintf(", more than the %d that are taken for leftovers: records may be missing; if they are not, set pools.%s.max_share in the configuration", limit, s.pool.name)
-	case s.f.policy.Batch && 2*t.taken > t.all:
-		return Fail, fmt.Sprintf("batches would have taken %d of the pool's %s in LXD's naming, more than half: repair them one by one", t.taken, count(t.all, what))
+	case s.f.policy.Batch && 2*n > t.all:
+		return Fail, words + ", more than half: no batch takes that much; repair them one by one"
+	case s.f.policy.Batch && 2*(t.gone+1) > t.all:
+		return Fail, fmt.Sprintf("%d of the pool's %s in LXD's naming are destroyed already, and no batch takes more than half: repair it alone", t.gone, count(t.all, what))
 	}
 	return Pass, words + fmt.Sprintf(", up to %d are taken for leftovers", limit)
 }

@@ -8,7 +8,11 @@
 // makes the tool refuse, not delete.
 package evidence
 
-import "time"
+import (
+	"reflect"
+	"strings"
+	"time"
+)
 
 // World is everything the witnesses said for one judgement.
 type World struct {
@@ -56,4 +60,28 @@ type Sighting struct {
 	Leaked time.Time `json:"leaked,omitzero"`
 	// LXDName is what LXD called it then: type/name, with its project.
 	LXDName string `json:"lxd_name,omitempty"`
+	// Stale are its connections that nothing used when it was last seen.
+	Stale []StaleSighting `json:"stale,omitempty"`
+}
+
+// StaleSighting is a connection that nothing uses. The array does not say when
+// a connection was made, so this is all that is known of its age.
+type StaleSighting struct {
+	// Host is the host object.
+	Host string `json:"host"`
+	// Since is when it was first seen unused, and was so ever since.
+	Since time.Time `json:"since"`
+}
+
+// Equal reports the same sighting.
+func (s Sighting) Equal(other Sighting) bool { return reflect.DeepEqual(s, other) }
+
+// StaleSince is since when a connection was seen unused; zero for never.
+func (s Sighting) StaleSince(host string) time.Time {
+	for _, c := range s.Stale {
+		if strings.EqualFold(c.Host, host) {
+			return c.Since
+		}
+	}
+	return time.Time{}
 }

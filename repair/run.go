@@ -186,6 +186,9 @@ func (r *run) steps(ctx context.Context) error {
 		// Logging out is no part of the repair.
 		defer func() { _ = writer.Close(context.WithoutCancel(ctx)) }()
 	}
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
 	for i := range r.plan.Steps {
 		if err := ctx.Err(); err != nil {
 			return err

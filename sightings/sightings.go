@@ -165,7 +165,7 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 	for _, s := range seen {
 		memory[key{s.ArrayID, s.VolumeID}] = s
 	}
-	leaked := leftovers(report)
+	leaked, unused := leftovers(report), staleConnections(report)
 	named := records(world.LXD)
 	whole := world.LXD.Records.IsComplete() && world.LXD.SeesAll.Is()
 	looks := map[string]look{}
@@ -197,6 +197,7 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 			case !known && s.Leaked.IsZero():
 				continue // nothing worth remembering
 			}
+			s.Stale = unused[o.id].since(s, a.Began)
 			memory[k] = s
 		}
 		l.add(a)
@@ -271,6 +272,40 @@ func leftovers(report diagnose.Report) map[string]bool {
 		}
 	}
 	return ids
+}
+
+// hosts are the host objects to which a volume is connected without a use.
+type hosts []string
+
+// since carries over since when each is seen like that.
+func (h hosts) since(before evidence.Sighting, now time.Time) []evidence.StaleSighting {
+	var all []evidence.StaleSighting
+	for _, host := range h {
+		since := before.StaleSince(host)
+		if since.IsZero() {
+			since = now
+		}
+		all = append(all, evidence.StaleSighting{Host: host, Since: since})
+	}
+	return all
+}
+
+// staleConnections are the connections, by volume, of which it is certain that
+// LXD expects nobody to use them and that nobody does.
+func staleConnections(report diagnose.Report) map[string]hosts {
+	all := map[string]hosts{}
+	for _, f := range report.Findings {
+		certain := f.Code == "stale-connection" && f.VolumeID != ""
+		for _, g := range f.Gates {
+			if g.Gate == "not-expected" || g.Gate == "not-in-use" {
+				certain = certain && g.Result == diagnose.Pass
+			}
+		}
+		if certain {
+			all[f.VolumeID] = append(all[f.VolumeID], f.Host)
+		}
+	}
+	return all
 }
 
 type recordKey struct {

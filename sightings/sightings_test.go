@@ -46,6 +46,37 @@ func seen(at time.Time, recorded bool) (evidence.World, diagnose.Report) {
 	}}}
 }
 
+// A connection that nothing uses is remembered from when it was first seen so,
+// and one that is gone or in use meanwhile begins anew.
+func TestUnusedConnections(t *testing.T) {
+	look := func(memory []evidence.Sighting, at time.Time, hosts ...string) []evidence.Sighting {
+		world, report := seen(at, true)
+		for _, host := range hosts {
+			result := diagnose.Pass
+			if host == "maybe" {
+				result = diagnose.Uncertain
+			}
+			report.Findings = append(report.Findings, diagnose.Finding{
+				Code: "stale-connection", VolumeID: "v1", Host: host,
+				Gates: []diagnose.GateResult{{Gate: "not-expected", Result: diagnose.Pass}, {Gate: "not-in-use", Result: result}},
+			})
+		}
+		return update(memory, world, report)
+	}
+	day := func(n int) time.Time { return monday.AddDate(0, 0, n) }
+	memory := look(nil, day(0), "h1", "maybe")
+	memory = look(memory, day(1), "H1", "h2")
+	want := []evidence.StaleSighting{{Host: "H1", Since: day(0)}, {Host: "h2", Since: day(1)}}
+	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
+		t.Error("seen again:", diff)
+	}
+	memory = look(look(memory, day(2), "h2"), day(3), "h1", "h2")
+	want = []evidence.StaleSighting{{Host: "h1", Since: day(3)}, {Host: "h2", Since: day(1)}}
+	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
+		t.Error("gone in between:", diff)
+	}
+}
+
 func update(memory []evidence.Sighting, world evidence.World, report diagnose.Report) []evidence.Sighting {
 	return Update(memory, world, report)
 }

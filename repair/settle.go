@@ -1,0 +1,45 @@
+package repair
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+)
+
+// settles is longer than LXD waits for the device of a volume that it has just
+// connected, 30 seconds, and then for the mount.
+const settles = 45 * time.Second
+
+// settle lets a connection prove that it is not new. LXD starts instances by
+// itself, at boot for one, and no operation says so: a connection that was made
+// a moment ago looks like one that nobody took away, until its device is in
+// use. What an earlier look saw unused is older than that.
+func (r *run) settle(ctx context.Context) error {
+	if r.plan.Class != diagnose.ClassDisconnect || r.seenUnused() {
+		return nil
+	}
+	r.tell(Acts, "", fmt.Sprintf("waiting for %d seconds: LXD may just have made this connection, and no earlier look saw it", int(settles.Seconds())))
+	if err := r.t.Sleep(ctx, settles); err != nil {
+		return err
+	}
+	_, err := r.look(ctx)
+	return err
+}
+
+// seenUnused reports that an earlier look, long enough ago, saw the very
+// connection and nobody who used it.
+func (r *run) seenUnused() bool {
+	if r.latest.world == nil {
+		return false
+	}
+	for _, seen := range r.latest.world.Seen {
+		if seen.VolumeID != r.plan.ID || seen.ArrayID != r.plan.ArrayID {
+			continue
+		}
+		since := seen.StaleSince(r.plan.Host)
+		return !since.IsZero() && r.t.Now().Sub(since) >= settles
+	}
+	return false
+}
