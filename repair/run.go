@@ -244,11 +244,12 @@ func (r *run) step(ctx context.Context, step Step) error {
 	}
 	r.tell(Begins, "", step.Say)
 	if !kind.changes() {
-		l, err := r.look(ctx)
-		if err != nil {
+		if _, err := r.look(ctx); err != nil {
 			return err
 		}
-		if _, refused := r.gates(l, step, kind); refused != nil {
+		if _, refused, err := r.calm(ctx, step, kind); err != nil {
+			return err
+		} else if refused != nil {
 			return r.refuse(step.Say, *refused)
 		}
 	}
@@ -256,7 +257,10 @@ func (r *run) step(ctx context.Context, step Step) error {
 		if done, err := r.already(r.latest, step, kind); done || err != nil {
 			return err
 		}
-		answers, refused := r.gates(r.latest, step, kind)
+		answers, refused, err := r.calm(ctx, step, kind)
+		if err != nil {
+			return err
+		}
 		if refused != nil {
 			return r.refuse(step.Say, *refused)
 		}

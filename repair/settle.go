@@ -43,3 +43,27 @@ func (r *run) seenUnused() bool {
 	}
 	return false
 }
+
+// breath is longer than what udev reads of a device after a change next to it.
+const breath = 5 * time.Second
+
+// calm asks the gates of a step on the latest look. When I/O is in the way it
+// looks once more, quietly, before that is a refusal: udev probes every device
+// when another one goes, and is done in a moment. Nothing is asked of the array
+// or of a host but that look.
+func (r *run) calm(ctx context.Context, step Step, kind StepType) ([]diagnose.GateResult, *diagnose.GateResult, error) {
+	answers, refused := r.gates(r.latest, step, kind)
+	if refused == nil || refused.Gate != "no-io" {
+		return answers, refused, nil
+	}
+	r.tell(Acts, "", fmt.Sprintf("%s; looking once more in %d seconds", refused.Why, int(breath.Seconds())))
+	if err := r.t.Sleep(ctx, breath); err != nil {
+		return nil, nil, err
+	}
+	l, err := r.look(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	answers, refused = r.gates(l, step, kind)
+	return answers, refused, nil
+}
