@@ -89,7 +89,9 @@ func TestTwoActors(t *testing.T) {
 			t.Logf("nobody %s: %s", o.name, o.off)
 		}
 	}
-	if replay == "" && (total.changes["destroy"] < n || total.changes["disconnect"] < n || total.turns < 8*n) {
+	// A kill in the middle of LXD's delete leaves a record of nothing, beside
+	// which nothing is destroyed (gate explained).
+	if replay == "" && (2*total.changes["destroy"] < n || total.changes["disconnect"] < n || total.turns < 8*n) {
 		t.Error("too little happened for this to prove anything")
 	}
 }
