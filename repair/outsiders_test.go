@@ -28,7 +28,7 @@ type outsider struct {
 
 // outsiders are the table of them; a history has one or two, or none.
 var outsiders = []outsider{
-	{name: "restores LXD's database", act: (*history).restore, off: "what LXD lost with its database still passes for leaked where nothing remembers it"},
+	{name: "restores LXD's database", act: (*history).restore, off: "where nothing was deleted since the backup, nothing gives the database away"},
 	{name: "moves volumes", act: (*history).move},
 	{name: "recovers and destroys by hand", act: func(h *history) { h.byHand(false) }, off: "eradicate takes what somebody else recovered and destroyed again for ours"},
 	{name: "recovers by hand what is to stay", act: func(h *history) { h.byHand(true) }, off: "what somebody recovered, and nobody uses or records, is again the leak that it was"},
