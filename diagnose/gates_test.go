@@ -706,8 +706,7 @@ func TestGatesOfClasses(t *testing.T) {
 		},
 		ClassDisconnect: {
 			"array-identity", "pod-ownership", "lists-complete", "lxd-sees-all", "records-not-empty", "read-order", "members-online", "no-operation",
-			"not-expected", "old-enough", "ordinary", "connections-ours", "hosts-answered", "not-in-use", "no-io", "path-identity", "name-identity",
-			"not-expected", "old-enough", "seen-before", "ordinary", "connections-ours", "hosts-answered", "not-in-use", "no-io", "path-identity",
+			"not-expected", "old-enough", "seen-before", "ordinary", "connections-ours", "hosts-answered", "not-in-use", "no-io", "path-identity", "name-identity",
 		},
 		ClassArrayHost: {
 			"array-identity", "lists-complete", "lxd-sees-all", "read-order", "members-online", "no-operation",
