@@ -189,6 +189,10 @@ func (f *facts) conclude(e *Explanation, t target) {
 			first = gravest // data at risk comes before what can't be done now
 		}
 		e.Cause, e.Effect, e.Remedy = first.Cause, first.Effect, first.Remedy
+		// What frees who waits comes first, whichever finding says it.
+		if i := slices.IndexFunc(e.Findings, func(f Finding) bool { return f.Next != "" }); i > 0 {
+			e.Remedy = slices.Concat(e.Findings[i].Remedy[:1], e.Remedy)
+		}
 	}
 	if len(e.Gates) == 0 && (t.volume != nil || t.snapshot != nil) {
 		s := Subject{f: f, class: ClassDestroy, array: t.array, pool: t.pool, volume: t.volume, snapshot: t.snapshot}
