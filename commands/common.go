@@ -37,6 +37,8 @@ type common struct {
 	formats []format
 	// thorough and live ask the witnesses for more, see witness.Options.
 	thorough, live bool
+	// whole asks the arrays for what is outside the pods, too.
+	whole bool
 	// quiet keeps logs away from a terminal that is being drawn on.
 	quiet bool
 }
@@ -154,6 +156,7 @@ func (o *common) ask(ctx context.Context, from sources) (evidence.World, witness
 		Pools:    o.pools.Value(),
 		Thorough: o.thorough,
 		Live:     o.live,
+		Whole:    o.whole,
 		Dial:     from.dial,
 		Getenv:   o.Getenv,
 		Progress: newProgress(o.Streams).report,

@@ -64,6 +64,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	if err != nil {
 		return err
 	}
+	o.whole = true
 	world, policy, err := o.look(ctx)
 	if err != nil {
 		return err

@@ -1,16 +1,20 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/records"
 	"github.com/pureclean/pureclean/repair"
+	"github.com/pureclean/pureclean/repair/journal"
 )
 
 type verifyOptions struct {
@@ -34,7 +38,7 @@ func verifyCommand(s Streams) *cli.Command {
 			"   pureclean verify --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --watch    until it is gone\n\n" +
 			exitHelp("0   it is gone, everywhere", "4   it is not gone", "8   not everything could be seen", "16  usage error", "32  cancelled"),
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "volume", Usage: "the array's full name of `VOLUME`, or its serial", Destination: &o.volume},
+			&cli.StringFlag{Name: "volume", Usage: "`VOLUME`, as explain takes it: the array's full name, a serial, a device, LXD's own name", Destination: &o.volume},
 		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.downFlag(), watchFlag(&o.watch)}),
 		Action: func(c *cli.Context) error { return runVerify(c.Context, o) },
 	}
@@ -59,7 +63,8 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.volume == "" {
+	o.whole = true
+	if strings.TrimSpace(o.volume) == "" {
 		return &HintedError{Err: usagef("--volume is required"), Hint: "give the array's full name, POD::VOLUME"}
 	}
 	if o.watch != "" {
@@ -84,18 +89,7 @@ func (o *verifyOptions) prove(ctx context.Context) (answer verifyAnswer, ended, 
 	if err != nil {
 		return verifyAnswer{}, nil, err
 	}
-	target := repair.Target{Name: o.volume}
-	if serial, ok := evidence.SerialOf(o.volume); ok {
-		target = repair.Target{Serial: serial}
-	} else if serial, err := evidence.ParseSerial(o.volume); err == nil {
-		target = repair.Target{Serial: serial}
-	} else if e, err := diagnose.Explain(world, policy, o.volume, ""); err == nil {
-		// A name within its pod, or LXD's own, leads to the full one.
-		target = repair.Target{Name: e.Object, ID: e.VolumeID, Serial: e.Serial}
-		o.known = target
-	} else if o.known.ID != "" {
-		target = o.known
-	}
+	target := o.target(world, policy)
 	proof := repair.Verify(world, target, diagnose.Fences(world, policy)...)
 	answer = verifyAnswer{Schema: "pureclean/verify/v1", Volume: o.volume, Gone: proof.Gone, Proof: []verifyAnswerLine{}}
 	for _, line := range proof.Lines {
@@ -109,6 +103,67 @@ func (o *verifyOptions) prove(ctx context.Context) (answer verifyAnswer, ended, 
 	default:
 		return answer, incomplete(diagnose.Judge(world, policy)), nil
 	}
+}
+
+// target is everything that is known of what was asked for: what it fits now,
+// what it was when it was last found, and what runs wrote down of it. Of what
+// is gone the name alone would lead neither to its devices nor to its record.
+func (o *verifyOptions) target(world evidence.World, policy diagnose.Policy) repair.Target {
+	asked := strings.TrimSpace(o.volume)
+	target := repair.Target{Fits: diagnose.Fits(world, policy, asked)}
+	if strings.Contains(asked, "::") {
+		target.Name = asked
+	}
+	if serial, ok := evidence.SerialOf(asked[strings.LastIndexByte(asked, '/')+1:]); ok {
+		target.Serial = serial
+	} else if serial, err := evidence.ParseSerial(asked); err == nil {
+		target.Serial = serial
+	}
+	leaf := asked[strings.LastIndexAny(asked, ":/")+1:]
+	if i := strings.LastIndexByte(leaf, '.'); i >= 0 {
+		leaf, target.Suffix = leaf[i+1:], true
+	}
+	target.LXD, _ = records.ParseName(strings.ToLower(leaf))
+	found := false
+	for _, fit := range target.Fits {
+		if fit.Serial != "" {
+			found = true
+			o.known = repair.Target{Name: fit.Name, ID: fit.ID, Serial: fit.Serial, ArrayID: fit.ArrayID}
+		}
+	}
+	if found {
+		return target
+	}
+	was := o.known
+	if was.Serial == "" {
+		was = o.journalled(asked)
+	}
+	target.Name, target.ID, target.ArrayID = cmp.Or(was.Name, target.Name), was.ID, was.ArrayID
+	target.Serial = cmp.Or(target.Serial, was.Serial)
+	return target
+}
+
+// journalled is what a run wrote down of an object, the last one that did.
+func (o *verifyOptions) journalled(asked string) repair.Target {
+	from, err := o.sources()
+	if err != nil {
+		return repair.Target{}
+	}
+	runs, err := journal.Read(from.config.StateDir).List()
+	if err != nil {
+		o.log().Warn("going on without the journal", "error", err)
+	}
+	for _, run := range runs {
+		object := run.Object
+		_, short, _ := strings.Cut(object.Name, "::")
+		if object.ID != "" && slices.ContainsFunc([]string{object.Name, short, object.ID, object.Serial}, func(name string) bool {
+			return name != "" && strings.EqualFold(name, asked)
+		}) {
+			serial, _ := evidence.ParseSerial(object.Serial) // an empty one is not known
+			return repair.Target{Name: object.Name, ID: object.ID, Serial: serial, ArrayID: object.ArrayID}
+		}
+	}
+	return repair.Target{}
 }
 
 // watchedVerify is one line of "verify --watch -o json".

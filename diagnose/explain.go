@@ -91,6 +91,14 @@ func (f *facts) describe(t target) Explanation {
 		e.What = e.LXD.String() + " is a record of LXD in pool " + t.record.Pool + " without anything on the array."
 	case t.host != nil:
 		e.What = t.host.Name + " is a host object on " + t.array.Name + "."
+	case t.other != nil:
+		e.VolumeID, e.Serial = t.other.ID, t.other.Serial
+		e.What = t.other.Name + " is a " + t.what + " outside LXD's pods: it is nobody's business here."
+	case t.use != nil:
+		e.What = t.use.Where + " on " + t.machine.Name + " is used, and the device is gone: it is not known which volume it was."
+	case t.link != nil:
+		e.Serial, e.WWID = t.link.Serial, wwid(t.link.Serial, false)
+		e.What = t.link.Path + " on " + t.machine.Name + " is a link of a Pure volume of which that machine has no device."
 	case t.dir != nil:
 		e.What = t.dir.Path + " is a mount directory of LXD's pool " + t.dir.Pool + " on " + t.machine.Name + "."
 	default:
@@ -170,6 +178,10 @@ func (t target) isIn(finding Finding, e Explanation) bool {
 		return finding.Object == t.host.Name || slices.Contains(finding.Connections, t.host.Name)
 	case t.dir != nil:
 		return finding.Object == t.dir.Path && finding.Host == t.machine.Name
+	case t.other != nil:
+		return finding.VolumeID == t.other.ID && finding.VolumeID != "" && finding.ArrayID == t.array.ID
+	case t.use != nil, t.link != nil:
+		return finding.Host == t.machine.Name && finding.Object == goneNameOf(t.use)
 	default:
 		return finding.Serial == t.device.serial && finding.Host == t.device.host.Name
 	}
@@ -235,15 +247,14 @@ func (f *facts) arrayStatement(a *arrayFacts, t target) Statement {
 	case t.host != nil:
 		s.Text = join("initiators "+list(t.host.Initiators()), count(a.rows[lower(t.host.Name)], "connection"), a.owner(t.host.Name).why)
 	case t.record != nil:
-		s.Text = "it has no object for this record"
-		if !a.Volumes.IsComplete() || !a.Snapshots.IsComplete() {
-			s.Known, s.Text = false, "none of the objects that could be read is of this record"
-		}
+		s.Known, s.Text = a.withoutObject(t.record)
 	case t.device != nil:
 		answer, why := f.connectedElsewhere(t.device)
 		s.Known, s.Text = answer.IsNot(), why
+	case t.other != nil:
+		s.Text = join("exists", destroyedWords(a, t.other.Destroyed, 0), "serial "+string(t.other.Serial), "outside the pods of LXD")
 	default:
-		s.Text = "it knows nothing of directories"
+		s.Text = "it knows nothing of directories and paths"
 	}
 	if doubts := a.doubts(); len(doubts) > 0 && s.Known {
 		s.Known = false
@@ -323,6 +334,8 @@ func (f *facts) lxdStatement(t target) Statement {
 		s.Known, s.Text = f.lxdWords(t.volume)
 	case t.record != nil:
 		s.Text = "has a record: " + lxdName(t.record).String() + ", uuid " + t.record.UUID.String()
+	case t.other != nil:
+		s.Text = "has records of what is in its own pods only"
 	default:
 		s.Text = "knows no serials"
 	}
@@ -371,6 +384,14 @@ func (f *facts) hostStatement(h *hostFacts, t target) Statement {
 		return s
 	case t.volume != nil && t.snapshot == nil:
 		d = h.of(t.volume)
+	case t.other != nil && t.other.Serial != "":
+		d = h.devices[t.other.Serial]
+	case t.use != nil:
+		s.Text = "no device"
+		if t.machine == h {
+			s.Text = useWords(t.use) + ", from a device that is gone"
+		}
+		return s
 	}
 	words := "no device"
 	if d != nil {
@@ -422,6 +443,35 @@ func (h *hostFacts) ownerStatement(object *evidence.ArrayHost) Statement {
 		s.Text = "has shown none of these initiators, but not all of its own"
 	}
 	return s
+}
+
+// withoutObject is what an array says of a record of which the pods have
+// nothing: whether the whole array has it not either.
+func (a *arrayFacts) withoutObject(record *evidence.Record) (bool, string) {
+	var elsewhere []string
+	names := ArrayNames(record)
+	for _, other := range append(slices.Clone(a.Elsewhere.Items), a.ElsewhereSnapshots.Items...) {
+		last := leaf(other.Name)
+		if slices.ContainsFunc(names, func(name string) bool { return name == last || strings.HasSuffix(last, "."+name) }) {
+			elsewhere = append(elsewhere, other.Name)
+		}
+	}
+	switch {
+	case len(elsewhere) > 0:
+		return true, "it has nothing of this record in the pod, and " + list(elsewhere) + " outside of it"
+	case !a.Volumes.IsComplete() || !a.Snapshots.IsComplete():
+		return false, "none of the objects that could be read is of this record"
+	case !a.Elsewhere.IsComplete() || !a.ElsewhereSnapshots.IsComplete():
+		return false, "the pod has no object for this record; what is outside of it is not all known"
+	}
+	return true, "it has no object for this record, in the pod or anywhere else"
+}
+
+func goneNameOf(use *evidence.Use) string {
+	if use == nil {
+		return ""
+	}
+	return goneName(use)
 }
 
 func negated(a evidence.Answer, what string) string {

@@ -62,7 +62,14 @@ type target struct {
 	array    *arrayFacts
 	host     *evidence.ArrayHost
 	dir      *evidence.Directory
-	machine  *hostFacts // the directory's
+	// other is outside the pods; what it is, a volume or a snapshot.
+	other *evidence.Other
+	what  string
+	// use is of a device that is gone, link leads to none that is there.
+	use  *evidence.Use
+	link *evidence.Link
+	// machine is the directory's, the use's and the link's.
+	machine *hostFacts
 }
 
 // resolver collects what a name may mean, each thing once.
@@ -87,15 +94,7 @@ func (r *resolver) addVolume(v *volume) {
 
 // resolve finds the one thing that a name means.
 func (f *facts) resolve(object, pool string) (target, error) {
-	r := &resolver{f: f, want: strings.ToLower(strings.TrimSpace(object)), pool: pool, seen: map[any]bool{}}
-	if r.want != "" {
-		r.volumes()
-		r.snapshots()
-		r.records()
-		r.hostObjects()
-		r.devices()
-		r.directories()
-	}
+	r := f.search(object, pool)
 	if len(r.targets) == 0 {
 		r.ledTo()
 	}
@@ -111,6 +110,23 @@ func (f *facts) resolve(object, pool string) (target, error) {
 		e.Candidates = append(e.Candidates, t.candidate())
 	}
 	return target{}, e
+}
+
+// search finds everything that a name fits.
+func (f *facts) search(object, pool string) *resolver {
+	r := &resolver{f: f, want: strings.ToLower(strings.TrimSpace(object)), pool: pool, seen: map[any]bool{}}
+	if r.want != "" {
+		r.volumes()
+		r.snapshots()
+		r.records()
+		r.recordsByName()
+		r.others()
+		r.hostObjects()
+		r.devices()
+		r.paths()
+		r.directories()
+	}
+	return r
 }
 
 // asked reports a pool that the question is about.
@@ -133,13 +149,14 @@ func (r *resolver) volumes() {
 	}
 }
 
-// names reports a full name on the array, or the part after the pod.
+// names reports a full name on the array, or the part after the pod or the
+// volume group.
 func (r *resolver) names(full string) bool {
 	if strings.EqualFold(full, r.want) {
 		return true
 	}
 	_, short, ok := strings.Cut(full, "::")
-	return ok && strings.EqualFold(short, r.want)
+	return (ok && strings.EqualFold(short, r.want)) || strings.EqualFold(leaf(full), r.want)
 }
 
 // serialIn reads a serial in the array's or any host's spelling.
@@ -152,11 +169,12 @@ func serialIn(s string) (evidence.Serial, bool) {
 }
 
 func (r *resolver) snapshots() {
+	serial, hasSerial := serialIn(r.want)
 	for _, a := range r.f.arrays {
 		for i := range a.Snapshots.Items {
 			s := &a.Snapshots.Items[i]
 			pool := a.pools[lower(s.Pod)]
-			if r.asked(pool) && (r.names(s.Name) || (s.ID != "" && strings.EqualFold(s.ID, r.want))) {
+			if r.asked(pool) && (r.names(s.Name) || (hasSerial && s.Serial == serial) || (s.ID != "" && strings.EqualFold(s.ID, r.want))) {
 				r.add(s, target{snapshot: s, volume: a.source(i), pool: pool, array: a})
 			}
 		}
@@ -386,6 +404,12 @@ func (t target) candidate() Candidate {
 		return Candidate{t.host.Name, "host object on " + t.array.Name}
 	case t.dir != nil:
 		return Candidate{t.dir.Path, "directory on " + t.machine.Name}
+	case t.other != nil:
+		return Candidate{t.other.Name, t.what + " outside the pods of LXD"}
+	case t.use != nil:
+		return Candidate{t.use.Where, "used on " + t.machine.Name + ", from a device that is gone"}
+	case t.link != nil:
+		return Candidate{t.link.Path, "link on " + t.machine.Name}
 	default:
 		return Candidate{t.device.host.Name + ":" + t.device.object(), "device of " + string(t.device.serial)}
 	}

@@ -57,6 +57,23 @@ type Array struct {
 	// volume above has: the volume may lie outside the pods, or be gone. A
 	// serial that is not here was not asked for: nothing is known of it.
 	Lookups []Lookup `json:"lookups"`
+	// Elsewhere are the array's volumes that Volumes does not have, live or
+	// destroyed, and ElsewhereSnapshots the snapshots that Snapshots does not
+	// have. They are read only where something is missing from the pods, or
+	// the question is about one object: incomplete otherwise.
+	Elsewhere          List[Other] `json:"elsewhere"`
+	ElsewhereSnapshots List[Other] `json:"elsewhere_snapshots"`
+}
+
+// Other is a volume or a snapshot outside the pods that an array was asked for.
+type Other struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Serial    Serial `json:"serial"`
+	Destroyed Answer `json:"destroyed"`
+	// LXD is what the last part of the name says if it follows LXD's naming:
+	// where a volume of LXD's was moved to, its own name stays.
+	LXD Name `json:"lxd"`
 }
 
 // TLS is how an array proved who it is.

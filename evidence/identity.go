@@ -26,12 +26,21 @@ func ParseSerial(s string) (Serial, error) {
 // SerialOf finds the serial in any spelling a host uses for the identity of a
 // Pure volume: a sysfs wwid ("naa.624a9370…", "eui.00…"), a multipath WWID
 // ("3624a9370…"), a dm uuid ("mpath-3624a9370…", "part1-mpath-3624a9370…"),
-// a by-id link's name, or an NGUID with or without dashes. It returns false
+// a by-id link's name, also of a partition, or an NGUID with or without dashes.
+// It returns false
 // for everything that does not carry Pure's company id.
 func SerialOf(s string) (Serial, bool) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	if i := strings.LastIndex(s, "mpath-"); i >= 0 {
 		s = s[i+len("mpath-"):]
+	}
+	if i := strings.LastIndex(s, "-part"); i > 0 && strings.Trim(s[i+len("-part"):], "0123456789") == "" {
+		s = s[:i] // a partition's link
+	}
+	if _, digits, ok := strings.Cut(s, "spure_flasharray_"); ok {
+		// udev's name of vendor, model and serial.
+		serial, err := ParseSerial(digits)
+		return serial, err == nil
 	}
 	for _, prefix := range []string{"scsi-", "wwn-", "nvme-", "naa.", "eui.", "0x"} {
 		s = strings.TrimPrefix(s, prefix)

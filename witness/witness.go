@@ -58,6 +58,9 @@ type Options struct {
 	Dial func(ctx context.Context, address string) error
 	// Limit sets the deadline of one witness; nil is context.WithTimeoutCause.
 	Limit func(context.Context, time.Duration, error) (context.Context, context.CancelFunc)
+	// Whole also asks the arrays for what they have outside the pools' pods:
+	// the question is about one object, which may be anywhere.
+	Whole bool
 	// Progress is told when a witness begins and when it is done.
 	Progress func(kind, name string, done bool)
 	// Now is time.Now outside of tests.
@@ -154,6 +157,7 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 		ctx, cancel := limits.of(ctx, serials, arrays[i].title())
 		defer cancel()
 		o.lookUp(ctx, arrays[i], &world.Arrays[i], world.Hosts)
+		o.lookElsewhere(ctx, arrays[i], &world.Arrays[i], &world)
 	})
 	for i, a := range arrays {
 		if len(a.pins) == 0 {

@@ -1,0 +1,219 @@
+package repair
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// goneFrom is what one array says.
+func (s *sought) goneFrom(a *evidence.Array) (evidence.Answer, string) {
+	var destroyed, doubts []string
+	for _, r := range s.rows {
+		if r.array != a {
+			continue
+		}
+		switch at := s.connected(r); {
+		case at != "":
+			return evidence.No, r.name + " is connected to " + at
+		case r.destroyed.IsNot():
+			return evidence.No, r.name + " is there"
+		case !r.destroyed.Is():
+			doubts = append(doubts, "it is not known whether "+r.name+" is destroyed")
+		case r.until != "":
+			destroyed = append(destroyed, r.name+" is destroyed; it can be recovered until "+r.until)
+		default:
+			destroyed = append(destroyed, r.name+" is destroyed")
+		}
+	}
+	for _, fit := range s.fits {
+		if fit.ArrayID == a.ID && fit.ID == "" && fit.Name == "" && fit.Serial == "" && fit.Host == "" && fit.Record == nil {
+			return evidence.No, fit.Object + " is there (" + fit.What + ")"
+		}
+	}
+	if a.Trouble != "" {
+		return evidence.Unknown, a.Trouble
+	}
+	for _, r := range s.unsure {
+		if r.array == a && len(destroyed) == 0 && !r.destroyed.Is() {
+			doubts = append(doubts, r.name+" has the same name of LXD's: it may be it, moved there, or a copy of it")
+		}
+	}
+	if len(doubts) > 0 {
+		return evidence.Unknown, strings.Join(doubts, "; ")
+	}
+	if len(destroyed) > 0 {
+		return evidence.Yes, strings.Join(destroyed, "; ")
+	}
+	return s.absentFrom(a)
+}
+
+// connected is what the array connects a row to.
+func (s *sought) connected(r row) string {
+	for _, c := range r.array.Connections.Items {
+		if !r.snapshot && ((c.VolumeID != "" && c.VolumeID == r.id) || (c.VolumeID == "" && strings.EqualFold(c.VolumeName, r.name))) {
+			return c.Host + c.Group
+		}
+	}
+	return ""
+}
+
+// absentFrom says whether an array that shows nothing of it has nothing: all
+// of its lists were read, and it was asked by something that it could know.
+func (s *sought) absentFrom(a *evidence.Array) (evidence.Answer, string) {
+	for _, list := range []struct{ what, why string }{
+		{"the volumes of the pods", a.Volumes.Why()},
+		{"the snapshots of the pods", a.Snapshots.Why()},
+		{"the volumes elsewhere", a.Elsewhere.Why()},
+		{"the snapshots elsewhere", a.ElsewhereSnapshots.Why()},
+	} {
+		if list.why != "" {
+			return evidence.Unknown, "not listed, but " + list.what + " are not all known: " + list.why
+		}
+	}
+	if len(s.names)+len(s.ids)+len(s.serials) == 0 {
+		return evidence.Unknown, "it can't be asked: neither a name, nor an id, nor a serial is known"
+	}
+	for serial := range s.serials {
+		if !s.made(serial) {
+			return evidence.Unknown, "it has no volume with serial " + string(serial) + ", and another array, which was not asked, made it"
+		}
+	}
+	return evidence.Yes, "it has no such volume or snapshot, in the pods or elsewhere, live or destroyed"
+}
+
+// made reports a serial that an array which was read gave away, or of which
+// an array which was read is known to have had the volume. The serial begins
+// with digits of the id of the array that made the volume.
+func (s *sought) made(serial evidence.Serial) bool {
+	return slices.ContainsFunc(s.world.Arrays, func(a evidence.Array) bool {
+		digits := strings.ToUpper(strings.ReplaceAll(a.ID, "-", ""))
+		return a.Trouble == "" && (s.arrays[strings.ToLower(a.ID)] || (len(digits) >= 16 && digits[:16] == serial.Creator()))
+	})
+}
+
+// unrecorded is what LXD says.
+func (s *sought) unrecorded() (evidence.Answer, string) {
+	lxd := &s.world.LXD
+	if len(s.records) > 0 {
+		record := s.records[0]
+		return evidence.No, fmt.Sprintf("it has a record: %s/%s in project %s", record.Type, record.Name, record.Project)
+	}
+	switch {
+	case lxd.Trouble != "":
+		return evidence.Unknown, lxd.Trouble
+	case lxd.Records.Why() != "":
+		return evidence.Unknown, "LXD's records are not all known: " + lxd.Records.Why()
+	case !lxd.SeesAll.Is():
+		return evidence.Unknown, "LXD may hide records from us"
+	}
+	for object := range s.lxd {
+		for _, record := range lxd.Records.Items {
+			if object.name.Snapshot && !object.suffix && record.UUID == object.name.UUID {
+				return evidence.Yes, "it was a copy of snapshot " + record.Name + ", of which LXD keeps the record"
+			}
+		}
+	}
+	if len(s.lxd) > 0 {
+		return evidence.Yes, "LXD has no record of it"
+	}
+	// Nothing says under which name LXD would have it.
+	if record := s.lonely(); record != nil {
+		return evidence.Unknown, fmt.Sprintf("its name is not known, and LXD's %s/%s in project %s has nothing on the array: it may be its record", record.Type, record.Name, record.Project)
+	}
+	return evidence.Yes, "each of LXD's records has its own volume or snapshot on the array"
+}
+
+// lonely is a record of which the pods have nothing.
+func (s *sought) lonely() *evidence.Record {
+	have := map[string]bool{}
+	for i := range s.world.Arrays {
+		a := &s.world.Arrays[i]
+		for j := range a.Volumes.Items {
+			have[strings.ToLower(a.Volumes.Items[j].Name)] = true
+		}
+		for j := range a.Snapshots.Items {
+			snapshot := &a.Snapshots.Items[j]
+			have[strings.ToLower(snapshot.Pod+"::."+snapshot.Suffix)] = true
+		}
+	}
+	for i := range s.world.LXD.Records.Items {
+		record := &s.world.LXD.Records.Items[i]
+		names := diagnose.ArrayNames(record)
+		between := "::"
+		if record.Snapshot {
+			between = "::."
+		}
+		if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !have[strings.ToLower(record.Pool+between+name)] }) {
+			return record
+		}
+	}
+	return nil
+}
+
+// goneOn is what one host says.
+func (s *sought) goneOn(h *evidence.Host) (evidence.Answer, string) {
+	for _, fit := range s.fits {
+		if fit.Host == h.Name && fit.Host != "" {
+			return evidence.No, fit.Object + " is there (" + fit.What + ")"
+		}
+	}
+	for serial := range s.serials {
+		g := gear{host: h}
+		g.fill(serial)
+		if !g.empty() {
+			return evidence.No, h.Name + " has " + words(g.names())
+		}
+		if left, which := nameless(h, serial); left.IsNot() {
+			return left, which
+		}
+		for _, use := range h.Uses.Items {
+			if use.Serial == serial {
+				return evidence.No, "it is in use on " + h.Name + ": " + string(use.Kind) + " " + use.Where
+			}
+		}
+	}
+	for _, record := range s.records {
+		for _, use := range h.Uses.Items {
+			if use.Kind == evidence.UseMount && strings.HasSuffix(use.Where, diagnose.MountDirectory(record)) {
+				return evidence.No, "it is mounted on " + h.Name + " at " + use.Where
+			}
+		}
+	}
+	if len(s.serials) == 0 {
+		return evidence.Unknown, "the volume's serial is not known, so no device can be told to be its"
+	}
+	if why := hidden(h); why != "" {
+		return evidence.Unknown, why
+	}
+	return evidence.Yes, "no device of it on " + h.Name
+}
+
+// hidden says why a host may have more of a volume than it shows.
+func hidden(h *evidence.Host) string {
+	if why := (gear{host: h}).doubt(); why != "" {
+		return why
+	}
+	if why := h.Links.Why(); why != "" {
+		return h.Name + ": " + why
+	}
+	for _, d := range h.Disks.Items {
+		if d.Serial == "" && d.Live.Serial == "" {
+			return d.Name + " on " + h.Name + " does not say which volume it is"
+		}
+	}
+	for _, m := range h.Maps.Items {
+		if m.Serial == "" {
+			return m.Name + " on " + h.Name + " does not say which volume it is"
+		}
+	}
+	for _, n := range h.Namespaces.Items {
+		if n.Serial == "" {
+			return n.Name + " on " + h.Name + " does not say which volume it is"
+		}
+	}
+	return ""
+}

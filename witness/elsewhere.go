@@ -1,0 +1,119 @@
+package witness
+
+import (
+	"context"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/records"
+)
+
+// lookElsewhere reads what the array has outside the pods. That a volume is
+// not in its pod does not say that it is gone: an administrator may have moved
+// it. So the whole array is read where something is missing from the pods, and
+// wherever the question is about one object.
+func (o Options) lookElsewhere(ctx context.Context, a *array, said *evidence.Array, world *evidence.World) {
+	if a.reader == nil || (!o.Whole && !lacks(said, world)) {
+		return
+	}
+	volumes := make(map[string]bool, len(said.Volumes.Items))
+	for i := range said.Volumes.Items {
+		volumes[said.Volumes.Items[i].ID] = true
+	}
+	said.Elsewhere = a.reader.Elsewhere(ctx, volumes)
+	untold(said, "volumes", said.Elsewhere.Why())
+	if o.Whole {
+		snapshots := make(map[string]bool, len(said.Snapshots.Items))
+		for i := range said.Snapshots.Items {
+			snapshots[said.Snapshots.Items[i].ID] = true
+		}
+		said.ElsewhereSnapshots = a.reader.ElsewhereSnapshots(ctx, snapshots)
+		untold(said, "snapshots", said.ElsewhereSnapshots.Why())
+	}
+	for i := range said.Elsewhere.Items {
+		said.Elsewhere.Items[i].LXD = leafName(said.Elsewhere.Items[i].Name)
+	}
+	for i := range said.ElsewhereSnapshots.Items {
+		other := &said.ElsewhereSnapshots.Items[i]
+		other.LXD, _ = records.ParseName(other.Name[strings.LastIndexByte(other.Name, '.')+1:])
+	}
+}
+
+// untold is the trouble of an array whose other volumes or snapshots are not
+// all known: what is missing from the pods may be among them.
+func untold(said *evidence.Array, what, why string) {
+	if why != "" {
+		said.Trouble = joined(said.Trouble, "its "+what+" outside the pods are not all known: "+why)
+		said.Hint = "try again; pureclean scan -v shows the requests and their answers"
+	}
+}
+
+// leafName reads the last part of a full name, behind the pod and the group.
+func leafName(full string) evidence.Name {
+	name, _ := records.ParseName(full[strings.LastIndexAny(full, ":/")+1:])
+	return name
+}
+
+// lacks reports that a pod does not have something that it should have, or had
+// when it was last looked at.
+func lacks(said *evidence.Array, world *evidence.World) bool {
+	type object struct {
+		pod  string
+		name evidence.Name
+	}
+	objects, ids := map[object]bool{}, map[string]bool{}
+	for i := range said.Volumes.Items {
+		v := &said.Volumes.Items[i]
+		objects[object{strings.ToLower(v.Pod), v.LXD}] = true
+		ids[v.ID] = true
+	}
+	for i := range said.Snapshots.Items {
+		ids[said.Snapshots.Items[i].ID] = true
+	}
+	asked := map[string]bool{}
+	for _, pod := range said.Asked {
+		asked[strings.ToLower(pod)] = true
+	}
+	for i := range world.LXD.Records.Items {
+		record := &world.LXD.Records.Items[i]
+		pod := strings.ToLower(record.Pool)
+		if !asked[pod] || record.Snapshot {
+			continue
+		}
+		names, err := records.ArrayNames(*record)
+		if err != nil {
+			continue // it can't be joined to anything
+		}
+		for _, name := range names {
+			if !objects[object{pod, name}] {
+				return true
+			}
+		}
+	}
+	for name := range objects {
+		other, paired := twin(name.name)
+		if paired && !objects[object{name.pod, other}] {
+			return true
+		}
+	}
+	for _, seen := range world.Seen {
+		if seen.ArrayID == said.ID && !seen.Recorded.IsZero() && asked[strings.ToLower(seen.Pod)] && !ids[seen.VolumeID] {
+			return true
+		}
+	}
+	return false
+}
+
+// twin is the other volume of a virtual machine, or of its image: the half
+// without which the one is called a leaked half.
+func twin(name evidence.Name) (evidence.Name, bool) {
+	if name.Type != evidence.TypeVM && (name.Type != evidence.TypeImage || name.Content != evidence.ContentBlock) {
+		return evidence.Name{}, false
+	}
+	if name.Content == evidence.ContentBlock {
+		name.Content = evidence.ContentFilesystem
+	} else {
+		name.Content = evidence.ContentBlock
+	}
+	return name, true
+}
