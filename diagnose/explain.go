@@ -94,6 +94,10 @@ func (f *facts) describe(t target) Explanation {
 	case t.other != nil:
 		e.VolumeID, e.Serial = t.other.ID, t.other.Serial
 		e.What = t.other.Name + " is a " + t.what + " outside LXD's pods: it is nobody's business here."
+		if record := f.recordOf(t.other); record != nil {
+			e.LXD, e.Pool = lxdName(record), record.Pool
+			e.What = t.other.Name + " is LXD's " + e.LXD.String() + ", which was moved there."
+		}
 	case t.use != nil:
 		e.What = t.use.Where + " on " + t.machine.Name + " is used, and the device is gone: it is not known which volume it was."
 	case t.link != nil:
@@ -114,6 +118,8 @@ func (f *facts) volumeSentence(v *volume) string {
 	switch {
 	case v.pool == nil:
 		return is + "a volume outside LXD's pods: it is nobody's business here."
+	case v.code == codeMoved:
+		return is + "LXD's " + lxdName(v.record).String() + ", which was renamed or moved there."
 	case v.code == codeForeign:
 		return is + "a volume in LXD's pod whose name is not LXD's."
 	case v.code == codeLeakedSnapshotVolume:

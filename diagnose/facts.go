@@ -28,6 +28,12 @@ type facts struct {
 	astrayVolumes map[evidence.Serial]*volume
 	// seen holds the earlier sightings by volume id.
 	seen map[string]*evidence.Sighting
+	// moves are recorded volumes that are not in their place.
+	moves        []*move
+	movedVolumes map[*volume]*move
+	movedRecords map[*evidence.Record][]*move
+	// byDirectory finds a record by where LXD mounts it; made on demand.
+	byDirectory map[string]*evidence.Record
 }
 
 func newFacts(w *evidence.World, p Policy) *facts {
@@ -61,6 +67,7 @@ func newFacts(w *evidence.World, p Policy) *facts {
 	f.joinFences()
 	f.joinPeers()
 	f.attributeUses()
+	f.joinMoves()
 	f.classify()
 	return f
 }

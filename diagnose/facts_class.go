@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -95,6 +96,9 @@ func paired(n evidence.Name) bool { return n.Type == evidence.TypeVM || n.Type =
 
 // codeOf returns LXD's record of a volume and what the volume is.
 func (f *facts) codeOf(v *volume) (*evidence.Record, string) {
+	if m := f.movedVolumes[v]; m != nil {
+		return m.record, codeMoved
+	}
 	if !v.LXD.IsLXD() || v.LXD.UUID.IsZero() {
 		if v.Destroyed.Is() {
 			return nil, "" // not LXD's and going: nobody's business
@@ -162,7 +166,24 @@ func (f *facts) isHalf(v *volume) bool {
 	if v.LXD.Type == evidence.TypeImage && v.LXD.Content != evidence.ContentBlock {
 		return false
 	}
-	return len(f.twins(v)) == 0
+	return len(f.twins(v)) == 0 && !f.twinElsewhere(v)
+}
+
+// twinElsewhere reports that the other half of a volume was moved, or may have
+// been: then LXD was not deleting it.
+func (f *facts) twinElsewhere(v *volume) bool {
+	other := v.LXD
+	other.Content = evidence.ContentBlock
+	if v.LXD.Content == evidence.ContentBlock {
+		other.Content = evidence.ContentFilesystem
+	}
+	name := spelling(other)
+	if !v.array.Elsewhere.IsComplete() || slices.ContainsFunc(v.array.Elsewhere.Items, func(o evidence.Other) bool { return strings.EqualFold(leaf(o.Name), name) }) {
+		return true
+	}
+	return slices.ContainsFunc(v.array.volumes, func(o volume) bool {
+		return !o.LXD.IsLXD() && strings.EqualFold(leaf(o.Name), name)
+	})
 }
 
 // disappeared says why the missing record of a volume looks lost and not

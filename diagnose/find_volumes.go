@@ -343,7 +343,7 @@ func (f *facts) missingVolumes() []draft {
 			continue
 		}
 		missing := f.missing(record, pool)
-		if len(missing) == 0 {
+		if len(missing) == 0 || f.isMoved(record) {
 			continue
 		}
 		d := draft{subject: Subject{array: pool.array, pool: pool}}
@@ -355,9 +355,22 @@ func (f *facts) missingVolumes() []draft {
 			"restore it from a backup, or",
 			"if it is not wanted any more: " + deleteCommand(record),
 		}
+		if why := f.mayStillBe(record, pool); why != "" {
+			d.Detail += "; it may be elsewhere: " + why
+			d.Cause = "somebody renamed or moved it on the array, or eradicated it there; or LXD was stopped after it had deleted the volume and before the record"
+			d.Remedy = []string{"find out first whether it is gone: " + why, "do not delete the record before that is known"}
+		}
 		found = append(found, d)
 	}
 	return found
+}
+
+// isMoved reports a record whose volume is elsewhere; its snapshots go with it.
+func (f *facts) isMoved(record *evidence.Record) bool {
+	if record.Snapshot {
+		record = f.parentOf(record)
+	}
+	return record != nil && len(f.movedRecords[record]) > 0
 }
 
 func (f *facts) young(record *evidence.Record) bool {

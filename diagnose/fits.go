@@ -26,7 +26,11 @@ func Fits(w evidence.World, p Policy, object string) []Fit {
 	r := f.search(object, "")
 	var fits []Fit
 	for _, t := range r.targets {
-		fits = append(fits, t.fit())
+		fit := t.fit()
+		if t.other != nil {
+			fit.Record = f.recordOf(t.other)
+		}
+		fits = append(fits, fit)
 	}
 	return fits
 }

@@ -87,6 +87,13 @@ var Kinds = []Kind{
 		Check: (*facts).disappearedRecords,
 	},
 	{
+		Code: codeMoved, Severity: Critical, Class: ClassReport,
+		Meaning: "LXD has a record, and its volume has another name on the array, or is in another place",
+		Effect:  "what runs goes on, the next start or mount fails, and LXD's delete removes the record and leaves the volume",
+		Remedy:  []string{"move or rename it back on the array; do not delete the record"},
+		Check:   (*facts).movedVolumesFound,
+	},
+	{
 		Code: "missing-volume", Severity: Warning, Class: ClassReport,
 		Meaning: "LXD has a record, and the array has no such object",
 		Effect:  "LXD can't start or mount it",

@@ -740,6 +740,32 @@ var kindCases = []kindCase{
 		[]string{"the array has no volume with uuid " + uuid(107).String(), "lxc storage volume delete p1 lost"},
 	},
 	{
+		"volume that was moved out of the pod",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 107))
+			s.record(v, "lost")
+			was := s.array().Volumes.Items[v]
+			s.array().Volumes.Items = s.array().Volumes.Items[:v]
+			_, last, _ := strings.Cut(was.Name, "::")
+			s.array().Elsewhere.Items = []evidence.Other{{ID: was.ID, Name: "prod/" + last, Serial: was.Serial, Destroyed: evidence.No}}
+		},
+		[]string{"moved-volume prod/u-" + uuid(107).Hex()},
+		ReportOnly,
+		[]string{"is prod/u-" + uuid(107).Hex() + " now", "purevol move prod/u-" + uuid(107).Hex() + " p1", "do not delete the record"},
+	},
+	{
+		"record of which nobody knows where its volume is",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 107))
+			s.record(v, "lost")
+			s.array().Volumes.Items = s.array().Volumes.Items[:v]
+			s.array().Elsewhere = evidence.Incomplete[evidence.Other](nil, "timeout")
+		},
+		[]string{"missing-volume p1/custom/lost"},
+		ReportOnly,
+		[]string{"do not delete the record before that is known", "timeout"},
+	},
+	{
 		"record of a virtual machine with one half missing",
 		func(s *scene) { s.array().Volumes.Items = slices.Delete(s.array().Volumes.Items, 5, 6) },
 		[]string{"missing-volume p1/virtual-machine/vm1"},

@@ -235,6 +235,14 @@ func (r *resolver) record(record *evidence.Record) {
 			}
 		}
 	}
+	for _, m := range r.f.movedRecords[record] {
+		found = true
+		if m.volume != nil {
+			r.addVolume(m.volume)
+		} else {
+			r.add(m.other, target{other: m.other, what: "volume", array: m.array})
+		}
+	}
 	if !found {
 		r.add(record, target{record: record, pool: pool})
 	}

@@ -48,6 +48,7 @@ func healthy() *scene {
 		Volumes: evidence.Complete[evidence.Volume](nil), Snapshots: evidence.Complete[evidence.Snapshot](nil),
 		HostGroups: evidence.Complete[evidence.HostGroup](nil), Connections: evidence.Complete[evidence.Connection](nil),
 		Protections: evidence.Complete[evidence.Protection](nil), Activity: evidence.Complete[evidence.Activity](nil),
+		Elsewhere: evidence.Complete[evidence.Other](nil), ElsewhereSnapshots: evidence.Complete[evidence.Other](nil),
 	}}
 	s.LXD = evidence.LXD{
 		Source: evidence.Source{Name: "lxd01", Began: at(4), Ended: at(6), Requests: 9}, Version: "6.8",

@@ -54,6 +54,9 @@ type Sighting struct {
 	Pod string `json:"pod,omitempty"`
 	// VolumeID is the id on the array, of a snapshot the snapshot's.
 	VolumeID string `json:"volume_id"`
+	// Name is the full name that it had then; empty where an older version
+	// wrote it down.
+	Name string `json:"name,omitempty"`
 	// Recorded is when LXD was last seen to have a record of it.
 	Recorded time.Time `json:"recorded,omitzero"`
 	// Leaked is when it was first seen without a record.

@@ -150,8 +150,8 @@ type key struct{ array, id string }
 
 // object is a volume or a snapshot, as far as it is remembered.
 type object struct {
-	id, pod, podID string
-	name           evidence.Name
+	id, full, pod, podID string
+	name                 evidence.Name
 	// own is set for what should have a record of its own: LXD's temporary
 	// copies of snapshots never have one.
 	own bool
@@ -191,7 +191,7 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 			name, recorded := named[recordKey{strings.ToLower(o.pod), o.name.UUID, o.name.Snapshot}]
 			switch {
 			case recorded && o.own:
-				s.Recorded, s.LXDName, s.Leaked = a.Began, name, time.Time{}
+				s.Recorded, s.LXDName, s.Name, s.Leaked = a.Began, name, o.full, time.Time{}
 			case whole && leaked[o.id] && s.Leaked.IsZero():
 				s.Leaked = a.Began
 			case !known && s.Leaked.IsZero():
@@ -199,6 +199,9 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 			}
 			s.Stale = unused[o.id].since(s, a.Began)
 			memory[k] = s
+		}
+		for _, other := range a.Elsewhere.Items {
+			l.listed[other.ID] = true // it was moved, and is still there
 		}
 		l.add(a)
 		looks[a.ID] = l
@@ -221,11 +224,11 @@ func objects(a evidence.Array) []object {
 	all := make([]object, 0, len(a.Volumes.Items)+len(a.Snapshots.Items))
 	for _, v := range a.Volumes.Items {
 		if v.LXD.IsLXD() {
-			all = append(all, object{v.ID, v.Pod, v.PodID, v.LXD, !v.LXD.Snapshot})
+			all = append(all, object{v.ID, v.Name, v.Pod, v.PodID, v.LXD, !v.LXD.Snapshot})
 		}
 	}
 	for _, s := range a.Snapshots.Items {
-		all = append(all, object{s.ID, s.Pod, pods[strings.ToLower(s.Pod)], s.LXD, true})
+		all = append(all, object{s.ID, s.Name, s.Pod, pods[strings.ToLower(s.Pod)], s.LXD, true})
 	}
 	return all
 }

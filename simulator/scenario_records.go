@@ -16,6 +16,9 @@ func recordScenarios() []Scenario {
 	}, Scenario{
 		Name: "destroyed-by-hand", Codes: []string{"destroyed-but-recorded"}, Run: destroyedByHand,
 		Story: "An administrator destroys a volume that LXD still has a record of.",
+	}, Scenario{
+		Name: "moved-by-hand", Codes: []string{"moved-volume"}, Run: movedByHand,
+		Story: "An administrator renames a volume that LXD has a record of.",
 	})
 	return append(s, onBoth("database-restored", "LXD's database is restored from before an instance was made; the instance runs on.",
 		Options{}, databaseRestored, []string{"disappeared-record"}, []string{"disappeared-record"})...)
@@ -56,6 +59,22 @@ func destroyedByHand(w *World) error {
 		return err
 	}
 	err = w.Array.DestroyVolume(name)
+	w.Age(hours)
+	return err
+}
+
+func movedByHand(w *World) error {
+	if err := w.LXD.CreateVolume(w.volume("data")); err != nil {
+		return err
+	}
+	if err := w.Remember(); err != nil {
+		return err
+	}
+	name, err := w.ArrayName(w.Pool(), evidence.TypeCustom, "data")
+	if err != nil {
+		return err
+	}
+	err = w.Relocate(name, w.Pool()+"::data-old")
 	w.Age(hours)
 	return err
 }

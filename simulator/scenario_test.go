@@ -163,7 +163,9 @@ func TestDemoHasEverything(t *testing.T) {
 	_, report := scan(t, w)
 	var want []string
 	for _, k := range diagnose.Kinds {
-		want = append(want, k.Code)
+		if k.Code != "moved-volume" { // has a scenario of its own
+			want = append(want, k.Code)
+		}
 	}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, codes(report)); diff != "" {
