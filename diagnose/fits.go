@@ -24,6 +24,9 @@ type Fit struct {
 func Fits(w evidence.World, p Policy, object string) []Fit {
 	f := newFacts(&w, p)
 	r := f.search(object, "")
+	if len(r.targets) == 0 {
+		r.links()
+	}
 	var fits []Fit
 	for _, t := range r.targets {
 		fit := t.fit()
@@ -52,7 +55,7 @@ func (t target) fit() Fit {
 		fit.ID, fit.Name, fit.Serial = t.other.ID, t.other.Name, t.other.Serial
 	case t.device != nil:
 		fit.Serial, fit.Host = t.device.serial, t.device.host.Name
-	case t.dir != nil:
+	case t.dir != nil, t.use != nil, t.link != nil:
 		fit.Host = t.machine.Name
 	}
 	return fit
@@ -124,7 +127,7 @@ func (r *resolver) recordsByName() {
 	}
 }
 
-// paths finds what is used at a path, and links of a device that is gone.
+// paths finds what is used at a path.
 func (r *resolver) paths() {
 	for _, h := range r.f.hosts {
 		for i := range h.Uses.Items {
@@ -143,9 +146,14 @@ func (r *resolver) paths() {
 				r.add(use, target{use: use, machine: h})
 			}
 		}
+	}
+}
+
+// links finds a link that leads to no device.
+func (r *resolver) links() {
+	for _, h := range r.f.hosts {
 		for i := range h.Links.Items {
-			link := &h.Links.Items[i]
-			if lower(link.Path) == r.want && h.devices[link.Serial] == nil && r.pool == "" {
+			if link := &h.Links.Items[i]; lower(link.Path) == r.want {
 				r.add(link, target{link: link, machine: h})
 			}
 		}
