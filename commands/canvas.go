@@ -84,6 +84,11 @@ func (w *watcher) draw(looking bool) error {
 	lines := []string{p.bold(head) + p.dim(" · Ctrl-C ends")}
 	if w.seen {
 		lines = append(lines, wrap(w.last.summary, width)...)
+		for _, warning := range w.last.warnings {
+			for _, line := range wrap(clean(warning), width) {
+				lines = append(lines, p.warning(line))
+			}
+		}
 	}
 	if w.failure != nil {
 		for _, line := range wrap("! the last look failed: "+outcome(w.failure).Message+"; it is tried again", width) {
@@ -127,6 +132,7 @@ func (w *watcher) leave() error {
 	if !w.seen {
 		return nil
 	}
+	w.warner.warn(w.o.Err, w.last.warnings)
 	return w.o.print(func(out io.Writer) error { return w.last.print(out, w.o.width()) })
 }
 

@@ -110,7 +110,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.world, w.doors = world, doors
-		warnings.warn(o.Err, world)
+		warnings.warn(o.Err, unverified(world))
 		return world, err
 	}
 	report, sleep := &reporter{o: o}, countdown(o.Streams, from.sleep)
@@ -128,9 +128,6 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Look:   look,
 		Policy: w.policy,
 		Writer: func(ctx context.Context, arrayID string) (repair.Writer, error) {
-			if err := w.encrypted(arrayID); err != nil {
-				return nil, err
-			}
 			w.mu.Lock()
 			access, ok := w.doors[arrayID]
 			why := silence(w.world)

@@ -54,7 +54,7 @@ func runScan(ctx context.Context, o *scanOptions) error {
 	if err != nil {
 		return err
 	}
-	(&warner{}).warn(o.Err, world)
+	(&warner{}).warn(o.Err, unverified(world))
 	found := o.judge(world, policy)
 	err = o.print(func(w io.Writer) error {
 		switch f {
@@ -93,7 +93,7 @@ func (o *scanOptions) view(ctx context.Context, f format) (view, error) {
 	}
 	found := o.judge(world, policy)
 	v := view{
-		err: verdict(found), partial: !found.Complete,
+		err: verdict(found), partial: !found.Complete, warnings: unverified(world),
 		print: func(w io.Writer, width int) error {
 			if f == formatWide {
 				return scanRows(found).print(w)

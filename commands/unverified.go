@@ -3,10 +3,8 @@ package commands
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/pureclean/pureclean/config"
-	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair"
 )
@@ -25,7 +23,7 @@ func unverified(world evidence.World) []string {
 		}
 		mend := "; set pools.NAME.array.fingerprint, or pure.gateway.verify=true in LXD"
 		switch {
-		case plainHTTP(a.Gateway):
+		case repair.PlainHTTP(a.Gateway):
 			all = append(all, "warning: the array "+name+" is asked over http://: anybody on the way can read the token and answer in its place, and nothing is changed so; use https://")
 		case a.TLS.Verified == "nothing":
 			all = append(all, "warning: the certificate of the array "+name+" is not verified: whoever is on the way can answer in its place"+mend)
@@ -34,13 +32,11 @@ func unverified(world evidence.World) []string {
 	return all
 }
 
-func plainHTTP(url string) bool { return strings.HasPrefix(strings.ToLower(url), "http://") }
-
 // warner says each warning once.
 type warner struct{ told map[string]bool }
 
-func (w *warner) warn(to io.Writer, world evidence.World) {
-	for _, text := range unverified(world) {
+func (w *warner) warn(to io.Writer, warnings []string) {
+	for _, text := range warnings {
 		if !w.told[text] {
 			if w.told == nil {
 				w.told = map[string]bool{}
@@ -49,20 +45,6 @@ func (w *warner) warn(to io.Writer, world evidence.World) {
 			fmt.Fprintln(to, clean(text))
 		}
 	}
-}
-
-// encrypted refuses to change an array that is asked over http.
-func (w *workshop) encrypted(arrayID string) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if access, ok := w.doors[arrayID]; ok && plainHTTP(access.URL) {
-		return &repair.RefusedError{
-			Step: "start", Gate: "encrypted", Result: diagnose.Fail,
-			Why:  "the array is asked over http://, where anybody on the way can answer in its place",
-			Hint: "use https:// as the pool's pure.gateway",
-		}
-	}
-	return nil
 }
 
 // trusted refuses to rest a change on what others can write: the configuration,

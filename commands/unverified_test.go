@@ -1,11 +1,13 @@
 package commands
 
 import (
+	"context"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pureclean/pureclean/config"
 )
@@ -70,6 +72,15 @@ func TestUnverifiedIsSaid(t *testing.T) {
 			t.Errorf("%v:\n%s%s", args, out, errs)
 		}
 	}
+	for _, terminal := range []bool{false, true} {
+		b.watched(t, terminal, 3)
+		if said := strings.Count(b.err.String(), "is not verified"); said != 1 {
+			t.Errorf("watched on a terminal %v: said %d times\n%s", terminal, said, b.err.String())
+		}
+		if above := strings.Contains(strings.Join(strings.Fields(b.out.String()), " "), "is not verified"); above != terminal {
+			t.Errorf("above the picture of a terminal %v: %v", terminal, above)
+		}
+	}
 	front := httptest.NewServer(b.world.Array.Handler())
 	t.Cleanup(front.Close)
 	b.s.given.config.Pools[pool] = config.Pool{Array: config.Array{URL: front.URL}}
@@ -82,4 +93,22 @@ func TestUnverifiedIsSaid(t *testing.T) {
 	if v, ok := b.world.Array.Volume(volume); !ok || v.Destroyed {
 		t.Error("it was destroyed over http")
 	}
+}
+
+// watched watches that many looks of a scan.
+func (b *bench) watched(t *testing.T, terminal bool, looks int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s, given := b.s, *b.s.given
+	given.sleep = func(ctx context.Context, _ time.Duration) error {
+		if looks--; looks == 0 {
+			cancel()
+		}
+		return ctx.Err()
+	}
+	s.given, s.In, s.OutTerminal, s.ErrTerminal = &given, strings.NewReader(""), terminal, terminal
+	b.out.Reset()
+	b.err.Reset()
+	Main(ctx, []string{"pureclean", "scan", "--watch"}, s)
 }

@@ -80,6 +80,8 @@ type view struct {
 	// partial is set when not everything could be seen: what is missing then
 	// may be there all the same, and is not called gone.
 	partial bool
+	// warnings are said once, or stand above what is redrawn.
+	warnings []string
 	// err is what the command would end with, and done ends the watching.
 	err  error
 	done bool
@@ -142,6 +144,7 @@ type watcher struct {
 	at      time.Time
 	// failure is what the last look failed with.
 	failure error
+	warner  warner
 }
 
 // watch runs look every interval until ctx ends, look says that it is done, or
@@ -241,6 +244,9 @@ func (w *watcher) end() error {
 
 // show prints what the last look saw: a line of JSON, a block, or the screen.
 func (w *watcher) show() error {
+	if w.screen == nil {
+		w.warner.warn(w.o.Err, w.last.warnings)
+	}
 	switch {
 	case w.screen != nil:
 		return w.draw(false)

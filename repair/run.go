@@ -507,7 +507,7 @@ func (r *run) lookLocked(ctx context.Context) (look, error) {
 	report := r.t.judge(world, r.policy())
 	l.finding = r.find(report)
 	r.latest = l
-	return l, nil
+	return l, r.encrypted(&world)
 }
 
 func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult) error {
@@ -537,8 +537,11 @@ func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult)
 
 func (r *run) refuse(step string, gate diagnose.GateResult) error {
 	e := &RefusedError{Gate: gate.Gate, Result: gate.Result, Why: gate.Why, Step: step}
-	if gate.Gate == needFresh {
+	switch gate.Gate {
+	case needFresh:
 		e.Hint = slowestOf(r.latest.world)
+	case needEncrypted:
+		e.Hint = "use https:// as the pool's pure.gateway"
 	}
 	if other := r.interrupted(); other != "" {
 		e.Hint = "run " + other + " of the same object was interrupted: pureclean runs --resume " + other
