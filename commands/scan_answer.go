@@ -36,6 +36,7 @@ type findingAnswer struct {
 	Severity         string         `json:"severity"`
 	Pool             string         `json:"pool"`
 	Object           string         `json:"object"`
+	Volume           string         `json:"volume"`
 	VolumeID         string         `json:"volume_id"`
 	ArrayID          string         `json:"array_id"`
 	Serial           string         `json:"serial"`
@@ -134,7 +135,7 @@ func findingAnswers(findings []diagnose.Finding) []findingAnswer {
 	for _, f := range findings {
 		a := findingAnswer{
 			Code: f.Code, Severity: string(f.Severity), Pool: f.Pool, Object: f.Object,
-			VolumeID: f.VolumeID, ArrayID: f.ArrayID, Serial: string(f.Serial), WWID: f.WWID, Host: f.Host,
+			Volume: f.Volume, VolumeID: f.VolumeID, ArrayID: f.ArrayID, Serial: string(f.Serial), WWID: f.WWID, Host: f.Host,
 			LXD:         lxdAnswer{f.LXD.Project, f.LXD.Type, f.LXD.Name},
 			Connections: some(f.Connections), ProvisionedBytes: f.Provisioned, UniqueBytes: f.Unique,
 			Verdict: string(f.Verdict), Gates: gateAnswers(f.Gates),

@@ -34,6 +34,8 @@ type facts struct {
 	movedRecords map[*evidence.Record][]*move
 	// byDirectory finds a record by where LXD mounts it; made on demand.
 	byDirectory map[string]*evidence.Record
+	// bySerial is every volume of every array; made on demand.
+	bySerial map[evidence.Serial]*volume
 }
 
 func newFacts(w *evidence.World, p Policy) *facts {

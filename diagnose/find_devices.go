@@ -29,7 +29,7 @@ func (f *facts) mixedMaps() []draft {
 			return
 		}
 		out := f.ofDevice(d)
-		out.Detail = why
+		out.Detail = why + f.calledToo(d)
 		if u := d.usage(); len(u.certain) > 0 {
 			out.Detail += "; " + list(u.certain)
 		} else {

@@ -13,10 +13,11 @@ import (
 // kept short: a warning that most sites would see is one that nobody reads.
 func (f *facts) unsafeSettings() []draft {
 	var found []draft
-	add := func(object, host, detail, cause, effect string, remedy ...string) {
+	add := func(object, host, detail, cause, effect string, remedy ...string) *draft {
 		d := draft{}
 		d.Object, d.Host, d.Detail, d.Cause, d.Effect, d.Remedy = object, host, detail, cause, effect, remedy
 		found = append(found, d)
+		return &found[len(found)-1]
 	}
 	f.unsafeLXD(add)
 	for _, a := range f.arrays {
@@ -34,7 +35,8 @@ func (f *facts) unsafeSettings() []draft {
 	return found
 }
 
-type adder func(object, host, detail, cause, effect string, remedy ...string)
+// adder adds a finding, and gives it back for what more there is to say of it.
+type adder func(object, host, detail, cause, effect string, remedy ...string) *draft
 
 func (f *facts) unsafeLXD(add adder) {
 	version := f.world.LXD.Version
@@ -145,17 +147,23 @@ func (a *arrayFacts) serves(mode string) bool {
 // ends, and udev, which reads every device that changes, is its first victim.
 func (f *facts) unsafeHost(h *hostFacts, add adder) {
 	const effect = "I/O to a device without a path waits for ever, beyond kill -9; udev hangs with it, and then every new device"
-	var queueing []string
+	var queueing, called []string
+	var serial evidence.Serial
 	for i := range h.Maps.Items {
 		m := &h.Maps.Items[i]
 		if m.Queueing.Is() && !m.Partition && h.pathless(m) {
+			if len(queueing) == 0 {
+				serial = m.Serial
+			}
 			queueing = append(queueing, m.Name)
+			called = append(called, m.Name+inParentheses(f.nameOf(m.Serial)))
 		}
 	}
 	if len(queueing) > 0 {
-		add(queueing[0], h.Name, list(queueing)+" on "+h.Name+" has no live path and queues I/O",
+		d := add(queueing[0], h.Name, list(called)+" on "+h.Name+" has no live path and queues I/O",
 			"no_path_retry queue or the feature queue_if_no_path", effect,
 			"let the waiting I/O fail: multipathd disablequeueing map "+shell(queueing[0]))
+		d.Volume, d.Serial = f.nameOf(serial), serial
 	}
 	for _, fault := range settings.OfHost(h.Host, &f.world.LXD) {
 		if !fault.Scan {

@@ -21,7 +21,7 @@ func (f *facts) eachSnapshot(do func(s *evidence.Snapshot, of *volume, pool *poo
 // ofSnapshot is a draft about a snapshot.
 func ofSnapshot(s *evidence.Snapshot, source *volume, pool *poolFacts) draft {
 	d := draft{subject: Subject{array: pool.array, pool: pool, snapshot: s, volume: source}}
-	d.Object, d.VolumeID, d.ArrayID, d.Pool = s.Name, s.ID, pool.array.ID, pool.name
+	d.Object, d.Volume, d.VolumeID, d.ArrayID, d.Pool = s.Name, s.Name, s.ID, pool.array.ID, pool.name
 	d.Serial, d.Created, d.Age = s.Serial, s.Created, age(pool.array, s.Created)
 	d.Provisioned, d.Unique = s.Provisioned, s.Bytes
 	return d

@@ -71,7 +71,10 @@ type Finding struct {
 	Pool     string
 	// Object is what explain takes: the array's full name of a volume or
 	// snapshot, else the name of a map, device, host object or directory.
-	Object   string
+	Object string
+	// Volume is the array's full name of the volume or snapshot, where it is
+	// known, also of a finding whose object is a map, a path or a name.
+	Volume   string
 	VolumeID string
 	ArrayID  string
 	Serial   evidence.Serial

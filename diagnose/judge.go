@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -117,6 +118,10 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 			out.Next, out.Remedy = command, append([]string{words}, out.Remedy...)
 		}
 	}
+	out.Volume = either(out.Volume, f.nameOf(out.Serial))
+	if out.Volume != out.Object && !strings.Contains(out.Detail, out.Volume) {
+		out.Detail = out.Volume + ": " + out.Detail
+	}
 	out.Verdict = verdict(kind.Class, out.Gates)
 	if d.told {
 		out.Verdict = ReportOnly
@@ -127,7 +132,7 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 // ofVolume is a draft about a volume, with what the witnesses say of it.
 func ofVolume(v *volume) draft {
 	d := draft{subject: Subject{array: v.array, pool: v.pool, volume: v}}
-	d.Object, d.VolumeID, d.ArrayID = v.Name, v.ID, v.array.ID
+	d.Object, d.Volume, d.VolumeID, d.ArrayID = v.Name, v.Name, v.ID, v.array.ID
 	d.Serial, d.WWID = v.Serial, wwid(v.Serial, v.pool.isNVMe())
 	d.LXD = lxdName(v.record)
 	d.Connections = v.hostNames()

@@ -213,6 +213,9 @@ func factsOf(f diagnose.Finding) []fact {
 	if f.Age > 0 {
 		add("age", words.Age(f.Age))
 	}
+	if f.Volume != f.Object {
+		add("volume", f.Volume)
+	}
 	add("pool", f.Pool)
 	if f.Host != f.Object {
 		add("host", f.Host)

@@ -88,6 +88,33 @@ func noLiveVolumeIsSafe(t *testing.T, w *simulator.World, report diagnose.Report
 	}
 }
 
+// eachVolumeIsNamed: what an array lists is called by its name there, also where
+// the finding is about a host's map, path or name of it.
+func eachVolumeIsNamed(t *testing.T, world evidence.World, report diagnose.Report) {
+	t.Helper()
+	names := map[evidence.Serial]string{}
+	for _, a := range world.Arrays {
+		for _, v := range a.Volumes.Items {
+			names[v.Serial] = v.Name
+		}
+	}
+	delete(names, "")
+	for _, f := range report.Findings {
+		serial := f.Serial
+		for _, h := range world.Hosts {
+			for _, m := range h.Maps.Items {
+				if m.Name == f.Object && h.Name == f.Host && serial == "" {
+					serial = m.Serial
+				}
+			}
+		}
+		name := names[serial]
+		if name != "" && (f.Volume != name || !strings.Contains(f.Object+" "+f.Detail, name)) {
+			t.Errorf("%s %s: volume %q, which the array calls %s: %s", f.Code, f.Object, f.Volume, name, f.Detail)
+		}
+	}
+}
+
 func TestScenariosAreFound(t *testing.T) {
 	for _, s := range simulator.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
@@ -96,7 +123,8 @@ func TestScenariosAreFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer w.Close()
-			_, report := scan(t, w)
+			world, report := scan(t, w)
+			eachVolumeIsNamed(t, world, report)
 			want := slices.Sorted(slices.Values(s.Codes))
 			if diff := cmp.Diff(want, codes(report)); diff != "" {
 				t.Error(diff)
@@ -160,7 +188,8 @@ func TestDemoHasEverything(t *testing.T) {
 	if !w.Clock.Now().Equal(now) {
 		t.Errorf("its clock says %s", w.Clock.Now())
 	}
-	_, report := scan(t, w)
+	world, report := scan(t, w)
+	eachVolumeIsNamed(t, world, report)
 	var want []string
 	for _, k := range diagnose.Kinds {
 		if k.Code != "moved-volume" { // has a scenario of its own
