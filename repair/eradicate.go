@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -33,14 +34,15 @@ func (t Tools) Eradicate(ctx context.Context, object, typed string) (Result, err
 	if object == "" || typed != object {
 		return Result{}, fmt.Errorf("%q is not %q: %w", typed, object, ErrNotConfirmed)
 	}
-	plan, of, err := t.destroyer(object)
+	ours, err := t.destroyer(object)
 	if err != nil {
 		return Result{}, err
 	}
+	plan := ours.plan
 	plan.Steps = []Step{{Kind: stepEradicate, Say: "eradicate " + object, Manual: []string{"purevol eradicate " + shell(object)}}}
 	r := t.newRun(plan)
-	r.types = eradicateSteps
-	begin, err := r.begin(journal.KindEradicate, of)
+	r.types, r.ours = eradicateSteps, ours
+	begin, err := r.begin(journal.KindEradicate, ours.run)
 	if err != nil {
 		return Result{}, err
 	}
@@ -61,11 +63,21 @@ func (t Tools) Eradicate(ctx context.Context, object, typed string) (Result, err
 	return r.finish(ctx, r.steps(ctx))
 }
 
-// destroyer finds the run that destroyed a volume.
-func (t Tools) destroyer(object string) (Plan, string, error) {
+// destruction is what a run in the journal says of the one that it made.
+type destruction struct {
+	plan Plan
+	run  string
+	// until is when the array forgets what was destroyed, by its own clock,
+	// within is by how much that may be too early.
+	until  time.Time
+	within time.Duration
+}
+
+// destroyer finds the run that destroyed a volume, for certain.
+func (t Tools) destroyer(object string) (destruction, error) {
 	runs, err := t.Journal.List()
 	if err != nil {
-		return Plan{}, "", err
+		return destruction{}, err
 	}
 	for _, s := range runs {
 		if s.Kind != journal.KindFix || s.Object.Name != object || s.Object.Snapshot || s.State == journal.Undone {
@@ -79,13 +91,32 @@ func (t Tools) destroyer(object string) (Plan, string, error) {
 		if err != nil {
 			continue
 		}
-		for _, record := range history.Records {
-			if record.What == journal.WhatAfter && record.StepKind == StepDestroy && record.Outcome == journal.Done {
-				return r.plan, s.ID, nil
-			}
+		if record := destroyedBy(history); record != nil {
+			return destruction{r.plan, s.ID, record.Until, record.Within}, nil
 		}
 	}
-	return Plan{}, "", fmt.Errorf("%s: %w", object, ErrNotOurs)
+	return destruction{}, fmt.Errorf("%s: %w", object, ErrNotOurs)
+}
+
+// destroyedBy is the record of a destruction that is certainly the run's own:
+// one process asked for it, got a good answer, and saw it done. What another
+// process found done after a kill, or after an answer that was lost, may be
+// anybody's.
+func destroyedBy(history journal.History) *journal.Record {
+	asked := false
+	for i := range history.Records {
+		record := &history.Records[i]
+		switch {
+		case record.What == journal.WhatResume:
+			asked = false
+		case record.StepKind != StepDestroy:
+		case record.What == journal.WhatBefore:
+			asked = true
+		case record.What == journal.WhatAfter && asked && record.Outcome == journal.Done && record.Error == "":
+			return record
+		}
+	}
+	return nil
 }
 
 var eradicateSteps = []StepType{{
@@ -103,6 +134,26 @@ func confirmEradicated(s subject, _ Step) (evidence.Answer, string) {
 		return evidence.No, "the array still has it"
 	}
 	return evidence.Yes, "the array has it no more"
+}
+
+// isThis says whether what the array keeps is what that run destroyed. Whoever
+// recovers a volume and destroys it again gives it a time of its own, which ends
+// later. What can't be told apart is one that was recovered and destroyed again
+// within the seconds for which the times are not known: the two readings that
+// they were reckoned from.
+func (d destruction) isThis(a *evidence.Array, v *evidence.Volume) (diagnose.Result, string) {
+	switch {
+	case d.until.IsZero():
+		return diagnose.Uncertain, "run " + d.run + " does not say until when the array keeps it"
+	case a.Clock.IsZero() || v.Remaining <= 0:
+		return diagnose.Uncertain, "the array does not say until when it keeps it"
+	}
+	until := a.Clock.Add(v.Remaining)
+	if until.After(d.until.Add(max(d.within, time.Second))) {
+		return diagnose.Fail, fmt.Sprintf("the array keeps it until %s, and what run %s destroyed until %s: somebody has recovered it and destroyed it again",
+			stamp(until), d.run, stamp(d.until))
+	}
+	return diagnose.Pass, "it is what run " + d.run + " destroyed"
 }
 
 // isPending: what is eradicated never comes back, so every doubt counts.
@@ -123,6 +174,9 @@ func isPending(r *run, s subject, _ Step) (diagnose.Result, string) {
 		if why != "" {
 			return diagnose.Uncertain, why
 		}
+	}
+	if result, why := r.ours.isThis(s.array, s.volume); result != diagnose.Pass {
+		return result, why
 	}
 	if !s.volume.LXD.Snapshot {
 		for _, record := range s.world.LXD.Records.Items {

@@ -28,6 +28,8 @@ type run struct {
 	kind string
 	// acting is set while something is changed.
 	acting *acting
+	// ours is what an eradication is of.
+	ours destruction
 	// released is what this run's journal says was released, by member.
 	released map[string]*devices.Released
 	// intended are steps, from 1, that this run began and of which it is not
@@ -37,6 +39,7 @@ type run struct {
 	confirmed time.Time
 	until     time.Time
 	untilHere time.Time // by this machine's clock, if the array's is far off
+	within    time.Duration
 	state     []string
 	changed   bool
 }
@@ -288,7 +291,8 @@ func (r *run) already(l look, step Step, kind StepType) (bool, error) {
 	}
 	r.remember(l, step)
 	err := r.write(journal.Record{
-		What: journal.WhatAfter, Step: r.n, StepKind: step.Kind, Object: r.stepObject(step), Outcome: outcome, Note: why, Until: r.until, UntilHere: r.untilHere,
+		What: journal.WhatAfter, Step: r.n, StepKind: step.Kind, Object: r.stepObject(step), Outcome: outcome, Note: why,
+		Until: r.until, Within: r.within, UntilHere: r.untilHere,
 	})
 	r.tell(Ended, outcome, why)
 	return true, err
@@ -329,7 +333,7 @@ func (r *run) do(ctx context.Context, step Step, kind StepType) error {
 	}
 	record.What, record.RequestID, record.Waived = journal.WhatAfter, r.requestID(step), nil
 	outcome, note := r.decide(context.WithoutCancel(ctx), step, kind, failed)
-	record.Outcome, record.Note, record.Until, record.UntilHere = outcome, note, r.until, r.untilHere
+	record.Outcome, record.Note, record.Until, record.Within, record.UntilHere = outcome, note, r.until, r.within, r.untilHere
 	if failed != nil {
 		record.Error = failed.Error()
 	}
@@ -451,7 +455,7 @@ func (r *run) remember(l look, step Step) {
 // keep keeps when a timer of the array runs out: by its clock, by which it is
 // told from another timer later, and for people.
 func (r *run) keep(a *evidence.Array, remaining time.Duration) {
-	r.until, r.untilHere = a.Clock.Add(remaining).UTC(), time.Time{}
+	r.until, r.within, r.untilHere = a.Clock.Add(remaining).UTC(), clockBehind(a), time.Time{}
 	if deadline := a.Deadline(remaining); !deadline.Equal(r.until) {
 		r.untilHere = deadline
 	}
@@ -465,18 +469,25 @@ func (r *run) deadline() time.Time {
 	return r.untilHere
 }
 
-// noteChange keeps what was changed, for the last words. What is rolled back
-// by itself is told when it is not.
+// clockBehind is by how much a time may be too early that was reckoned from an
+// array's clock and a volume's remaining time: the clock is the earliest that
+// was heard in the reading, in whole seconds cut off, and the volume's row may
+// have come at its end.
+func clockBehind(a *evidence.Array) time.Duration { return time.Second + max(a.Took(), 0) }
+
+// noteChange keeps what was changed, for the last words, once. What is rolled
+// back by itself is told when it is not.
 func (r *run) noteChange(step Step, kind StepType, outcome journal.Outcome) {
 	if kind.Undo == UndoNothing || kind.Undo == UndoRollback || step.Kind == StepClear {
 		return
 	}
 	r.changed = true
-	words := "done: "
+	done, perhaps := "done: "+step.Say, "may be done: "+step.Say
+	r.state = slices.DeleteFunc(r.state, func(said string) bool { return said == done || said == perhaps })
 	if outcome == journal.Unclear {
-		words = "may be done: "
+		done = perhaps
 	}
-	r.state = append(r.state, words+step.Say)
+	r.state = append(r.state, done)
 }
 
 // requestID is the last request's, for steps that send one.

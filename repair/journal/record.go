@@ -121,8 +121,10 @@ type Record struct {
 	// RequestID is in the array's own log.
 	RequestID string  `json:"request_id,omitempty"`
 	Outcome   Outcome `json:"outcome,omitempty"`
-	// Until is when an undo stops being possible.
-	Until time.Time `json:"until,omitzero"`
+	// Until is when an undo stops being possible, by the array's clock. Within
+	// is by how much it may be too early.
+	Until  time.Time     `json:"until,omitzero"`
+	Within time.Duration `json:"within_ns,omitempty"`
 	// UntilHere is the same by this machine's clock, if the array's, by which
 	// Until is, was far off.
 	UntilHere time.Time `json:"until_here,omitzero"`

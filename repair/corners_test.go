@@ -1,0 +1,435 @@
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+// What can't be written down is not begun: before each step, and before each
+// write to a device.
+func TestNothingIsDoneThatIsNotWrittenDown(t *testing.T) {
+	for _, c := range []struct{ scenario, code string }{
+		{"unmap-refused-iscsi", "leaked-volume"}, {"device-too-late-nvme", "leaked-volume"}, {"host-not-deleted-iscsi", codeIdleHost},
+	} {
+		k := newKit(t, c.scenario)
+		for _, step := range k.plan(c.code).Steps {
+			kind, _ := stepTypeOf(step.Kind)
+			if !kind.changes() {
+				continue
+			}
+			t.Run(c.scenario+" "+step.Kind, func(t *testing.T) {
+				k := newKit(t, c.scenario)
+				plan := k.plan(c.code)
+				tools := k.tools()
+				hands, requests, failed := &saboteur{}, &saboteur{}, false
+				k.spoil(&tools, "hands", hands)
+				k.spoil(&tools, "writer", requests)
+				made := 0
+				tools.record = func(r *journal.Run, record journal.Record) error {
+					if record.What == journal.WhatBefore && record.StepKind == step.Kind {
+						failed, made = true, hands.n
+						return journal.ErrUnwritable
+					}
+					return r.Append(record)
+				}
+				if _, err := tools.Run(context.Background(), plan); !errors.Is(err, journal.ErrUnwritable) || !failed {
+					t.Error(err)
+				}
+				if slices.Contains(requests.calls, step.Kind) || kind.Devices && hands.n > made {
+					t.Errorf("it was done all the same: %v, %v", requests.calls, hands.calls)
+				}
+			})
+		}
+	}
+}
+
+// Paths are given back where the array connects them. Where it does not any
+// more, whoever opened one would hang.
+func TestNoPathRunsThatLeadsNowhere(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	plan := k.plan("leaked-volume")
+	tools := k.tools()
+	asked := 0
+	tools.Ask = func(_ context.Context, q Question) (Reply, error) {
+		if asked++; asked == 2 {
+			return Quit, k.world.Array.Disconnect(k.hostObject(), plan.Object)
+		}
+		return Yes, nil
+	}
+	result, err := tools.Run(context.Background(), plan)
+	if err == nil || !result.Changed || !strings.Contains(strings.Join(result.State, " "), "stay so") {
+		t.Errorf("%+v, %v", result, err)
+	}
+	disks := k.disks(plan.Serial)
+	for _, d := range disks {
+		if d.State != "offline" {
+			t.Errorf("%s is %s", d.Name, d.State)
+		}
+	}
+	if len(disks) == 0 {
+		t.Error("no path is left, so this proves nothing")
+	}
+}
+
+// stubborn does what it is asked to, and says that it could not.
+type stubborn struct {
+	Machine
+	step string
+}
+
+var errStubborn = errors.New("it came back three times")
+
+func (s stubborn) Clear(ctx context.Context, serial evidence.Serial, done devices.Released, c devices.Callbacks) error {
+	return errors.Join(s.Machine.Clear(ctx, serial, done, c), s.fails("clear"))
+}
+
+func (s stubborn) Release(ctx context.Context, serial evidence.Serial, expect devices.Expect, c devices.Callbacks) (devices.Released, error) {
+	released, err := s.Machine.Release(ctx, serial, expect, c)
+	return released, errors.Join(err, s.fails("release"))
+}
+
+func (s stubborn) fails(step string) error {
+	if step == s.step {
+		return errStubborn
+	}
+	return nil
+}
+
+// What a machine says of its devices counts more than that nothing of them is
+// seen just now: what comes back is not there all the time.
+func TestADeviceIsGoneIfTheMachineSaysSo(t *testing.T) {
+	for _, step := range []string{"release", "clear"} {
+		k := newKit(t, "unmap-refused-iscsi")
+		plan := k.plan("leaked-volume")
+		tools := k.tools()
+		tools.Machine = func(member string) (Machine, bool) {
+			m, ok := k.machine(member)
+			return stubborn{m, step}, ok
+		}
+		result, err := tools.Run(context.Background(), plan)
+		if !errors.Is(err, errStubborn) || result.Outcome != journal.Failed {
+			t.Errorf("%s: %+v, %v", step, result, err)
+		}
+		if destroyed, _ := k.volume(plan.Object); destroyed {
+			t.Errorf("%s: it went on", step)
+		}
+	}
+}
+
+// A confirmation is good for two minutes, and nobody knows what a host that
+// has it again does with it: each alone stops the destroy.
+func TestTheConfirmationHolds(t *testing.T) {
+	gates := map[string]bool{}
+	for _, g := range diagnose.Gates {
+		gates[g.Name] = true
+	}
+	for name, meanwhile := range map[string]func(k *kit, p Plan) error{
+		"too long ago": func(k *kit, _ Plan) error { k.world.Clock.Advance(confirmedFor + time.Second); return nil },
+		"a host has it again": func(k *kit, p Plan) error {
+			err := k.world.Array.Connect(k.hostObject(), p.Object, 0)
+			k.world.Hosts[0].Rescan()
+			return errors.Join(err, k.world.Array.Disconnect(k.hostObject(), p.Object))
+		},
+	} {
+		k := newKit(t, "unmap-refused-iscsi")
+		plan := k.plan("leaked-volume")
+		tools := k.tools()
+		tools.Ask = func(_ context.Context, q Question) (Reply, error) {
+			if q.Step.Kind == StepDestroy {
+				return Yes, meanwhile(k, plan)
+			}
+			return Yes, nil
+		}
+		result, err := without(tools, gates).Run(context.Background(), plan)
+		if destroyed, _ := k.volume(plan.Object); destroyed || result.Gate != needDetached {
+			t.Errorf("%s: destroyed %v: %+v, %v", name, destroyed, result, err)
+		}
+	}
+}
+
+// LXD makes a host object when it begins to map a volume, before the connection
+// is there to be seen.
+func TestNoHostIsDeletedWhileLXDIsBusy(t *testing.T) {
+	for name, busy := range map[string]func(w *evidence.World){
+		"it does something": func(w *evidence.World) {
+			w.LXD.Operations = evidence.Complete([]evidence.Operation{{Description: "Starting instance", Running: evidence.Yes}})
+		},
+		"perhaps": func(w *evidence.World) {
+			w.LXD.Operations = evidence.Complete([]evidence.Operation{{Description: "Starting instance"}})
+		},
+		"nobody knows": func(w *evidence.World) { w.LXD.Operations = w.LXD.Operations.Doubt("it was not told") },
+	} {
+		k := newKit(t, "host-not-deleted-iscsi")
+		plan := k.plan(codeIdleHost)
+		k.world.Array.ResetRequests()
+		tools := k.tools()
+		asked := false
+		tools.Ask = func(context.Context, Question) (Reply, error) { asked = true; return Yes, nil }
+		look := tools.Look
+		tools.Look = func(ctx context.Context) (evidence.World, error) {
+			w, err := look(ctx)
+			if asked {
+				busy(&w)
+			}
+			return w, err
+		}
+		result, err := tools.Run(context.Background(), plan)
+		if result.Outcome != journal.Refused || result.Gate != needIdleHost || slices.Contains(k.changes(), "DELETE /hosts") {
+			t.Errorf("%s: %+v, %v", name, result, err)
+		}
+	}
+}
+
+// Undo touches the very volume that the run touched.
+func TestUndoOfAnother(t *testing.T) {
+	for name, other := range map[string]func(*evidence.Volume){
+		"another serial": func(v *evidence.Volume) { v.Serial = "000000000000000000000000" },
+		"another name":   func(v *evidence.Volume) { v.Name = "purepool::prod" },
+		"another id":     func(v *evidence.Volume) { v.ID = "00000000-0000-4000-8000-000000000000" },
+	} {
+		k := newKit(t, "device-too-late-iscsi")
+		plan := k.plan("leaked-volume")
+		done, err := k.tools().Run(context.Background(), plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.world.Array.ResetRequests()
+		tools := k.tools()
+		tools.Look = func(ctx context.Context) (evidence.World, error) {
+			w, err := k.look(ctx)
+			for i := range w.Arrays[0].Volumes.Items {
+				if v := &w.Arrays[0].Volumes.Items[i]; v.ID == plan.ID {
+					other(v)
+				}
+			}
+			return w, err
+		}
+		result, err := tools.Undo(context.Background(), done.Run)
+		if err == nil || result.Outcome != journal.Refused || len(result.State) == 0 {
+			t.Errorf("%s: %+v, %v", name, result, err)
+		}
+		if sent := k.changes(); slices.ContainsFunc(sent, func(s string) bool { return !strings.HasSuffix(s, "/login") && !strings.HasSuffix(s, "/logout") }) {
+			t.Errorf("%s: sent %v", name, sent)
+		}
+	}
+}
+
+// Each condition of an eradication alone refuses it, whatever else is known.
+func TestEachDoubtForbidsToEradicate(t *testing.T) {
+	k := newKit(t, "device-too-late-nvme")
+	plan := k.plan("leaked-volume")
+	if _, err := k.tools().Run(context.Background(), plan); err != nil {
+		t.Fatal(err)
+	}
+	tools := k.tools().withDefaults()
+	tools.judge = func(evidence.World, diagnose.Policy) diagnose.Report {
+		return diagnose.Report{Findings: []diagnose.Finding{{Code: needPending, VolumeID: plan.ID}}}
+	}
+	ours, err := tools.destroyer(plan.Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(change func(w *evidence.World, v *evidence.Volume)) diagnose.Result {
+		world, err := k.look(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range world.Arrays[0].Volumes.Items {
+			if v := &world.Arrays[0].Volumes.Items[i]; v.ID == plan.ID {
+				change(&world, v)
+				break
+			}
+		}
+		r := tools.newRun(plan)
+		r.ours = ours
+		result, _ := isPending(r, find(&world, plan.ArrayID, plan.ID, plan.Serial), Step{})
+		return result
+	}
+	if got := ask(func(*evidence.World, *evidence.Volume) {}); got != diagnose.Pass {
+		t.Fatalf("as it is: %s", got)
+	}
+	for name, change := range map[string]func(w *evidence.World, v *evidence.Volume){
+		"no array":              func(w *evidence.World, _ *evidence.Volume) { w.Arrays = nil },
+		"not listed":            func(_ *evidence.World, v *evidence.Volume) { v.ID = "other" },
+		"not destroyed":         func(_ *evidence.World, v *evidence.Volume) { v.Destroyed = evidence.No },
+		"perhaps not destroyed": func(_ *evidence.World, v *evidence.Volume) { v.Destroyed = evidence.Unknown },
+		"connected": func(w *evidence.World, v *evidence.Volume) {
+			w.Arrays[0].Connections = evidence.Complete([]evidence.Connection{{VolumeID: v.ID, VolumeName: v.Name, Host: "h"}})
+		},
+		"not LXD's name":  func(_ *evidence.World, v *evidence.Volume) { v.LXD = evidence.Name{} },
+		"no uuid":         func(_ *evidence.World, v *evidence.Volume) { v.LXD.UUID = evidence.UUID{} },
+		"LXD hides":       func(w *evidence.World, _ *evidence.Volume) { w.LXD.SeesAll = evidence.Unknown },
+		"volumes missing": func(w *evidence.World, _ *evidence.Volume) { w.Arrays[0].Volumes = w.Arrays[0].Volumes.Doubt("x") },
+		"connections so": func(w *evidence.World, _ *evidence.Volume) {
+			w.Arrays[0].Connections = w.Arrays[0].Connections.Doubt("x")
+		},
+		"snapshots so":  func(w *evidence.World, _ *evidence.Volume) { w.Arrays[0].Snapshots = w.Arrays[0].Snapshots.Doubt("x") },
+		"records so":    func(w *evidence.World, _ *evidence.Volume) { w.LXD.Records = w.LXD.Records.Doubt("x") },
+		"operations so": func(w *evidence.World, _ *evidence.Volume) { w.LXD.Operations = w.LXD.Operations.Doubt("x") },
+		"recorded": func(w *evidence.World, v *evidence.Volume) {
+			w.LXD.Records.Items = append(slices.Clone(w.LXD.Records.Items), evidence.Record{UUID: v.LXD.UUID})
+		},
+		"a later destroy":    func(_ *evidence.World, v *evidence.Volume) { v.Remaining += time.Minute },
+		"no time":            func(_ *evidence.World, v *evidence.Volume) { v.Remaining = 0 },
+		"the array's silent": func(w *evidence.World, _ *evidence.Volume) { w.Arrays[0].Clock = time.Time{} },
+	} {
+		if got := ask(change); got != diagnose.Fail && got != diagnose.Uncertain {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	tools.judge = func(evidence.World, diagnose.Policy) diagnose.Report { return diagnose.Report{} }
+	if got := ask(func(*evidence.World, *evidence.Volume) {}); got == diagnose.Pass {
+		t.Error("it passes without the finding")
+	}
+	ours.until = time.Time{}
+	if got, _ := ours.isThis(&evidence.Array{Clock: k.world.Clock.Now()}, &evidence.Volume{Remaining: time.Hour}); got == diagnose.Pass {
+		t.Error("it passes without the journal's time")
+	}
+}
+
+// Only a destruction that is certainly a run's own may be made final by it.
+func TestWhoseDestructionItIs(t *testing.T) {
+	ctx := context.Background()
+	bySomebody := func(k *kit, p Plan) error {
+		if destroyed, _ := k.volume(p.Object); destroyed {
+			return nil
+		}
+		if host := k.connectedTo(p.Object); host != "" {
+			if err := k.world.Array.Disconnect(host, p.Object); err != nil {
+				return err
+			}
+		}
+		return k.world.Array.DestroyVolume(p.Object)
+	}
+	again := func(after time.Duration) func(*kit, Plan) error {
+		return func(k *kit, p Plan) error {
+			k.world.Age(after)
+			return errors.Join(k.world.Array.Recover(p.Object), k.world.Array.DestroyVolume(p.Object))
+		}
+	}
+	run := func(spoil func(*kit, *Tools)) func(*kit, Plan) string {
+		return func(k *kit, p Plan) string {
+			tools := k.tools()
+			if spoil != nil {
+				spoil(k, &tools)
+			}
+			result, _ := tools.Run(ctx, p)
+			return result.Run
+		}
+	}
+	faulty := func(f fault) func(*kit, Plan) string {
+		return run(func(k *kit, tools *Tools) {
+			s := &saboteur{fault: f, at: 2} // the disconnect comes first
+			k.spoil(tools, "writer", s)
+		})
+	}
+	for _, c := range []struct {
+		name string
+		run  func(*kit, Plan) string
+		then func(*kit, Plan) error
+		ours bool
+	}{
+		{"ours", run(nil), nil, true},
+		{"ours, much later", run(nil), func(k *kit, _ Plan) error { k.world.Age(20 * time.Hour); return nil }, true},
+		{"recovered and destroyed again, hours later", run(nil), again(time.Hour), false},
+		{"recovered and destroyed again, soon", run(nil), again(10 * time.Second), false},
+		{"refused by the array, and done by somebody", faulty(fails), bySomebody, false},
+		{"not answered, and done by somebody", faulty(expires), bySomebody, false},
+		{"answered and not done, and done by somebody", faulty(lies), bySomebody, false},
+		{"done, and the answer was lost", faulty(loses), nil, false},
+		{"undone, and destroyed by somebody", func(k *kit, p Plan) string {
+			id := run(nil)(k, p)
+			if _, err := k.tools().Undo(ctx, id); err != nil {
+				k.t.Error(err)
+			}
+			return id
+		}, bySomebody, false},
+		{"killed before the request, done by somebody, resumed", func(k *kit, p Plan) string {
+			tools := k.tools()
+			tools.Writer = func(ctx context.Context, id string) (Writer, error) {
+				w, err := k.writer(ctx, id)
+				return badWriter{w, dying{}}, err
+			}
+			if !untilKilled(func() { _, _ = tools.Run(ctx, p) }) {
+				k.t.Fatal("it was not killed")
+			}
+			k.crash()
+			if err := bySomebody(k, p); err != nil {
+				k.t.Error(err)
+			}
+			id := k.interrupted()
+			_, _ = k.tools().Resume(ctx, id)
+			return id
+		}, nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := newKit(t, "device-too-late-nvme")
+			plan := k.plan("leaked-volume")
+			id := c.run(k, plan)
+			if c.then != nil {
+				if err := c.then(k, plan); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if destroyed, _ := k.volume(plan.Object); !destroyed {
+				t.Fatal("it is not destroyed, so this proves nothing")
+			}
+			k.world.Array.ResetRequests()
+			result, err := k.tools().Eradicate(ctx, plan.Object, plan.Object)
+			_, there := k.volume(plan.Object)
+			if there == c.ours || (err == nil) != c.ours {
+				t.Errorf("of run %s: there %v: %+v, %v", id, there, result, err)
+			}
+		})
+	}
+}
+
+// dying is a process that is killed when it is to destroy.
+type dying struct{}
+
+func (dying) call(name string, do func() error) error {
+	if name == "destroy" {
+		panic(killed{})
+	}
+	return do()
+}
+
+// A run that asked for it and saw it not done has destroyed nothing, and one
+// that was undone has not any more.
+func TestAnUndoneRunDestroyedNothing(t *testing.T) {
+	for _, f := range allFaults {
+		k := newKit(t, "device-too-late-nvme")
+		plan := k.plan("leaked-volume")
+		tools := k.tools()
+		k.spoil(&tools, "writer", &saboteur{fault: f, at: 2})
+		_, _ = tools.Run(context.Background(), plan)
+		if ours, err := k.tools().withDefaults().destroyer(plan.Object); !errors.Is(err, ErrNotOurs) {
+			t.Error(f, ours, err)
+		}
+	}
+	k := newKit(t, "device-too-late-nvme")
+	plan := k.plan("leaked-volume")
+	result, err := k.tools().Run(context.Background(), plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ours, err := k.tools().withDefaults().destroyer(plan.Object); err != nil || ours.run != result.Run || ours.until.IsZero() || ours.within <= 0 {
+		t.Errorf("%+v, %v", ours, err)
+	}
+	if _, err := k.tools().Undo(context.Background(), result.Run); err != nil {
+		t.Fatal(err)
+	}
+	if ours, err := k.tools().withDefaults().destroyer(plan.Object); !errors.Is(err, ErrNotOurs) {
+		t.Error(fmt.Sprint(ours), err)
+	}
+}
