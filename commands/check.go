@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/metrics"
+	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/sightings"
 )
@@ -232,19 +234,24 @@ func (o *checkOptions) note(err error) { o.notes = append(o.notes, "note: "+err.
 // runs is what the journal says. One that can't be read changes no status:
 // what leaks and what is at risk is known without it.
 func (o *checkOptions) runs(dir string) metrics.Runs {
-	all, err := journal.Read(dir).List()
-	if err != nil {
+	book := journal.Read(dir)
+	all, err := book.List()
+	promises, failed := repair.Promises(book, o.clock()())
+	if err = errors.Join(err, failed); err != nil {
 		o.note(err)
 		return metrics.Runs{Trouble: err.Error()}
 	}
 	var runs metrics.Runs
 	for _, s := range all {
-		if s.State == journal.Interrupted {
+		switch s.State {
+		case journal.Interrupted:
 			runs.Interrupted++
+		case journal.UnderWay:
+			runs.UnderWay = append(runs.UnderWay, fmt.Sprintf("run %s of %s is under way: %s", s.ID, s.Object.Name, atIt(s)))
 		}
-	}
-	for _, s := range journal.Undoable(all, o.clock()()) {
-		runs.Undoable = append(runs.Undoable, metrics.Deadline{Run: s.ID, Object: s.Object.Name, Until: s.Deadline()})
+		if p := promises[s.ID]; p.Works && !p.Until.IsZero() {
+			runs.Undoable = append(runs.Undoable, metrics.Deadline{Run: s.ID, Object: s.Object.Name, Until: p.Until})
+		}
 	}
 	return runs
 }

@@ -42,6 +42,9 @@ func (v checkView) line() string {
 	if n := v.reading.Runs.Interrupted; n > 0 {
 		add(count(n, "interrupted run") + " (pureclean runs)")
 	}
+	if n := len(v.reading.Runs.UnderWay); n > 0 {
+		add(count(n, "run") + " under way")
+	}
 	add(doubt)
 	if v.trouble != nil && v.reading.Looked() {
 		add(v.trouble.Error())
@@ -127,6 +130,7 @@ func (v checkView) details() []string {
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s %s: %s", f.Severity, f.Code, f.Object, f.Detail))
 	}
+	lines = append(lines, v.reading.Runs.UnderWay...)
 	for _, d := range v.reading.Runs.Undoable {
 		lines = append(lines, fmt.Sprintf("run %s of %s can be undone until %s", d.Run, d.Object, until(d.Until)))
 	}

@@ -36,7 +36,7 @@ func eradicateCommand(s Streams) *cli.Command {
 			if o.typed != o.volume {
 				return &HintedError{Err: usagef("--confirm is not the name given with --volume"), Hint: "what can't be undone wants the full name twice"}
 			}
-			return o.work(c.Context, "Eradicated", func(ctx context.Context, t repair.Tools) (repair.Result, error) {
+			return o.work(c.Context, "Eradicated", o.volume, func(ctx context.Context, t repair.Tools) (repair.Result, error) {
 				return t.Eradicate(ctx, o.volume, o.typed)
 			})
 		},

@@ -81,6 +81,7 @@ type resultAnswer struct {
 	Step      string     `json:"step"`
 	Changed   bool       `json:"changed"`
 	State     []string   `json:"state"`
+	Undoable  bool       `json:"undoable"`
 	UndoUntil *time.Time `json:"undo_until"`
 }
 
@@ -93,10 +94,7 @@ func printResults(w io.Writer, f format, p palette, width int, done string, rows
 			Object: d.Plan.Object, Code: d.Plan.Code, Run: d.Result.Run, Outcome: string(d.Result.Outcome), Gate: d.Result.Gate,
 			Why: d.Result.Why, Step: d.Result.Step, Changed: d.Result.Changed, State: some(d.Result.State),
 		}
-		if !d.Result.Until.IsZero() {
-			end := d.Result.Until.UTC()
-			r.UndoUntil = &end
-		}
+		r.Undoable, r.UndoUntil = d.Result.Undo.Works, undoUntil(d.Result.Undo)
 		if d.NotTried != "" {
 			r.Outcome, r.Why = string(journal.Declined), d.NotTried
 		}
@@ -143,12 +141,25 @@ func printResult(out *lineWriter, p palette, width int, done string, r resultAns
 			out.line(mark + line)
 		}
 	}
-	if r.UndoUntil != nil && r.Changed {
+	switch {
+	case r.UndoUntil != nil:
 		out.line(fmt.Sprintf("Undo until %s: pureclean undo --run %s", until(*r.UndoUntil), r.Run))
+	case r.Undoable:
+		out.line("Undo: pureclean undo --run " + r.Run)
 	}
 	if !r.Changed && head != done {
 		out.line("Nothing was changed.")
 	}
+}
+
+// undoUntil is when undo stops working; nil when it does not work, or does not
+// stop.
+func undoUntil(p repair.Promise) *time.Time {
+	if !p.Works || p.Until.IsZero() {
+		return nil
+	}
+	end := p.Until.UTC()
+	return &end
 }
 
 // ended is the error with which a command ends whose run ended so. Refused or
@@ -165,10 +176,11 @@ func ended(result repair.Result, err error) error {
 	if errors.Is(err, context.Canceled) {
 		why = "cancelled"
 	}
-	return &HintedError{
-		Err:  fmt.Errorf("run %s is not finished: %s", result.Run, why),
-		Hint: fmt.Sprintf("pureclean runs --resume %s finishes it, pureclean undo --run %s takes it back", result.Run, result.Run),
+	hint := fmt.Sprintf("pureclean runs --resume %s finishes it", result.Run)
+	if result.Undo.Works {
+		hint += fmt.Sprintf(", pureclean undo --run %s takes it back", result.Run)
 	}
+	return &HintedError{Err: fmt.Errorf("run %s is not finished: %s", result.Run, why), Hint: hint}
 }
 
 // batchStatus is how a batch ends.

@@ -39,7 +39,7 @@ func runsCommand(s Streams) *cli.Command {
 			if o.resume == "" {
 				return runRuns(o)
 			}
-			return o.work(c.Context, repaired, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Resume(ctx, o.resume) })
+			return o.work(c.Context, repaired, "run "+o.resume, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Resume(ctx, o.resume) })
 		},
 	}
 }
@@ -60,6 +60,7 @@ type runAnswer struct {
 	Ended     *time.Time `json:"ended"`
 	Operator  string     `json:"operator"`
 	Host      string     `json:"host"`
+	Undoable  bool       `json:"undoable"`
 	UndoUntil *time.Time `json:"undo_until"`
 	Why       string     `json:"why"`
 }
@@ -73,13 +74,18 @@ func runRuns(o *runsOptions) error {
 	if err != nil {
 		return err
 	}
-	all, err := journal.Read(from.config.StateDir).List()
+	book := journal.Read(from.config.StateDir)
+	all, err := book.List()
+	if err != nil {
+		return err
+	}
+	promises, err := repair.Promises(book, o.clock()())
 	if err != nil {
 		return err
 	}
 	answer, interrupted := runsAnswer{Schema: "pureclean/runs/v1", Runs: []runAnswer{}}, false
 	for _, s := range all {
-		answer.Runs = append(answer.Runs, runAnswerOf(s))
+		answer.Runs = append(answer.Runs, runAnswerOf(s, promises[s.ID]))
 		interrupted = interrupted || s.State == journal.Interrupted
 	}
 	err = o.print(func(w io.Writer) error {
@@ -104,14 +110,14 @@ func runRuns(o *runsOptions) error {
 	return err
 }
 
-func runAnswerOf(s journal.Summary) runAnswer {
-	operator := s.Operator.User
-	if s.Operator.Sudo != "" {
-		operator = s.Operator.Sudo + " as " + operator
-	}
+func runAnswerOf(s journal.Summary, p repair.Promise) runAnswer {
 	a := runAnswer{
 		Run: s.ID, Kind: string(s.Kind), Of: s.Of, State: string(s.State), Object: s.Object.Name,
-		Began: s.Began.UTC(), Operator: operator, Host: s.Operator.Host, Why: s.Why,
+		Began: s.Began.UTC(), Operator: operator(s.Operator), Host: s.Operator.Host, Why: s.Why,
+		Undoable: p.Works, UndoUntil: undoUntil(p),
+	}
+	if s.State == journal.UnderWay {
+		a.Why = atIt(s)
 	}
 	if s.Damaged != "" {
 		a.Why = s.Damaged
@@ -120,21 +126,35 @@ func runAnswerOf(s journal.Summary) runAnswer {
 		end := s.Ended.UTC()
 		a.Ended = &end
 	}
-	if !s.Deadline().IsZero() {
-		end := s.Deadline().UTC()
-		a.UndoUntil = &end
-	}
 	return a
+}
+
+func operator(o journal.Operator) string {
+	if o.Sudo != "" {
+		return o.Sudo + " as " + o.User
+	}
+	return o.User
+}
+
+// atIt says whose process a run is under way in.
+func atIt(s journal.Summary) string {
+	return fmt.Sprintf("%s is at it on %s, process %d", operator(s.Last), s.Last.Host, s.Last.PID)
 }
 
 func runRows(answer runsAnswer) table {
 	t := table{header: []string{"RUN", "KIND", "STATE", "BEGAN", "BY", "UNDO UNTIL", "OBJECT"}}
 	for _, r := range answer.Runs {
-		end := ""
-		if r.UndoUntil != nil && r.State != string(journal.Undone) {
+		end, state := "", r.State
+		switch {
+		case r.UndoUntil != nil:
 			end = until(*r.UndoUntil)
+		case r.Undoable:
+			end = "any time"
 		}
-		t.rows = append(t.rows, []string{r.Run, r.Kind, r.State, until(r.Began), r.Operator, end, r.Object})
+		if r.State == string(journal.UnderWay) {
+			state += ": " + r.Why
+		}
+		t.rows = append(t.rows, []string{r.Run, r.Kind, state, until(r.Began), r.Operator, end, r.Object})
 	}
 	return t
 }

@@ -31,14 +31,14 @@ func undoCommand(s Streams) *cli.Command {
 			if o.run == "" {
 				return &HintedError{Err: usagef("--run is required"), Hint: "pureclean runs lists them"}
 			}
-			return o.work(c.Context, "Taken back", func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Undo(ctx, o.run) })
+			return o.work(c.Context, "Taken back", "run "+o.run, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Undo(ctx, o.run) })
 		},
 	}
 }
 
 // work opens the workshop, does one thing in it and prints how it ended; done
-// is the word for that it went well.
-func (o *changing) work(ctx context.Context, done string, do func(context.Context, repair.Tools) (repair.Result, error)) error {
+// is the word for that it went well, and object what it was done to.
+func (o *changing) work(ctx context.Context, done, object string, do func(context.Context, repair.Tools) (repair.Result, error)) error {
 	f, err := parseFormat(o.output, formatTable, formatJSON, formatYAML)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (o *changing) work(ctx context.Context, done string, do func(context.Contex
 	result, err := do(ctx, w.tools)
 	if result.Run != "" || len(result.State) > 0 {
 		printed := o.print(func(out io.Writer) error {
-			return printResults(out, f, o.palette(), o.width(), done, []repair.Row{{Plan: repair.Plan{Object: "run " + result.Run}, Result: result}})
+			return printResults(out, f, o.palette(), o.width(), done, []repair.Row{{Plan: repair.Plan{Object: object}, Result: result}})
 		})
 		if printed != nil {
 			return printed

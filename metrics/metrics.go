@@ -37,6 +37,8 @@ type Runs struct {
 	Trouble string
 	// Interrupted counts runs that were stopped in the middle.
 	Interrupted int
+	// UnderWay are runs that a process is at just now, each in a sentence.
+	UnderWay []string
 	// Undoable are the runs that can still be taken back.
 	Undoable []Deadline
 }

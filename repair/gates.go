@@ -277,6 +277,8 @@ func sameObject(r *run, s subject, _ Step) (diagnose.Result, string) {
 	switch {
 	case s.array == nil:
 		return diagnose.Uncertain, "array " + p.ArrayID + " did not answer"
+	case s.volume == nil && s.snapshot == nil && r.unread(r.latest) != "":
+		return diagnose.Uncertain, r.unread(r.latest)
 	case s.volume != nil:
 		name, serial = s.volume.Name, s.volume.Serial
 	case s.snapshot != nil:

@@ -154,9 +154,10 @@ type Result struct {
 	// have been. State says how things are now, a sentence each.
 	Changed bool
 	State   []string
-	// Until is when an undo stops being possible; zero when nothing was
-	// destroyed.
+	// Until is when what was destroyed can't be recovered any more; zero when
+	// nothing was destroyed. Undo is whether this run can be taken back.
 	Until time.Time
+	Undo  Promise
 	// Quit is set when the operator wants no more.
 	Quit bool
 }

@@ -615,6 +615,7 @@ func (r *run) finish(ctx context.Context, failed error) (Result, error) {
 	if err := r.write(end); err != nil && !errors.Is(failed, journal.ErrUnwritable) {
 		failed = errors.Join(failed, err)
 	}
+	result.Undo = r.promise()
 	return result, failed
 }
 

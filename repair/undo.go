@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -25,6 +26,7 @@ var ErrNothingToUndo = errors.New("there is nothing to undo")
 
 const (
 	needHostObject = "host-object"
+	needLive       = "live"
 	needUndoable   = "undoable"
 )
 
@@ -92,12 +94,12 @@ func confirmConnected(s subject, step Step) (evidence.Answer, string) {
 // disconnected them. What is not possible is in the Result's State.
 func (t Tools) Undo(ctx context.Context, id string) (Result, error) {
 	t = t.withDefaults()
-	state, err := t.stateOf(id)
-	if err != nil {
+	if _, err := t.stateOf(id); err != nil {
 		return Result{}, err
 	}
-	if state == journal.Undone {
-		return Result{}, fmt.Errorf("run %s is undone already: %w", id, ErrNothingToUndo)
+	promises, err := Promises(t.Journal, time.Time{}) // whether it is too late only the array knows
+	if err != nil {
+		return Result{}, err
 	}
 	history, err := t.Journal.Read(id)
 	if err != nil {
@@ -107,12 +109,13 @@ func (t Tools) Undo(ctx context.Context, id string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if kind != journal.KindFix {
-		return Result{}, fmt.Errorf("run %s is no repair: %w", id, ErrNothingToUndo)
+	lines := []string{}
+	var steps []Step
+	if kind == journal.KindFix {
+		steps, lines = old.takenBack(history)
 	}
-	steps, lines := old.takenBack(history)
-	if len(steps) == 0 && len(old.released) == 0 {
-		return Result{State: lines}, fmt.Errorf("run %s: %w", id, ErrNothingToUndo)
+	if p := promises[id]; !p.Works {
+		return Result{State: lines}, fmt.Errorf("run %s: %s: %w", id, p.Why, ErrNothingToUndo)
 	}
 	r := t.newRun(old.plan)
 	r.types, r.plan.Steps, r.state, r.released = undoSteps, steps, lines, old.released
@@ -239,17 +242,23 @@ func (r *run) undoable(step Step) (diagnose.GateResult, bool) {
 	no := func(gate, why string) (diagnose.GateResult, bool) {
 		return diagnose.GateResult{Gate: gate, Result: diagnose.Fail, Why: why}, false
 	}
-	switch {
-	case s.array == nil:
-		return no(needSame, "array "+r.plan.ArrayID+" did not answer")
-	case s.volume == nil && s.snapshot == nil:
+	here := s.volume != nil || s.snapshot != nil
+	switch why := r.unread(r.latest); {
+	case !here && why != "":
+		return diagnose.GateResult{Gate: needSame, Result: diagnose.Uncertain, Why: why}, false
+	case !here:
 		return no(needSame, "the array does not have it any more: it was eradicated")
 	case s.volume != nil && (s.volume.Serial != r.plan.Serial || s.volume.Name != r.plan.Object):
 		return no(needSame, "it is now "+s.volume.Name+" with serial "+string(s.volume.Serial))
 	case step.Kind != StepReconnect:
 		return diagnose.GateResult{}, true
+	case s.volume != nil && !s.volume.Destroyed.IsNot():
+		return no(needLive, "it is destroyed, and not by this run alone: pureclean runs shows who else did; recover it first")
 	}
 	now := s.initiators(step.HostObject)
+	if now == nil && s.array.Hosts.Why() != "" {
+		return diagnose.GateResult{Gate: needHostObject, Result: diagnose.Uncertain, Why: s.array.Hosts.Why()}, false
+	}
 	if now == nil {
 		return no(needHostObject, "the array has no host object "+step.HostObject+" any more; LXD makes it again when it needs it")
 	}

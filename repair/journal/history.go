@@ -95,6 +95,8 @@ const (
 	// Interrupted: it was stopped, and something was changed or may have
 	// been. It can be resumed or undone.
 	Interrupted State = "interrupted"
+	// UnderWay: a process is at it just now.
+	UnderWay State = "under way"
 	// Stopped: it was refused or declined and nothing stayed changed.
 	Stopped State = "refused"
 	// Undone: what it did was taken back.
@@ -109,7 +111,9 @@ type Summary struct {
 	Began    time.Time
 	Ended    time.Time
 	Operator Operator
-	State    State
+	// Last is who took it up last: the operator, or whoever resumed it.
+	Last  Operator
+	State State
 	// Object is what it was about.
 	Object Object
 	// Until is when an undo stops being possible; zero when nothing was
@@ -144,14 +148,17 @@ func (b *Book) List() ([]Summary, error) {
 			continue // killed before it began
 		}
 		s := h.Summary()
-		if err != nil {
+		switch {
+		case s.State == Interrupted && b.underWay(id):
+			s.State = UnderWay // also if its last line is only half there
+		case err != nil:
 			s.State, s.Damaged = Interrupted, err.Error()
 		}
 		all = append(all, s)
 	}
 	for i := range all {
 		for _, other := range all {
-			if other.Kind == KindUndo && other.Of == all[i].ID && other.State == Finished && other.Began.After(all[i].Began) {
+			if other.Kind == KindUndo && other.Of == all[i].ID && other.State == Finished {
 				all[i].State = Undone
 			}
 		}
@@ -169,7 +176,7 @@ func (h History) Summary() Summary {
 		case WhatBegin:
 			s.Kind, s.Of, s.Began = r.Kind, r.Of, r.Time
 			if r.Operator != nil {
-				s.Operator = *r.Operator
+				s.Operator, s.Last = *r.Operator, *r.Operator
 			}
 			if r.Object != nil {
 				s.Object = *r.Object
@@ -180,12 +187,24 @@ func (h History) Summary() Summary {
 		default:
 			// Whatever follows an end was a run again.
 			s.State, s.Ended, s.Why = Interrupted, time.Time{}, ""
+			if r.What == WhatResume && r.Operator != nil {
+				s.Last = *r.Operator
+			}
 		}
 		if !r.Until.IsZero() {
 			s.Until, s.UntilHere = r.Until, r.UntilHere
 		}
 	}
 	return s
+}
+
+// Deadline is when an undo stops being possible by this machine's clock: it is
+// what people are told, and what is held against now.
+func (s Summary) Deadline() time.Time {
+	if s.UntilHere.IsZero() {
+		return s.Until
+	}
+	return s.UntilHere
 }
 
 func stateOf(o Outcome) State {

@@ -123,6 +123,9 @@ type Run struct {
 	ID   string
 	book *Book
 	file *os.File
+	// held tells readers that the run is under way. The kernel gives it back
+	// when the process ends, however it does.
+	held *flock.Flock
 	next int
 	// failed is why a record could not be written. Nothing is written after
 	// it: what would follow a hole can't be trusted.
@@ -139,8 +142,8 @@ func (b *Book) Create(first Record, now func() time.Time) (*Run, error) {
 	if err != nil {
 		return nil, unwritable(b.dir, err)
 	}
-	r := &Run{ID: id, book: b, file: file, now: now}
-	if err := b.grow(file, reserve); err != nil {
+	r := &Run{ID: id, book: b, file: file, held: claimOf(file.Name()), now: now}
+	if err := errors.Join(r.held.Lock(), b.grow(file, reserve)); err != nil {
 		return nil, b.drop(r, err)
 	}
 	first.What, first.Schema = WhatBegin, Schema
@@ -158,7 +161,7 @@ func (b *Book) drop(r *Run, why error) error {
 	if !errors.Is(why, ErrUnwritable) {
 		why = unwritable(b.dir, why)
 	}
-	return errors.Join(why, r.file.Close(), os.Remove(r.file.Name()))
+	return errors.Join(why, r.Close(), os.Remove(r.file.Name()))
 }
 
 // newFile makes a file that nobody else has. Four digits are easy to type;
@@ -203,7 +206,20 @@ func (r *Run) Append(record Record) error {
 }
 
 // Close closes the file. All records are on the disk by then.
-func (r *Run) Close() error { return r.file.Close() }
+func (r *Run) Close() error { return errors.Join(r.file.Close(), r.held.Close()) }
+
+// claimOf is the lock of one run's file. It is never taken on the way of a
+// reader for longer than it takes to ask, and never makes a file.
+func claimOf(name string) *flock.Flock { return flock.New(name, flock.SetFlag(os.O_RDONLY)) }
+
+// underWay asks whether a process has a run open just now. What can't be asked
+// is not known to be.
+func (b *Book) underWay(id string) bool {
+	claim := claimOf(b.path(id))
+	free, err := claim.TryRLock()
+	_ = claim.Close() // it was only asked
+	return err == nil && !free
+}
 
 // Continue opens a run again, to go on with it. A torn last line is cut off.
 func (b *Book) Continue(id string, now func() time.Time) (*Run, History, error) {
@@ -218,16 +234,18 @@ func (b *Book) Continue(id string, now func() time.Time) (*Run, History, error) 
 	if err != nil {
 		return nil, history, unwritable(b.path(id), err)
 	}
-	if history.Torn {
+	r := &Run{ID: id, book: b, file: file, held: claimOf(file.Name()), next: len(history.Records), now: now}
+	err = r.held.Lock()
+	if err == nil && history.Torn {
 		err = errors.Join(file.Truncate(history.good), file.Sync())
 	}
 	if err == nil {
 		err = b.grow(file, history.good+reserve)
 	}
 	if err != nil {
-		return nil, history, errors.Join(unwritable(b.path(id), err), file.Close())
+		return nil, history, errors.Join(unwritable(b.path(id), err), r.Close())
 	}
-	return &Run{ID: id, book: b, file: file, next: len(history.Records), now: now}, history, nil
+	return r, history, nil
 }
 
 func write(file *os.File, line []byte) error {
