@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,9 +19,16 @@ type ending struct {
 	do   func(k *kit, p Plan) (id string, said *Result)
 }
 
+// typed are tools of who has typed the name of what a plan is about.
+func (k *kit) typed(p Plan) Tools {
+	t := k.tools()
+	t.Typed = p.Object
+	return t
+}
+
 func quitAt(n int) ending {
 	return ending{fmt.Sprintf("quit at question %d", n), func(k *kit, p Plan) (string, *Result) {
-		tools, asked := k.tools(), 0
+		tools, asked := k.typed(p), 0
 		tools.Ask = func(context.Context, Question) (Reply, error) {
 			if asked++; asked == n {
 				return Quit, nil
@@ -36,7 +44,7 @@ func cancelAt(kind string) ending {
 	return ending{"Ctrl-C in " + kind, func(k *kit, p Plan) (string, *Result) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		tools := k.tools()
+		tools := k.typed(p)
 		tools.Report = func(e Event) {
 			if e.Phase == Begins && e.Step.Kind == kind {
 				cancel()
@@ -49,7 +57,7 @@ func cancelAt(kind string) ending {
 
 func refusedAt(kind string) ending {
 	return ending{"refused before " + kind, func(k *kit, p Plan) (string, *Result) {
-		tools, busy := k.tools(), false
+		tools, busy := k.typed(p), false
 		tools.Ask = func(_ context.Context, q Question) (Reply, error) {
 			busy = busy || q.Step.Kind == kind
 			return Yes, nil
@@ -68,7 +76,7 @@ func refusedAt(kind string) ending {
 
 func killedAt(n int) ending {
 	return ending{fmt.Sprintf("killed at record %d", n), func(k *kit, p Plan) (string, *Result) {
-		tools, at := k.tools(), 0
+		tools, at := k.typed(p), 0
 		tools.record = func(r *journal.Run, record journal.Record) error {
 			if at++; at == n {
 				panic(killed{})
@@ -92,8 +100,8 @@ func (e ending) then(name string, do func(k *kit, p Plan, id string) *Result) en
 	}}
 }
 
-func resumed(k *kit, _ Plan, id string) *Result {
-	result, err := k.tools().Resume(context.Background(), id)
+func resumed(k *kit, p Plan, id string) *Result {
+	result, err := k.typed(p).Resume(context.Background(), id)
 	if errors.Is(err, ErrNotInterrupted) {
 		return nil
 	}
@@ -203,6 +211,31 @@ func TestPromises(t *testing.T) {
 	t.Logf("%d of %d could be undone", works, tried)
 	if works < tried/4 {
 		t.Error("too little could be undone for this to prove anything")
+	}
+}
+
+// What somebody has destroyed since can't be connected: a run that only
+// disconnected it promises nothing then, and says what is the matter.
+func TestUndoOfWhatSomebodyDestroyed(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	plan := k.plan("leaked-volume")
+	first := k.stopAt(plan, 3)
+	if !first.Undo.Works {
+		t.Errorf("before: %+v", first.Undo)
+	}
+	if err := k.world.Array.DestroyVolume(plan.Object); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := k.tools().Resume(context.Background(), first.Run); err != nil || again.Undo.Works {
+		t.Errorf("resumed: %+v, %v", again, err)
+	}
+	k.world.Array.ResetRequests()
+	result, err := k.tools().Undo(context.Background(), first.Run)
+	if said := fmt.Sprint(err, result.State); err == nil || !strings.Contains(said, "it is destroyed") {
+		t.Errorf("undone: %+v, %v", result, err)
+	}
+	if sent := k.changes(); slices.Contains(sent, "POST /connections") {
+		t.Errorf("sent %v", sent)
 	}
 }
 
