@@ -78,7 +78,7 @@ func beChild(text string) error {
 	tools.Machine = func(string) (Machine, bool) {
 		return devices.Local{System: system, Hands: badHands{far, witnessed{far}}, Sleep: far.sleep}, true
 	}
-	tools.Journal = book
+	tools.Journal, tools.Typed = book, e.Plan.Object
 	tools.record = func(r *journal.Run, record journal.Record) error {
 		return witnessed{far}.call("record", func() error { return r.Append(record) })
 	}
@@ -214,7 +214,7 @@ func TestKilledForReal(t *testing.T) {
 				k.noHarm()
 				if id := k.interrupted(); id != "" {
 					k.letGo()
-					k.child(errand{Resume: id}, 0)
+					k.child(errand{Plan: plan, Resume: id}, 0)
 					k.open()
 				}
 				k.settle(c.code)

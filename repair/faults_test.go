@@ -166,8 +166,12 @@ func (k *kit) spoil(tools *Tools, what string, s *saboteur) {
 func (k *kit) settle(code string) {
 	k.t.Helper()
 	for range 6 {
+		tools := k.tools()
+		if objects := k.objects(code); len(objects) > 0 {
+			tools.Typed = objects[0]
+		}
 		if id := k.interrupted(); id != "" {
-			if result, err := k.tools().Resume(context.Background(), id); err != nil && result.Changed {
+			if result, err := tools.Resume(context.Background(), id); err != nil && result.Changed {
 				k.t.Errorf("resuming %s: %v", id, err)
 			}
 			continue
@@ -175,7 +179,7 @@ func (k *kit) settle(code string) {
 		if len(k.objects(code)) == 0 {
 			return
 		}
-		if _, err := k.tools().Run(context.Background(), k.plan(code)); err != nil {
+		if _, err := tools.Run(context.Background(), k.plan(code)); err != nil {
 			k.t.Errorf("running again: %v", err)
 		}
 	}
@@ -233,7 +237,9 @@ func (c remedy) calls(t *testing.T) map[string]int {
 	for what, s := range counters {
 		k.spoil(&tools, what, s)
 	}
-	if _, err := tools.Run(context.Background(), k.planOf(c)); err != nil {
+	plan := k.planOf(c)
+	tools.Typed = plan.Object
+	if _, err := tools.Run(context.Background(), plan); err != nil {
 		t.Fatal(err)
 	}
 	counts := map[string]int{}
@@ -248,7 +254,7 @@ func (c remedy) failOne(t *testing.T, what string, s *saboteur) {
 	k := c.kit(t)
 	plan := k.planOf(c)
 	k.world.Array.ResetRequests()
-	tools := k.tools()
+	tools := k.typed(plan)
 	k.spoil(&tools, what, s)
 	result, err := tools.Run(context.Background(), plan)
 	if s.n < s.at {

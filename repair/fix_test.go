@@ -130,6 +130,7 @@ func TestScenarios(t *testing.T) {
 				if len(plans) == 0 {
 					break
 				}
+				tools.Typed = plans[0].Object
 				result, err := tools.Run(context.Background(), plans[0])
 				if s.Name == "namespace-left" && err != nil && !result.Changed {
 					// A controller that is not connected can't hear that the
