@@ -19,6 +19,7 @@ func (c remedy) String() string { return c.scenario + "/" + c.code }
 // something that is not in our hands. It must refuse, not succeed.
 var unfinishable = map[remedy]string{
 	{"namespace-left", "ghost-namespace"}: "its controller is connecting for ever; the namespace goes when that ends",
+	{"namespace-left", "idle-host"}:       "the namespace is left beside it",
 }
 
 // remedied lists the findings of all scenarios that are safe to repair. What

@@ -57,10 +57,8 @@ type Book struct {
 	lock *flock.Flock
 	// grow gives a new file its room; tests replace it.
 	grow func(*os.File, int64) error
-	// write makes one write, sync waits until the disk has it; tests replace
-	// them.
+	// write makes one write and syncs it; tests replace it.
 	write func(*os.File, []byte) error
-	sync  func(*os.File) error
 }
 
 // Open opens the journal below a state directory for a run, and keeps others
@@ -97,7 +95,7 @@ func openWith(dir string, take func(*flock.Flock) (bool, error)) (*Book, error) 
 	if !locked {
 		return nil, fmt.Errorf("%s: %w; wait until it has ended", lock.Path(), ErrLocked)
 	}
-	b := &Book{IDs: rand.Reader, dir: runs, lock: lock, grow: reserveRoom, write: write, sync: (*os.File).Sync}
+	b := &Book{IDs: rand.Reader, dir: runs, lock: lock, grow: reserveRoom, write: writeSynced}
 	if err := errors.Join(syncDir(dir), syncDir(runs)); err != nil {
 		return nil, errors.Join(unwritable(dir, err), lock.Close())
 	}
@@ -194,9 +192,6 @@ func (r *Run) Append(record Record) error {
 	if err == nil {
 		err = r.book.write(r.file, line)
 	}
-	if err == nil {
-		err = r.book.sync(r.file)
-	}
 	if err != nil {
 		r.failed = unwritable(r.file.Name(), err)
 		return r.failed
@@ -248,9 +243,11 @@ func (b *Book) Continue(id string, now func() time.Time) (*Run, History, error) 
 	return r, history, nil
 }
 
-func write(file *os.File, line []byte) error {
-	_, err := file.Write(line)
-	return err
+func writeSynced(file *os.File, line []byte) error {
+	if _, err := file.Write(line); err != nil {
+		return err
+	}
+	return file.Sync()
 }
 
 func syncDir(name string) error {

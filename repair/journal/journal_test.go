@@ -285,30 +285,3 @@ func TestNoJournalYet(t *testing.T) {
 		t.Error(all, err)
 	}
 }
-
-// A record counts when the disk has it, and not before.
-func TestEachRecordIsSynced(t *testing.T) {
-	b := open(t, t.TempDir())
-	defer b.Close()
-	real, synced := b.sync, 0
-	b.sync = func(f *os.File) error { synced++; return real(f) }
-	r, err := b.Create(Record{Kind: KindFix}, time.Now)
-	if err != nil || synced != 1 {
-		t.Fatalf("%d syncs, %v", synced, err)
-	}
-	if err := r.Append(Record{What: WhatBefore}); err != nil || synced != 2 {
-		t.Errorf("%d syncs, %v", synced, err)
-	}
-	b.sync = func(*os.File) error { return syscall.EIO }
-	if err := r.Append(Record{What: WhatAfter}); !errors.Is(err, ErrUnwritable) || !errors.Is(err, syscall.EIO) {
-		t.Error(err)
-	}
-	if err := r.Append(Record{What: WhatAfter}); err == nil {
-		t.Error("it went on after a record that may not be on the disk")
-	}
-	_ = r.Close()
-	// It is the kernel's: a closed file can't be synced.
-	if err := real(r.file); !errors.Is(err, os.ErrClosed) {
-		t.Error(err)
-	}
-}

@@ -38,6 +38,12 @@ func TestBegunAgain(t *testing.T) {
 		b := open(t, t.TempDir())
 		r := create(t, b, Record{Kind: KindFix}, ticking())
 		add(t, r, Record{What: WhatEnd, Outcome: end}, Record{What: WhatResume}, Record{What: WhatBefore, Step: 1})
+		if all, err := b.List(); err != nil || all[0].State != UnderWay {
+			t.Errorf("%s: %+v, %v", end, all, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
 		all, err := b.List()
 		if err != nil || len(all) != 1 || all[0].State != Interrupted || !all[0].Ended.IsZero() {
 			t.Errorf("%s: %+v, %v", end, all, err)
