@@ -141,7 +141,7 @@ func (b *Book) Create(first Record, now func() time.Time) (*Run, error) {
 		return nil, unwritable(b.dir, err)
 	}
 	r := &Run{ID: id, book: b, file: file, held: claimOf(file.Name()), now: now}
-	if err := errors.Join(r.held.Lock(), b.grow(file, reserve)); err != nil {
+	if err := errors.Join(claim(r.held), b.grow(file, reserve)); err != nil {
 		return nil, b.drop(r, err)
 	}
 	first.What, first.Schema = WhatBegin, Schema
@@ -207,6 +207,22 @@ func (r *Run) Close() error { return errors.Join(r.file.Close(), r.held.Close())
 // reader for longer than it takes to ask, and never makes a file.
 func claimOf(name string) *flock.Flock { return flock.New(name, flock.SetFlag(os.O_RDONLY)) }
 
+// claimFor is how long a run's file may be held by those who only ask.
+const claimFor = 5 * time.Second
+
+// claim takes the lock of a run's file. Whoever keeps it works on the run, in
+// this process or another; a reader has it for a moment.
+func claim(held *flock.Flock) error {
+	ctx, stop := context.WithTimeout(context.Background(), claimFor)
+	defer stop()
+	if locked, err := held.TryLockContext(ctx, lockPoll/10); !locked && ctx.Err() == nil {
+		return err
+	} else if !locked {
+		return fmt.Errorf("%s is held by another: %w", held.Path(), ErrLocked)
+	}
+	return nil
+}
+
 // underWay asks whether a process has a run open just now. What can't be asked
 // is not known to be.
 func (b *Book) underWay(id string) bool {
@@ -230,7 +246,7 @@ func (b *Book) Continue(id string, now func() time.Time) (*Run, History, error) 
 		return nil, history, unwritable(b.path(id), err)
 	}
 	r := &Run{ID: id, book: b, file: file, held: claimOf(file.Name()), next: len(history.Records), now: now}
-	err = r.held.Lock()
+	err = claim(r.held)
 	if err == nil && history.Torn {
 		err = errors.Join(file.Truncate(history.good), file.Sync())
 	}

@@ -82,7 +82,7 @@ func TestWrittenIsRead(t *testing.T) {
 		t.Errorf("%q", h.Records[2].Error)
 	}
 	want := Summary{
-		ID: r.ID, Kind: KindFix, Began: start.Add(time.Second), Ended: start.Add(4 * time.Second), Operator: operator,
+		ID: r.ID, Kind: KindFix, Began: start.Add(time.Second), Ended: start.Add(4 * time.Second), Operator: operator, Last: operator,
 		State: Finished, Object: Object{Name: "p::u-1", ID: "1"}, Until: until,
 	}
 	got, err := Read(dir).List()
@@ -123,7 +123,7 @@ func TestTornAnywhere(t *testing.T) {
 	r := create(t, b, Record{Kind: KindFix}, ticking())
 	add(t, r, Record{What: WhatBefore, Step: 1, StepKind: "destroy"}, Record{What: WhatAfter, Step: 1, Outcome: Done})
 	whole, err := os.ReadFile(b.path(r.ID))
-	if err != nil {
+	if err := errors.Join(err, r.Close()); err != nil {
 		t.Fatal(err)
 	}
 	second := strings.LastIndex(strings.TrimSuffix(string(whole), "\n"), "\n") + 1
@@ -204,8 +204,11 @@ func TestDiskFull(t *testing.T) {
 	if err := r.Append(Record{What: WhatAfter, Step: 1}); !errors.Is(err, ErrUnwritable) {
 		t.Errorf("a record was written after one that was lost: %v", err)
 	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
 	b.grow = full
-	if _, _, err := b.Continue(r.ID, ticking()); !errors.Is(err, ErrUnwritable) {
+	if _, _, err := b.Continue(r.ID, ticking()); !errors.Is(err, ErrUnwritable) || !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("%v", err)
 	}
 }
@@ -249,6 +252,13 @@ func TestStates(t *testing.T) {
 		r := create(t, b, begin, ticking())
 		add(t, r, c.records...)
 		all, err := b.List()
+		if err := errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if want := map[State]State{Interrupted: UnderWay}[c.want]; want != "" && all[0].State != want {
+			t.Errorf("%s, while its process is there: %+v", c.name, all)
+		}
+		all, err = b.List()
 		if err != nil || len(all) != 1 || all[0].State != c.want {
 			t.Errorf("%s: %+v, %v", c.name, all, err)
 		}
@@ -271,7 +281,7 @@ func TestUndoneIsSaidByTheOther(t *testing.T) {
 		}
 		return all
 	}
-	if diff := cmp.Diff([]State{Interrupted, Finished}, states()); diff != "" {
+	if diff := cmp.Diff([]State{UnderWay, Finished}, states()); diff != "" {
 		t.Error(diff)
 	}
 	add(t, undo, Record{What: WhatEnd, Outcome: Done})
