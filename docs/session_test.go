@@ -31,6 +31,8 @@ type session struct {
 	// socket is where pureclean in a real shell finds this session.
 	socket string
 	status int
+	// changes is set for a world of its own.
+	changes bool
 }
 
 var demo = sync.OnceValues(func() (*simulator.World, error) { return simulator.DemoAt(clock) })
@@ -64,7 +66,7 @@ func newSession(t *testing.T, name string, changes bool) *session {
 	if name != "demo" || changes {
 		t.Cleanup(world.Close)
 	}
-	s := &session{t: t, world: world}
+	s := &session{t: t, world: world, changes: name != "demo" || changes}
 	s.s = commands.Inside(commands.Streams{In: strings.NewReader(""), Getenv: getenv}, world, t.TempDir())
 	return s
 }
@@ -92,6 +94,11 @@ var prompt = regexp.MustCompile(`\[y/N/skip/more/quit\] ?(\S*)$`)
 // are typed at its questions, if there are any; then there is a terminal.
 func (s *session) run(line string, answers []string) string {
 	var out bytes.Buffer
+	// No two commands are typed in the same moment; a world that is shared
+	// stands still.
+	if s.changes {
+		s.world.Clock.Advance(time.Second)
+	}
 	if simple.MatchString(line) {
 		typist := &typist{answers: answers, echo: &out}
 		s.status = s.main(strings.Fields(line), typist, &out, &out, len(answers) > 0)
