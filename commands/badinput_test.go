@@ -144,7 +144,7 @@ func TestBadLXD(t *testing.T) {
 		fault        *lxd.Fault
 		said         []string
 	}{
-		{name: "no LXD", socket: filepath.Join(t.TempDir(), "absent"), said: []string{"there is no LXD here", "hint: run this on an LXD host"}},
+		{name: "no LXD", socket: filepath.Join(t.TempDir(), "absent"), said: []string{"could not tell: LXD: ", "no socket at", "LXD_SOCKET"}},
 		{name: "a dead LXD", socket: dead, said: []string{"LXD does not answer", "hint: start LXD"}},
 		{name: "a file", socket: write(t, "file", ""), said: []string{"is not a socket", "hint: set LXD_SOCKET"}},
 		{name: "configuration hidden", socket: w.Socket, fault: &lxd.Fault{Kind: lxd.NotAdmin}, said: []string{"hint: run as root or as a member of"}},

@@ -240,7 +240,7 @@ func incomplete(report diagnose.Report) *IncompleteError {
 
 // witnessLine is what an incomplete witness is accused of.
 func witnessLine(w diagnose.Witness) string {
-	return strings.Join(strings.Fields(w.Kind+" "+w.Name), " ") + ": " + w.Reason
+	return w.Label() + ": " + w.Reason
 }
 
 // exitTitle begins the part of a help text that lists exit statuses.

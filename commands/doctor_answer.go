@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/doctor"
 )
 
@@ -147,7 +148,7 @@ func doctorRows(report doctor.Report) table {
 			line = fmt.Sprint(a.Line)
 		}
 		t.rows = append(t.rows, []string{
-			a.Check, string(a.Weight), strings.TrimSpace(a.Kind + " " + a.Witness), a.Observed, a.File, line, a.Why,
+			a.Check, string(a.Weight), diagnose.Witness{Kind: a.Kind, Name: a.Witness}.Label(), a.Observed, a.File, line, a.Why,
 			strings.TrimSpace(strings.Join(trimmed(a.Write), " ")), a.Into, strings.Join(a.Then, "; "),
 		})
 	}

@@ -123,7 +123,7 @@ func (o *scanOptions) view(ctx context.Context, f format) (view, error) {
 		if !w.Complete {
 			state = "not complete"
 		}
-		v.items = append(v.items, item{strings.TrimSpace(w.Kind + " " + w.Name), state})
+		v.items = append(v.items, item{w.Label(), state})
 	}
 	return v, nil
 }

@@ -88,6 +88,15 @@ func (f *facts) witnesses() []Witness {
 	return all
 }
 
+// Label is what a witness is called: "host lxd01", and "LXD" where it has no
+// name of its own.
+func (w Witness) Label() string {
+	if strings.EqualFold(w.Kind, w.Name) {
+		return w.Name
+	}
+	return strings.Join(strings.Fields(w.Kind+" "+w.Name), " ")
+}
+
 // witness judges one source. When it could not speak at all, that is the one
 // reason worth telling.
 func witness(kind string, s evidence.Source, title string, doubts []string) Witness {
@@ -106,7 +115,7 @@ func (f *facts) doubts(witnesses []Witness) []string {
 	doubts := []string{}
 	for _, w := range witnesses {
 		if !w.Complete {
-			doubts = append(doubts, strings.TrimSpace(w.Kind+" "+w.Name)+": "+w.Reason)
+			doubts = append(doubts, w.Label()+": "+w.Reason)
 		}
 	}
 	for _, p := range f.pools {

@@ -34,6 +34,7 @@ var hints = []struct {
 	hint   string
 }{
 	{ErrNoLXD, "run this on an LXD host, or set LXD_DIR or LXD_SOCKET if LXD keeps its socket elsewhere; to see what this program does, try: pureclean demo"},
+	{ErrStopped, "start LXD (snap start lxd, or systemctl start lxd); if it runs, set LXD_SOCKET or LXD_DIR to where it keeps its socket"},
 	{ErrNotRunning, "start LXD (snap start lxd, or systemctl start lxd) and look at its log"},
 	{ErrDenied, "run as root or as a member of the group lxd"},
 	{ErrTimeout, "give it more time with --timeout; if LXD hangs, look at its log and at lxc operation list"},
@@ -46,6 +47,9 @@ var hints = []struct {
 // Hint says what the operator can do about an error of this package, or ""
 // when there is nothing to say.
 func Hint(err error) string {
+	if stopped := (*stoppedError)(nil); errors.As(err, &stopped) {
+		return stopped.hint()
+	}
 	for _, h := range hints {
 		if errors.Is(err, h.reason) {
 			return h.hint
@@ -73,8 +77,9 @@ var reasons = []struct {
 	reason error
 }{
 	{context.DeadlineExceeded, ErrTimeout},
-	{syscall.ENOENT, ErrNoLXD},
-	{syscall.ENOTDIR, ErrNoLXD},
+	// The socket was there when it was looked for.
+	{syscall.ENOENT, ErrStopped},
+	{syscall.ENOTDIR, ErrStopped},
 	{syscall.EACCES, ErrDenied},
 	{syscall.EPERM, ErrDenied},
 	// Refused: the socket is there, left by a daemon that is not.
@@ -119,7 +124,7 @@ func reasonOf(err error) error {
 
 // hopeless reports that the next request will fail as this one did.
 func hopeless(err error) bool {
-	for _, reason := range []error{ErrNoLXD, ErrNotRunning, ErrDenied, ErrTimeout, ErrNotLXD, context.Canceled} {
+	for _, reason := range []error{ErrNoLXD, ErrStopped, ErrNotRunning, ErrDenied, ErrTimeout, ErrNotLXD, context.Canceled} {
 		if errors.Is(err, reason) {
 			return true
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -63,8 +64,8 @@ func choose(dirs []string) string {
 func inspect(socket string) error {
 	info, err := os.Stat(socket)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: no socket at %s", ErrNoLXD, socket)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return absent(socket, "/")
 	case err != nil:
 		return fmt.Errorf("looking for LXD: %w", explain(err))
 	case info.Mode()&fs.ModeSocket == 0:
