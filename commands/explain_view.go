@@ -56,14 +56,14 @@ func (v explainView) print(w io.Writer) error {
 	v.gates(out)
 	v.optional(out, "remedy", strings.Join(v.e.Remedy, "; "))
 	for _, f := range v.e.Findings {
-		if v.next && f.Verdict == diagnose.Safe {
+		if v.next && f.Verdict == diagnose.Safe && f.Interrupted == "" {
 			out.line("")
 			out.line("next:  " + fixCommandLine(f))
 			break
 		}
 	}
 	for _, f := range v.e.Findings {
-		if v.next && f.Next != "" && f.Verdict != diagnose.Safe {
+		if v.next && f.Next != "" && (f.Verdict != diagnose.Safe || f.Interrupted != "") {
 			out.line("")
 			out.line("next:  " + clean(f.Next))
 			break

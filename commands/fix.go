@@ -163,6 +163,7 @@ func (o *fixOptions) choose(ctx context.Context, w *workshop) (choice, error) {
 	if _, err := w.tools.Look(ctx); err != nil {
 		return choice{}, err
 	}
+	o.explainOffline(&w.world, w.stateDir)
 	if err := notDown(w.world, w.policy); err != nil {
 		return choice{}, err
 	}
@@ -195,6 +196,7 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 		return nil, err
 	}
 	e, err := diagnose.Explain(w.world, w.policy, object, pool)
+	o.tellInterrupted(w.stateDir, object, e)
 	if err != nil {
 		return nil, notExplained(err, report)
 	}

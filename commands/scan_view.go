@@ -310,6 +310,11 @@ func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
 	if len(all) == 0 {
 		return
 	}
+	if i := slices.IndexFunc(all, func(f diagnose.Finding) bool { return f.Interrupted != "" }); i >= 0 {
+		// What was begun comes first: the rest waits for it, or is in its way.
+		out.line("next:  pureclean runs --resume " + quoteShell(all[i].Interrupted))
+		return
+	}
 	first := all[0]
 	if i := slices.IndexFunc(all, func(f diagnose.Finding) bool { return f.Verdict == diagnose.Safe && f.Pool != "" }); i >= 0 {
 		first = all[i]

@@ -36,6 +36,8 @@ type facts struct {
 	byDirectory map[string]*evidence.Record
 	// bySerial is every volume of every array; made on demand.
 	bySerial map[evidence.Serial]*volume
+	// offline are paths that interrupted runs left so.
+	offline map[offlineKey]*evidence.LeftOffline
 }
 
 func newFacts(w *evidence.World, p Policy) *facts {
@@ -43,6 +45,7 @@ func newFacts(w *evidence.World, p Policy) *facts {
 	for i := range w.Seen {
 		f.seen[w.Seen[i].VolumeID] = &w.Seen[i]
 	}
+	f.offline = leftOffline(w.LeftOffline)
 	for i := range w.LXD.Operations.Items {
 		if op := &w.LXD.Operations.Items[i]; mayChange(op) {
 			f.operations = append(f.operations, op)

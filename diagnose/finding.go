@@ -105,4 +105,7 @@ type Finding struct {
 	// Next is a command to type before pureclean can do the rest, with the
 	// machine to type it on; empty for none.
 	Next string
+	// Interrupted names the run of pureclean that was interrupted and left a
+	// path offline which keeps this from being repaired; empty for none.
+	Interrupted string
 }

@@ -284,7 +284,7 @@ func (s Subject) unproven(h *hostFacts, disk *evidence.Disk) string {
 	if connected, _ := s.f.connectedTo(s.volume, h); connected.IsNot() && disk.State != "running" && disk.State != "" {
 		return ""
 	}
-	return disk.Name + " did not say which volume it is (" + either(disk.Live.Why, "not asked") + ")"
+	return disk.Name + " did not say which volume it is (" + either(disk.Live.Why, "not asked") + ")" + s.f.becauseOf(h, disk)
 }
 
 // deaf says which controller would not hear that the array takes a namespace
@@ -321,12 +321,20 @@ func (h *hostFacts) unlisted(m *evidence.Map) string {
 // hidden says whether one of a host's other disks may lead to the volume: one
 // that does not answer, on a host that is connected, at the volume's LUN.
 func (s Subject) hidden(h *hostFacts, d *device) string {
-	connected, _ := s.f.connectedTo(s.volume, h)
-	if connected.IsNot() {
+	disk := s.hiddenDisk(h, d)
+	if disk == nil {
 		return ""
 	}
+	return h.Name + ": " + disk.Name + " did not say which volume it is (" + either(disk.Live.Why, "not asked") + "), and it may be this one" + s.f.becauseOf(h, disk)
+}
+
+func (s Subject) hiddenDisk(h *hostFacts, d *device) *evidence.Disk {
+	connected, _ := s.f.connectedTo(s.volume, h)
+	if connected.IsNot() {
+		return nil
+	}
 	if s.volume.onlyNVMe() {
-		return "" // no SCSI disk can lead to it
+		return nil // no SCSI disk can lead to it
 	}
 	luns := map[int64]bool{}
 	s.volume.connections(func(row *evidence.Connection) { luns[row.LUN] = true })
@@ -338,9 +346,9 @@ func (s Subject) hidden(h *hostFacts, d *device) string {
 		if at, known := evidence.LUN(disk.HCTL); known && !luns[0] && len(luns) > 0 && !luns[at] {
 			continue
 		}
-		return h.Name + ": " + disk.Name + " did not say which volume it is (" + either(disk.Live.Why, "not asked") + "), and it may be this one"
+		return disk
 	}
-	return ""
+	return nil
 }
 
 // onlyNVMe reports a volume of an NVMe pool that is connected to nothing but

@@ -110,9 +110,9 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 	if out.Connections == nil {
 		out.Connections = []string{}
 	}
+	s := d.subject
+	s.f, s.class = f, kind.Class
 	if kind.Class != ClassReport {
-		s := d.subject
-		s.f, s.class = f, kind.Class
 		out.Gates = j.ask(s)
 		if command, words := s.freeing(); command != "" {
 			out.Next, out.Remedy = command, append([]string{words}, out.Remedy...)
@@ -122,6 +122,7 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 	if out.Volume != out.Object && !strings.Contains(out.Detail, out.Volume) {
 		out.Detail = out.Volume + ": " + out.Detail
 	}
+	s.interrupted(&out)
 	out.Verdict = verdict(kind.Class, out.Gates)
 	if d.told {
 		out.Verdict = ReportOnly

@@ -22,6 +22,9 @@ type World struct {
 	// Seen is what earlier runs remembered. An empty memory is no evidence
 	// in either direction.
 	Seen []Sighting `json:"seen"`
+	// LeftOffline are paths that interrupted runs set offline: words for
+	// people, and no evidence.
+	LeftOffline []LeftOffline `json:"left_offline,omitempty"`
 }
 
 // Source says which witness spoke, when, and at what cost.

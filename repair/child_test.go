@@ -205,6 +205,7 @@ func TestKilledForReal(t *testing.T) {
 				k := c.kit(t)
 				plan := k.planOf(c)
 				k.world.Array.ResetRequests()
+				before := k.offline()
 				k.letGo()
 				last, _ := k.child(errand{Plan: plan}, n)
 				if last == "" {
@@ -212,6 +213,7 @@ func TestKilledForReal(t *testing.T) {
 				}
 				k.open()
 				k.noHarm()
+				k.offlineIsExplained(before)
 				if id := k.interrupted(); id != "" {
 					k.letGo()
 					k.child(errand{Plan: plan, Resume: id}, 0)
@@ -219,6 +221,9 @@ func TestKilledForReal(t *testing.T) {
 				}
 				k.settle(c.code)
 				k.repaired(plan)
+				if left, err := LeftOffline(k.book); err != nil || len(left) > 0 {
+					t.Errorf("%v is left offline, as if a run were interrupted, %v", left, err)
+				}
 			})
 		}
 	}

@@ -1,0 +1,51 @@
+package commands
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair"
+	"github.com/pureclean/pureclean/repair/journal"
+)
+
+// explainOffline adds to the world which interrupted runs left paths offline.
+// The journal is read only where there are any.
+func (o *common) explainOffline(world *evidence.World, stateDir string) {
+	offline := func(d evidence.Disk) bool { return d.State == "offline" }
+	if !slices.ContainsFunc(world.Hosts, func(h evidence.Host) bool { return slices.ContainsFunc(h.Disks.Items, offline) }) {
+		return
+	}
+	left, err := repair.LeftOffline(journal.Read(stateDir))
+	if err != nil {
+		o.log().Debug("not all interrupted runs could be read", "error", err)
+	}
+	world.LeftOffline = left
+}
+
+// tellInterrupted says before a repair which runs of the same object were
+// interrupted. typed is what was asked for, e what is known of it.
+func (o *common) tellInterrupted(stateDir, typed string, e diagnose.Explanation) {
+	all, err := journal.Read(stateDir).List()
+	if err != nil {
+		o.log().Debug("the journal could not be read", "error", err)
+	}
+	for _, s := range all {
+		if s.State != journal.Interrupted || s.Kind == journal.KindEradicate || !sameObject(s.Object, typed, e) {
+			continue
+		}
+		fmt.Fprintln(o.Err, clean(fmt.Sprintf("Run %s of %s was interrupted (%s).", s.ID, s.Object.Name, until(s.Began))))
+		fmt.Fprintln(o.Err, "To go on with it:  pureclean runs --resume "+quoteShell(s.ID))
+		fmt.Fprintln(o.Err)
+	}
+}
+
+// sameObject goes by the array's id where both have one: names are given
+// again.
+func sameObject(run journal.Object, typed string, e diagnose.Explanation) bool {
+	if run.ID != "" && e.VolumeID != "" {
+		return run.ID == e.VolumeID
+	}
+	return run.Name != "" && (run.Name == typed || run.Name == e.Object)
+}

@@ -1,0 +1,78 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pureclean/pureclean/devices"
+)
+
+// killedHands set one path offline and do nothing any more, as those of a
+// process that was killed.
+type killedHands struct {
+	devices.Hands
+	dead bool
+}
+
+var errKilled = errors.New("killed")
+
+func (k *killedHands) SetState(ctx context.Context, disk devices.Target, state string) error {
+	if k.dead {
+		return errKilled
+	}
+	k.dead = true
+	return k.Hands.SetState(ctx, disk, state)
+}
+
+func (k *killedHands) AddMap(ctx context.Context, wwid string) error {
+	if k.dead {
+		return errKilled
+	}
+	return k.Hands.AddMap(ctx, wwid)
+}
+
+// A path that an interrupted run left offline can't say which volume it is.
+// Scan, explain and check say whose work that is and how it goes on, fix does
+// so before anything else, and once it is finished nothing does any more.
+func TestScanNamesTheInterruptedRun(t *testing.T) {
+	b := newBench(t, aged(t, "unmap-refused-iscsi"))
+	volume := b.leaked("leaked-volume")
+	whole := b.s.given.hands
+	b.s.given.hands = &killedHands{Hands: whole}
+	if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusTrouble {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	b.s.given.hands = whole
+	run := b.interrupted()
+	if run == "" {
+		t.Fatal("no run is interrupted")
+	}
+	command := "pureclean runs --resume " + run
+	_, scan, _ := b.run("", "scan", "--color", "never")
+	_, explain, _ := b.run("", "explain", "--color", "never", "--object", volume)
+	_, csv, _ := b.run("", "scan", "-o", "csv")
+	for name, out := range map[string]string{"scan": scan, "explain": explain, "scan -o csv": csv} {
+		if flat := strings.Join(strings.Fields(out), " "); !strings.Contains(flat, "offline on lxd01 and was interrupted: "+command) {
+			t.Errorf("%s does not name run %s:\n%s", name, run, out)
+		}
+	}
+	for name, out := range map[string]string{"scan": scan, "explain": explain} {
+		if !strings.Contains(out, "next:  "+command+"\n") {
+			t.Errorf("%s does not name the command:\n%s", name, out)
+		}
+	}
+	_, _, errs := b.run("", "fix", "--volume", volume, "--yes", "--dry-run")
+	if first, _, _ := strings.Cut(errs, "\n"); !strings.HasPrefix(first, "Run "+run+" of "+volume+" was interrupted") || !strings.Contains(errs, command) {
+		t.Errorf("fix does not say so first:\n%s", errs)
+	}
+	if status, out, errs := b.run("", "runs", "--resume", run, "--yes"); status != StatusRepaired {
+		t.Fatalf("resume: status %d\n%s%s", status, out, errs)
+	}
+	for _, args := range [][]string{{"scan"}, {"explain", "--object", volume}, {"fix", "--volume", volume, "--dry-run"}} {
+		if _, out, errs := b.run("", args...); strings.Contains(out+errs, run) {
+			t.Errorf("%v still names it:\n%s%s", args, out, errs)
+		}
+	}
+}
