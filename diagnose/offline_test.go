@@ -19,7 +19,7 @@ func leftBehind() (*scene, *evidence.Disk) {
 	disk := &host.Disks.Items[len(host.Disks.Items)-1]
 	disk.State, disk.Seq, disk.Live = "offline", evidence.CountOf(77), evidence.Identity{Why: "state offline"}
 	s.LeftOffline = []evidence.LeftOffline{{
-		Run: "3f2a", Object: "p1::u-x", Host: host.Name, Boot: host.Boot, Disk: disk.Name, Seq: disk.Seq, Serial: disk.Serial,
+		Run: "3f2a", Host: host.Name, Boot: host.Boot, Disk: disk.Name, Seq: disk.Seq, Serial: disk.Serial,
 	}}
 	return s, disk
 }

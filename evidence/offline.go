@@ -5,9 +5,8 @@ package evidence
 // explains to people why a path does not answer, and is no evidence: nothing
 // is judged by it.
 type LeftOffline struct {
-	// Run names the run, Object what it was about.
-	Run    string `json:"run"`
-	Object string `json:"object"`
+	// Run names the run.
+	Run string `json:"run"`
 	// Host is the machine that the path is on, Boot its boot id then.
 	Host string `json:"host"`
 	Boot string `json:"boot"`

@@ -35,7 +35,7 @@ func LeftOffline(book *journal.Book) ([]evidence.LeftOffline, error) {
 		for member, released := range r.released {
 			for _, disk := range released.Offline {
 				path := evidence.LeftOffline{
-					Run: s.ID, Object: s.Object.Name, Host: member, Boot: released.Boot, Disk: disk.Name, Serial: disk.Serial,
+					Run: s.ID, Host: member, Boot: released.Boot, Disk: disk.Name, Serial: disk.Serial,
 				}
 				if disk.Seq > 0 { // else the kernel gave none
 					path.Seq = evidence.CountOf(disk.Seq)
