@@ -53,6 +53,9 @@ func TestScanNamesTheInterruptedRun(t *testing.T) {
 	_, scan, _ := b.run("", "scan", "--color", "never")
 	_, explain, _ := b.run("", "explain", "--color", "never", "--object", volume)
 	_, csv, _ := b.run("", "scan", "-o", "csv")
+	if _, page, _ := b.run("", "scan", "-o", "html"); strings.Count(page, command) < 3 { // detail, gate, what to type
+		t.Errorf("the page does not name the command")
+	}
 	for name, out := range map[string]string{"scan": scan, "explain": explain, "scan -o csv": csv} {
 		if flat := strings.Join(strings.Fields(out), " "); !strings.Contains(flat, "offline on lxd01 and was interrupted: "+command) {
 			t.Errorf("%s does not name run %s:\n%s", name, run, out)

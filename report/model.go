@@ -191,6 +191,9 @@ func next(findings []diagnose.Finding) string {
 	if len(findings) == 0 {
 		return ""
 	}
+	if i := slices.IndexFunc(findings, func(f diagnose.Finding) bool { return f.Interrupted != "" }); i >= 0 {
+		return "pureclean runs --resume " + words.Shell(findings[i].Interrupted)
+	}
 	first := findings[0]
 	if i := slices.IndexFunc(findings, func(f diagnose.Finding) bool { return f.Verdict == diagnose.Safe && f.Pool != "" }); i >= 0 {
 		first = findings[i]

@@ -96,6 +96,9 @@ func Explain(w io.Writer, j Judged, e diagnose.Explanation) error {
 	if e.Verdict == diagnose.Safe && e.VolumeID != "" {
 		p.Next = "pureclean fix --volume " + words.Shell(e.Object)
 	}
+	if slices.ContainsFunc(e.Findings, func(f diagnose.Finding) bool { return f.Interrupted != "" }) {
+		p.Next = next(e.Findings)
+	}
 	p.Object = o
 	return p.write(w)
 }
