@@ -165,7 +165,11 @@ func uses(host evidence.Host, name, dev string) string {
 	var all []string
 	for _, use := range host.Uses.Items {
 		if (use.Device != "" && use.Device == name) || (use.Dev != "" && use.Dev == dev) {
-			all = append(all, strings.TrimSpace(string(use.Kind)+" "+use.Where))
+			words := strings.TrimSpace(string(use.Kind) + " " + use.Where)
+			if use.Namespace != "" {
+				words += " (mount namespace " + use.Namespace + ")"
+			}
+			all = append(all, words)
 		}
 	}
 	return strings.Join(all, ", ")
