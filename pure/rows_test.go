@@ -20,7 +20,7 @@ var everything = cmp.Options{
 		evidence.List[evidence.Pod]{}, evidence.List[evidence.Volume]{}, evidence.List[evidence.Snapshot]{},
 		evidence.List[evidence.ArrayHost]{}, evidence.List[evidence.HostGroup]{}, evidence.List[evidence.Connection]{},
 		evidence.List[evidence.Protection]{}, evidence.List[evidence.Activity]{},
-		evidence.List[evidence.Port]{},
+		evidence.List[evidence.Port]{}, evidence.List[evidence.Other]{},
 	),
 	cmpopts.EquateEmpty(),
 }

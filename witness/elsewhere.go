@@ -21,14 +21,14 @@ func (o Options) lookElsewhere(ctx context.Context, a *array, said *evidence.Arr
 		volumes[said.Volumes.Items[i].ID] = true
 	}
 	said.Elsewhere = a.reader.Elsewhere(ctx, volumes)
-	untold(said, "volumes", said.Elsewhere.Why())
+	untold(ctx, said, "volumes", said.Elsewhere.Why())
 	if o.Whole {
 		snapshots := make(map[string]bool, len(said.Snapshots.Items))
 		for i := range said.Snapshots.Items {
 			snapshots[said.Snapshots.Items[i].ID] = true
 		}
 		said.ElsewhereSnapshots = a.reader.ElsewhereSnapshots(ctx, snapshots)
-		untold(said, "snapshots", said.ElsewhereSnapshots.Why())
+		untold(ctx, said, "snapshots", said.ElsewhereSnapshots.Why())
 	}
 	for i := range said.Elsewhere.Items {
 		said.Elsewhere.Items[i].LXD = leafName(said.Elsewhere.Items[i].Name)
@@ -41,10 +41,10 @@ func (o Options) lookElsewhere(ctx context.Context, a *array, said *evidence.Arr
 
 // untold is the trouble of an array whose other volumes or snapshots are not
 // all known: what is missing from the pods may be among them.
-func untold(said *evidence.Array, what, why string) {
+func untold(ctx context.Context, said *evidence.Array, what, why string) {
 	if why != "" {
 		said.Trouble = joined(said.Trouble, "its "+what+" outside the pods are not all known: "+why)
-		said.Hint = "try again; pureclean scan -v shows the requests and their answers"
+		said.Hint = lateHint(ctx, said.Trouble, "try again; pureclean scan -v shows the requests and their answers")
 	}
 }
 
