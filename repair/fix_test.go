@@ -125,13 +125,19 @@ func TestScenarios(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			k := newKit(t, s.Name)
 			tools := k.tools()
+			loggedIn := map[string]bool{}
 			for range 10 {
-				plans := k.plans(tools)
+				plans := slices.DeleteFunc(k.plans(tools), func(p Plan) bool { return loggedIn[p.Object] })
 				if len(plans) == 0 {
 					break
 				}
 				tools.Typed = plans[0].Object
 				result, err := tools.Run(context.Background(), plans[0])
+				if result.Gate == "object-idle" && !result.Changed {
+					// The member is still logged in with its host object.
+					loggedIn[plans[0].Object] = true
+					continue
+				}
 				if s.Name == "namespace-left" && err != nil && !result.Changed {
 					// A controller that is not connected can't hear that the
 					// namespace has gone, until it gives up.
@@ -168,7 +174,7 @@ var typical = map[string]bool{
 }
 
 // blocked are the scenarios in which something must not be repaired.
-var blocked = map[string]bool{"lun-reused": true, "held-in-namespace": true}
+var blocked = map[string]bool{"lun-reused": true, "held-in-namespace": true, "names-left": true}
 
 func TestSnapshotCanBeDeletedAfterFix(t *testing.T) {
 	for _, scenario := range []string{"killed-in-export-iscsi", "killed-in-export-nvme"} {
