@@ -24,7 +24,7 @@ import (
 // defaultHistories is how many there are in "go test ./..."; PURECLEAN_LONG=N asks
 // for N in the longer lane, and PURECLEAN_SEED=N for that one alone, which
 // tells its story.
-const defaultHistories = 12
+const defaultHistories = 32
 
 // longLane is how long the longer lane may take before it begins no more;
 // PURECLEAN_LONG_FOR=30m allows for more.
