@@ -133,7 +133,7 @@ func TestScenarios(t *testing.T) {
 				}
 				tools.Typed = plans[0].Object
 				result, err := tools.Run(context.Background(), plans[0])
-				if result.Gate == "object-idle" && !result.Changed {
+				if plans[0].Class == diagnose.ClassArrayHost && result.Gate == "object-idle" && !result.Changed {
 					// The member is still logged in with its host object.
 					loggedIn[plans[0].Object] = true
 					continue
