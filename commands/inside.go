@@ -47,7 +47,11 @@ func demoSettings(world *simulator.World) config.Config {
 	settings := config.Default()
 	settings.Pools = map[string]config.Pool{}
 	for _, pool := range demoPools() {
-		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: world.Server.Fingerprint}}
+		own := config.Pool{Array: config.Array{Fingerprint: world.Server.Fingerprint}}
+		if world.Peer != nil {
+			own.Peers = map[string]config.Array{world.Peer.Name(): {URL: world.PeerServer.URL, TokenFile: world.PeerTokenFile, Fingerprint: world.PeerServer.Fingerprint}}
+		}
+		settings.Pools[pool] = own
 	}
 	return settings
 }

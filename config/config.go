@@ -38,6 +38,9 @@ type Config struct {
 // Pool overrides what LXD says of the array behind a pool.
 type Pool struct {
 	Array Array `yaml:"array"`
+	// Peers are the other arrays that the pool's pod is stretched to, by a
+	// name that is the operator's.
+	Peers map[string]Array `yaml:"peers"`
 	// MaxShare is Safety's for this pool alone; nil is Safety's.
 	MaxShare *Share `yaml:"max_share"`
 }
@@ -202,6 +205,17 @@ func (c Config) check() error {
 	if c.Safety.MaxPerRun < 1 {
 		return errors.New("safety.max_per_run is less than 1")
 	}
+	for _, pool := range sortedKeys(c.Pools) {
+		for _, peer := range sortedKeys(c.Pools[pool].Peers) {
+			// LXD knows nothing of peers: what is not said here is said nowhere.
+			switch a := c.Pools[pool].Peers[peer]; {
+			case a.URL == "":
+				return fmt.Errorf("%s.url is missing", peerKey(pool, peer))
+			case a.TokenFile == "":
+				return fmt.Errorf("%s.token_file is missing", peerKey(pool, peer))
+			}
+		}
+	}
 	if len(c.SSH) > 0 && c.SSH[0] == "" {
 		return errors.New("ssh begins with an empty word")
 	}
@@ -210,6 +224,9 @@ func (c Config) check() error {
 	}
 	return nil
 }
+
+// peerKey is where the configuration speaks of a pool's peer.
+func peerKey(pool, peer string) string { return "pools." + pool + ".peers." + peer }
 
 // Duration is a time span written as 90m, 24h or 7d.
 type Duration time.Duration

@@ -25,6 +25,7 @@ func TestLoad(t *testing.T) {
 pools:
   purepool:
     array: {url: "https://fa1", token_file: /etc/pureclean/token, ca_file: /etc/ssl/fa.pem, fingerprint: "sha256:00", id: 4a1b}
+    peers: {dr: {url: "https://fa2", token_file: /etc/pureclean/token2, ca_file: /etc/ssl/fa.pem, fingerprint: "sha256:11", id: 5b2c}}
 members: {lxd02: {ssh: lxd02.example, command: sudo -n pureclean}}
 ssh: [ssh, -F, /etc/pureclean/ssh_config]
 safety: {min_age: 2h, image_min_age: 7d, max_share: 25%, max_per_run: 3, host_evidence_age: 30m}
@@ -37,7 +38,9 @@ state_dir: /srv/pureclean
 	want := Config{
 		Pools: map[string]Pool{"purepool": {Array: Array{
 			URL: "https://fa1", TokenFile: "/etc/pureclean/token", CAFile: "/etc/ssl/fa.pem", Fingerprint: "sha256:00", ID: "4a1b",
-		}}},
+		}, Peers: map[string]Array{"dr": {
+			URL: "https://fa2", TokenFile: "/etc/pureclean/token2", CAFile: "/etc/ssl/fa.pem", Fingerprint: "sha256:11", ID: "5b2c",
+		}}}},
 		Members: map[string]Member{"lxd02": {SSH: "lxd02.example", Command: "sudo -n pureclean"}},
 		SSH:     []string{"ssh", "-F", "/etc/pureclean/ssh_config"},
 		Safety: Safety{
@@ -64,20 +67,22 @@ func TestLoadWithoutAFileIsTheDefault(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"safety: {min_agee: 1h}":               `unknown key "min_agee"`,
-		"pool: {}":                             `unknown key "pool"`,
-		"pools: {p: {array: {token: secret}}}": `unknown key "token"`,
-		"safety: {min_age: 60}":                `"60" is not a time span`,
-		"safety: {min_age: -1h}":               "safety.min_age is negative",
-		"safety: {max_share: 10}":              `"10" is not a percentage`,
-		"safety: {max_share: 110%}":            `"110%" is not a percentage`,
-		"safety: {max_share: NaN%}":            `"NaN%" is not a percentage`,
-		"safety: {max_per_run: 0}":             "max_per_run is less than 1",
-		"state_dir: ''":                        "state_dir is empty",
-		"a: 1\n---\nb: 2":                      `unknown key "a"`,
-		"state_dir: /a\n---\nstate_dir: /b":    "more than one document",
-		"pools: [":                             "line 1",
-		"\x00":                                 "control characters",
+		"safety: {min_agee: 1h}":                          `unknown key "min_agee"`,
+		"pool: {}":                                        `unknown key "pool"`,
+		"pools: {p: {array: {token: secret}}}":            `unknown key "token"`,
+		"pools: {p: {peers: {dr: {token_file: /t}}}}":     "pools.p.peers.dr.url is missing",
+		"pools: {p: {peers: {dr: {url: 'https://fa2'}}}}": "pools.p.peers.dr.token_file is missing",
+		"safety: {min_age: 60}":                           `"60" is not a time span`,
+		"safety: {min_age: -1h}":                          "safety.min_age is negative",
+		"safety: {max_share: 10}":                         `"10" is not a percentage`,
+		"safety: {max_share: 110%}":                       `"110%" is not a percentage`,
+		"safety: {max_share: NaN%}":                       `"NaN%" is not a percentage`,
+		"safety: {max_per_run: 0}":                        "max_per_run is less than 1",
+		"state_dir: ''":                                   "state_dir is empty",
+		"a: 1\n---\nb: 2":                                 `unknown key "a"`,
+		"state_dir: /a\n---\nstate_dir: /b":               "more than one document",
+		"pools: [":                                        "line 1",
+		"\x00":                                            "control characters",
 	} {
 		path := write(t, text, 0o644)
 		_, err := Load(path)
@@ -110,7 +115,15 @@ func TestToken(t *testing.T) {
 			return ""
 		}
 	}
-	c := Config{Pools: map[string]Pool{"filed": {Array: Array{TokenFile: private}}, "open": {Array: Array{TokenFile: open}}}}
+	c := Config{Pools: map[string]Pool{
+		"filed": {Array: Array{TokenFile: private}, Peers: map[string]Array{"dr": {TokenFile: private}, "none": {}, "open": {TokenFile: open}}},
+		"open":  {Array: Array{TokenFile: open}},
+	}}
+	for peer, want := range map[string]string{"dr": "from-file", "none": "", "open": "", "unknown": ""} {
+		if token, err := c.PeerToken("filed", peer); token.Reveal() != want || (err == nil) != (want != "") {
+			t.Errorf("peer %s: %q, %v", peer, token.Reveal(), err)
+		}
+	}
 	for _, test := range []struct {
 		name, pool string
 		getenv     func(string) string

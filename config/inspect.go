@@ -167,23 +167,29 @@ var fingerprint = regexp.MustCompile(`^sha256:`)
 // arrays looks at what the file says of arrays, and into the files it names.
 func (in *inspection) arrays(c Config) {
 	for _, pool := range sortedKeys(c.Pools) {
-		a, at := c.Pools[pool].Array, "pools."+pool+".array."
-		if a.URL != "" {
-			if u, err := url.Parse(a.URL); err != nil || u.Scheme != "https" || u.Host == "" {
-				in.add(at+"url", fmt.Sprintf("%q is not an address such as https://array.example", a.URL), "give the array's address with https://")
-			}
+		in.array("pools."+pool+".array.", c.Pools[pool].Array)
+		for _, peer := range sortedKeys(c.Pools[pool].Peers) {
+			in.array(peerKey(pool, peer)+".", c.Pools[pool].Peers[peer])
 		}
-		if a.TokenFile != "" {
-			in.token(at+"token_file", a.TokenFile)
+	}
+}
+
+func (in *inspection) array(at string, a Array) {
+	if a.URL != "" {
+		if u, err := url.Parse(a.URL); err != nil || u.Scheme != "https" || u.Host == "" {
+			in.add(at+"url", fmt.Sprintf("%q is not an address such as https://array.example", a.URL), "give the array's address with https://")
 		}
-		if a.CAFile != "" {
-			in.authorities(at+"ca_file", a.CAFile)
-		}
-		digits := strings.ReplaceAll(fingerprint.ReplaceAllString(strings.ToLower(a.Fingerprint), ""), ":", "")
-		if sum, err := hex.DecodeString(digits); a.Fingerprint != "" && (err != nil || len(sum) != 32 || !fingerprint.MatchString(strings.ToLower(a.Fingerprint))) {
-			in.add(at+"fingerprint", fmt.Sprintf("%q is not the SHA-256 of a certificate", a.Fingerprint),
-				"write sha256: and 64 hexadecimal digits: openssl x509 -noout -fingerprint -sha256 prints them")
-		}
+	}
+	if a.TokenFile != "" {
+		in.token(at+"token_file", a.TokenFile)
+	}
+	if a.CAFile != "" {
+		in.authorities(at+"ca_file", a.CAFile)
+	}
+	digits := strings.ReplaceAll(fingerprint.ReplaceAllString(strings.ToLower(a.Fingerprint), ""), ":", "")
+	if sum, err := hex.DecodeString(digits); a.Fingerprint != "" && (err != nil || len(sum) != 32 || !fingerprint.MatchString(strings.ToLower(a.Fingerprint))) {
+		in.add(at+"fingerprint", fmt.Sprintf("%q is not the SHA-256 of a certificate", a.Fingerprint),
+			"write sha256: and 64 hexadecimal digits: openssl x509 -noout -fingerprint -sha256 prints them")
 	}
 }
 

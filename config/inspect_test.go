@@ -35,6 +35,7 @@ func TestInspect(t *testing.T) {
 		t.Fatal(err)
 	}
 	array := func(text string) string { return "pools:\n  p:\n    array:\n      " + text }
+	peer := func(text string) string { return "pools:\n  p:\n    peers:\n      dr:\n        " + text }
 	for _, c := range []struct {
 		name, text string
 		// line, key, what and do of each problem, in order.
@@ -61,6 +62,10 @@ func TestInspect(t *testing.T) {
 		{"http", array("url: http://fa1"), []string{`4 pools.p.array.url: "http://fa1" is not an address`}},
 		{"a short fingerprint", array("fingerprint: sha256:abc"), []string{"4 pools.p.array.fingerprint: \"sha256:abc\" is not the SHA-256"}},
 		{"a fingerprint", array("fingerprint: SHA256:" + strings.Repeat("AB:", 31) + "AB"), nil},
+		{"a peer's open token", peer("url: https://fa2\n        token_file: " + open), []string{"6 pools.p.peers.dr.token_file: " + open + " can be read by others"}},
+		{"a peer over http", peer("url: http://fa2\n        token_file: " + private), []string{`5 pools.p.peers.dr.url: "http://fa2" is not an address`}},
+		{"a peer without a token", peer("url: https://fa2"), []string{"0 : pools.p.peers.dr.token_file is missing"}},
+		{"an unknown key of a peer", peer("tokn: x"), []string{`5 tokn: unknown key "tokn" -> url, token_file`}},
 		{"everybody's state", "state_dir: " + everybodys, []string{"1 state_dir: others may write into " + everybodys + " (mode 0777), where the journal is -> name a directory that only root"}},
 		{"a file as state", "state_dir: " + private, []string{"1 state_dir: " + private + " is not a directory"}},
 		{

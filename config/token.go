@@ -56,6 +56,12 @@ func (c Config) TokenFrom(pool string, getenv func(string) string) (secret.Text,
 	return secret.Text{}, Setting{}, nil
 }
 
+// PeerToken reads the API token for a pool's peer array, which is in a file of
+// its own: no other array's token is ever shown to it.
+func (c Config) PeerToken(pool, peer string) (secret.Text, error) {
+	return readToken(c.Pools[pool].Peers[peer].TokenFile, true)
+}
+
 // OpenToOthersError is a token file that is no secret.
 type OpenToOthersError struct {
 	Path string

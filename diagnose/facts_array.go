@@ -48,11 +48,14 @@ type volume struct {
 	record *evidence.Record
 	// code is what the volume is the object of, see classify.
 	code string
-	// conns, snaps and prots begin the chains.
-	conns, snaps, prots int32
+	// conns, snaps and prots begin the chains; remotes is that of connections
+	// to hosts of a peer array, as this one shows them.
+	conns, remotes, snaps, prots int32
 	// index is the volume's own.
 	index int32
 	busy  evidence.Answer
+	// copyOf is the volume of a pool whose pod is stretched to this array.
+	copyOf *volume
 	// gone are uses by path of a device that no longer exists.
 	gone []goneUse
 }
@@ -106,7 +109,7 @@ func (f *facts) joinVolumes(a *arrayFacts) {
 		chain(a.byUUID, a.uuidNext, items[i].LXD.UUID, i)
 		a.volumes[i] = volume{
 			Volume: &items[i], array: a, pool: a.pools[strings.ToLower(either(items[i].Pod, podOf(items[i].Name)))],
-			conns: none, snaps: none, prots: none, index: int32(i),
+			conns: none, remotes: none, snaps: none, prots: none, index: int32(i),
 		}
 		a.noSerial = a.noSerial || items[i].Serial == ""
 		f.joinSerial(&a.volumes[i])
@@ -118,7 +121,11 @@ func (f *facts) joinVolumes(a *arrayFacts) {
 		row := &a.Connections.Items[i]
 		a.rows[strings.ToLower(row.Host)]++
 		if v := a.find(row.VolumeID, row.VolumeName, byName); v != nil {
-			a.connNext[i], v.conns = v.conns, int32(i)
+			head := &v.conns
+			if a.isRemote(row) {
+				head = &v.remotes
+			}
+			a.connNext[i], *head = *head, int32(i)
 		} else if pool := a.pools[strings.ToLower(podOf(row.VolumeName))]; pool != nil {
 			pool.unsure = "a connection names volume " + quoted(row.VolumeName) + ", which the array does not list"
 		}
@@ -194,6 +201,12 @@ func (v *volume) connections(f func(*evidence.Connection)) {
 	}
 }
 
+// isRemote reports a connection that a peer array makes, to a host of its own.
+func (a *arrayFacts) isRemote(row *evidence.Connection) bool {
+	object := a.hosts[strings.ToLower(row.Host)]
+	return object != nil && object.Local.IsNot()
+}
+
 // hostNames lists what the volume is connected to.
 func (v *volume) hostNames() []string {
 	names := []string{}
@@ -221,8 +234,14 @@ func (v *volume) snapshots(f func(*evidence.Snapshot)) {
 
 // disagrees reports that the count in the volume's own row and the list of
 // connections contradict each other: one of them is stale or cut short. The
-// count is of hosts and groups, so only zero can be compared.
-func (v *volume) disagrees() bool { return v.ConnectionCount.IsZero() != (v.conns == none) }
+// count is of hosts and groups, so only zero can be compared; whether a peer's
+// are in it is not documented.
+func (v *volume) disagrees() bool {
+	if v.ConnectionCount.IsZero() {
+		return v.conns != none
+	}
+	return v.conns == none && v.remotes == none
+}
 
 // source is the volume that a snapshot is of, nil when it is not listed.
 func (a *arrayFacts) source(snapshot int) *volume {

@@ -81,10 +81,7 @@ func (f *facts) ownerOf(object *evidence.ArrayHost) owner {
 		o.member = f.memberOf(machines[0])
 	}
 	switch {
-	case object.Local.IsNot():
-		o.ours = evidence.No
-		o.why = object.Name + " is a host of a peer array"
-	case !object.Local.Is():
+	case !object.Local.Is() && !object.Local.IsNot():
 		o.why = "it is not known whether " + object.Name + " is this array's own host"
 	case len(machines) > 1:
 		o.why = object.Name + " has initiators of both " + machines[0].Name + " and " + machines[1].Name

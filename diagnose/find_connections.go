@@ -107,6 +107,11 @@ func (f *facts) foreignConnections() []draft {
 				names, whys = append(names, connectionName(row)), append(whys, why)
 			}
 		})
+		v.throughPeers(func(c throughPeer) {
+			if why := f.foreignOf(c.row, c.owner()); why != "" {
+				names, whys = append(names, c.name()), append(whys, why)
+			}
+		})
 		if len(names) == 0 {
 			return
 		}
@@ -133,7 +138,10 @@ func (f *facts) foreignCause(v *volume, names []string) string {
 // foreign says why a connection is not a member's; empty for a member's, and
 // for one that is a member's by name while that member has not answered.
 func (f *facts) foreign(v *volume, row *evidence.Connection) string {
-	o := v.array.owner(row.Host)
+	return f.foreignOf(row, v.array.owner(row.Host))
+}
+
+func (f *facts) foreignOf(row *evidence.Connection, o owner) string {
 	switch {
 	case row.Group != "":
 		return "host group " + row.Group + ", which LXD never makes"

@@ -338,6 +338,10 @@ func (s Subject) hiddenDisk(h *hostFacts, d *device) *evidence.Disk {
 	}
 	luns := map[int64]bool{}
 	s.volume.connections(func(row *evidence.Connection) { luns[row.LUN] = true })
+	s.volume.throughPeers(func(c throughPeer) { luns[c.row.LUN] = true })
+	if s.volume.pool != nil && s.volume.pool.unreadPeer != "" {
+		luns[0] = true // a peer may show it at any
+	}
 	for i := range h.Disks.Items {
 		disk := &h.Disks.Items[i]
 		if (disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial != "") || disk.Live.Kind == evidence.IdentityGone || (d != nil && d.has(disk)) {
@@ -357,6 +361,10 @@ func (v *volume) onlyNVMe() bool {
 	only := v.pool.isNVMe()
 	v.connections(func(row *evidence.Connection) {
 		object := v.array.hosts[lower(row.Host)]
+		only = only && object != nil && len(object.NQNs) > 0 && len(object.IQNs)+len(object.WWNs) == 0
+	})
+	v.throughPeers(func(c throughPeer) {
+		object := c.by.hosts[lower(c.row.Host)]
 		only = only && object != nil && len(object.NQNs) > 0 && len(object.IQNs)+len(object.WWNs) == 0
 	})
 	return only

@@ -8,7 +8,9 @@ import (
 
 // A stretched pod lies on two arrays, which have the same volumes under the
 // same serials. Each connects them to its own hosts, so what only one of them
-// says of connections is half of it.
+// says of connections is half of it. An array also shows hosts of its peer and
+// their connections, as remote ones: what the peer itself says of them counts,
+// and where it was not read they are what is known of it.
 
 // peer is another array that a pool's pod lies on, and that told all of it.
 type peer struct {
@@ -52,9 +54,37 @@ func (f *facts) joinPeers() {
 				continue
 			}
 			p.peers = append(p.peers, told)
-			for _, v := range told.bySerial {
-				f.notePeer(p, told, v)
+		}
+		if len(p.pod.Arrays) > 1 {
+			f.joinCopies(p)
+		}
+	}
+}
+
+// joinCopies joins the volumes of a stretched pod with what other arrays have
+// of them, and keeps an example of a stranger that one of those connects.
+func (f *facts) joinCopies(p *poolFacts) {
+	bySerial := map[evidence.Serial]*volume{}
+	for i := range p.array.volumes {
+		if v := &p.array.volumes[i]; v.pool == p {
+			bySerial[v.Serial] = v
+			f.notePeer(p, v)
+		}
+	}
+	for _, a := range f.arrays {
+		if a == p.array || !p.liesOn(a.ID) {
+			continue
+		}
+		for i := range a.volumes {
+			v := &a.volumes[i]
+			if v.Serial != "" && v.pool == nil && strings.EqualFold(either(v.Pod, podOf(v.Name)), p.pod.Name) {
+				v.copyOf = bySerial[v.Serial]
 			}
+		}
+	}
+	for _, a := range p.peers { // of volumes that the pool's array does not list, too
+		for _, v := range a.bySerial {
+			v.connections(func(row *evidence.Connection) { p.noteStranger(v, throughPeer{a.arrayFacts, row}) })
 		}
 	}
 }
@@ -63,23 +93,31 @@ func (f *facts) joinPeers() {
 // is not everything.
 func (f *facts) peerOf(p *poolFacts, where evidence.PodArray) (*peer, string) {
 	name := either(where.Name, where.ID, "another array")
-	why := "pod " + p.pod.Name + " is stretched to " + name + ", which was not read"
+	stretched := "pod " + p.pod.Name + " is stretched to " + name + ", "
+	why := stretched + "which was not read: give its url and token_file as pools." + p.name + ".peers." + either(where.Name, "NAME") + " in the configuration"
 	for _, a := range f.arrays {
-		if where.ID == "" || !strings.EqualFold(a.ID, where.ID) || a.Trouble != "" {
+		switch {
+		case a.ID == "" && a.Trouble != "" && wasAsked(a.Array, p.pod.Name): // it may be the one
+			why = stretched + "which was not read: " + a.Trouble
+			continue
+		case where.ID == "" || !strings.EqualFold(a.ID, where.ID):
+			continue
+		case a.Trouble != "":
+			why = stretched + "which was not read: " + a.Trouble
 			continue
 		}
 		doubt := ""
-		for _, part := range []string{a.Pods.Why(), a.Volumes.Why(), a.Connections.Why(), a.Hosts.Why(), a.HostGroups.Why()} {
+		for _, part := range []string{a.Pods.Why(), a.Volumes.Why(), a.Snapshots.Why(), a.Connections.Why(), a.Hosts.Why(), a.HostGroups.Why()} {
 			doubt = either(doubt, part)
 		}
 		pod := a.pods[strings.ToLower(p.pod.Name)]
 		switch {
 		case !wasAsked(a.Array, p.pod.Name):
-			why = "pod " + p.pod.Name + " is stretched to " + name + ", which was not asked for it"
+			why = stretched + "which was not asked for it"
 		case doubt != "":
-			why = "pod " + p.pod.Name + " is stretched to " + name + ", of which not everything is known: " + doubt
+			why = stretched + "of which not everything is known: " + doubt
 		case pod == nil:
-			why = "pod " + p.pod.Name + " is stretched to " + name + ", which lists no such pod"
+			why = stretched + "which lists no such pod"
 		case !pod.Destroyed.IsNot():
 			why = "pod " + p.pod.Name + " is not known to be live on " + name
 		default:
@@ -105,47 +143,121 @@ func wasAsked(a *evidence.Array, pod string) bool {
 	return false
 }
 
-// notePeer keeps an example of a stranger that a peer connects.
-func (f *facts) notePeer(p *poolFacts, a *peer, v *volume) {
-	v.connections(func(row *evidence.Connection) {
-		o := a.owner(row.Host)
-		words := v.Name + " is connected to " + quoted(connectionName(row)) + " on " + a.Name + ": " + o.why
-		switch {
-		case o.ours.IsNot(), row.Group != "" && row.Host != "":
-			p.foreign = either(p.foreign, words)
-		case !o.ours.Is() && !(row.Host == "" && row.Group != ""):
-			p.unsure = either(p.unsure, words)
-		}
-	})
+// throughPeer is a connection that a peer makes: as the peer itself lists it,
+// or as the other array shows it.
+type throughPeer struct {
+	by  *arrayFacts
+	row *evidence.Connection
 }
 
-// onPeers calls do for each connection that a peer which was read makes of the
-// volume, and says why there may be more.
-func (v *volume) onPeers(do func(a *peer, row *evidence.Connection)) (doubt string) {
+func (c throughPeer) owner() owner { return c.by.owner(c.row.Host) }
+
+// shown is set for what the peer itself did not list.
+func (c throughPeer) shown() bool { return c.by.isRemote(c.row) }
+
+// name is what it connects to, and where.
+func (c throughPeer) name() string {
+	if c.shown() {
+		return connectionName(c.row) // which says the array's name itself
+	}
+	return connectionName(c.row) + " on " + c.by.Name
+}
+
+// words are for people: a member's second way is no stranger's.
+func (c throughPeer) words() string {
+	o := c.owner()
+	if o.ours.Is() {
+		return c.name() + numberWords(c.row) + ", " + o.member + "'s way to it through the peer"
+	}
+	return c.name() + numberWords(c.row)
+}
+
+// manual is how it is taken away by hand.
+func (c throughPeer) manual(v *volume) string {
+	host, where := c.row.Host, c.by.Name
+	if c.shown() {
+		where, host, _ = strings.Cut(c.row.Host, ":")
+	}
+	if c.row.Group != "" {
+		return "on " + where + " it is connected through host group " + c.row.Group
+	}
+	return "on " + where + ": purevol disconnect --host " + shell(host) + " " + shell(v.Name)
+}
+
+// notePeer keeps an example of a stranger that a peer connects.
+func (f *facts) notePeer(p *poolFacts, v *volume) {
+	v.throughPeers(func(c throughPeer) { p.noteStranger(v, c) })
+}
+
+func (p *poolFacts) noteStranger(v *volume, c throughPeer) {
+	o := c.owner()
+	words := v.Name + " is connected to " + quoted(connectionName(c.row)) + " on " + c.by.Name + ": " + o.why
+	switch {
+	case o.ours.IsNot(), c.row.Group != "" && c.row.Host != "":
+		p.foreign = either(p.foreign, words)
+	case !o.ours.Is() && !(c.row.Host == "" && c.row.Group != ""):
+		p.unsure = either(p.unsure, words)
+	}
+}
+
+// throughPeers calls do for each connection that a peer makes of the volume,
+// and says why there may be more. What this array shows of a peer is only told
+// where the peer itself did not list it.
+func (v *volume) throughPeers(do func(throughPeer)) (doubt string) {
 	if v.pool == nil {
 		return ""
 	}
+	listed := map[string]bool{}
 	for _, a := range v.pool.peers {
 		twin := a.bySerial[v.Serial]
 		if twin == nil {
 			doubt = either(doubt, a.Name+" lists no volume with its serial, though pod "+a.pod.Name+" is stretched to it")
 			continue
 		}
-		twin.connections(func(row *evidence.Connection) { do(a, row) })
+		twin.connections(func(row *evidence.Connection) {
+			listed[strings.ToLower(row.Host)] = true
+			do(throughPeer{a.arrayFacts, row})
+		})
 		if twin.disagrees() {
 			doubt = either(doubt, a.Name+" counts connections of it and does not list them")
 		}
+		own := map[string]bool{}
+		v.connections(func(row *evidence.Connection) { own[strings.ToLower(row.Host)] = true })
+		twin.remoteConnections(func(row *evidence.Connection, host string) {
+			if !own[host] {
+				doubt = either(doubt, a.Name+" shows a connection to "+row.Host+", which "+v.array.Name+" does not list")
+			}
+		})
 	}
+	v.remoteConnections(func(row *evidence.Connection, host string) {
+		if listed[host] {
+			return
+		}
+		if v.pool.unreadPeer == "" {
+			doubt = either(doubt, v.array.Name+" shows a connection to "+row.Host+", which that array does not list")
+		}
+		do(throughPeer{v.array, row})
+	})
 	return doubt
+}
+
+// remoteConnections calls do for each connection that the array shows of a
+// peer, with the name that the peer has for the host.
+func (v *volume) remoteConnections(do func(row *evidence.Connection, host string)) {
+	for i := v.remotes; i != none; i = v.array.connNext[i] {
+		row := &v.array.Connections.Items[i]
+		_, host, _ := strings.Cut(row.Host, ":")
+		do(row, strings.ToLower(host))
+	}
 }
 
 // peerConnections leaves it to pod-ownership that a peer was not read. It says what connects a volume on a peer: nothing of it is cut
 // from here, so any of it is in the way.
 func peerConnections(v *volume) (Result, string) {
 	result, why := Pass, ""
-	doubt := v.onPeers(func(a *peer, row *evidence.Connection) {
+	doubt := v.throughPeers(func(c throughPeer) {
 		if result == Pass {
-			result, why = Fail, "it is connected to "+connectionName(row)+" on "+a.Name+", to which its pod is stretched: disconnect it there first"
+			result, why = Fail, "it is connected to "+c.words()+": disconnect it there first ("+c.manual(v)+")"
 		}
 	})
 	if result == Pass && doubt != "" {
@@ -159,12 +271,12 @@ func peersTo(v *volume, h *hostFacts, answer evidence.Answer, why string) (evide
 	if answer.Is() {
 		return answer, why
 	}
-	doubt := v.onPeers(func(a *peer, row *evidence.Connection) {
-		o := a.owner(row.Host)
+	doubt := v.throughPeers(func(c throughPeer) {
+		o := c.owner()
 		switch {
-		case answer.Is() || (row.Host == "" && row.Group != ""):
+		case answer.Is() || (c.row.Host == "" && c.row.Group != ""):
 		case o.has(h):
-			answer, why = evidence.Yes, connectionName(row)+" on "+a.Name
+			answer, why = evidence.Yes, c.name()
 		case o.host == nil && !o.fenced && !o.ours.IsNot() && answer.IsNot():
 			answer, why = evidence.Unknown, either(o.why, "a connection names no host")
 		}
@@ -178,18 +290,33 @@ func peersTo(v *volume, h *hostFacts, answer evidence.Answer, why string) (evide
 	return answer, why
 }
 
-// peerWords says of each connection on a peer which it is.
+// peerWords says of each connection on a peer which it is, and what is not
+// known of them.
 func (v *volume) peerWords() []string {
 	var words []string
-	v.onPeers(func(a *peer, row *evidence.Connection) {
-		words = append(words, "connected to "+connectionName(row)+" on "+a.Name)
-	})
+	doubt := v.throughPeers(func(c throughPeer) { words = append(words, "connected to "+c.words()) })
+	if v.pool != nil {
+		doubt = either(v.pool.unreadPeer, doubt)
+	}
+	if doubt != "" {
+		words = append(words, doubt)
+	}
 	return words
 }
 
 func (o owner) has(h *hostFacts) bool {
 	for _, host := range o.hosts {
 		if host == h {
+			return true
+		}
+	}
+	return false
+}
+
+// listsSnapshot reports a snapshot that the array lists by this name.
+func (a *arrayFacts) listsSnapshot(name string) bool {
+	for i := range a.Snapshots.Items {
+		if strings.EqualFold(a.Snapshots.Items[i].Name, name) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -138,4 +139,127 @@ func TestTakingPeersAwayNeverMakesSafe(t *testing.T) {
 			t.Errorf("%s: becomes safe: %q", path, more)
 		}
 	})
+}
+
+// showRemote shows on the first array that the second one connects the volume
+// to a host with these initiators.
+func (s *scene) showRemote(v int, host string, iqns ...string) {
+	a := s.array()
+	if !slices.ContainsFunc(a.Hosts.Items, func(h evidence.ArrayHost) bool { return h.Name == "fa2:"+host }) {
+		a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "fa2:" + host, Local: evidence.No, IQNs: iqns, Destroyed: evidence.No})
+	}
+	a.Connections = appendTo(a.Connections, evidence.Connection{VolumeID: s.vol(v).ID, VolumeName: s.vol(v).Name, Host: "fa2:" + host, LUN: 9})
+}
+
+// What an array shows of its peer's connections: a member's second way is no
+// stranger, and of whoever was not read there is no proof that it is idle.
+func TestRemoteConnections(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		set     func(s *scene, leak int)
+		gate    string
+		want    Result
+		says    []string
+		foreign bool
+	}{
+		{"a member's, as the peer lists it", func(s *scene, v int) {
+			s.connectThere(v, hostName)
+			s.showRemote(v, hostName, iqn1)
+		}, "connections-ours", Fail, []string{"lxd01-iscsi on fa2", "lxd01's way to it through the peer", "purevol disconnect --host lxd01-iscsi "}, false},
+		{
+			"a member's, which the peer does not list", func(s *scene, v int) { s.showRemote(v, hostName, iqn1) },
+			"connections-ours", Fail,
+			[]string{"fa2:lxd01-iscsi", "lxd01's way", "on fa2: purevol disconnect --host lxd01-iscsi "},
+			false,
+		},
+		{
+			"which the first array does not show", func(s *scene, v int) { s.connectThere(v, hostName) },
+			"connections-ours", Fail,
+			[]string{"lxd01-iscsi on fa2"},
+			false,
+		},
+		{"a member's, and the peer was not read", func(s *scene, v int) {
+			s.Arrays = s.Arrays[:1]
+			s.showRemote(v, hostName, iqn1)
+		}, "pod-ownership", Uncertain, []string{"was not read", "pools.p1.peers.fa2"}, false},
+		{"a stranger's, and the peer was not read", func(s *scene, v int) {
+			s.Arrays = s.Arrays[:1]
+			s.showRemote(v, "oracle", "iqn.x:oracle")
+		}, "pod-ownership", Fail, []string{"another machine uses the pod", "fa2:oracle"}, true},
+		{"a stranger's, as the peer lists it", func(s *scene, v int) {
+			b := &s.Arrays[1]
+			b.Hosts = appendTo(b.Hosts, evidence.ArrayHost{Name: "oracle", Local: evidence.Yes, IQNs: []string{"iqn.x:oracle"}, Destroyed: evidence.No})
+			s.connectThere(v, "oracle")
+			s.showRemote(v, "oracle", "iqn.x:oracle")
+		}, "pod-ownership", Fail, []string{"oracle"}, true},
+		{"the peer shows what the first array does not list", func(s *scene, v int) {
+			b := &s.Arrays[1]
+			b.Hosts = appendTo(b.Hosts, evidence.ArrayHost{Name: "fa1:other", Local: evidence.No, IQNs: []string{iqn1}, Destroyed: evidence.No})
+			for _, twin := range b.Volumes.Items {
+				if twin.Serial == s.vol(v).Serial {
+					b.Connections = appendTo(b.Connections, evidence.Connection{VolumeID: twin.ID, VolumeName: twin.Name, Host: "fa1:other", LUN: 3})
+				}
+			}
+		}, "connections-ours", Uncertain, []string{"fa2 shows a connection to fa1:other"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := healthy()
+			s.array().Volumes.Items = slices.DeleteFunc(s.array().Volumes.Items, func(v evidence.Volume) bool { return v.Pod != "p1" })
+			v := leak(s)
+			s.stretch()
+			c.set(s, v)
+			report := s.judge()
+			i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.VolumeID == s.vol(v).ID && len(f.Gates) > 0 })
+			if i < 0 {
+				t.Fatalf("no finding of the leak: %+v", report.Findings)
+			}
+			f := report.Findings[i]
+			got := gate(t, f, c.gate)
+			if f.Verdict != Blocked || got.Result != c.want {
+				t.Errorf("%s, %s: %q", f.Verdict, got.Result, got.Why)
+			}
+			for _, part := range c.says {
+				if !strings.Contains(got.Why, part) {
+					t.Errorf("%q lacks %q", got.Why, part)
+				}
+			}
+			for _, f := range report.Findings {
+				if (f.Code == "foreign-connection") && !c.foreign || f.Verdict == Safe {
+					t.Errorf("%s of %s: %s", f.Code, f.Object, f.Detail)
+				}
+			}
+			if foreign := slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Code == "foreign-connection" }); foreign != c.foreign {
+				t.Errorf("a foreign connection: %v", foreign)
+			}
+			// It is one volume, on two arrays.
+			e, err := Explain(s.World, s.policy, s.vol(v).Name, "")
+			if err != nil || e.VolumeID != s.vol(v).ID {
+				t.Errorf("explained: %v", err)
+			}
+			if e, err := Explain(s.World, s.policy, "b-"+s.vol(v).ID, ""); len(s.Arrays) > 1 && (err != nil || e.VolumeID != s.vol(v).ID) {
+				t.Errorf("by its id there: %v", err)
+			}
+			if fits := Fits(s.World, s.policy, string(s.vol(v).Serial)); len(fits) != 1 {
+				t.Errorf("it fits %+v", fits)
+			}
+		})
+	}
+}
+
+// A disk that does not say who it is may be the volume through the peer, under
+// the number that the peer has for it.
+func TestHiddenDiskOfAPeer(t *testing.T) {
+	for name, lun := range map[string]int{"the peer's number": 7, "nobody's": 8} {
+		s := healthy()
+		s.array().Volumes.Items = slices.DeleteFunc(s.array().Volumes.Items, func(v evidence.Volume) bool { return v.Pod != "p1" })
+		v := leak(s)
+		s.connect(v, hostName)
+		s.stretch()
+		s.connectThere(v, hostName)
+		s.Hosts[0].Disks = appendTo(s.Hosts[0].Disks, evidence.Disk{Name: "sdz", HCTL: fmt.Sprintf("9:0:0:%d", lun), State: "running"})
+		got := gate(t, only(t, s.judge(), "leaked-volume"), "path-identity")
+		if hidden := got.Result == Uncertain; hidden != (lun == 7) {
+			t.Errorf("%s: %s %q", name, got.Result, got.Why)
+		}
+	}
 }

@@ -139,11 +139,15 @@ func (r *resolver) volumes() {
 	for _, a := range r.f.arrays {
 		for i := range a.volumes {
 			v := &a.volumes[i]
-			if !r.asked(v.pool) {
+			is := v
+			if v.copyOf != nil {
+				is = v.copyOf // one volume, on two arrays
+			}
+			if !r.asked(is.pool) {
 				continue
 			}
 			if r.names(v.Name) || (hasSerial && v.Serial == serial) || (v.ID != "" && strings.EqualFold(v.ID, r.want)) {
-				r.addVolume(v)
+				r.addVolume(is)
 			}
 		}
 	}
@@ -174,6 +178,9 @@ func (r *resolver) snapshots() {
 		for i := range a.Snapshots.Items {
 			s := &a.Snapshots.Items[i]
 			pool := a.pools[lower(s.Pod)]
+			if v := a.source(i); v != nil && v.copyOf != nil && v.copyOf.array.listsSnapshot(s.Name) {
+				continue // one snapshot, on two arrays
+			}
 			if r.asked(pool) && (r.names(s.Name) || (hasSerial && s.Serial == serial) || (s.ID != "" && strings.EqualFold(s.ID, r.want))) {
 				r.add(s, target{snapshot: s, volume: a.source(i), pool: pool, array: a})
 			}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/pure"
@@ -41,13 +40,8 @@ func scenario(t *testing.T, s simulator.Scenario) report.Judged {
 // the same page.
 func look(t *testing.T, w *simulator.World) report.Judged {
 	t.Helper()
-	settings := config.Default()
-	settings.Pools = map[string]config.Pool{}
-	for _, pool := range w.Pools() {
-		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: w.Server.Fingerprint}}
-	}
 	world, err := witness.Ask(context.Background(), witness.Options{
-		Config:  settings,
+		Config:  worlds.Settings(w),
 		Records: records.Options{Socket: w.Socket, Now: w.Clock.Now},
 		Array:   pure.Options{Now: w.Clock.Now},
 		Host:    w.Hosts[0].System(), Seen: w.Seen, Now: w.Clock.Now,

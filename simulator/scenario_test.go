@@ -9,10 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/pure"
 	"github.com/pureclean/pureclean/records"
 	"github.com/pureclean/pureclean/simulator"
@@ -23,13 +23,8 @@ import (
 // scan asks the world's witnesses as the program does.
 func scan(t *testing.T, w *simulator.World) (evidence.World, diagnose.Report) {
 	t.Helper()
-	settings := config.Default()
-	settings.Pools = map[string]config.Pool{}
-	for _, pool := range w.Pools() {
-		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: w.Server.Fingerprint}}
-	}
 	world, err := witness.Ask(context.Background(), witness.Options{
-		Config: settings, Records: records.Options{Socket: w.Socket, Now: w.Clock.Now}, Array: pure.Options{Now: w.Clock.Now},
+		Config: worlds.Settings(w), Records: records.Options{Socket: w.Socket, Now: w.Clock.Now}, Array: pure.Options{Now: w.Clock.Now},
 		Host: w.Hosts[0].System(), Seen: w.Seen, Now: w.Clock.Now,
 	})
 	if err != nil {

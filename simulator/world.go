@@ -54,7 +54,12 @@ type World struct {
 	Array *array.Array
 	// Server is the array's HTTPS server.
 	Server *array.Server
-	LXD    *lxd.Server
+	// Peer is the second array of a stretched pod and PeerServer its own
+	// server, PeerTokenFile holds its token; all are empty until Stretch.
+	Peer          *array.Array
+	PeerServer    *array.Server
+	PeerTokenFile string
+	LXD           *lxd.Server
 	// API is LXD's on the unix socket Socket.
 	API    *lxd.APIServer
 	Socket string
@@ -73,6 +78,7 @@ type World struct {
 	// doomed are those that somebody asked to delete.
 	keep, doomed map[string]bool
 	truth        truth
+	peer         peer
 }
 
 // Image is the fingerprint of the container image in every world's store, and
@@ -250,6 +256,9 @@ func (w *World) Close() {
 	if w.Server != nil {
 		// Nothing is lost with a server of a world that ends.
 		_ = w.Server.Close()
+	}
+	if w.PeerServer != nil {
+		_ = w.PeerServer.Close()
 	}
 	if w.dir != "" {
 		_ = os.RemoveAll(w.dir)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,9 @@ type access struct {
 	pure pure.Access
 	// pin is the id of the only array that may answer for the pool.
 	pin string
-	err error
+	// peer is the configuration's name of it where it is the pool's peer.
+	peer string
+	err  error
 }
 
 // array is one array and the pools that live on it.
@@ -31,10 +34,19 @@ type array struct {
 	pins   []pin
 	err    error
 	reader *pure.Reader
+	// more are pods of pools of other arrays that are stretched to this one.
+	more []string
+	// peer is set for what is read as the peer of its pools' arrays only.
+	peer string
 }
 
 // title names an array before it has told its name.
-func (a *array) title() string { return "the array of " + strings.Join(a.pools, ", ") }
+func (a *array) title() string {
+	if a.peer != "" {
+		return "peer " + a.peer + " of " + strings.Join(a.pools, ", ")
+	}
+	return "the array of " + strings.Join(a.pools, ", ")
+}
 
 // access joins what LXD says of a pool's array with the configuration, which
 // wins.
@@ -51,12 +63,8 @@ func (o Options) access(pool records.PoolAccess) access {
 	if own.URL != "" {
 		a.pure.URL = own.URL
 	}
-	if own.CAFile != "" {
-		a.pure.CA, a.err = os.ReadFile(own.CAFile)
-		if a.err != nil {
-			a.err = fmt.Errorf("the array's CA file: %w", a.err)
-			return a
-		}
+	if a.err = a.readCA(own.CAFile); a.err != nil {
+		return a
 	}
 	token, err := o.Config.Token(a.pool, o.Getenv)
 	if err != nil {
@@ -70,6 +78,16 @@ func (o Options) access(pool records.PoolAccess) access {
 		a.err = &NoAccessError{Pool: a.pool}
 	}
 	return a
+}
+
+func (a *access) readCA(file string) (err error) {
+	if file == "" {
+		return nil
+	}
+	if a.pure.CA, err = os.ReadFile(file); err != nil {
+		return fmt.Errorf("the array's CA file: %w", err)
+	}
+	return nil
 }
 
 // NoAccessError is a pool of which neither LXD nor the configuration tells
@@ -86,6 +104,8 @@ func hint(err error) string {
 		return "run as root or as a member of group lxd, or set pools.POOL.array in the configuration"
 	case *pinsError:
 		return "give pools on one array the same pools.POOL.array.id, or each pool the address of its own array"
+	case *strayPeerError:
+		return "give pools.POOL.peers.NAME the address and the id of the array to which the pod is stretched"
 	}
 	return pure.Hint(err)
 }
@@ -96,12 +116,12 @@ func group(pools []access) []*array {
 	for _, pool := range pools {
 		same := find(arrays, pool)
 		if same == nil {
-			same = &array{pure: pool.pure, err: pool.err}
+			same = &array{pure: pool.pure, err: pool.err, peer: pool.peer}
 			arrays = append(arrays, same)
 		}
 		same.pools = append(same.pools, pool.pool)
 		if pool.pin != "" {
-			same.pins = append(same.pins, pin{pool.pool, pool.pin})
+			same.pins = append(same.pins, pin{pool.pool, pool.pin, pool.peer})
 		}
 	}
 	return arrays
@@ -121,13 +141,16 @@ func find(arrays []*array, pool access) *array {
 
 func (o Options) observeArray(ctx context.Context, a *array) evidence.Array {
 	name := strings.Join(a.pools, ", ")
+	if a.peer != "" {
+		name = a.title()
+	}
 	o.Progress("array", name, false)
 	defer o.Progress("array", name, true)
 	err := a.err
 	if err == nil {
 		err = a.pinned()
 	}
-	if err == nil {
+	if err == nil && a.reader == nil {
 		a.reader, err = pure.Open(ctx, a.pure, o.Array)
 	}
 	if err != nil {
@@ -135,13 +158,14 @@ func (o Options) observeArray(ctx context.Context, a *array) evidence.Array {
 		silent.Hint = lateHint(ctx, silent.Trouble, silent.Hint)
 		return silent
 	}
-	said := a.reader.Observe(ctx, a.pools)
+	pods := slices.Concat(a.pools, a.more)
+	said := a.reader.Observe(ctx, pods)
 	if err := a.moved(said); err != nil {
 		return o.unread(a, name, err)
 	}
 	said.Hint = lateHint(ctx, said.Trouble, said.Hint)
 	decode(&said)
-	contradictions(&said, a.pools)
+	contradictions(&said, pods)
 	return said
 }
 
@@ -152,7 +176,11 @@ func (o Options) unread(a *array, name string, err error) evidence.Array {
 	if who == "" {
 		who = "the array of " + name
 	}
-	return evidence.Array{Source: o.silent(who, a.named(err), hint(err)), Gateway: a.pure.URL}
+	silent := evidence.Array{Source: o.silent(who, a.named(err), hint(err)), Gateway: a.pure.URL}
+	if a.peer != "" {
+		silent.Asked = slices.Clone(a.pools) // who reads the pod's other array finds out why
+	}
+	return silent
 }
 
 // decode says of each name whether it follows LXD's naming. A name that does

@@ -18,6 +18,7 @@ type stage int
 const (
 	opening stage = iota // LXD and its pools
 	lists                // the arrays' lists
+	peers                // those of the arrays to which pods are stretched
 	estate               // LXD's records, and this host
 	others               // the other members' machines
 	advice               // what only advice rests on
@@ -27,7 +28,7 @@ const (
 // weights are how long the stages take, compared with each other: an array
 // gives a thousand rows at a time, and LXD looks through all instances for
 // each volume.
-var weights = map[stage]int{opening: 2, lists: 6, estate: 5, others: 3, advice: 1, serials: 2}
+var weights = map[stage]int{opening: 2, lists: 6, peers: 6, estate: 5, others: 3, advice: 1, serials: 2}
 
 // limits are the deadlines of one look.
 type limits struct {
@@ -40,7 +41,7 @@ type limits struct {
 }
 
 func (o Options) limits(ctx context.Context) limits {
-	l := limits{with: o.Limit, leftOut: map[stage]bool{others: o.Fleet == nil, advice: !o.Thorough}}
+	l := limits{with: o.Limit, leftOut: map[stage]bool{peers: o.peers() == 0, others: o.Fleet == nil, advice: !o.Thorough}}
 	if end, limited := ctx.Deadline(); limited {
 		l.whole = time.Until(end)
 	}
@@ -54,7 +55,7 @@ func (o Options) limits(ctx context.Context) limits {
 func (l limits) share(rest time.Duration, of stage) time.Duration {
 	all := 0
 	for s, weight := range weights {
-		if s >= of && !l.leftOut[s] {
+		if s >= of && (s == of || !l.leftOut[s]) {
 			all += weight
 		}
 	}

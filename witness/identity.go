@@ -10,8 +10,8 @@ import (
 	"github.com/pureclean/pureclean/pure"
 )
 
-// pin is the id of the only array that may answer for a pool.
-type pin struct{ pool, id string }
+// pin is the id of the only array that may answer for a pool, or as its peer.
+type pin struct{ pool, id, peer string }
 
 // pinsError is two pools on one array that are pinned to different ones.
 type pinsError struct{ one, other pin }
@@ -46,6 +46,9 @@ func (a *array) named(err error) error {
 	var other *pure.OtherArrayError
 	if !errors.As(err, &other) || len(a.pins) == 0 {
 		return err
+	}
+	if p := a.pins[0]; p.peer != "" {
+		return fmt.Errorf("pod %s is stretched to array %s, and array %s (%s) answers at the address of its peer %s: it was not read", p.pool, other.Expected, other.ID, other.Name, p.peer)
 	}
 	return fmt.Errorf("pool %s is pinned to array %s, and array %s (%s) answered: it was not read", a.pins[0].pool, other.Expected, other.ID, other.Name)
 }

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/pure"
 	"github.com/pureclean/pureclean/records"
 	"github.com/pureclean/pureclean/simulator"
@@ -19,13 +19,8 @@ import (
 // options are those with which the program would look at the world, by the
 // world's clock and without waiting between tries.
 func options(w *simulator.World) witness.Options {
-	settings := config.Default()
-	settings.Pools = map[string]config.Pool{}
-	for _, pool := range w.Pools() {
-		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: w.Server.Fingerprint}}
-	}
 	return witness.Options{
-		Config:  settings,
+		Config:  worlds.Settings(w),
 		Records: records.Options{Socket: w.Socket, Now: w.Clock.Now},
 		Array: pure.Options{Now: w.Clock.Now, Sleep: func(ctx context.Context, _ time.Duration) error {
 			return ctx.Err()

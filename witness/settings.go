@@ -2,6 +2,8 @@ package witness
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/records"
@@ -34,6 +36,11 @@ func Settings(ctx context.Context, o Options) (all []config.Setting, doubts []st
 		if a.err != nil {
 			doubt(a.err.Error(), hint(a.err))
 		}
+		for _, name := range slices.Sorted(maps.Keys(o.Config.Pools[a.pool].Peers)) {
+			if peer := o.peerAccess(a.pool, name); peer.err != nil {
+				doubt(peer.err.Error(), hint(peer.err))
+			}
+		}
 	}
 	return all, doubts, hintFor
 }
@@ -58,14 +65,30 @@ func (o Options) settingsOf(a access) []config.Setting {
 	if token.Value != "" || token.Origin != config.FromLXD {
 		all = append(all, token)
 	}
+	verify := verification(at, own)
+	if a.pure.Insecure {
+		verify.Value, verify.Origin, verify.Where = "not at all", config.FromLXD, lxd("pure.gateway.verify")
+	}
+	all = append(all, verify)
+	for _, name := range slices.Sorted(maps.Keys(o.Config.Pools[a.pool].Peers)) {
+		own, at := o.Config.Pools[a.pool].Peers[name], "pools."+a.pool+".peers."+name+"."
+		token := config.Setting{Key: at + "token", Origin: config.FromFile, Where: own.TokenFile}
+		if text, err := o.Config.PeerToken(a.pool, name); err == nil {
+			token.Value = text.String()
+		}
+		all = append(all, token, verification(at, own))
+	}
+	return all
+}
+
+// verification is what an array's certificate is held against.
+func verification(at string, own config.Array) config.Setting {
 	verify := config.Setting{Key: at + "verify", Value: "by the system's authorities", Origin: config.FromDefault}
 	switch {
 	case own.Fingerprint != "":
 		verify.Value, verify.Origin, verify.Where = "by fingerprint", config.FromFile, at+"fingerprint"
 	case own.CAFile != "":
 		verify.Value, verify.Origin, verify.Where = "by ca_file", config.FromFile, at+"ca_file"
-	case a.pure.Insecure:
-		verify.Value, verify.Origin, verify.Where = "not at all", config.FromLXD, lxd("pure.gateway.verify")
 	}
-	return append(all, verify)
+	return verify
 }

@@ -117,14 +117,15 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 	}
 
 	arrays := group(asked)
-	defer closeAll(ctx, arrays)
+	defer func() { closeAll(ctx, arrays) }()
 	world.Arrays = make([]evidence.Array, len(arrays))
-	o.Array.Memory /= int64(max(1, len(arrays))) // they are read side by side
+	o.Array.Memory /= int64(max(1, len(arrays)+o.peers())) // they are read side by side
 	each(len(arrays), func(i int) {
 		ctx, cancel := limits.of(ctx, lists, arrays[i].title())
 		defer cancel()
 		world.Arrays[i] = o.observeArray(ctx, arrays[i])
 	})
+	arrays = o.askPeers(ctx, limits, arrays, &world)
 
 	var host evidence.Host
 	both := errgroup.Group{}

@@ -57,7 +57,7 @@ var imports = map[string][]string{
 	// Only tests, which may import anything but commands.
 	"internal": {},
 	// The worlds that tests are given.
-	"internal/worlds": {"simulator"},
+	"internal/worlds": {"config", "simulator"},
 	// Text, and the tests that hold it against the program.
 	"docs": {},
 	"man":  {},

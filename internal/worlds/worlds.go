@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -27,6 +28,21 @@ func Demo(t testing.TB) *simulator.World {
 	w.Array.ResetRequests()
 	w.API.ForgetRequests()
 	return w
+}
+
+// Settings are those with which the program trusts the world's arrays, whose
+// certificates are their own, and reads the peer of a stretched pod.
+func Settings(w *simulator.World) config.Config {
+	settings := config.Default()
+	settings.Pools = map[string]config.Pool{}
+	for _, pool := range w.Pools() {
+		own := config.Pool{Array: config.Array{Fingerprint: w.Server.Fingerprint}}
+		if w.Peer != nil {
+			own.Peers = map[string]config.Array{"dr": {URL: w.PeerServer.URL, TokenFile: w.PeerTokenFile, Fingerprint: w.PeerServer.Fingerprint}}
+		}
+		settings.Pools[pool] = own
+	}
+	return settings
 }
 
 // New is a world of the test's own, in which nothing has happened.

@@ -176,6 +176,8 @@ func (s *state) disconnectHost(v *volume, h *host) error {
 	}
 	c := connected(v, h)
 	switch {
+	case h.remote():
+		return refuse(s.config.texts.RemoteHost, h.name)
 	case c == nil:
 		return refuse(noConnection, v.name)
 	case c.group == nil:

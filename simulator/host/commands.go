@@ -163,12 +163,12 @@ func (h *Host) showMap(m *dmap) shownMap {
 		s.HWHandler, s.Vendor, s.Product, s.Revision = "0", "##", "##", "##"
 		return s
 	}
-	iqn, _ := h.options.Target.ISCSI()
 	group := shownGroup{Selector: "service-time 0", Priority: 50, State: "active", Marginal: "normal", Group: 1}
 	if m.active() == 0 {
 		group.Priority, group.State = 0, "enabled"
 	}
 	for _, p := range m.paths {
+		iqn, _ := p.disk.session.target.ISCSI()
 		path := shownPath{
 			Dev: p.disk.name, DevT: p.disk.dev(), DMState: "active", DevState: "running", Checked: p.checker, Checker: "tur",
 			Priority: 50, HostWWNN: "[undef]", TargetWWNN: iqn, HostWWPN: "[undef]", TargetWWPN: "[undef]",

@@ -37,7 +37,7 @@ func (d *disk) hctl() string { return fmt.Sprintf("%d:0:0:%d", d.session.host, d
 
 // answer is what the array would tell the device now.
 func (d *disk) answer(v view) (fabric.Export, bool) {
-	e, ok := v.scsi[d.lun]
+	e, ok := v.scsi[d.session.target][d.lun]
 	return e, ok
 }
 

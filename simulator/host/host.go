@@ -82,13 +82,14 @@ type Host struct {
 	cut         map[string]bool   // portals that can't be reached
 	wwids       []string          // /etc/multipath/wwids
 	bindings    map[string]string // /etc/multipath/bindings: WWID to name
-	nodes       []string          // portals with an iSCSI node record
+	nodes       []node            // iSCSI node records
 	directories []string          // LXD's mount directories
 	multipathd  bool
 	queueing    bool
 	never       func(serial string) bool
 	held        map[string]bool
 	holdNext    int
+	others      []fabric.Target // besides that of the options
 	known       map[string]bool // serials that appeared or were held back
 	handCalls   int
 	failHands   func(call string, n int) error
@@ -116,7 +117,7 @@ type machine struct {
 
 // view is what the target showed at one moment.
 type view struct {
-	scsi map[int]fabric.Export // by LUN
+	scsi map[fabric.Target]map[int]fabric.Export // by LUN
 	nvme []fabric.Export
 }
 
@@ -197,14 +198,17 @@ func (h *Host) bootID() string {
 // look asks the target what it shows to this machine. It is called without
 // the lock: the target has a lock of its own and may call us.
 func (h *Host) look() view {
-	v := view{scsi: map[int]fabric.Export{}}
+	v := view{scsi: map[fabric.Target]map[int]fabric.Export{}}
 	if h.options.Target == nil {
 		return v
 	}
 	if h.has(evidence.ModeISCSI) {
-		for _, e := range h.options.Target.Exports(h.IQN()) {
-			e.Serial = strings.ToUpper(e.Serial)
-			v.scsi[e.LUN] = e
+		for _, target := range h.targets() {
+			v.scsi[target] = map[int]fabric.Export{}
+			for _, e := range target.Exports(h.IQN()) {
+				e.Serial = strings.ToUpper(e.Serial)
+				v.scsi[target][e.LUN] = e
+			}
 		}
 	}
 	if h.has(evidence.ModeNVMeTCP) {
@@ -215,6 +219,13 @@ func (h *Host) look() view {
 		slices.SortFunc(v.nvme, func(a, b fabric.Export) int { return a.NSID - b.NSID })
 	}
 	return v
+}
+
+// targets are all arrays that the machine may log in to.
+func (h *Host) targets() []fabric.Target {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]fabric.Target{h.options.Target}, h.others...)
 }
 
 func (h *Host) has(mode string) bool { return slices.Contains(h.options.Modes, mode) }

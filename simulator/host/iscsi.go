@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator/fabric"
 )
 
 // The states of an iSCSI session and its connection.
@@ -25,6 +26,7 @@ const (
 type session struct {
 	id     int
 	host   int
+	target fabric.Target
 	portal string // address:port
 	state  string
 	conn   string
@@ -57,7 +59,7 @@ func (h *Host) Login(mode string) error {
 	return h.change(func(v view) error {
 		switch mode {
 		case evidence.ModeISCSI:
-			return h.loginISCSI(v)
+			return h.loginISCSI(v, h.options.Target)
 		case evidence.ModeNVMeTCP:
 			return h.loginNVMe(v)
 		default:
@@ -86,13 +88,27 @@ func (h *Host) Logout(mode string) {
 	})
 }
 
-func (h *Host) loginISCSI(v view) error {
-	iqn, portals := h.options.Target.ISCSI()
+// node is an iSCSI node record: a portal of a target.
+type node struct{ iqn, portal string }
+
+// LoginTo connects over iSCSI to another array, as its administrator does for
+// volumes of a stretched pod; Login leaves that one out.
+func (h *Host) LoginTo(target fabric.Target) error {
+	h.mu.Lock()
+	if !slices.Contains(h.others, target) {
+		h.others = append(h.others, target)
+	}
+	h.mu.Unlock()
+	return h.change(func(v view) error { return h.loginISCSI(v, target) })
+}
+
+func (h *Host) loginISCSI(v view, target fabric.Target) error {
+	iqn, portals := target.ISCSI()
 	for _, portal := range portals {
 		// "iscsiadm --op new" makes the record, whether the portal answers
 		// or not.
-		if !slices.Contains(h.nodes, portal) {
-			h.nodes = append(h.nodes, portal)
+		if !slices.Contains(h.nodes, node{iqn, portal}) {
+			h.nodes = append(h.nodes, node{iqn, portal})
 		}
 		if h.sessionTo(portal) != nil || h.cut[portal] {
 			continue
@@ -102,7 +118,7 @@ func (h *Host) loginISCSI(v view) error {
 			taken[s.host] = true
 		}
 		s := &session{
-			id: h.nextSession, host: lowest(taken), portal: portal, state: loggedIn,
+			id: h.nextSession, host: lowest(taken), target: target, portal: portal, state: loggedIn,
 			conn: connUp, recovery: 120 * time.Second,
 		}
 		if h.multipathd {
@@ -113,7 +129,7 @@ func (h *Host) loginISCSI(v view) error {
 		h.scan(s, v)
 	}
 	for _, s := range h.sessions {
-		if s.live() {
+		if s.live() && s.target == target {
 			return nil
 		}
 	}
@@ -173,17 +189,18 @@ func (h *Host) scan(s *session, v view) {
 			d.rescan(v)
 		}
 	}
-	for _, lun := range luns(v) {
-		if h.diskAt(s, lun) != nil || h.hidden(v.scsi[lun].Serial) {
+	shown := v.scsi[s.target]
+	for _, lun := range luns(shown) {
+		if h.diskAt(s, lun) != nil || h.hidden(shown[lun].Serial) {
 			continue
 		}
-		h.addDisk(s, v.scsi[lun])
+		h.addDisk(s, shown[lun])
 	}
 }
 
-func luns(v view) []int {
-	numbers := make([]int, 0, len(v.scsi))
-	for lun := range v.scsi {
+func luns(shown map[int]fabric.Export) []int {
+	numbers := make([]int, 0, len(shown))
+	for lun := range shown {
 		numbers = append(numbers, lun)
 	}
 	slices.Sort(numbers)

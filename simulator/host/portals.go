@@ -11,9 +11,12 @@ import (
 func (h *Host) Dial(_ context.Context, portal string) error {
 	var err error
 	h.do(func(view) {
-		target := h.options.Target
-		_, iscsi := target.ISCSI()
-		_, nvme := target.NVMe()
+		_, iscsi := h.options.Target.ISCSI()
+		_, nvme := h.options.Target.NVMe()
+		for _, target := range h.others {
+			_, portals := target.ISCSI()
+			iscsi = slices.Concat(iscsi, portals)
+		}
 		switch {
 		case h.cut[portal]:
 			err = errors.New("connect: no route to host")

@@ -62,7 +62,7 @@ func (h *Host) links() []devLink {
 
 func (h *Host) byPath(d *disk) string {
 	address, port := d.session.address()
-	iqn, _ := h.options.Target.ISCSI()
+	iqn, _ := d.session.target.ISCSI()
 	return fmt.Sprintf("ip-%s:%s-iscsi-%s-lun-%d", address, port, iqn, d.lun)
 }
 

@@ -58,11 +58,11 @@ func (h *Host) renderNodes(t tree) {
 	if h.options.Target == nil || len(h.nodes) == 0 {
 		return
 	}
-	iqn, _ := h.options.Target.ISCSI()
-	for _, portal := range h.nodes {
-		address, port, err := net.SplitHostPort(portal)
+	for _, n := range h.nodes {
+		iqn := n.iqn
+		address, port, err := net.SplitHostPort(n.portal)
 		if err != nil {
-			address, port = portal, "3260"
+			address, port = n.portal, "3260"
 		}
 		t.AddFile(fmt.Sprintf("etc/iscsi/nodes/%s/%s,%s,1/default", iqn, address, port), fmt.Appendf(nil,
 			"# BEGIN RECORD 2.1.9\nnode.name = %s\nnode.tpgt = 1\nnode.startup = manual\niface.iscsi_ifacename = default\n"+

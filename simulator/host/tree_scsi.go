@@ -25,13 +25,13 @@ func (h *Host) renderISCSI(t tree) {
 	if h.options.Target == nil {
 		return
 	}
-	iqn, _ := h.options.Target.ISCSI()
 	for _, s := range h.sessions {
-		h.renderSession(t, s, iqn)
+		h.renderSession(t, s)
 	}
 }
 
-func (h *Host) renderSession(t tree, s *session, iqn string) {
+func (h *Host) renderSession(t tree, s *session) {
+	iqn, _ := s.target.ISCSI()
 	address, port := s.address()
 	host := fmt.Sprintf("host%d", s.host)
 	t.put(s.hostDir()+"/uevent", "DEVTYPE=scsi_host")
@@ -112,7 +112,7 @@ func (h *Host) renderDisk(t tree, d *disk) {
 		"evt_capacity_change_reported", 0, "evt_inquiry_change_reported", 0, "evt_lun_change_reported", 0,
 		"evt_media_change", 0)
 	t.blank(dir, "delete", "rescan", "blacklist")
-	iqn, _ := h.options.Target.ISCSI()
+	iqn, _ := d.session.target.ISCSI()
 	t.AddFile(dir+"/inquiry", standardInquiry())
 	t.AddFile(dir+"/vpd_pg0", []byte{0, 0, 0, 3, 0, 0x80, 0x83})
 	t.AddFile(dir+"/vpd_pg80", serialPage(d.serial))
