@@ -262,6 +262,43 @@ func TestUsesElsewhere(t *testing.T) {
 	}
 }
 
+// The file system behind such a mount is on the same device; of a device that
+// LXD mounts for two volumes it is not known whose it was.
+func TestFileSystemElsewhere(t *testing.T) {
+	const known, other = "/lxd/storage-pools/p/custom/x", "/lxd/storage-pools/p/custom/y"
+	for name, c := range map[string]struct {
+		mounts []string
+		passes bool
+	}{
+		"its mount is another volume's":         {[]string{known}, true},
+		"another mount of it is at no path":     {[]string{known, "/mnt"}, true},
+		"nothing is known of its mount":         {[]string{"/mnt"}, false},
+		"another mount of it may be this one's": {[]string{known, other}, false},
+	} {
+		r := newRig(t, host.Options{})
+		r.attach(ours)
+		r.attachNVMe(third)
+		for _, where := range c.mounts {
+			r.must(r.Mount(string(third), where, host.LXDNamespace))
+		}
+		r.array.disconnect(r.NQN(), third)
+		superblocks := 0
+		r.rel.Elsewhere = func(use evidence.Use) bool {
+			if use.Kind == evidence.UseSuperblock {
+				superblocks++
+			}
+			return use.Kind == evidence.UseMount && use.Where == known
+		}
+		_, err := r.rel.Release(t.Context(), ours, connected)
+		if passes := err == nil; passes != c.passes {
+			t.Errorf("%s: %v", name, err)
+		}
+		if superblocks == 0 {
+			t.Errorf("%s: no file system is alive, so this proves nothing", name)
+		}
+	}
+}
+
 // Udev looks at a device that changed, for a moment: that is waited for.
 func TestUdevLooksForAMoment(t *testing.T) {
 	r := newRig(t, host.Options{})

@@ -60,15 +60,45 @@ func (r *Releaser) look(ctx context.Context, serial evidence.Serial) *view {
 			v.namespaces = append(v.namespaces, n)
 		}
 	}
+	var gone []evidence.Use
 	for _, use := range v.host.Uses.Items {
 		switch {
 		case use.Serial == serial || v.has(use.Device):
 			v.uses = append(v.uses, use)
-		case use.Serial == "" && (r.Elsewhere == nil || !r.Elsewhere(use)):
-			v.strays = append(v.strays, use)
+		case use.Serial == "":
+			gone = append(gone, use)
 		}
 	}
+	v.strays = r.strays(gone)
 	return v
+}
+
+// strays are those uses of devices that have gone that may be of the volume:
+// all but what is known to be another volume's, and what uses the same device
+// as that does, such as the file system behind a mount. Where LXD mounts one
+// device for two volumes, it is not known whose it was.
+func (r *Releaser) strays(gone []evidence.Use) []evidence.Use {
+	if r.Elsewhere == nil {
+		return gone
+	}
+	elsewhere := map[evidence.Use]bool{}
+	for _, use := range gone {
+		elsewhere[use] = r.Elsewhere(use)
+	}
+	var strays []evidence.Use
+	for _, use := range gone {
+		known, doubt := false, false
+		for _, other := range gone {
+			if use == other || use.SameGone(other) {
+				known = known || elsewhere[other]
+				doubt = doubt || !elsewhere[other] && other.AtLXD()
+			}
+		}
+		if doubt || !known {
+			strays = append(strays, use)
+		}
+	}
+	return strays
 }
 
 // isPath reports a disk under one of the volume's maps.

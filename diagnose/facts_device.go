@@ -43,23 +43,32 @@ func (h *hostFacts) of(v *volume) *device {
 }
 
 // attributeUses ties uses of vanished devices to volumes by LXD's path: of an
-// NVMe namespace that was taken away while mounted nothing else remains.
+// NVMe namespace that was taken away while mounted nothing else remains. What
+// else uses the same device follows its mounts, unless one of them is at a path
+// of LXD's of which the volume is not known.
 func (f *facts) attributeUses() {
 	for _, h := range f.hosts {
-		told := map[string][]*volume{}
-		for _, use := range h.stray {
-			if volumes := f.mountedFrom(use); len(volumes) > 0 {
-				told[goneName(use)] = volumes
-			}
+		told := make([][]*volume, len(h.stray))
+		for i, use := range h.stray {
+			told[i] = f.mountedFrom(use)
 		}
 		var stray []*evidence.Use
 		for _, use := range h.stray {
-			volumes := told[goneName(use)]
-			if len(volumes) == 0 {
+			var volumes []*volume
+			doubt := false
+			for j, mount := range h.stray {
+				if use != mount && !use.SameGone(*mount) {
+					continue
+				}
+				volumes = append(volumes, told[j]...)
+				doubt = doubt || len(told[j]) == 0 && mount.AtLXD()
+			}
+			if doubt || len(volumes) == 0 {
 				stray = append(stray, use)
+				continue
 			}
 			for _, v := range volumes {
-				v.gone = append(v.gone, goneUse{h, use})
+				v.use(goneUse{h, use})
 			}
 		}
 		h.stray = stray
@@ -68,6 +77,23 @@ func (f *facts) attributeUses() {
 
 // goneName is what a device that is gone was called.
 func goneName(use *evidence.Use) string { return either(use.Device, use.Dev, use.Where) }
+
+// use notes a use of a device of the volume that has gone.
+func (v *volume) use(use goneUse) {
+	if !slices.Contains(v.gone, use) {
+		v.gone = append(v.gone, use)
+	}
+}
+
+// MountedVolumes are the volumes that LXD mounts where something is mounted
+// from a device that has gone.
+func MountedVolumes(world *evidence.World, use evidence.Use) []evidence.Volume {
+	var all []evidence.Volume
+	for _, v := range newFacts(world, Policy{}).mountedFrom(&use) {
+		all = append(all, *v.Volume)
+	}
+	return all
+}
 
 // mountedFrom finds the volumes of a mount by LXD's path.
 func (f *facts) mountedFrom(use *evidence.Use) []*volume {

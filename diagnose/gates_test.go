@@ -301,6 +301,13 @@ var gateCases = map[string][]gateCase{
 		{"somebody uses something that is gone", leakUnit, "leaked-volume", func(s *scene) {
 			s.use(evidence.Use{Kind: evidence.UseSuperblock, Device: "sdz", Where: "ext4"})
 		}, Uncertain, "not known of which volume", ""},
+		{"a device that is gone and that LXD mounted twice", leakUnit, "leaked-volume", func(s *scene) {
+			s.goneMount("nvme0n9", "/var/snap/lxd/common/lxd/storage-pools/n1/custom/default_other")
+		}, Uncertain, "not known of which volume", ""},
+		{"another device of that name is gone", leakUnit, "leaked-volume", func(s *scene) {
+			s.goneMount("nvme0n9", "/")
+			s.use(evidence.Use{Kind: evidence.UseOpener, Device: "nvme0n9", Dev: "259:10", Process: "dd", PID: 13})
+		}, Uncertain, "not known of which volume", ""},
 		{"a device that nobody knows", leakUnit, "leaked-volume", func(s *scene) {
 			h := &s.Hosts[0]
 			h.Namespaces = appendTo(h.Namespaces, evidence.Namespace{Name: "nvme7n7", IO: idle()})
@@ -725,4 +732,15 @@ func TestGatesOfClasses(t *testing.T) {
 			t.Errorf("gates of %s (-want +got):\n%s", class, diff)
 		}
 	}
+}
+
+// goneMount is a live volume that is mounted from a device that is gone, and that
+// device at one more place.
+func (s *scene) goneMount(device, where string) {
+	v := s.volume("n1", name(evidence.TypeCustom, "", 106))
+	s.record(v, "gone")
+	for _, where := range []string{"/var/snap/lxd/common/lxd/storage-pools/n1/custom/default_gone", where} {
+		s.use(evidence.Use{Kind: evidence.UseMount, Device: device, Dev: "259:9", Where: where})
+	}
+	s.use(evidence.Use{Kind: evidence.UseSuperblock, Device: device, Where: "ext4"})
 }

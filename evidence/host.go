@@ -290,6 +290,17 @@ type Use struct {
 	Waits bool `json:"waits,omitempty"`
 }
 
+// AtLXD reports a mount below LXD's directory of pools.
+func (u Use) AtLXD() bool {
+	return u.Kind == UseMount && strings.Contains(u.Where, "/storage-pools/")
+}
+
+// SameGone reports two uses of one device that has gone: as long as anything
+// uses it, the kernel gives neither its name nor its number to another.
+func (u Use) SameGone(other Use) bool {
+	return u.Device != "" && u.Device == other.Device && (u.Dev == "" || other.Dev == "" || u.Dev == other.Dev)
+}
+
 // Directory is a mount directory of LXD: storage-pools/POOL/TYPE/NAME.
 type Directory struct {
 	Path string `json:"path"`

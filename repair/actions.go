@@ -3,6 +3,7 @@ package repair
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -211,45 +212,14 @@ func (r *run) note(member string, a devices.Action) error {
 	return nil
 }
 
-// usedByAnother reports a mount of a device that has gone which is LXD's
-// mount of another volume: LXD's path says of which.
+// usedByAnother reports a mount of a device that has gone which is LXD's of
+// other volumes, by its path: what diagnose says of it, too.
 func usedByAnother(world *evidence.World, use evidence.Use, p Plan) bool {
-	if use.Kind != evidence.UseMount || world == nil || !world.LXD.Records.IsComplete() {
+	if use.Kind != evidence.UseMount || world == nil || !world.LXD.Records.IsComplete() || p.Serial == "" {
 		return false
 	}
-	_, rest, ok := strings.Cut(use.Where, "/storage-pools/")
-	parts := strings.SplitN(rest, "/", 3)
-	if !ok || len(parts) < 3 {
-		return false
-	}
-	s := find(world, p.ArrayID, p.ID, p.Serial)
-	found := false
-	for _, record := range world.LXD.Records.Items {
-		if record.Pool != parts[0] || directoryOf(record) != parts[1]+"/"+parts[2] || record.UUID.IsZero() {
-			continue
-		}
-		if s.volume == nil || s.volume.LXD.UUID == record.UUID {
-			return false
-		}
-		found = true
-	}
-	return found
-}
-
-// directoryOf is where LXD mounts a record's volume below its pool: instances
-// of project default by their name, images by fingerprint, all else with the
-// project before it.
-func directoryOf(record evidence.Record) string {
-	dir := map[string]string{
-		evidence.TypeContainer: "containers", evidence.TypeVM: "virtual-machines",
-		evidence.TypeImage: "images", evidence.TypeCustom: "custom",
-	}[record.Type]
-	if record.Snapshot {
-		dir += "-snapshots"
-	}
-	instance := record.Type == evidence.TypeContainer || record.Type == evidence.TypeVM
-	if record.Type == evidence.TypeImage || (instance && record.Project == "default") {
-		return dir + "/" + record.Name
-	}
-	return dir + "/" + record.Project + "_" + record.Name
+	volumes := diagnose.MountedVolumes(world, use)
+	return len(volumes) > 0 && !slices.ContainsFunc(volumes, func(v evidence.Volume) bool {
+		return v.Serial == "" || v.Serial == p.Serial
+	})
 }
