@@ -204,7 +204,7 @@ func TestDoctorFits(t *testing.T) {
 // TestDoctorShowsNoControls: what stands in a host's files moves no cursor.
 func TestDoctorShowsNoControls(t *testing.T) {
 	s := serve(t, worlds.Of(t, "queueing"))
-	evil := "\x1b[2J\u202e"
+	evil := "\x1b]2J\u202e"
 	put(t, filepath.Join(s.tree, "etc/multipath.conf"), "overrides {\n no_path_retry \"queue\"\n features \"1 queue_if_no_path"+evil+"\"\n}\nblacklist {\n wwid \".*"+evil+"\"\n devnode \"^sd\"\n}\n")
 	put(t, filepath.Join(s.tree, "etc/udev/rules.d/60-multipath.rules"), "")
 	put(t, filepath.Join(s.tree, "var/log/syslog"), "2026-11-22T08:00:00+0000 h lxd[1]: Failed locating device for volume "+evil+"\n")

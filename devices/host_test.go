@@ -250,7 +250,9 @@ defaults {
 	polling_interval 5
 }
 ! another
-blacklist { devnode "^vd" }
+blacklist {
+	devnode "^vd"
+}
 devices {
 	device {
 		no_path_retry queue
@@ -259,9 +261,10 @@ devices {
 		features "1 queue_if_no_path"
 	}
 }
-overrides { fast_io_fail_tmo 5 }
-}}} stray {
- recheck_wwid yes`))
+overrides {
+	fast_io_fail_tmo 5
+}
+`))
 	m.AddFile("etc/multipath/conf.d/b.conf", []byte("defaults {\n no_path_retry 12\n}\n"))
 	m.AddFile("etc/multipath/conf.d/a.conf", []byte("multipaths {\n multipath {\n no_path_retry fail\n}\n}\n"))
 	m.AddFile("etc/multipath/conf.d/old.bak", []byte("defaults {\n no_path_retry 99\n}\n"))
@@ -271,16 +274,14 @@ overrides { fast_io_fail_tmo 5 }
 	m.AddFile(nvme+"/ctrl_loss_tmo", []byte("off\n"))
 	m.AddFile("sys/module/nvme_core/parameters/multipath", []byte("N\n"))
 	want := []evidence.Setting{
-		{Name: "multipath syntax", Value: "a brace closes what none opened", File: "/etc/multipath.conf", Line: 18, Applies: evidence.Yes},
-		{Name: "multipath syntax", Value: "the section stray is not closed", File: "/etc/multipath.conf", Line: 18, Applies: evidence.Yes},
+		{Name: "multipath syntax", Value: "a section multipath needs a wwid, so this one does not count", File: "/etc/multipath/conf.d/a.conf", Line: 2, Applies: evidence.Yes},
 		{Name: "multipath user_friendly_names", Value: "yes", Section: "defaults", File: "/etc/multipath.conf", Line: 3, Applies: evidence.Yes},
 		{Name: "multipath find_multipaths", Value: "smart", Section: "defaults", File: "/etc/multipath.conf", Line: 4, Applies: evidence.Yes},
 		{Name: "multipath polling_interval", Value: "5", Section: "defaults", File: "/etc/multipath.conf", Line: 5, Applies: evidence.Yes},
-		{Name: "multipath no_path_retry", Value: "queue", Section: "devices/device PURE FlashArray", File: "/etc/multipath.conf", Line: 11, Applies: evidence.Yes},
-		{Name: "multipath features", Value: "1 queue_if_no_path", Section: "devices/device PURE FlashArray", File: "/etc/multipath.conf", Line: 14, Applies: evidence.Yes},
-		{Name: "multipath fast_io_fail_tmo", Value: "5", Section: "overrides", File: "/etc/multipath.conf", Line: 17, Applies: evidence.Yes},
-		{Name: "multipath recheck_wwid", Value: "yes", Section: "stray", File: "/etc/multipath.conf", Line: 19},
-		{Name: "multipath no_path_retry", Value: "fail", Section: "multipaths/multipath", File: "/etc/multipath/conf.d/a.conf", Line: 3},
+		{Name: "multipath no_path_retry", Value: "queue", Section: "devices/device PURE FlashArray", File: "/etc/multipath.conf", Line: 13, Applies: evidence.Yes},
+		{Name: "multipath features", Value: "1 queue_if_no_path", Section: "devices/device PURE FlashArray", File: "/etc/multipath.conf", Line: 16, Applies: evidence.Yes},
+		{Name: "multipath fast_io_fail_tmo", Value: "5", Section: "overrides", File: "/etc/multipath.conf", Line: 20, Applies: evidence.Yes},
+		{Name: "multipath no_path_retry", Value: "fail", Section: "multipaths/multipath", File: "/etc/multipath/conf.d/a.conf", Line: 3, Applies: evidence.No},
 		{Name: "multipath no_path_retry", Value: "12", Section: "defaults", File: "/etc/multipath/conf.d/b.conf", Line: 2, Applies: evidence.No},
 		{Name: "iscsi node.startup", Value: "manual", File: "/etc/iscsi/iscsid.conf", Line: 2, Applies: evidence.Yes},
 		{Name: "iscsi node.session.scan", Value: "auto", File: "/etc/iscsi/iscsid.conf", Line: 3, Applies: evidence.Yes},

@@ -23,7 +23,8 @@ import (
 //	multipathd show maps json
 //	scsi_id -g -u /dev/sdX                        (the WWID, or "gone")
 //	nsenter --mount=PATH cat /proc/self/mountinfo
-//	multipathd show config local
+//	multipathd show config
+//	multipathd show config local                  (where that was not recorded)
 //	dmesg
 func Recording(fsys fs.FS) Kernel { return recording{tree{fsys}} }
 
@@ -256,7 +257,11 @@ func (r recording) MountInfo(_ context.Context, path string) ([]byte, error) {
 
 // MultipathConfig implements Reporter.
 func (r recording) MultipathConfig(context.Context) (string, error) {
-	return r.output("multipathd show config local")
+	text, err := r.output("multipathd show config")
+	if errors.Is(err, fs.ErrNotExist) {
+		return r.output("multipathd show config local")
+	}
+	return text, err
 }
 
 // Log implements Reporter.

@@ -66,39 +66,6 @@ func (r *settingsReader) conf(dir, ending string) []string {
 	return files
 }
 
-// multipath reads multipath.conf and the files of its conf.d, which are read
-// after it, and what the running multipathd made of them.
-func (r *settingsReader) multipath(ctx context.Context, s System, h *evidence.Host) {
-	var lines []confLine
-	for _, file := range append([]string{"etc/multipath.conf"}, r.conf("etc/multipath/conf.d", ".conf")...) {
-		text, err := r.whole(file)
-		r.doubts.check("/"+file, err)
-		more, wrong := parseMultipathConf("/"+file, text)
-		lines = append(lines, more...)
-		r.add(wrong...)
-	}
-	r.add(resolve(lines)...)
-	r.add(blacklisted(lines, h.Disks.Items)...)
-	reporter, ok := s.Kernel.(Reporter)
-	if !ok {
-		return
-	}
-	// What the daemon does not say is not known, and advice says so; nothing
-	// else rests on it.
-	text, err := within(ctx, kernelLimit, reporter.MultipathConfig)
-	note(h, err)
-	if err != nil {
-		return
-	}
-	running, _ := parseMultipathConf("multipathd", text)
-	for _, setting := range resolve(running) {
-		if setting.Applies.Is() && !strings.HasPrefix(setting.Section, "multipaths/") {
-			setting.Section, setting.Line = evidence.InForce, 0
-			r.add(setting)
-		}
-	}
-}
-
 func (r *settingsReader) iscsi(sessions []evidence.Session) {
 	const iscsid = "etc/iscsi/iscsid.conf"
 	text, err := r.whole(iscsid)

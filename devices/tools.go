@@ -10,7 +10,7 @@ import (
 // Reporter is a Kernel that can also tell what only advice rests on.
 type Reporter interface {
 	// MultipathConfig is multipathd's own account of its settings, as "show
-	// config local" prints it. Without a daemon the error is ErrNoDaemon.
+	// config" prints it. Without a daemon the error is ErrNoDaemon.
 	MultipathConfig(ctx context.Context) (string, error)
 	// Log is the kernel's log as dmesg prints it: a line per message, which
 	// begins with the seconds since the machine started, "[   12.345678] ".

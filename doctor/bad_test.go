@@ -45,7 +45,7 @@ func good() *treefs.FS {
 	return t
 }
 
-const inForce = "defaults {\n\tfind_multipaths \"strict\"\n\tqueue_without_daemon \"no\"\n\tpolling_interval 5\n}\ndevices {\n\tdevice {\n\t\tvendor \"PURE\"\n" +
+const inForce = "defaults {\n\tuser_friendly_names \"yes\"\n\tfind_multipaths \"strict\"\n\tqueue_without_daemon \"no\"\n\tpolling_interval 5\n}\ndevices {\n\tdevice {\n\t\tvendor \"PURE\"\n" +
 	"\t\tproduct \"FlashArray\"\n\t\tfast_io_fail_tmo 10\n\t}\n}\noverrides {\n\tno_path_retry 12\n\trecheck_wwid \"yes\"\n}\n"
 
 // now is when everything is looked at.
@@ -116,7 +116,7 @@ func TestGoodHost(t *testing.T) {
 	// when they are wrong.
 	for _, rule := range settings.Rules {
 		said := slices.ContainsFunc(w.Hosts[0].Settings.Items, func(s evidence.Setting) bool { return s.Name == rule.Name })
-		only := []string{"multipath blacklist", "multipath syntax", "udev rules", "udev scan", "udev children_max", "udev event_timeout", "multipath features", "multipath skip_kpartx", "nvme ctrl_loss_tmo"}
+		only := []string{"multipath blacklist", "multipath refused", "multipath not loaded", "multipath syntax", "udev rules", "udev scan", "udev children_max", "udev event_timeout", "multipath features", "multipath skip_kpartx", "nvme ctrl_loss_tmo"}
 		if !said && !slices.Contains(only, rule.Name) {
 			t.Errorf("the good host says nothing of %s", rule.Name)
 		}
@@ -147,7 +147,7 @@ var bad = []struct {
 		check: "multipath-queueing", weight: settings.Critical, says: "no_path_retry queue", at: "/etc/multipath/conf.d/pure.conf", line: 3, write: "no_path_retry 12", then: "multipathd reconfigure",
 	},
 	{
-		name: "the old feature", file: "etc/multipath.conf", text: "devices {\n device {\n  vendor PURE\n  product FlashArray\n  features \"1 queue_if_no_path\"\n }\n}\noverrides { recheck_wwid yes\n}\n",
+		name: "the old feature", file: "etc/multipath.conf", text: "devices {\n device {\n  vendor PURE\n  product FlashArray\n  features \"1 queue_if_no_path\"\n }\n}\noverrides {\n recheck_wwid yes\n}\n",
 		change: func(w *evidence.World) { drop(w, "multipath no_path_retry") },
 		check:  "multipath-queueing", weight: settings.Critical, says: "features 1 queue_if_no_path", at: "/etc/multipath.conf", line: 5, write: "features \"0\"\nno_path_retry 12", then: "multipathd reconfigure",
 	},
@@ -180,8 +180,22 @@ var bad = []struct {
 		write: "blacklist_exceptions {\n\tdevnode \"^sd[a-z]\"\n}",
 	},
 	{
-		name: "a brace too few", file: "etc/multipath/conf.d/x.conf", text: "overrides {\n fast_io_fail_tmo 5\n",
+		name: "a brace too few", file: "etc/multipath/conf.d/x.conf", text: "overrides {\n fast_io_fail_tmo 10\n",
 		check: "multipath-syntax", weight: settings.Warning, says: "the section overrides is not closed", at: "/etc/multipath/conf.d/x.conf", line: 1, write: "}",
+	},
+	{
+		name: "a pattern that is none", file: "etc/multipath.conf", text: "defaults {\n user_friendly_names yes\n}\nblacklist {\n wwid \"*\"\n}\n",
+		check: "multipath-refused", weight: settings.Critical, says: `wwid "*" is not a regular expression`, at: "/etc/multipath.conf", line: 5,
+		write: `wwid ".*"`, then: "multipath -t > /dev/null",
+	},
+	{
+		name: "changed and not loaded", file: "etc/multipath/conf.d/x.conf", text: "overrides {\n no_path_retry 20\n}\n",
+		check: "multipath-not-loaded", weight: settings.Hint, says: "no_path_retry: multipathd has 12, the file says 20", at: "/etc/multipath/conf.d/x.conf", line: 2,
+		then: "multipathd reconfigure",
+	},
+	{
+		name: "a property", file: "etc/multipath/conf.d/bl.conf", text: "blacklist {\n property \"ID_BUS\"\n}\n",
+		check: "multipath-blacklist", weight: settings.Critical, says: `property "ID_BUS"`, at: "/etc/multipath/conf.d/bl.conf", line: 2, then: "multipathd reconfigure",
 	},
 	{
 		name: "queueing without the daemon", file: "etc/multipath/conf.d/x.conf", text: "defaults {\n queue_without_daemon yes\n}\n",

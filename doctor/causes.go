@@ -46,8 +46,11 @@ var knownCauses = []struct {
 	{
 		"no-map", "multipath makes no map, and LXD 6.8 and later takes nothing else", func(p *patient, h *evidence.Host, w *Waits) string {
 			for _, f := range settings.OfHost(h, &p.world.LXD) {
-				if f.Code == "multipath-blacklist" {
+				switch f.Code {
+				case "multipath-blacklist":
 					return "the blacklist in " + f.Where()
+				case "multipath-refused":
+					return "multipath refuses its files: " + f.Where() + ", " + f.Value
 				}
 			}
 			for _, t := range h.Tools.Items {

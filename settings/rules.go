@@ -26,6 +26,9 @@ type Rule struct {
 
 const reconfigure = "multipathd reconfigure"
 
+// mended tries files that were refused, and brings them into force.
+var mended = []string{"multipath -t > /dev/null", "systemctl start multipathd", reconfigure}
+
 // Rules are all that is judged of a host's settings, the worst first.
 var Rules = []Rule{
 	{
@@ -62,6 +65,10 @@ var Rules = []Rule{
 		},
 		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
 			kind, _, _ := strings.Cut(s.Value, " ")
+			if kind == "property" {
+				// An exception only counts for what comes before it by name.
+				return nil, fmt.Sprintf("take line %d of %s away", s.Line, s.File), []string{reconfigure}
+			}
 			// An exception counts against a line of its own kind only.
 			exception := map[string][]string{
 				"wwid":     {`	wwid "3624a9370.*"`},
@@ -73,15 +80,41 @@ var Rules = []Rule{
 		},
 	},
 	{
+		Code: "multipath-refused", Name: "multipath refused",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			if !f.uses(evidence.ModeISCSI, evidence.ModeFC) {
+				return "", ""
+			}
+			return Critical, "multipath refuses all of its files for it: multipathd does not start with them, one that runs keeps what it had before, and \"multipath\" makes no map"
+		},
+		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+			key, value, _ := strings.Cut(s.Value, " ")
+			into := fmt.Sprintf("%s, in place of line %d", s.File, s.Line)
+			if strings.HasPrefix(value, `"*"`) {
+				return []string{key + ` ".*"`}, into, mended
+			}
+			return nil, fmt.Sprintf("mend line %d of %s: multipath's patterns are POSIX extended regular expressions, found anywhere in the text", s.Line, s.File), mended
+		},
+	},
+	{
+		Code: "multipath-not-loaded", Name: notLoaded,
+		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
+			return Hint, "the file was changed and not loaded, or this version of multipath reads it otherwise: what multipathd says is in force"
+		},
+		Write: func(*facts, evidence.Setting) ([]string, string, []string) {
+			return nil, "let multipathd read its files, and see what it made of them", []string{reconfigure, "multipathd show config"}
+		},
+	},
+	{
 		Code: "multipath-syntax", Name: "multipath syntax",
 		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
-			return Warning, s.Value + ": from there on multipathd reads something else than was meant"
+			return Warning, "multipathd reads something else than was meant, and says so only in its log"
 		},
 		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
 			if strings.Contains(s.Value, "not closed") {
 				return []string{"}"}, s.File + ", where the section should end", []string{"multipath -t > /dev/null", reconfigure}
 			}
-			return nil, "take the brace away", []string{"multipath -t > /dev/null", reconfigure}
+			return nil, fmt.Sprintf("mend line %d of %s", s.Line, s.File), []string{"multipath -t > /dev/null", reconfigure}
 		},
 	},
 	{

@@ -68,6 +68,8 @@ func (f Fault) Where() string {
 type facts struct {
 	host *evidence.Host
 	lxd  *evidence.LXD
+	// rules are Rules, which themselves ask the facts.
+	rules []Rule
 }
 
 // version is LXD's, or one newer than all when it is not known: what is only
@@ -84,7 +86,7 @@ func (f *facts) uses(modes ...string) bool {
 
 // OfHost lists the faults of one host's settings, in the order of the rules.
 func OfHost(host *evidence.Host, lxd *evidence.LXD) []Fault {
-	f := &facts{host, lxd}
+	f := &facts{host, lxd, Rules}
 	faults := []Fault{}
 	for i := range Rules {
 		rule := &Rules[i]
@@ -101,6 +103,9 @@ func OfHost(host *evidence.Host, lxd *evidence.LXD) []Fault {
 // of which it is not known, and the daemon's word where it differs from the
 // files'.
 func (f *facts) said(name string) []statement {
+	if name == notLoaded {
+		return f.unloaded()
+	}
 	var files, running []evidence.Setting
 	for _, s := range f.host.Settings.Items {
 		switch {
@@ -130,6 +135,43 @@ func (f *facts) said(name string) []statement {
 		}
 	}
 	return all
+}
+
+// notLoaded is the name of the disagreement between multipathd and its files.
+const notLoaded = "multipath not loaded"
+
+// unloaded is what multipathd has otherwise than its files say by now, where
+// neither is a fault of its own.
+func (f *facts) unloaded() []statement {
+	running := map[string][]evidence.Setting{}
+	for _, s := range f.host.Settings.Items {
+		if s.Section == evidence.InForce && strings.HasPrefix(s.Name, "multipath ") {
+			running[s.Name] = append(running[s.Name], s)
+		}
+	}
+	var all []statement
+	for _, s := range f.host.Settings.Items {
+		has := running[s.Name]
+		whole := s.Section != evidence.InForce && s.Applies.Is() && !strings.HasPrefix(s.Section, "multipaths/")
+		if !whole || len(has) == 0 || f.judged(s) || slices.ContainsFunc(has, func(r evidence.Setting) bool { return same(r.Value, s.Value) || f.judged(r) }) {
+			continue
+		}
+		_, key, _ := strings.Cut(s.Name, " ")
+		s.Value = key + ": multipathd has " + has[0].Value + ", the file says " + s.Value
+		all = append(all, statement{Setting: s})
+	}
+	return all
+}
+
+// judged reports a setting that a rule finds fault with.
+func (f *facts) judged(s evidence.Setting) bool {
+	return slices.ContainsFunc(f.rules, func(r Rule) bool {
+		if r.Name != s.Name {
+			return false
+		}
+		weight, _ := r.Bad(f, s)
+		return weight != ""
+	})
 }
 
 // statement is a setting with a value.

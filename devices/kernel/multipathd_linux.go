@@ -63,14 +63,18 @@ func (l *live) Checkers(ctx context.Context) (map[string]string, error) {
 	return checkers, nil
 }
 
-// MultipathConfig implements devices.Reporter. "local" leaves out what is for
-// devices that this host does not have.
+// showConfig asks for all. "show config local" leaves out what is for devices
+// that this host does not have yet, and those of the next volume may be among
+// them.
+const showConfig = "show config"
+
+// MultipathConfig implements devices.Reporter.
 func (l *live) MultipathConfig(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.patience)
 	defer cancel()
-	reply, err := l.askMultipathd(ctx, "show config local")
+	reply, err := l.askMultipathd(ctx, showConfig)
 	if err != nil {
-		return "", fmt.Errorf("multipathd, %q: %w", "show config local", err)
+		return "", fmt.Errorf("multipathd, %q: %w", showConfig, err)
 	}
 	return string(reply), nil
 }
