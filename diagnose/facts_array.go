@@ -211,6 +211,7 @@ func (a *arrayFacts) isRemote(row *evidence.Connection) bool {
 func (v *volume) hostNames() []string {
 	names := []string{}
 	v.connections(func(row *evidence.Connection) { names = append(names, connectionName(row)) })
+	v.throughPeers(func(c throughPeer) { names = append(names, c.name()) })
 	return names
 }
 

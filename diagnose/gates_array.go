@@ -192,7 +192,7 @@ func connectionsOurs(s Subject) (Result, string) {
 			ours = append(ours, o.why)
 		}
 	})
-	elsewhere, there := peerConnections(v)
+	elsewhere, there, theirs := peerConnections(s)
 	switch {
 	case result == Fail:
 		return result, why
@@ -204,10 +204,10 @@ func connectionsOurs(s Subject) (Result, string) {
 		return Uncertain, fmt.Sprintf("the array counts connections to %s and lists %d", v.ConnectionCount.String()+" hosts", len(ours))
 	case !v.array.Connections.IsComplete():
 		return Uncertain, "the array's connections are not all known: " + v.array.Connections.Why()
-	case len(ours) == 0:
+	case len(ours)+len(theirs) == 0:
 		return Pass, "it is connected to nothing"
 	}
-	return Pass, "connected to " + list(v.hostNames()) + " only: " + strings.Join(ours, "; ")
+	return Pass, "connected to " + list(v.hostNames()) + " only: " + strings.Join(append(ours, theirs...), "; ")
 }
 
 func notConnected(s Subject) (Result, string) {

@@ -172,17 +172,17 @@ func noIO(s Subject) (Result, string) {
 		return Pass, "no request is under way on " + s.device.host.Name
 	}
 	v := s.volume
-	peers, _ := peerConnections(v)
+	busy := v.activity()
 	switch {
-	case v.busy.Is():
+	case busy.Is():
 		return Fail, "the array measured I/O of it not long ago"
 	case doubt != "":
 		return Uncertain, doubt
-	case v.conns == none && peers == Pass && !v.disagrees() && v.array.Connections.IsComplete():
+	case v.conns == none && !v.connectedThere() && !v.disagrees() && v.array.Connections.IsComplete():
 		// Nothing can reach a volume without a connection, so that nothing
 		// was measured is not missed.
 		return Pass, "it is connected to nothing, so there can be no I/O"
-	case v.busy.IsNot():
+	case busy.IsNot():
 		return Pass, "the array measured no I/O of it, and no request is under way on any host"
 	default:
 		return Uncertain, "the array has not measured it, which does not mean that it is idle"

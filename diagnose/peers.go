@@ -251,19 +251,62 @@ func (v *volume) remoteConnections(do func(row *evidence.Connection, host string
 	}
 }
 
-// peerConnections leaves it to pod-ownership that a peer was not read. It says what connects a volume on a peer: nothing of it is cut
-// from here, so any of it is in the way.
-func peerConnections(v *volume) (Result, string) {
-	result, why := Pass, ""
+// peerConnections judges what connects a volume on peers, and says of members'
+// connections there that they are; it leaves it to pod-ownership that a peer
+// was not read. What is destroyed is disconnected there as well, through the
+// peer itself. Of a volume that stays only one connection is cut, and while a
+// peer connects it too, its device would come back.
+func peerConnections(s Subject) (result Result, why string, ours []string) {
+	v := s.volume
+	result = Pass
 	doubt := v.throughPeers(func(c throughPeer) {
-		if result == Pass {
-			result, why = Fail, "it is connected to "+c.words()+": disconnect it there first ("+c.manual(v)+")"
+		o := c.owner()
+		first := "it is connected to " + c.words() + ": disconnect it there first (" + c.manual(v) + ")"
+		switch {
+		case result == Fail:
+		case c.shown() || s.class != ClassDestroy:
+			result, why = Fail, first
+		case c.row.Group != "":
+			result, why = Fail, "it is connected through host group "+c.row.Group+" of "+c.by.Name+", which LXD never makes"
+		case o.ours.IsNot():
+			result, why = Fail, c.name()+": "+o.why
+		case !o.ours.Is():
+			result, why = Uncertain, c.name()+": "+either(o.why, "it is not known whose it is")
+		case result == Pass:
+			ours = append(ours, c.words())
 		}
 	})
 	if result == Pass && doubt != "" {
-		return Uncertain, doubt
+		return Uncertain, doubt, ours
 	}
-	return result, why
+	return result, why, ours
+}
+
+// connectedThere reports that peers connect it, or may.
+func (v *volume) connectedThere() bool {
+	there := false
+	doubt := v.throughPeers(func(throughPeer) { there = true })
+	return there || doubt != ""
+}
+
+// activity is whether there was I/O of late, over any of its arrays.
+func (v *volume) activity() evidence.Answer {
+	all := v.busy
+	v.throughPeers(func(c throughPeer) {
+		busy := evidence.Unknown
+		for _, a := range v.pool.peers {
+			if twin := a.bySerial[v.Serial]; a.arrayFacts == c.by && twin != nil {
+				busy = twin.busy
+			}
+		}
+		switch {
+		case all.Is() || busy.Is():
+			all = evidence.Yes
+		case !busy.IsNot():
+			all = evidence.Unknown
+		}
+	})
+	return all
 }
 
 // peersTo adds to an answer what peers connect to a host.

@@ -74,7 +74,7 @@ func doRemoveStale(ctx context.Context, r *run, s Step) error {
 }
 
 func doDisconnect(ctx context.Context, r *run, s Step) error {
-	return r.writer.Disconnect(ctx, r.plan.Object, s.HostObject)
+	return r.at(s).Disconnect(ctx, r.plan.Object, s.HostObject)
 }
 
 func doDestroy(ctx context.Context, r *run, _ Step) error { return r.writer.Destroy(ctx, r.plan.ID) }

@@ -165,6 +165,10 @@ func isPending(r *run, s subject, _ Step) (diagnose.Result, string) {
 		return diagnose.Fail, "it is not destroyed"
 	case len(s.rows) > 0:
 		return diagnose.Fail, "it is connected"
+	case s.unreadCopies() != "":
+		return diagnose.Uncertain, s.unreadCopies()
+	case liveElsewhere(s) != "":
+		return diagnose.Uncertain, "it is not destroyed on " + liveElsewhere(s)
 	case !s.volume.LXD.IsLXD() || s.volume.LXD.UUID.IsZero():
 		return diagnose.Fail, "its name is not LXD's"
 	case !s.world.LXD.SeesAll.Is():

@@ -305,13 +305,13 @@ func machineReady(r *run, s subject, _ Step) (diagnose.Result, string) {
 		}
 	}
 	for _, row := range s.rows {
-		if r.plan.Class == diagnose.ClassDisconnect && !strings.EqualFold(row.Host, r.plan.Host) {
+		if r.plan.Class == diagnose.ClassDisconnect && !s.isOf(row, r.plan) {
 			continue
 		}
-		if s.fenced(row.Host) {
+		if s.fenced(row) {
 			continue
 		}
-		member := s.member(row.Host)
+		member := s.member(row)
 		if member == "" && row.Host != "" {
 			return diagnose.Uncertain, "no machine that was read has the initiators of " + row.Host
 		}
@@ -402,15 +402,17 @@ func isDetached(r *run, s subject, _ Step) (diagnose.Result, string) {
 func detachedNow(r *run, s subject) (diagnose.Result, string) {
 	rows := s.rows
 	if r.plan.Class == diagnose.ClassDisconnect {
-		rows = slices.DeleteFunc(slices.Clone(rows), func(c evidence.Connection) bool { return !strings.EqualFold(c.Host, r.plan.Host) })
+		rows = slices.DeleteFunc(slices.Clone(rows), func(c connection) bool { return !s.isOf(c, r.plan) })
 	}
 	switch {
 	case s.array == nil || s.volume == nil:
 		return diagnose.Uncertain, "the array does not list the volume"
 	case len(rows) > 0:
-		return diagnose.Fail, "the array connects it to " + rows[0].Host + rows[0].Group
+		return diagnose.Fail, "the array connects it to " + s.where(rows[0])
 	case !s.array.Connections.IsComplete():
 		return diagnose.Uncertain, "the array's connections are not all known: " + s.array.Connections.Why()
+	case r.plan.Class == diagnose.ClassDestroy && s.unreadCopies() != "":
+		return diagnose.Uncertain, s.unreadCopies()
 	case r.plan.Class == diagnose.ClassDestroy && !s.volume.ConnectionCount.IsZero():
 		return diagnose.Uncertain, fmt.Sprintf("the array lists no connection and counts %s", s.volume.ConnectionCount)
 	case len(s.world.Hosts) == 0:

@@ -106,6 +106,7 @@ func (k *kit) noHarm() {
 type reach struct {
 	Socket, URL, Fingerprint, Token, ArrayID string
 	Pools                                    []string
+	Peer                                     peerReach
 	Seen                                     []evidence.Sighting
 	// wrap leads requests to the array past the network; nil does not, and a
 	// child gets none.
@@ -114,8 +115,16 @@ type reach struct {
 	progress func(kind, name string, done bool)
 }
 
+// peerReach is how the peer of a stretched pod is reached; empty without one.
+type peerReach struct{ URL, Fingerprint, TokenFile, Token, ArrayID string }
+
 func (k *kit) reach() reach {
+	peer := peerReach{}
+	if p := k.world.Peer; p != nil {
+		peer = peerReach{k.world.PeerServer.URL, k.world.PeerServer.Fingerprint, k.world.PeerTokenFile, p.Token(), p.ID()}
+	}
 	return reach{
+		Peer:   peer,
 		Socket: k.world.Socket, URL: k.world.Server.URL, Fingerprint: k.world.Server.Fingerprint,
 		Token: k.world.Array.Token(), ArrayID: k.world.Array.ID(), Pools: k.world.Pools(), Seen: k.world.Seen,
 		wrap: k.wrap,
@@ -127,7 +136,11 @@ func (w reach) look(ctx context.Context, host devices.System, now func() time.Ti
 	settings := config.Default()
 	settings.Pools = map[string]config.Pool{}
 	for _, pool := range w.Pools {
-		settings.Pools[pool] = config.Pool{Array: config.Array{Fingerprint: w.Fingerprint}}
+		own := config.Pool{Array: config.Array{Fingerprint: w.Fingerprint}}
+		if w.Peer.URL != "" {
+			own.Peers = map[string]config.Array{"dr": {URL: w.Peer.URL, TokenFile: w.Peer.TokenFile, Fingerprint: w.Peer.Fingerprint}}
+		}
+		settings.Pools[pool] = own
 	}
 	return witness.Ask(ctx, witness.Options{
 		Config: settings, Records: records.Options{Socket: w.Socket, Now: now}, Array: pure.Options{Now: now, Sleep: sleep, Wrap: w.wrap},
@@ -146,12 +159,14 @@ func (w reach) tools(now func() time.Time, sleep pause) Tools {
 			return errors.As(err, &lost) || errors.Is(err, context.DeadlineExceeded)
 		},
 		Writer: func(ctx context.Context, arrayID string) (Writer, error) {
-			if arrayID != w.ArrayID {
+			access := pure.Access{URL: w.URL, Token: secret.New(w.Token), Fingerprint: w.Fingerprint, ID: w.ArrayID}
+			if arrayID == w.Peer.ArrayID {
+				access = pure.Access{URL: w.Peer.URL, Token: secret.New(w.Peer.Token), Fingerprint: w.Peer.Fingerprint, ID: w.Peer.ArrayID}
+			}
+			if arrayID != access.ID {
 				return nil, fmt.Errorf("asked for array %s", arrayID)
 			}
-			return pure.OpenWriter(ctx, pure.Access{
-				URL: w.URL, Token: secret.New(w.Token), Fingerprint: w.Fingerprint,
-			}, pure.Options{Now: now, Sleep: sleep, Timeout: 5 * time.Second, Wrap: w.wrap})
+			return pure.OpenWriter(ctx, access, pure.Options{Now: now, Sleep: sleep, Timeout: 5 * time.Second, Wrap: w.wrap})
 		},
 		Policy: diagnose.DefaultPolicy(), Ask: yes, Now: now, Sleep: sleep, Operator: journal.CurrentOperator(os.Getenv),
 	}
@@ -163,9 +178,9 @@ func (k *kit) look(ctx context.Context) (evidence.World, error) {
 
 // short leads requests to the array without a network, which halves the time
 // of a look.
-func (k *kit) short(http.RoundTripper) http.RoundTripper { return direct{k.world.Array.Handler()} }
+func (k *kit) short(http.RoundTripper) http.RoundTripper { return direct{k.world} }
 
-type direct struct{ handler http.Handler }
+type direct struct{ world *simulator.World }
 
 func (d direct) RoundTrip(request *http.Request) (answer *http.Response, err error) {
 	defer func() {
@@ -182,7 +197,11 @@ func (d direct) RoundTrip(request *http.Request) (answer *http.Response, err err
 		in.Body = http.NoBody
 	}
 	recorder := httptest.NewRecorder()
-	d.handler.ServeHTTP(recorder, in)
+	handler := d.world.Array.Handler()
+	if p := d.world.PeerServer; p != nil && strings.HasSuffix(p.URL, "//"+request.URL.Host) {
+		handler = d.world.Peer.Handler()
+	}
+	handler.ServeHTTP(recorder, in)
 	answer = recorder.Result()
 	answer.Request = request
 	return answer, nil

@@ -68,6 +68,10 @@ type Step struct {
 	// that it is about.
 	Member     string `json:"member,omitempty"`
 	HostObject string `json:"host_object,omitempty"`
+	// ArrayID and Array are set where it is done on another array than the
+	// plan's: the peer of a stretched pod.
+	ArrayID string `json:"array_id,omitempty"`
+	Array   string `json:"array,omitempty"`
 	// Devices are the kernel's names of what there was when the plan was
 	// made, for people: what is acted on is proved by identity.
 	Devices []string `json:"devices,omitempty"`
@@ -133,7 +137,7 @@ func (p Plan) steps(s subject) ([]Step, error) {
 	}
 	rows := s.rows
 	if p.Class == diagnose.ClassDisconnect {
-		rows = slices.DeleteFunc(slices.Clone(rows), func(r evidence.Connection) bool { return !strings.EqualFold(r.Host, p.Host) })
+		rows = slices.DeleteFunc(slices.Clone(rows), func(c connection) bool { return !s.isOf(c, p) })
 	}
 	steps, err := p.detach(s, rows)
 	if err != nil {
@@ -150,7 +154,7 @@ func (p Plan) steps(s subject) ([]Step, error) {
 }
 
 // detach takes connections, and the devices behind them, away.
-func (p Plan) detach(s subject, rows []evidence.Connection) ([]Step, error) {
+func (p Plan) detach(s subject, rows []connection) ([]Step, error) {
 	var before, cut, after []Step
 	connected := map[string]bool{}
 	for _, row := range rows {
@@ -160,11 +164,21 @@ func (p Plan) detach(s subject, rows []evidence.Connection) ([]Step, error) {
 		if row.Host == "" {
 			continue
 		}
-		member := s.member(row.Host)
+		if isRemote(row.array, row.Host) {
+			return nil, fmt.Errorf("%s shows a connection to %s, which only that array can cut, and that array did not list it: %w", row.array.Name, row.Host, ErrNoRemedy)
+		}
+		member := s.member(row)
 		if member != "" {
 			connected[member] = true
 		}
-		cut = append(cut, Step{Kind: StepDisconnect, HostObject: row.Host, Member: member})
+		step := Step{Kind: StepDisconnect, HostObject: row.Host, Member: member}
+		if row.array != s.array {
+			step.ArrayID, step.Array = row.array.ID, row.array.Name
+			if !strings.EqualFold(row.VolumeName, p.Object) {
+				return nil, fmt.Errorf("%s calls it %q: %w", row.array.Name, row.VolumeName, ErrNoRemedy)
+			}
+		}
+		cut = append(cut, step)
 	}
 	nvme := isNVMe(s.world, p.Pool)
 	for _, g := range gears(s.world, p.Serial) {
@@ -231,7 +245,11 @@ func (p Plan) digest(s subject) string {
 		see.Snapshot = &seenVolume{snap.ID, snap.Name, string(snap.Serial), snap.SourceID, snap.Created.UTC(), snap.Provisioned, snap.Destroyed.String()}
 	}
 	for _, row := range s.rows {
-		see.Connections = append(see.Connections, fmt.Sprintf("%s %s %d %d", row.Host, row.Group, row.LUN, row.NSID))
+		on := ""
+		if row.array != s.array {
+			on = " " + row.array.ID
+		}
+		see.Connections = append(see.Connections, fmt.Sprintf("%s %s %d %d%s", row.Host, row.Group, row.LUN, row.NSID, on))
 	}
 	for _, g := range gears(s.world, p.Serial) {
 		for _, d := range g.disks {
@@ -321,7 +339,7 @@ func fate(keeps bool) string {
 func stepsText(steps []Step) string {
 	var words []string
 	for _, s := range steps {
-		words = append(words, s.Kind+" "+s.Member+" "+s.HostObject)
+		words = append(words, strings.TrimSuffix(s.Kind+" "+s.Member+" "+s.HostObject+" "+s.ArrayID, " "))
 	}
 	return strings.Join(words, ", ")
 }

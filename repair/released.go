@@ -67,9 +67,12 @@ func (r *run) connectedTo(s subject, member string) (evidence.Answer, string) {
 		return evidence.Unknown, "the array does not list the volume"
 	}
 	for _, row := range s.rows {
-		if s.member(row.Host) == member {
+		if s.member(row) == member {
 			return evidence.Yes, "the array connects it"
 		}
+	}
+	if why := s.unreadCopies(); why != "" {
+		return evidence.Unknown, why
 	}
 	return evidence.No, "the array does not connect it any more"
 }

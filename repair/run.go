@@ -22,7 +22,9 @@ type run struct {
 	types   []StepType
 	journal *journal.Run
 	writer  Writer
-	latest  look
+	// others are the writers of other arrays than the plan's, by id.
+	others map[string]Writer
+	latest look
 	// n and kind are the step's that is done just now.
 	n    int
 	kind string
@@ -181,13 +183,10 @@ func (r *run) refusedAtOnce(l look) error {
 func (r *run) steps(ctx context.Context) error {
 	if r.needsArray() {
 		// Before anything is changed: without it the run could not go on.
-		writer, err := r.t.Writer(ctx, r.plan.ArrayID)
-		if err != nil {
-			return fmt.Errorf("the array %s can't be changed: %w", r.plan.ArrayName, err)
+		if err := r.openWriters(ctx); err != nil {
+			return err
 		}
-		r.writer = writer
-		// Logging out is no part of the repair.
-		defer func() { _ = writer.Close(context.WithoutCancel(ctx)) }()
+		defer r.closeWriters(ctx)
 	}
 	if err := r.settle(ctx); err != nil {
 		return err
@@ -302,6 +301,9 @@ func (r *run) already(l look, step Step, kind StepType) (bool, error) {
 func (r *run) stepObject(step Step) *journal.Object {
 	o := r.object()
 	o.Host, o.Machine = step.HostObject, step.Member
+	if step.ArrayID != "" {
+		o.ArrayID = step.ArrayID
+	}
 	return o
 }
 
@@ -495,7 +497,7 @@ func (r *run) requestID(step Step) string {
 	if r.writer == nil || !r.typeOf(step.Kind).Array {
 		return ""
 	}
-	return r.writer.LastRequestID()
+	return r.at(step).LastRequestID()
 }
 
 func (r *run) policy() diagnose.Policy { return r.t.Policy }

@@ -17,7 +17,7 @@ type boot struct {
 
 func (r *run) stateNow(step Step) state {
 	l := r.latest
-	now := state{Connections: []string{}, Devices: []string{}, Initiators: l.initiators(step.HostObject), Boot: r.bootOf(step.Member)}
+	now := state{Connections: []string{}, Devices: []string{}, Initiators: l.initiators(step), Boot: r.bootOf(step.Member)}
 	switch {
 	case l.volume != nil:
 		now.Destroyed = l.volume.Destroyed.String()
@@ -25,7 +25,7 @@ func (r *run) stateNow(step Step) state {
 		now.Destroyed = l.snapshot.Destroyed.String()
 	}
 	for _, row := range l.rows {
-		now.Connections = append(now.Connections, row.Host)
+		now.Connections = append(now.Connections, l.where(row))
 	}
 	if l.world == nil {
 		return now

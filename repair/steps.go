@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -134,9 +135,9 @@ var Steps = []StepType{
 		Rests: ofVolumes,
 		Needs: []string{needSame, needMachine, needNoGroup, needReleased},
 		Do:    doDisconnect, Confirm: confirmDisconnected, Undo: UndoReconnect,
-		Say: func(p Plan, s Step) string { return "disconnect " + p.Object + " from " + s.HostObject },
+		Say: func(p Plan, s Step) string { return "disconnect " + p.Object + " from " + s.HostObject + s.on() },
 		Manual: func(p Plan, s Step) []string {
-			return []string{"purevol disconnect --host " + shell(s.HostObject) + " " + shell(p.Object)}
+			return s.there("purevol disconnect --host " + shell(s.HostObject) + " " + shell(p.Object))
 		},
 	},
 	{
@@ -347,23 +348,41 @@ func confirmReleased(s subject, step Step) (evidence.Answer, string) {
 }
 
 func confirmDisconnected(s subject, step Step) (evidence.Answer, string) {
+	a, v := s.at(step)
 	switch {
-	case s.array == nil || s.array.Trouble != "":
+	case a == nil || a.Trouble != "":
 		return evidence.Unknown, "the array was not read"
-	case !s.array.Connections.IsComplete():
-		return evidence.Unknown, "the array's connections are not all known: " + s.array.Connections.Why()
-	case s.volume == nil:
+	case !a.Connections.IsComplete():
+		return evidence.Unknown, "the array's connections are not all known: " + a.Connections.Why()
+	case v == nil:
 		return evidence.Unknown, "the array does not list the volume"
 	}
-	for _, row := range s.rows {
+	rows := rowsAt(a, v)
+	for _, row := range rows {
 		if strings.EqualFold(row.Host, step.HostObject) {
-			return evidence.No, "the array connects it to " + row.Host
+			return evidence.No, "the array connects it to " + row.Host + step.on()
 		}
 	}
-	if len(s.rows) == 0 && !s.volume.ConnectionCount.IsZero() {
-		return evidence.Unknown, fmt.Sprintf("the array lists no connection and counts %s", s.volume.ConnectionCount)
+	if len(rows) == 0 && !v.ConnectionCount.IsZero() {
+		return evidence.Unknown, fmt.Sprintf("the array lists no connection and counts %s", v.ConnectionCount)
 	}
-	return evidence.Yes, "the array does not connect it to " + step.HostObject
+	return evidence.Yes, "the array does not connect it to " + step.HostObject + step.on()
+}
+
+// on names the array of a step that is not done on the plan's.
+func (s Step) on() string {
+	if s.ArrayID == "" {
+		return ""
+	}
+	return " on " + cmp.Or(s.Array, s.ArrayID)
+}
+
+// there are commands for the array of a step.
+func (s Step) there(commands ...string) []string {
+	if s.ArrayID == "" {
+		return commands
+	}
+	return append([]string{"# on the array " + cmp.Or(s.Array, s.ArrayID) + ":"}, commands...)
 }
 
 func confirmNoDevice(s subject, step Step) (evidence.Answer, string) {
@@ -383,6 +402,12 @@ func confirmNoDevice(s subject, step Step) (evidence.Answer, string) {
 func confirmDestroyed(s subject, _ Step) (evidence.Answer, string) {
 	if s.array == nil || s.array.Trouble != "" {
 		return evidence.Unknown, "the array was not read"
+	}
+	if why := s.unreadCopies(); s.volume != nil && s.volume.Destroyed.Is() && why != "" {
+		return evidence.Unknown, why
+	}
+	if there := liveElsewhere(s); there != "" && (s.volume == nil || s.volume.Destroyed.Is()) {
+		return evidence.Unknown, "it is not destroyed on " + there
 	}
 	switch {
 	case s.volume != nil:
@@ -414,7 +439,7 @@ func confirmNoHost(s subject, step Step) (evidence.Answer, string) {
 func expect(s subject, member string) devices.Expect {
 	for _, row := range s.rows {
 		// A host object that can't be told counts as this machine.
-		if owner := s.member(row.Host); owner == member || owner == "" {
+		if owner := s.member(row); owner == member || owner == "" {
 			return devices.Expect{StillConnected: true}
 		}
 	}

@@ -17,17 +17,19 @@ type subject struct {
 	// snapshot is set for the plan of a snapshot.
 	snapshot *evidence.Snapshot
 	serial   evidence.Serial
-	rows     []evidence.Connection
+	rows     []connection
+	// copies are the volume on the other arrays of a stretched pod.
+	copies []peerCopy
 	// fences are the operator's words that machines are down.
 	fences []diagnose.Fence
 }
 
 // fenced reports a host object of a machine that is down for certain: nothing
 // is to be done there.
-func (s subject) fenced(object string) bool {
-	return s.array != nil && slices.ContainsFunc(s.fences, func(f diagnose.Fence) bool {
+func (s subject) fenced(c connection) bool {
+	return c.array != nil && slices.ContainsFunc(s.fences, func(f diagnose.Fence) bool {
 		return f.Holds && slices.ContainsFunc(f.Objects, func(o diagnose.FencedObject) bool {
-			return o.ArrayID == s.array.ID && strings.EqualFold(o.Name, object)
+			return o.ArrayID == c.array.ID && strings.EqualFold(o.Name, c.Host)
 		})
 	})
 }
@@ -56,11 +58,8 @@ func find(world *evidence.World, arrayID, id string, serial evidence.Serial) sub
 		}
 	}
 	if s.volume != nil {
-		for _, row := range s.array.Connections.Items {
-			if row.VolumeID == id || (row.VolumeID == "" && strings.EqualFold(row.VolumeName, s.volume.Name)) {
-				s.rows = append(s.rows, row)
-			}
-		}
+		s.joinCopies()
+		s.joinRows()
 	}
 	return s
 }
@@ -74,15 +73,15 @@ func podOf(a *evidence.Array, name string) *evidence.Pod {
 	return nil
 }
 
-// member is the machine that a host object of the array is, by its
+// member is the machine that the host object of a connection is, by its
 // initiators; empty when no machine that was read has them, or more than one.
-func (s subject) member(object string) string {
-	if s.array == nil {
+func (s subject) member(c connection) string {
+	if c.array == nil {
 		return ""
 	}
 	name := ""
-	for _, host := range s.array.Hosts.Items {
-		if !strings.EqualFold(host.Name, object) {
+	for _, host := range c.array.Hosts.Items {
+		if !strings.EqualFold(host.Name, c.Host) {
 			continue
 		}
 		for i := range s.world.Hosts {
@@ -104,7 +103,7 @@ func (s subject) member(object string) string {
 func (s subject) numbers(member string) []int64 {
 	var all []int64
 	for _, row := range s.rows {
-		switch owner := s.member(row.Host); {
+		switch owner := s.member(row); {
 		case owner != member && owner != "":
 		case row.LUN == 0:
 			return nil
@@ -122,11 +121,16 @@ func shares(machine *evidence.Host, object evidence.ArrayHost) bool {
 	})
 }
 
-// initiators are those of a host object, to know it again.
-func (s subject) initiators(object string) []string {
-	if s.array != nil {
-		for _, host := range s.array.Hosts.Items {
-			if strings.EqualFold(host.Name, object) {
+// isOf reports the connection that a plan to disconnect one is about.
+func (s subject) isOf(c connection, p Plan) bool {
+	return c.array == s.array && strings.EqualFold(c.Host, p.Host)
+}
+
+// initiators are those of a step's host object, to know it again.
+func (s subject) initiators(step Step) []string {
+	if a, _ := s.at(step); a != nil {
+		for _, host := range a.Hosts.Items {
+			if strings.EqualFold(host.Name, step.HostObject) {
 				return slices.Sorted(slices.Values(host.Initiators()))
 			}
 		}

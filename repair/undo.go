@@ -52,14 +52,14 @@ var undoSteps = []StepType{
 		Kind: StepReconnect, Title: "connect it again", Asks: true, Array: true, Undo: UndoFix,
 		Needs: []string{needUndoable},
 		Do: func(ctx context.Context, r *run, s Step) error {
-			return r.writer.Connect(ctx, r.plan.Object, s.HostObject)
+			return r.at(s).Connect(ctx, r.plan.Object, s.HostObject)
 		},
 		Confirm: confirmConnected,
 		Say: func(p Plan, s Step) string {
-			return "connect " + p.Object + " to " + s.HostObject + " again; its device comes back with the next scan there"
+			return "connect " + p.Object + " to " + s.HostObject + s.on() + " again; its device comes back with the next scan there"
 		},
 		Manual: func(p Plan, s Step) []string {
-			return []string{"purevol connect --host " + shell(s.HostObject) + " " + shell(p.Object)}
+			return s.there("purevol connect --host " + shell(s.HostObject) + " " + shell(p.Object))
 		},
 	},
 }
@@ -166,7 +166,7 @@ func (r *run) takenBack(history journal.History) (steps []Step, lines []string) 
 		case StepDisconnect:
 			// The initiators are kept where a step has room for them.
 			reconnects = append(reconnects, Step{
-				Kind: StepReconnect, HostObject: step.HostObject, Member: step.Member, Devices: before[i+1].Initiators,
+				Kind: StepReconnect, HostObject: step.HostObject, Member: step.Member, ArrayID: step.ArrayID, Array: step.Array, Devices: before[i+1].Initiators,
 			})
 		case StepRemoveStale, StepDeleteHost:
 			lines = append(lines, "stays so: "+step.Say)
@@ -183,12 +183,10 @@ func (r *run) undoSteps(ctx context.Context) error {
 	if len(r.plan.Steps) == 0 {
 		return nil
 	}
-	writer, err := r.t.Writer(ctx, r.plan.ArrayID)
-	if err != nil {
-		return fmt.Errorf("the array %s can't be changed: %w", r.plan.ArrayName, err)
+	if err := r.openWriters(ctx); err != nil {
+		return err
 	}
-	r.writer = writer
-	defer func() { _ = writer.Close(context.WithoutCancel(ctx)) }()
+	defer r.closeWriters(ctx)
 	var all []error
 	for i, step := range r.plan.Steps {
 		if err := ctx.Err(); err != nil {
@@ -255,9 +253,13 @@ func (r *run) undoable(step Step) (diagnose.GateResult, bool) {
 	case s.volume != nil && !s.volume.Destroyed.IsNot():
 		return no(needLive, "it is destroyed, and not by this run alone: pureclean runs shows who else did; recover it first")
 	}
-	now := s.initiators(step.HostObject)
-	if now == nil && s.array.Hosts.Why() != "" {
-		return diagnose.GateResult{Gate: needHostObject, Result: diagnose.Uncertain, Why: s.array.Hosts.Why()}, false
+	at, _ := s.at(step)
+	if at == nil {
+		return diagnose.GateResult{Gate: needHostObject, Result: diagnose.Uncertain, Why: "the array" + step.on() + " was not read"}, false
+	}
+	now := s.initiators(step)
+	if now == nil && at.Hosts.Why() != "" {
+		return diagnose.GateResult{Gate: needHostObject, Result: diagnose.Uncertain, Why: at.Hosts.Why()}, false
 	}
 	if now == nil {
 		return no(needHostObject, "the array has no host object "+step.HostObject+" any more; LXD makes it again when it needs it")

@@ -29,6 +29,9 @@ type ProofLine struct {
 // What can't be looked up is never gone: a witness that has to be asked by
 // something that is not known says so.
 //
+// A stretched pod lies on two arrays: what is in it is gone only when both were
+// asked for it.
+//
 // Of a machine that is down nothing is asked: when the array connects nothing
 // to it, nothing is there after its next start.
 func Verify(world evidence.World, target Target, fences ...diagnose.Fence) Proof {
@@ -44,6 +47,9 @@ func Verify(world evidence.World, target Target, fences ...diagnose.Fence) Proof
 	}
 	if len(world.Arrays) == 0 {
 		add("array", evidence.Unknown, "no array was asked")
+	}
+	for _, silent := range s.silentPeers() {
+		add("array "+silent.name, evidence.Unknown, silent.why)
 	}
 	gone, why := s.unrecorded()
 	add("LXD", gone, why)

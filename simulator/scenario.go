@@ -75,6 +75,7 @@ func Scenarios() []Scenario {
 	all = append(all, hostScenarios()...)
 	all = append(all, recordScenarios()...)
 	all = append(all, arrayScenarios()...)
+	all = append(all, stretchedScenarios()...)
 	return append(all, clusterScenarios()...)
 }
 
