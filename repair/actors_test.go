@@ -58,7 +58,9 @@ type history struct {
 	outsiders           []outsider
 	backup              *lxd.Database
 	restored, stretched bool
-	moved               int
+	// blind is set while the peer array is not configured.
+	blind bool
+	moved int
 	// destroyed are the ids of what we destroyed and nobody has touched since;
 	// eradicating is set while an operator wants that.
 	destroyed   map[string]bool
@@ -433,6 +435,9 @@ func (h *history) look(ctx context.Context) (evidence.World, error) {
 	h.ran = nil
 	h.turn("before a look")
 	reach := h.reach()
+	if h.blind {
+		reach.Peer = peerReach{} // nobody has configured it
+	}
 	reach.progress = func(kind, _ string, done bool) {
 		if kind == "array" && done {
 			h.turn("in the middle of a look")
@@ -463,7 +468,11 @@ func (h *history) openWriter(ctx context.Context, arrayID string) (Writer, error
 	if err != nil {
 		return nil, err
 	}
-	return watchedWriter{w, h}, nil
+	at := h.world.Array
+	if p := h.world.Peer; p != nil && arrayID == p.ID() {
+		at = p
+	}
+	return watchedWriter{w, h, at}, nil
 }
 
 func (h *history) machineOf(member string) (Machine, bool) {
@@ -481,7 +490,8 @@ func (h *history) tools() Tools {
 // watchedWriter looks, in the moment of each request, whether it does harm.
 type watchedWriter struct {
 	Writer
-	h *history
+	h  *history
+	at *array.Array
 }
 
 func (w watchedWriter) done(what string, err error) error {
@@ -498,11 +508,11 @@ func (w watchedWriter) Disconnect(ctx context.Context, volume, object string) er
 	h := w.h
 	fresh := h.between == 0
 	h.turn("right before the request to disconnect")
-	v, ok := h.world.Array.Volume(volume)
-	connected := slices.ContainsFunc(h.world.Array.Connections(), func(c array.Connection) bool {
+	v, ok := w.at.Volume(volume)
+	connected := slices.ContainsFunc(w.at.Connections(), func(c array.Connection) bool {
 		return c.Volume == volume && strings.EqualFold(c.Host, object)
 	})
-	if connected && h.strange(object) {
+	if connected && h.strangeAt(w.at, object) {
 		h.hurt("%s was disconnected from %s, which is no member's", volume, object)
 	}
 	if ok && connected && h.world.Hosts[0].InUse(v.Serial) {

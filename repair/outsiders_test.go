@@ -237,14 +237,16 @@ func (h *history) arrive(pool string) error {
 }
 
 const (
-	peerID = "5a1e0c2d-0000-4b7e-9d3f-0123456789ab"
 	// otherSite is a machine near the peer, which also has a path to our array.
 	otherSite = "db9"
+	// secondWay is our machine's own host object at the peer.
+	secondWay = "lxd01-iscsi"
 )
 
 // stretch is an administrator who stretches a pod to a peer array, where
 // machines that we know nothing of use some of its volumes, a few of them over
-// our array as well; and who takes that back.
+// our array as well, and our own machine has a second way to others; and who
+// takes that back. The peer is not always configured.
 func (h *history) stretch() {
 	pod := h.world.Pool()
 	if h.stretched {
@@ -256,15 +258,34 @@ func (h *history) stretch() {
 				_ = h.world.Array.Disconnect(otherSite, c.Volume) // it was listed
 			}
 		}
-		h.tell("pod %s is no longer stretched: %v", pod, h.world.Array.StretchPod(pod))
+		h.tell("pod %s is no longer stretched: %v", pod, h.world.Unstretch())
 		h.stretched = false
 		return
 	}
-	h.stretched = true
-	h.tell("pod %s is stretched: %v", pod, h.world.Array.StretchPod(pod, array.PodArray{ID: peerID, Name: "fa-peer", Status: "online"}))
+	h.stretched, h.blind = true, h.chance(0.3)
+	h.tell("pod %s is stretched: %v; nobody configures the peer: %v", pod, h.world.Stretch(pod), h.blind)
+	ours := h.world.Hosts[0]
+	iscsi := h.world.Pool() == simulator.PoolName(evidence.ModeISCSI)
+	_ = h.world.Peer.CreateHost(otherSite, []string{"iqn.1998-01.com.vmware:db9"}, nil, nil) // perhaps it is there
+	if iscsi {
+		_ = h.world.Peer.CreateHost(secondWay, []string{ours.IQN()}, nil, nil)
+		h.tell("our machine logs in to the peer: %v", ours.LoginTo(h.world.Peer))
+	}
 	_ = h.world.Array.CreateHost(otherSite, []string{"iqn.1998-01.com.vmware:db9"}, nil, nil) // perhaps it is there
+	// Where strangers use a pod nothing of it is repaired: often there are none.
+	strangers := pick(h, []float64{0.5, 1})
 	for _, v := range h.world.Array.Volumes() {
-		if v.Pod != pod || v.Destroyed || h.chance(0.5) {
+		if v.Pod != pod || v.Destroyed {
+			continue
+		}
+		if iscsi && h.chance(0.4) {
+			h.tell("our machine has a second way to %s: %v", v.Name, h.world.Peer.Connect(secondWay, v.Name, 0))
+		}
+		if h.chance(strangers) {
+			continue
+		}
+		if err := h.world.Peer.Connect(otherSite, v.Name, 0); err != nil {
+			h.tell("nobody uses %s at the peer: %v", v.Name, err)
 			continue
 		}
 		h.world.Hold(v.Serial)
@@ -272,6 +293,9 @@ func (h *history) stretch() {
 		if h.chance(0.2) {
 			h.tell("and over our array: %v", h.world.Array.Connect(otherSite, v.Name, 0))
 		}
+	}
+	if iscsi && h.chance(0.7) {
+		ours.Rescan()
 	}
 }
 
@@ -372,8 +396,10 @@ func (h *history) eradicate() {
 }
 
 // strange reports a host object of the array that is no member's.
-func (h *history) strange(object string) bool {
-	for _, o := range h.world.Array.Hosts() {
+func (h *history) strange(object string) bool { return h.strangeAt(h.world.Array, object) }
+
+func (h *history) strangeAt(a *array.Array, object string) bool {
+	for _, o := range a.Hosts() {
 		if !strings.EqualFold(o.Name, object) {
 			continue
 		}

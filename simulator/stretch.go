@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,12 +103,22 @@ func (w *World) mirrorVolumes() {
 	for serial := range there {
 		serials[serial] = true
 	}
-	seen := map[string]kept{}
-	for serial := range serials {
+	of := func(v array.Volume) kept { return kept{v.Name, v.Destroyed} }
+	// What is gone goes first: its name may be another volume's by now.
+	for serial, was := range w.peer.seen {
+		a, onA := here[serial]
+		p, onP := there[serial]
+		switch {
+		case !onA && onP && of(p) == was:
+			drop(w.Peer, p)
+		case !onP && onA && of(a) == was:
+			drop(w.Array, a)
+		}
+	}
+	for _, serial := range slices.Sorted(maps.Keys(serials)) {
 		a, onA := here[serial]
 		p, onP := there[serial]
 		was, known := w.peer.seen[serial]
-		of := func(v array.Volume) kept { return kept{v.Name, v.Destroyed} }
 		// The errors are refusals, as of a volume that is connected: then the
 		// arrays differ until it is not.
 		switch {
@@ -115,22 +126,20 @@ func (w *World) mirrorVolumes() {
 			_ = copyVolume(w.Peer, a)
 		case onP && !onA && !known:
 			_ = copyVolume(w.Array, p)
-		case !onA && onP:
-			drop(w.Peer, p)
-			continue
-		case !onP && onA:
-			drop(w.Array, a)
-			continue
+		case !onA || !onP:
 		case of(a) != was || !known:
 			follow(w.Peer, p, of(a))
 		case of(p) != was:
 			follow(w.Array, a, of(p))
 		}
-		if v, ok := w.stretched(w.Array)[serial]; ok {
-			seen[serial] = of(v)
+	}
+	w.peer.seen = map[string]kept{}
+	there = w.stretched(w.Peer)
+	for serial, v := range w.stretched(w.Array) {
+		if _, onP := there[serial]; onP {
+			w.peer.seen[serial] = of(v)
 		}
 	}
-	w.peer.seen = seen
 }
 
 // stretched are an array's volumes of the stretched pod by serial.
