@@ -60,7 +60,9 @@ type history struct {
 	restored, stretched bool
 	// blind is set while the peer array is not configured.
 	blind bool
-	moved int
+	// numbers counts the numbers that the peer has given away.
+	numbers int
+	moved   int
 	// destroyed are the ids of what we destroyed and nobody has touched since;
 	// eradicating is set while an operator wants that.
 	destroyed   map[string]bool
@@ -525,7 +527,11 @@ func (w watchedWriter) Disconnect(ctx context.Context, volume, object string) er
 			h.hurt("%s is in use, and was disconnected from %s", volume, object)
 		}
 	}
-	return w.done("disconnect "+volume+" from "+object, w.Writer.Disconnect(ctx, volume, object))
+	what := "disconnect "
+	if w.at != h.world.Array {
+		what = "disconnect-there "
+	}
+	return w.done(what+volume+" from "+object, w.Writer.Disconnect(ctx, volume, object))
 }
 
 func (w watchedWriter) Destroy(ctx context.Context, id string) error {

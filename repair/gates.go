@@ -305,8 +305,8 @@ func machineReady(r *run, s subject, _ Step) (diagnose.Result, string) {
 		}
 	}
 	for _, row := range s.rows {
-		if r.plan.Class == diagnose.ClassDisconnect && !s.isOf(row, r.plan) {
-			continue
+		if r.plan.Class == diagnose.ClassHost || r.plan.Class == diagnose.ClassDisconnect && !s.isOf(row, r.plan) {
+			continue // what is connected elsewhere stays as it is
 		}
 		if s.fenced(row) {
 			continue

@@ -279,7 +279,10 @@ func (h *history) stretch() {
 			continue
 		}
 		if iscsi && h.chance(0.4) {
-			h.tell("our machine has a second way to %s: %v", v.Name, h.world.Peer.Connect(secondWay, v.Name, 0))
+			// Under a number of its own: what becomes of one that is given
+			// away again while its device is here is LXD's part.
+			h.numbers++
+			h.tell("our machine has a second way to %s: %v", v.Name, h.world.Peer.Connect(secondWay, v.Name, 100+h.numbers))
 		}
 		if h.chance(strangers) {
 			continue
