@@ -11,14 +11,6 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// iscsiKeys are the settings of open-iscsi that decide how long a login and
-// I/O wait and when LUNs are scanned. Its files also hold credentials: no
-// other line of them is kept.
-var iscsiKeys = []string{
-	"node.session.scan", "node.session.timeo.replacement_timeout", "node.conn[0].timeo.login_timeout",
-	"node.session.initial_login_retry_max", "node.startup",
-}
-
 // maxNodeRecords bounds the records of portals that are read. LXD makes one
 // per portal and removes it again.
 const maxNodeRecords = 256
@@ -120,26 +112,6 @@ func portalOf(name string) string {
 		return name
 	}
 	return parts[0] + ":" + parts[1]
-}
-
-// parseISCSIConf reads the "key = value" lines that we want; of a key that
-// comes again the last counts.
-func parseISCSIConf(file, text string) []evidence.Setting {
-	var found []evidence.Setting
-	for number, line := range enumerate(text) {
-		key, value, ok := strings.Cut(line, "=")
-		key = strings.TrimSpace(key)
-		if !ok || !slices.Contains(iscsiKeys, key) {
-			continue
-		}
-		for i := range found {
-			if found[i].Name == "iscsi "+key {
-				found[i].Applies = evidence.No
-			}
-		}
-		found = append(found, evidence.Setting{Name: "iscsi " + key, Value: strings.TrimSpace(value), File: file, Line: number, Applies: evidence.Yes})
-	}
-	return found
 }
 
 // nvme reads the controllers' settings, whether native multipath is on, and
