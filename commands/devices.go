@@ -229,10 +229,10 @@ func printNames(w io.Writer, names []diagnose.Name) error {
 func sessionRows(host evidence.Host) table {
 	t := table{header: []string{"SESSION", "STATE", "PORTAL", "TARGET"}}
 	for _, s := range host.Sessions.Items {
-		t.rows = append(t.rows, []string{fmt.Sprint("session", s.ID), s.State + ", " + s.ConnState, s.Address + ":" + s.Port, s.Target})
+		t.rows = append(t.rows, []string{fmt.Sprint("session", s.ID), s.State + ", " + s.ConnState, evidence.Portal(s.Address, s.Port), s.Target})
 	}
 	for _, c := range host.Controllers.Items {
-		t.rows = append(t.rows, []string{c.Name, c.State, c.Address + ":" + c.Port, c.Subsystem})
+		t.rows = append(t.rows, []string{c.Name, c.State, evidence.Portal(c.Address, c.Port), c.Subsystem})
 	}
 	return t
 }

@@ -2,6 +2,7 @@ package devices_test
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -116,7 +117,38 @@ func TestFibreChannelDisk(t *testing.T) {
 	m.AddFile("sys/"+scsi+"/wwid", []byte(serialNo(1).NAA()+"\n"))
 	m.AddFile("sys/"+scsi+"/state", []byte("blocked\n"))
 	m.AddFile("sys/class/fc_host/host7/port_name", []byte("0x21000024FF123456\n"))
+	m.AddFile("sys/class/fc_host/host7/port_state", []byte("Online\n"))
+	for name, port := range map[string][4]string{
+		"rport-7:0-2": {"0x524a937123456700", "Blocked", "FCP Target", "off"},
+		"rport-7:0-3": {"0x524A937123456710", "Online", "FCP Target", "off"},
+		"rport-7:0-0": {"0x20fa00051e0a0b0c", "Online", "Fabric Port, Directory Server", ""},
+	} {
+		dir := "sys/class/fc_remote_ports/" + name
+		m.AddFile(dir+"/port_name", []byte(port[0]+"\n"))
+		m.AddFile(dir+"/port_state", []byte(port[1]+"\n"))
+		m.AddFile(dir+"/roles", []byte(port[2]+"\n"))
+		m.AddFile(dir+"/fast_io_fail_tmo", []byte(port[3]+"\n"))
+	}
+	m.AddFile("sys/"+scsi+"/block/sdq/holders/dm-3", nil)
 	h := m.observe(t)
+	// Of the switch nothing is told.
+	want := []evidence.RemotePort{
+		{Name: "rport-7:0-2", Adapter: "host7", WWPN: "524a937123456700", State: "Blocked", Link: "Online"},
+		{Name: "rport-7:0-3", Adapter: "host7", WWPN: "524a937123456710", State: "Online", Link: "Online"},
+	}
+	if !slices.Equal(want, h.RemotePorts.Items) {
+		t.Errorf("%+v", h.RemotePorts.Items)
+	}
+	// The kernel's own value for a port without a volume is no fault.
+	var waits []string
+	for _, s := range h.Settings.Items {
+		if s.Name == "fc fast_io_fail_tmo" {
+			waits = append(waits, s.Section+" "+s.Value)
+		}
+	}
+	if strings.Join(waits, ",") != "rport-7:0-2 off" {
+		t.Errorf("%q", waits)
+	}
 	if len(h.Disks.Items) != 1 {
 		t.Fatal(h.Disks)
 	}

@@ -268,7 +268,7 @@ overrides {
 	m.AddFile("etc/multipath/conf.d/b.conf", []byte("defaults {\n no_path_retry 12\n}\n"))
 	m.AddFile("etc/multipath/conf.d/a.conf", []byte("multipaths {\n multipath {\n no_path_retry fail\n}\n}\n"))
 	m.AddFile("etc/multipath/conf.d/old.bak", []byte("defaults {\n no_path_retry 99\n}\n"))
-	m.AddFile("etc/iscsi/iscsid.conf", []byte("# node.startup = x\nnode.startup = manual\nnode.session.scan=auto\nnode.session.auth.password = hunter2\n"))
+	m.AddFile("etc/iscsi/iscsid.conf", []byte("# node.startup = x\nnode.startup = manual\nnode.session.scan = auto\nnode.session.auth.password = hunter2\n"))
 	m.AddFile("sys/class/iscsi_session/session7/recovery_tmo", []byte("10\n"))
 	nvme := m.controller("nvme0", arrayNQN, "live")
 	m.AddFile(nvme+"/ctrl_loss_tmo", []byte("off\n"))

@@ -158,6 +158,26 @@ func TestNodeRecordsAndUdev(t *testing.T) {
 	}
 }
 
+// TestTimeoutRules: rules of udev that set how long I/O waits are named, and
+// those that are masked or only ask are not.
+func TestTimeoutRules(t *testing.T) {
+	m := newMachine()
+	m.AddFile("etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules", []byte("# ATTR{ctrl_loss_tmo}=\"5\"\nACTION==\"add|change\", SUBSYSTEM==\"nvme\", \\\n  KERNEL==\"nvme*\", ATTR{ctrl_loss_tmo}=\"-1\"\n"))
+	m.AddFile("usr/lib/udev/rules.d/50-a.rules", []byte("SUBSYSTEM==\"fc_remote_ports\", ATTR{fast_io_fail_tmo}==\"off\", RUN+=\"/bin/sh -c 'echo 600 > /sys/class/fc_remote_ports/%k/dev_loss_tmo'\"\n"))
+	m.AddFile("lib/udev/rules.d/60-b.rules", []byte("ATTR{recovery_tmo}=\"-1\"\n"))
+	m.AddLink("etc/udev/rules.d/60-b.rules", "/dev/null")
+	var got []string
+	for _, s := range m.observe(t).Settings.Items {
+		if strings.HasPrefix(s.Name, "udev sets ") {
+			got = append(got, fmt.Sprintf("%s=%s %s:%d", s.Name, s.Value, s.File, s.Line))
+		}
+	}
+	want := "udev sets dev_loss_tmo=600 /usr/lib/udev/rules.d/50-a.rules:1, udev sets ctrl_loss_tmo=-1 /etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules:2"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestTools(t *testing.T) {
 	m := newMachine()
 	present := func() string {

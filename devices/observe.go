@@ -66,6 +66,8 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	h.IQNs = readIQNs(t, iqns)
 	h.NQNs = readNQNs(t, s.LXDDirs, n.hostNQNs)
 	h.WWPNs = readWWPNs(t)
+	ports, portDoubts := readRemotePorts(t)
+	h.RemotePorts = listOf(ports, portDoubts)
 	h.Tools = readTools(t)
 	settings, d := readSettings(ctx, whole, &h)
 	d.merge(sessionDoubts)

@@ -29,6 +29,7 @@ func readSessions(t tree) (sessions []evidence.Session, names initiators, d doub
 		s := evidence.Session{
 			ID: id, Target: target,
 			State:       t.field(dir + "/state"),
+			Iface:       t.field(dir + "/ifacename"),
 			RecoveryTmo: t.count(dir + "/recovery_tmo"),
 		}
 		if c := connectionOf(id, connections); c != "" {

@@ -27,8 +27,10 @@ func readSettings(ctx context.Context, s System, h *evidence.Host) ([]evidence.S
 	r := settingsReader{tree: tree{s.FS}}
 	r.multipath(ctx, s, h)
 	r.iscsi(h.Sessions.Items)
+	r.fc(h.Disks.Items)
 	r.nvme(h.Controllers.Items)
 	r.udev()
+	r.timeoutRules()
 	return r.settings, r.doubts
 }
 
@@ -111,7 +113,7 @@ func portalOf(name string) string {
 	if len(parts) < 2 {
 		return name
 	}
-	return parts[0] + ":" + parts[1]
+	return evidence.Portal(parts[0], parts[1])
 }
 
 // nvme reads the controllers' settings, whether native multipath is on, and

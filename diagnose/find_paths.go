@@ -75,8 +75,8 @@ func (f *facts) staleHere(v *volume, h *hostFacts) bool {
 func (d *device) lxdWords() string { return lxdName(d.volume.record).String() }
 
 // scsiPaths counts the device's live disks against the sessions to the
-// targets that they are reached through. Without iSCSI sessions (Fibre
-// Channel) only paths that are there and dead can be seen.
+// targets that they are reached through, and over Fibre Channel against the
+// remote ports.
 func (d *device) scsiPaths() paths {
 	var p paths
 	own := d.bare()
@@ -119,8 +119,44 @@ func (d *device) scsiPaths() paths {
 			p.why = append(p.why, fmt.Sprintf("no path through session %d to %s", session.ID, session.Address))
 		}
 	}
+	if len(targets) == 0 {
+		d.remotePaths(&p, own)
+	}
 	p.want = max(p.want, len(own), 1)
 	return p
+}
+
+// remotePaths counts the remote ports of the array's that the adapters see, as
+// scsiPaths counts sessions. The array's are those that it lists, those that
+// the volume is reached through, and those whose names are of the same array:
+// they differ in their last byte.
+func (d *device) remotePaths(p *paths, own []*evidence.Disk) {
+	reached, family := map[string]bool{}, map[string]bool{}
+	for _, disk := range own {
+		reached[disk.RemotePort] = true
+	}
+	if d.volume != nil && d.volume.array != nil {
+		for _, port := range d.volume.array.Ports.Items {
+			family[evidence.Initiator(port.WWN)] = port.WWN != ""
+		}
+	}
+	for _, port := range d.host.RemotePorts.Items {
+		if reached[port.Name] && evidence.PureWWPN(port.WWPN) && len(port.WWPN) == 16 {
+			family[port.WWPN[:14]] = true
+		}
+	}
+	for _, port := range d.host.RemotePorts.Items {
+		if !reached[port.Name] && !family[port.WWPN] && (len(port.WWPN) != 16 || !family[port.WWPN[:14]]) {
+			continue
+		}
+		p.want++
+		switch {
+		case !port.Live():
+			p.why = append(p.why, fmt.Sprintf("%s to %s is %s", port.Name, port.WWPN, either(port.State, "in an unknown state")))
+		case !reached[port.Name]:
+			p.why = append(p.why, fmt.Sprintf("no path through %s to %s", port.Name, port.WWPN))
+		}
+	}
 }
 
 // dead says why a disk is no live path; empty when nothing says so.
@@ -196,6 +232,10 @@ func (d *device) pathCause(p paths) string {
 			return "LXD scans for the volume through the first session that it finds only; the others did not see it"
 		case strings.HasPrefix(why, "session "):
 			return "the session to one of the array's portals is down"
+		case strings.Contains(why, "no path through rport"):
+			return "the LUN was not found through each of the array's ports that the adapters see: no scan since it was connected, or its disk was deleted on the host"
+		case strings.HasPrefix(why, "rport-"):
+			return "the fabric has lost the way to one of the array's ports"
 		}
 	}
 	if len(d.namespaces) > 0 {
@@ -285,6 +325,14 @@ func (h *hostFacts) seen(v *volume) (words, cause string) {
 		return ", though " + count(live, "NVMe controller") + " " + are(live) + " live", "the controllers never showed the namespace: the notice of the new one was lost, or the device was taken away on the host"
 	}
 	if v.pool.pool == nil || v.pool.pool.Mode != evidence.ModeISCSI {
+		for _, port := range h.RemotePorts.Items {
+			if port.Live() && evidence.PureWWPN(port.WWPN) {
+				live++
+			}
+		}
+		if live > 0 {
+			return ", though " + count(live, "port") + " of a FlashArray " + are(live) + " Online in the fabric", "no scan since it was connected, or its disks were deleted on the host"
+		}
 		return "", "no path showed the LUN: zoning, or no scan since it was connected"
 	}
 	targets := h.targets(v.Serial)

@@ -621,6 +621,30 @@ var kindCases = []kindCase{
 		[]string{"sdc is transport-offline", "portals is down"},
 	},
 	{
+		"one of two remote ports shows the volume, over Fibre Channel",
+		func(s *scene) {
+			s.fibre()
+			h := &s.Hosts[0]
+			h.Disks.Items = slices.Delete(h.Disks.Items, 3, 4)
+			h.Maps.Items[1].Paths = h.Maps.Items[1].Paths[:1]
+		},
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"mpathb on lxd01 has 1 of 2 paths: no path through rport-8:0-0 to 524a937000000011", "the LUN was not found through each"},
+	},
+	{
+		"a remote port that is blocked",
+		func(s *scene) {
+			s.fibre()
+			h := &s.Hosts[0]
+			h.RemotePorts.Items[1].State = "Blocked"
+			h.Disks.Items[1].State, h.Disks.Items[3].State = "blocked", "blocked"
+		},
+		[]string{"degraded-paths p1::c-00000001000040008000000000000000", "degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"rport-8:0-0 to 524a937000000011 is Blocked", "the fabric has lost the way"},
+	},
+	{
 		"no path at all while connected",
 		func(s *scene) { s.gone(0, 1) },
 		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},

@@ -380,3 +380,20 @@ func refusals(f Finding) []string {
 	}
 	return names
 }
+
+// fibre makes the first host one of Fibre Channel: each session becomes a
+// remote port that another adapter sees.
+func (s *scene) fibre() {
+	h := &s.Hosts[0]
+	h.RemotePorts = evidence.Complete([]evidence.RemotePort{
+		{Name: "rport-7:0-0", Adapter: "host7", WWPN: "524a937000000001", State: "Online", Link: "Online"},
+		{Name: "rport-8:0-0", Adapter: "host8", WWPN: "524a937000000011", State: "Online", Link: "Online"},
+		{Name: "rport-8:0-1", Adapter: "host8", WWPN: "50060e8000000011", State: "Online", Link: "Online"},
+	})
+	for i := range h.Disks.Items {
+		disk := &h.Disks.Items[i]
+		disk.RemotePort = h.RemotePorts.Items[max(disk.Session-1, 0)].Name
+		disk.Session, disk.Transport = 0, "fc"
+	}
+	h.Sessions = evidence.Complete[evidence.Session](nil)
+}

@@ -116,7 +116,7 @@ func TestGoodHost(t *testing.T) {
 	// when they are wrong.
 	for _, rule := range settings.Rules {
 		said := slices.ContainsFunc(w.Hosts[0].Settings.Items, func(s evidence.Setting) bool { return s.Name == rule.Name })
-		only := []string{"multipath blacklist", "multipath refused", "multipath not loaded", "multipath syntax", "udev rules", "udev scan", "udev children_max", "udev event_timeout", "multipath features", "multipath skip_kpartx", "nvme ctrl_loss_tmo"}
+		only := []string{"multipath blacklist", "multipath refused", "multipath not loaded", "iscsi syntax", "fc fast_io_fail_tmo", "udev sets ctrl_loss_tmo", "multipath syntax", "udev rules", "udev scan", "udev children_max", "udev event_timeout", "multipath features", "multipath skip_kpartx", "nvme ctrl_loss_tmo"}
 		if !said && !slices.Contains(only, rule.Name) {
 			t.Errorf("the good host says nothing of %s", rule.Name)
 		}
@@ -268,6 +268,32 @@ var bad = []struct {
 		then: "echo 600 > /sys/class/nvme/nvme0/ctrl_loss_tmo",
 	},
 	{
+		name: "a timeout that udev sets", file: "etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules", text: "\nSUBSYSTEM==\"nvme\", ATTR{ctrl_loss_tmo}=\"-1\"\n",
+		change: func(w *evidence.World) {
+			w.LXD.Pools.Items[0].Mode = evidence.ModeNVMeTCP
+			say(w, evidence.Setting{Name: "nvme ctrl_loss_tmo", Value: "off", Section: "nvme0", File: "/sys/class/nvme/nvme0/ctrl_loss_tmo", Applies: evidence.Yes})
+		},
+		check: "nvme-loss", weight: settings.Warning, says: "ctrl_loss_tmo off", at: "/sys/class/nvme/nvme0/ctrl_loss_tmo", write: `ATTR{ctrl_loss_tmo}="600"`, then: "echo 600 > /sys/class/nvme/nvme0/ctrl_loss_tmo",
+	},
+	{
+		name: "a timeout that udev will set", file: "etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules", text: "\nSUBSYSTEM==\"nvme\", ATTR{ctrl_loss_tmo}=\"-1\"\n",
+		change: func(w *evidence.World) { w.LXD.Pools.Items[0].Mode = evidence.ModeNVMeTCP },
+		check:  "nvme-loss", weight: settings.Warning, says: "ctrl_loss_tmo -1", at: "/etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules", line: 2, write: `ATTR{ctrl_loss_tmo}="600"`, then: "udevadm control --reload",
+	},
+	{
+		name: "a remote port that never fails", change: func(w *evidence.World) {
+			say(w, evidence.Setting{Name: "fc fast_io_fail_tmo", Value: "off", Section: "rport-7:0-0", File: "/sys/class/fc_remote_ports/rport-7:0-0/fast_io_fail_tmo", Applies: evidence.Yes})
+		},
+		check: "fc-fast-io-fail", weight: settings.Warning, says: "fast_io_fail_tmo off", at: "/sys/class/fc_remote_ports/rport-7:0-0/fast_io_fail_tmo",
+		write: "overrides {\n\tfast_io_fail_tmo 10\n}", then: "echo 10 > /sys/class/fc_remote_ports/rport-7:0-0/fast_io_fail_tmo",
+	},
+	{
+		name: "no blank before the sign", file: "etc/iscsi/iscsid.conf", text: "node.session.timeo.replacement_timeout = 15  # seconds\nnode.conn[0].timeo.login_timeout=5\n",
+		change: func(*evidence.World) {},
+		check:  "iscsi-syntax", weight: settings.Warning, says: `node.conn[0].timeo.login_timeout is not read, for there is no blank before the "=": open-iscsi's own value, 30, counts`,
+		at: "/etc/iscsi/iscsid.conf", line: 2,
+	},
+	{
 		name: "native multipath off", file: "etc/modprobe.d/local.conf", text: "\noptions nvme_core multipath=N\n",
 		change: func(w *evidence.World) {
 			w.LXD.Pools.Items[0].Mode = evidence.ModeNVMeTCP
@@ -344,7 +370,7 @@ func TestBadSettings(t *testing.T) {
 			strings.Join(a.Write, "\n") != c.write || c.then != "" && !slices.Contains(a.Then, c.then) {
 			t.Errorf("%s: %s %q at %s:%d (%s), write %q in %q, then %q", c.name, a.Weight, a.Observed, a.File, a.Line, a.Source, a.Write, a.Into, a.Then)
 		}
-		if len(a.Write) == 0 && len(a.Then) == 0 {
+		if len(a.Write) == 0 && len(a.Then) == 0 && a.Into == "" {
 			t.Errorf("%s: nothing to do about it", c.name)
 		}
 	}

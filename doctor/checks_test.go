@@ -75,6 +75,9 @@ var ill = []struct {
 	{name: "a lost controller", change: func(w *evidence.World) {
 		w.Hosts[0].Controllers = evidence.Complete([]evidence.Controller{{Name: "nvme3", State: "connecting", Address: "10.0.0.9", Port: "4420"}})
 	}, check: "session-lost", weight: settings.Warning, says: []string{"nvme3", "connecting"}},
+	{name: "a lost remote port", change: func(w *evidence.World) {
+		w.Hosts[0].RemotePorts = evidence.Complete([]evidence.RemotePort{{Name: "rport-7:0-1", Adapter: "host7", WWPN: "524a937123456700", State: "Blocked", Link: "Linkdown"}})
+	}, check: "session-lost", weight: settings.Warning, says: []string{"rport-7:0-1 to 524a937123456700 is Blocked, and the adapter host7 is Linkdown"}},
 	{name: "two sessions to one portal", change: func(w *evidence.World) {
 		again := w.Hosts[0].Sessions.Items[0]
 		again.ID = 9
@@ -145,6 +148,18 @@ func TestChecks(t *testing.T) {
 // TestNotWrong: what looks alike and is right.
 func TestNotWrong(t *testing.T) {
 	for name, change := range map[string]func(*evidence.World){
+		"two sessions to a portal through two network cards": func(w *evidence.World) {
+			again := w.Hosts[0].Sessions.Items[0]
+			again.ID, again.Iface = 9, "ens2f1"
+			w.Hosts[0].Sessions = evidence.Complete(append(w.Hosts[0].Sessions.Items, again))
+		},
+		"a portal that is spelled in two ways": func(w *evidence.World) {
+			w.Arrays[0].Ports = evidence.Complete(append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT1.ETH4", IQN: strings.ToUpper(target), Portal: "[fd00:0:0:0:0:0:0:1]:3260"}))
+			w.Hosts[0].Sessions = evidence.Complete(append(w.Hosts[0].Sessions.Items, evidence.Session{ID: 9, Target: target, State: "LOGGED_IN", ConnState: "up", Address: "fd00::1", Port: "3260"}))
+		},
+		"another array's remote port": func(w *evidence.World) {
+			w.Hosts[0].RemotePorts = evidence.Complete([]evidence.RemotePort{{Name: "rport-7:0-1", WWPN: "50060e8000000011", State: "Blocked"}})
+		},
 		"a host without any session has no volumes": func(w *evidence.World) { w.Hosts[0].Sessions = evidence.Complete[evidence.Session](nil) },
 		"a portal that pure.target leaves out": func(w *evidence.World) {
 			w.LXD.Pools.Items[0].Targets = []string{"10.0.0.1"}

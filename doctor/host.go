@@ -178,6 +178,20 @@ func (p *patient) lostSessions() []Advice {
 				Then: []string{"pureclean doctor --live"},
 			})
 		}
+		for _, port := range h.RemotePorts.Items {
+			if port.Live() || !p.oursWWPN(port.WWPN) {
+				continue
+			}
+			observed := fmt.Sprintf("%s to %s is %s", port.Name, port.WWPN, either(port.State, "in an unknown state"))
+			if port.Link != "" && port.Link != "Online" {
+				observed += ", and the adapter " + port.Adapter + " is " + port.Link
+			}
+			all = append(all, Advice{
+				Subject: port.Name, Observed: observed, Source: "/sys/class/fc_remote_ports/" + port.Name,
+				Why:  "its volumes have a path less; while it is Blocked their I/O waits until fast_io_fail_tmo, and after dev_loss_tmo its disks are taken away",
+				Into: "see that the array's port can be reached: its cable, its switch, its zone", Then: []string{"cat /sys/class/fc_host/" + port.Adapter + "/port_state"},
+			})
+		}
 		for _, c := range h.Controllers.Items {
 			if c.State == "live" {
 				continue
@@ -200,7 +214,7 @@ func (p *patient) ours(target string) bool {
 		for _, port := range a.Ports.Items {
 			if port.IQN != "" {
 				known = true
-				if port.IQN == target {
+				if evidence.Initiator(port.IQN) == evidence.Initiator(target) {
 					return true
 				}
 			}
@@ -209,12 +223,30 @@ func (p *patient) ours(target string) bool {
 	return !known && strings.Contains(target, "purestorage")
 }
 
+// oursWWPN reports a port of one of the arrays, or of Pure's where no array
+// told its ports.
+func (p *patient) oursWWPN(wwpn string) bool {
+	known := false
+	for _, a := range p.world.Arrays {
+		for _, port := range a.Ports.Items {
+			if port.WWN == "" {
+				continue
+			}
+			if known = true; evidence.Initiator(port.WWN) == wwpn {
+				return true
+			}
+		}
+	}
+	return !known && evidence.PureWWPN(wwpn)
+}
+
 func (p *patient) doubleSessions() []Advice {
 	return p.eachHost(func(h *evidence.Host) []Advice {
 		var all []Advice
 		seen := map[string]evidence.Session{}
 		for _, s := range h.Sessions.Items {
-			key := s.Target + " " + portalOf(s.Address, s.Port)
+			// Sessions through two network cards are two paths.
+			key := evidence.Initiator(s.Target) + " " + evidence.Portal(s.Address, s.Port) + " " + s.Iface
 			first, again := seen[key]
 			if !again || s.Address == "" {
 				seen[key] = s
@@ -242,18 +274,18 @@ func (p *patient) portals() []Advice {
 		reached := map[string]bool{}
 		talks := map[string]bool{}
 		for _, s := range h.Sessions.Items {
-			talks[s.Target] = true
-			reached[s.Target+" "+portalOf(s.Address, s.Port)] = true
+			talks[evidence.Initiator(s.Target)] = true
+			reached[evidence.Initiator(s.Target)+" "+evidence.Portal(s.Address, s.Port)] = true
 		}
 		for _, c := range h.Controllers.Items {
-			talks[subsystems[c.Subsystem]] = true
-			reached[subsystems[c.Subsystem]+" "+portalOf(c.Address, c.Port)] = true
+			talks[evidence.Initiator(subsystems[c.Subsystem])] = true
+			reached[evidence.Initiator(subsystems[c.Subsystem])+" "+evidence.Portal(c.Address, c.Port)] = true
 		}
 		var all []Advice
 		for _, a := range p.world.Arrays {
 			for _, port := range a.Ports.Items {
-				name := either(port.IQN, port.NQN)
-				if name == "" || port.Portal == "" || !talks[name] || reached[name+" "+port.Portal] || !p.wanted(port) {
+				name := evidence.Initiator(either(port.IQN, port.NQN))
+				if name == "" || port.Portal == "" || !talks[name] || reached[name+" "+evidence.Portal(evidence.SplitPortal(port.Portal))] || !p.wanted(port) {
 					continue
 				}
 				advice := Advice{
@@ -285,7 +317,7 @@ func (p *patient) wanted(port evidence.Port) bool {
 		}
 		limited = true
 		for _, target := range pool.Targets {
-			if target == address || addressOf(target) == address {
+			if addressOf(target) == address {
 				return true
 			}
 		}
@@ -294,18 +326,11 @@ func (p *patient) wanted(port evidence.Port) bool {
 }
 
 // portalOf joins an address and a port as the array writes them.
-func portalOf(address, port string) string {
-	if strings.Contains(address, ":") && !strings.HasPrefix(address, "[") {
-		address = "[" + address + "]"
-	}
-	return address + ":" + port
-}
+func portalOf(address, port string) string { return evidence.Portal(address, port) }
 
 func addressOf(portal string) string {
-	if i := strings.LastIndex(portal, ":"); i > 0 {
-		portal = portal[:i]
-	}
-	return strings.Trim(portal, "[]")
+	address, _ := evidence.SplitPortal(portal)
+	return address
 }
 
 func (p *patient) closed() []Advice {
@@ -334,7 +359,7 @@ func (p *patient) closed() []Advice {
 func (p *patient) leadsTo(pool evidence.Pool, portal string) bool {
 	for _, a := range p.world.Arrays {
 		for _, port := range a.Ports.Items {
-			if port.Portal == portal && pool.IsNVMe() == (port.NQN != "") {
+			if evidence.SamePortal(port.Portal, portal) && pool.IsNVMe() == (port.NQN != "") {
 				return true
 			}
 		}

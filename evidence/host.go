@@ -29,6 +29,7 @@ type Host struct {
 	WWPNs List[string] `json:"wwpns"`
 
 	Sessions    List[Session]    `json:"sessions"`
+	RemotePorts List[RemotePort] `json:"remote_ports"`
 	Disks       List[Disk]       `json:"disks"`
 	Maps        List[Map]        `json:"maps"`
 	Subsystems  List[Subsystem]  `json:"subsystems"`
@@ -65,12 +66,34 @@ type Session struct {
 	ConnState string `json:"conn_state"`
 	Address   string `json:"address"`
 	Port      string `json:"port"`
+	// Iface is the interface record of open-iscsi that it was made through:
+	// "default", or one that is bound to a network card.
+	Iface string `json:"iface,omitempty"`
 	// RecoveryTmo is in seconds.
 	RecoveryTmo Count `json:"recovery_tmo"`
 }
 
 // Live reports whether the session is logged in over a connection that is up.
 func (s Session) Live() bool { return s.State == "LOGGED_IN" && s.ConnState == "up" }
+
+// RemotePort is a target port that a Fibre Channel adapter of this host sees:
+// what a session is over iSCSI.
+type RemotePort struct {
+	// Name is the kernel's, "rport-7:0-2", and Adapter the fc_host, "host7".
+	Name    string `json:"name"`
+	Adapter string `json:"adapter"`
+	WWPN    string `json:"wwpn"`
+	// State is Online, Blocked, Not Present, …; Link is the adapter's own:
+	// Online, Linkdown, …
+	State string `json:"state"`
+	Link  string `json:"link,omitempty"`
+}
+
+// Live reports whether the port can be reached.
+func (p RemotePort) Live() bool { return p.State == "Online" }
+
+// PureWWPN reports a port name that was given to Pure Storage.
+func PureWWPN(wwpn string) bool { return strings.HasPrefix(Initiator(wwpn), "5"+OUI) }
 
 // Disk is one SCSI path: an sd device of a Pure volume.
 type Disk struct {

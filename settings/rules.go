@@ -198,6 +198,33 @@ var Rules = []Rule{
 		Write: multipathLine("skip_kpartx yes"),
 	},
 	{
+		Code: "iscsi-syntax", Name: "iscsi syntax",
+		Bad: func(f *facts, _ evidence.Setting) (Weight, string) {
+			if !f.uses(evidence.ModeISCSI) {
+				return "", ""
+			}
+			return Warning, "the line looks as if it counted"
+		},
+		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+			return nil, fmt.Sprintf("mend line %d of %s: the name, a blank, \"=\", a blank, the value", s.Line, s.File), nil
+		},
+	},
+	{
+		Code: "fc-fast-io-fail", Name: "fc fast_io_fail_tmo",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			if n, err := strconv.Atoi(s.Value); err == nil && n >= 0 && n <= 60 {
+				return "", ""
+			}
+			return Warning, "I/O through this remote port waits that long (off: until dev_loss_tmo) once the fabric has lost it, before another path is tried"
+		},
+		Write: func(f *facts, s evidence.Setting) ([]string, string, []string) {
+			if lines, into, then, ok := f.udevSets(s, "10"); ok {
+				return lines, into, append(then, "echo 10 > "+s.File)
+			}
+			return []string{"overrides {", "\tfast_io_fail_tmo 10", "}"}, "/etc/multipath.conf", []string{reconfigure, "echo 10 > " + s.File}
+		},
+	},
+	{
 		Code: "iscsi-scan", Name: "iscsi node.session.scan",
 		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
 			if s.Value != "manual" || !f.uses(evidence.ModeISCSI) {
@@ -243,7 +270,10 @@ var Rules = []Rule{
 			}
 			return Warning, "I/O on this session waits that long (less than 0: for ever) after it is lost"
 		},
-		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+		Write: func(f *facts, s evidence.Setting) ([]string, string, []string) {
+			if lines, into, then, ok := f.udevSets(s, "20"); ok {
+				return lines, into, append(then, "echo 20 > "+s.File)
+			}
 			return []string{"node.session.timeo.replacement_timeout = 20"}, "/etc/iscsi/iscsid.conf", []string{"echo 20 > " + s.File}
 		},
 	},
@@ -266,8 +296,25 @@ var Rules = []Rule{
 			}
 			return Warning, "I/O to a namespace without a path waits that long (off and -1: for ever), beyond kill -9"
 		},
-		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+		Write: func(f *facts, s evidence.Setting) ([]string, string, []string) {
+			if lines, into, then, ok := f.udevSets(s, "600"); ok {
+				return lines, into, append(then, "echo 600 > "+s.File)
+			}
 			return []string{"600"}, s.File, []string{"echo 600 > " + s.File}
+		},
+	},
+	{
+		Code: "nvme-loss", Name: "udev sets ctrl_loss_tmo",
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
+			seconds, err := strconv.Atoi(s.Value)
+			if err == nil && seconds >= 0 && seconds <= 3600 || !f.uses(evidence.ModeNVMeTCP, evidence.ModeNVMeFC) || len(f.said("nvme ctrl_loss_tmo")) > 0 {
+				return "", "" // a controller that has it says so itself
+			}
+			return Warning, "I/O to a namespace without a path will wait that long (off and -1: for ever), beyond kill -9, from the next controller on"
+		},
+		Write: func(f *facts, s evidence.Setting) ([]string, string, []string) {
+			lines, into, then, _ := f.udevSets(s, "600")
+			return lines, into, then
 		},
 	},
 	{
@@ -383,6 +430,21 @@ func udevLine(key, value string) func(*facts, evidence.Setting) ([]string, strin
 		}
 		return []string{key + value}, fmt.Sprintf("%s, in place of line %d", s.File, s.Line), then
 	}
+}
+
+// udevSets finds the rule of udev that sets what the kernel has: what is only
+// written into sysfs does not outlive it. The last rule counts.
+func (f *facts) udevSets(s evidence.Setting, value string) (lines []string, into string, then []string, ok bool) {
+	key := s.Name[strings.LastIndexByte(s.Name, ' ')+1:]
+	for _, rule := range f.host.Settings.Items {
+		if rule.Name != "udev sets "+key || rule.Value != s.Value && !(rule.Value == "-1" && s.Value == "off") {
+			continue
+		}
+		lines = []string{"ATTR{" + key + `}="` + value + `"`}
+		into = fmt.Sprintf("line %d of %s, in place of what sets %s to %s", rule.Line, rule.File, key, rule.Value)
+		then, ok = []string{"udevadm control --reload"}, true
+	}
+	return lines, into, then, ok
 }
 
 // nativeMultipath finds who turned it off: the kernel's command line stands
