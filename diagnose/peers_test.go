@@ -41,7 +41,7 @@ func (s *scene) connectThere(v int, host string) {
 	for i := range b.Volumes.Items {
 		if there := &b.Volumes.Items[i]; there.Serial == serial {
 			there.ConnectionCount = evidence.CountOf(there.ConnectionCount.N + 1)
-			b.Connections = appendTo(b.Connections, evidence.Connection{VolumeID: there.ID, VolumeName: there.Name, Host: host, LUN: 7})
+			b.Connections = appendTo(b.Connections, evidence.Connection{VolumeID: there.ID, VolumeName: there.Name, Host: host, LUN: 77})
 		}
 	}
 }
@@ -61,6 +61,12 @@ func TestStretchedPod(t *testing.T) {
 		{"volumes", func(_ *scene, b *evidence.Array, _ int) { b.Volumes = b.Volumes.Doubt("page 2") }, "pod-ownership", Uncertain, "page 2"},
 		{"connections", func(_ *scene, b *evidence.Array, _ int) { b.Connections = b.Connections.Doubt("page 2") }, "pod-ownership", Uncertain, "page 2"},
 		{"hosts", func(_ *scene, b *evidence.Array, _ int) { b.Hosts = b.Hosts.Doubt("page 2") }, "pod-ownership", Uncertain, "page 2"},
+		{"snapshots", func(_ *scene, b *evidence.Array, _ int) { b.Snapshots = b.Snapshots.Doubt("page 2") }, "pod-ownership", Uncertain, "page 2"},
+		{"a stranger has it there, too", func(s *scene, b *evidence.Array, v int) {
+			b.Hosts = appendTo(b.Hosts, evidence.ArrayHost{Name: "oracle", Local: evidence.Yes, IQNs: []string{"iqn.x:oracle"}, Destroyed: evidence.No})
+			s.connectThere(v, hostName)
+			s.connectThere(v, "oracle")
+		}, "connections-ours", Fail, "oracle on fa2: oracle belongs to no member"},
 		{"host groups", func(_ *scene, b *evidence.Array, _ int) { b.HostGroups = b.HostGroups.Doubt("page 2") }, "pod-ownership", Uncertain, "page 2"},
 		{"pods", func(_ *scene, b *evidence.Array, _ int) { b.Pods = b.Pods.Doubt("page 2") }, "pod-ownership", Uncertain, "page 2"},
 		{"trouble", func(_ *scene, b *evidence.Array, _ int) { b.Trouble = "timeout" }, "pod-ownership", Uncertain, "was not read"},
@@ -262,7 +268,7 @@ func TestRemoteConnections(t *testing.T) {
 // A disk that does not say who it is may be the volume through the peer, under
 // the number that the peer has for it.
 func TestHiddenDiskOfAPeer(t *testing.T) {
-	for name, lun := range map[string]int{"the peer's number": 7, "nobody's": 8} {
+	for name, lun := range map[string]int{"the peer's number": 77, "nobody's": 78} {
 		s := healthy()
 		s.array().Volumes.Items = slices.DeleteFunc(s.array().Volumes.Items, func(v evidence.Volume) bool { return v.Pod != "p1" })
 		v := leak(s)
@@ -271,7 +277,7 @@ func TestHiddenDiskOfAPeer(t *testing.T) {
 		s.connectThere(v, hostName)
 		s.Hosts[0].Disks = appendTo(s.Hosts[0].Disks, evidence.Disk{Name: "sdz", HCTL: fmt.Sprintf("9:0:0:%d", lun), State: "running"})
 		got := gate(t, only(t, s.judge(), "leaked-volume"), "path-identity")
-		if hidden := got.Result == Uncertain; hidden != (lun == 7) {
+		if hidden := got.Result == Uncertain; hidden != (lun == 77) {
 			t.Errorf("%s: %s %q", name, got.Result, got.Why)
 		}
 	}

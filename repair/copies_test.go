@@ -222,3 +222,99 @@ func TestStretchedRunIsInterrupted(t *testing.T) {
 		})
 	}
 }
+
+// What is not known of the other array's part is no proof, whoever asks.
+func TestCopiesInDoubt(t *testing.T) {
+	k := newKit(t, "stretched-pod")
+	plans := k.leaks()
+	both, here := plans[0], plans[1]
+	// bare is a look at a volume that its own array does not connect any more.
+	bare := func(set func(*evidence.World)) subject {
+		world, _ := k.scan()
+		a := &world.Arrays[0]
+		a.Connections.Items = slices.DeleteFunc(slices.Clone(a.Connections.Items), func(c evidence.Connection) bool { return c.VolumeName == here.Object })
+		for i := range a.Volumes.Items {
+			if a.Volumes.Items[i].ID == here.ID {
+				a.Volumes.Items[i].ConnectionCount = evidence.CountOf(0)
+			}
+		}
+		set(&world)
+		return find(&world, here.ArrayID, here.ID, here.Serial)
+	}
+	destroyed := func(world *evidence.World, arrays ...int) {
+		for _, n := range arrays {
+			for i := range world.Arrays[n].Volumes.Items {
+				if v := &world.Arrays[n].Volumes.Items[i]; v.Serial == here.Serial {
+					v.Destroyed = evidence.Yes
+				}
+			}
+		}
+	}
+	r := k.tools().withDefaults().newRun(here)
+	for name, c := range map[string]struct {
+		set  func(*evidence.World)
+		says string
+	}{
+		"connections":      {func(w *evidence.World) { w.Arrays[1].Connections = w.Arrays[1].Connections.Doubt("page 2") }, "page 2"},
+		"not read":         {func(w *evidence.World) { w.Arrays = w.Arrays[:1] }, "was not read"},
+		"in trouble":       {func(w *evidence.World) { w.Arrays[1].Trouble = "timeout" }, "timeout"},
+		"not asked for it": {func(w *evidence.World) { w.Arrays[1].Asked = nil }, "was not read"},
+		"no such volume":   {func(w *evidence.World) { w.Arrays[1].Volumes.Items = nil }, "lists no such volume"},
+		"counts contradict": {func(w *evidence.World) {
+			for i := range w.Arrays[1].Volumes.Items {
+				w.Arrays[1].Volumes.Items[i].ConnectionCount = evidence.CountOf(9)
+			}
+			w.Arrays[1].Connections.Items = nil
+		}, "counts 9"},
+	} {
+		s := bare(c.set)
+		if result, why := detachedNow(r, s); result != diagnose.Uncertain || !strings.Contains(why, c.says) {
+			t.Errorf("%s: detached: %s %q", name, result, why)
+		}
+		if answer, why := r.connectedTo(s, "lxd01"); answer != evidence.Unknown || !strings.Contains(why, c.says) {
+			t.Errorf("%s: connected: %s %q", name, answer, why)
+		}
+		s = bare(func(w *evidence.World) { destroyed(w, 0, 1); c.set(w) })
+		if result, why := isPending(r, s, Step{}); result != diagnose.Uncertain || !strings.Contains(why, c.says) {
+			t.Errorf("%s: pending: %s %q", name, result, why)
+		}
+		if answer, why := confirmDestroyed(s, Step{}); answer != evidence.Unknown || !strings.Contains(why, c.says) {
+			t.Errorf("%s: destroyed: %s %q", name, answer, why)
+		}
+	}
+	s := bare(func(w *evidence.World) { destroyed(w, 0) })
+	if answer, why := confirmDestroyed(s, Step{}); answer != evidence.Unknown || !strings.Contains(why, "not destroyed on fa-peer") {
+		t.Errorf("live at the peer: %s %q", answer, why)
+	}
+	if answer, why := confirmRecovered(s, Step{}); answer != evidence.Unknown {
+		t.Errorf("recovered at the peer only: %s %q", answer, why)
+	}
+	if result, why := isPending(r, s, Step{}); result != diagnose.Uncertain || !strings.Contains(why, "not destroyed on fa-peer") {
+		t.Errorf("pending: %s %q", result, why)
+	}
+	s = bare(func(w *evidence.World) { destroyed(w, 0, 1) })
+	if answer, why := confirmDestroyed(s, Step{}); !answer.Is() {
+		t.Errorf("destroyed on both: %s %q", answer, why)
+	}
+
+	world, report := k.scan()
+	finding := report.Findings[slices.IndexFunc(report.Findings, func(f diagnose.Finding) bool { return f.VolumeID == both.ID })]
+	for name, set := range map[string]func(*evidence.World){
+		"a connection that only its own array shows": func(w *evidence.World) {
+			w.Arrays[1].Connections.Items = nil
+		},
+		"another name at the peer": func(w *evidence.World) {
+			for i := range w.Arrays[1].Connections.Items {
+				w.Arrays[1].Connections.Items[i].VolumeName = "purepool::other"
+			}
+		},
+	} {
+		changed := world
+		changed.Arrays = slices.Clone(world.Arrays)
+		changed.Arrays[1].Connections.Items = slices.Clone(world.Arrays[1].Connections.Items)
+		set(&changed)
+		if plan, err := NewPlan(changed, diagnose.DefaultPolicy(), finding, k.world.Clock.Now()); !errors.Is(err, ErrNoRemedy) {
+			t.Errorf("%s: %v, %v", name, kinds(plan), err)
+		}
+	}
+}

@@ -303,3 +303,25 @@ func TestTakingThePeersAnswersAway(t *testing.T) {
 		b.look(t, "the peer's "+list, o, least{told: true, stopped: destroy})
 	}
 }
+
+// TestSettingsOfPeers: how a peer is reached is shown, and its token is not.
+func TestSettingsOfPeers(t *testing.T) {
+	w := stretched(t)
+	o := options(w)
+	all, doubts, _ := witness.Settings(t.Context(), o)
+	said := fmt.Sprint(all)
+	for _, part := range []string{"pools.purepool.peers.dr.token", "pools.purepool.peers.dr.verify", "by fingerprint"} {
+		if !strings.Contains(said, part) || len(doubts) > 0 {
+			t.Errorf("%q is not in %s, doubts %q", part, said, doubts)
+		}
+	}
+	if strings.Contains(said, w.Peer.Token()) {
+		t.Errorf("the token is in %s", said)
+	}
+	peersOf(w, &o, func(p map[string]config.Array) {
+		p["dr"] = config.Array{URL: w.PeerServer.URL, TokenFile: "/nonexistent"}
+	})
+	if _, doubts, _ := witness.Settings(t.Context(), o); len(doubts) != 1 || !strings.Contains(doubts[0], "peer dr") {
+		t.Errorf("doubts %q", doubts)
+	}
+}
