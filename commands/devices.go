@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -166,6 +167,9 @@ func uses(host evidence.Host, name, dev string) string {
 	for _, use := range host.Uses.Items {
 		if (use.Device != "" && use.Device == name) || (use.Dev != "" && use.Dev == dev) {
 			words := strings.TrimSpace(string(use.Kind) + " " + use.Where)
+			if use.Kind == evidence.UseOpener {
+				words = fmt.Sprintf("open in %s (pid %d)", cmp.Or(use.Process, "a process"), use.PID)
+			}
 			if use.Namespace != "" {
 				words += " (mount namespace " + use.Namespace + ")"
 			}

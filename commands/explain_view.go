@@ -55,15 +55,17 @@ func (v explainView) print(w io.Writer) error {
 	v.optional(out, "effect", v.e.Effect)
 	v.gates(out)
 	v.optional(out, "remedy", strings.Join(v.e.Remedy, "; "))
+	told := ""
 	for _, f := range v.e.Findings {
 		if v.next && f.Verdict == diagnose.Safe && f.Interrupted == "" {
 			out.line("")
-			out.line("next:  " + fixCommandLine(f))
+			told = fixCommandLine(f)
+			out.line("next:  " + told)
 			break
 		}
 	}
 	for _, f := range v.e.Findings {
-		if v.next && f.Next != "" && (f.Verdict != diagnose.Safe || f.Interrupted != "") {
+		if v.next && f.Next != "" && (f.Verdict != diagnose.Safe || f.Interrupted != "") && clean(f.Next) != told {
 			out.line("")
 			out.line("next:  " + clean(f.Next))
 			break

@@ -83,7 +83,7 @@ func (o *fixOptions) checkFix() error {
 	case o.minAge != "" && o.volume == "":
 		return usagef("--min-age goes with --volume: a batch never takes anything younger")
 	case o.typed != "" && o.volume == "":
-		return usagef("--confirm goes with --volume: it is the name of one host object")
+		return usagef("--confirm goes with --volume: it is the name of one thing that does not come back")
 	case o.databaseIsCurrent && o.volume == "":
 		return usagef("--database-is-current goes with --volume: in a batch nobody answers for the database")
 	case o.finding != "" && !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == o.finding }):
@@ -205,9 +205,9 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 		return nil, &outputError{err}
 	}
 	fmt.Fprintln(o.Err)
-	for _, class := range []diagnose.Class{diagnose.ClassDestroy, diagnose.ClassSnapshot, diagnose.ClassDisconnect, diagnose.ClassHost, diagnose.ClassArrayHost} {
+	for _, class := range []diagnose.Class{diagnose.ClassWaiting, diagnose.ClassDestroy, diagnose.ClassSnapshot, diagnose.ClassDisconnect, diagnose.ClassHost, diagnose.ClassArrayHost} {
 		for _, f := range e.Findings {
-			if kindClass(f.Code) != class {
+			if kindClass(f.Code) != class || class == diagnose.ClassWaiting && !called(object, f) {
 				continue
 			}
 			plan, err := repair.NewPlan(w.world, w.policy, f, o.clock()())
@@ -223,6 +223,12 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 		return nil, fmt.Errorf("%s (%s): %w: %s", f.Object, f.Code, repair.ErrNoRemedy, strings.Join(f.Remedy, "; "))
 	}
 	return nil, nil
+}
+
+// called reports the name of a finding's object itself, as it is or with its
+// host: a map in which somebody waits is not what a volume's name means.
+func called(object string, f diagnose.Finding) bool {
+	return object == f.Object || object == f.Host+":"+f.Object
 }
 
 func kindClass(code string) diagnose.Class {

@@ -47,7 +47,7 @@ func (o *changing) changingFlags() []cli.Flag {
 // confirmFlag is for the commands that may come to a step that can't be
 // undone.
 func (o *changing) confirmFlag() cli.Flag {
-	return &cli.StringFlag{Name: "confirm", Usage: "the full `NAME` again of a host object that is to be deleted", Destination: &o.typed}
+	return &cli.StringFlag{Name: "confirm", Usage: "the full `NAME` again of what can't be undone: a host object, a map in which I/O waits", Destination: &o.typed}
 }
 
 // mayAsk refuses to begin what would need an answer that nobody can give.

@@ -327,6 +327,9 @@ func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
 
 // fixCommandLine is what to type to repair it.
 func fixCommandLine(f diagnose.Finding) string {
+	if kindClass(f.Code) == diagnose.ClassWaiting {
+		return clean(f.Next) // with the name that it wants
+	}
 	return "pureclean fix --volume " + quoteShell(f.Object)
 }
 

@@ -22,6 +22,7 @@ const (
 	DoRunning     Verb = "running"
 	DoDelete      Verb = "delete"
 	DoRescan      Verb = "rescan"
+	DoEndWaiting  Verb = "end-waiting"
 )
 
 // verbs say each one in words, and how long it may take. What takes longer is
@@ -37,6 +38,7 @@ var verbs = map[Verb]struct {
 	DoOffline:     {"set %s offline", 10 * time.Second},
 	DoRunning:     {"set %s running", 10 * time.Second},
 	DoDelete:      {"delete %s", 30 * time.Second},
+	DoEndWaiting:  {"end the I/O that waits in %s", 10 * time.Second},
 	DoRescan:      {"let %s read its namespaces again", 10 * time.Second},
 }
 

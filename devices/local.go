@@ -44,6 +44,11 @@ func (l Local) RemoveStale(ctx context.Context, serial evidence.Serial, c Callba
 	return l.releaser(c).RemoveStale(ctx, serial)
 }
 
+// Free ends the I/O that waits in the volume's map, see Releaser.
+func (l Local) Free(ctx context.Context, serial evidence.Serial, c Callbacks) error {
+	return l.releaser(c).Free(ctx, serial)
+}
+
 // Detached reports whether nothing of the volume is left, see Releaser.
 func (l Local) Detached(ctx context.Context, serial evidence.Serial, c Callbacks) (evidence.Answer, []string) {
 	return l.releaser(c).Detached(ctx, serial)

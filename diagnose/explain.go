@@ -59,7 +59,7 @@ func Explain(w evidence.World, p Policy, object, pool string) (Explanation, erro
 	for _, finding := range f.findings() {
 		// A name in /dev may say a volume that there is not.
 		itself := finding.VolumeID == "" && strings.HasPrefix(object, "/dev/") && strings.EqualFold(finding.Object, object)
-		if t.isIn(finding, e) || itself {
+		if t.isIn(finding, e) || f.queues(t, finding) || itself {
 			e.Findings = append(e.Findings, finding)
 		}
 	}

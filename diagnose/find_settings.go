@@ -9,6 +9,8 @@ import (
 	"github.com/pureclean/pureclean/settings"
 )
 
+const codeUnsafe = "unsafe-setting"
+
 // unsafeSettings lists what is known to bring leaks and hangs about. It is
 // kept short: a warning that most sites would see is one that nobody reads.
 func (f *facts) unsafeSettings() []draft {
@@ -176,6 +178,23 @@ func (f *facts) unsafeHost(h *hostFacts, add adder) {
 		add("multipath "+fault.Name, h.Name, "multipath "+fault.Name+" "+quoted(fault.Value)+" in "+either(where, "the kernel")+" on "+h.Name, "multipath's configuration", effect,
 			"write no_path_retry with a number, for example 12, there, and run multipathd reconfigure; pureclean doctor shows the line")
 	}
+}
+
+// queues reports the finding of maps that queue without a path, of which the
+// target has one.
+func (f *facts) queues(t target, finding Finding) bool {
+	if finding.Code != codeUnsafe || finding.Serial == "" {
+		return false
+	}
+	devices := []*device{t.device}
+	if t.volume != nil {
+		devices = f.devices(t.volume)
+	}
+	return slices.ContainsFunc(devices, func(d *device) bool {
+		return d != nil && d.host.Name == finding.Host && slices.ContainsFunc(d.ownMaps(), func(m *evidence.Map) bool {
+			return m.Queueing.Is() && !m.Partition && d.host.pathless(m)
+		})
+	})
 }
 
 // pathless reports a map none of whose paths is known to work.

@@ -16,6 +16,8 @@ func waiting(s *scene) {
 	m := &s.Hosts[0].Maps.Items[i]
 	m.Queueing, m.OpenCount = evidence.Yes, evidence.CountOf(1)
 	m.Paths[0].Active, m.Paths[0].Checker = evidence.No, "faulty"
+	disks := s.Hosts[0].Disks.Items
+	disks[len(disks)-1].Live = evidence.Identity{Kind: evidence.IdentityGone}
 	s.use(evidence.Use{Kind: evidence.UseOpener, Device: m.Kernel, Dev: m.Dev, Serial: m.Serial, Where: "/dev/" + m.Kernel, PID: 14658, Process: "dd"})
 }
 
@@ -27,9 +29,13 @@ func TestFreeingWhoWaits(t *testing.T) {
 	waiting(s)
 	f := only(t, s.judge(), "leaked-volume")
 	last := s.Hosts[0].Maps.Items[len(s.Hosts[0].Maps.Items)-1].Name
-	if f.Verdict != Blocked || f.Next != "on lxd01: multipathd disablequeueing map "+last ||
-		!strings.Contains(f.Remedy[0], f.Next) || !strings.Contains(f.Remedy[0], "dd (pid 14658) gets an error, and what it had to write is lost") {
+	if f.Verdict != Blocked || f.Next != "pureclean fix --volume lxd01:"+last+" --confirm "+last ||
+		!strings.Contains(f.Remedy[0], f.Next+", or on lxd01: multipathd disablequeueing map "+last) || !strings.Contains(f.Remedy[0], "dd (pid 14658) gets an error, and what it had to write is lost") {
 		t.Errorf("%s: next %q, %q", f.Verdict, f.Next, f.Remedy)
+	}
+	if w := only(t, s.judge(), codeWaiting); w.Verdict != Safe || w.Object != last || w.Host != "lxd01" || !strings.Contains(w.Remedy[0], f.Next) ||
+		!strings.Contains(w.Detail, last+" (p1::u-00000064000040008000000000000000) on lxd01 queues I/O and has no path, and dd (pid 14658) has it open") {
+		t.Errorf("%s of %s on %s: %q", w.Verdict, w.Object, w.Host, w.Remedy)
 	}
 	for name, change := range map[string]func(s *scene, m *evidence.Map){
 		"it does not queue":            func(_ *scene, m *evidence.Map) { m.Queueing = evidence.No },
@@ -41,6 +47,16 @@ func TestFreeingWhoWaits(t *testing.T) {
 		"it is mounted": func(s *scene, m *evidence.Map) {
 			s.use(evidence.Use{Kind: evidence.UseMount, Device: m.Kernel, Dev: m.Dev, Serial: m.Serial, Where: "/mnt"})
 		},
+		"only udev waits, which a repair lets go": func(s *scene, _ *evidence.Map) {
+			s.Hosts[0].Uses.Items[len(s.Hosts[0].Uses.Items)-1].Waits = true
+		},
+		"LXD uses it": func(s *scene, m *evidence.Map) {
+			v := len(s.array().Volumes.Items) - 1
+			s.record(v, "disk")
+			s.LXD.Instances.Items[0].Disks = append(s.LXD.Instances.Items[0].Disks, evidence.InstanceDisk{
+				Device: "disk", Pool: "p1", Project: "default", Type: evidence.TypeCustom, Source: "disk",
+			})
+		},
 		"nobody waits": func(s *scene, m *evidence.Map) {
 			s.Hosts[0].Uses.Items = slices.DeleteFunc(s.Hosts[0].Uses.Items, func(u evidence.Use) bool { return u.PID == 14658 })
 			m.OpenCount = evidence.CountOf(0)
@@ -50,7 +66,10 @@ func TestFreeingWhoWaits(t *testing.T) {
 		waiting(s)
 		change(s, &s.Hosts[0].Maps.Items[len(s.Hosts[0].Maps.Items)-1])
 		for _, f := range s.judge().Findings {
-			if f.Code != "unsafe-setting" && (f.Next != "" || strings.Contains(strings.Join(f.Remedy, " "), "disablequeueing")) {
+			if f.Code == codeWaiting && f.Verdict == Safe {
+				t.Errorf("%s: to end the I/O is called safe", name)
+			}
+			if f.Code != "unsafe-setting" && f.Code != codeWaiting && (f.Next != "" || strings.Contains(strings.Join(f.Remedy, " "), "disablequeueing")) {
 				t.Errorf("%s: %s says %q, %q", name, f.Code, f.Next, f.Remedy)
 			}
 		}
@@ -62,7 +81,7 @@ func TestFreeingNothing(t *testing.T) {
 	s := healthy()
 	waiting(s)
 	f := newFacts(&s.World, s.policy)
-	for _, class := range []Class{ClassDestroy, ClassDisconnect, ClassHost, ClassArrayHost} {
+	for _, class := range []Class{ClassDestroy, ClassDisconnect, ClassHost, ClassArrayHost, ClassWaiting} {
 		if command, _ := (Subject{f: f, class: class, array: f.arrays[0]}).freeing(); command != "" {
 			t.Errorf("%s: %s", class, command)
 		}

@@ -16,13 +16,16 @@ type Gate struct {
 
 // The classes that share a gate.
 var (
-	every   = []Class{ClassDestroy, ClassSnapshot, ClassDisconnect, ClassHost, ClassArrayHost}
-	asked   = []Class{ClassDestroy, ClassSnapshot, ClassDisconnect, ClassArrayHost}
+	every   = []Class{ClassDestroy, ClassSnapshot, ClassDisconnect, ClassHost, ClassArrayHost, ClassWaiting}
+	asked   = []Class{ClassDestroy, ClassSnapshot, ClassDisconnect, ClassArrayHost, ClassWaiting}
 	onArray = []Class{ClassDestroy, ClassSnapshot, ClassDisconnect}
 	removed = []Class{ClassDestroy, ClassSnapshot}
 	volumes = []Class{ClassDestroy, ClassDisconnect}
 	objects = []Class{ClassArrayHost}
 	used    = []Class{ClassDestroy, ClassDisconnect, ClassHost}
+	known   = []Class{ClassDestroy, ClassDisconnect, ClassHost, ClassWaiting}
+	onHost  = []Class{ClassHost, ClassWaiting}
+	byName  = []Class{ClassArrayHost, ClassWaiting}
 )
 
 // Gates is the table of all gates, in the order in which they are shown: whom
@@ -46,15 +49,16 @@ var Gates = []Gate{
 	{Name: "ordinary", Title: "Is it live, ordinary, and named as LXD names its own?", Classes: onArray, Check: ordinary},
 	{Name: "not-protected", Title: "Does nobody else snapshot or protect it?", Classes: []Class{ClassDestroy}, Check: notProtected},
 	{Name: "connections-ours", Title: "Does every connection belong to a member?", Classes: volumes, Check: connectionsOurs},
-	{Name: "not-connected", Title: "Does the array not connect it to this host?", Classes: []Class{ClassHost}, Check: notConnected},
-	{Name: "hosts-answered", Title: "Has every host that could use it answered?", Classes: used, Check: hostsAnswered},
+	{Name: "not-connected", Title: "Does the array not connect it to this host?", Classes: onHost, Check: notConnected},
+	{Name: "hosts-answered", Title: "Has every host that could use it answered?", Classes: known, Check: hostsAnswered},
 	{Name: "not-in-use", Title: "Is it not mounted, held, open or swap on any host?", Classes: used, Check: notInUse},
 	{Name: "no-io", Title: "Is there no I/O, on the array or on a host?", Classes: used, Check: noIO},
-	{Name: "path-identity", Title: "Does every path lead to this volume?", Classes: used, Check: pathIdentity},
-	{Name: "name-identity", Title: "Does every name in /dev that says this volume lead to it, and no other?", Classes: used, Check: nameIdentity},
+	{Name: "path-identity", Title: "Does every path lead to this volume?", Classes: known, Check: pathIdentity},
+	{Name: "name-identity", Title: "Does every name in /dev that says this volume lead to it, and no other?", Classes: known, Check: nameIdentity},
 	{Name: "object-ours", Title: "Are all of the host object's initiators one member's?", Classes: objects, Check: objectOurs},
 	{Name: "object-idle", Title: "Is nothing connected to the host object, or logged in as it?", Classes: objects, Check: objectIdle},
 	{Name: "object-plain", Title: "Has nobody set anything on the host object that LXD never sets?", Classes: objects, Check: objectPlain},
-	{Name: "asked-for", Title: "Was this very host object asked for, and not a batch?", Classes: objects, Check: askedFor},
+	{Name: "only-waits", Title: "Do only open files use it, of I/O that can't go on?", Classes: []Class{ClassWaiting}, Check: onlyWaits},
+	{Name: "asked-for", Title: "Was this very thing asked for by its name, and not a batch?", Classes: byName, Check: askedFor},
 	{Name: "share", Title: "Is it a small part of the pool that has no record?", Classes: removed, Check: share},
 }

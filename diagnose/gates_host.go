@@ -12,14 +12,17 @@ import (
 // every member, connected or not, because a device that is in use although
 // the array no longer connects it is in use all the same.
 func (s Subject) machines() []*hostFacts {
-	if s.device != nil && s.class == ClassHost {
+	if s.device != nil && s.onHost() {
 		return []*hostFacts{s.device.host}
 	}
 	return s.f.hosts
 }
 
+// onHost reports a remedy that changes one host's devices alone.
+func (s Subject) onHost() bool { return slices.Contains(onHost, s.class) }
+
 func hostsAnswered(s Subject) (Result, string) {
-	if s.class != ClassHost {
+	if !s.onHost() {
 		if !s.f.members.whole {
 			return Uncertain, "the members are not all known, so it is not known whom to ask"
 		}
@@ -79,7 +82,7 @@ func (h *hostFacts) partial() string {
 
 // device is what a machine has of the subject.
 func (s Subject) on(h *hostFacts) *device {
-	if s.device != nil && s.class == ClassHost {
+	if s.device != nil && s.onHost() {
 		return s.device
 	}
 	return h.of(s.volume)
@@ -87,7 +90,7 @@ func (s Subject) on(h *hostFacts) *device {
 
 func notInUse(s Subject) (Result, string) {
 	doubt := ""
-	if s.volume != nil && s.class != ClassHost {
+	if s.volume != nil && !s.onHost() {
 		for _, gone := range s.volume.gone {
 			return Fail, gone.host.Name + ": " + useWords(gone.use) + ", from a device that is gone"
 		}
@@ -122,7 +125,7 @@ func notInUse(s Subject) (Result, string) {
 // cutOff reports that the array certainly does not connect this host, so that
 // nothing that waits there for a path will ever get one.
 func (s Subject) cutOff(h *hostFacts) bool {
-	if s.class == ClassHost {
+	if s.onHost() {
 		return true // or it is no finding: not-connected asks
 	}
 	if s.volume == nil {
@@ -165,7 +168,7 @@ func noIO(s Subject) (Result, string) {
 			}
 		}
 	}
-	if s.class == ClassHost {
+	if s.onHost() {
 		if doubt != "" {
 			return Uncertain, doubt
 		}
@@ -247,7 +250,7 @@ func pathIdentity(s Subject) (Result, string) {
 				}
 			}
 		}
-		if s.class != ClassHost {
+		if !s.onHost() {
 			doubt = either(doubt, s.hidden(h, d))
 		}
 	}
@@ -266,7 +269,7 @@ func (s Subject) unproven(h *hostFacts, disk *evidence.Disk) string {
 	if disk.Name == "" {
 		return "a path has no name"
 	}
-	if s.class == ClassHost {
+	if s.onHost() {
 		// The array says that this host is not connected. A path that could
 		// be asked and did not say "gone" contradicts it.
 		asked := disk.State == "running" || disk.State == ""

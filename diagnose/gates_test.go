@@ -393,6 +393,26 @@ var gateCases = map[string][]gateCase{
 	"asked-for": {
 		{"a batch", idleObject, "idle-host", func(s *scene) { s.policy.Batch = true }, Fail, "one by one", ""},
 	},
+	"only-waits": {
+		{"somebody else has it open", waiting, codeWaiting, func(s *scene) { lastMap(s).OpenCount = evidence.CountOf(2) }, Uncertain, "not everybody is known who has mpathc open", ""},
+		{"how often it is open is not known", waiting, codeWaiting, func(s *scene) { lastMap(s).OpenCount = evidence.Count{} }, Uncertain, "not everybody is known", ""},
+		{"a partition of it is open", waiting, codeWaiting, func(s *scene) {
+			partition(s, 1)
+			s.Hosts[0].Maps.Items[2].OpenCount = evidence.CountOf(2)
+		}, Uncertain, "who has mpathc1 open", ""},
+		{"a path may come back", waiting, codeWaiting, func(s *scene) { lastMap(s).Paths[0].Active = evidence.Unknown }, Uncertain, "not certain that path sdf of mpathc", ""},
+		{"processes hidden", waiting, codeWaiting, func(s *scene) { s.Hosts[0].AllProcesses, s.Hosts[0].AllProcessesWhy = evidence.No, "not root" }, Uncertain, "not root", ""},
+		{"whether LXD uses it is not known", func(s *scene) {
+			waiting(s)
+			second(s)
+			s.record(len(s.array().Volumes.Items)-1, "disk")
+		}, codeWaiting, func(s *scene) {
+			s.LXD.Instances.Items[0].Location = "lxd99"
+			s.LXD.Instances.Items[0].Disks = append(s.LXD.Instances.Items[0].Disks, evidence.InstanceDisk{
+				Device: "disk", Pool: "p1", Project: "default", Type: evidence.TypeCustom, Source: "disk",
+			})
+		}, Uncertain, "whether LXD uses it on lxd01 is not known", ""},
+	},
 	"share": {
 		{"too many", leakOne, "leaked-volume", func(s *scene) {
 			for i := range 5 {
@@ -719,6 +739,10 @@ func TestGatesOfClasses(t *testing.T) {
 			"array-identity", "lists-complete", "lxd-sees-all", "read-order", "members-online", "no-operation",
 			"object-ours", "object-idle", "object-plain", "asked-for",
 		},
+		ClassWaiting: {
+			"array-identity", "lists-complete", "lxd-sees-all", "read-order", "members-online", "no-operation", "not-connected", "hosts-answered",
+			"path-identity", "name-identity", "only-waits", "asked-for",
+		},
 		ClassHost: {"array-identity", "lists-complete", "read-order", "no-operation", "not-connected", "hosts-answered", "not-in-use", "no-io", "path-identity", "name-identity"},
 	}
 	for class, want := range must {
@@ -744,3 +768,5 @@ func (s *scene) goneMount(device, where string) {
 	}
 	s.use(evidence.Use{Kind: evidence.UseSuperblock, Device: device, Where: "ext4"})
 }
+
+func lastMap(s *scene) *evidence.Map { return &s.Hosts[0].Maps.Items[len(s.Hosts[0].Maps.Items)-1] }

@@ -36,6 +36,8 @@ const (
 	ClassHost Class = "host"
 	// ClassArrayHost deletes a host object on the array.
 	ClassArrayHost Class = "array-host"
+	// ClassWaiting ends the I/O that waits in one map of one host.
+	ClassWaiting Class = "waiting"
 )
 
 // Kinds is the table of everything that can be found, in the order in which
@@ -185,6 +187,13 @@ var Kinds = []Kind{
 		Check:   (*facts).ghostNamespaces,
 	},
 	{
+		Code: codeWaiting, Severity: Warning, Class: ClassWaiting,
+		Meaning: "processes wait in a multipath map without a path, to which the array gives none any more",
+		Effect:  "they can't be stopped, with kill -9 neither, and nothing of the map can be removed while they are there",
+		Remedy:  []string{"end the I/O that waits, in this map alone: whoever waits gets an error, and what is not written yet is lost"},
+		Check:   (*facts).waitingIO,
+	},
+	{
 		Code: "idle-host", Severity: Info, Class: ClassArrayHost,
 		Meaning: "a host object on the array, named as LXD names them, without any connection",
 		Effect:  "none for volumes; a reinstalled machine of the same name takes the object over",
@@ -213,7 +222,7 @@ var Kinds = []Kind{
 		Check:   (*facts).foreignVolumes,
 	},
 	{
-		Code: "unsafe-setting", Severity: Warning, Class: ClassReport,
+		Code: codeUnsafe, Severity: Warning, Class: ClassReport,
 		Meaning: "a setting or version that causes leaks or hangs",
 		Effect:  "it brings the other findings about",
 		Remedy:  []string{"change the setting"},

@@ -569,6 +569,13 @@ var kindCases = []kindCase{
 		[]string{"custom/data (default), mounted at /var/snap/lxd/common/lxd/storage-pools/p1/custom/default_data; the array does not connect it to lxd01: writes fail"},
 	},
 	{
+		"somebody waits in a map without a path",
+		waiting,
+		[]string{"in-use-without-connection p1::u-00000064000040008000000000000000", "unsafe-setting mpathc", "leaked-volume p1::u-00000064000040008000000000000000", "waiting-io mpathc"},
+		ReportOnly,
+		[]string{"open in dd (pid 14658); the array does not connect it to lxd01"},
+	},
+	{
 		"mounted from a namespace that is gone",
 		func(s *scene) {
 			v := s.volume("n1", name(evidence.TypeCustom, "", 106))

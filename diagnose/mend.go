@@ -30,6 +30,7 @@ var mends = map[string]string{
 	"object-idle":       "disconnect and log out what uses it",
 	"object-plain":      "nothing: somebody has set it up by hand; delete it by hand",
 	"asked-for":         "ask for it alone: pureclean fix --volume NAME --confirm NAME",
+	"only-waits":        "stop what uses it, or connect the volume again: then its I/O goes on",
 	"share":             "look whether records are missing; then repair one by one with --volume, or set safety.max_share",
 }
 

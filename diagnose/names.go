@@ -234,7 +234,7 @@ func nameIdentity(s Subject) (Result, string) {
 
 // serial is the identity of what is asked about.
 func (s Subject) serial() evidence.Serial {
-	if s.device != nil && s.class == ClassHost {
+	if s.device != nil && s.onHost() {
 		return s.device.serial
 	}
 	if s.volume == nil {

@@ -95,7 +95,7 @@ func (out *Finding) goOnWith(left *evidence.LeftOffline) {
 
 // hosts are those that a finding is about.
 func (s Subject) hosts() []*hostFacts {
-	if s.device != nil && (s.class == ClassHost || s.class == ClassReport) {
+	if s.device != nil && (s.onHost() || s.class == ClassReport) {
 		return []*hostFacts{s.device.host}
 	}
 	return s.f.hosts

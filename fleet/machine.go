@@ -51,6 +51,12 @@ func (m *Machine) RemoveStale(ctx context.Context, serial evidence.Serial, c dev
 	return r.Released, err
 }
 
+// Free ends the I/O that waits in the volume's map there, see devices.Releaser.
+func (m *Machine) Free(ctx context.Context, serial evidence.Serial, c devices.Callbacks) error {
+	_, err := m.talk(ctx, request{Step: "free", Serial: serial}, c)
+	return err
+}
+
 // Detached reports whether nothing of the volume is left there, see
 // devices.Releaser.
 func (m *Machine) Detached(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (evidence.Answer, []string) {

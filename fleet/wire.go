@@ -97,6 +97,9 @@ var steps = map[string]struct {
 		released, err := l.RemoveStale(ctx, r.Serial, c)
 		return result{Released: released}, err
 	}},
+	"free": {time.Minute, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+		return result{}, l.Free(ctx, r.Serial, c)
+	}},
 	"detached": {time.Minute, false, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
 		answer, reasons := l.Detached(ctx, r.Serial, c)
 		return result{Answer: answer, Reasons: reasons}, nil

@@ -73,6 +73,14 @@ func doRemoveStale(ctx context.Context, r *run, s Step) error {
 	return err
 }
 
+func doFree(ctx context.Context, r *run, s Step) error {
+	machine, callbacks, err := r.machine(ctx, s.Member)
+	if err != nil {
+		return err
+	}
+	return machine.Free(ctx, r.plan.Serial, callbacks)
+}
+
 func doDisconnect(ctx context.Context, r *run, s Step) error {
 	return r.at(s).Disconnect(ctx, r.plan.Object, s.HostObject)
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/repair/journal"
 )
 
@@ -72,8 +72,8 @@ func (b *batch) sort(plans []Plan) []int {
 		switch {
 		case seen[key]:
 			b.rows[i].NotTried = "it is in the batch already"
-		case plan.Class == diagnose.ClassArrayHost:
-			b.rows[i].NotTried = "host objects are deleted one by one only"
+		case plan.irrevocable():
+			b.rows[i].NotTried = "what can't be undone is done one by one only"
 		default:
 			seen[key] = true
 			rest = append(rest, i)
@@ -90,6 +90,11 @@ func (b *batch) one(ctx context.Context, i int) {
 	}
 	row.Result, row.Err = b.tools.Run(ctx, row.Plan)
 	b.ended(ctx, *row)
+}
+
+// irrevocable reports a plan with a step that nothing takes back.
+func (p Plan) irrevocable() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return Irrevocable(s.Kind) })
 }
 
 func (b *batch) begin(ctx context.Context) (refused string) {

@@ -382,6 +382,7 @@ var bites = []bite{
 		b.tools.Policy.Batch = true
 		return b.typed("lxd01-iscsi")
 	}, harms: hostGone},
+	{gate: "only-waits", coveredBy: "the machine itself, which asks the same right before (TestFreeRefuses of devices): what is mounted or open beside is refused there"},
 	{gate: needTyped, story: "yes is the habit of a hand", code: codeIdleHost, tale: func(b *table) string {
 		b.scenario("host-not-deleted-iscsi")
 		b.typed("lxd01-iscsi")

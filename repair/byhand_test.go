@@ -41,7 +41,7 @@ func newShell(t *testing.T, world evidence.World) *shellBy {
 	}
 	s.write("devices", devices.String())
 	s.write("lsblk", "#!/bin/sh\ncat "+s.root+"/devices\n")
-	for _, name := range []string{"purevol", "purehost", "multipath", "nvme", "pureclean"} {
+	for _, name := range []string{"purevol", "purehost", "multipath", "multipathd", "nvme", "pureclean"} {
 		s.write(name, "#!/bin/sh\necho \"${0##*/} $*\" >> "+s.root+"/calls\n")
 	}
 	return s
@@ -73,6 +73,7 @@ func TestByHand(t *testing.T) {
 	for scenario, code := range map[string]string{
 		"unmap-refused-iscsi": "leaked-volume", "device-too-late-iscsi": "leaked-volume", "device-too-late-nvme": "leaked-volume",
 		"map-left": "stale-map", "snapshot-reply-lost": "leaked-snapshot", "host-not-deleted-iscsi": "idle-host",
+		"waiting-reader": "waiting-io",
 	} {
 		k := newKit(t, scenario)
 		if !slices.Contains(k.codes(), code) {

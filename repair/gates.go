@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -148,7 +149,7 @@ func (r *run) unread(l look) string {
 		return "LXD could not be read: " + l.world.LXD.Trouble
 	}
 	for _, g := range gears(l.world, "") {
-		if why := g.doubt(); why != "" && (r.plan.Class == diagnose.ClassHost || r.plan.Class == diagnose.ClassDisconnect) {
+		if why := g.doubt(); why != "" && (r.plan.onHost() || r.plan.Class == diagnose.ClassDisconnect) {
 			return why
 		}
 	}
@@ -295,6 +296,11 @@ func sameObject(r *run, s subject, _ Step) (diagnose.Result, string) {
 	return diagnose.Pass, name + " has the id, serial and pod that were planned for"
 }
 
+// onHost reports a plan that changes one host's devices alone.
+func (p Plan) onHost() bool {
+	return p.Class == diagnose.ClassHost || p.Class == diagnose.ClassWaiting
+}
+
 // machineReady: what a step leaves undone on a host that can't be reached
 // hangs or comes back there.
 func machineReady(r *run, s subject, _ Step) (diagnose.Result, string) {
@@ -318,7 +324,7 @@ func machineReady(r *run, s subject, _ Step) (diagnose.Result, string) {
 		wanted[member] = true
 	}
 	for _, g := range gears(s.world, s.serial) {
-		if !g.empty() && r.plan.Class != diagnose.ClassDisconnect && r.plan.Class != diagnose.ClassHost {
+		if !g.empty() && r.plan.Class != diagnose.ClassDisconnect && !r.plan.onHost() {
 			wanted[g.host.Name] = true
 		}
 	}
@@ -457,11 +463,12 @@ func undoWindow(_ *run, s subject, _ Step) (diagnose.Result, string) {
 // nameTyped: what can't be undone wants the name of what it is about, which no
 // history of a shell and no loop gives by mistake.
 func nameTyped(r *run, _ subject, step Step) (diagnose.Result, string) {
+	name := cmp.Or(step.HostObject, r.plan.Object)
 	switch {
 	case r.t.Typed == "":
-		return diagnose.Fail, "this can't be undone; give its name again, as --confirm " + shell(step.HostObject)
-	case r.t.Typed != step.HostObject:
-		return diagnose.Fail, fmt.Sprintf("the name that was typed is %q and not %q", r.t.Typed, step.HostObject)
+		return diagnose.Fail, "this can't be undone; give its name again, as --confirm " + shell(name)
+	case r.t.Typed != name:
+		return diagnose.Fail, fmt.Sprintf("the name that was typed is %q and not %q", r.t.Typed, name)
 	}
 	return diagnose.Pass, "its name was typed"
 }

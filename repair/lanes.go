@@ -2,8 +2,6 @@ package repair
 
 import (
 	"strings"
-
-	"github.com/pureclean/pureclean/diagnose"
 )
 
 // lanes splits plans so that those in different lanes touch nothing in
@@ -51,7 +49,7 @@ func (p Plan) touches() []string {
 	// The halves of a virtual machine or its image are one volume to LXD.
 	whole := strings.TrimSuffix(p.Object, "-b")
 	things := []string{"volume " + p.ArrayID + " " + strings.ToLower(whole)}
-	if p.Class == diagnose.ClassHost {
+	if p.onHost() {
 		things = append(things, "machine "+p.Host)
 	}
 	for _, s := range p.Steps {

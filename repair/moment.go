@@ -217,6 +217,7 @@ func (r *run) stillHolds(ctx context.Context, a devices.Action) error {
 // which is never put off.
 var takesAway = map[devices.Verb]bool{
 	devices.DoRemoveMap: true, devices.DoQueueingOff: true, devices.DoOffline: true, devices.DoDelete: true,
+	devices.DoEndWaiting: true,
 }
 
 // untriedError is a step that was not even tried.

@@ -130,6 +130,8 @@ func (p Plan) steps(s subject) ([]Step, error) {
 		return []Step{{Kind: StepDeleteHost, HostObject: p.Object}, {Kind: StepVerify}}, nil
 	case p.Class == diagnose.ClassHost:
 		return []Step{{Kind: StepRemoveStale, Member: p.Host, Devices: devicesOn(s, p.Host)}, {Kind: StepVerify, Member: p.Host}}, nil
+	case p.Class == diagnose.ClassWaiting:
+		return []Step{{Kind: StepEndWaiting, Member: p.Host, Devices: devicesOn(s, p.Host)}, {Kind: StepVerify, Member: p.Host}}, nil
 	case p.Class == diagnose.ClassSnapshot:
 		return []Step{{Kind: StepDestroySnapshot}, {Kind: StepVerify}}, nil
 	case s.volume == nil:

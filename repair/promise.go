@@ -61,8 +61,11 @@ func promiseOf(book *journal.Book, all []journal.Summary, s journal.Summary) Pro
 	if err != nil {
 		return broken(err.Error())
 	}
-	if r.plan.Class == diagnose.ClassHost {
+	switch r.plan.Class {
+	case diagnose.ClassHost:
 		return broken("what it removed was dead")
+	case diagnose.ClassWaiting:
+		return broken("I/O that was ended can't be begun again; multipathd restorequeueing map " + shell(r.plan.Object) + " lets the map queue again")
 	}
 	steps, _ := r.takenBack(history)
 	recovers := false

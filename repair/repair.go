@@ -43,6 +43,7 @@ type Machine interface {
 	Rollback(ctx context.Context, done devices.Released, c devices.Callbacks) error
 	Clear(ctx context.Context, serial evidence.Serial, done devices.Released, c devices.Callbacks) error
 	RemoveStale(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (devices.Released, error)
+	Free(ctx context.Context, serial evidence.Serial, c devices.Callbacks) error
 	Detached(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (evidence.Answer, []string)
 }
 

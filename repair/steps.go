@@ -25,6 +25,7 @@ const (
 	StepDestroySnapshot = "destroy-snapshot"
 	StepRemoveStale     = "remove-stale"
 	StepDeleteHost      = "delete-host"
+	StepEndWaiting      = "end-waiting"
 	StepVerify          = "verify"
 )
 
@@ -209,6 +210,16 @@ var Steps = []StepType{
 			}
 			return append(all, deletions(s)...)
 		},
+	},
+	{
+		Kind: StepEndWaiting, Title: "end the I/O that waits in a map", Asks: true, Gated: true, Devices: true,
+		Rests: []diagnose.Class{diagnose.ClassWaiting},
+		Needs: []string{needMachine, needTyped},
+		Do:    doFree, Confirm: confirmNotQueueing, Undo: UndoNever,
+		Say: func(p Plan, s Step) string {
+			return fmt.Sprintf("on %s: let what waits in map %s fail, and in no other; it ends I/O that waits: readers and writers get an error; data not yet written is lost", s.Member, p.Object)
+		},
+		Manual: func(p Plan, _ Step) []string { return []string{"multipathd disablequeueing map " + shell(p.Object)} },
 	},
 	{
 		Kind: StepDeleteHost, Title: "delete a host object", Asks: true, Gated: true, Array: true,
@@ -433,6 +444,25 @@ func confirmNoHost(s subject, step Step) (evidence.Answer, string) {
 		return evidence.Unknown, "the array's hosts are not all known: " + s.array.Hosts.Why()
 	}
 	return evidence.Yes, "the array has no such host object"
+}
+
+func confirmNotQueueing(s subject, step Step) (evidence.Answer, string) {
+	g, ok := gearOf(s.world, s.serial, step.Member)
+	if !ok {
+		return evidence.Unknown, step.Member + " was not read"
+	}
+	if why := g.doubt(); why != "" {
+		return evidence.Unknown, why
+	}
+	for _, m := range g.maps {
+		switch {
+		case m.Queueing.Is():
+			return evidence.No, "map " + m.Name + " queues I/O"
+		case !m.Queueing.IsNot():
+			return evidence.Unknown, "whether map " + m.Name + " queues is not known"
+		}
+	}
+	return evidence.Yes, "no map of it on " + step.Member + " queues I/O"
 }
 
 // expect says for the Releaser what the array says of the volume and a host.

@@ -168,7 +168,7 @@ func (r *run) takenBack(history journal.History) (steps []Step, lines []string) 
 			reconnects = append(reconnects, Step{
 				Kind: StepReconnect, HostObject: step.HostObject, Member: step.Member, ArrayID: step.ArrayID, Array: step.Array, Devices: before[i+1].Initiators,
 			})
-		case StepRemoveStale, StepDeleteHost:
+		case StepRemoveStale, StepDeleteHost, StepEndWaiting:
 			lines = append(lines, "stays so: "+step.Say)
 		}
 	}

@@ -34,6 +34,11 @@ func volumeScenarios() []Scenario {
 			Story: "A new volume is still mounted in another mount namespace when LXD wants to let it go: the map is in use, and nothing can be undone.",
 		},
 		Scenario{
+			Name: "waiting-reader", Codes: []string{"in-use-without-connection", "leaked-volume", "waiting-io", "leftover-directory", "unsafe-setting"},
+			Options: Options{Transports: iscsi, Queueing: true}, Run: waitingReader,
+			Story: "Somebody reads the map of a leaked volume, which lets I/O wait for a path, and an administrator disconnects it on the array: the reader waits for ever.",
+		},
+		Scenario{
 			Name: "image-each-launch", Codes: []string{"leaked-image", "unsafe-setting"}, Options: Options{LXDVersion: "6.9"}, Run: imageEachLaunch,
 			Story: "LXD 6.9 unpacks an image again for every launch, and keeps a record of the first copy only.",
 		},
@@ -114,6 +119,29 @@ func unmapRefused(w *World) error {
 	w.Age(hours)
 	return err
 }
+
+func waitingReader(w *World) error {
+	if err := unmapRefused(w); err != nil {
+		return err
+	}
+	for _, v := range w.Array.Volumes() {
+		for _, c := range w.Array.Connections() {
+			if c.Volume != v.Name || v.Destroyed || w.Live(v.Name) {
+				continue
+			}
+			if err := w.Hosts[0].Read(v.Serial, "dd", readerPID); err != nil {
+				return err
+			}
+			if err := w.Array.Disconnect(c.Host, v.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readerPID is the process that waits in waiting-reader.
+const readerPID = 14658
 
 func heldInNamespace(w *World) error {
 	if err := w.somethingRuns(); err != nil {

@@ -118,6 +118,9 @@ func (s hands) SetQueueing(ctx context.Context, uuid string, on bool) error {
 		}
 		m.queueing = on
 		m.stuck = m.stuck && on
+		if !on && m.active() == 0 {
+			s.host.processes = slices.DeleteFunc(s.host.processes, func(p *process) bool { return p.reads && slices.Contains(p.files, &m.block) })
+		}
 		return nil
 	})
 }

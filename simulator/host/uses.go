@@ -36,6 +36,8 @@ type process struct {
 	name  string
 	where Where
 	files []*block
+	// reads is set for one that ends with an error when its I/O does.
+	reads bool
 }
 
 // loop is a loop device on a block device. Device-mapper and sysfs show no
@@ -121,6 +123,20 @@ func (h *Host) Open(serial, name string, pid int) error {
 		h.processes = append(h.processes, p)
 		return nil
 	})
+}
+
+// Read is Open for a process that reads the device: it ends with the first
+// error.
+func (h *Host) Read(serial, name string, pid int) error {
+	if err := h.Open(serial, name, pid); err != nil {
+		return err
+	}
+	h.do(func(view) {
+		for _, p := range h.processes {
+			p.reads = p.reads || p.pid == pid
+		}
+	})
+	return nil
 }
 
 // Close ends a process, and so closes all that it had open.
