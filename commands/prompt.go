@@ -141,6 +141,8 @@ func (r *reporter) report(e repair.Event) {
 		if r.o.verbose || r.o.ErrTerminal {
 			lines(p.dim, indent, e.Text)
 		}
+	case repair.Waits:
+		lines(p.dim, indent, e.Text)
 	case repair.Ended:
 		paint, first := p.good, ""
 		if e.Outcome != journal.Done && e.Outcome != journal.Already {

@@ -79,3 +79,15 @@ func TestFixOfWhatWaits(t *testing.T) {
 	says(StatusRefused, []string{"can't be begun again"}, "undo", "--run", id, "--yes")
 	says(StatusRepaired, nil, "fix", "--volume", leak, "--yes")
 }
+
+// A wait is told, with what it is for and when it ends, to whoever is there: a
+// timer's log as well.
+func TestWaitsAreTold(t *testing.T) {
+	b := newBench(t, aged(t, "power-failure-iscsi"))
+	b.s.InTerminal, b.s.ErrTerminal = false, false
+	status, out, errs := b.run("", "fix", "--volume", b.leaked("stale-connection"), "--yes", "--no-input")
+	text := strings.Join(strings.Fields(errs), " ")
+	if status != StatusRepaired || !strings.Contains(text, "waiting for 45 seconds: LXD may just have made this connection, and no earlier look saw it (until ") {
+		t.Errorf("status %d:\n%s%s", status, out, errs)
+	}
+}

@@ -380,3 +380,31 @@ func TestBadSettings(t *testing.T) {
 		}
 	}
 }
+
+// One setting that is the same in several places is one piece of advice, with
+// all of the places, and what to do in each.
+func TestOneSettingInManyPlaces(t *testing.T) {
+	const text = "node.conn[0].timeo.login_timeout = 15\n"
+	tree := good()
+	tree.AddFile("etc/iscsi/iscsid.conf", []byte(text))
+	portals := []string{"10.0.0.1:3260", "10.0.0.2:3260"}
+	for _, portal := range portals {
+		tree.AddFile("etc/iscsi/nodes/"+target+"/"+strings.Replace(portal, ":", ",", 1)+",1/default", []byte("node.name = x\n"+text))
+	}
+	var named []doctor.Advice
+	for _, a := range examine(world(t, tree)).Advice {
+		if a.Check == "iscsi-login-timeout" {
+			named = append(named, a)
+		}
+	}
+	if len(named) != 1 {
+		t.Fatalf("named %d times", len(named))
+	}
+	a := named[0]
+	all := a.Source + " " + strings.Join(a.Then, " ")
+	for _, place := range append(portals, "/etc/iscsi/iscsid.conf:1", "/10.0.0.1,3260,1/default:2", "/10.0.0.2,3260,1/default:2") {
+		if !strings.Contains(all, place) {
+			t.Errorf("%s is not named: %q, %q", place, a.Source, a.Then)
+		}
+	}
+}

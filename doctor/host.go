@@ -132,10 +132,13 @@ func (p *patient) settings() []Advice {
 				a.Source += " (where it may not count)"
 			}
 			alike := slices.IndexFunc(all, func(b Advice) bool {
-				return f.Line == 0 && b.Line == 0 && b.Check == a.Check && b.Observed == a.Observed
+				return b.Check == a.Check && b.Observed == a.Observed && slices.Equal(b.Write, a.Write)
 			})
 			if alike >= 0 {
 				all[alike].Source += "; " + a.Source
+				if a.Into != all[alike].Into {
+					all[alike].Into = strings.TrimPrefix(all[alike].Into+"; "+a.Into, "; ")
+				}
 				all[alike].Then = append(all[alike].Then, a.Then...)
 				continue
 			}

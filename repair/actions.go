@@ -120,7 +120,7 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 			good = 0
 			if left.Why != told {
 				told = left.Why
-				r.tell(Acts, "", "wait, for a minute at most: "+told)
+				r.waits(confirmPatience-r.t.Now().Sub(began), "wait, for a minute at most: "+told)
 			}
 		}
 		if good == 2 {

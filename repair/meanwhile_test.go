@@ -121,7 +121,7 @@ func TestUdevIsWaitedFor(t *testing.T) {
 			var waits []string
 			tools.Report = func(e Event) {
 				switch {
-				case e.Step.Kind == StepConfirm && e.Phase == Acts:
+				case e.Step.Kind == StepConfirm && e.Phase == Waits:
 					waits = append(waits, e.Text)
 				case e.Step.Kind == StepConfirm && e.Phase == Begins:
 					began = k.world.Clock.Now()
@@ -141,7 +141,7 @@ func TestUdevIsWaitedFor(t *testing.T) {
 			if c.name == "in time" {
 				want = nil
 			}
-			if !slices.Equal(waits, want) {
+			if len(waits) != len(want) || len(want) > 0 && (!strings.HasPrefix(waits[0], want[0]+" (until ") || !strings.HasSuffix(waits[0], " UTC)")) {
 				t.Errorf("told %q", waits)
 			}
 		})

@@ -126,7 +126,8 @@ type Phase string
 // The phases.
 const (
 	Begins  Phase = "begins"
-	Acts    Phase = "acts" // one write to a device, or a wait
+	Acts    Phase = "acts"  // one write to a device
+	Waits   Phase = "waits" // for something that takes seconds, and until when
 	Ended   Phase = "ended"
 	RolledB Phase = "rolled-back"
 )

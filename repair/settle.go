@@ -20,12 +20,18 @@ func (r *run) settle(ctx context.Context) error {
 	if r.plan.Class != diagnose.ClassDisconnect || r.seenUnused() {
 		return nil
 	}
-	r.tell(Acts, "", fmt.Sprintf("waiting for %d seconds: LXD may just have made this connection, and no earlier look saw it", int(settles.Seconds())))
+	r.waits(settles, fmt.Sprintf("waiting for %d seconds: LXD may just have made this connection, and no earlier look saw it", int(settles.Seconds())))
 	if err := r.t.Sleep(ctx, settles); err != nil {
 		return err
 	}
 	_, err := r.look(ctx)
 	return err
+}
+
+// waits tells of a wait, and by this machine's clock when it ends. Nobody who
+// has not asked for silence is left to wonder what goes on.
+func (r *run) waits(d time.Duration, what string) {
+	r.tell(Waits, "", what+" (until "+r.t.Now().Add(d).UTC().Format("15:04:05")+" UTC)")
 }
 
 // seenUnused reports that an earlier look, long enough ago, saw the very
@@ -56,7 +62,7 @@ func (r *run) calm(ctx context.Context, step Step, kind StepType) ([]diagnose.Ga
 	if refused == nil || refused.Gate != "no-io" {
 		return answers, refused, nil
 	}
-	r.tell(Acts, "", fmt.Sprintf("%s; looking once more in %d seconds", refused.Why, int(breath.Seconds())))
+	r.waits(breath, fmt.Sprintf("%s; looking once more in %d seconds", refused.Why, int(breath.Seconds())))
 	if err := r.t.Sleep(ctx, breath); err != nil {
 		return nil, nil, err
 	}
