@@ -87,3 +87,48 @@ func TestPinnedArrayByEveryCommand(t *testing.T) {
 		refused(args...)
 	}
 }
+
+// TestPinnedArrayIsNotResumed: an interrupted run is not gone on with on
+// another array, nor taken back there, nor what it destroyed eradicated. On its
+// own it is.
+func TestPinnedArrayIsNotResumed(t *testing.T) {
+	b := newBench(t, aged(t, "unmap-refused-iscsi"))
+	volume := b.leaked("leaked-volume")
+	v, _ := b.world.Array.Volume(volume)
+	whole := b.s.given.hands
+	b.s.given.hands = &killedHands{Hands: whole}
+	if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusTrouble {
+		t.Fatalf("the run to be resumed: status %d\n%s%s", status, out, errs)
+	}
+	b.s.given.hands = whole
+	run := b.interrupted()
+	const another = "0badc0de-0000-4000-8000-00000000ffff"
+	refused := func(args ...string) {
+		t.Helper()
+		b.pin(another)
+		defer b.pin("")
+		before, devices := fmt.Sprint(b.world.Array.Volumes(), b.world.Array.Connections()), fmt.Sprint(b.world.Hosts[0].DevicesOf(v.Serial), b.world.Hosts[0].Strays())
+		status, out, errs := b.run("", args...)
+		if text := strings.Join(strings.Fields(out+errs), " "); !slices.Contains([]int{StatusTrouble, StatusRefused}, status) || !strings.Contains(text, another) {
+			t.Errorf("%v: status %d\n%s%s", args, status, out, errs)
+		}
+		if after := fmt.Sprint(b.world.Array.Volumes(), b.world.Array.Connections()); after != before {
+			t.Errorf("%v changed the array", args)
+		}
+		if after := fmt.Sprint(b.world.Hosts[0].DevicesOf(v.Serial), b.world.Hosts[0].Strays()); after != devices {
+			t.Errorf("%v changed a device", args)
+		}
+	}
+	refused("runs", "--resume", run, "--yes")
+	if b.interrupted() != run {
+		t.Fatal("the run is no longer interrupted")
+	}
+	if status, out, errs := b.run("", "runs", "--resume", run, "--yes"); status != StatusRepaired {
+		t.Fatalf("resumed on its own array: status %d\n%s%s", status, out, errs)
+	}
+	refused("undo", "--run", run, "--yes")
+	refused("eradicate", "--volume", volume, "--confirm", volume)
+	if status, out, errs := b.run("", "undo", "--run", run, "--yes"); status != StatusRepaired {
+		t.Errorf("undone on its own array: status %d\n%s%s", status, out, errs)
+	}
+}

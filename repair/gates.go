@@ -277,7 +277,7 @@ func sameObject(r *run, s subject, _ Step) (diagnose.Result, string) {
 	name, serial, pod := "", evidence.Serial(""), ""
 	switch {
 	case s.array == nil:
-		return diagnose.Uncertain, "array " + p.ArrayID + " did not answer"
+		return diagnose.Uncertain, "array " + p.ArrayID + " did not answer" + troubles(s.world)
 	case s.volume == nil && s.snapshot == nil && r.unread(r.latest) != "":
 		return diagnose.Uncertain, r.unread(r.latest)
 	case s.volume != nil:
@@ -299,6 +299,18 @@ func sameObject(r *run, s subject, _ Step) (diagnose.Result, string) {
 // onHost reports a plan that changes one host's devices alone.
 func (p Plan) onHost() bool {
 	return p.Class == diagnose.ClassHost || p.Class == diagnose.ClassWaiting
+}
+
+// troubles are what kept arrays from being read, for where one is missing:
+// another one may have answered in its place.
+func troubles(world *evidence.World) string {
+	all := ""
+	for i := range world.Arrays {
+		if why := world.Arrays[i].Trouble; why != "" {
+			all += "; " + why
+		}
+	}
+	return all
 }
 
 // machineReady: what a step leaves undone on a host that can't be reached

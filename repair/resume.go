@@ -65,7 +65,7 @@ func (r *run) resume(ctx context.Context, kind journal.Kind) error {
 		return err
 	}
 	if l.array == nil && r.plan.ArrayID != "" {
-		return r.refuse("resume", diagnose.GateResult{Gate: needSame, Result: diagnose.Uncertain, Why: "array " + r.plan.ArrayID + " did not answer"})
+		return r.refuse("resume", diagnose.GateResult{Gate: needSame, Result: diagnose.Uncertain, Why: "array " + r.plan.ArrayID + " did not answer" + troubles(r.latest.world)})
 	}
 	if kind == journal.KindUndo {
 		return r.undoSteps(ctx)
