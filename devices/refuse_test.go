@@ -425,6 +425,41 @@ func (k kernelWith) Maps(ctx context.Context) ([]devices.DM, error) {
 	return all, err
 }
 
+// silentAfter is a device-mapper that answers so many times.
+type silentAfter struct {
+	devices.Kernel
+	left *int
+}
+
+func (k silentAfter) Maps(ctx context.Context) ([]devices.DM, error) {
+	if *k.left--; *k.left < 0 {
+		return nil, syscall.EIO
+	}
+	return k.Kernel.Maps(ctx)
+}
+
+// Who has a map open is known from device-mapper alone: when it falls silent
+// while that is watched, or does not say how often, the map is not touched.
+func TestDeviceMapperFallsSilent(t *testing.T) {
+	for answers := range 6 {
+		r := newRig(t, host.Options{})
+		r.attach(ours)
+		left := answers
+		r.rel.System.Kernel = silentAfter{r.rel.System.Kernel, &left}
+		if _, err := r.rel.Release(t.Context(), ours, connected); !errors.Is(err, devices.ErrRefused) {
+			t.Errorf("silent after %d answers: %v", answers, err)
+		}
+		r.wasMade()
+	}
+	r := newRig(t, host.Options{})
+	r.attach(ours)
+	r.rel.System.Kernel = kernelWith{r.rel.System.Kernel, func(all []devices.DM) { all[0].OpenCount = -1 }}
+	if _, err := r.rel.Release(t.Context(), ours, connected); !errors.Is(err, devices.ErrRefused) || !strings.Contains(err.Error(), "not known who has mpatha open") {
+		t.Errorf("how often it is open is not known: %v", err)
+	}
+	r.wasMade()
+}
+
 // layer is the rig's tree with changes.
 func (r *rig) layer() overlay {
 	o, ok := r.rel.System.FS.(overlay)

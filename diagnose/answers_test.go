@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -207,6 +208,17 @@ func TestGateAnswers(t *testing.T) {
 			leakCopy(s)
 			s.Hosts[0].Maps.Items[2].UUID = serialNo(77).MapUUID()
 		}, Uncertain, "which is not volume"},
+		{"no-io", ClassDestroy, "not measured, and a connection is counted that is not listed", func(s *scene) {
+			s.volume("p1", name(evidence.TypeCustom, "", 100))
+			s.busy(evidence.Unknown)
+			last(s).ConnectionCount = evidence.CountOf(1)
+		}, Uncertain, "does not mean that it is idle"},
+		{"path-identity", ClassDestroy, "a volume of an NVMe pool that a SCSI host has, too, and a silent disk", func(s *scene) {
+			v := s.volume("n1", name(evidence.TypeCustom, "", 100))
+			s.connect(v, hostName)
+			d := &s.Hosts[0].Disks.Items[0]
+			d.Live, d.HCTL = evidence.Identity{}, fmt.Sprintf("1:0:0:%d", v+1)
+		}, Uncertain, "may be this one"},
 		{"path-identity", ClassDestroy, "an NVMe volume and a silent SCSI disk", func(s *scene) {
 			leakNVMe(s)
 			s.Hosts[0].Disks.Items[0].Live = evidence.Identity{}
