@@ -215,7 +215,9 @@ func TestGateAnswers(t *testing.T) {
 		}, Uncertain, "does not mean that it is idle"},
 		{"path-identity", ClassDestroy, "a volume of an NVMe pool that a SCSI host has, too, and a silent disk", func(s *scene) {
 			v := s.volume("n1", name(evidence.TypeCustom, "", 100))
-			s.connect(v, hostName)
+			a := s.array()
+			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "both", Local: evidence.Yes, Destroyed: evidence.No, IQNs: []string{iqn1}, NQNs: []string{nqn1}})
+			s.connect(v, "both")
 			d := &s.Hosts[0].Disks.Items[0]
 			d.Live, d.HCTL = evidence.Identity{}, fmt.Sprintf("1:0:0:%d", v+1)
 		}, Uncertain, "may be this one"},
