@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -27,7 +28,8 @@ func explainCommand(s Streams) *cli.Command {
 		Usage: "say what each witness knows of one object, and why it may or may not be touched",
 		Description: "The object is what you have in hand: the array's full name, its name within --pool, a serial, a\n" +
 			"WWID or NGUID, a device of this host, or LXD's own name (pool/type/name). What fits several is\n" +
-			"listed, never guessed.\n\n" +
+			"listed, never guessed. A session, a controller, a portal or an array's IQN is told as what it is;\n" +
+			"\"-\" reads the line of a log from the standard input, whole.\n\n" +
 			"EXAMPLES\n" +
 			"   pureclean explain --object purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
 			"   pureclean explain --object /dev/mapper/mpathi -v\n" +
@@ -60,6 +62,11 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.object == "-" {
+		if o.object, err = pasted(o.In); err != nil {
+			return err
+		}
+	}
 	object, err := inProject(o.object, o.project, pool)
 	if err != nil {
 		return err
@@ -91,6 +98,22 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	}
 	found.Findings = explanation.Findings
 	return verdict(found)
+}
+
+// maxPasted is more than anybody pastes of a log.
+const maxPasted = 1 << 16
+
+// pasted reads the line of a log from the standard input.
+func pasted(in io.Reader) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(in, maxPasted))
+	if err != nil {
+		return "", fmt.Errorf("the standard input: %w", err)
+	}
+	line := strings.TrimSpace(string(text))
+	if line == "" {
+		return "", &HintedError{Err: usagef("--object - was given, and the standard input is empty"), Hint: "dmesg | tail -1 | pureclean explain --object -"}
+	}
+	return line, nil
 }
 
 // inProject puts the project into LXD's own name of a volume, where explain

@@ -103,6 +103,8 @@ func (f *facts) describe(t target) Explanation {
 	case t.link != nil:
 		e.Serial, e.WWID = t.link.Serial, wwid(t.link.Serial, false)
 		e.What = t.link.Path + " on " + t.machine.Name + " is a link of a Pure volume of which that machine has no device."
+	case t.way != nil:
+		e.What = t.way.object + " is " + t.way.what + "."
 	case t.dir != nil:
 		e.What = t.dir.Path + " is a mount directory of LXD's pool " + t.dir.Pool + " on " + t.machine.Name + "."
 	default:
@@ -186,6 +188,8 @@ func (t target) isIn(finding Finding, e Explanation) bool {
 		return finding.Object == t.dir.Path && finding.Host == t.machine.Name
 	case t.other != nil:
 		return finding.VolumeID == t.other.ID && finding.VolumeID != "" && finding.ArrayID == t.array.ID
+	case t.way != nil:
+		return false // nothing is to be done about a way
 	case t.use != nil, t.link != nil:
 		return finding.Host == t.machine.Name && finding.Object == goneNameOf(t.use)
 	default:
@@ -259,6 +263,8 @@ func (f *facts) arrayStatement(a *arrayFacts, t target) Statement {
 		s.Known, s.Text = answer.IsNot(), why
 	case t.other != nil:
 		s.Text = join("exists", destroyedWords(a, t.other.Destroyed, 0), "serial "+string(t.other.Serial), "outside the pods of LXD")
+	case t.way != nil:
+		s.Text = either(t.way.arrays[a], "names no port like this")
 	default:
 		s.Text = "it knows nothing of directories and paths"
 	}
@@ -342,6 +348,8 @@ func (f *facts) lxdStatement(t target) Statement {
 		s.Text = "has a record: " + lxdName(t.record).String() + ", uuid " + t.record.UUID.String()
 	case t.other != nil:
 		s.Text = "has records of what is in its own pods only"
+	case t.way != nil:
+		s.Text = "knows no sessions and portals"
 	default:
 		s.Text = "knows no serials"
 	}
@@ -382,6 +390,9 @@ func (f *facts) hostStatement(h *hostFacts, t target) Statement {
 		d = t.device
 	case t.host != nil:
 		return h.ownerStatement(t.host)
+	case t.way != nil:
+		s.Text = either(t.way.hosts[h], "has nothing of it")
+		return s
 	case t.dir != nil:
 		s.Text = "nothing is mounted there, and it is empty"
 		if t.machine != h || !t.dir.Empty.Is() || !t.dir.Mounted.IsNot() {

@@ -68,7 +68,9 @@ type target struct {
 	// use is of a device that is gone, link leads to none that is there.
 	use  *evidence.Use
 	link *evidence.Link
-	// machine is the directory's, the use's and the link's.
+	// way leads to volumes, and is none.
+	way *way
+	// machine is the directory's, the use's, the link's and the way's.
 	machine *hostFacts
 }
 
@@ -95,8 +97,10 @@ func (r *resolver) addVolume(v *volume) {
 // resolve finds the one thing that a name means.
 func (f *facts) resolve(object, pool string) (target, error) {
 	r := f.search(object, pool)
-	if len(r.targets) == 0 {
-		r.ledTo()
+	for _, more := range []func(){r.ledTo, r.ways, r.line} {
+		if len(r.targets) == 0 {
+			more()
+		}
 	}
 	switch len(r.targets) {
 	case 1:
@@ -116,17 +120,22 @@ func (f *facts) resolve(object, pool string) (target, error) {
 func (f *facts) search(object, pool string) *resolver {
 	r := &resolver{f: f, want: strings.ToLower(strings.TrimSpace(object)), pool: pool, seen: map[any]bool{}}
 	if r.want != "" {
-		r.volumes()
-		r.snapshots()
-		r.records()
-		r.recordsByName()
-		r.others()
-		r.hostObjects()
-		r.devices()
-		r.paths()
-		r.directories()
+		r.look()
 	}
 	return r
+}
+
+// look adds everything that the name fits.
+func (r *resolver) look() {
+	r.volumes()
+	r.snapshots()
+	r.records()
+	r.recordsByName()
+	r.others()
+	r.hostObjects()
+	r.devices()
+	r.paths()
+	r.directories()
 }
 
 // asked reports a pool that the question is about.
@@ -136,6 +145,8 @@ func (r *resolver) asked(p *poolFacts) bool {
 
 func (r *resolver) volumes() {
 	serial, hasSerial := serialIn(r.want)
+	uuid, err := evidence.ParseUUID(r.want)
+	hasUUID := err == nil && !uuid.IsZero()
 	for _, a := range r.f.arrays {
 		for i := range a.volumes {
 			v := &a.volumes[i]
@@ -146,7 +157,7 @@ func (r *resolver) volumes() {
 			if !r.asked(is.pool) {
 				continue
 			}
-			if r.names(v.Name) || (hasSerial && v.Serial == serial) || (v.ID != "" && strings.EqualFold(v.ID, r.want)) {
+			if r.names(v.Name) || (hasSerial && v.Serial == serial) || (v.ID != "" && strings.EqualFold(v.ID, r.want)) || hasUUID && v.LXD.UUID == uuid && v.record == nil {
 				r.addVolume(is)
 			}
 		}
@@ -286,6 +297,16 @@ func (r *resolver) devices() {
 		for _, d := range h.called(want) {
 			r.addDevice(d)
 		}
+		for i := range h.Disks.Items {
+			// A kernel message names the disk by its SCSI address.
+			if disk := &h.Disks.Items[i]; disk.HCTL == want && want != "" {
+				for _, serial := range identities(disk) {
+					if d := h.devices[serial]; d != nil {
+						r.addDevice(d)
+					}
+				}
+			}
+		}
 		for i := range h.Links.Items {
 			link := &h.Links.Items[i]
 			if d := h.devices[link.Serial]; d != nil && (lower(link.Path) == r.want || lower(strings.TrimPrefix(link.Path, "/dev/")) == want) {
@@ -344,14 +365,16 @@ func (f *facts) ofSerial(serial evidence.Serial, do func(*volume)) {
 func (h *hostFacts) called(name string) []*device {
 	var all, own []*device
 	for known, devices := range h.named {
-		if lower(known) != name {
+		if lower(known) != name && unmangled(lower(known)) != unmangled(name) {
 			continue
 		}
 		for _, d := range devices {
 			if !slices.Contains(all, d) {
 				all = append(all, d)
 			}
-			is := func(m *evidence.Map) bool { return lower(m.Name) == name || lower(m.Kernel) == name }
+			is := func(m *evidence.Map) bool {
+				return unmangled(lower(m.Name)) == unmangled(name) || lower(m.Kernel) == name
+			}
 			if slices.ContainsFunc(d.ownMaps(), is) && !slices.Contains(own, d) {
 				own = append(own, d)
 			}
@@ -425,6 +448,8 @@ func (t target) candidate() Candidate {
 		return Candidate{t.use.Where, "used on " + t.machine.Name + ", from a device that is gone"}
 	case t.link != nil:
 		return Candidate{t.link.Path, "link on " + t.machine.Name}
+	case t.way != nil:
+		return Candidate{t.way.object, t.way.what}
 	default:
 		return Candidate{t.device.host.Name + ":" + t.device.object(), "device of " + string(t.device.serial)}
 	}

@@ -1,0 +1,202 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// way is what leads to volumes and is none: a session, a controller, a remote
+// port, a portal or an array's own name. It is told, and nothing is judged.
+type way struct {
+	// object names it without doubt, what says what it is.
+	object, what string
+	// hosts and arrays are what each witness says of it.
+	hosts  map[*hostFacts]string
+	arrays map[*arrayFacts]string
+}
+
+func newWay(object, what string) *way {
+	return &way{object: object, what: what, hosts: map[*hostFacts]string{}, arrays: map[*arrayFacts]string{}}
+}
+
+// through are the volumes that a host has paths to through some of its disks
+// or namespaces.
+func (h *hostFacts) through(disk func(*evidence.Disk) bool, namespace func(*evidence.Namespace) bool) string {
+	var names []string
+	for _, serial := range h.serials {
+		d := h.devices[serial]
+		if !slices.ContainsFunc(d.disks, disk) && !slices.ContainsFunc(d.namespaces, namespace) {
+			continue
+		}
+		name := string(serial)
+		if d.volume != nil {
+			name = d.volume.Name
+		}
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return "no volume is reached through it"
+	}
+	const most = 8
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], strconv.Itoa(more)+" more")
+	}
+	return "through it " + list(names)
+}
+
+func noDisk(*evidence.Disk) bool           { return false }
+func noNamespace(*evidence.Namespace) bool { return false }
+
+var ofConnection = regexp.MustCompile(`^connection(\d+):\d+$`)
+
+// ways finds sessions, controllers and remote ports by the kernel's names, and
+// portals and the names of arrays by their own; with "HOST:" in front when
+// several hosts have one of the name.
+func (r *resolver) ways() {
+	if r.pool != "" {
+		return
+	}
+	want := r.want
+	if m := ofConnection.FindStringSubmatch(want); m != nil {
+		want = "session" + m[1]
+	}
+	for _, h := range r.f.hosts {
+		name := want
+		if rest, ok := strings.CutPrefix(want, lower(h.Name)+":"); ok && h.Name != "" {
+			name = rest
+		}
+		r.kernelsNames(h, name)
+	}
+	r.portalsAndTargets(want)
+}
+
+func (r *resolver) kernelsNames(h *hostFacts, want string) {
+	add := func(name, what, words string) {
+		w := newWay(h.Name+":"+name, what)
+		w.hosts[h] = words
+		r.add(w.object, target{way: w, machine: h})
+	}
+	for i := range h.Sessions.Items {
+		s := &h.Sessions.Items[i]
+		if name := "session" + strconv.Itoa(s.ID); name == want {
+			words := fmt.Sprintf("%s, its connection %s", either(s.State, "state unknown"), either(s.ConnState, "in an unknown state"))
+			if s.Iface != "" {
+				words += ", through the interface record " + s.Iface
+			}
+			add(name, "an iSCSI session to "+s.Target+" at "+evidence.Portal(s.Address, s.Port),
+				join(words, h.through(func(d *evidence.Disk) bool { return d.Session == s.ID }, noNamespace)))
+		}
+	}
+	for i := range h.Controllers.Items {
+		c := &h.Controllers.Items[i]
+		if c.Name == want {
+			add(c.Name, "an NVMe controller over "+either(c.Transport, "an unknown transport")+" to "+evidence.Portal(c.Address, c.Port),
+				join(either(c.State, "state unknown"), h.through(noDisk, func(n *evidence.Namespace) bool {
+					return slices.ContainsFunc(n.Paths, func(p evidence.NamespacePath) bool { return p.Controller == c.Name })
+				})))
+		}
+	}
+	for i := range h.RemotePorts.Items {
+		p := &h.RemotePorts.Items[i]
+		if lower(p.Name) == want || p.WWPN != "" && p.WWPN == evidence.Initiator(want) {
+			add(p.Name, "a Fibre Channel remote port, "+p.WWPN+", that "+p.Adapter+" sees",
+				join(either(p.State, "state unknown"), h.through(func(d *evidence.Disk) bool { return d.RemotePort == p.Name }, noNamespace)))
+		}
+	}
+}
+
+// portalsAndTargets finds a portal of an array, by its address with or without
+// the port, and an array's own IQN, NQN or WWN.
+func (r *resolver) portalsAndTargets(want string) {
+	address, port := evidence.SplitPortal(want)
+	found := newWay(want, "")
+	for _, a := range r.f.arrays {
+		var words []string
+		for _, p := range a.Ports.Items {
+			at, number := evidence.SplitPortal(p.Portal)
+			isPortal := p.Portal != "" && at == address && (port == "" || port == number)
+			for _, name := range []string{p.IQN, p.NQN, p.WWN} {
+				isPortal = isPortal || name != "" && evidence.Initiator(name) == evidence.Initiator(want)
+			}
+			if isPortal {
+				words = append(words, cmp.Or(p.Name, "a port")+" is "+either(p.Portal, p.WWN))
+			}
+		}
+		if len(words) > 0 {
+			found.arrays[a] = list(words)
+			found.what = "a way to " + a.Name
+		}
+	}
+	for _, h := range r.f.hosts {
+		var words []string
+		for _, s := range h.Sessions.Items {
+			at := evidence.Address(s.Address)
+			if s.Address != "" && at == address && (port == "" || port == s.Port) || evidence.Initiator(s.Target) == evidence.Initiator(want) {
+				words = append(words, fmt.Sprintf("session%d to %s is %s", s.ID, evidence.Portal(s.Address, s.Port), either(s.State, "in an unknown state")))
+			}
+		}
+		for _, c := range h.Controllers.Items {
+			if c.Address != "" && evidence.Address(c.Address) == address && (port == "" || port == c.Port) {
+				words = append(words, c.Name+" is "+either(c.State, "in an unknown state"))
+			}
+		}
+		if len(words) > 0 {
+			found.hosts[h] = list(words)
+			if found.what == "" {
+				found.what = "where " + h.Name + " logs in"
+			}
+		}
+	}
+	if len(found.arrays)+len(found.hosts) > 0 {
+		r.add(found.object, target{way: found})
+	}
+}
+
+// telling are the words of a log line that name something, and no others: a
+// volume of LXD's may be called "error".
+var telling = regexp.MustCompile(`^(/dev/\S+|sd[a-z]+\d*|dm-\d+|nvme\d+(c\d+)?(n\d+)?(p\d+)?|\d+:\d+(:\d+:\d+)?|session\d+|connection\d+:\d+|rport-\d+:\d+-\d+|mpath[a-z]+` +
+	`|.*::.+|(iqn|nqn|naa|eui)\..+|.*[0-9a-f]{24}.*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\[?[0-9a-f:.]*[.:][0-9a-f:.]+\]?(:\d+)?)$`)
+
+// wordsOf are the words of a line that may name something.
+func wordsOf(line string) []string {
+	var words []string
+	for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'()[]{}<>,;=|`", r) }) {
+		if word = strings.Trim(word, ".:"); telling.MatchString(word) && !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// line reads the line of a log, pasted whole: what its words name. Ways are
+// only told where no word names more.
+func (r *resolver) line() {
+	words := wordsOf(r.want)
+	for _, step := range []func(){r.look, r.ledTo, r.ways} {
+		for _, word := range words {
+			if r.want = word; len(r.targets) == 0 || r.targets[0].way == nil {
+				step()
+			}
+		}
+		if len(r.targets) > 0 {
+			return
+		}
+	}
+}
+
+var mangled = regexp.MustCompile(`\\x[0-9a-f]{2}`)
+
+// unmangled reads the name of a map as "multipath -ll" shows it: udev and
+// device-mapper write a blank as "\x20".
+func unmangled(name string) string {
+	return mangled.ReplaceAllStringFunc(name, func(hex string) string {
+		n, _ := strconv.ParseUint(hex[2:], 16, 8)
+		return string(rune(n))
+	})
+}

@@ -1,0 +1,84 @@
+package diagnose
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// TestNamesOfOtherTools: what stands in a kernel's message, an error of LXD's or
+// another tool's output is understood, and the line itself.
+func TestNamesOfOtherTools(t *testing.T) {
+	s := healthy()
+	h := &s.Hosts[0]
+	h.Maps.Items[1].Name = `web\x20data`
+	s.fibrePort()
+	a := s.array()
+	session := h.Sessions.Items[0]
+	a.Ports = evidence.Complete([]evidence.Port{{Name: "CT0.ETH4", IQN: session.Target, Portal: evidence.Portal(session.Address, session.Port)}})
+	root, data := s.vol(0).Name, s.vol(1).Name
+	disk := h.Disks.Items[2]
+	uuid := s.vol(1).LXD.UUID.String()
+	for _, c := range []struct{ object, is, says string }{
+		{disk.HCTL, data, ""},
+		{disk.Dev, data, ""},
+		{"/dev/" + disk.Name, data, ""},
+		{h.Maps.Items[0].Kernel, root, ""},
+		{"web data", data, ""},
+		{`web\x20data`, data, ""},
+		{"/dev/mapper/web data", data, ""},
+		{uuid, data, ""},
+		{strings.ToUpper(uuid), data, ""},
+		{"session1", "lxd01:session1", "LOGGED_IN, its connection up, through it"},
+		{"connection1:0", "lxd01:session1", data},
+		{"lxd01:session2", "lxd01:session2", "an iSCSI session to"},
+		{"rport-7:0-1", "lxd01:rport-7:0-1", "Blocked, no volume is reached through it"},
+		{"52:4A:93:71:23:45:67:00", "lxd01:rport-7:0-1", "a Fibre Channel remote port"},
+		{session.Address, session.Address, "CT0.ETH4 is " + session.Address},
+		{session.Address + ":" + session.Port, session.Address + ":" + session.Port, "session1 to"},
+		{session.Target, session.Target, "session2 to"},
+		{"sd " + disk.HCTL + ": [" + disk.Name + "] tag#12 FAILED Result: hostbyte=DID_NO_CONNECT driverbyte=DRIVER_OK", data, ""},
+		{"[ 1234.567890] device-mapper: multipath: " + h.Maps.Items[1].Dev + ": Failing path " + disk.Dev + ".", data, ""},
+		{"Nov 22 08:00:00 lxd01 kernel:  session1: session recovery timed out after 120 secs", "lxd01:session1", ""},
+		{"multipathd[411]: web: sdzz: no such path; connection2:0: detected conn error (1020)", "lxd01:session2", ""},
+		{`Error: Failed locating device for volume "` + data + `": context deadline exceeded`, data, ""},
+		{"Buffer I/O error on dev " + h.Maps.Items[1].Kernel + ", logical block 0, async page read", data, ""},
+	} {
+		e, err := Explain(s.World, s.policy, c.object, "")
+		if err != nil {
+			t.Errorf("%s: %v", c.object, err)
+			continue
+		}
+		words := e.What
+		for _, statement := range e.Statements {
+			words += "\n" + statement.Text
+		}
+		if e.Object != c.is || !strings.Contains(words, c.says) {
+			t.Errorf("%s is %s, want %s, and %q in\n%s", c.object, e.Object, c.is, c.says, words)
+		}
+		if strings.Contains(e.Object, "session") && (len(e.Findings) > 0 || e.Verdict != ReportOnly) {
+			t.Errorf("%s: findings %v, %v", c.object, e.Findings, e.Verdict)
+		}
+	}
+	// A line about two volumes is about two, and one about none about none: a
+	// volume may be called as a word of it.
+	s.record(s.volume("p1", name(evidence.TypeCustom, "", 40)), "error")
+	for line, ambiguous := range map[string]bool{
+		"sdb and " + disk.Name + " are gone":              true,
+		"an error of nothing that anybody knows 12:34:56": false,
+	} {
+		_, err := Explain(s.World, s.policy, line, "")
+		if _, is := err.(*AmbiguousError); err == nil || is != ambiguous {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	// What leads to volumes is nothing that verify could look for.
+	if fits := Fits(s.World, s.policy, "session1"); len(fits) != 0 {
+		t.Errorf("%+v", fits)
+	}
+}
+
+func (s *scene) fibrePort() {
+	s.Hosts[0].RemotePorts = evidence.Complete([]evidence.RemotePort{{Name: "rport-7:0-1", Adapter: "host7", WWPN: "524a937123456700", State: "Blocked", Link: "Online"}})
+}
