@@ -205,7 +205,7 @@ func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error
 		return err
 	}
 	reading.Runs = o.runs(from.config.StateDir)
-	world, _, err := o.ask(ctx, from)
+	world, err := o.ask(ctx, from)
 	if err != nil {
 		return err
 	}

@@ -133,13 +133,21 @@ func (o *common) look(ctx context.Context) (evidence.World, diagnose.Policy, err
 	if from.told, err = o.hostsTold(from); err != nil {
 		return evidence.World{}, diagnose.Policy{}, err
 	}
-	world, _, err := o.ask(ctx, from)
+	world, err := o.ask(ctx, from)
 	o.explainOffline(&world, from.config.StateDir)
 	return world, o.policy(from.config), err
 }
 
-// ask asks them once more, and says how the arrays were reached.
-func (o *common) ask(ctx context.Context, from sources) (evidence.World, witness.Doors, error) {
+// ask asks them once.
+func (o *common) ask(ctx context.Context, from sources) (evidence.World, error) {
+	var watch witness.Watch
+	defer watch.Close(ctx)
+	world, _, err := o.askAgain(ctx, from, &watch, evidence.Scope{})
+	return world, err
+}
+
+// askAgain asks them once more, and says how the arrays were reached.
+func (o *common) askAgain(ctx context.Context, from sources, watch *witness.Watch, about evidence.Scope) (evidence.World, witness.Doors, error) {
 	if o.BeforeLook != nil {
 		o.BeforeLook()
 	}
@@ -169,7 +177,7 @@ func (o *common) ask(ctx context.Context, from sources) (evidence.World, witness
 	if from.fleet != nil && !o.noSSH {
 		options.Fleet = from.fleet
 	}
-	world, doors, err := witness.AskAndRemember(ctx, options)
+	world, doors, err := watch.Look(ctx, options, about)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		err = context.Canceled
 	}

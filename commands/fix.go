@@ -15,6 +15,7 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/sightings"
 )
@@ -160,7 +161,7 @@ func (o *fixOptions) choose(ctx context.Context, w *workshop) (choice, error) {
 	if err != nil {
 		return choice{}, err
 	}
-	if _, err := w.tools.Look(ctx); err != nil {
+	if _, err := w.tools.Look(ctx, evidence.Scope{}); err != nil {
 		return choice{}, err
 	}
 	o.explainOffline(&w.world, w.stateDir)

@@ -125,7 +125,7 @@ func (w *workshop) preview(ctx context.Context, plan repair.Plan) error {
 	world := w.world
 	w.mu.Unlock()
 	tools := w.tools
-	tools.Look = func(context.Context) (evidence.World, error) { return world, nil }
+	tools.Look = func(context.Context, evidence.Scope) (evidence.World, error) { return world, nil }
 	return tools.Preview(ctx, plan)
 }
 
@@ -133,7 +133,7 @@ func (w *workshop) preview(ctx context.Context, plan repair.Plan) error {
 // refuse.
 func (o *fixOptions) show(ctx context.Context, f format, w *workshop, c choice) error {
 	if o.plan != "" {
-		if _, err := w.tools.Look(ctx); err != nil {
+		if _, err := w.tools.Look(ctx, evidence.Scope{}); err != nil {
 			return err
 		}
 	}

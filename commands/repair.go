@@ -103,10 +103,14 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	if from.operator != nil {
 		operator = *from.operator
 	}
-	w := &workshop{stateDir: from.config.StateDir, close: func() { _ = book.Close() }}
+	watch := &witness.Watch{}
+	w := &workshop{stateDir: from.config.StateDir, close: func() {
+		watch.Close(ctx)
+		_ = book.Close()
+	}}
 	warnings := warner{}
-	look := func(ctx context.Context) (evidence.World, error) {
-		world, doors, err := o.ask(ctx, from)
+	look := func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+		world, doors, err := o.askAgain(ctx, from, watch, about)
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.world, w.doors = world, doors

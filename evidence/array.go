@@ -33,6 +33,11 @@ type Array struct {
 	EradicationDelay  time.Duration `json:"eradication_delay_ns"`
 	ManualEradication string        `json:"manual_eradication"`
 
+	// Since is set where only a part was read between Began and Ended: what is
+	// about the volumes that were asked for, the array, its pods and its
+	// hosts. All else in the lists is from an earlier reading, which ended then.
+	Since time.Time `json:"since,omitzero"`
+
 	// Asked are the pods that it was asked for. Of any other pod nothing is
 	// known, however complete the lists are.
 	Asked []string `json:"asked"`

@@ -27,6 +27,33 @@ type World struct {
 	LeftOffline []LeftOffline `json:"left_offline,omitempty"`
 }
 
+// Scope is what a look is about. The zero Scope is everything. Else it is what
+// there is about some volumes of an array, for somebody who has looked at
+// everything before.
+type Scope struct {
+	ArrayID string
+	// Volumes are ids.
+	Volumes []string
+	// Anew is what of that is read anew.
+	Anew Anew
+}
+
+// Anew is what is read again where the rest of the last look is good enough,
+// with the times that it has there. That is so after a step, to see whether it
+// is done, and never before one.
+type Anew int
+
+// What is read again.
+const (
+	AnewAll   Anew = iota
+	AnewHosts      // what the hosts have
+	AnewArray      // whether the array has the volumes and connects them
+	AnewBoth       // the two, and LXD
+)
+
+// IsEverything reports a scope that leaves nothing out.
+func (s Scope) IsEverything() bool { return len(s.Volumes) == 0 }
+
 // Source says which witness spoke, when, and at what cost.
 type Source struct {
 	// Name is the witness's own name: the array's, the LXD server's or the

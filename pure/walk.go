@@ -52,6 +52,8 @@ type question[R any] struct {
 	*resource[R]
 	// filter is in the array's language; empty means everything.
 	filter string
+	// only are parameters that name what the rows are to be about.
+	only url.Values
 	// ours picks the rows that were meant, because the array's filters may
 	// be looser than asked. What is wrong with the others is not our concern.
 	// nil means all.
@@ -132,6 +134,7 @@ func (w *walk[R]) run(ctx context.Context) {
 	if w.filter != "" {
 		query.Set("filter", w.filter)
 	}
+	maps.Copy(query, w.only)
 	if w.byOffset {
 		query.Set("sort", "name") // or a row could move to a page already read
 	} else {

@@ -101,7 +101,7 @@ func doDeleteHost(ctx context.Context, r *run, s Step) error {
 func doConfirm(ctx context.Context, r *run, _ Step) error {
 	began, told := r.t.Now(), ""
 	for good := 0; ; {
-		l, err := r.look(ctx)
+		l, err := r.lookAgain(ctx, evidence.AnewBoth)
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (r *run) asked(l look) []string {
 
 // doVerify reads everything once more and compares it with what was to be.
 func doVerify(ctx context.Context, r *run, _ Step) error {
-	l, err := r.look(ctx)
+	l, err := r.lookAgain(ctx, evidence.AnewBoth)
 	if err != nil {
 		return err
 	}

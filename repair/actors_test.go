@@ -428,7 +428,7 @@ func (h *history) inUse() map[string]bool {
 
 // look reads everything, with turns before, after, and between the array and
 // the others.
-func (h *history) look(ctx context.Context) (evidence.World, error) {
+func (h *history) look(ctx context.Context, about evidence.Scope) (evidence.World, error) {
 	for _, stray := range h.world.Hosts[0].Strays() {
 		if slices.Contains(h.ran, stray) {
 			h.hurt("%s of volume %s runs again, and leads to another one", stray.Name, stray.Serial)
@@ -445,7 +445,7 @@ func (h *history) look(ctx context.Context) (evidence.World, error) {
 			h.turn("in the middle of a look")
 		}
 	}
-	world, err := reach.look(ctx, h.world.Hosts[0].System(), h.world.Clock.Now, h.kit.sleep)
+	world, err := reach.look(ctx, &h.kit.watch, about, h.world.Hosts[0].System(), h.world.Clock.Now, h.kit.sleep)
 	h.seen, h.busy, h.between = world, h.inUse(), 0
 	return world, err
 }

@@ -280,7 +280,7 @@ func TestResumeTrustsNoPlan(t *testing.T) {
 	k := newKit(t, "device-too-late-nvme")
 	plan := k.plan("leaked-volume")
 	tools := k.tools()
-	tools.Look = func(context.Context) (evidence.World, error) { panic(killed{}) }
+	tools.Look = func(context.Context, evidence.Scope) (evidence.World, error) { panic(killed{}) }
 	if !untilKilled(func() { _, _ = tools.Run(context.Background(), plan) }) {
 		t.Fatal("it was not killed")
 	}

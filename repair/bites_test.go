@@ -50,8 +50,8 @@ type table struct {
 // evidence lets a tale change what the witnesses say.
 func (b *table) evidence(change func(*evidence.World)) {
 	look := b.tools.Look
-	b.tools.Look = func(ctx context.Context) (evidence.World, error) {
-		w, err := look(ctx)
+	b.tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+		w, err := look(ctx, about)
 		if err == nil {
 			change(&w)
 		}
@@ -143,7 +143,7 @@ var bites = []bite{
 	}},
 	{gate: "read-order", coveredBy: "fresh-look: what LXD said two hours ago, before it made the volume, is too old for any change", with: []string{needFresh}, tale: func(b *table) string {
 		b.records(1)
-		before, err := b.kit.look(context.Background())
+		before, err := b.kit.look(context.Background(), evidence.Scope{})
 		b.ok(err)
 		b.records2("new")
 		b.world.Age(2 * time.Hour)
@@ -327,7 +327,7 @@ var bites = []bite{
 			if n != 2 {
 				return
 			}
-			world, err := b.kit.look(context.Background())
+			world, err := b.kit.look(context.Background(), evidence.Scope{})
 			b.ok(err)
 			v, _ := b.world.Array.Volume(volume)
 			for _, d := range world.Hosts[0].Disks.Items {
@@ -490,7 +490,7 @@ func (b *table) held() string {
 // gone reports that what must be kept was destroyed, or can't come back, or
 // lost a connection that it had.
 func (b *table) gone(object string, connections int) bool {
-	world, err := b.kit.look(context.Background())
+	world, err := b.kit.look(context.Background(), evidence.Scope{})
 	b.ok(err)
 	for _, s := range world.Arrays[0].Snapshots.Items {
 		if s.Name == object {
@@ -536,7 +536,7 @@ func (e bite) play(t *testing.T, removed map[string]bool) (harm bool, refused st
 		result, err := b.then(tools)
 		return gone(), fmt.Sprint(result.Gate, " ", err)
 	}
-	world, err := tools.Look(context.Background())
+	world, err := tools.Look(context.Background(), evidence.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func TestByHand(t *testing.T) {
 			continue
 		}
 		plan := k.plan(code)
-		before, err := k.look(context.Background())
+		before, err := k.look(context.Background(), evidence.Scope{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestByHand(t *testing.T) {
 		if _, err := tools.Run(context.Background(), plan); err != nil {
 			t.Fatal(scenario, err)
 		}
-		after, err := k.look(context.Background())
+		after, err := k.look(context.Background(), evidence.Scope{})
 		if err != nil {
 			t.Fatal(err)
 		}

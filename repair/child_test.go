@@ -16,6 +16,7 @@ import (
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/witness"
 )
 
 // childEnv tells the test's own binary that it is to be the child, and where
@@ -64,11 +65,13 @@ func beChild(text string) error {
 	}
 	system := devices.System{FS: far, Kernel: far, Hostname: e.Hostname, LXDDirs: e.LXDDirs, Now: far.now}
 	tools := e.World.tools(far.now, far.sleep)
-	tools.Look = func(ctx context.Context) (evidence.World, error) {
+	var watch witness.Watch
+	defer watch.Close(context.Background())
+	tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
 		if err := far.event("look"); err != nil {
 			return evidence.World{}, err
 		}
-		return e.World.look(ctx, system, far.now, far.sleep)
+		return e.World.look(ctx, &watch, about, system, far.now, far.sleep)
 	}
 	writer := tools.Writer
 	tools.Writer = func(ctx context.Context, id string) (Writer, error) {

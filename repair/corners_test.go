@@ -178,8 +178,8 @@ func TestNoHostIsDeletedWhileLXDIsBusy(t *testing.T) {
 		asked := false
 		tools.Ask = func(context.Context, Question) (Reply, error) { asked = true; return Yes, nil }
 		look := tools.Look
-		tools.Look = func(ctx context.Context) (evidence.World, error) {
-			w, err := look(ctx)
+		tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := look(ctx, about)
 			if asked {
 				busy(&w)
 			}
@@ -207,8 +207,8 @@ func TestUndoOfAnother(t *testing.T) {
 		}
 		k.world.Array.ResetRequests()
 		tools := k.tools()
-		tools.Look = func(ctx context.Context) (evidence.World, error) {
-			w, err := k.look(ctx)
+		tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := k.look(ctx, about)
 			for i := range w.Arrays[0].Volumes.Items {
 				if v := &w.Arrays[0].Volumes.Items[i]; v.ID == plan.ID {
 					other(v)
@@ -242,7 +242,7 @@ func TestEachDoubtForbidsToEradicate(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask := func(change func(w *evidence.World, v *evidence.Volume)) diagnose.Result {
-		world, err := k.look(context.Background())
+		world, err := k.look(context.Background(), evidence.Scope{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -153,9 +153,9 @@ func (k *kit) spoil(tools *Tools, what string, s *saboteur) {
 			return s.call(string(record.What), func() error { return r.Append(record) })
 		}
 	case "look":
-		tools.Look = func(ctx context.Context) (evidence.World, error) {
+		tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
 			world := evidence.World{}
-			err := s.call("look", func() (err error) { world, err = k.look(ctx); return err })
+			err := s.call("look", func() (err error) { world, err = k.look(ctx, about); return err })
 			return world, err
 		}
 	}

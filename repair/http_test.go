@@ -52,8 +52,8 @@ func TestNothingIsChangedOverHTTP(t *testing.T) {
 			id := test.before(k, plan)
 			k.world.Array.ResetRequests()
 			tools := k.tools()
-			tools.Look = func(ctx context.Context) (evidence.World, error) {
-				world, err := k.look(ctx)
+			tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+				world, err := k.look(ctx, about)
 				for i := range world.Arrays {
 					plainly(&world.Arrays[i].Gateway)
 				}

@@ -36,6 +36,8 @@ type kit struct {
 	// wrap is short, for what looks so often that greeting the array each time
 	// is most of the work; nil is a real network.
 	wrap func(http.RoundTripper) http.RoundTripper
+	// watch is the process's. It ends with it.
+	watch witness.Watch
 	// live are the volumes that must stay, as the world knew at the start.
 	live []string
 }
@@ -50,7 +52,10 @@ func kitOf(t *testing.T, w *simulator.World) *kit {
 	k := &kit{t: t, world: w, dir: t.TempDir()}
 	k.wrap = k.short
 	k.open()
-	t.Cleanup(func() { _ = k.book.Close() })
+	t.Cleanup(func() {
+		k.watch.Close(context.Background())
+		_ = k.book.Close()
+	})
 	k.markLive()
 	return k
 }
@@ -71,6 +76,7 @@ func (k *kit) crash() {
 	if err := k.book.Close(); err != nil {
 		k.t.Fatal(err)
 	}
+	k.watch = witness.Watch{}
 	k.open()
 }
 
@@ -132,7 +138,7 @@ func (k *kit) reach() reach {
 }
 
 // look asks the world's witnesses, and that machine.
-func (w reach) look(ctx context.Context, host devices.System, now func() time.Time, sleep pause) (evidence.World, error) {
+func (w reach) look(ctx context.Context, watch *witness.Watch, about evidence.Scope, host devices.System, now func() time.Time, sleep pause) (evidence.World, error) {
 	settings := config.Default()
 	settings.Pools = map[string]config.Pool{}
 	for _, pool := range w.Pools {
@@ -142,10 +148,11 @@ func (w reach) look(ctx context.Context, host devices.System, now func() time.Ti
 		}
 		settings.Pools[pool] = own
 	}
-	return witness.Ask(ctx, witness.Options{
+	world, _, err := watch.Look(ctx, witness.Options{
 		Config: settings, Records: records.Options{Socket: w.Socket, Now: now}, Array: pure.Options{Now: now, Sleep: sleep, Wrap: w.wrap},
 		Host: host, Seen: w.Seen, Now: now, Progress: w.progress,
-	})
+	}, about)
+	return world, err
 }
 
 type pause func(context.Context, time.Duration) error
@@ -172,8 +179,8 @@ func (w reach) tools(now func() time.Time, sleep pause) Tools {
 	}
 }
 
-func (k *kit) look(ctx context.Context) (evidence.World, error) {
-	return k.reach().look(ctx, k.world.Hosts[0].System(), k.world.Clock.Now, k.sleep)
+func (k *kit) look(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+	return k.reach().look(ctx, &k.watch, about, k.world.Hosts[0].System(), k.world.Clock.Now, k.sleep)
 }
 
 // short leads requests to the array without a network, which halves the time
@@ -238,7 +245,7 @@ func (k *kit) tools() Tools {
 // scan is what the program's scan finds.
 func (k *kit) scan() (evidence.World, diagnose.Report) {
 	k.t.Helper()
-	world, err := k.look(context.Background())
+	world, err := k.look(context.Background(), evidence.Scope{})
 	if err != nil {
 		k.t.Fatal(err)
 	}

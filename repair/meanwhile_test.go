@@ -64,8 +64,8 @@ func TestResumeWhatSomebodyElseFinished(t *testing.T) {
 	}
 	blind := k.tools()
 	look := blind.Look
-	blind.Look = func(ctx context.Context) (w evidence.World, err error) {
-		w, err = look(ctx)
+	blind.Look = func(ctx context.Context, about evidence.Scope) (w evidence.World, err error) {
+		w, err = look(ctx, about)
 		w.Arrays[0].Volumes = w.Arrays[0].Volumes.Doubt("a page was refused")
 		return w, err
 	}

@@ -33,13 +33,13 @@ func TestNothingComesBetweenTheLastLookAndTheRequest(t *testing.T) {
 	looking, release := make(chan bool), make(chan bool)
 	other := tools // shares quiet, as the lanes of a batch do
 	first := true
-	other.Look = func(ctx context.Context) (evidence.World, error) {
+	other.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
 		if first {
 			first = false
 			looking <- true
 			<-release
 		}
-		return k.look(ctx)
+		return k.look(ctx, about)
 	}
 	ended := make(chan bool)
 	go func() {
@@ -80,8 +80,8 @@ func TestNothingRestsOnAnOldLook(t *testing.T) {
 			up := time.Duration(0)
 			tools.Uptime = func() time.Duration { return up }
 			look := tools.Look
-			tools.Look = func(ctx context.Context) (evidence.World, error) {
-				w, err := look(ctx)
+			tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+				w, err := look(ctx, about)
 				if meanwhile() {
 					up += 11 * time.Second
 				}
@@ -125,7 +125,7 @@ func TestNothingRestsOnAnOldLook(t *testing.T) {
 			tools := k.tools()
 			at, looks := "", 0
 			look := tools.Look
-			tools.Look = func(ctx context.Context) (evidence.World, error) { looks++; return look(ctx) }
+			tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) { looks++; return look(ctx, about) }
 			tools.record = func(r *journal.Run, record journal.Record) error {
 				if record.What == journal.WhatBefore {
 					at = record.StepKind
@@ -163,8 +163,8 @@ func slow(k *kit, tools *Tools, d time.Duration) {
 	up := time.Duration(0)
 	tools.Uptime = func() time.Duration { return up }
 	look := tools.Look
-	tools.Look = func(ctx context.Context) (evidence.World, error) {
-		w, err := look(ctx)
+	tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+		w, err := look(ctx, about)
 		up += d
 		k.world.Clock.Advance(d)
 		return w, err

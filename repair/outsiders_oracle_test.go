@@ -143,7 +143,7 @@ func (h *history) volumeNamed(name string) array.Volume {
 // snapshotID is the array's id of a snapshot, from a look.
 func (h *history) snapshotID(name string) string {
 	h.t.Helper()
-	if _, err := h.look(h.ctx); err != nil {
+	if _, err := h.look(h.ctx, evidence.Scope{}); err != nil {
 		h.t.Fatal(err)
 	}
 	for _, s := range h.seen.Arrays[0].Snapshots.Items {

@@ -81,8 +81,8 @@ func leakedOn(t *testing.T, members, leaks int) *kit {
 
 // everyHost adds what the other members' machines say.
 func (k *kit) everyHost(tools *Tools) {
-	tools.Look = func(ctx context.Context) (evidence.World, error) {
-		w, err := k.look(ctx)
+	tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+		w, err := k.look(ctx, about)
 		for _, h := range k.world.Hosts[1:] {
 			w.Hosts = append(w.Hosts, devices.Observe(ctx, h.System()))
 		}
@@ -98,7 +98,7 @@ func TestBatchInParallel(t *testing.T) {
 	k.everyHost(&tools)
 	tools.Policy.MaxShare = 1
 	tools.Parallel = 4
-	world, err := tools.Look(context.Background())
+	world, err := tools.Look(context.Background(), evidence.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}

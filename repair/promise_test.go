@@ -62,8 +62,8 @@ func refusedAt(kind string) ending {
 			busy = busy || q.Step.Kind == kind
 			return Yes, nil
 		}
-		tools.Look = func(ctx context.Context) (evidence.World, error) {
-			w, err := k.look(ctx)
+		tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := k.look(ctx, about)
 			if busy {
 				w.LXD.Operations = evidence.Complete([]evidence.Operation{{Description: "Creating instance", Running: evidence.Yes}})
 			}
@@ -306,8 +306,8 @@ func TestWhatIsNotReadIsNotGone(t *testing.T) {
 				plan := k.plan("leaked-volume")
 				tools, asked := k.tools(), 0
 				tools.Ask = func(context.Context, Question) (Reply, error) { asked++; return Yes, nil }
-				tools.Look = func(ctx context.Context) (evidence.World, error) {
-					w, err := k.look(ctx)
+				tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+					w, err := k.look(ctx, about)
 					if asked >= at {
 						silence(&w)
 					}

@@ -49,8 +49,9 @@ type Machine interface {
 
 // Tools are what a run works with.
 type Tools struct {
-	// Look reads all witnesses anew, each time it is called.
-	Look   func(context.Context) (evidence.World, error)
+	// Look reads all witnesses anew, each time it is called: everything, or
+	// all that there is about some volumes.
+	Look   func(context.Context, evidence.Scope) (evidence.World, error)
 	Policy diagnose.Policy
 	// Writer logs in to the array with that id for writing.
 	Writer func(ctx context.Context, arrayID string) (Writer, error)

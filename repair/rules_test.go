@@ -134,48 +134,48 @@ var meanwhiles = []meanwhile{
 	}},
 	{name: "LXD was asked before the array", at: 1, gate: "read-order", behind: []string{needFresh, "harm"}, tools: func(k *kit, t *Tools) {
 		look := t.Look
-		t.Look = func(ctx context.Context) (evidence.World, error) {
-			w, err := look(ctx)
+		t.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := look(ctx, about)
 			w.LXD.Began = w.Arrays[0].Began.Add(-time.Minute)
 			return w, err
 		}
 	}},
 	{name: "a list is cut short", at: 1, gate: "lists-complete", behind: []string{"harm"}, tools: func(k *kit, t *Tools) {
 		look := t.Look
-		t.Look = func(ctx context.Context) (evidence.World, error) {
-			w, err := look(ctx)
+		t.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := look(ctx, about)
 			w.LXD.Instances = w.LXD.Instances.Doubt("page 2 was refused")
 			return w, err
 		}
 	}},
 	{name: "LXD hides projects", at: 1, gate: "lxd-sees-all", behind: []string{"no-record", "harm"}, tools: func(k *kit, t *Tools) {
 		look := t.Look
-		t.Look = func(ctx context.Context) (evidence.World, error) {
-			w, err := look(ctx)
+		t.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := look(ctx, about)
 			w.LXD.SeesAll = evidence.Unknown
 			return w, err
 		}
 	}},
 	{name: "a member is offline", at: 1, gate: "members-online", behind: []string{"hosts-answered", "harm"}, tools: func(k *kit, t *Tools) {
 		look := t.Look
-		t.Look = func(ctx context.Context) (evidence.World, error) {
-			w, err := look(ctx)
+		t.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := look(ctx, about)
 			w.LXD.Members = evidence.Complete(append(slices.Clone(w.LXD.Members.Items), evidence.Member{Name: "lxd02", Online: evidence.No}))
 			return w, err
 		}
 	}},
 	{name: "the processes are hidden", at: 1, gate: "not-in-use", behind: []string{"harm"}, tools: func(k *kit, t *Tools) {
 		look := t.Look
-		t.Look = func(ctx context.Context) (evidence.World, error) {
-			w, err := look(ctx)
+		t.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := look(ctx, about)
 			w.Hosts[0].AllProcesses = evidence.No
 			return w, err
 		}
 	}},
 	{name: "a path does not say who it is", at: 1, gate: "path-identity", behind: []string{"harm"}, tools: func(k *kit, t *Tools) {
 		look := t.Look
-		t.Look = func(ctx context.Context) (evidence.World, error) {
-			w, err := look(ctx)
+		t.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := look(ctx, about)
 			for i := range w.Hosts[0].Disks.Items {
 				w.Hosts[0].Disks.Items[i].Live = evidence.Identity{}
 			}

@@ -245,8 +245,8 @@ func (r *run) step(ctx context.Context, step Step) error {
 		return fmt.Errorf("a step of kind %q is not known", step.Kind)
 	}
 	r.tell(Begins, "", step.Say)
-	if !kind.changes() {
-		if _, err := r.look(ctx); err != nil {
+	if !kind.changes() && len(kind.Needs) > 0 {
+		if _, err := r.lookAgain(ctx, kind.Seen); err != nil {
 			return err
 		}
 		if _, refused, err := r.calm(ctx, step, kind); err != nil {
@@ -410,7 +410,7 @@ func (r *run) decide(ctx context.Context, step Step, kind StepType, failed error
 		if pause > 0 && r.t.Sleep(ctx, pause) != nil {
 			break
 		}
-		l, err := r.look(ctx)
+		l, err := r.lookAgain(ctx, kind.Seen)
 		if err != nil {
 			why = err.Error()
 			continue
@@ -502,16 +502,22 @@ func (r *run) requestID(step Step) string {
 
 func (r *run) policy() diagnose.Policy { return r.t.Policy }
 
-// look reads everything anew, while no other run of the batch changes the array.
-func (r *run) look(ctx context.Context) (look, error) {
+// look reads all that there is about the object of the plan anew, while no other
+// run of the batch changes the array.
+func (r *run) look(ctx context.Context) (look, error) { return r.lookAgain(ctx, evidence.AnewAll) }
+
+// lookAgain reads a part of that anew.
+func (r *run) lookAgain(ctx context.Context, anew evidence.Anew) (look, error) {
 	r.t.quiet.RLock()
 	defer r.t.quiet.RUnlock()
-	return r.lookLocked(ctx)
+	return r.lookAt(ctx, anew)
 }
 
-func (r *run) lookLocked(ctx context.Context) (look, error) {
+func (r *run) lookLocked(ctx context.Context) (look, error) { return r.lookAt(ctx, evidence.AnewAll) }
+
+func (r *run) lookAt(ctx context.Context, anew evidence.Anew) (look, error) {
 	began := r.t.instant()
-	world, err := r.t.Look(ctx)
+	world, err := r.t.Look(ctx, r.about(anew))
 	if err != nil {
 		return look{}, fmt.Errorf("looking at %s: %w", r.plan.Object, err)
 	}
@@ -521,6 +527,15 @@ func (r *run) lookLocked(ctx context.Context) (look, error) {
 	l.finding = r.find(report)
 	r.latest = l
 	return l, r.encrypted(&world)
+}
+
+// about is what a look of the run has to be about. Of what is no volume on an
+// array everything is asked.
+func (r *run) about(anew evidence.Anew) evidence.Scope {
+	if r.plan.ID == "" || !slices.Contains(ofVolumes, r.plan.Class) {
+		return evidence.Scope{}
+	}
+	return evidence.Scope{ArrayID: r.plan.ArrayID, Volumes: []string{r.plan.ID}, Anew: anew}
 }
 
 func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult) error {

@@ -71,8 +71,8 @@ func TestSecondLookAtIO(t *testing.T) {
 			plan := k.plan("leaked-volume")
 			tools, busy, looked := k.tools(), true, 0
 			look, sleep := tools.Look, tools.Sleep
-			tools.Look = func(ctx context.Context) (evidence.World, error) {
-				w, err := look(ctx)
+			tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+				w, err := look(ctx, about)
 				for i := range w.Hosts {
 					for j := range w.Hosts[i].Disks.Items {
 						if d := &w.Hosts[i].Disks.Items[j]; busy && d.Serial == plan.Serial {

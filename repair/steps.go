@@ -74,6 +74,8 @@ type StepType struct {
 	Do func(context.Context, *run, Step) error
 	// Confirm says from one look whether it is done.
 	Confirm func(subject, Step) (evidence.Answer, string)
+	// Seen is what has to be read anew to tell that.
+	Seen evidence.Anew
 	// Final steps are believed only if Do says so, too: a look can't tell
 	// what they did from what was never there.
 	Final bool
@@ -101,7 +103,7 @@ var Steps = []StepType{
 		Kind: StepRelease, Title: "take the devices out of use on a host", Asks: true, Gated: true, Released: true, Final: true, Devices: true,
 		Rests: ofVolumes,
 		Needs: []string{needSame, needMachine, needNoGroup},
-		Do:    doRelease, Confirm: confirmReleased, Undo: UndoRollback,
+		Do:    doRelease, Confirm: confirmReleased, Seen: evidence.AnewHosts, Undo: UndoRollback,
 		Say: func(_ Plan, s Step) string {
 			if !mayHaveMap(s) {
 				return fmt.Sprintf("on %s: prove that nothing uses %s, and set its paths offline", s.Member, words(s.Devices))
@@ -135,7 +137,7 @@ var Steps = []StepType{
 		Kind: StepDisconnect, Title: "disconnect on the array", Asks: true, Gated: true, Released: true, Array: true,
 		Rests: ofVolumes,
 		Needs: []string{needSame, needMachine, needNoGroup, needReleased},
-		Do:    doDisconnect, Confirm: confirmDisconnected, Undo: UndoReconnect,
+		Do:    doDisconnect, Confirm: confirmDisconnected, Seen: evidence.AnewArray, Undo: UndoReconnect,
 		Say: func(p Plan, s Step) string { return "disconnect " + p.Object + " from " + s.HostObject + s.on() },
 		Manual: func(p Plan, s Step) []string {
 			return s.there("purevol disconnect --host " + shell(s.HostObject) + " " + shell(p.Object))
@@ -145,7 +147,7 @@ var Steps = []StepType{
 		Kind: StepClear, Title: "delete the paths on a host", Gated: true, Ghost: true, Final: true, Repeat: true, Devices: true,
 		Rests: ofDevices,
 		Needs: []string{needSame, needMachine, needCut},
-		Do:    doClear, Confirm: confirmNoDevice, Undo: UndoDead,
+		Do:    doClear, Confirm: confirmNoDevice, Seen: evidence.AnewHosts, Undo: UndoDead,
 		Say: func(_ Plan, s Step) string {
 			return "on " + s.Member + ": delete its paths, and look again after 1, 5 and 15 seconds for what a scan brought back"
 		},
@@ -154,7 +156,7 @@ var Steps = []StepType{
 	{
 		Kind: StepAwait, Title: "wait until a namespace has gone", Final: true, Repeat: true, Devices: true,
 		Needs: []string{needSame, needMachine, needCut},
-		Do:    doClear, Confirm: confirmNoDevice, Undo: UndoNothing,
+		Do:    doClear, Confirm: confirmNoDevice, Seen: evidence.AnewHosts, Undo: UndoNothing,
 		Say: func(_ Plan, s Step) string { return "on " + s.Member + ": wait until the namespace has gone" },
 		Manual: func(_ Plan, _ Step) []string {
 			return []string{"nvme list-subsys", "# if it stays, for each live controller: echo 1 > /sys/class/nvme/nvmeN/rescan_controller"}
@@ -163,7 +165,7 @@ var Steps = []StepType{
 	{
 		Kind: StepConfirm, Title: "confirm that it is detached everywhere", Final: true, Repeat: true,
 		Needs: []string{needSame},
-		Do:    doConfirm,
+		Do:    doConfirm, Seen: evidence.AnewBoth,
 		Say: func(p Plan, _ Step) string {
 			if p.Class == diagnose.ClassDisconnect {
 				return "confirm, twice, that the array does not connect it to " + p.Host + " and that there is no device of it there"
@@ -178,7 +180,7 @@ var Steps = []StepType{
 		Kind: StepDestroy, Title: "destroy", Asks: true, Gated: true, Array: true,
 		Rests: []diagnose.Class{diagnose.ClassDestroy},
 		Needs: []string{needSame, needDetached, needUndo},
-		Do:    doDestroy, Confirm: confirmDestroyed, Undo: UndoRecover,
+		Do:    doDestroy, Confirm: confirmDestroyed, Seen: evidence.AnewArray, Undo: UndoRecover,
 		Say:    func(p Plan, _ Step) string { return "destroy " + p.Object + recoverable(p) },
 		Manual: func(p Plan, _ Step) []string { return []string{"purevol destroy " + shell(p.Object)} },
 	},

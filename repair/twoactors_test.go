@@ -239,7 +239,7 @@ func (h *history) plant(pool, name string) {
 }
 
 func (h *history) scanAndRemember() diagnose.Report {
-	world, err := h.look(context.Background())
+	world, err := h.look(context.Background(), evidence.Scope{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func (h *history) scanAndRemember() diagnose.Report {
 
 // plansNow are plans for all that has a remedy.
 func (h *history) plansNow(policy diagnose.Policy) []Plan {
-	world, err := h.look(context.Background())
+	world, err := h.look(context.Background(), evidence.Scope{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -353,7 +353,7 @@ func (h *history) converge(total *tally) {
 		h.world.Age(26 * time.Hour)
 		h.resumeAll(total)
 		var safe []Plan
-		world, err := h.look(context.Background())
+		world, err := h.look(context.Background(), evidence.Scope{})
 		if err != nil {
 			h.t.Fatal(err)
 		}
@@ -472,7 +472,7 @@ func TestOracleSeesHarm(t *testing.T) {
 	h.settleIn()
 	h.calm = true
 	ctx := context.Background()
-	if _, err := h.look(ctx); err != nil {
+	if _, err := h.look(ctx, evidence.Scope{}); err != nil {
 		t.Fatal(err)
 	}
 	w, err := h.openWriter(ctx, h.world.Array.ID())
@@ -512,7 +512,7 @@ func TestOracleSeesHarm(t *testing.T) {
 			if err == nil {
 				err = hands.SetState(ctx, stray, "running")
 			}
-			_, failed := h.look(ctx)
+			_, failed := h.look(ctx, evidence.Scope{})
 			return errors.Join(err, failed)
 		}},
 		{"destroys a snapshot that LXD has a record of", func() error { return w.DestroySnapshot(ctx, snapshot) }},

@@ -129,17 +129,20 @@ func group(pools []access) []*array {
 
 func find(arrays []*array, pool access) *array {
 	for _, a := range arrays {
-		if pool.err == nil && a.err == nil && a.pure.URL == pool.pure.URL &&
-			a.pure.Token.Reveal() == pool.pure.Token.Reveal() &&
-			a.pure.Fingerprint == pool.pure.Fingerprint && a.pure.Insecure == pool.pure.Insecure &&
-			string(a.pure.CA) == string(pool.pure.CA) {
+		if pool.err == nil && a.err == nil && sameAccess(a.pure, pool.pure) {
 			return a
 		}
 	}
 	return nil
 }
 
-func (o Options) observeArray(ctx context.Context, a *array) evidence.Array {
+// sameAccess compares how arrays are reached, and not which one is expected.
+func sameAccess(a, b pure.Access) bool {
+	return a.URL == b.URL && a.Token.Reveal() == b.Token.Reveal() && a.Fingerprint == b.Fingerprint &&
+		a.Insecure == b.Insecure && string(a.CA) == string(b.CA)
+}
+
+func (o Options) observeArray(ctx context.Context, a *array, part *part) evidence.Array {
 	name := strings.Join(a.pools, ", ")
 	if a.peer != "" {
 		name = a.title()
@@ -157,6 +160,9 @@ func (o Options) observeArray(ctx context.Context, a *array) evidence.Array {
 		silent := o.unread(a, name, err)
 		silent.Hint = lateHint(ctx, silent.Trouble, silent.Hint)
 		return silent
+	}
+	if part != nil {
+		return part.again(ctx, a)
 	}
 	pods := slices.Concat(a.pools, a.more)
 	said := a.reader.Observe(ctx, pods)

@@ -42,7 +42,7 @@ func (o Options) askPeers(ctx context.Context, l limits, arrays []*array, world 
 		if i >= first || again[i] {
 			ctx, cancel := l.of(ctx, peers, arrays[i].title())
 			defer cancel()
-			world.Arrays[i] = o.observeArray(ctx, arrays[i])
+			world.Arrays[i] = o.observeArray(ctx, arrays[i], nil)
 		}
 	})
 	return arrays

@@ -27,6 +27,7 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/pure"
 	"github.com/pureclean/pureclean/records"
+	"github.com/pureclean/pureclean/wait"
 )
 
 // Options says whom to ask and how.
@@ -63,8 +64,10 @@ type Options struct {
 	Whole bool
 	// Progress is told when a witness begins and when it is done.
 	Progress func(kind, name string, done bool)
-	// Now is time.Now outside of tests.
-	Now func() time.Time
+	// Now is time.Now outside of tests, and Uptime the clock that runs on in
+	// suspend.
+	Now    func() time.Time
+	Uptime func() time.Duration
 }
 
 // Fleet asks one member's machine for its devices. It never fails: the
@@ -100,7 +103,14 @@ func Ask(ctx context.Context, o Options) (evidence.World, error) {
 
 // AskAndRemember is Ask, and says how each array was reached.
 func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, error) {
-	o = o.withDefaults()
+	var w Watch
+	defer w.Close(ctx)
+	return w.Look(ctx, o, evidence.Scope{})
+}
+
+// look asks everybody. Of the arrays it asks for everything, or what part says
+// is to be read anew; what stands in the way of that is part's to say.
+func (w *Watch) look(ctx context.Context, o Options, part *part) (evidence.World, Doors, error) {
 	world := evidence.World{Seen: o.Seen}
 
 	limits := o.limits(ctx)
@@ -116,16 +126,17 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 		return world, nil, err
 	}
 
-	arrays := group(asked)
-	defer func() { closeAll(ctx, arrays) }()
-	world.Arrays = make([]evidence.Array, len(arrays))
+	arrays := w.open(ctx, group(asked))
+	if !part.fits(arrays) {
+		return world, nil, part.err
+	}
 	o.Array.Memory /= int64(max(1, len(arrays)+o.peers())) // they are read side by side
-	each(len(arrays), func(i int) {
-		ctx, cancel := limits.of(ctx, lists, arrays[i].title())
-		defer cancel()
-		world.Arrays[i] = o.observeArray(ctx, arrays[i])
-	})
+	world.Arrays = o.observeArrays(ctx, limits, arrays, part)
+	if part.failed() {
+		return world, nil, part.err
+	}
 	arrays = o.askPeers(ctx, limits, arrays, &world)
+	w.readers = arrays
 
 	var host evidence.Host
 	both := errgroup.Group{}
@@ -138,34 +149,58 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 		return nil
 	})
 	both.Go(func() error {
-		ctx, cancel := limits.of(ctx, estate, "this host")
-		defer cancel()
-		host = o.observeHost(ctx)
+		host = o.observeHost(ctx, limits)
 		return nil
 	})
 	_ = both.Wait() // neither returns an error: their evidence says what failed
-
-	if server := world.LXD.Server; server != "" && server != "none" {
-		// The socket that answered is this machine's, so it is that member,
-		// whatever the machine calls itself.
-		host.Name = server
-	}
-	world.Hosts = o.observeOthers(ctx, limits, &world.LXD, host)
+	world.Hosts = o.observeHosts(ctx, limits, &world.LXD, host)
 	if o.Thorough {
 		o.askMore(ctx, limits, arrays, &world)
 	}
 	each(len(arrays), func(i int) {
 		ctx, cancel := limits.of(ctx, serials, arrays[i].title())
 		defer cancel()
+		part.changes(ctx, arrays[i], &world.Arrays[i], &world)
 		o.lookUp(ctx, arrays[i], &world.Arrays[i], world.Hosts)
-		o.lookElsewhere(ctx, arrays[i], &world.Arrays[i], &world)
+		if part == nil {
+			o.lookElsewhere(ctx, arrays[i], &world.Arrays[i], &world)
+		}
 	})
+	if part.failed() {
+		return world, nil, part.err
+	}
 	for i, a := range arrays {
 		if len(a.pins) == 0 {
 			suspect(&world.Arrays[i], &world)
 		}
 	}
 	return world, doorsOf(arrays, world), nil
+}
+
+// lookAgain asks the hosts, or the arrays, or both, and takes the rest from the
+// look before.
+func (w *Watch) lookAgain(ctx context.Context, o Options, part *part) (evidence.World, Doors, error) {
+	world, limits := *part.base, o.limits(ctx)
+	world.Seen = o.Seen
+	if part.scope.Anew == evidence.AnewArray {
+		world.Arrays = o.observeArrays(ctx, limits, w.readers, part)
+	} else {
+		world.Hosts = o.observeHosts(ctx, limits, &world.LXD, o.observeHost(ctx, limits))
+	}
+	if part.failed() {
+		return world, nil, part.err
+	}
+	return world, doorsOf(w.readers, world), nil
+}
+
+func (o Options) observeArrays(ctx context.Context, limits limits, arrays []*array, part *part) []evidence.Array {
+	all := make([]evidence.Array, len(arrays))
+	each(len(arrays), func(i int) {
+		ctx, cancel := limits.of(ctx, lists, arrays[i].title())
+		defer cancel()
+		all[i] = o.observeArray(ctx, arrays[i], part)
+	})
+	return all
 }
 
 // doorsOf remembers with each door which array was behind it: whoever goes
@@ -185,6 +220,9 @@ func doorsOf(arrays []*array, world evidence.World) Doors {
 func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Uptime == nil {
+		o.Uptime = wait.Uptime
 	}
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
@@ -264,12 +302,24 @@ func (o Options) observeRecords(ctx context.Context, reader *records.Reader, ask
 	return ledger
 }
 
-func (o Options) observeHost(ctx context.Context) evidence.Host {
+func (o Options) observeHost(ctx context.Context, l limits) evidence.Host {
+	ctx, cancel := l.of(ctx, estate, "this host")
+	defer cancel()
 	o.Progress("host", o.Host.Hostname, false)
 	defer o.Progress("host", o.Host.Hostname, true)
 	host := devices.Observe(ctx, o.Host)
 	host.Hint = lateHint(ctx, host.Trouble, host.Hint)
 	return host
+}
+
+// observeHosts adds the machines of the other members to this one.
+func (o Options) observeHosts(ctx context.Context, l limits, lxd *evidence.LXD, here evidence.Host) []evidence.Host {
+	if server := lxd.Server; server != "" && server != "none" {
+		// The socket that answered is this machine's, so it is that member,
+		// whatever the machine calls itself.
+		here.Name = server
+	}
+	return o.observeOthers(ctx, l, lxd, here)
 }
 
 // each runs f for 0..n-1 side by side and returns when all have.
@@ -295,6 +345,9 @@ func (o Options) lookUp(ctx context.Context, a *array, said *evidence.Array, hos
 	for _, volume := range said.Volumes.Items {
 		known[volume.Serial] = true
 	}
+	for _, answer := range said.Lookups {
+		known[answer.Serial] = true // told in the reading that this one is built on
+	}
 	var unknown []evidence.Serial
 	for _, serial := range shown(hosts) {
 		if !known[serial] {
@@ -305,7 +358,7 @@ func (o Options) lookUp(ctx context.Context, a *array, said *evidence.Array, hos
 	if len(unknown) == 0 {
 		return
 	}
-	said.Lookups = a.reader.Lookup(ctx, unknown)
+	said.Lookups = append(slices.Clip(said.Lookups), a.reader.Lookup(ctx, unknown)...)
 	var untold []string
 	for _, answer := range said.Lookups {
 		if _, err := evidence.ParseSerial(string(answer.Serial)); err == nil && answer.Found == evidence.Unknown {

@@ -1,0 +1,382 @@
+package witness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/pure"
+)
+
+// wholeFor is how long a look at everything may stand behind looks at some
+// volumes. What it stands for is about the pool: whose it is, how much of it has
+// no record, what does not fit LXD's database. None of that is about the volume
+// that is to be changed, of which everything is read each time.
+const wholeFor = 10 * time.Minute
+
+// Watch looks at the same world again and again, as a repair does, and stays
+// logged in meanwhile. The zero Watch has seen nothing yet. Looks may be asked
+// for at the same time; the arrays are asked for one after the other.
+type Watch struct {
+	// reading is held while arrays are asked, by which a Reader is used by one
+	// look at a time.
+	reading sync.Mutex
+	readers []*array
+
+	mu sync.Mutex
+	// latest is the last look, built on one at everything that began at the
+	// times in whole, by the wall's clock and by the one that runs on in suspend.
+	latest *evidence.World
+	whole  struct {
+		wall time.Time
+		up   time.Duration
+	}
+}
+
+// Look returns what everybody says. Where the scope is some volumes, of the
+// arrays only what may have changed is read: all there is about those volumes
+// and about what LXD has let go of since the last look, who the array is, its
+// pods, its hosts, and how many volumes and snapshots it counts. LXD and the
+// hosts are asked for everything, as always. The rest is what the last look saw.
+// Where that could not be the same any more, everything is read: when it is older
+// than ten minutes, when anything differs that is always read, when the counts
+// don't add up, when anything is not known.
+func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evidence.World, Doors, error) {
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	o = o.withDefaults()
+	if part := w.part(o, scope); part != nil {
+		look := w.look
+		if scope.Anew == evidence.AnewHosts || scope.Anew == evidence.AnewArray {
+			look = w.lookAgain
+		}
+		world, doors, err := look(ctx, o, part)
+		var changed *changedError
+		switch {
+		case err == nil:
+			w.remember(world)
+			return world, doors, nil
+		case !errors.As(err, &changed):
+			return world, doors, err
+		case ctx.Err() != nil:
+			return world, doors, ctx.Err()
+		}
+		if o.Array.Log != nil {
+			o.Array.Log.Debug("looking at everything", "because", changed.Error())
+		}
+	}
+	began, up := o.Now(), o.Uptime()
+	world, doors, err := w.look(ctx, o, nil)
+	for i := range world.Arrays {
+		if r := w.readers[i].reader; r != nil && world.Arrays[i].Trouble != "" {
+			// Perhaps it is the session's fault. The next look begins with a new one.
+			w.readers[i].reader = nil
+			_ = r.Close(ctx) // it ends by itself
+		}
+	}
+	if err == nil {
+		w.remember(world)
+		w.mu.Lock()
+		w.whole.wall, w.whole.up = began, up
+		w.mu.Unlock()
+	}
+	return world, doors, err
+}
+
+func (w *Watch) remember(world evidence.World) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.latest = &world
+}
+
+// Close logs out everywhere.
+func (w *Watch) Close(ctx context.Context) {
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	closeAll(ctx, w.readers)
+	w.readers = nil
+}
+
+// open gives arrays the logins that an earlier look has left, and logs out where
+// no login is wanted any more.
+func (w *Watch) open(ctx context.Context, arrays []*array) []*array {
+	for _, a := range arrays {
+		for _, before := range w.readers {
+			if a.err == nil && sameAccess(a.pure, before.pure) {
+				a.reader, before.reader = before.reader, nil
+			}
+		}
+	}
+	closeAll(ctx, w.readers)
+	w.readers = arrays
+	return arrays
+}
+
+// part is a look at some volumes, built on an earlier one at everything. The
+// nil part is a look at everything.
+type part struct {
+	base  *evidence.World
+	scope evidence.Scope
+
+	mu  sync.Mutex
+	err error
+}
+
+// changedError is why a part is not enough.
+type changedError struct{ err error }
+
+func (e *changedError) Error() string { return e.err.Error() }
+func (e *changedError) Unwrap() error { return e.err }
+
+// part says on what a look at some volumes can be built; nil is on nothing.
+func (w *Watch) part(o Options, scope evidence.Scope) *part {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wall, up := o.Now().Sub(w.whole.wall), o.Uptime()-w.whole.up
+	if scope.IsEverything() || w.latest == nil || wall < 0 || max(wall, up) > wholeFor || o.Whole || o.Thorough {
+		return nil // a clock that was set back says nothing about age
+	}
+	for i := range w.latest.Arrays {
+		stretched := func(pod evidence.Pod) bool { return len(pod.Arrays) > 1 }
+		if slices.ContainsFunc(w.latest.Arrays[i].Pods.Items, stretched) {
+			return nil // what only the other array knows has to be read as well
+		}
+	}
+	return &part{base: w.latest, scope: scope}
+}
+
+func (p *part) failed() bool {
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err != nil
+}
+
+func (p *part) changed(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = &changedError{err}
+	}
+}
+
+// fits reports that the arrays are those of the earlier look, which read all of
+// them and of LXD.
+func (p *part) fits(arrays []*array) bool {
+	if p == nil {
+		return true
+	}
+	why := ""
+	switch {
+	case len(arrays) != len(p.base.Arrays):
+		why = "there are other arrays than before"
+	case p.base.LXD.Trouble != "" || !p.base.LXD.Records.IsComplete():
+		why = "LXD could not be read fully before"
+	}
+	for i, a := range arrays {
+		if why == "" && !slices.Equal(a.pools, p.base.Arrays[i].Asked) {
+			why = "there are other pools than before"
+		}
+	}
+	if why != "" {
+		p.changed(errors.New(why))
+	}
+	return why == ""
+}
+
+// baseOf is the earlier reading of an array, which is asked in the same order.
+func (p *part) baseOf(a *array) *evidence.Array {
+	for i := range p.base.Arrays {
+		if slices.Equal(a.pools, p.base.Arrays[i].Asked) {
+			return &p.base.Arrays[i]
+		}
+	}
+	return nil
+}
+
+// again reads anew what an array has of the volumes.
+func (p *part) again(ctx context.Context, a *array) evidence.Array {
+	base := p.baseOf(a)
+	var ids []string
+	if strings.EqualFold(base.ID, p.scope.ArrayID) {
+		ids = related(base, p.scope.Volumes)
+	}
+	few := p.scope.Anew != evidence.AnewAll
+	if few && len(ids) == 0 {
+		return *base
+	}
+	said, err := a.reader.Again(ctx, base, ids, few)
+	if err != nil {
+		p.changed(err)
+		return evidence.Array{}
+	}
+	p.judge(a, base, &said)
+	return said
+}
+
+// judge doubts what was read as a whole reading is doubted. Any doubt is one too
+// many: the whole says what is wrong.
+func (p *part) judge(a *array, base, said *evidence.Array) {
+	if err := a.moved(*said); err != nil {
+		p.changed(err)
+		return
+	}
+	decode(said)
+	contradictions(said, a.pools)
+	for _, why := range []string{said.Trouble, said.Volumes.Why(), said.Hosts.Why(), said.Connections.Why()} {
+		if why != "" {
+			p.changed(errors.New(why))
+			return
+		}
+	}
+	if why := p.strangers(base, said); why != "" {
+		p.changed(errors.New(why))
+	}
+}
+
+// strangers compares how many volumes the array connects to hosts that are no
+// machine that was read: LXD changes those of its members all the time, and
+// nobody may change the others'.
+func (p *part) strangers(base, said *evidence.Array) string {
+	ours := map[string]bool{}
+	for i := range p.base.Hosts {
+		h := &p.base.Hosts[i]
+		for _, own := range slices.Concat(h.IQNs.Items, h.NQNs.Items, h.WWPNs.Items) {
+			ours[evidence.Initiator(own)] = true
+		}
+	}
+	for i := range said.Hosts.Items {
+		h, before := &said.Hosts.Items[i], &base.Hosts.Items[i]
+		member := slices.ContainsFunc(h.Initiators(), func(initiator string) bool { return ours[evidence.Initiator(initiator)] })
+		if !member && h.ConnectionCount != before.ConnectionCount {
+			return fmt.Sprintf("another number of volumes is connected to host %s, which is no member that was read", h.Name)
+		}
+	}
+	return ""
+}
+
+// related are the volumes themselves, their other halves, and what they were
+// copied from or to.
+func related(base *evidence.Array, ids []string) []string {
+	all := slices.Clone(ids)
+	uuids, sources := map[evidence.UUID]bool{}, map[string]bool{}
+	for i := range base.Volumes.Items {
+		if v := &base.Volumes.Items[i]; slices.Contains(ids, v.ID) {
+			if !v.LXD.UUID.IsZero() {
+				uuids[v.LXD.UUID] = true
+			}
+			if v.SourceID != "" {
+				sources[v.SourceID] = true
+			}
+		}
+	}
+	for i := range base.Volumes.Items {
+		v := &base.Volumes.Items[i]
+		if uuids[v.LXD.UUID] || sources[v.ID] || (v.SourceID != "" && slices.Contains(ids, v.SourceID)) {
+			all = append(all, v.ID)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// changes reads anew what LXD has let go of since the last look: it deletes a
+// volume first and its record then, so by now the array says what became of it.
+// Then it holds what is known against what the array counts.
+func (p *part) changes(ctx context.Context, a *array, said *evidence.Array, world *evidence.World) {
+	if p == nil || p.failed() {
+		return
+	}
+	if world.LXD.Trouble != "" || !world.LXD.Records.IsComplete() {
+		return // nothing is safe then, whatever the array has
+	}
+	ids, err := stillThere(ctx, a, said, p.letGo(said, &world.LXD))
+	if err != nil {
+		p.changed(err)
+		return
+	}
+	if len(ids) > 0 {
+		again, err := a.reader.Again(ctx, said, ids, false)
+		if err != nil {
+			p.changed(err)
+			return
+		}
+		// LXD was asked after the first of the two, which is what counts.
+		again.Source.Began, again.Source.Ended = said.Began, said.Ended
+		again.Since = said.Since
+		*said = again
+		p.judge(a, p.baseOf(a), said)
+	}
+	if p.scope.Anew != evidence.AnewAll {
+		return
+	}
+	if err := a.reader.Counts(ctx, said); err != nil {
+		p.changed(err)
+	}
+}
+
+// stillThere asks what became of volumes, takes from what the array said those
+// that it does not have any more, and returns the others.
+func stillThere(ctx context.Context, a *array, said *evidence.Array, ids []string) ([]string, error) {
+	serials := map[evidence.Serial]string{}
+	for i := range said.Volumes.Items {
+		if v := &said.Volumes.Items[i]; slices.Contains(ids, v.ID) {
+			serials[v.Serial] = v.ID
+		}
+	}
+	if len(serials) == 0 {
+		return ids, nil
+	}
+	gone := map[string]bool{}
+	for _, answer := range a.reader.Lookup(ctx, slices.Sorted(maps.Keys(serials))) {
+		switch {
+		case answer.Found.IsNot():
+			gone[serials[answer.Serial]] = true
+		case !answer.Found.Is():
+			return nil, fmt.Errorf("the array could not be asked for serial %s", answer.Serial)
+		}
+	}
+	if len(gone) > 0 {
+		pure.Forget(said, gone)
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return gone[id] }), nil
+}
+
+// letGo are the volumes of records that were there at the last look, and are
+// not any more.
+func (p *part) letGo(said *evidence.Array, now *evidence.LXD) []string {
+	there := make(map[evidence.UUID]bool, len(now.Records.Items))
+	for i := range now.Records.Items {
+		there[now.Records.Items[i].UUID] = true
+	}
+	gone := map[evidence.UUID]bool{}
+	for i := range p.base.LXD.Records.Items {
+		if uuid := p.base.LXD.Records.Items[i].UUID; !uuid.IsZero() && !there[uuid] {
+			gone[uuid] = true
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	var ids []string
+	for i := range said.Volumes.Items {
+		if v := &said.Volumes.Items[i]; gone[v.LXD.UUID] {
+			ids = append(ids, v.ID)
+		}
+	}
+	for i := range said.Snapshots.Items {
+		if s := &said.Snapshots.Items[i]; gone[s.LXD.UUID] {
+			ids = append(ids, s.SourceID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
