@@ -310,7 +310,7 @@ func TestArrayHangs(t *testing.T) {
 	for _, list := range []string{"/api_version", "/login", "/volumes", "/connections", "/volumes/performance"} {
 		undo := b.w.Array.Inject(array.Fault{Path: list, Kind: array.Delay})
 		o := options(b.w)
-		ctx, cancel := context.WithTimeout(context.Background(), 150*time.Millisecond)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		began := time.Now()
 		world, report := askIn(ctx, t, o)
 		cancel()

@@ -24,7 +24,7 @@ var imports = map[string][]string{
 	"devices":        {"evidence", "wait"},
 	"devices/kernel": {"devices", "evidence", "wait"},
 	"fleet":          {"devices", "evidence"},
-	"witness":        {"config", "devices", "devices/kernel", "evidence", "fleet", "pure", "records", "secret"},
+	"witness":        {"config", "devices", "devices/kernel", "evidence", "fleet", "pure", "records", "secret", "wait"},
 	// settings is a table of rules about one host's or one version's settings,
 	// which scan and doctor share: nothing is judged twice.
 	"settings": {"evidence"},
