@@ -107,8 +107,8 @@ func TestStretchedPodWithoutItsPeer(t *testing.T) {
 	k := newKit(t, "stretched-pod")
 	plan := k.leaks()[1] // connected on the first array only
 	silent := k.tools()
-	silent.Look = func(ctx context.Context) (evidence.World, error) {
-		world, err := k.look(ctx)
+	silent.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+		world, err := k.look(ctx, about)
 		world.Arrays = world.Arrays[:1]
 		return world, err
 	}
