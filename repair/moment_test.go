@@ -125,7 +125,10 @@ func TestNothingRestsOnAnOldLook(t *testing.T) {
 			tools := k.tools()
 			at, looks := "", 0
 			look := tools.Look
-			tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) { looks++; return look(ctx, about) }
+			tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+				looks++
+				return look(ctx, about)
+			}
 			tools.record = func(r *journal.Run, record journal.Record) error {
 				if record.What == journal.WhatBefore {
 					at = record.StepKind
