@@ -270,9 +270,11 @@ func connected(f diagnose.Finding) string {
 		return ""
 	case 1:
 		return f.Connections[0]
-	default:
-		return count(len(f.Connections), "host")
 	}
+	if slices.ContainsFunc(f.Connections, func(name string) bool { return strings.Contains(name, " on ") }) {
+		return count(len(f.Connections), "connection") // of a stretched pod: two may be of one host
+	}
+	return count(len(f.Connections), "host")
 }
 
 func (v scanView) summary(out *lineWriter) {

@@ -289,6 +289,13 @@ func (v *volume) connectedThere() bool {
 	return there || doubt != ""
 }
 
+// throughPeersTo reports that a peer connects it to a host.
+func (v *volume) throughPeersTo(h *hostFacts) bool {
+	there := false
+	v.throughPeers(func(c throughPeer) { there = there || c.owner().has(h) })
+	return there
+}
+
 // activity is whether there was I/O of late, over any of its arrays.
 func (v *volume) activity() evidence.Answer {
 	all := v.busy

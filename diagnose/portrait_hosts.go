@@ -19,7 +19,7 @@ func (f *facts) portrayHosts(p *Portrait, v *volume) {
 			}
 		})
 		d := h.of(v)
-		if len(rows) == 0 && !d.visible() && len(v.goneOn(h)) == 0 && f.misnomers(h, v.Serial) == "" {
+		if len(rows) == 0 && !v.throughPeersTo(h) && !d.visible() && len(v.goneOn(h)) == 0 && f.misnomers(h, v.Serial) == "" {
 			p.without(h)
 			continue
 		}
@@ -62,6 +62,11 @@ func (f *facts) portrayHost(v *volume, h *hostFacts, d *device, rows []*evidence
 	for _, row := range rows {
 		how = append(how, connectionName(row)+numberWords(row))
 	}
+	v.throughPeers(func(c throughPeer) {
+		if c.owner().has(h) {
+			how = append(how, c.words())
+		}
+	})
 	switch {
 	case connected.Is() && d.visible():
 		host.Tie = Tie{evidence.Yes, "connected to " + list(how)}
