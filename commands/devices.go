@@ -14,6 +14,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/fleet"
+	"github.com/pureclean/pureclean/words"
 )
 
 func devicesCommand(s Streams) *cli.Command {
@@ -105,22 +106,15 @@ func (o *common) thisHost() (devices.System, error) {
 func deviceRows(host evidence.Host) table {
 	t := table{header: []string{"DEVICE", "KIND", "SERIAL", "SIZE", "STATE", "USED BY"}, right: []bool{3: true}}
 	for _, m := range host.Maps.Items {
-		t.rows = append(t.rows, []string{m.Kernel + " " + m.Name, "map", string(m.Serial), bytesOf(m.Bytes), mapState(m), uses(host, m.Kernel, m.Dev)})
+		t.rows = append(t.rows, []string{m.Kernel + " " + m.Name, "map", string(m.Serial), words.KnownSize(m.Bytes.N, m.Bytes.Known), mapState(m), uses(host, m.Kernel, m.Dev)})
 	}
 	for _, d := range host.Disks.Items {
-		t.rows = append(t.rows, []string{d.Name, "path " + d.HCTL, string(d.Serial), bytesOf(d.Bytes), diskState(d), uses(host, d.Name, d.Dev)})
+		t.rows = append(t.rows, []string{d.Name, "path " + d.HCTL, string(d.Serial), words.KnownSize(d.Bytes.N, d.Bytes.Known), diskState(d), uses(host, d.Name, d.Dev)})
 	}
 	for _, n := range host.Namespaces.Items {
-		t.rows = append(t.rows, []string{n.Name, "namespace", string(n.Serial), bytesOf(n.Bytes), namespaceState(n), uses(host, n.Name, n.Dev)})
+		t.rows = append(t.rows, []string{n.Name, "namespace", string(n.Serial), words.KnownSize(n.Bytes.N, n.Bytes.Known), namespaceState(n), uses(host, n.Name, n.Dev)})
 	}
 	return t
-}
-
-func bytesOf(c evidence.Count) string {
-	if !c.Known {
-		return "?"
-	}
-	return size(c.N)
 }
 
 func mapState(m evidence.Map) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/report"
+	"github.com/pureclean/pureclean/words"
 )
 
 // scanAnswer is what "scan -o json" prints: the contract with scripts.
@@ -195,7 +196,7 @@ func sizeOrDash(f diagnose.Finding, bytes evidence.Count) string {
 	if f.VolumeID == "" && bytes.N == 0 {
 		return ""
 	}
-	return bytesOf(bytes)
+	return words.KnownSize(bytes.N, bytes.Known)
 }
 
 func findingAge(f diagnose.Finding) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/words"
 )
 
 // defaultWidth is assumed where there is no terminal to ask.
@@ -282,7 +283,7 @@ func (v scanView) summary(out *lineWriter) {
 	s := v.report.Summary
 	switch {
 	case s.LeakedVolumes > 0:
-		text := fmt.Sprintf("%s %s %s (%s unique)", count(s.LeakedVolumes, "leaked volume"), verb(s.LeakedVolumes, "holds", "hold"), size(s.LeakedBytes), bytesOf(s.LeakedUnique))
+		text := fmt.Sprintf("%s %s %s (%s unique)", count(s.LeakedVolumes, "leaked volume"), verb(s.LeakedVolumes, "holds", "hold"), size(s.LeakedBytes), words.KnownSize(s.LeakedUnique.N, s.LeakedUnique.Known))
 		if s.Oldest > 0 {
 			text += ", the oldest for " + agePhrase(s.Oldest)
 		}

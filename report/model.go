@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/pureclean/pureclean/diagnose"
-	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/words"
 )
 
@@ -113,7 +112,7 @@ func newPage(j Judged) *page {
 		p.Witnesses = append(p.Witnesses, witness{name, text(w.Reason), text(w.Hint), cost, w.Complete})
 	}
 	for _, s := range j.Report.Pools {
-		used := knownSize(s.Used)
+		used := words.KnownSize(s.Used.N, s.Used.Known)
 		if s.Quota.N > 0 {
 			used += " of " + words.Size(s.Quota.N)
 		}
@@ -138,7 +137,7 @@ func (p *page) answer(r diagnose.Report) {
 		p.Headline = "Nothing was found in what could be seen"
 	}
 	if s.LeakedVolumes > 0 {
-		p.Lead = knownSize(s.LeakedUnique) + " of it is theirs alone."
+		p.Lead = words.KnownSize(s.LeakedUnique.N, s.LeakedUnique.Known) + " of it is theirs alone."
 		if s.Oldest > 0 {
 			p.Lead += " The oldest has been there for " + words.AgePhrase(s.Oldest) + "."
 		}
@@ -211,7 +210,7 @@ func factsOf(f diagnose.Finding) []fact {
 	}
 	if f.VolumeID != "" {
 		add("size", words.Size(f.Provisioned))
-		add("unique", knownSize(f.Unique))
+		add("unique", words.KnownSize(f.Unique.N, f.Unique.Known))
 	}
 	if f.Age > 0 {
 		add("age", words.Age(f.Age))
@@ -224,14 +223,6 @@ func factsOf(f diagnose.Finding) []fact {
 		add("host", f.Host)
 	}
 	return facts
-}
-
-// knownSize spells bytes that may not be known.
-func knownSize(bytes evidence.Count) string {
-	if !bytes.Known {
-		return "?"
-	}
-	return words.Size(bytes.N)
 }
 
 func rowOf(f diagnose.Finding) row {

@@ -55,6 +55,14 @@ func Size(bytes int64) string {
 	return strings.Replace(s, ".0", "", 1)
 }
 
+// KnownSize is Size of bytes that may not be known.
+func KnownSize(bytes int64, known bool) string {
+	if !known {
+		return "?"
+	}
+	return Size(bytes)
+}
+
 // Age is short, in the coarsest unit that fits twice or more.
 func Age(d time.Duration) string {
 	switch {
