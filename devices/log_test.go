@@ -148,3 +148,13 @@ func TestHostileLogs(t *testing.T) {
 		t.Errorf("%d complaints, %d arrivals", len(log.Complaints.Items), len(log.Arrivals.Items))
 	}
 }
+
+// TestFibreChannelLost: that the fabric lost a port is heard.
+func TestFibreChannelLost(t *testing.T) {
+	m := newMachine()
+	m.AddFile("var/log/syslog", []byte("2026-11-22T08:00:00+0000 lxd01 kernel: [  100.0]  rport-7:0-2: blocked FC remote port time out: removing target and saving binding\n"))
+	log := devices.ReadLog(t.Context(), m.system())
+	if n := len(log.Complaints.Items); n != 1 || log.Complaints.Items[0].Kind != evidence.ComplaintPortal {
+		t.Errorf("%+v", log.Complaints)
+	}
+}

@@ -302,6 +302,7 @@ var complaintTexts = []struct {
 	{"iscsid", "connect to", evidence.ComplaintPortal},
 	{"iscsid", "login timed out", evidence.ComplaintPortal},
 	{"", "detected conn error (", evidence.ComplaintPortal},
+	{"", "blocked FC remote port time out", evidence.ComplaintPortal},
 	{"systemd-udevd", "is taking a long time", evidence.ComplaintUdev},
 	{"systemd-udevd", "timeout; kill it", evidence.ComplaintUdev},
 	{"systemd-udevd", "is taking longer than", evidence.ComplaintUdev},
