@@ -209,7 +209,7 @@ func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error
 	if err != nil {
 		return err
 	}
-	o.explainOffline(&world, from.config.StateDir)
+	o.fromJournal(&world, from.config.StateDir)
 	reading.Report = o.judge(world, o.policy(from.config))
 	// The check is as good where there is no place to remember it.
 	if err := remember(from.config.StateDir, world, reading.Report); err != nil {

@@ -134,7 +134,7 @@ func (o *common) look(ctx context.Context) (evidence.World, diagnose.Policy, err
 		return evidence.World{}, diagnose.Policy{}, err
 	}
 	world, err := o.ask(ctx, from)
-	o.explainOffline(&world, from.config.StateDir)
+	o.fromJournal(&world, from.config.StateDir)
 	return world, o.policy(from.config), err
 }
 

@@ -64,6 +64,7 @@ func fixCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "min-age", Usage: "with --volume: take it only if it is at least `AGE` old, and not the usual age", Destination: &o.minAge},
 			o.confirmFlag(),
 			o.databaseFlag(),
+			o.recoveredFlag(),
 		}, o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
 		Action: func(c *cli.Context) error { return runFix(c.Context, o) },
 	}
@@ -87,6 +88,8 @@ func (o *fixOptions) checkFix() error {
 		return usagef("--confirm goes with --volume: it is the name of one thing that does not come back")
 	case o.databaseIsCurrent && o.volume == "":
 		return usagef("--database-is-current goes with --volume: in a batch nobody answers for the database")
+	case o.evenIfRecovered && o.volume == "":
+		return usagef("--even-if-recovered goes with --volume: in a batch nobody answers for what somebody brought back")
 	case o.finding != "" && !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == o.finding }):
 		return &HintedError{Err: usagef("there is no finding %q", o.finding), Hint: "codes are those that pureclean scan prints"}
 	case o.dryRun || o.save != "":
@@ -164,7 +167,7 @@ func (o *fixOptions) choose(ctx context.Context, w *workshop) (choice, error) {
 	if _, err := w.tools.Look(ctx, evidence.Scope{}); err != nil {
 		return choice{}, err
 	}
-	o.explainOffline(&w.world, w.stateDir)
+	o.fromJournal(&w.world, w.stateDir)
 	if err := notDown(w.world, w.policy); err != nil {
 		return choice{}, err
 	}

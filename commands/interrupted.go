@@ -10,6 +10,16 @@ import (
 	"github.com/pureclean/pureclean/repair/journal"
 )
 
+// fromJournal adds to the world what the journal says: which interrupted runs
+// left paths offline, and what runs destroyed. A run reads the latter itself,
+// and refuses where it can't be read.
+func (o *common) fromJournal(world *evidence.World, stateDir string) {
+	o.explainOffline(world, stateDir)
+	if err := repair.FromJournal(journal.Read(stateDir), "", world); err != nil {
+		o.log().Debug("not all that runs did could be read", "error", err)
+	}
+}
+
 // explainOffline adds to the world which interrupted runs left paths offline.
 // The journal is read only where there are any.
 func (o *common) explainOffline(world *evidence.World, stateDir string) {

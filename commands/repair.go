@@ -28,12 +28,19 @@ type changing struct {
 	typed string
 	// databaseIsCurrent is the operator's word for one volume.
 	databaseIsCurrent bool
+	// evenIfRecovered is their word that what somebody brought back may go.
+	evenIfRecovered bool
 }
 
 // databaseFlag is for commands that may rest on the operator's word for one
 // volume.
 func (o *changing) databaseFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "database-is-current", Usage: "your word for this one volume that LXD's database is the pool's true history, and not restored from a backup", Destination: &o.databaseIsCurrent}
+}
+
+// recoveredFlag is for the same commands.
+func (o *changing) recoveredFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "even-if-recovered", Usage: "your word for this one volume that it may be destroyed again, although somebody recovered it after a run destroyed it", Destination: &o.evenIfRecovered}
 }
 
 func (o *changing) changingFlags() []cli.Flag {
@@ -126,6 +133,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	w.policy = o.policy(from.config)
 	w.policy.Batch = batch
 	w.policy.DatabaseIsCurrent = o.databaseIsCurrent && !batch
+	w.policy.EvenIfRecovered = o.evenIfRecovered && !batch
 	ask := asker{o: o, reader: newLines(o.In)}
 	w.ask = ask
 	w.tools = repair.Tools{

@@ -31,10 +31,14 @@ func runsCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "resume", Usage: "finish the interrupted run `ID`", Destination: &o.resume},
 			o.confirmFlag(),
 			o.databaseFlag(),
+			o.recoveredFlag(),
 		}, o.changingFlags(), o.flags()),
 		Action: func(c *cli.Context) error {
 			if o.resume == "" && o.databaseIsCurrent {
 				return usagef("--database-is-current goes with --resume")
+			}
+			if o.resume == "" && o.evenIfRecovered {
+				return usagef("--even-if-recovered goes with --resume")
 			}
 			if o.resume == "" {
 				return runRuns(o)

@@ -69,6 +69,7 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	ports, portDoubts := readRemotePorts(t)
 	h.RemotePorts = listOf(ports, portDoubts)
 	h.Tools = readTools(t)
+	h.Daemons = readDaemons(t)
 	settings, d := readSettings(ctx, whole, &h)
 	d.merge(sessionDoubts)
 	d.merge(n.controllerDoubts)

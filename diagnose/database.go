@@ -25,6 +25,9 @@ type fingerprint struct {
 	// hosts must have answered anyway: elsewhere a host that is silent would
 	// be good news.
 	hosts bool
+	// self is set for what may be a use of the very volume that is judged: no
+	// proof of how it was made outweighs it.
+	self bool
 	// check names what shows it. What it needs and does not know counts as
 	// shown; that whole lists are missing is lists-complete's to say.
 	check func(*facts, *poolFacts) []string
@@ -69,27 +72,28 @@ var fingerprints = []fingerprint{
 		// attached, and makes the record of an instance together with that of its
 		// root volume. Only a record that was taken out by hand leaves this, or
 		// an LXD that was killed between two rows of its database.
-		name: "attached", says: "disks of instances without a record", check: (*facts).disksWithoutRecord,
+		name: "attached", says: "disks of instances without a record", self: true, check: (*facts).disksWithoutRecord,
 	},
 	{
 		// LXD mounted it there, so it had a record then. A creation that failed
 		// while the mount survived in another mount namespace leaves the same,
 		// for as long as somebody holds it.
-		name: "mounted", says: "volumes without a record that are mounted where LXD mounts its own", hosts: true, check: (*facts).mountsWithoutRecord,
+		name: "mounted", says: "volumes without a record that are mounted where LXD mounts its own", hosts: true, self: true, check: (*facts).mountsWithoutRecord,
 	},
 	// An empty mount directory without a record is none: each creation that
 	// fails after the mount leaves one, and so does our own repair of that.
 }
 
 // unlikeHistory says why LXD's database may not be the true history of a pool;
-// empty when nothing suggests that. hosts asks for what hosts say, too.
-func (f *facts) unlikeHistory(p *poolFacts, hosts bool) string {
+// empty when nothing suggests that. hosts asks for what hosts say, too, and
+// proven for what counts beside a proof that LXD let go of a volume.
+func (f *facts) unlikeHistory(p *poolFacts, hosts, proven bool) string {
 	if p == nil || p.array == nil {
 		return ""
 	}
 	if p.unlike == nil {
-		p.unlike = make(map[bool]string, 2)
-		var plain, all []string
+		p.unlike = make(map[doubtKey]string, 4)
+		var plain, all, selfPlain, self []string
 		for _, mark := range fingerprints {
 			names := mark.check(f, p)
 			if len(names) == 0 {
@@ -100,16 +104,26 @@ func (f *facts) unlikeHistory(p *poolFacts, hosts bool) string {
 			if !mark.hosts {
 				plain = append(plain, words)
 			}
+			if mark.self {
+				self = append(self, words)
+			}
+			if mark.self && !mark.hosts {
+				selfPlain = append(selfPlain, words)
+			}
 		}
 		unread := p.unreadable()
 		if len(unread) > 0 {
 			words := "objects of which nothing can be told (" + list(unread) + ")"
 			plain, all = append(plain, words), append(all, words)
 		}
-		p.unlike[false], p.unlike[true] = listed(plain), listed(all)
+		p.unlike[doubtKey{}], p.unlike[doubtKey{hosts: true}] = listed(plain), listed(all)
+		p.unlike[doubtKey{proven: true}], p.unlike[doubtKey{hosts: true, proven: true}] = listed(selfPlain), listed(self)
 	}
-	return p.unlike[hosts]
+	return p.unlike[doubtKey{hosts, proven}]
 }
+
+// doubtKey is which of the fingerprints count.
+type doubtKey struct{ hosts, proven bool }
 
 // listed makes one sentence of what was found.
 func listed(marks []string) string {

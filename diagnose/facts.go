@@ -38,6 +38,10 @@ type facts struct {
 	bySerial map[evidence.Serial]*volume
 	// offline are paths that interrupted runs left so.
 	offline map[offlineKey]*evidence.LeftOffline
+	// destroyed is what our runs destroyed, by id.
+	destroyed map[string]*evidence.Destroyed
+	// trails are of volumes, by id.
+	trails map[string]*evidence.Trail
 }
 
 func newFacts(w *evidence.World, p Policy) *facts {
@@ -46,6 +50,13 @@ func newFacts(w *evidence.World, p Policy) *facts {
 		f.seen[w.Seen[i].VolumeID] = &w.Seen[i]
 	}
 	f.offline = leftOffline(w.LeftOffline)
+	f.destroyed = destroyedByUs(w.Destroyed)
+	f.trails = map[string]*evidence.Trail{}
+	for i := range w.Arrays {
+		for j := range w.Arrays[i].Trails {
+			f.trails[w.Arrays[i].Trails[j].VolumeID] = &w.Arrays[i].Trails[j]
+		}
+	}
 	for i := range w.LXD.Operations.Items {
 		if op := &w.LXD.Operations.Items[i]; mayChange(op) {
 			f.operations = append(f.operations, op)
@@ -106,7 +117,7 @@ type poolFacts struct {
 	unreadPeer string
 	// unlike says why LXD's database may not be the pool's history, without
 	// and with what hosts say; nil until somebody asks.
-	unlike map[bool]string
+	unlike map[doubtKey]string
 }
 
 // blind reports that LXD's records of the pool were not read at all. Nothing

@@ -43,7 +43,7 @@ var Gates = []Gate{
 	{Name: "no-record", Title: "Does LXD have no record of it, anywhere?", Classes: removed, Check: noRecord},
 	{Name: "not-expected", Title: "Does LXD expect nobody to use it?", Classes: volumes, Check: notExpected},
 	{Name: "original-kept", Title: "If it is a copy, does the original still exist?", Classes: []Class{ClassDestroy}, Check: originalKept},
-	{Name: "explained", Title: "If it had a record once, is it known why it has none now?", Classes: removed, Check: explained},
+	{Name: "explained", Title: "Is it known why it has no record, and has nobody brought it back?", Classes: removed, Check: explained},
 	{Name: "old-enough", Title: "Is it older than anything that LXD may still be making?", Classes: onArray, Check: oldEnough},
 	{Name: "seen-before", Title: "In a batch: did an earlier run see it as a leftover?", Classes: onArray, Check: seenBefore},
 	{Name: "ordinary", Title: "Is it live, ordinary, and named as LXD names its own?", Classes: onArray, Check: ordinary},

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -217,14 +218,30 @@ func explained(s Subject) (Result, string) {
 	if result != Pass || s.f.hasRecord(s) {
 		return result, why
 	}
-	doubt := s.f.unlikeHistory(s.pool, s.class == ClassDestroy)
-	switch {
-	case doubt == "":
-		return Pass, why
-	case s.f.policy.DatabaseIsCurrent && !s.f.policy.Batch:
-		return Waived, "you say that LXD's database is current; " + doubt
+	var said []string
+	proof := s.letGo()
+	if wanted := s.recovered(); wanted != "" {
+		if !s.f.policy.EvenIfRecovered || s.f.policy.Batch {
+			return Fail, wanted + "; if nobody wants it after all, answer for it with --even-if-recovered"
+		}
+		result, said = Waived, append(said, "you say that it may go although "+wanted)
 	}
-	return Uncertain, doubt + "; settle that, or answer for one of them with --database-is-current"
+	doubt := s.f.unlikeHistory(s.pool, s.class == ClassDestroy, proof != "")
+	if doubt == "" && proof == "" {
+		doubt = s.madeAndKept()
+	}
+	switch {
+	case doubt != "" && (!s.f.policy.DatabaseIsCurrent || s.f.policy.Batch):
+		return Uncertain, doubt + "; settle that, or answer for one of them with --database-is-current"
+	case doubt != "":
+		result, said = Waived, append(said, "you say that LXD's database is current; "+doubt)
+	default:
+		why = either(proof, s.ranSince(), why)
+	}
+	if result == Waived {
+		why = strings.Join(said, "; ")
+	}
+	return result, why
 }
 
 // hasRecord reports what LXD itself knows. Its temporary copies of snapshots

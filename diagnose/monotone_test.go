@@ -46,6 +46,8 @@ var absent = map[string]string{
 	"Sighting.ArrayID":      "the same",
 	"Sighting.VolumeID":     "the same",
 	"Sighting.Recorded":     "the same",
+	"World.Destroyed":       "an empty journal is no evidence in either direction; a run reads its own, and refuses where it can't",
+	"Array.Trails":          "an array without a trail for us is no evidence in either direction; each trail that is not whole is doubted",
 	"Source.Trouble":        "no trouble is how a witness says that there was none; its lists say the rest",
 	"Host.Recorded":         "a live host is not recorded",
 	"ArrayHost.Group":       "an object in no group names none; what is connected through a group has rows of its own",

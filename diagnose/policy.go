@@ -28,6 +28,11 @@ type Policy struct {
 	// LXD's database is the pool's true history, although something does not
 	// fit it: gate explained then reads "waived". It has no effect in a batch.
 	DatabaseIsCurrent bool
+	// EvenIfRecovered is set when the operator answers for one object that it
+	// may be destroyed again, although somebody has recovered it after a run
+	// destroyed it: gate explained then reads "waived". It has no effect in a
+	// batch.
+	EvenIfRecovered bool
 	// AskedMinAge is the operator's own least age for one object, if MinAgeAsked
 	// is set. It holds whatever it is; where it is lower than MinAge or
 	// ImageMinAge the gate reads "waived". It has no effect in a batch.

@@ -62,6 +62,10 @@ type Array struct {
 	// volume above has: the volume may lie outside the pods, or be gone. A
 	// serial that is not here was not asked for: nothing is known of it.
 	Lookups []Lookup `json:"lookups"`
+	// Trails are what the audit trail tells of volumes that have no record.
+	// An array that keeps none for us gives none, which is no evidence in
+	// either direction.
+	Trails []Trail `json:"trails,omitempty"`
 	// Elsewhere are the array's volumes that Volumes does not have, live or
 	// destroyed, and ElsewhereSnapshots the snapshots that Snapshots does not
 	// have. They are read only where something is missing from the pods, or

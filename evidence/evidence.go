@@ -25,6 +25,9 @@ type World struct {
 	// LeftOffline are paths that interrupted runs set offline: words for
 	// people, and no evidence.
 	LeftOffline []LeftOffline `json:"left_offline,omitempty"`
+	// Destroyed are what runs in the journal here destroyed, and no undo
+	// brought back.
+	Destroyed []Destroyed `json:"destroyed,omitempty"`
 }
 
 // Scope is what a look is about. The zero Scope is everything. Else it is what

@@ -47,6 +47,8 @@ type Host struct {
 	Settings List[Setting] `json:"settings"`
 	// Tools are the programs that LXD needs on a host with Pure volumes.
 	Tools List[Tool] `json:"tools"`
+	// Daemons are processes that may be LXD's; which one is, LXD says.
+	Daemons []Daemon `json:"daemons,omitempty"`
 	// Clock is the host's own time when it was read; zero for a recorded one.
 	// Began and Ended are by the clock of whoever asked.
 	Clock time.Time `json:"clock,omitzero"`

@@ -105,6 +105,8 @@ type Member struct {
 	Online  Answer `json:"online"`
 	Status  string `json:"status"`
 	Message string `json:"message"`
+	// PID is the process of its LXD; 0 when not known.
+	PID int64 `json:"pid,omitempty"`
 }
 
 // Operation is something that LXD is doing or has just done.

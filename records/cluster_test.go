@@ -126,7 +126,7 @@ func TestObserveCluster(t *testing.T) {
 		t.Error(diff)
 	}
 	online := func(name string) evidence.Member {
-		return evidence.Member{Name: name, Online: evidence.Yes, Status: "Online", Message: "Fully operational"}
+		return evidence.Member{Name: name, Online: evidence.Yes, Status: "Online", Message: "Fully operational", PID: 731}
 	}
 	if diff := cmp.Diff([]evidence.Member{online("lxd01"), online("lxd02"), online("lxd03")}, out.Members.Items); diff != "" {
 		t.Error(diff)

@@ -69,7 +69,7 @@ func (a *answers) memberList(d *doubts) []evidence.Member {
 		d.add("LXD does not say what it is called")
 		return items
 	case clustered.IsNot():
-		return append(items, evidence.Member{Name: self, Online: evidence.Yes, Status: "Online", Message: "not a cluster"})
+		return append(items, evidence.Member{Name: self, Online: evidence.Yes, Status: "Online", Message: "not a cluster", PID: a.server.value.Environment.PID})
 	case !clustered.Is():
 		d.add("LXD does not say whether it is part of a cluster")
 		return items
@@ -99,6 +99,7 @@ func (a *answers) member(row memberRow) evidence.Member {
 		m.Message = strings.TrimPrefix(m.Message+"; it was asked and did not answer: "+err.Error(), "; ")
 		return m
 	}
+	m.PID = a.config(row.Name).value.Environment.PID
 	if row.Status != "" {
 		m.Online = evidence.Yes
 	}

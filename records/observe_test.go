@@ -113,7 +113,7 @@ func TestObserveRecordedState(t *testing.T) {
 				{Device: "root", Pool: "purepool", Type: "container", Project: "default", Path: "/"},
 			},
 		}}),
-		Members: evidence.Complete([]evidence.Member{{Name: "lxdlab", Online: evidence.Yes, Status: "Online", Message: "not a cluster"}}),
+		Members: evidence.Complete([]evidence.Member{{Name: "lxdlab", Online: evidence.Yes, Status: "Online", Message: "not a cluster", PID: 5388}}),
 		Operations: evidence.Complete([]evidence.Operation{{
 			ID: "01a2026f-2a53-7c93-9fdf-37f7ae865071", Class: "task", Description: "Synchronizing operations", Status: "Success",
 			Running: evidence.No, Location: "lxdlab", Created: at(t, "2026-11-22T08:46:09.49189746Z"), Entities: []string{},

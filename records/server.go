@@ -27,6 +27,7 @@ type serverRow struct {
 		Name      string `json:"server_name"`
 		Version   string `json:"server_version"`
 		Clustered *bool  `json:"server_clustered"`
+		PID       int64  `json:"server_pid"`
 	} `json:"environment"`
 }
 

@@ -108,7 +108,7 @@ func (r *run) judged(l look, step Step, kind StepType) []diagnose.GateResult {
 	if why := kind.forbids(finding); why != "" {
 		return []diagnose.GateResult{{Gate: needFinding, Result: diagnose.Fail, Why: why}}
 	}
-	gates := slices.Clone(finding.Gates)
+	gates := slices.DeleteFunc(slices.Clone(finding.Gates), func(g diagnose.GateResult) bool { return slices.Contains(kind.Settled, g.Gate) })
 	for i := range gates {
 		if kind.Released && gates[i].Gate == "path-identity" && gates[i].Result == diagnose.Uncertain {
 			gates[i] = r.vouch(l, gates[i])

@@ -28,10 +28,10 @@ type outsider struct {
 
 // outsiders are the table of them; a history has one or two, or none.
 var outsiders = []outsider{
-	{name: "restores LXD's database", act: (*history).restore, off: "where nothing was deleted since the backup, nothing gives the database away"},
+	{name: "restores LXD's database", act: (*history).restore},
 	{name: "moves volumes", act: (*history).move},
 	{name: "recovers and destroys by hand", act: func(h *history) { h.byHand(false) }},
-	{name: "recovers by hand what is to stay", act: func(h *history) { h.byHand(true) }, off: "what somebody recovered, and nobody uses or records, is again the leak that it was"},
+	{name: "recovers by hand what is to stay", act: func(h *history) { h.byHand(true) }},
 	{name: "edits plan files", act: (*history).adopt, edit: (*history).editPlan},
 	{name: "another LXD in a pod of its own", act: func(h *history) { h.otherLXD("edgepool") }},
 	{name: "another LXD in our pod", act: func(h *history) { h.otherLXD("") }},

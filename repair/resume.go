@@ -43,7 +43,11 @@ func (t Tools) Resume(ctx context.Context, id string) (Result, error) {
 	case journal.KindEradicate:
 		return Result{Run: id}, fmt.Errorf("run %s is an eradication: look, and ask for it again: %w", id, ErrNotInterrupted)
 	}
-	if err := r.write(journal.Record{What: journal.WhatResume, Operator: &t.Operator, HostsDown: t.Policy.Down, DatabaseIsCurrent: t.Policy.DatabaseIsCurrent}); err != nil {
+	taken := journal.Record{
+		What: journal.WhatResume, Operator: &t.Operator, HostsDown: t.Policy.Down,
+		DatabaseIsCurrent: t.Policy.DatabaseIsCurrent, EvenIfRecovered: t.Policy.EvenIfRecovered,
+	}
+	if err := r.write(taken); err != nil {
 		return Result{Run: id}, err
 	}
 	switch {

@@ -133,6 +133,7 @@ func (r *run) begin(kind journal.Kind, of string) (journal.Record, error) {
 	return journal.Record{
 		Kind: kind, Of: of, Operator: &r.t.Operator, Plan: text, Object: r.object(),
 		HostsDown: r.t.Policy.Down, DatabaseIsCurrent: r.t.Policy.DatabaseIsCurrent && !r.t.Policy.Batch,
+		EvenIfRecovered: r.t.Policy.EvenIfRecovered && !r.t.Policy.Batch,
 	}, err
 }
 
@@ -500,6 +501,14 @@ func (r *run) requestID(step Step) string {
 	return r.at(step).LastRequestID()
 }
 
+// id names the run; empty before its journal is opened.
+func (r *run) id() string {
+	if r.journal == nil {
+		return ""
+	}
+	return r.journal.ID
+}
+
 func (r *run) policy() diagnose.Policy { return r.t.Policy }
 
 // look reads all that there is about the object of the plan anew, while no other
@@ -520,6 +529,9 @@ func (r *run) lookAt(ctx context.Context, anew evidence.Anew) (look, error) {
 	world, err := r.t.Look(ctx, r.about(anew))
 	if err != nil {
 		return look{}, fmt.Errorf("looking at %s: %w", r.plan.Object, err)
+	}
+	if err := FromJournal(r.t.Journal, r.id(), &world); err != nil {
+		return look{}, fmt.Errorf("what earlier runs did: %w", err)
 	}
 	l := look{subject: find(&world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), reading: readingOf(&world, began, r.t.instant())}
 	l.fences = diagnose.Fences(world, r.policy())

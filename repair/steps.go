@@ -62,6 +62,9 @@ type StepType struct {
 	// Released steps may come after our own release, when the paths can't
 	// say who they are: what they said before then counts.
 	Released bool
+	// Settled are gates that were asked before the disconnect and whose answer
+	// changes nothing about what is left to do on a host after it.
+	Settled []string
 	// Array steps send a request to the array, Devices steps write to the
 	// devices of a machine. See run.act for what holds for both.
 	Array, Devices bool
@@ -147,7 +150,10 @@ var Steps = []StepType{
 		Kind: StepClear, Title: "delete the paths on a host", Gated: true, Ghost: true, Final: true, Repeat: true, Devices: true,
 		Rests: ofDevices,
 		Needs: []string{needSame, needMachine, needCut},
-		Do:    doClear, Confirm: confirmNoDevice, Seen: evidence.AnewHosts, Undo: UndoDead,
+		// What it deletes leads nowhere any more, and left as it is it would be
+		// in the way of whoever connects the volume again.
+		Settled: []string{"explained"},
+		Do:      doClear, Confirm: confirmNoDevice, Seen: evidence.AnewHosts, Undo: UndoDead,
 		Say: func(_ Plan, s Step) string {
 			return "on " + s.Member + ": delete its paths, and look again after 1, 5 and 15 seconds for what a scan brought back"
 		},

@@ -48,7 +48,10 @@ func (w *World) recordedSerials() map[string]bool {
 		if v.Destroyed {
 			continue
 		}
-		if recorded(w.LXD, w.knownAs(v.Name, v.Serial)) {
+		known := w.knownAs(v.Name, v.Serial)
+		// An image's volume is what LXD unpacks again from the image that it
+		// keeps in a file, and one that it never came to the end of is empty.
+		if recorded(w.LXD, known) && !w.LXD.Unfinished(known) && !strings.Contains(known, "::i-") {
 			all[v.Serial] = true
 		}
 		for _, s := range v.Snapshots {

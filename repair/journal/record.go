@@ -105,6 +105,9 @@ type Record struct {
 	// DatabaseIsCurrent is the operator's word that LXD's database is the
 	// pool's true history. Also of a resume.
 	DatabaseIsCurrent bool `json:"database_is_current,omitempty"`
+	// EvenIfRecovered is the operator's word that what somebody has recovered
+	// may be destroyed again. Also of a resume.
+	EvenIfRecovered bool `json:"even_if_recovered,omitempty"`
 
 	// Of a step and of its actions: its place in the plan, from 1, and its
 	// kind in the table of steps.

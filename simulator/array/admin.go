@@ -170,12 +170,24 @@ func (a *Array) CopyVolume(src, dst string) (Volume, error) {
 
 // DestroyVolume destroys a volume; a connected one is refused.
 func (a *Array) DestroyVolume(name string) error {
-	return a.onVolume("destroy volume", name, func(s *state, now time.Time, v *volume) error { return s.destroyVolume(now, v) })
+	return a.onVolume("destroy volume", name, func(s *state, now time.Time, v *volume) error {
+		err := s.destroyVolume(now, v)
+		if err == nil {
+			s.byHand(now, "destroy", v.name)
+		}
+		return err
+	})
 }
 
 // Recover brings a destroyed volume back.
 func (a *Array) Recover(name string) error {
-	return a.onVolume("recover volume", name, func(s *state, _ time.Time, v *volume) error { return s.recoverVolume(v) })
+	return a.onVolume("recover volume", name, func(s *state, now time.Time, v *volume) error {
+		err := s.recoverVolume(v)
+		if err == nil {
+			s.byHand(now, "recover", v.name)
+		}
+		return err
+	})
 }
 
 // Eradicate removes a destroyed volume for good.
@@ -319,7 +331,8 @@ func (a *Array) CreateHostGroup(name string, hosts ...string) error {
 // Connect connects a volume to a host or, if there is none of that name, to
 // a host group. LUN 0 takes the one that the array would choose.
 func (a *Array) Connect(hostOrGroup, volumeName string, lun int) error {
-	return a.onVolume("connect "+hostOrGroup+" to", volumeName, func(s *state, _ time.Time, v *volume) error {
+	return a.onVolume("connect "+hostOrGroup+" to", volumeName, func(s *state, now time.Time, v *volume) error {
+		s.byHand(now, "connect", "--host "+hostOrGroup+" "+v.name)
 		if h := s.hostNames[key(hostOrGroup)]; h != nil {
 			_, err := s.connectHost(v, h, lun)
 			return err
@@ -335,7 +348,8 @@ func (a *Array) Connect(hostOrGroup, volumeName string, lun int) error {
 
 // Disconnect cuts a volume's connection to a host or host group.
 func (a *Array) Disconnect(hostOrGroup, volumeName string) error {
-	return a.onVolume("disconnect "+hostOrGroup+" from", volumeName, func(s *state, _ time.Time, v *volume) error {
+	return a.onVolume("disconnect "+hostOrGroup+" from", volumeName, func(s *state, now time.Time, v *volume) error {
+		s.byHand(now, "disconnect", "--host "+hostOrGroup+" "+v.name)
 		if h := s.hostNames[key(hostOrGroup)]; h != nil {
 			return s.disconnectHost(v, h)
 		}

@@ -10,7 +10,8 @@ import (
 // who renames it, moves it into a volume group ("pod::group/name"), or moves
 // it out of its pod or into another. Serial, id and connections stay.
 func (a *Array) RelocateVolume(name, to string) error {
-	return a.onVolume("move to "+to+" volume", name, func(s *state, _ time.Time, v *volume) error {
+	return a.onVolume("move to "+to+" volume", name, func(s *state, now time.Time, v *volume) error {
+		s.byHand(now, "rename", v.name+" "+to)
 		var p *pod
 		local := to
 		if before, after, inPod := strings.Cut(to, "::"); inPod {

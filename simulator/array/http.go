@@ -260,6 +260,13 @@ func (a *Array) write(c *call, op operation, method, path string) (body []byte, 
 		}
 		return err
 	})
+	if err != nil && a.options.Unverified.AuditRefused {
+		_ = a.change(false, func(s *state, now time.Time) error { // it has no error
+			c.state, c.now = s, now
+			s.note(c, method, path)
+			return nil
+		})
+	}
 	if err == nil {
 		err = partial
 	}

@@ -224,6 +224,10 @@ func (s *state) note(c *call, method, path string) {
 		subcommand = "connect"
 	case path == "/connections":
 		subcommand = "disconnect"
+	case path == "/volumes" && method == "POST" && c.body["source"] != nil:
+		subcommand = "copy"
+	case path == "/volume-snapshots" && method == "POST":
+		subcommand = "snap"
 	case string(c.body["destroyed"]) == "true":
 		subcommand = "destroy"
 	case string(c.body["destroyed"]) == "false":
@@ -235,10 +239,23 @@ func (s *state) note(c *call, method, path string) {
 	for _, p := range []string{"host_names", "host_group_names", "group_names", "names", "ids", "source_names", "volume_names", "member_names"} {
 		arguments = append(arguments, c.query[p]...)
 	}
-	s.audits.add(&audit{
-		rank: s.next(), id: s.auditID(), time: c.now.UnixMilli(), user: c.user,
+	s.record(audit{
+		time: c.now.UnixMilli(), user: c.user, by: "REST",
 		command: commands[path], subcommand: subcommand, arguments: strings.Join(arguments, " "),
 	})
+}
+
+// administrator is who changes the array by hand.
+const administrator = "pureuser"
+
+// byHand records what an administrator does without REST.
+func (s *state) byHand(now time.Time, subcommand, arguments string) {
+	s.record(audit{time: now.UnixMilli(), user: administrator, by: "CLI", command: "purevol", subcommand: subcommand, arguments: arguments})
+}
+
+func (s *state) record(row audit) {
+	row.rank, row.id = s.next(), s.auditID()
+	s.audits.add(&row)
 	if len(s.audits.rows) > maxAudits {
 		s.audits.rows = slices.Delete(s.audits.rows, 0, 1)
 	}
@@ -276,7 +293,7 @@ func auditsResource() *resource[*audit] {
 			col("subcommand", func(a *audit) value { return str(a.subcommand) }),
 			col("time", func(a *audit) value { return number(a.time) }),
 			col("user", func(a *audit) value { return str(a.user) }),
-			col("user_interface", func(*audit) value { return str("REST") }),
+			col("user_interface", func(a *audit) value { return str(a.by) }),
 		},
 		rows:  func(c *call) []*audit { return c.state.audits.rows },
 		named: find(auditName), identified: find(func(a *audit) string { return a.id }),

@@ -191,7 +191,7 @@ type audit struct {
 	id                             string
 	time                           int64
 	command, subcommand, arguments string
-	user                           string
+	user, by                       string
 }
 
 func newState(c *config) *state {

@@ -69,6 +69,10 @@ type Unverified struct {
 	// answers has while it is connected.
 	NVMeConnectivityKnown bool
 
+	// AuditRefused has the audit trail tell of commands that were refused,
+	// too. Assumed: only of those that were carried out.
+	AuditRefused bool
+
 	// Texts replaces messages that nobody has published.
 	Texts Texts
 }

@@ -113,6 +113,10 @@ type machine struct {
 	claims      []*block
 	exports     []*block
 	lxdRuns     bool
+	// started is when the machine was, lxdSince when LXD's daemon was, the
+	// last of lxdStarts times.
+	started, lxdSince time.Time
+	lxdStarts         int
 }
 
 // view is what the target showed at one moment.
@@ -164,9 +168,17 @@ func New(o Options) *Host {
 	return h
 }
 
+// bootedBefore is for how long a machine has been running when its world
+// begins.
+const bootedBefore = 24 * time.Hour
+
 // boot starts the machine with nothing but its own disk.
 func (h *Host) boot() {
-	h.machine = machine{nextSeq: 9, nextSession: 1, nextMountID: 200, nextCNTLID: 1, lxdRuns: true}
+	h.machine = machine{nextSeq: 9, nextSession: 1, nextMountID: 200, nextCNTLID: 1, lxdRuns: true, started: h.clock.Now()}
+	if h.boots == 0 {
+		h.started = h.started.Add(-bootedBefore)
+	}
+	h.lxdSince = h.started.Add(20 * time.Second)
 	h.boots++
 }
 

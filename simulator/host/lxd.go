@@ -172,7 +172,27 @@ func (h *Host) RemoveDevice(serial string) error {
 func (h *Host) StopLXD() { h.do(func(view) { h.lxdRuns = false }) }
 
 // StartLXD starts them again, in the same namespace.
-func (h *Host) StartLXD() { h.do(func(view) { h.lxdRuns = true }) }
+func (h *Host) StartLXD() { h.do(func(view) { h.startLXD() }) }
+
+// RestartLXD ends them and starts them again.
+func (h *Host) RestartLXD() { h.do(func(view) { h.lxdRuns = false; h.startLXD() }) }
+
+func (h *Host) startLXD() {
+	if !h.lxdRuns {
+		h.lxdStarts++
+		h.lxdSince = h.clock.Now()
+	}
+	h.lxdRuns = true
+}
+
+// LXDPID is the number of LXD's process.
+func (h *Host) LXDPID() int {
+	pid := 0
+	h.do(func(view) { pid = h.pidLXD() })
+	return pid
+}
+
+func (h *Host) pidLXD() int { return pidLXD + h.lxdStarts }
 
 // MakeDirectory makes LXD's mount directory of a volume: kind is containers,
 // custom, images, virtual-machines or one of those with "-snapshots".

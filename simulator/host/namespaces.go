@@ -3,6 +3,7 @@ package host
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // The inode numbers of the namespaces, as the kernel gives them at boot and
@@ -141,6 +142,8 @@ type shown struct {
 	state string // R, S, D …
 	where Where
 	files []*block
+	// since is when it was started; zero is with the machine.
+	since time.Time
 }
 
 // allProcesses lists every process of the machine.
@@ -161,7 +164,7 @@ func (h *Host) allProcesses() []shown {
 		all = append(all, daemon)
 	}
 	if h.lxdRuns {
-		lxd := shown{pid: pidLXD, name: "lxd", state: "S"}
+		lxd := shown{pid: h.pidLXD(), name: "lxd", state: "S", since: h.lxdSince}
 		if h.snap() {
 			lxd.where = LXDNamespace
 		}

@@ -20,6 +20,8 @@ func (h *Host) renderProc(t tree) {
 	t.AddFile("proc/swaps", []byte(swaps.String()))
 	t.AddFile("proc/mdstat", []byte("Personalities : \nunused devices: <none>\n"))
 	t.puts("proc/sys/kernel", "hostname", h.Name(), "osrelease", h.options.Kernel, "random/boot_id", h.bootID())
+	up := h.clock.Now().Sub(h.started).Seconds()
+	t.put("proc/uptime", fmt.Sprintf("%.2f %.2f", up, up))
 	t.put("proc/version", "Linux version "+h.options.Kernel)
 
 	var partitions strings.Builder
@@ -44,8 +46,12 @@ func (h *Host) renderProcess(t tree, p shown) {
 	if p.pid <= pidKthreadd {
 		parent = 0
 	}
-	t.put(dir+"/stat", fmt.Sprintf("%d (%s) %s %d %d %d 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0",
-		p.pid, p.name, p.state, parent, p.pid, p.pid))
+	start := int64(100)
+	if !p.since.IsZero() {
+		start = p.since.Sub(h.started).Milliseconds() / 10
+	}
+	t.put(dir+"/stat", fmt.Sprintf("%d (%s) %s %d %d %d 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 %d 0 0",
+		p.pid, p.name, p.state, parent, p.pid, p.pid, start))
 	t.AddFile(dir+"/status", fmt.Appendf(nil, "Name:\t%s\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n"+
 		"Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nNSpid:\t%d\n"+
 		"CapInh:\t0000000000000000\nCapPrm:\t000001ffffffffff\nCapEff:\t000001ffffffffff\nCapBnd:\t000001ffffffffff\n",

@@ -58,6 +58,9 @@ func (q asked) serverInfo() (any, error) {
 		}
 	}
 	e := &server.Environment
+	if machine, ok := m.Host.(processes); ok {
+		e.ServerPid = machine.LXDPID()
+	}
 	e.Project, e.ServerName, e.ServerVersion = q.project, m.Name, q.version
 	e.ServerClustered, e.ServerLTS = q.clustered, q.behaviour.lts
 	e.InstanceTypes = []string{"container", "virtual-machine"}

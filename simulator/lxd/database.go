@@ -218,6 +218,12 @@ func (s *Server) RestoreDatabase(backup Database) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.db = backup.clone()
+	// Nobody can put a database under a daemon that runs.
+	for _, m := range s.members {
+		if m.up {
+			m.restarted()
+		}
+	}
 }
 
 // Volumes lists all records of volumes and snapshots.

@@ -44,6 +44,7 @@ func (d *driver) createVolume(v volume, fill func() error) error {
 	var u undo
 	defer u.fail()
 	name := v.arrayName()
+	d.unfinished.Store(v.pool+"::"+name, true)
 	if err := d.array.createVolume(v.pool, name, v.bytes); err != nil {
 		return err
 	}
@@ -71,7 +72,15 @@ func (d *driver) createVolume(v volume, fill func() error) error {
 		return err
 	}
 	u.keep()
+	d.unfinished.Delete(v.pool + "::" + name)
 	return nil
+}
+
+// Unfinished reports a volume of the array, "pod::volume", of which LXD began
+// to make the filesystem, did not come to its end, and never used it since.
+func (s *Server) Unfinished(volume string) bool {
+	_, is := s.unfinished.Load(volume)
+	return is
 }
 
 // hasVolume counts a destroyed volume as there: the array names it too.

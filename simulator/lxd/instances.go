@@ -207,6 +207,7 @@ func (i Instance) pid() int {
 // attach mounts a disk for an instance that runs or is about to. A virtual
 // machine's process opens what is a block device.
 func (a attachment) attach(i Instance) error {
+	a.unfinished.Delete(a.v.pool + "::" + a.v.arrayName())
 	mount := a.mountVolume
 	if a.v.isSnapshot() {
 		mount = a.mountSnapshot

@@ -77,6 +77,9 @@ type Server struct {
 	ctx       context.Context
 	cancel    context.CancelFunc
 
+	// unfinished are the array's names of volumes, see Unfinished.
+	unfinished sync.Map
+
 	mu         sync.Mutex
 	random     *rand.Rand
 	uuid       string

@@ -42,3 +42,19 @@ type Machine interface {
 }
 
 var _ Machine = (*host.Host)(nil)
+
+// processes are machines that show LXD's daemon as a process. A real one shows
+// its own.
+type processes interface {
+	// RestartLXD is the start of the daemon, LXDPID the number of its process
+	// since.
+	RestartLXD()
+	LXDPID() int
+}
+
+// restarted is a new process of the member's daemon.
+func (m *Member) restarted() {
+	if machine, ok := m.Host.(processes); ok {
+		machine.RestartLXD()
+	}
+}

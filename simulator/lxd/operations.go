@@ -141,6 +141,7 @@ func (m *Member) StartDaemon() {
 	}
 	m.up = true
 	m.life++
+	m.restarted()
 	if m == s.Member {
 		for _, a := range s.apis {
 			a.resume()

@@ -1,0 +1,180 @@
+package diagnose
+
+import (
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// What shows that LXD let go of a volume, whatever its database says now. A
+// database from a backup has no record of what was made after it, and nothing
+// need show that: then a volume that LXD made and kept looks like one that LXD
+// failed to make. Three things tell them apart.
+//
+// The array's audit trail shows that LXD tried to destroy it. Or it shows that
+// LXD never came to the end of making it: LXD connects a filesystem to make it,
+// and disconnects it again before it calls it made, so one that was connected
+// while it was made and never disconnected holds nothing. Or LXD's daemon has
+// been running since before it was made: nobody can put another database under
+// a daemon that runs.
+
+const (
+	// atOnce is how far the array's own row of a creation may be from the time
+	// that it gives the volume.
+	atOnce = 5 * time.Second
+	// making is longer than LXD takes from a filesystem volume's creation to
+	// its first connection.
+	making = 10 * time.Minute
+	// startMargin is for the readings by which LXD's start and the age of a
+	// volume are compared.
+	startMargin = time.Minute
+)
+
+// past is what an audit trail tells of one volume from its creation on.
+type past struct {
+	// made is its creation; zero where the trail does not reach back to it.
+	made evidence.Deed
+	// later are the commands since, the oldest first.
+	later []evidence.Deed
+	why   string
+}
+
+func (s Subject) past() (past, bool) {
+	if s.volume == nil || s.snapshot != nil || s.volume.Created.IsZero() {
+		return past{}, false
+	}
+	t := s.f.trailOf(s.volume.ID)
+	if t == nil {
+		return past{}, false
+	}
+	p := past{why: t.Deeds.Why()}
+	if t.VolumeID == "" {
+		p.why = either(p.why, "of which volume it tells")
+	}
+	for _, d := range t.Deeds.Items {
+		age := d.At.Sub(s.volume.Created)
+		switch {
+		case d.At.IsZero() || d.Verb == "":
+			p.why = either(p.why, "of a command it does not say what it did, or when")
+		case age < -atOnce: // of an earlier volume of that name
+		case (d.Verb == evidence.DeedCreate || d.Verb == evidence.DeedOther) && age <= atOnce && p.made.At.IsZero():
+			p.made = d // made, or copied
+		default:
+			p.later = append(p.later, d)
+		}
+	}
+	return p, true
+}
+
+// trailOf is what is told of a volume or a snapshot; nil for nothing. A trail of
+// which it is not known whose it is may be anybody's.
+func (f *facts) trailOf(id string) *evidence.Trail {
+	if t := f.trails[id]; t != nil {
+		return t
+	}
+	return f.trails[""]
+}
+
+// letGo says by what the array's audit trail proves that LXD let go of this
+// very volume; empty where it does not.
+func (s Subject) letGo() string {
+	p, told := s.past()
+	if !told || p.why != "" || p.made.At.IsZero() || p.made.Interface != "REST" || p.made.User == "" {
+		return ""
+	}
+	var tried time.Time
+	unfinished := p.made.Verb == evidence.DeedCreate && s.volume.LXD.Content == evidence.ContentFilesystem && s.volume.SourceID == "" && s.volume.SourceName == ""
+	for _, d := range p.later {
+		if d.Ours.Is() {
+			continue
+		}
+		switch d.Verb {
+		case evidence.DeedDestroy:
+			if tried = d.At; d.User != p.made.User || d.Interface != p.made.Interface {
+				return "" // whoever it was, it was not LXD
+			}
+		case evidence.DeedDisconnect:
+			unfinished = false
+		case evidence.DeedConnect:
+			tried = time.Time{} // it was taken into use again
+			unfinished = unfinished && d.At.Sub(s.volume.Created) <= making
+		default:
+			return "" // it was recovered, renamed, snapshotted: somebody had a use for it
+		}
+	}
+	made := "the array's audit trail has it: " + p.made.User + ", who made it on " + day(p.made.At) + ", "
+	switch {
+	case !tried.IsZero():
+		return made + "tried to destroy it on " + day(tried) + " and did not succeed"
+	case unfinished:
+		return made + "never came to its end: a filesystem is connected while LXD makes it, and disconnected when it is made"
+	}
+	return ""
+}
+
+// madeAndKept says why a volume may be one that LXD made and kept; empty where
+// there is no trail of its making, or where LXD's daemon knows better.
+func (s Subject) madeAndKept() string {
+	if s.snapshot != nil {
+		return s.snapshotKept()
+	}
+	p, told := s.past()
+	switch {
+	case !told, s.volume.LXD.Type == evidence.TypeImage, s.volume.LXD.Snapshot, s.volume.code == codeLeakedHalf:
+		// LXD unpacks an image's volume again from the file that it keeps, has
+		// no record of its temporary copies, and was deleting what has lost its
+		// other half.
+		return ""
+	case p.why != "":
+		return "what the array's audit trail tells of it is not all known: " + p.why
+	case p.made.At.IsZero(), s.ranSince() != "":
+		return ""
+	}
+	return "LXD's database may be older than this volume: by the array's audit trail " + either(p.made.User, "somebody") + " made it on " + day(p.made.At) +
+		", nothing shows that LXD took it back, and LXD's daemon was started after that"
+}
+
+// snapshotKept is the same of a snapshot: the array is asked for it in one
+// request, so that no trail tells one that LXD made from one of which it never
+// heard the answer.
+func (s Subject) snapshotKept() string {
+	if s.f.trailOf(s.snapshot.ID) == nil || s.snapshot.Suffix == reverter || s.ranSince() != "" {
+		return ""
+	}
+	return "LXD's database may be older than this snapshot: nothing shows that LXD took it back, and LXD's daemon was started after it was made"
+}
+
+// ranSince says that every LXD has been running since before the object was
+// made; empty where that is not known.
+func (s Subject) ranSince() string {
+	created := time.Time{}
+	switch {
+	case s.snapshot != nil:
+		created = s.snapshot.Created
+	case s.volume != nil:
+		created = s.volume.Created
+	}
+	a, members := s.array, &s.f.world.LXD.Members
+	if a == nil || created.IsZero() || a.Clock.IsZero() || a.Clock.Before(created) || a.Skew(a.Clock).Abs() > evidence.ClockTolerance ||
+		!members.IsComplete() || len(members.Items) == 0 {
+		return ""
+	}
+	for _, m := range members.Items {
+		if s.f.down(m.Name) {
+			continue // it does nothing
+		}
+		h := s.f.hostOf(m.Name)
+		if h == nil || h.Recorded || m.PID == 0 {
+			return ""
+		}
+		since := false
+		for _, d := range h.Daemons {
+			running := time.Duration(d.Running.N) * time.Second
+			since = since || (d.PID == m.PID && d.Running.Known && running > a.Clock.Sub(created)+h.Ended.Sub(a.Began)+startMargin)
+		}
+		if !since {
+			return ""
+		}
+	}
+	return "LXD has been running since before it was made, with the same database, and has no record of it"
+}

@@ -1,0 +1,236 @@
+package diagnose
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// told is a scene with one volume without a record and what the array's audit
+// trail tells of it; ages are from its creation on.
+func told(deeds ...evidence.Deed) *scene {
+	s := healthy()
+	detached(s)
+	v := s.vol(len(s.array().Volumes.Items) - 1)
+	for i := range deeds {
+		deeds[i].At = v.Created.Add(deeds[i].At.Sub(time.Time{}))
+		if deeds[i].User == "" {
+			deeds[i].User, deeds[i].Interface = "lxd", "REST"
+		}
+	}
+	s.array().Trails = []evidence.Trail{{VolumeID: v.ID, Deeds: evidence.Complete(deeds)}}
+	return s
+}
+
+func did(verb string, after time.Duration) evidence.Deed {
+	return evidence.Deed{Verb: verb, At: time.Time{}.Add(after), Ours: evidence.No}
+}
+
+func by(d evidence.Deed, user, through string) evidence.Deed {
+	d.User, d.Interface = user, through
+	return d
+}
+
+func ours(d evidence.Deed) evidence.Deed { d.Ours = evidence.Yes; return d }
+
+// runs has LXD's daemon running on lxd01 for that long.
+func (s *scene) runs(d time.Duration) {
+	s.LXD.Members.Items[0].PID = 1893
+	s.Hosts[0].Daemons = []evidence.Daemon{{PID: 17, Running: evidence.CountOf(1 << 30)}, {PID: 1893, Running: evidence.CountOf(int64(d / time.Second))}}
+}
+
+func (s *scene) explained(t *testing.T) GateResult {
+	t.Helper()
+	r := s.judge()
+	i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Object == "p1::"+u100 })
+	if i < 0 {
+		t.Fatal("it is not found")
+	}
+	return gate(t, r.Findings[i], "explained")
+}
+
+var (
+	madeIt  = did(evidence.DeedCreate, 0)
+	linked  = did(evidence.DeedConnect, time.Second)
+	cut     = did(evidence.DeedDisconnect, 2*time.Second)
+	refused = did(evidence.DeedDestroy, time.Minute)
+)
+
+// What the audit trail tells of a volume, and what that is a proof of.
+func TestWhatTheTrailProves(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		deeds []evidence.Deed
+		// alone is the answer where nothing else speaks for or against it,
+		// beside the same where a record of nothing gives the database away.
+		alone, beside Result
+		says          string
+	}{
+		{"nothing is told of its making", []evidence.Deed{linked}, Pass, Uncertain, "nothing says"},
+		{"LXD never came to the end", []evidence.Deed{madeIt, linked}, Pass, Pass, "never came to its end"},
+		{"LXD never connected it", []evidence.Deed{madeIt}, Pass, Pass, "never came to its end"},
+		{"LXD tried to destroy it", []evidence.Deed{madeIt, linked, cut, refused}, Pass, Pass, "tried to destroy it"},
+		{"LXD tried, and used it again", []evidence.Deed{madeIt, linked, cut, refused, did(evidence.DeedConnect, time.Hour)}, Uncertain, Uncertain, "may be older"},
+		{"somebody else tried to destroy it", []evidence.Deed{madeIt, linked, cut, by(refused, "admin", "CLI")}, Uncertain, Uncertain, "may be older"},
+		{"by its own user, by hand", []evidence.Deed{madeIt, linked, cut, by(refused, "lxd", "CLI")}, Uncertain, Uncertain, "may be older"},
+		{"made and kept", []evidence.Deed{madeIt, linked, cut}, Uncertain, Uncertain, "may be older than this volume: by the array's audit trail lxd made it"},
+		{"made by hand", []evidence.Deed{by(madeIt, "admin", "CLI"), linked}, Uncertain, Uncertain, "may be older"},
+		{"copied", []evidence.Deed{did(evidence.DeedOther, 0)}, Uncertain, Uncertain, "may be older"},
+		{"connected again later", []evidence.Deed{madeIt, did(evidence.DeedConnect, 11*time.Minute)}, Uncertain, Uncertain, "may be older"},
+		{"a snapshot of it", []evidence.Deed{madeIt, linked, did(evidence.DeedOther, time.Hour)}, Uncertain, Uncertain, "may be older"},
+		{"we disconnected it", []evidence.Deed{madeIt, linked, ours(did(evidence.DeedDisconnect, 5*time.Hour))}, Pass, Pass, "never came to its end"},
+		{"we tried to destroy it", []evidence.Deed{madeIt, linked, cut, ours(refused)}, Uncertain, Uncertain, "may be older"},
+		{"an earlier volume of that name", []evidence.Deed{did(evidence.DeedCreate, -time.Hour), did(evidence.DeedDestroy, -time.Minute), madeIt, linked, cut}, Uncertain, Uncertain, "may be older"},
+		{"somebody recovered it", []evidence.Deed{madeIt, linked, refused, by(did(evidence.DeedRecover, time.Hour), "admin", "GUI")}, Fail, Fail, "admin recovered it on"},
+		{"our undo recovered it", []evidence.Deed{madeIt, linked, ours(did(evidence.DeedRecover, time.Hour))}, Pass, Pass, "never came"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := told(slices.Clone(c.deeds)...)
+			if got := s.explained(t); got.Result != c.alone || !strings.Contains(got.Why, c.says) {
+				t.Errorf("alone %s: %s", got.Result, got.Why)
+			}
+			s.recordOfNothing("old")
+			if got := s.explained(t); got.Result != c.beside {
+				t.Errorf("beside a record of nothing %s: %s", got.Result, got.Why)
+			}
+		})
+	}
+}
+
+// A use that may be of the very volume is outweighed by no proof.
+func TestNoProofOutweighsAUse(t *testing.T) {
+	s := told(madeIt, linked)
+	s.run("c9", "lxd01", evidence.InstanceDisk{Device: "d", Pool: "p1", Source: "lost", Type: evidence.TypeCustom, Project: "default"})
+	if got := s.explained(t); got.Result != Uncertain {
+		t.Errorf("%s: %s", got.Result, got.Why)
+	}
+}
+
+// A trail that is not whole proves nothing, and does not acquit either.
+func TestTrailThatIsNotWhole(t *testing.T) {
+	s := told(madeIt, linked)
+	trail := &s.array().Trails[0]
+	trail.Deeds = trail.Deeds.Doubt("page 2 is missing")
+	if got := s.explained(t); got.Result != Uncertain || !strings.Contains(got.Why, "page 2 is missing") {
+		t.Errorf("%s: %s", got.Result, got.Why)
+	}
+}
+
+// LXD's own process tells since when its database is the same.
+func TestLXDRunsSince(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		set  func(*scene)
+		want Result
+	}{
+		{"since before it was made", func(s *scene) { s.runs(100 * 24 * time.Hour) }, Pass},
+		{"since a moment after", func(s *scene) { s.runs(time.Hour) }, Uncertain},
+		{"with another number", func(s *scene) { s.runs(100 * 24 * time.Hour); s.LXD.Members.Items[0].PID = 5 }, Uncertain},
+		{"LXD gives none", func(s *scene) {
+			s.runs(100 * 24 * time.Hour)
+			s.LXD.Members.Items[0].PID = 0
+			s.Hosts[0].Daemons[0].PID = 0
+		}, Uncertain},
+		{"on one of two members", func(s *scene) { second(s); s.runs(100 * 24 * time.Hour) }, Uncertain},
+		{"by a clock that is off", func(s *scene) { s.runs(100 * 24 * time.Hour); s.array().Clock = s.array().Clock.Add(time.Hour) }, Uncertain},
+		{"on a recording", func(s *scene) { s.runs(100 * 24 * time.Hour); s.Hosts[0].Recorded = true }, Uncertain},
+		{"and a record of nothing", func(s *scene) { s.runs(100 * 24 * time.Hour); s.recordOfNothing("old") }, Uncertain},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := told(madeIt, linked, cut)
+			c.set(s)
+			if got := s.explained(t); got.Result != c.want {
+				t.Errorf("%s: %s", got.Result, got.Why)
+			}
+		})
+	}
+}
+
+// A snapshot is made in one request: only the daemon's start tells.
+func TestSnapshotMadeAndKept(t *testing.T) {
+	s := healthy()
+	orphanSnapshot(s)
+	snap := s.array().Snapshots.Items[len(s.array().Snapshots.Items)-1]
+	ask := func() GateResult {
+		r := s.judge()
+		i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Code == "leaked-snapshot" })
+		return gate(t, r.Findings[i], "explained")
+	}
+	if got := ask(); got.Result != Pass {
+		t.Errorf("without a trail %s: %s", got.Result, got.Why)
+	}
+	s.array().Trails = []evidence.Trail{{VolumeID: snap.ID, Deeds: evidence.Complete([]evidence.Deed{})}}
+	if got := ask(); got.Result != Uncertain {
+		t.Errorf("LXD was started since: %s: %s", got.Result, got.Why)
+	}
+	s.runs(1000 * 24 * time.Hour)
+	if got := ask(); got.Result != Pass {
+		t.Errorf("LXD runs since: %s: %s", got.Result, got.Why)
+	}
+}
+
+// What a run destroyed and lives again is wanted by whoever recovered it.
+func TestRecoveredSince(t *testing.T) {
+	s := healthy()
+	detached(s)
+	v := s.vol(len(s.array().Volumes.Items) - 1)
+	s.World.Destroyed = []evidence.Destroyed{{Run: "7f3a", ArrayID: arrayID, VolumeID: v.ID, At: clock.Add(-time.Hour), Certain: evidence.Yes}}
+	if got := s.explained(t); got.Result != Fail || !strings.Contains(got.Why, "run 7f3a destroyed it on ") || !strings.Contains(got.Why, "--even-if-recovered") {
+		t.Errorf("%s: %s", got.Result, got.Why)
+	}
+	s.policy.EvenIfRecovered = true
+	if got := s.explained(t); got.Result != Waived || !strings.Contains(got.Why, "you say") {
+		t.Errorf("with the operator's word %s: %s", got.Result, got.Why)
+	}
+	s.policy.Batch = true
+	if got := s.explained(t); got.Result != Fail {
+		t.Errorf("in a batch %s: %s", got.Result, got.Why)
+	}
+	s.policy = DefaultPolicy()
+	s.World.Destroyed[0].Certain = evidence.No
+	if got := s.explained(t); got.Result != Fail || !strings.Contains(got.Why, "may have recovered") {
+		t.Errorf("perhaps: %s: %s", got.Result, got.Why)
+	}
+	s.World.Destroyed[0].ArrayID = "another"
+	if got := s.explained(t); got.Result != Pass {
+		t.Errorf("on another array: %s: %s", got.Result, got.Why)
+	}
+}
+
+// Trails and starts that are taken away, row by row, make nothing safe.
+func TestTakingTrailsAwayNeverMakesSafe(t *testing.T) {
+	for name, s := range map[string]*scene{
+		"made and kept": told(madeIt, linked, cut),
+		"tried":         told(madeIt, linked, cut, refused),
+		"recovered":     told(madeIt, linked, refused, did(evidence.DeedRecover, time.Hour)),
+		"by somebody":   told(madeIt, linked, cut, by(refused, "admin", "CLI")),
+		"used again":    told(madeIt, linked, cut, refused, did(evidence.DeedConnect, time.Hour)),
+		"unfinished":    told(madeIt, linked),
+	} {
+		for _, started := range []time.Duration{0, time.Hour, 100 * 24 * time.Hour} {
+			s.runs(started)
+			before := safe(s.judge())
+			leaves(reflect.ValueOf(&s.array().Trails).Elem(), "", "Trails", func(path string, take func() func()) {
+				if path == " emptied" {
+					return // an array without a trail for us, see absent
+				}
+				restore := take()
+				defer restore()
+				if more := grown(before, safe(s.judge())); len(more) > 0 {
+					t.Errorf("%s, %s: becomes safe: %q", name, path, more)
+				}
+			})
+			leaves(reflect.ValueOf(&s.Hosts[0].Daemons).Elem(), "", "Daemons", func(path string, take func() func()) {
+				restore := take()
+				defer restore()
+				if more := grown(before, safe(s.judge())); len(more) > 0 {
+					t.Errorf("%s, daemons %s: becomes safe: %q", name, path, more)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package diagnose
+
+import (
+	"slices"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// What a run destroyed and lives again was recovered by somebody, who wants it,
+// although nothing uses it or has a record of it yet.
+
+func destroyedByUs(all []evidence.Destroyed) map[string]*evidence.Destroyed {
+	known := make(map[string]*evidence.Destroyed, len(all))
+	for i := range all {
+		d := &all[i]
+		if old := known[d.VolumeID]; d.VolumeID != "" && (old == nil || (d.Certain.Is() && !old.Certain.Is())) {
+			known[d.VolumeID] = d // else the newest run comes first
+		}
+	}
+	return known
+}
+
+// recovered says who destroyed an object that lives, and when; empty when
+// nothing tells of it.
+func (s Subject) recovered() string {
+	id, destroyed := "", evidence.Unknown
+	switch {
+	case s.snapshot != nil:
+		id, destroyed = s.snapshot.ID, s.snapshot.Destroyed
+	case s.volume != nil:
+		id, destroyed = s.volume.ID, s.volume.Destroyed
+	}
+	if destroyed.Is() || s.array == nil {
+		return ""
+	}
+	if t := s.f.trails[id]; t != nil {
+		for _, d := range slices.Backward(t.Deeds.Items) {
+			if d.Verb == evidence.DeedRecover && !d.Ours.Is() {
+				return either(d.User, "somebody") + " recovered it on " + day(d.At) + ", as the array's audit trail has it"
+			}
+		}
+	}
+	switch d := s.f.destroyed[id]; {
+	case d == nil || d.ArrayID != s.array.ID:
+		return ""
+	case !d.Certain.Is():
+		return "run " + d.Run + " was stopped while it destroyed it (" + day(d.At) + "), and somebody may have recovered it since"
+	default:
+		return "run " + d.Run + " destroyed it on " + day(d.At) + ", and somebody has recovered it since"
+	}
+}

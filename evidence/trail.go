@@ -1,0 +1,36 @@
+package evidence
+
+import "time"
+
+// Trail is what an array's audit trail tells of one volume. The zero Trail
+// tells nothing, and an array that has no trail for us gives none.
+type Trail struct {
+	VolumeID string `json:"volume_id"`
+	// Deeds are the commands that name the volume, or its id, the oldest
+	// first. Whether refused ones are among them differs.
+	Deeds List[Deed] `json:"deeds"`
+}
+
+// Deed is one command of an array's audit trail.
+type Deed struct {
+	// At is when, by the array's clock.
+	At time.Time `json:"at"`
+	// Verb is what it did, one of the words below; any other word of the
+	// array's is DeedOther.
+	Verb string `json:"verb"`
+	// User ran it, through Interface: "REST", "CLI" or "GUI".
+	User      string `json:"user"`
+	Interface string `json:"interface"`
+	// Ours is yes where the journal here says that a run of pureclean did it.
+	Ours Answer `json:"ours"`
+}
+
+// The words of Deed.Verb.
+const (
+	DeedCreate     = "create"
+	DeedConnect    = "connect"
+	DeedDisconnect = "disconnect"
+	DeedDestroy    = "destroy"
+	DeedRecover    = "recover"
+	DeedOther      = "other"
+)

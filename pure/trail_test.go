@@ -1,0 +1,90 @@
+package pure
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator/array"
+)
+
+// trailOfLab is what the array's trail tells of the lab's volume.
+func trailOfLab(t *testing.T, l *lab) []evidence.Trail {
+	t.Helper()
+	r, err := Open(t.Context(), l.access(l.Token()), testOptions(&waits{}))
+	l.must(err)
+	return r.Trails(t.Context(), []evidence.Volume{{ID: l.volumeID, Name: labVolume}})
+}
+
+// The trail is read by name and by id, in the array's words, and no other
+// volume's commands are in it.
+func TestTrails(t *testing.T) {
+	for name, o := range map[string]array.Options{
+		"at once":      {},
+		"page by page": {PageSize: 2},
+		"refused too":  {Unverified: array.Unverified{AuditRefused: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, o)
+			_, err := l.CreateVolume(labVolume+"9", 1<<30, array.VolumeOptions{})
+			l.must(err)
+			w, err := OpenWriter(t.Context(), l.access(l.Token()), testOptions(&waits{}))
+			l.must(err)
+			l.must(l.Connect(labHost, labVolume, 0))
+			l.must(l.Connect(labHost, labVolume+"9", 0))
+			if err := w.Destroy(t.Context(), l.volumeID); err == nil {
+				t.Fatal("a connected volume was destroyed")
+			}
+			l.must(w.Disconnect(t.Context(), labVolume, labHost))
+			l.must(w.Destroy(t.Context(), l.volumeID))
+			l.must(l.Recover(labVolume))
+			l.must(l.RelocateVolume(labVolume, "lxd::moved"))
+			trails := trailOfLab(t, l)
+			if len(trails) != 1 || trails[0].VolumeID != l.volumeID || !trails[0].Deeds.IsComplete() {
+				t.Fatalf("%+v", trails)
+			}
+			var got []string
+			for _, d := range trails[0].Deeds.Items {
+				got = append(got, d.Verb+" "+d.Interface)
+				if d.At.IsZero() || d.User == "" || time.Since(d.At) < -time.Hour {
+					t.Errorf("%+v", d)
+				}
+			}
+			want := []string{"connect CLI", "disconnect REST", "destroy REST", "recover CLI", "other CLI"}
+			if o.Unverified.AuditRefused {
+				want = slices.Insert(want, 1, "destroy REST")
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// An array that keeps its trail from us tells nothing, and one that fails on
+// the way tells that there may be more.
+func TestTrailsThatCanNotBeRead(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault array.Fault
+		want  int
+	}{
+		{"not allowed", array.Fault{Kind: array.Forbidden}, 0},
+		{"no such list", array.Fault{Kind: array.Reply, Status: http.StatusNotFound}, 0},
+		{"broken", array.Fault{Kind: array.ServerError}, 1},
+		{"cut off", array.Fault{Kind: array.Drop}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t, array.Options{})
+			l.must(l.Connect(labHost, labVolume, 0))
+			c.fault.Method, c.fault.Path = "GET", "/audits"
+			l.Inject(c.fault)
+			trails := trailOfLab(t, l)
+			if len(trails) != c.want || (c.want > 0 && trails[0].Deeds.IsComplete()) {
+				t.Errorf("%+v", trails)
+			}
+		})
+	}
+}

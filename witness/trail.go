@@ -1,0 +1,35 @@
+package witness
+
+import (
+	"context"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// lookTrail asks the array's audit trail about what of LXD's naming has no record:
+// volumes and snapshots. It is read after all others, and only for those: it can tell
+// more of what was, and nothing of what is.
+func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, lxd *evidence.LXD) {
+	if a.reader == nil || said.Trouble != "" || !lxd.Records.IsComplete() {
+		return // nothing is safe then
+	}
+	recorded := make(map[evidence.UUID]bool, len(lxd.Records.Items))
+	for _, record := range lxd.Records.Items {
+		recorded[record.UUID] = true
+	}
+	var volumes []evidence.Volume
+	for _, v := range said.Volumes.Items {
+		if v.LXD.IsLXD() && !v.LXD.UUID.IsZero() && !v.LXD.Snapshot && !v.Destroyed.Is() && !recorded[v.LXD.UUID] {
+			volumes = append(volumes, v)
+		}
+	}
+	for _, s := range said.Snapshots.Items {
+		if s.LXD.IsLXD() && !s.LXD.UUID.IsZero() && !s.Destroyed.Is() && !recorded[s.LXD.UUID] {
+			volumes = append(volumes, evidence.Volume{ID: s.ID, Name: s.Name})
+		}
+	}
+	if len(volumes) == 0 {
+		return
+	}
+	said.Trails = a.reader.Trails(ctx, volumes)
+}
