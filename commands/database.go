@@ -9,8 +9,9 @@ import (
 	"github.com/pureclean/pureclean/repair"
 )
 
-// databaseDoubt is what speaks against LXD's database in a finding that rests
-// on the operator's word for it; empty where it does not.
+// databaseDoubt is what speaks against a finding that rests on the operator's
+// word for LXD's database, or for what somebody brought back; empty where it
+// does not.
 func databaseDoubt(f diagnose.Finding) string {
 	for _, g := range f.Gates {
 		if g.Gate == "explained" && g.Result == diagnose.Waived {
@@ -27,14 +28,21 @@ func (o *fixOptions) answersForDatabase(ctx context.Context, w *workshop, plan r
 		return nil
 	}
 	p := colourise(o.Streams, o.color, o.ErrTerminal)
-	text := "You answer for LXD's database: volumes that were made after a backup look just like this one."
+	text, question := "You answer for LXD's database: volumes that were made after a backup look just like this one.",
+		"Is LXD's database the true history of pool "+clean(plan.Pool)+", and not from a backup?"
+	if o.evenIfRecovered {
+		text, question = "You answer for what somebody brought back: they may want to keep it.", "Is it certain that nobody wants "+clean(plan.Object)+" any more?"
+		if o.databaseIsCurrent {
+			question += " And is LXD's database the true history of its pool?"
+		}
+	}
 	for _, line := range append(wrap(text, o.width()), wrap(clean(o.doubt), o.width())...) {
 		fmt.Fprintln(o.Err, p.warning(line))
 	}
 	if o.yes {
 		return nil
 	}
-	for _, line := range wrap("Is LXD's database the true history of pool "+clean(plan.Pool)+", and not from a backup?", o.width()) {
+	for _, line := range wrap(question, o.width()) {
 		fmt.Fprintln(o.Err, p.bold(line))
 	}
 	fmt.Fprint(o.Err, "     [type yes] ")
@@ -44,7 +52,7 @@ func (o *fixOptions) answersForDatabase(ctx context.Context, w *workshop, plan r
 		return err
 	}
 	if !strings.EqualFold(line, "yes") {
-		return &repair.DeclinedError{Step: "answering for LXD's database", Reply: repair.No}
+		return &repair.DeclinedError{Step: "answering for it", Reply: repair.No}
 	}
 	return nil
 }

@@ -25,8 +25,8 @@ type fixOptions struct {
 	volume, project, finding, plan, save string
 	all, dryRun                          bool
 	minAge                               string
-	// doubt is what speaks against LXD's database where the operator answers
-	// for it.
+	// doubt is what speaks against LXD's database, or for what somebody brought
+	// back, where the operator answers for it.
 	doubt string
 }
 

@@ -155,13 +155,20 @@ func (s Subject) ranSince() string {
 		created = s.volume.Created
 	}
 	a, members := s.array, &s.f.world.LXD.Members
-	if a == nil || created.IsZero() || a.Clock.IsZero() || a.Clock.Before(created) || a.Skew(a.Clock).Abs() > evidence.ClockTolerance ||
+	if a == nil || created.IsZero() || a.Clock.IsZero() || a.Clock.Before(created) ||
 		!members.IsComplete() || len(members.Items) == 0 {
 		return ""
 	}
+	age := a.Clock.Sub(created)
+	if a.Skew(a.Clock).Abs() > evidence.ClockTolerance {
+		// The array's clock may have been set since.
+		if age = a.Ended.Sub(created); age < 0 {
+			return ""
+		}
+	}
 	for _, m := range members.Items {
-		if s.f.down(m.Name) {
-			continue // it does nothing
+		if m.Online.IsNot() {
+			continue // the database is with those that are online
 		}
 		h := s.f.hostOf(m.Name)
 		if h == nil || h.Recorded || m.PID == 0 {
@@ -170,7 +177,7 @@ func (s Subject) ranSince() string {
 		since := false
 		for _, d := range h.Daemons {
 			running := time.Duration(d.Running.N) * time.Second
-			since = since || (d.PID == m.PID && d.Running.Known && running > a.Clock.Sub(created)+h.Ended.Sub(a.Began)+startMargin)
+			since = since || (d.PID == m.PID && d.Running.Known && running > age+h.Ended.Sub(a.Began)+startMargin)
 		}
 		if !since {
 			return ""

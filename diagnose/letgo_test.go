@@ -136,7 +136,17 @@ func TestLXDRunsSince(t *testing.T) {
 			s.Hosts[0].Daemons[0].PID = 0
 		}, Uncertain},
 		{"on one of two members", func(s *scene) { second(s); s.runs(100 * 24 * time.Hour) }, Uncertain},
-		{"by a clock that is off", func(s *scene) { s.runs(100 * 24 * time.Hour); s.array().Clock = s.array().Clock.Add(time.Hour) }, Uncertain},
+		{"by a clock that was set ahead since", func(s *scene) { s.runs(100 * 24 * time.Hour); s.array().Clock = s.array().Clock.AddDate(5, 0, 0) }, Pass},
+		{"by a clock that is ahead", func(s *scene) {
+			s.runs(100 * 24 * time.Hour)
+			s.array().Clock = s.array().Clock.AddDate(5, 0, 0)
+			v := s.vol(len(s.array().Volumes.Items) - 1)
+			v.Created = v.Created.AddDate(5, 0, 0)
+			for i := range s.array().Trails[0].Deeds.Items {
+				d := &s.array().Trails[0].Deeds.Items[i]
+				d.At = d.At.AddDate(5, 0, 0)
+			}
+		}, Uncertain},
 		{"on a recording", func(s *scene) { s.runs(100 * 24 * time.Hour); s.Hosts[0].Recorded = true }, Uncertain},
 		{"and a record of nothing", func(s *scene) { s.runs(100 * 24 * time.Hour); s.recordOfNothing("old") }, Uncertain},
 	} {
