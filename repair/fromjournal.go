@@ -2,6 +2,7 @@ package repair
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -107,11 +108,14 @@ func deedsOf(object journal.Object, history journal.History) []deed {
 
 // mark says which commands in the trails were ours.
 func mark(world *evidence.World, deeds []deed) {
+	world.Arrays = slices.Clone(world.Arrays) // others may look at the same rows
 	for i := range world.Arrays {
 		a := &world.Arrays[i]
+		a.Trails = slices.Clone(a.Trails)
 		ahead := a.Skew(a.Clock)
 		for j := range a.Trails {
 			trail := &a.Trails[j]
+			trail.Deeds.Items = slices.Clone(trail.Deeds.Items)
 			for k := range trail.Deeds.Items {
 				own, here := &trail.Deeds.Items[k], trail.Deeds.Items[k].At.Add(-ahead)
 				own.Ours = evidence.No

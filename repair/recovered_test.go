@@ -14,8 +14,9 @@ import (
 // withoutTrail lets the array keep its audit trail from us.
 func withoutTrail(t Tools) Tools {
 	look := t.Look
-	t.Look = func(ctx context.Context) (evidence.World, error) {
-		w, err := look(ctx)
+	t.Look = func(ctx context.Context, scope evidence.Scope) (evidence.World, error) {
+		w, err := look(ctx, scope)
+		w.Arrays = slices.Clone(w.Arrays)
 		for i := range w.Arrays {
 			w.Arrays[i].Trails = nil
 		}
