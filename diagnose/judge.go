@@ -112,7 +112,7 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 	}
 	s := d.subject
 	s.f, s.class = f, kind.Class
-	if kind.Class != ClassReport {
+	if kind.Class != ClassReport && (f.policy.Only == nil || f.policy.Only(&out)) {
 		out.Gates = j.ask(s)
 		if command, words := s.freeing(); command != "" {
 			out.Next, out.Remedy = command, append([]string{words}, out.Remedy...)

@@ -45,6 +45,9 @@ type Policy struct {
 	// Down are the members of which the operator says that their machines are
 	// down, see Fence.
 	Down []string
+	// Only picks the findings whose gates are asked. The others are found, and
+	// never safe; nil picks all.
+	Only func(*Finding) bool
 	// ReadWithin bounds the time from the first word of the array to the last
 	// word of LXD and of the hosts.
 	ReadWithin time.Duration

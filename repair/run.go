@@ -509,7 +509,15 @@ func (r *run) id() string {
 	return r.journal.ID
 }
 
-func (r *run) policy() diagnose.Policy { return r.t.Policy }
+// policy judges what the run may come to. In a large pool the gates of all else
+// are most of the work.
+func (r *run) policy() diagnose.Policy {
+	p := r.t.Policy
+	p.Only = func(f *diagnose.Finding) bool {
+		return (r.plan.ID != "" && f.VolumeID == r.plan.ID) || (r.plan.Serial != "" && f.Serial == r.plan.Serial) || f.Object == r.plan.Object
+	}
+	return p
+}
 
 // look reads all that there is about the object of the plan anew, while no other
 // run of the batch changes the array.
