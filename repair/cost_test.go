@@ -38,7 +38,7 @@ func TestRepairCostsTheVolume(t *testing.T) {
 			costs = append(costs, len(k.world.Array.Requests()))
 		}
 		t.Logf("%s: %d requests", scenario, costs[0])
-		if costs[0] != costs[1] || costs[0] > 70 {
+		if costs[0] != costs[1] || costs[0] > 75 {
 			t.Errorf("%s: %d requests in a small pod, %d in a large one", scenario, costs[0], costs[1])
 		}
 	}

@@ -2,14 +2,16 @@ package witness
 
 import (
 	"context"
+	"slices"
 
 	"github.com/pureclean/pureclean/evidence"
 )
 
 // lookTrail asks the array's audit trail about what of LXD's naming has no record:
 // volumes and snapshots. It is read after all others, and only for those: it can tell
-// more of what was, and nothing of what is.
-func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, lxd *evidence.LXD) {
+// more of what was, and nothing of what is. A look at some volumes asks about those.
+func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, lxd *evidence.LXD, part *part) {
+	about := part.about(said)
 	if a.reader == nil || said.Trouble != "" || !lxd.Records.IsComplete() {
 		return // nothing is safe then
 	}
@@ -19,17 +21,20 @@ func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, 
 	}
 	var volumes []evidence.Volume
 	for _, v := range said.Volumes.Items {
-		if v.LXD.IsLXD() && !v.LXD.UUID.IsZero() && !v.LXD.Snapshot && !v.Destroyed.Is() && !recorded[v.LXD.UUID] {
+		if v.LXD.IsLXD() && !v.LXD.UUID.IsZero() && !v.LXD.Snapshot && !v.Destroyed.Is() && !recorded[v.LXD.UUID] && about(v.ID) {
 			volumes = append(volumes, v)
 		}
 	}
 	for _, s := range said.Snapshots.Items {
-		if s.LXD.IsLXD() && !s.LXD.UUID.IsZero() && !s.Destroyed.Is() && !recorded[s.LXD.UUID] {
+		if s.LXD.IsLXD() && !s.LXD.UUID.IsZero() && !s.Destroyed.Is() && !recorded[s.LXD.UUID] && about(s.SourceID) {
 			volumes = append(volumes, evidence.Volume{ID: s.ID, Name: s.Name})
 		}
 	}
 	if len(volumes) == 0 {
 		return
 	}
-	said.Trails = a.reader.Trails(ctx, volumes)
+	asked := func(t evidence.Trail) bool {
+		return slices.ContainsFunc(volumes, func(v evidence.Volume) bool { return v.ID == t.VolumeID })
+	}
+	said.Trails = append(slices.DeleteFunc(slices.Clone(said.Trails), asked), a.reader.Trails(ctx, volumes)...)
 }

@@ -263,6 +263,18 @@ func (p *part) strangers(base, said *evidence.Array) string {
 	return ""
 }
 
+// about picks the volumes of which everything is read anew.
+func (p *part) about(said *evidence.Array) func(id string) bool {
+	switch {
+	case p == nil:
+		return func(string) bool { return true }
+	case p.scope.Anew != evidence.AnewAll || !strings.EqualFold(said.ID, p.scope.ArrayID):
+		return func(string) bool { return false }
+	}
+	ids := related(said, p.scope.Volumes)
+	return func(id string) bool { return slices.Contains(ids, id) }
+}
+
 // related are the volumes themselves, their other halves, and what they were
 // copied from or to.
 func related(base *evidence.Array, ids []string) []string {

@@ -125,8 +125,11 @@ func TestChangesAreNoticed(t *testing.T) {
 		"I/O":                {do: func(w *simulator.World, v array.Volume) error { return w.Array.SetIO(v.Name, 10, 10) }},
 		"destroyed by hand":  {do: func(w *simulator.World, v array.Volume) error { return takenAway(w, v, false) }},
 		"eradicated by hand": {do: func(w *simulator.World, v array.Volume) error { return takenAway(w, v, true) }, everything: true},
-		"renamed":            {do: func(w *simulator.World, v array.Volume) error { return w.Array.RelocateVolume(v.Name, pool+"::kept") }},
-		"out of the pod":     {do: func(w *simulator.World, v array.Volume) error { return w.Array.RelocateVolume(v.Name, "kept") }, everything: true},
+		"destroyed and recovered by hand": {do: func(w *simulator.World, v array.Volume) error {
+			return errors.Join(takenAway(w, v, false), w.Array.Recover(v.Name))
+		}},
+		"renamed":        {do: func(w *simulator.World, v array.Volume) error { return w.Array.RelocateVolume(v.Name, pool+"::kept") }},
+		"out of the pod": {do: func(w *simulator.World, v array.Volume) error { return w.Array.RelocateVolume(v.Name, "kept") }, everything: true},
 		"in another pod": {do: func(w *simulator.World, v array.Volume) error {
 			return errors.Join(w.Array.CreatePod("archive"), w.Array.RelocateVolume(v.Name, "archive::kept"))
 		}, everything: true},

@@ -165,7 +165,7 @@ func (w *Watch) look(ctx context.Context, o Options, part *part) (evidence.World
 		if part == nil {
 			o.lookElsewhere(ctx, arrays[i], &world.Arrays[i], &world)
 		}
-		o.lookTrail(ctx, arrays[i], &world.Arrays[i], &world.LXD)
+		o.lookTrail(ctx, arrays[i], &world.Arrays[i], &world.LXD, part)
 	})
 	if part.failed() {
 		return world, nil, part.err
