@@ -36,7 +36,7 @@ func fixCommand(s Streams) *cli.Command {
 		Name:  "fix",
 		Usage: "repair one leftover, or a batch: disconnect, confirm that it is detached, destroy, verify",
 		Description: "Shows the evidence and the plan, then asks before each step; the answer no is the default. Before\n" +
-			"each step everything is read again, and every gate must pass. What is destroyed can be recovered\n" +
+			"each step all that is about it is read again, and every gate must pass. What is destroyed can be recovered\n" +
 			"until the array's timer runs out: pureclean undo. Nothing is eradicated.\n\n" +
 			"EXAMPLES\n" +
 			"   pureclean fix --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
