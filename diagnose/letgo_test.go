@@ -85,6 +85,7 @@ func TestWhatTheTrailProves(t *testing.T) {
 		{"we disconnected it", []evidence.Deed{madeIt, linked, ours(did(evidence.DeedDisconnect, 5*time.Hour))}, Pass, Pass, "never came to its end"},
 		{"we tried to destroy it", []evidence.Deed{madeIt, linked, cut, ours(refused)}, Uncertain, Uncertain, "may be older"},
 		{"an earlier volume of that name", []evidence.Deed{did(evidence.DeedCreate, -time.Hour), did(evidence.DeedDestroy, -time.Minute), madeIt, linked, cut}, Uncertain, Uncertain, "may be older"},
+		{"an earlier volume of that name, which LXD finished", []evidence.Deed{did(evidence.DeedCreate, -time.Hour), did(evidence.DeedDisconnect, -time.Minute), madeIt, linked}, Pass, Pass, "never came to its end"},
 		{"somebody recovered it", []evidence.Deed{madeIt, linked, refused, by(did(evidence.DeedRecover, time.Hour), "admin", "GUI")}, Fail, Fail, "admin recovered it on"},
 		{"our undo recovered it", []evidence.Deed{madeIt, linked, ours(did(evidence.DeedRecover, time.Hour))}, Pass, Pass, "never came"},
 	} {
