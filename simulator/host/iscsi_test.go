@@ -30,8 +30,8 @@ func TestHealthy(t *testing.T) {
 	want(t, "iqns", e.IQNs.Items, "iqn.2004-10.com.ubuntu:01:abc")
 	want(t, "nqns", e.NQNs.Items, "nqn.2014-08.org.nvmexpress:uuid:0198ccbf-f421-71bd-9bf0-d71e6af8e308")
 	wantSessions := []evidence.Session{
-		{ID: 1, Target: iqnTarget, State: "LOGGED_IN", ConnState: "up", Address: "10.77.1.1", Port: "3260", RecoveryTmo: evidence.CountOf(10)},
-		{ID: 2, Target: iqnTarget, State: "LOGGED_IN", ConnState: "up", Address: "10.77.0.1", Port: "3260", RecoveryTmo: evidence.CountOf(10)},
+		{ID: 1, Target: iqnTarget, State: "LOGGED_IN", ConnState: "up", Address: "10.77.1.1", Port: "3260", Iface: "default", RecoveryTmo: evidence.CountOf(10)},
+		{ID: 2, Target: iqnTarget, State: "LOGGED_IN", ConnState: "up", Address: "10.77.0.1", Port: "3260", Iface: "default", RecoveryTmo: evidence.CountOf(10)},
 	}
 	if diff := cmp.Diff(wantSessions, e.Sessions.Items); diff != "" {
 		t.Error(diff)
