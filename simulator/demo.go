@@ -329,6 +329,25 @@ func (d *demo) restored() error {
 	return nil
 }
 
+// moved lets an administrator rename the volume of a record on the array.
+func (d *demo) moved(name string) error {
+	if err := d.custom(d.flash, name, 5); err != nil {
+		return err
+	}
+	volume, err := d.ArrayName(d.flash, evidence.TypeCustom, name)
+	if err != nil {
+		return err
+	}
+	if err := d.rememberOnly(volume, evidence.TypeCustom+"/"+name); err != nil {
+		return err
+	}
+	if err := d.Relocate(volume, d.flash+"::"+name+"-old"); err != nil {
+		return err
+	}
+	d.tell("And somebody renamed the volume behind %s on the array.", name)
+	return nil
+}
+
 func (d *demo) rememberOnly(name, lxdName string) error {
 	v, ok := d.Array.Volume(name)
 	if !ok {
@@ -475,6 +494,9 @@ func (d *demo) lastThings() error {
 		}
 	}
 	d.tell("Four minutes ago: one of the array's NVMe portals went away, and somebody disconnected mail by hand too.")
+	if err := d.moved("receipts"); err != nil {
+		return err
+	}
 	d.until(0)
 	return nil
 }

@@ -188,7 +188,7 @@ func TestDemoHasEverything(t *testing.T) {
 	eachVolumeIsNamed(t, world, report)
 	var want []string
 	for _, k := range diagnose.Kinds {
-		if k.Code != "moved-volume" && k.Code != "waiting-io" { // have scenarios of their own
+		if k.Code != "waiting-io" { // has a scenario of its own
 			want = append(want, k.Code)
 		}
 	}
