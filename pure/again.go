@@ -54,6 +54,7 @@ func (r *Reader) Again(ctx context.Context, base *evidence.Array, ids []string, 
 	if why := unfitFor(base, ids); why != "" {
 		return evidence.Array{}, &NotAgainError{why: why}
 	}
+	r.controls = controls(base.Volumes.Items)
 	r.session.wire.clock.take()
 	a := *base
 	a.Began = r.session.wire.now()

@@ -22,21 +22,22 @@ const wholeFor = 10 * time.Minute
 
 // Watch looks at the same world again and again, as a repair does, and stays
 // logged in meanwhile. The zero Watch has seen nothing yet. Looks may be asked
-// for at the same time; the arrays are asked for one after the other.
+// for at the same time.
 type Watch struct {
-	// reading is held while arrays are asked, by which a Reader is used by one
-	// look at a time.
-	reading sync.Mutex
-	readers []*array
-
 	mu sync.Mutex
-	// latest is the last look, built on one at everything that began at the
-	// times in whole, by the wall's clock and by the one that runs on in suspend.
-	latest *evidence.World
-	whole  struct {
-		wall time.Time
-		up   time.Duration
-	}
+	// idle are logged in, and no look uses them just now.
+	idle []*array
+	// latest is the last look.
+	latest *seen
+}
+
+// seen is a look, and when the one at everything began on which it is built: by
+// the wall's clock and by the one that runs on in suspend.
+type seen struct {
+	world  evidence.World
+	arrays []*array
+	wall   time.Time
+	up     time.Duration
 }
 
 // Look returns what everybody says. Where the scope is some volumes, of the
@@ -48,80 +49,89 @@ type Watch struct {
 // than ten minutes, when anything differs that is always read, when the counts
 // don't add up, when anything is not known.
 func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evidence.World, Doors, error) {
-	w.reading.Lock()
-	defer w.reading.Unlock()
 	o = o.withDefaults()
 	if part := w.part(o, scope); part != nil {
 		look := w.look
 		if scope.Anew == evidence.AnewHosts || scope.Anew == evidence.AnewArray {
 			look = w.lookAgain
 		}
-		world, doors, err := look(ctx, o, part)
+		world, arrays, err := look(ctx, o, part)
+		w.give(arrays)
 		var changed *changedError
 		switch {
 		case err == nil:
-			w.remember(world)
-			return world, doors, nil
+			return world, w.remember(world, arrays, part.base.wall, part.base.up), nil
 		case !errors.As(err, &changed):
-			return world, doors, err
+			return world, nil, err
 		case ctx.Err() != nil:
-			return world, doors, ctx.Err()
+			return world, nil, ctx.Err()
 		}
 		if o.Array.Log != nil {
 			o.Array.Log.Debug("looking at everything", "because", changed.Error())
 		}
 	}
 	began, up := o.Now(), o.Uptime()
-	world, doors, err := w.look(ctx, o, nil)
-	for i := range world.Arrays {
-		if r := w.readers[i].reader; r != nil && world.Arrays[i].Trouble != "" {
-			// Perhaps it is the session's fault. The next look begins with a new one.
-			w.readers[i].reader = nil
-			_ = r.Close(ctx) // it ends by itself
+	world, arrays, err := w.look(ctx, o, nil)
+	for i, a := range arrays {
+		if i < len(world.Arrays) && world.Arrays[i].Trouble != "" && a.reader != nil {
+			// Perhaps it is the session's fault. The next look begins with a new
+			// one; this one ends by itself.
+			_ = a.reader.Close(ctx)
+			a.reader = nil
 		}
 	}
-	if err == nil {
-		w.remember(world)
-		w.mu.Lock()
-		w.whole.wall, w.whole.up = began, up
-		w.mu.Unlock()
+	w.give(arrays)
+	if err != nil {
+		return world, nil, err
 	}
-	return world, doors, err
+	return world, w.remember(world, arrays, began, up), nil
 }
 
-func (w *Watch) remember(world evidence.World) {
+// remember keeps a look, and says how its arrays were reached.
+func (w *Watch) remember(world evidence.World, arrays []*array, wall time.Time, up time.Duration) Doors {
+	doors := doorsOf(arrays, world)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.latest = &world
+	w.latest = &seen{world, arrays, wall, up}
+	return doors
 }
 
 // Close logs out everywhere.
 func (w *Watch) Close(ctx context.Context) {
-	w.reading.Lock()
-	defer w.reading.Unlock()
-	closeAll(ctx, w.readers)
-	w.readers = nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	closeAll(ctx, w.idle)
+	w.idle = nil
 }
 
-// open gives arrays the logins that an earlier look has left, and logs out where
-// no login is wanted any more.
-func (w *Watch) open(ctx context.Context, arrays []*array) []*array {
+// take gives arrays the logins that earlier looks have left.
+func (w *Watch) take(arrays []*array) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, a := range arrays {
-		for _, before := range w.readers {
-			if a.err == nil && sameAccess(a.pure, before.pure) {
-				a.reader, before.reader = before.reader, nil
-			}
+		i := slices.IndexFunc(w.idle, func(before *array) bool { return a.err == nil && sameAccess(a.pure, before.pure) })
+		if i >= 0 {
+			a.reader = w.idle[i].reader
+			w.idle = slices.Delete(w.idle, i, i+1)
 		}
 	}
-	closeAll(ctx, w.readers)
-	w.readers = arrays
-	return arrays
+}
+
+// give takes the logins back.
+func (w *Watch) give(arrays []*array) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range arrays {
+		if a.reader != nil {
+			w.idle = append(w.idle, &array{pure: a.pure, reader: a.reader})
+		}
+	}
 }
 
 // part is a look at some volumes, built on an earlier one at everything. The
 // nil part is a look at everything.
 type part struct {
-	base  *evidence.World
+	base  *seen
 	scope evidence.Scope
 
 	mu  sync.Mutex
@@ -138,13 +148,16 @@ func (e *changedError) Unwrap() error { return e.err }
 func (w *Watch) part(o Options, scope evidence.Scope) *part {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	wall, up := o.Now().Sub(w.whole.wall), o.Uptime()-w.whole.up
-	if scope.IsEverything() || w.latest == nil || wall < 0 || max(wall, up) > wholeFor || o.Whole || o.Thorough {
+	if scope.IsEverything() || w.latest == nil || o.Whole || o.Thorough {
+		return nil
+	}
+	wall, up := o.Now().Sub(w.latest.wall), o.Uptime()-w.latest.up
+	if wall < 0 || max(wall, up) > wholeFor {
 		return nil // a clock that was set back says nothing about age
 	}
-	for i := range w.latest.Arrays {
+	for i := range w.latest.world.Arrays {
 		stretched := func(pod evidence.Pod) bool { return len(pod.Arrays) > 1 }
-		if slices.ContainsFunc(w.latest.Arrays[i].Pods.Items, stretched) {
+		if slices.ContainsFunc(w.latest.world.Arrays[i].Pods.Items, stretched) {
 			return nil // what only the other array knows has to be read as well
 		}
 	}
@@ -176,13 +189,13 @@ func (p *part) fits(arrays []*array) bool {
 	}
 	why := ""
 	switch {
-	case len(arrays) != len(p.base.Arrays):
+	case len(arrays) != len(p.base.world.Arrays):
 		why = "there are other arrays than before"
-	case p.base.LXD.Trouble != "" || !p.base.LXD.Records.IsComplete():
+	case p.base.world.LXD.Trouble != "" || !p.base.world.LXD.Records.IsComplete():
 		why = "LXD could not be read fully before"
 	}
 	for i, a := range arrays {
-		if why == "" && !slices.Equal(a.pools, p.base.Arrays[i].Asked) {
+		if why == "" && !slices.Equal(a.pools, p.base.world.Arrays[i].Asked) {
 			why = "there are other pools than before"
 		}
 	}
@@ -194,9 +207,9 @@ func (p *part) fits(arrays []*array) bool {
 
 // baseOf is the earlier reading of an array, which is asked in the same order.
 func (p *part) baseOf(a *array) *evidence.Array {
-	for i := range p.base.Arrays {
-		if slices.Equal(a.pools, p.base.Arrays[i].Asked) {
-			return &p.base.Arrays[i]
+	for i := range p.base.world.Arrays {
+		if slices.Equal(a.pools, p.base.world.Arrays[i].Asked) {
+			return &p.base.world.Arrays[i]
 		}
 	}
 	return nil
@@ -247,8 +260,8 @@ func (p *part) judge(a *array, base, said *evidence.Array) {
 // nobody may change the others'.
 func (p *part) strangers(base, said *evidence.Array) string {
 	ours := map[string]bool{}
-	for i := range p.base.Hosts {
-		h := &p.base.Hosts[i]
+	for i := range p.base.world.Hosts {
+		h := &p.base.world.Hosts[i]
 		for _, own := range slices.Concat(h.IQNs.Items, h.NQNs.Items, h.WWPNs.Items) {
 			ours[evidence.Initiator(own)] = true
 		}
@@ -370,8 +383,8 @@ func (p *part) letGo(said *evidence.Array, now *evidence.LXD) []string {
 		there[now.Records.Items[i].UUID] = true
 	}
 	gone := map[evidence.UUID]bool{}
-	for i := range p.base.LXD.Records.Items {
-		if uuid := p.base.LXD.Records.Items[i].UUID; !uuid.IsZero() && !there[uuid] {
+	for i := range p.base.world.LXD.Records.Items {
+		if uuid := p.base.world.LXD.Records.Items[i].UUID; !uuid.IsZero() && !there[uuid] {
 			gone[uuid] = true
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
@@ -361,5 +363,47 @@ func TestPartCosts(t *testing.T) {
 	}
 	if costs[0] != costs[1] || costs[0] > 3*11 {
 		t.Errorf("%d requests in a small pod, %d in a large one", costs[0], costs[1])
+	}
+}
+
+// TestLooksAtTheSameTime: looks that overlap say what each says alone, share no
+// login, and leave none behind.
+func TestLooksAtTheSameTime(t *testing.T) {
+	w := worlds.Of(t, "device-too-late-iscsi")
+	w.Array.ResetRequests() // LXD's own
+	o := options(w)
+	var watch witness.Watch
+	world, report := lookAt(t, &watch, o, evidence.Scope{})
+	f := aboutVolumes(world, report)[0]
+	want := saidOf(report, f.VolumeID)
+	var group errgroup.Group
+	for n := range 8 {
+		group.Go(func() error {
+			scope := evidence.Scope{ArrayID: f.ArrayID, Volumes: []string{f.VolumeID}, Anew: []evidence.Anew{evidence.AnewAll, evidence.AnewBoth, evidence.AnewArray, evidence.AnewHosts}[n%4]}
+			world, doors, err := watch.Look(t.Context(), o, scope)
+			if err != nil {
+				return err
+			}
+			if got := saidOf(diagnose.Judge(world, diagnose.DefaultPolicy()), f.VolumeID); scope.Anew != evidence.AnewArray && !slices.Equal(got, want) {
+				return fmt.Errorf("look %d: %v", n, got)
+			}
+			if len(doors) != 1 {
+				return fmt.Errorf("look %d: %d doors", n, len(doors))
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	watch.Close(t.Context())
+	in, out := logins(w.Array), 0
+	for _, r := range w.Array.Requests() {
+		if r.Path == "/logout" {
+			out++
+		}
+	}
+	if in != out || in > 8 {
+		t.Errorf("%d logins, %d logouts", in, out)
 	}
 }

@@ -110,7 +110,7 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 
 // look asks everybody. Of the arrays it asks for everything, or what part says
 // is to be read anew; what stands in the way of that is part's to say.
-func (w *Watch) look(ctx context.Context, o Options, part *part) (evidence.World, Doors, error) {
+func (w *Watch) look(ctx context.Context, o Options, part *part) (evidence.World, []*array, error) {
 	world := evidence.World{Seen: o.Seen}
 
 	limits := o.limits(ctx)
@@ -126,17 +126,17 @@ func (w *Watch) look(ctx context.Context, o Options, part *part) (evidence.World
 		return world, nil, err
 	}
 
-	arrays := w.open(ctx, group(asked))
+	arrays := group(asked)
+	w.take(arrays)
 	if !part.fits(arrays) {
-		return world, nil, part.err
+		return world, arrays, part.err
 	}
 	o.Array.Memory /= int64(max(1, len(arrays)+o.peers())) // they are read side by side
 	world.Arrays = o.observeArrays(ctx, limits, arrays, part)
 	if part.failed() {
-		return world, nil, part.err
+		return world, arrays, part.err
 	}
 	arrays = o.askPeers(ctx, limits, arrays, &world)
-	w.readers = arrays
 
 	var host evidence.Host
 	both := errgroup.Group{}
@@ -168,30 +168,37 @@ func (w *Watch) look(ctx context.Context, o Options, part *part) (evidence.World
 		o.lookTrail(ctx, arrays[i], &world.Arrays[i], &world.LXD, part)
 	})
 	if part.failed() {
-		return world, nil, part.err
+		return world, arrays, part.err
 	}
 	for i, a := range arrays {
 		if len(a.pins) == 0 {
 			suspect(&world.Arrays[i], &world)
 		}
 	}
-	return world, doorsOf(arrays, world), nil
+	return world, arrays, nil
 }
 
 // lookAgain asks the hosts, or the arrays, or both, and takes the rest from the
 // look before.
-func (w *Watch) lookAgain(ctx context.Context, o Options, part *part) (evidence.World, Doors, error) {
-	world, limits := *part.base, o.limits(ctx)
+func (w *Watch) lookAgain(ctx context.Context, o Options, part *part) (evidence.World, []*array, error) {
+	world, limits := part.base.world, o.limits(ctx)
 	world.Seen = o.Seen
+	arrays := make([]*array, len(part.base.arrays))
+	for i, a := range part.base.arrays {
+		again := *a
+		again.reader = nil // another look may use it
+		arrays[i] = &again
+	}
+	w.take(arrays)
 	if part.scope.Anew == evidence.AnewArray {
-		world.Arrays = o.observeArrays(ctx, limits, w.readers, part)
+		world.Arrays = o.observeArrays(ctx, limits, arrays, part)
 	} else {
 		world.Hosts = o.observeHosts(ctx, limits, &world.LXD, o.observeHost(ctx, limits))
 	}
 	if part.failed() {
-		return world, nil, part.err
+		return world, arrays, part.err
 	}
-	return world, doorsOf(w.readers, world), nil
+	return world, arrays, nil
 }
 
 func (o Options) observeArrays(ctx context.Context, limits limits, arrays []*array, part *part) []evidence.Array {
@@ -209,7 +216,7 @@ func (o Options) observeArrays(ctx context.Context, limits limits, arrays []*arr
 func doorsOf(arrays []*array, world evidence.World) Doors {
 	doors := Doors{}
 	for i, a := range arrays {
-		if id := world.Arrays[i].ID; a.reader != nil && id != "" {
+		if id := world.Arrays[i].ID; id != "" {
 			door := a.pure
 			door.ID = id
 			doors[id] = door
