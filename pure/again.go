@@ -97,12 +97,12 @@ func unfitFor(base *evidence.Array, ids []string) string {
 
 func (o *observation) readAgain(ctx context.Context, base *evidence.Array, ids []string, few bool) error {
 	var jobs []func() error
-	a, s, about, inPods := o.array, o.session, named(ids), o.scope.where("pod.name='%s'")
+	a, s, about := o.array, o.session, named(ids)
 	if len(ids) > 0 {
 		jobs = append(
 			jobs,
 			again(ctx, s, &a.Volumes, part[evidence.Volume]{
-				all:       question[evidence.Volume]{resource: &volumes, filter: inPods, ours: func(v *evidence.Volume) bool { return o.scope.holds(v.Pod, v.Name) }},
+				all:       o.scope.volumes(),
 				parameter: "ids", of: func(v *evidence.Volume) string { return v.ID }, every: true,
 			}, ids),
 			again(ctx, s, &a.Connections, part[evidence.Connection]{
@@ -115,7 +115,7 @@ func (o *observation) readAgain(ctx context.Context, base *evidence.Array, ids [
 		jobs = append(
 			jobs,
 			again(ctx, s, &a.Snapshots, part[evidence.Snapshot]{
-				all:       question[evidence.Snapshot]{resource: &snapshots, filter: inPods, ours: func(v *evidence.Snapshot) bool { return o.scope.holds(v.Pod, v.Name) }},
+				all:       o.scope.snapshots(),
 				parameter: "source_ids", of: func(v *evidence.Snapshot) string { return v.SourceID },
 			}, ids),
 			again(ctx, s, &a.Protections, part[evidence.Protection]{
@@ -142,17 +142,7 @@ func (o *observation) readAgain(ctx context.Context, base *evidence.Array, ids [
 			func() error { return o.readHosts(ctx) },
 		)
 	}
-	errs := make([]error, len(jobs))
-	var group errgroup.Group
-	group.SetLimit(parallel)
-	for i, job := range jobs {
-		group.Go(func() error {
-			errs[i] = job()
-			return nil
-		})
-	}
-	_ = group.Wait() // each error is looked at
-	for _, err := range errs {
+	for _, err := range sideBySide(len(jobs), func(i int) error { return jobs[i]() }) {
 		if err != nil {
 			return &NotAgainError{why: "a part of it could not be read", err: err}
 		}
@@ -309,7 +299,7 @@ func Forget(a *evidence.Array, gone map[string]bool) {
 // array's own count with how many are known. A difference means that something
 // came, went or was recovered that nobody asked for.
 func (r *Reader) Counts(ctx context.Context, said *evidence.Array) error {
-	where := newScope(said.Asked).where("pod.name='%s'")
+	where := newScope(said.Asked).where(inPods)
 	if where == "" {
 		return &NotAgainError{why: "there are no pods, or too many, to count in"}
 	}

@@ -110,6 +110,24 @@ func (s scope) holds(pod, name string) bool {
 	}
 }
 
+// inPods is the filter for what lies in our pods.
+const inPods = "pod.name='%s'"
+
+// volumes asks for the volumes of our pods, snapshots for their snapshots.
+func (s scope) volumes() question[evidence.Volume] {
+	return question[evidence.Volume]{
+		resource: &volumes, filter: s.where(inPods),
+		ours: func(v *evidence.Volume) bool { return s.holds(v.Pod, v.Name) },
+	}
+}
+
+func (s scope) snapshots() question[evidence.Snapshot] {
+	return question[evidence.Snapshot]{
+		resource: &snapshots, filter: s.where(inPods),
+		ours: func(v *evidence.Snapshot) bool { return s.holds(v.Pod, v.Name) },
+	}
+}
+
 // observation is one reading of an array.
 type observation struct {
 	session *session
@@ -127,21 +145,27 @@ type failedList struct {
 
 func (o *observation) read(ctx context.Context) {
 	jobs := o.jobs()
-	errs := make([]error, len(jobs))
+	for i, err := range sideBySide(len(jobs), func(i int) error { return jobs[i].read(ctx) }) {
+		if err != nil {
+			o.failed = append(o.failed, failedList{jobs[i].name, err})
+		}
+	}
+}
+
+// sideBySide reads n lists, as many at a time as the array may be asked for. One
+// that fails does not stop the others.
+func sideBySide(n int, read func(i int) error) []error {
+	errs := make([]error, n)
 	var group errgroup.Group
 	group.SetLimit(parallel)
-	for i, job := range jobs {
+	for i := range n {
 		group.Go(func() error {
-			errs[i] = job.read(ctx)
+			errs[i] = read(i)
 			return nil
 		})
 	}
-	_ = group.Wait() // one list that fails does not stop the others
-	for i, job := range jobs {
-		if errs[i] != nil {
-			o.failed = append(o.failed, failedList{job.name, errs[i]})
-		}
-	}
+	_ = group.Wait() // the errors are in the slice
+	return errs
 }
 
 // job reads one list into its place.
@@ -154,17 +178,10 @@ type job struct {
 // so that none of them is left alone at the end.
 func (o *observation) jobs() []job {
 	a, s, scope := o.array, o.session, o.scope
-	inPods := "pod.name='%s'"
 	return []job{
 		{"connections", into(&a.Connections, nil, s, question[evidence.Connection]{resource: &connections})},
-		{"volumes", ofPods(scope, &a.Volumes, s, question[evidence.Volume]{
-			resource: &volumes, filter: scope.where(inPods),
-			ours: func(v *evidence.Volume) bool { return scope.holds(v.Pod, v.Name) },
-		})},
-		{"snapshots", ofPods(scope, &a.Snapshots, s, question[evidence.Snapshot]{
-			resource: &snapshots, filter: scope.where(inPods),
-			ours: func(v *evidence.Snapshot) bool { return scope.holds(v.Pod, v.Name) },
-		})},
+		{"volumes", ofPods(scope, &a.Volumes, s, scope.volumes())},
+		{"snapshots", ofPods(scope, &a.Snapshots, s, scope.snapshots())},
 		{"activity", o.readActivity},
 		{"protections", into(&a.Protections, nil, s, question[evidence.Protection]{resource: &protections})},
 		{"hosts", o.readHosts},
