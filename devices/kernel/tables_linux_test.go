@@ -14,17 +14,26 @@ import (
 func TestSameFiles(t *testing.T) {
 	tids, release := make(chan int), make(chan struct{})
 	defer close(release)
-	thread := func(own bool) int {
-		go func() {
-			runtime.LockOSThread() // never unlocked: the thread ends
-			if own {
-				if err := unix.Unshare(unix.CLONE_FILES); err != nil {
-					t.Errorf("unshare: %v", err)
-				}
-			}
-			tids <- unix.Gettid()
+	// hold runs one more thread until the test ends, never the process's first
+	// one: that is the one compared with, and its files are the whole test's.
+	var hold func(own bool)
+	hold = func(own bool) {
+		runtime.LockOSThread() // never unlocked: the thread ends
+		if unix.Gettid() == os.Getpid() {
+			go hold(own)
 			<-release
-		}()
+			return
+		}
+		if own {
+			if err := unix.Unshare(unix.CLONE_FILES); err != nil {
+				t.Errorf("unshare: %v", err)
+			}
+		}
+		tids <- unix.Gettid()
+		<-release
+	}
+	thread := func(own bool) int {
+		go hold(own)
 		return <-tids
 	}
 	kernel, _ := Live().(devices.TableKernel)
