@@ -55,7 +55,9 @@ func (a *answers) clashes(out evidence.LXD) []clash {
 				c.record(p, "there is a snapshot %q", r.Name)
 			}
 		}
-		c.users(r)
+		if !a.before.has(place{r.Pool, r.Project, r.Type, r.Name}) {
+			c.users(r) // else it names its users of then, and the instances are of now
+		}
 	}
 	for i := range out.Instances.Items {
 		inst := &out.Instances.Items[i]

@@ -29,6 +29,8 @@ type answers struct {
 	project map[string]projectRow
 	// down are the members that are said to be down.
 	down []string
+	// before is what the volumes' rows were partly taken from; nil is nothing.
+	before *earlier
 }
 
 // Observe reads everything. It never fails: each list says why it may lack
@@ -38,9 +40,11 @@ type answers struct {
 // round, an operation that ends in between would leave a volume with neither a
 // record nor an operation to excuse it. For the same reason the caller reads
 // the array first.
-func (r *Reader) Observe(ctx context.Context) evidence.LXD {
+func (r *Reader) Observe(ctx context.Context) evidence.LXD { return r.observe(ctx, nil) }
+
+func (r *Reader) observe(ctx context.Context, before *earlier) evidence.LXD {
 	began := r.now()
-	a := &answers{server: r.server(ctx, ""), down: r.down}
+	a := &answers{server: r.server(ctx, ""), down: r.down, before: before}
 	if a.server.err != nil && hopeless(a.server.err) {
 		return r.silence(evidence.Source{Name: r.socket, Began: began}, a.server.err)
 	}
@@ -50,7 +54,7 @@ func (r *Reader) Observe(ctx context.Context) evidence.LXD {
 	if clashes := a.clashes(out); len(clashes) > 0 {
 		// LXD may have been creating or deleting while we read. What clashes
 		// twice, with everything read anew in between, is no coincidence.
-		a.pools = r.pools(ctx)
+		a.pools, a.before = r.pools(ctx), nil
 		r.askVolumes(ctx, a)
 		out, hint = a.testimony(clashes)
 	}
@@ -94,13 +98,19 @@ func (r *Reader) askVolumes(ctx context.Context, a *answers) {
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for i, pool := range pools {
-		group.Go(func() error { a.volumes[i] = r.volumes(ctx, pool.Name, len(pool.UsedBy)); return nil })
+		group.Go(func() error { a.volumes[i] = r.poolVolumes(ctx, pool, a.before); return nil })
 	}
 	group.Go(func() error { a.instances = r.instances(ctx); return nil })
 	for i, member := range members {
 		group.Go(func() error { servers[i] = r.member(ctx, member); return nil })
 	}
 	_ = group.Wait()
+	if a.before != nil && !a.before.isSameProcess(ctx, r) {
+		a.before = nil
+		for i, pool := range pools {
+			a.volumes[i] = r.poolVolumes(ctx, pool, nil)
+		}
+	}
 	a.servers = make(map[string]reply[serverRow], len(members))
 	for i, member := range members {
 		a.servers[member] = servers[i]

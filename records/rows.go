@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,6 +30,20 @@ func getRows[T any](ctx context.Context, r *Reader, path string, expected int, r
 	var err error
 	if out.value, err = askRows(ctx, r, path, make([]T, 0, expected), row); err != nil {
 		out.err = fmt.Errorf("GET %s: %w", path, explain(late(ctx, err)))
+	}
+	return out
+}
+
+// getRow asks for one of the rows that such a list has.
+func getRow[T any](ctx context.Context, r *Reader, path string, row func(*pulled) T) reply[T] {
+	var out reply[T]
+	got := get[json.RawMessage](ctx, r, path)
+	if out.err = got.err; out.err == nil {
+		p := &puller{stream: jsonpull.NewStream(bytes.NewReader(got.value), nil), names: map[string]string{}}
+		out.value = whole(row)(p)
+		if p.stream.Finish(); p.stream.Err != nil || p.wrong != nil {
+			out.err = fmt.Errorf("GET %s: %w", path, errors.Join(p.stream.Err, p.wrong))
+		}
 	}
 	return out
 }

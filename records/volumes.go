@@ -45,6 +45,17 @@ func readVolume(p *pulled) evidence.Record {
 	return row
 }
 
+// poolVolumes asks for a pool's volumes and snapshots: all of them, or where
+// there is an earlier reading only for what may be different now.
+func (r *Reader) poolVolumes(ctx context.Context, pool poolRow, before *earlier) reply[[]evidence.Record] {
+	if before != nil {
+		if got := r.volumesAgain(ctx, pool.Name, before); got.err == nil {
+			return got
+		}
+	}
+	return r.volumes(ctx, pool.Name, len(pool.UsedBy))
+}
+
 // volumes asks for all volumes and snapshots of a pool, in all projects: one
 // request, however many there are.
 func (r *Reader) volumes(ctx context.Context, pool string, expected int) reply[[]evidence.Record] {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/pure"
+	"github.com/pureclean/pureclean/records"
 )
 
 // wholeFor is how long a look at everything may stand behind looks at some
@@ -43,19 +44,21 @@ type seen struct {
 // Look returns what everybody says. Where the scope is some volumes, of the
 // arrays only what may have changed is read: all there is about those volumes
 // and about what LXD has let go of since the last look, who the array is, its
-// pods, its hosts, and how many volumes and snapshots it counts. LXD and the
-// hosts are asked for everything, as always. The rest is what the last look saw.
+// pods, its hosts, and how many volumes and snapshots it counts. LXD is asked for
+// everything but the rows of volumes that it has told already (records.Again), the
+// hosts for everything. The rest is what the last look saw.
 // Where that could not be the same any more, everything is read: when it is older
 // than ten minutes, when anything differs that is always read, when the counts
 // don't add up, when anything is not known.
 func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evidence.World, Doors, error) {
 	o = o.withDefaults()
-	if part := w.part(o, scope); part != nil {
+	part := w.part(o, scope)
+	if part != nil {
 		look := w.look
 		if scope.Anew == evidence.AnewHosts || scope.Anew == evidence.AnewArray {
 			look = w.lookAgain
 		}
-		world, arrays, err := look(ctx, o, part)
+		world, arrays, err := look(ctx, o, part, part)
 		w.give(arrays)
 		var changed *changedError
 		switch {
@@ -71,7 +74,10 @@ func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evid
 		}
 	}
 	began, up := o.Now(), o.Uptime()
-	world, arrays, err := w.look(ctx, o, nil)
+	if part != nil {
+		began, up = part.base.wall, part.base.up // as old are the rows of LXD that it takes
+	}
+	world, arrays, err := w.look(ctx, o, nil, part)
 	for i, a := range arrays {
 		if i < len(world.Arrays) && world.Arrays[i].Trouble != "" && a.reader != nil {
 			// Perhaps it is the session's fault. The next look begins with a new
@@ -286,6 +292,37 @@ func (p *part) about(said *evidence.Array) func(id string) bool {
 	}
 	ids := related(said, p.scope.Volumes)
 	return func(id string) bool { return slices.Contains(ids, id) }
+}
+
+// recorded asks LXD for everything, and of the volumes only for those that the
+// look is about where the earlier look has the others.
+func (p *part) recorded(arrays []evidence.Array) func(context.Context, *records.Reader) evidence.LXD {
+	if p == nil {
+		return func(ctx context.Context, r *records.Reader) evidence.LXD { return r.Observe(ctx) }
+	}
+	about, there := map[evidence.UUID]bool{}, map[evidence.UUID]bool{}
+	for i := range arrays {
+		a := &arrays[i]
+		var ids []string
+		if strings.EqualFold(a.ID, p.scope.ArrayID) {
+			ids = related(a, p.scope.Volumes)
+		}
+		note := func(uuid evidence.UUID, destroyed evidence.Answer, id string) {
+			there[uuid] = there[uuid] || destroyed.IsNot()
+			about[uuid] = about[uuid] || slices.Contains(ids, id)
+		}
+		for j := range a.Volumes.Items {
+			v := &a.Volumes.Items[j]
+			note(v.LXD.UUID, v.Destroyed, v.ID)
+		}
+		for j := range a.Snapshots.Items {
+			s := &a.Snapshots.Items[j]
+			note(s.LXD.UUID, s.Destroyed, s.SourceID)
+		}
+	}
+	return func(ctx context.Context, r *records.Reader) evidence.LXD {
+		return r.Again(ctx, &p.base.world.LXD, about, there)
+	}
 }
 
 // related are the volumes themselves, their other halves, and what they were

@@ -109,8 +109,9 @@ func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, erro
 }
 
 // look asks everybody. Of the arrays it asks for everything, or what part says
-// is to be read anew; what stands in the way of that is part's to say.
-func (w *Watch) look(ctx context.Context, o Options, part *part) (evidence.World, []*array, error) {
+// is to be read anew; what stands in the way of that is part's to say. LXD is
+// asked for what rows, another part or the same, does not know.
+func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence.World, []*array, error) {
 	world := evidence.World{Seen: o.Seen}
 
 	limits := o.limits(ctx)
@@ -144,7 +145,7 @@ func (w *Watch) look(ctx context.Context, o Options, part *part) (evidence.World
 		if ledger != nil {
 			ctx, cancel := limits.of(ctx, estate, "LXD")
 			defer cancel()
-			world.LXD = o.observeRecords(ctx, ledger, asked)
+			world.LXD = o.observeRecords(ctx, ledger, asked, rows.recorded(world.Arrays))
 		}
 		return nil
 	})
@@ -180,7 +181,7 @@ func (w *Watch) look(ctx context.Context, o Options, part *part) (evidence.World
 
 // lookAgain asks the hosts, or the arrays, or both, and takes the rest from the
 // look before.
-func (w *Watch) lookAgain(ctx context.Context, o Options, part *part) (evidence.World, []*array, error) {
+func (w *Watch) lookAgain(ctx context.Context, o Options, part, _ *part) (evidence.World, []*array, error) {
 	world, limits := part.base.world, o.limits(ctx)
 	world.Seen = o.Seen
 	arrays := make([]*array, len(part.base.arrays))
@@ -295,10 +296,10 @@ func (o Options) choose(found []records.PoolAccess, lxdListed bool) ([]access, e
 	return asked, nil
 }
 
-func (o Options) observeRecords(ctx context.Context, reader *records.Reader, asked []access) evidence.LXD {
+func (o Options) observeRecords(ctx context.Context, reader *records.Reader, asked []access, observe func(context.Context, *records.Reader) evidence.LXD) evidence.LXD {
 	o.Progress("lxd", "LXD", false)
 	defer o.Progress("lxd", "LXD", true)
-	ledger := reader.Observe(ctx)
+	ledger := observe(ctx, reader)
 	// What was really asked is what the pools' gateways are.
 	for i, pool := range ledger.Pools.Items {
 		for _, a := range asked {

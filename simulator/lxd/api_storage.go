@@ -95,8 +95,12 @@ func (q asked) poolObject(p Pool) api.StoragePool {
 }
 
 func (q asked) poolVolumes(pool string, rest []string) (any, error) {
-	if rest[0] != "volumes" || len(rest) > 3 {
+	snapshot := len(rest) == 5 && rest[3] == "snapshots"
+	if rest[0] != "volumes" || (len(rest) > 3 && !snapshot) {
 		return nil, notFound("Page")
+	}
+	if snapshot {
+		return q.volumeSnapshot(volumeKey{pool, q.project, rest[1], rest[2] + "/" + rest[4]})
 	}
 	used := q.usage()
 	if len(rest) == 3 {
@@ -109,6 +113,19 @@ func (q asked) poolVolumes(pool string, rest []string) (any, error) {
 	return q.volumeList(used, func(v Volume) bool {
 		return v.Pool == pool && (len(rest) == 1 || v.Type == rest[1])
 	}), nil
+}
+
+// volumeSnapshot is a snapshot alone: LXD calls it by the last part of its name,
+// and does not say whose it is or who uses it.
+func (q asked) volumeSnapshot(k volumeKey) (any, error) {
+	v, ok := q.db.volumes[k]
+	if !ok || !q.sees(v.Project) {
+		return nil, notFound("Storage volume")
+	}
+	_, name, _ := strings.Cut(v.Name, "/")
+	return api.StorageVolumeSnapshot{
+		Name: name, Description: v.Description, ContentType: v.Content, CreatedAt: v.Created.UTC(), ExpiresAt: &time.Time{}, Config: maps.Clone(v.Config),
+	}, nil
 }
 
 func (q asked) storageVolumes(rest []string) (any, error) {

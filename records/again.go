@@ -1,0 +1,158 @@
+package records
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/canonical/lxd/shared/api"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// maxNew is how many volumes are asked for one by one. With more of them the
+// whole list is less work.
+const maxNew = 32
+
+// Again reads as Observe does, but for the rows of volumes. LXD looks for the
+// users of each volume that it lists, among all instances and profiles, and so
+// takes minutes for a few thousand; with a filter it does so for all of them and
+// picks then (doStorageVolumesGet, LXD 6.5). Their names alone are one query. So
+// the names are listed, and a row that an earlier reading has is taken from
+// there. The rest is asked for by name: what is new, what about names, and what is
+// not there any more, which is live on the array. Its name may be another
+// volume's by now.
+//
+// A row that is taken says the same uuid as then. LXD gives each volume that it
+// creates a new random one, never changes it, and can't take up volumes that it
+// finds on a FlashArray (the driver lists none): a record of a volume that LXD did
+// not know comes with another database, which a running daemon never gets. So
+// before must be the word of the same process, which is asked for last. Who used
+// a volume whose row is taken is as old as the row.
+//
+// Whatever does not fit brings the whole list.
+func (r *Reader) Again(ctx context.Context, before *evidence.LXD, about, there map[evidence.UUID]bool) evidence.LXD {
+	return r.observe(ctx, newEarlier(before, about, there))
+}
+
+// earlier is a reading on which another can be built. The nil one is none.
+type earlier struct {
+	server       string
+	pid          int64
+	rows         map[place]*evidence.Record
+	about, there map[evidence.UUID]bool
+	// mu guards taken, which are the places of the rows that were taken: pools
+	// are listed side by side.
+	mu    sync.Mutex
+	taken places
+}
+
+// newEarlier is nil where nothing can be built on the reading.
+func newEarlier(before *evidence.LXD, about, there map[evidence.UUID]bool) *earlier {
+	i := slices.IndexFunc(before.Members.Items, func(m evidence.Member) bool { return m.Name == before.Server })
+	if before.Trouble != "" || !before.Records.IsComplete() || i < 0 || before.Members.Items[i].PID == 0 {
+		return nil
+	}
+	e := &earlier{
+		server: before.Server,
+		pid:    before.Members.Items[i].PID,
+		rows:   make(map[place]*evidence.Record, len(before.Records.Items)),
+		about:  about,
+		there:  there,
+		taken:  places{},
+	}
+	for i := range before.Records.Items {
+		row := &before.Records.Items[i]
+		e.rows[place{row.Pool, row.Project, row.Type, row.Name}] = row
+	}
+	return e
+}
+
+// keeps reports that a row is as it was.
+func (e *earlier) keeps(row *evidence.Record) bool {
+	return row != nil && !e.about[row.UUID] && e.there[row.UUID]
+}
+
+// has reports that the row of a place was taken from before.
+func (e *earlier) has(p place) bool { return e != nil && e.taken.has(p) }
+
+// isSameProcess asks LXD whether it is still the process that spoke before.
+func (e *earlier) isSameProcess(ctx context.Context, r *Reader) bool {
+	now := r.server(ctx, "")
+	return now.err == nil && now.value.name() == e.server && now.value.Environment.PID == e.pid
+}
+
+// errWhole asks for the whole list.
+var errWhole = errors.New("the whole list is needed")
+
+// volumesAgain lists a pool's volumes by name, and asks only for some of them.
+func (r *Reader) volumesAgain(ctx context.Context, pool string, before *earlier) reply[[]evidence.Record] {
+	failed := func(err error) reply[[]evidence.Record] { return reply[[]evidence.Record]{err: err} }
+	u := api.NewURL().Path("1.0", "storage-pools", pool, "volumes").WithQuery("all-projects", "true")
+	names := getRows(ctx, r, u.String(), len(before.rows), (*puller).text)
+	if names.err != nil {
+		return failed(names.err)
+	}
+	rows := make([]evidence.Record, len(names.value))
+	taken := make([]place, 0, len(rows))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	anew := 0
+	for i, name := range names.value {
+		at, ok := placeOf(pool, name)
+		if of, known := poolOf(name); !ok || !known || of != pool {
+			return failed(fmt.Errorf("%w: LXD calls a volume of pool %q %q", errWhole, pool, name))
+		}
+		if row := before.rows[at]; before.keeps(row) {
+			rows[i] = *row
+			taken = append(taken, at)
+			continue
+		}
+		if anew++; anew > maxNew {
+			_ = group.Wait()
+			return failed(fmt.Errorf("%w: more than %d volumes of pool %q are new", errWhole, maxNew, pool))
+		}
+		group.Go(func() (err error) {
+			rows[i], err = r.volume(ctx, at)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return failed(err)
+	}
+	for i := range rows {
+		if rows[i].Snapshot && before.about[rows[i].UUID] {
+			return failed(fmt.Errorf("%w: alone, snapshot %q does not say who uses it", errWhole, rows[i].Name))
+		}
+	}
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	for _, at := range taken {
+		before.taken.add(at)
+	}
+	return reply[[]evidence.Record]{value: rows}
+}
+
+// volume asks for one volume or snapshot.
+func (r *Reader) volume(ctx context.Context, at place) (evidence.Record, error) {
+	parts := []string{"1.0", "storage-pools", at.pool, "volumes", at.kind}
+	volume, snapshot, isSnapshot := strings.Cut(at.name, "/")
+	if parts = append(parts, volume); isSnapshot {
+		parts = append(parts, "snapshots", snapshot)
+	}
+	got := getRow(ctx, r, api.NewURL().Path(parts...).Project(at.project).String(), readVolume)
+	row := got.value
+	if got.err == nil && isSnapshot {
+		// LXD calls it by the last part of its name here, and says nothing of the rest.
+		row.Name, row.Pool, row.Project, row.Type = volume+"/"+row.Name, at.pool, at.project, at.kind
+	}
+	row.Snapshot = isSnapshot
+	if said := (place{row.Pool, row.Project, row.Type, row.Name}); got.err == nil && said != at {
+		return row, fmt.Errorf("%w: asked for volume %q of pool %q, LXD answered with %q", ErrMalformed, at.name, at.pool, row.Name)
+	}
+	return row, got.err
+}
