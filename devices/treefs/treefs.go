@@ -22,6 +22,10 @@ type FS struct {
 	mu   sync.RWMutex
 	root *node
 	err  error
+	// last is the directory to which was added last, for a directory's files
+	// are added in a row. It is forgotten when a name may lead elsewhere.
+	last    *node
+	lastDir string
 }
 
 // The interfaces that readers of a host's tree use.
@@ -89,6 +93,7 @@ func (t *FS) AddDevice(name string, major, minor uint32, character bool) {
 func (t *FS) Remove(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.last = nil
 	dir, base := path.Split(path.Clean(name))
 	parent, err := t.walk(clean(dir), true)
 	if err != nil || !parent.mode.IsDir() {
@@ -117,12 +122,20 @@ func (t *FS) addLocked(name string, n *node) {
 		return
 	}
 	dir, base := path.Split(name)
-	parent, err := t.mkdirs(clean(dir))
-	if err != nil {
-		t.fail(&fs.PathError{Op: "add", Path: name, Err: err})
-		return
+	dir = clean(dir)
+	if t.last == nil || t.lastDir != dir {
+		parent, err := t.mkdirs(dir)
+		if err != nil {
+			t.fail(&fs.PathError{Op: "add", Path: name, Err: err})
+			return
+		}
+		t.last, t.lastDir = parent, dir
 	}
-	parent.children[base] = n
+	children := t.last.children
+	if was, replaced := children[base]; replaced && !was.mode.IsRegular() {
+		t.last = nil
+	}
+	children[base] = n
 }
 
 func (t *FS) fail(err error) {
@@ -164,11 +177,11 @@ func clean(dir string) string {
 // walk finds the node of a name. Links on the way are followed, one at the
 // end only with follow. The caller holds the lock.
 func (t *FS) walk(name string, follow bool) (*node, error) {
-	stack := []*node{t.root}
-	rest := strings.Split(name, "/")
-	for links := 0; len(rest) > 0; {
-		part := rest[0]
-		rest = rest[1:]
+	var deep [32]*node // most names are not deeper, and need no memory of their own
+	stack := append(deep[:0], t.root)
+	for rest, links := name, 0; rest != ""; {
+		part, after, _ := strings.Cut(rest, "/")
+		rest = after
 		here := stack[len(stack)-1]
 		switch part {
 		case "", ".":
@@ -186,7 +199,7 @@ func (t *FS) walk(name string, follow bool) (*node, error) {
 		if !ok {
 			return nil, fs.ErrNotExist
 		}
-		if next.mode&fs.ModeSymlink == 0 || (len(rest) == 0 && !follow) {
+		if next.mode&fs.ModeSymlink == 0 || (rest == "" && !follow) {
 			stack = append(stack, next)
 			continue
 		}
@@ -196,7 +209,9 @@ func (t *FS) walk(name string, follow bool) (*node, error) {
 		if strings.HasPrefix(next.target, "/") {
 			stack = stack[:1]
 		}
-		rest = append(strings.Split(next.target, "/"), rest...)
+		if rest = next.target; after != "" {
+			rest += "/" + after
+		}
 	}
 	return stack[len(stack)-1], nil
 }

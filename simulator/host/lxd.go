@@ -187,9 +187,9 @@ func (h *Host) startLXD() {
 
 // LXDPID is the number of LXD's process.
 func (h *Host) LXDPID() int {
-	pid := 0
-	h.do(func(view) { pid = h.pidLXD() })
-	return pid
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.pidLXD()
 }
 
 func (h *Host) pidLXD() int { return pidLXD + h.lxdStarts }
