@@ -26,8 +26,17 @@ type History struct {
 // maxFile bounds what is read.
 const maxFile = 64 << 20
 
+// known is a file as it was read.
+type known struct {
+	size    int64
+	changed time.Time
+	History
+}
+
 // Read reads one run. A torn last line is left out; any other line that can't
-// be understood is ErrDamaged, with the records in front of it.
+// be understood is ErrDamaged, with the records in front of it. A file that is as
+// long as when it was read last, and was not changed since, is not read again:
+// files only grow, and each look of a batch asks for all of them.
 func (b *Book) Read(id string) (History, error) {
 	h := History{ID: id}
 	if !validID(id) {
@@ -40,10 +49,16 @@ func (b *Book) Read(id string) (History, error) {
 	if err == nil && info.Size() > maxFile {
 		return h, fmt.Errorf("%s: larger than %d bytes: %w", b.path(id), maxFile, ErrDamaged)
 	}
+	if err == nil {
+		if last, ok := b.recall(id); ok && last.size == info.Size() && last.changed.Equal(info.ModTime()) {
+			return last.History, nil
+		}
+	}
 	data, err := os.ReadFile(b.path(id))
 	if err != nil {
 		return h, fmt.Errorf("reading the run %s: %w", id, err)
 	}
+	size := int64(len(data))
 	for len(data) > 0 {
 		line, rest, whole := bytes.Cut(data, []byte("\n"))
 		record, err := parse(line, len(h.Records)+1)
@@ -58,7 +73,27 @@ func (b *Book) Read(id string) (History, error) {
 		h.good += int64(len(line)) + 1
 		data = rest
 	}
+	if size == info.Size() { // else somebody writes to it just now
+		h.Records = slices.Clip(h.Records)
+		b.remember(id, known{size, info.ModTime(), h})
+	}
 	return h, nil
+}
+
+func (b *Book) recall(id string) (known, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last, ok := b.known[id]
+	return last, ok
+}
+
+func (b *Book) remember(id string, now known) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.known == nil {
+		b.known = map[string]known{}
+	}
+	b.known[id] = now
 }
 
 func parse(line []byte, n int) (Record, error) {
@@ -156,11 +191,15 @@ func (b *Book) List() ([]Summary, error) {
 		}
 		all = append(all, s)
 	}
+	undone := map[string]bool{}
+	for _, s := range all {
+		if s.Kind == KindUndo && s.State == Finished {
+			undone[s.Of] = true
+		}
+	}
 	for i := range all {
-		for _, other := range all {
-			if other.Kind == KindUndo && other.Of == all[i].ID && other.State == Finished {
-				all[i].State = Undone
-			}
+		if undone[all[i].ID] {
+			all[i].State = Undone
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Summary) int { return b.Began.Compare(a.Began) })

@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -59,6 +60,9 @@ type Book struct {
 	grow func(*os.File, int64) error
 	// write makes one write and syncs it; tests replace it.
 	write func(*os.File, []byte) error
+	// mu guards known, the files that were read and have not changed since.
+	mu    sync.Mutex
+	known map[string]known
 }
 
 // Open opens the journal below a state directory for a run, and keeps others

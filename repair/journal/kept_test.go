@@ -89,3 +89,35 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("continued: %v", err)
 	}
 }
+
+// A file that was read is read again once it has grown or was changed, and only
+// then.
+func TestReadAgainWhenChanged(t *testing.T) {
+	b := open(t, t.TempDir())
+	r := create(t, b, Record{Kind: KindFix}, ticking())
+	count := func(want int) {
+		t.Helper()
+		if h, err := b.Read(r.ID); err != nil || len(h.Records) != want {
+			t.Errorf("%d records, %v, and not %d", len(h.Records), err, want)
+		}
+	}
+	count(1)
+	add(t, r, Record{What: WhatEnd, Outcome: Done})
+	count(2)
+	data, err := os.ReadFile(b.path(r.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := b.known[r.ID].changed
+	data[0] = '!'
+	if err := errors.Join(os.WriteFile(b.path(r.ID), data, fileMode), os.Chtimes(b.path(r.ID), last, last)); err != nil {
+		t.Fatal(err)
+	}
+	count(2) // nothing tells that it is another
+	if err := os.Chtimes(b.path(r.ID), last, last.Add(1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Read(r.ID); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a damaged file was read: %v", err)
+	}
+}
