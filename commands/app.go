@@ -29,12 +29,25 @@ func version() string {
 
 // Main runs the command line args and returns the exit status.
 func Main(ctx context.Context, args []string, s Streams) int {
+	s, leave, err := s.enter(ctx, args)
+	defer leave()
 	app := newApp(s)
-	if len(args) > 1 && args[1] == completeCommand {
-		complete(app, s, args[2:])
+	switch {
+	case len(args) > 1 && args[1] == completeCommand:
+		if err == nil {
+			complete(app, s, args[2:])
+		}
 		return StatusOK
+	case len(args) > 1 && args[1] == onCommand:
+		return runOn(ctx, s, args[2:], err)
+	case err == nil:
+		err = run(ctx, app, s, args)
 	}
-	err := run(ctx, app, s, args)
+	return finish(s, args, err)
+}
+
+// finish says what went wrong, and returns the exit status.
+func finish(s Streams, args []string, err error) int {
 	if err == nil {
 		return StatusOK
 	}

@@ -82,6 +82,9 @@ func (w *watcher) draw(looking bool) error {
 		head += "not seen yet"
 	}
 	lines := []string{p.bold(head) + p.dim(" · Ctrl-C ends")}
+	if w.o.inDemo() {
+		lines = append(lines, p.warning(demoWords))
+	}
 	if w.seen {
 		lines = append(lines, wrap(w.last.summary, width)...)
 		for _, warning := range w.last.warnings {

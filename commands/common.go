@@ -207,7 +207,7 @@ func (o *common) policy(settings config.Config) diagnose.Policy {
 // judge says what is wrong with the world, and leaves the names in it for TAB.
 func (o *common) judge(world evidence.World, policy diagnose.Policy) diagnose.Report {
 	report := diagnose.Judge(world, policy)
-	if o.CacheDir == "" || o.given != nil {
+	if o.CacheDir == "" || (o.given != nil && !o.given.visit) {
 		return report
 	}
 	names := completion.NamesOf(world, report)

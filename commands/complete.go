@@ -12,6 +12,7 @@ import (
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/simulator"
 )
 
 // completeCommand is what the shells' scripts run at TAB:
@@ -50,7 +51,7 @@ func complete(app *cli.App, s Streams, args []string) {
 	if !word.Plain {
 		return
 	}
-	kind, all := (&completer{dir: s.CacheDir, typed: readTyped(app, words[:len(words)-1])}).at(word.Text)
+	kind, all := (&completer{dir: s.CacheDir, world: s.given, typed: readTyped(app, words[:len(words)-1])}).at(word.Text)
 	out := bufio.NewWriter(s.Out)
 	defer func() { _ = out.Flush() }()
 	fmt.Fprintln(out, kind)
@@ -85,6 +86,7 @@ type completer struct {
 	typed
 	dir   string // of the names
 	names []completion.Name
+	world *sources // of a demo; nil is this machine's
 }
 
 // at says what can stand where word is being typed: words, files, ...
@@ -175,6 +177,7 @@ func (c *completer) special(flag cli.Flag) (func(*completer) []offer, bool) {
 var offers = map[string]func(*completer) []offer{
 	"--pool":      (*completer).pools,
 	"--member":    (*completer).members,
+	"--scenario":  func(*completer) []offer { return scenarios() },
 	"--host-down": (*completer).members,
 	"--volume":    (*completer).objects,
 	"--object":    (*completer).objects,
@@ -187,6 +190,14 @@ var offers = map[string]func(*completer) []offer{
 	"eradicate --volume": (*completer).destroyed,
 	// To be typed by hand: that is what it is for.
 	"eradicate --confirm": func(*completer) []offer { return nil },
+}
+
+func scenarios() []offer {
+	var all []offer
+	for _, s := range simulator.Scenarios() {
+		all = append(all, offer{s.Name, s.Story})
+	}
+	return all
 }
 
 // seen are the names of some kinds that the last look left, in its order.
@@ -237,6 +248,9 @@ func codes(fits func(diagnose.Kind) bool) []offer {
 
 // settings are those of the file that the line names, or of the usual one.
 func (c *completer) settings() (config.Config, bool) {
+	if c.world != nil {
+		return c.world.config, true
+	}
 	path := ""
 	if given := c.given["config"]; len(given) > 0 {
 		path = given[len(given)-1]

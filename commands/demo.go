@@ -3,24 +3,19 @@ package commands
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/pureclean/pureclean/sightings"
-	"github.com/pureclean/pureclean/simulator"
 )
 
 type demoOptions struct {
 	common
-	serve string
+	serve, scenario string
+	shell, list     bool
 }
 
 func demoCommand(s Streams) *cli.Command {
@@ -29,14 +24,21 @@ func demoCommand(s Streams) *cli.Command {
 		Name:  "demo",
 		Usage: "try pureclean on an embedded array, LXD and host with every kind of leftover",
 		Description: "Nothing is installed and nothing of this machine is read or changed. LXD's own flows run in the\n" +
-			"embedded world and fail there as they do in life. In a terminal you repair by hand; without one the\n" +
-			"story runs through.\n\n" +
+			"embedded world and fail there as they do in life. In a terminal you are led through it; without one\n" +
+			"the story runs by itself. With --shell your own shell opens in such a world, and every command works\n" +
+			"there as on a real host; with --serve it is open for any number of terminals.\n\n" +
 			"EXAMPLES\n" +
 			"   pureclean demo\n" +
-			"   pureclean demo --serve /tmp/world    then look at it from another terminal\n\n" +
+			"   pureclean demo --shell\n" +
+			"   pureclean demo --scenario lun-reused\n" +
+			"   pureclean demo --list\n" +
+			"   pureclean demo --serve /tmp/world\n\n" +
 			exitHelp("0   shown", "8   the world could not be built", "16  usage error", "32  cancelled"),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "serve", Usage: "leave the world running below `DIR` until Ctrl-C", Destination: &o.serve, TakesFile: true},
+			&cli.BoolFlag{Name: "shell", Usage: "open your shell, $SHELL, in the world", Destination: &o.shell},
+			&cli.StringFlag{Name: "serve", Usage: "leave the world open below `DIR` until Ctrl-C, for any number of terminals", Destination: &o.serve, TakesFile: true},
+			&cli.StringFlag{Name: "scenario", Usage: "open your shell, or with --serve a world, in which `NAME` happened", Destination: &o.scenario},
+			&cli.BoolFlag{Name: "list", Usage: "list the scenarios and their stories", Destination: &o.list},
 			o.colorFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -44,24 +46,38 @@ func demoCommand(s Streams) *cli.Command {
 			if err := o.check(); err != nil {
 				return err
 			}
-			var dir string
-			if c.IsSet("serve") {
-				// A mistake is told before the world is built.
-				var err error
-				if dir, err = o.serveDir(); err != nil {
-					return err
-				}
-			}
-			world, err := simulator.Demo()
-			if err != nil {
-				return fmt.Errorf("the demo's world: %w", err)
-			}
-			defer world.Close()
-			if c.IsSet("serve") {
-				return o.runServe(c.Context, world, dir)
-			}
-			return o.runStory(c.Context, world)
+			return o.run(c.Context, c.IsSet("serve"))
 		},
+	}
+}
+
+// run does what the flags say. A mistake is told before a world is built.
+func (o *demoOptions) run(ctx context.Context, serve bool) error {
+	switch {
+	case o.list:
+		return o.printScenarios()
+	case o.shell && serve:
+		return &HintedError{Err: usagef("--shell and --serve exclude each other"), Hint: "more terminals can enter the world of --shell, too: it says how"}
+	}
+	dir := ""
+	if serve {
+		var err error
+		if dir, err = o.serveDir(); err != nil {
+			return err
+		}
+	}
+	world, err := o.build()
+	if err != nil {
+		return err
+	}
+	defer world.Close()
+	switch {
+	case serve:
+		return o.runServe(ctx, world, dir)
+	case o.shell || o.scenario != "":
+		return o.runShell(ctx, world)
+	default:
+		return o.runStory(ctx, world)
 	}
 }
 
@@ -116,102 +132,4 @@ func (o *demoOptions) goOn(ctx context.Context, reader *bufio.Reader) bool {
 		fmt.Fprintln(o.Err)
 		return false
 	}
-}
-
-// serveDir makes the directory that --serve names.
-func (o *demoOptions) serveDir() (string, error) {
-	dir, err := filepath.Abs(o.serve)
-	if err != nil || o.serve == "" {
-		return "", usagef("--serve needs a directory")
-	}
-	if len(socketIn(dir)) > maxSocketPath {
-		return "", usagef("--serve %s: the path is too long for a unix socket; take one of at most %d characters", dir, maxSocketPath-len(socketIn("")))
-	}
-	if err := emptyDir(dir); err != nil {
-		return "", &UsageError{err}
-	}
-	return dir, nil
-}
-
-func socketIn(dir string) string { return dir + "/unix.socket" }
-
-// runServe leaves the world running, with a tree of its host, and prints the
-// commands with which the ordinary program looks at it.
-func (o *demoOptions) runServe(ctx context.Context, world *simulator.World, dir string) error {
-	socket := socketIn(dir)
-	api, err := world.LXD.Serve(socket)
-	if err != nil {
-		return fmt.Errorf("--serve %s: %w", dir, err)
-	}
-	defer func() { _ = api.Close() }()
-	tree := filepath.Join(dir, "host")
-	if err := world.Hosts[0].WriteTo(tree); err != nil {
-		return fmt.Errorf("--serve %s: the host's tree: %w", dir, err)
-	}
-	file := filepath.Join(dir, "pureclean.yaml")
-	state := filepath.Join(dir, "state")
-	if err := os.Mkdir(state, 0o700); err != nil {
-		return fmt.Errorf("--serve %s: %w", dir, err)
-	}
-	if err := sightings.Save(state, world.Seen); err != nil {
-		return fmt.Errorf("--serve %s: what was seen earlier: %w", dir, err)
-	}
-	if err := os.WriteFile(file, demoConfigFile(world, state), 0o600); err != nil {
-		return fmt.Errorf("--serve %s: %w", dir, err)
-	}
-	err = o.print(func(w io.Writer) error {
-		flags := fmt.Sprintf("--config %s --sysroot %s", quoteShell(file), quoteShell(tree))
-		_, err := fmt.Fprintf(w, `A world is running until Ctrl-C.
-
-  array  %s
-  LXD    %s
-  host   %s
-
-Look at it from another terminal:
-
-  export LXD_SOCKET=%s
-  pureclean scan %s
-  pureclean explain %s --object NAME
-  pureclean devices --sysroot %s
-
-The host's tree is a recording, so nothing that a host could use is called safe.
-`, world.Server.URL, socket, tree, quoteShell(socket), flags, flags, quoteShell(tree))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	// The world grows older with us, so that ages move as on a real array.
-	world.RunClock(ctx)
-	return nil
-}
-
-// maxSocketPath is what fits into a unix socket's address on Linux.
-const maxSocketPath = 107
-
-// emptyDir makes dir, and refuses one that holds something: a demo must not
-// write among somebody's files.
-func emptyDir(dir string) error {
-	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return os.MkdirAll(dir, 0o700)
-	case err != nil:
-		return fmt.Errorf("--serve: %w", err)
-	case len(entries) > 0:
-		return fmt.Errorf("--serve %s: the directory is not empty", dir)
-	default:
-		return nil
-	}
-}
-
-func demoConfigFile(world *simulator.World, state string) []byte {
-	var b strings.Builder
-	// What a run remembers of this world is no business of this machine's.
-	fmt.Fprintf(&b, "state_dir: %q\n", state)
-	b.WriteString("# The demo's array has a certificate of its own making.\npools:\n")
-	for _, pool := range demoPools() {
-		fmt.Fprintf(&b, "  %s: {array: {fingerprint: %q}}\n", pool, world.Server.Fingerprint)
-	}
-	return []byte(b.String())
 }

@@ -86,7 +86,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 		case formatJSON:
 			return printJSON(w, explainAnswerOf(world, found, explanation))
 		case formatHTML:
-			return report.Explain(w, judged(world, policy, found), explanation)
+			return report.Explain(w, o.judged(world, policy, found), explanation)
 		case formatYAML:
 			return printYAML(w, explainAnswerOf(world, found, explanation))
 		default:

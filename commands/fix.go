@@ -246,7 +246,7 @@ func kindClass(code string) diagnose.Class {
 
 func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan repair.Plan) error {
 	if f == formatTable && w.preview(ctx, plan) == nil {
-		err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), savedPlans{Plans: []repair.Plan{plan}, byHand: o.verbose})
+		err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), savedPlans{Plans: []repair.Plan{plan}, byHandWords: o.byHandIf(o.verbose)})
 		if err != nil {
 			return &outputError{err}
 		}
@@ -289,8 +289,9 @@ type savedPlans struct {
 	Plans  []repair.Plan `json:"plans"`
 	// Left is what was selected and would be refused.
 	Left []leftOut `json:"left"`
-	// byHand shows the commands that do about the same, too.
-	byHand bool
+	// byHandWords stand before the commands that do about the same, which are
+	// shown then, too.
+	byHandWords string
 }
 
 // repaired is the word for a run that went well.

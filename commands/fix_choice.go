@@ -155,7 +155,7 @@ func (o *fixOptions) show(ctx context.Context, f format, w *workshop, c choice) 
 		}
 	}
 	c.plans = plans
-	answer := savedPlans{Schema: plansSchema, Plans: some(plans), Left: some(c.left), byHand: true}
+	answer := savedPlans{Schema: plansSchema, Plans: some(plans), Left: some(c.left), byHandWords: o.byHand()}
 	if o.save == "" || len(c.left) > 0 {
 		if err := o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), answer) }); err != nil {
 			return err

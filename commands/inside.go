@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/config"
-	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator"
 )
@@ -36,17 +35,12 @@ func inside(world *simulator.World, dir string) *sources {
 	}
 }
 
-// demoPools are the world's pools, one for each transport.
-func demoPools() []string {
-	return []string{simulator.PoolName(evidence.ModeISCSI), simulator.PoolName(evidence.ModeNVMeTCP)}
-}
-
 // demoSettings is the configuration that makes the world's array trusted: its
 // certificate is its own.
 func demoSettings(world *simulator.World) config.Config {
 	settings := config.Default()
 	settings.Pools = map[string]config.Pool{}
-	for _, pool := range demoPools() {
+	for _, pool := range world.Pools() {
 		own := config.Pool{Array: config.Array{Fingerprint: world.Server.Fingerprint}}
 		if world.Peer != nil {
 			own.Peers = map[string]config.Array{world.Peer.Name(): {URL: world.PeerServer.URL, TokenFile: world.PeerTokenFile, Fingerprint: world.PeerServer.Fingerprint}}

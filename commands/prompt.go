@@ -110,7 +110,7 @@ func (a asker) more(p palette, q repair.Question) {
 	out := &lineWriter{w: a.o.Err}
 	explainView{palette: p, width: a.o.width(), verbose: true, e: diagnose.Explanation{Gates: q.Gates, Verdict: diagnose.Safe}}.gates(out)
 	for _, command := range q.Step.Manual {
-		out.line("     by hand: " + clean(command))
+		out.line("     " + a.o.byHand() + clean(command))
 	}
 }
 

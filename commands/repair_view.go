@@ -11,7 +11,7 @@ import (
 	"github.com/pureclean/pureclean/repair/journal"
 )
 
-// printPlans shows what would be done, step by step, and, if byHand, by which
+// printPlans shows what would be done, step by step, and, if byHandWords is set, by which
 // commands a person would do about the same. Where each step is asked about
 // these are in the answer to "more": the plan has to fit a small screen. What
 // would be refused has no plan, only its reason.
@@ -35,10 +35,10 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 				out.line("  " + line)
 			}
 			for _, command := range step.Manual {
-				if !answer.byHand {
+				if answer.byHandWords == "" {
 					break
 				}
-				out.line(p.dim("       by hand: " + clean(command)))
+				out.line(p.dim("       " + answer.byHandWords + clean(command)))
 			}
 		}
 		out.line("")

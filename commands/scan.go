@@ -65,7 +65,7 @@ func runScan(ctx context.Context, o *scanOptions) error {
 		case formatCSV:
 			return printCSV(w, scanRows(found))
 		case formatHTML:
-			return report.Scan(w, judged(world, policy, found))
+			return report.Scan(w, o.judged(world, policy, found))
 		case formatWide:
 			return scanRows(found).print(w)
 		default:

@@ -100,8 +100,12 @@ func scanAnswerOf(world evidence.World, report diagnose.Report) scanAnswer {
 }
 
 // judged is what a page is made of.
-func judged(world evidence.World, policy diagnose.Policy, found diagnose.Report) report.Judged {
-	return report.Judged{World: world, Policy: policy, Report: found, Time: lastWord(world), Version: version()}
+func (s Streams) judged(world evidence.World, policy diagnose.Policy, found diagnose.Report) report.Judged {
+	page := report.Judged{World: world, Policy: policy, Report: found, Time: lastWord(world), Version: version()}
+	if s.inDemo() {
+		page.Note = upper(demoWords) + "."
+	}
+	return page
 }
 
 // lastWord is when the last witness had spoken.

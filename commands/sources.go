@@ -28,6 +28,8 @@ type sources struct {
 	told  []evidence.Host
 	// ssh is set where a given world has other machines that ssh reaches.
 	ssh bool
+	// visit is set for a demo world that another process holds.
+	visit bool
 	// What follows is a demo's; nil means this machine's own.
 	hands    devices.Hands
 	now      func() time.Time
@@ -104,7 +106,7 @@ func (o *common) host() (devices.System, error) {
 		if err != nil {
 			return devices.System{}, &HintedError{
 				Err:  &UsageError{err},
-				Hint: "--sysroot takes a directory with a host's sys, proc, dev and etc, such as pureclean demo --serve DIR makes",
+				Hint: "--sysroot takes a directory with a host's sys, proc, dev and etc, recorded from one",
 			}
 		}
 		return system, nil

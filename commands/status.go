@@ -120,6 +120,7 @@ var outcomes = []struct {
 	{is(errCheckWarning), StatusCheckWarning, ""},
 	{is(errCheckCritical), StatusCheckCritical, ""},
 	{is(errCheckUnknown), StatusCheckUnknown, ""},
+	{as[*worldError], StatusRefused, "demo-world"},
 	{as[*UsageError], StatusUsage, "usage"},
 	{as[*config.Error], StatusUsage, "configuration"},
 	{as[*config.UntrustedError], StatusRefused, "untrusted"},

@@ -35,6 +35,9 @@ type Streams struct {
 	Memory func() int64
 	// CacheDir is where the names for TAB are kept; empty for nowhere.
 	CacheDir string
+	// Above is the demo world that a process above this one is in; nil, or
+	// empty, is none.
+	Above func() string
 	// given replaces the witnesses that the flags name: a demo's world.
 	given *sources
 }
@@ -58,6 +61,7 @@ func System() Streams {
 		Resized:  resized,
 		Memory:   func() int64 { return spareMemory(os.DirFS("/")) },
 		CacheDir: cacheDir(os.Getenv, os.Geteuid()),
+		Above:    func() string { return demoAbove(os.DirFS("/proc"), os.Getppid()) },
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pureclean/pureclean/fleet"
+	"github.com/pureclean/pureclean/simulator/visit"
 )
 
 // What completion, the man pages and the tests of both ask of the command
@@ -60,6 +61,8 @@ type Variable struct {
 
 // Environment lists them all.
 var Environment = []Variable{
+	{visit.Variable, "the directory of the demo world in which the command is run; pureclean demo --shell sets it"},
+	{"SHELL", "the shell that pureclean demo --shell opens"},
 	{"LXD_SOCKET", "the unix socket of LXD"},
 	{"LXD_DIR", "the directory of LXD, with its unix.socket and storage-pools"},
 	{"CREDENTIALS_DIRECTORY", "set by systemd; a credential pure-api-token-POOL or pure-api-token there is the array's API token"},

@@ -24,6 +24,7 @@ type page struct {
 	Object    *object
 	Time      string
 	Version   string
+	Note      string
 	Style     template.CSS
 	// cards counts them, for their ids.
 	cards int
@@ -93,7 +94,7 @@ type gates struct {
 type gate struct{ Result, Class, Gate, Why string }
 
 func newPage(j Judged) *page {
-	p := &page{Doubts: !j.Report.Complete, Version: text(j.Version)}
+	p := &page{Doubts: !j.Report.Complete, Version: text(j.Version), Note: text(j.Note)}
 	if !j.Time.IsZero() {
 		p.Time = j.Time.UTC().Format("2006-01-02 15:04 UTC")
 	}

@@ -34,6 +34,8 @@ type Judged struct {
 	// Time is when the last witness had spoken, Version this program's.
 	Time    time.Time
 	Version string
+	// Note stands above everything: what a reader must not overlook.
+	Note string
 }
 
 // Scan writes the page of all findings.

@@ -44,6 +44,25 @@ func (s Scenario) Build() (*World, error) {
 	return w, nil
 }
 
+// Past builds the scenario's world as it is at now, when everything happened
+// that long ago.
+func (s Scenario) Past(now time.Time, ago time.Duration) (*World, error) {
+	// How long it takes in the world is known when it has happened once.
+	tried, err := s.Build()
+	if err != nil {
+		return nil, err
+	}
+	took := tried.Clock.Now().Sub(tried.options.Start)
+	tried.Close()
+	s.Options.Start = now.Add(-took - ago).UTC().Truncate(time.Second)
+	w, err := s.Build()
+	if err != nil {
+		return nil, err
+	}
+	w.Age(ago)
+	return w, nil
+}
+
 // Find returns the scenario with this name.
 func Find(name string) (Scenario, bool) {
 	all := Scenarios()

@@ -97,7 +97,7 @@ var everybody = []string{"*"}
 // standard restricts packages of the standard library, with all below them,
 // to rooms. Tests are free.
 var standard = map[string][]string{
-	"os/exec": {"fleet", "repair", "bench", "e2e", "internal/mutate", "internal/sshtest"},
+	"os/exec": {"fleet", "repair", "simulator/visit", "bench", "e2e", "internal/mutate", "internal/sshtest"},
 	"unsafe":  {"devices/kernel"},
 	"plugin":  {},
 	"C":       {},

@@ -1,0 +1,256 @@
+package commands
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/sightings"
+	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/visit"
+)
+
+// scenarioAge is how long ago a scenario happened when somebody comes to see
+// it: what is younger than a day is not judged in a batch.
+const scenarioAge = 48 * time.Hour
+
+// build builds the world that the flags name.
+func (o *demoOptions) build() (*simulator.World, error) {
+	if o.scenario == "" {
+		world, err := simulator.Demo()
+		if err != nil {
+			return nil, fmt.Errorf("the demo's world: %w", err)
+		}
+		return world, nil
+	}
+	scenario, ok := simulator.Find(o.scenario)
+	if !ok {
+		return nil, &HintedError{Err: usagef("there is no scenario %q", o.scenario), Hint: "pureclean demo --list lists them"}
+	}
+	return scenario.Past(time.Now(), scenarioAge)
+}
+
+// list prints the scenarios and their stories.
+func (o *demoOptions) printScenarios() error {
+	return o.print(func(w io.Writer) error {
+		out := &lineWriter{w: w}
+		out.line("pureclean demo --scenario NAME opens a shell in a world where this happened:")
+		for _, s := range simulator.Scenarios() {
+			out.line("")
+			out.line(s.Name)
+			for _, line := range wrap(cmp.Or(s.Story, "Everyday life."), o.width()-4) {
+				out.line("    " + line)
+			}
+			if len(s.Codes) > 0 {
+				for _, line := range wrap("to find: "+strings.Join(s.Codes, ", "), o.width()-4) {
+					out.line("    " + line)
+				}
+			}
+		}
+		return out.err
+	})
+}
+
+// serveDir makes the directory that --serve names.
+func (o *demoOptions) serveDir() (string, error) {
+	dir, err := filepath.Abs(o.serve)
+	if err != nil || o.serve == "" {
+		return "", usagef("--serve needs a directory")
+	}
+	if socketRoom(dir) < 0 {
+		return "", usagef("--serve %s: the path is too long for a unix socket; take one of at most %d characters", dir, len(dir)+socketRoom(dir))
+	}
+	if err := emptyDir(dir); err != nil {
+		return "", &UsageError{err}
+	}
+	return dir, nil
+}
+
+// shellDir makes a directory for a world that ends with its shell.
+func shellDir() (string, error) {
+	dir, err := os.MkdirTemp("", "pureclean-demo")
+	if err == nil && socketRoom(dir) < 0 {
+		_ = os.Remove(dir)
+		dir, err = os.MkdirTemp("/tmp", "pureclean-demo")
+	}
+	if err != nil {
+		return "", fmt.Errorf("the world's directory: %w", err)
+	}
+	return dir, nil
+}
+
+// maxSocketPath is what fits into a unix socket's address on Linux.
+const maxSocketPath = 107
+
+// socketRoom is how many more characters a world's directory might have.
+func socketRoom(dir string) int { return maxSocketPath - len(visit.Socket(dir)) }
+
+// emptyDir makes dir, and refuses one that holds something: a demo must not
+// write among somebody's files.
+func emptyDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return os.MkdirAll(dir, 0o700)
+	case err != nil:
+		return fmt.Errorf("--serve: %w", err)
+	case len(entries) > 0:
+		return fmt.Errorf("--serve %s: the directory is not empty", dir)
+	default:
+		return nil
+	}
+}
+
+// opened is a world that other processes can enter.
+type opened struct {
+	guide visit.Guide
+	close func()
+}
+
+// openWorld opens a world below dir, and writes there what leads shells into it.
+func openWorld(world *simulator.World, dir string, pace int) (opened, error) {
+	fail := func(err error) (opened, error) { return opened{}, fmt.Errorf("opening a world in %s: %w", dir, err) }
+	settings := demoSettings(world)
+	settings.StateDir = filepath.Join(dir, "state")
+	var told bytes.Buffer
+	if err := gob.NewEncoder(&told).Encode(settings); err != nil {
+		return fail(err)
+	}
+	for _, h := range world.Hosts {
+		if err := os.MkdirAll(filepath.Join(settings.StateDir, h.Name()), 0o700); err != nil {
+			return fail(err)
+		}
+	}
+	if err := sightings.Save(filepath.Join(settings.StateDir, world.Hosts[0].Name()), world.Seen); err != nil {
+		return fail(err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fail(err)
+	}
+	socket := filepath.Join(dir, "unix.socket")
+	guide := visit.Guide{Dir: dir, LXDSocket: socket, Program: program, Name: "pureclean", OnMember: onCommand, Completion: "completion"}
+	if err := guide.Write(); err != nil {
+		return fail(err)
+	}
+	api, err := world.LXD.Serve(socket)
+	if err != nil {
+		return fail(err)
+	}
+	server, err := visit.Serve(world, visit.Socket(dir), visit.Facts{LXDSocket: socket, Pace: pace, Settings: told.Bytes()})
+	if err != nil {
+		_ = api.Close()
+		return fail(err)
+	}
+	return opened{guide, func() {
+		_ = server.Close()
+		_ = api.Close()
+	}}, nil
+}
+
+// demoPace is how much faster a wait passes in a world that people visit:
+// slow enough to be seen, and to press Ctrl-C.
+const demoPace = 10
+
+// happened says in a few lines what somebody will find.
+func (o *demoOptions) happened(world *simulator.World) []string {
+	told := "For six days instances were made, moved and deleted, while devices came late, the array failed over, LXD was killed at work and administrators helped by hand."
+	if o.scenario != "" {
+		told = strings.Join(world.Story(), " ")
+	}
+	return wrap(told, o.width()-2)
+}
+
+// runServe leaves the world open until Ctrl-C.
+func (o *demoOptions) runServe(ctx context.Context, world *simulator.World, dir string) error {
+	w, err := openWorld(world, dir, demoPace)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	err = o.print(func(out io.Writer) error {
+		lines := &lineWriter{w: out}
+		lines.line("A demo world is open until Ctrl-C. What happened in it:")
+		for _, line := range o.happened(world) {
+			lines.line("  " + line)
+		}
+		lines.line("")
+		lines.line("In any other terminal of yours:")
+		lines.line("")
+		lines.line("  . " + quoteShell(w.guide.EnvFile()))
+		lines.line("")
+		lines.line("Every pureclean command there works on this world and on nothing else. Begin with pureclean scan.")
+		return lines.err
+	})
+	if err != nil {
+		return err
+	}
+	// The world grows older with us, so that ages move as on a real array.
+	world.RunClock(ctx)
+	return nil
+}
+
+// runShell opens the operator's own shell in the world.
+func (o *demoOptions) runShell(ctx context.Context, world *simulator.World) error {
+	dir, err := shellDir()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	w, err := openWorld(world, dir, demoPace)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	err = o.print(func(out io.Writer) error {
+		lines, p := &lineWriter{w: out}, o.palette()
+		lines.line(p.bold("demo world") + ": the array fa-sim, one LXD and its " + machines(world) + ", all simulated.")
+		lines.line("")
+		for _, line := range wrap("In this shell pureclean works on them, on nothing real, and needs neither root nor sudo. The tools of this machine (multipath, lsblk, dmsetup) still show this machine, so run no by-hand commands here.", o.width()) {
+			lines.line(line)
+		}
+		lines.line("")
+		lines.line("What happened here:")
+		for _, line := range o.happened(world) {
+			lines.line("  " + line)
+		}
+		lines.line("")
+		lines.line("More terminals:  . " + quoteShell(w.guide.EnvFile()))
+		lines.line("Leave:           exit")
+		lines.line("")
+		lines.line("Begin with:      " + p.bold("pureclean scan"))
+		return lines.err
+	})
+	if err != nil {
+		return err
+	}
+	aging, stop := context.WithCancel(ctx)
+	defer stop()
+	go world.RunClock(aging)
+	if err := w.guide.Shell(ctx, cmp.Or(o.Getenv("SHELL"), "/bin/sh"), o.In, o.Out, o.Err); err != nil {
+		return err
+	}
+	return o.print(func(out io.Writer) error {
+		_, err := fmt.Fprintln(out, "You have left the demo world, and it is gone. On an LXD host: sudo pureclean scan")
+		return err
+	})
+}
+
+func machines(world *simulator.World) string {
+	names := make([]string, 0, len(world.Hosts))
+	for _, h := range world.Hosts {
+		names = append(names, h.Name())
+	}
+	if len(names) == 1 {
+		return "machine " + names[0]
+	}
+	return "machines " + strings.Join(names, ", ")
+}
