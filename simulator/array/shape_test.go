@@ -19,7 +19,12 @@ type shape struct {
 }
 
 const (
-	spaceNumbers = ` space.data_reduction space.shared! space.snapshots space.system! space.thin_provisioning space.total_physical
+	spaceNumbers = ownSpaceNumbers + ` space.shared!`
+	// wholeSpaceNumbers are of what has all that its volumes share: published
+	// answers of real arrays have a number there, and the vendor's own exporter
+	// of metrics dies without one.
+	wholeSpaceNumbers = ownSpaceNumbers + ` space.shared`
+	ownSpaceNumbers   = ` space.data_reduction space.snapshots space.system! space.thin_provisioning space.total_physical
 		space.total_provisioned space.total_reduction space.unique space.virtual`
 	effectiveNumbers = ` space.snapshots_effective space.total_effective space.unique_effective`
 	ioNumbers        = ` bytes_per_mirrored_write bytes_per_op bytes_per_read bytes_per_write mirrored_write_bytes_per_sec mirrored_writes_per_sec
@@ -35,7 +40,7 @@ var shapes = map[string]shape{
 	"/arrays": {
 		text: `id name banner encryption.data_at_rest.algorithm encryption.module_version eradication_config.manual_eradication os version`,
 		number: `capacity eradication_config.eradication_delay idle_timeout parity scsi_timeout space.replication space.shared_effective` +
-			spaceNumbers + effectiveNumbers,
+			wholeSpaceNumbers + effectiveNumbers,
 		boolean: `console_lock_enabled encryption.data_at_rest.enabled`,
 		list:    `ntp_servers`,
 	},
@@ -52,7 +57,7 @@ var shapes = map[string]shape{
 		text: `id name arrays[].id arrays[].name arrays[].mediator_status arrays[].status eradication_config.manual_eradication
 			mediator mediator_version! promotion_status requested_promotion_state source.id! source.name!`,
 		number: `array_count arrays[].frozen_at? arrays[].progress! footprint link_source_count link_target_count space.replication
-			time_remaining? quota_limit?` + spaceNumbers,
+			time_remaining? quota_limit?` + wholeSpaceNumbers,
 		boolean: `arrays[].pre_elected destroyed`,
 		list:    `arrays failover_preferences`,
 		total:   true,

@@ -36,9 +36,15 @@ func spaceColumns[T any](k spaceKind, get func(*call, T) space) []column[T] {
 		return column[T]{path: "space." + name, since: since, total: true, get: func(c *call, row T) value { return f(get(c, row)) }}
 	}
 	none := func(space) value { return nothing() }
+	// What is shared is nobody's: only the array and its pods, which have all of
+	// it, answer with a number.
+	shared := none
+	if k&replicatedSpace != 0 {
+		shared = func(space) value { return number(0) }
+	}
 	columns := []column[T]{
 		col("data_reduction", 0, func(space) value { return ratio(1) }),
-		col("shared", 0, none),
+		col("shared", 0, shared),
 		col("snapshots", 0, func(s space) value { return number(s.snapshots) }),
 		col("system", 0, none),
 		col("thin_provisioning", 0, func(s space) value { return ratio(share(s.provisioned-s.unique, s.provisioned)) }),
