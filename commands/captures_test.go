@@ -127,3 +127,51 @@ func TestNoCaptureShowsItsToken(t *testing.T) {
 		}
 	}
 }
+
+// TestLogsTellWhyItLeaked: of the recorded leaks, the journal proves that LXD
+// gave up, on both, and of the disk that it came later. The kernel logs nothing
+// of a namespace.
+func TestLogsTellWhyItLeaked(t *testing.T) {
+	_, flags := replayed(t, "03-leak15210-late-device")
+	type late struct {
+		GaveUp       string `json:"gave_up"`
+		Came         string `json:"came"`
+		AfterSeconds *int   `json:"after_seconds"`
+		LimitSeconds int    `json:"limit_seconds"`
+		File         string `json:"file"`
+		Line         int    `json:"line"`
+	}
+	var scan struct {
+		Findings []struct {
+			Object, Cause string
+			Late          *late
+		}
+	}
+	_, stdout, _ := run(t, append([]string{"scan", "-o", "json"}, flags...)...)
+	decode(t, stdout, &scan)
+	after := 208
+	want := map[string]*late{
+		"nvpool::u-0e41cf8047644118b57b0fe66e4ab07b":   {GaveUp: "2026-11-22T08:32:05Z", LimitSeconds: 30, File: "the journal", Line: 1420},
+		"purepool::u-df2ba6a8d9a047beab5d2d0586abac61": {GaveUp: "2026-11-22T08:31:31Z", Came: "2026-11-22T08:34:59Z", AfterSeconds: &after, LimitSeconds: 30, File: "the journal", Line: 1411},
+	}
+	for _, f := range scan.Findings {
+		if diff := cmp.Diff(want[f.Object], f.Late); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", f.Object, diff)
+		}
+	}
+	_, stdout, _ = run(t, append([]string{"explain", "--object", "purepool::u-df2ba6a8d9a047beab5d2d0586abac61", "-o", "json"}, flags...)...)
+	if !strings.Contains(stdout, "its device came 208 s after LXD had given up (timeout 30 s; the journal, line 1411); the array then refused") {
+		t.Error(stdout)
+	}
+	_, stdout, _ = run(t, append([]string{"doctor"}, flags...)...)
+	words := strings.Join(strings.Fields(stdout), " ")
+	for _, said := range []string{
+		"left of it: nvpool::u-0e41cf8047644118b57b0fe66e4ab07b (leaked-volume), purepool::u-df2ba6a8d9a047beab5d2d0586abac61 (leaked-volume)",
+		"purepool::u-df2ba6a8d9a047beab5d2d0586abac61: LXD gave up at 2026-11-22 08:31:31, the device came 208 s later (leaked-volume)",
+		"nvpool::u-0e41cf8047644118b57b0fe66e4ab07b: LXD gave up at 2026-11-22 08:32:05 (leaked-volume)",
+	} {
+		if !strings.Contains(words, said) {
+			t.Errorf("doctor does not say %q:\n%s", said, stdout)
+		}
+	}
+}

@@ -37,6 +37,8 @@ type common struct {
 	formats []format
 	// thorough and live ask the witnesses for more, see witness.Options.
 	thorough, live bool
+	// logs has this host's logs read for the causes that they prove.
+	logs bool
 	// whole asks the arrays for what is outside the pods, too.
 	whole bool
 	// quiet keeps logs away from a terminal that is being drawn on.
@@ -165,6 +167,7 @@ func (o *common) askAgain(ctx context.Context, from sources, watch *witness.Watc
 		Pools:    o.pools.Value(),
 		Thorough: o.thorough,
 		Live:     o.live,
+		Logs:     o.logs,
 		Whole:    o.whole,
 		Dial:     from.dial,
 		Getenv:   o.Getenv,

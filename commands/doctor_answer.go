@@ -59,6 +59,7 @@ type waitsAnswer struct {
 	DiskMedianMS int64          `json:"disk_median_ms"`
 	Histogram    []barAnswer    `json:"histogram"`
 	Complaints   []heardAnswer  `json:"complaints"`
+	Became       []becameAnswer `json:"became"`
 	Causes       []causesAnswer `json:"causes"`
 }
 
@@ -75,6 +76,13 @@ type heardAnswer struct {
 	Text string     `json:"text"`
 	File string     `json:"file"`
 	Line int        `json:"line"`
+}
+
+// becameAnswer is a volume on whose device LXD gave up, and its finding.
+type becameAnswer struct {
+	Code   string `json:"code"`
+	Object string `json:"object"`
+	lateAnswer
 }
 
 type causesAnswer struct {
@@ -115,7 +123,7 @@ func waitsAnswerOf(w doctor.Waits) waitsAnswer {
 	answer := waitsAnswer{
 		Host: w.Host, Logs: some(w.Logs), Nothing: w.Nothing, LimitMS: doctor.Patience.Milliseconds(), Devices: w.Devices, Late: w.Late,
 		MedianMS: w.Median.Milliseconds(), P90MS: w.P90.Milliseconds(), SlowestMS: w.Slowest.Milliseconds(), DiskMedianMS: w.DiskMedian.Milliseconds(),
-		Histogram: []barAnswer{}, Complaints: []heardAnswer{}, Causes: []causesAnswer{},
+		Histogram: []barAnswer{}, Complaints: []heardAnswer{}, Became: []becameAnswer{}, Causes: []causesAnswer{},
 	}
 	for _, bar := range w.Histogram {
 		b := barAnswer{N: bar.N}
@@ -132,6 +140,9 @@ func waitsAnswerOf(w doctor.Waits) waitsAnswer {
 			one.Last = &last
 		}
 		answer.Complaints = append(answer.Complaints, one)
+	}
+	for _, b := range w.Became {
+		answer.Became = append(answer.Became, becameAnswer{b.Code, b.Object, *lateAnswerOf(b.Late)})
 	}
 	for _, c := range w.Causes {
 		answer.Causes = append(answer.Causes, causesAnswer{c.Code, c.What, c.Seen})

@@ -156,6 +156,13 @@ func (v doctorView) waits(out *lineWriter, w doctor.Waits) {
 		}
 		v.wrapped(out, "  ", fmt.Sprintf("%s: %s%s", heardWords[h.Kind], timesWord(h.N), last), plain)
 	}
+	for _, b := range w.Became {
+		came := ""
+		if delay := b.Late.Delay(); delay != "" {
+			came = ", the device came " + delay + " later"
+		}
+		v.wrapped(out, "  ", fmt.Sprintf("%s: LXD gave up at %s%s (%s)", b.Object, b.Late.GaveUp.UTC().Format("2006-01-02 15:04:05"), came, b.Code), plain)
+	}
 	if len(w.Causes) > 0 {
 		out.line("  What fits:")
 	}

@@ -71,7 +71,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	if err != nil {
 		return err
 	}
-	o.whole = true
+	o.whole, o.logs = true, true
 	world, policy, err := o.look(ctx)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ type scanOptions struct {
 }
 
 func scanCommand(s Streams) *cli.Command {
-	o := &scanOptions{common: common{Streams: s}}
+	o := &scanOptions{common: common{Streams: s, logs: true}}
 	return &cli.Command{
 		Name:  "scan",
 		Usage: "find everything that LXD left behind, what it costs and what to do next",

@@ -55,6 +55,20 @@ type findingAnswer struct {
 	Cause            string         `json:"cause"`
 	Effect           string         `json:"effect"`
 	Remedy           []string       `json:"remedy"`
+	Late             *lateAnswer    `json:"late"`
+}
+
+// lateAnswer is what the logs prove of a volume's device.
+type lateAnswer struct {
+	Host   string    `json:"host"`
+	GaveUp time.Time `json:"gave_up"`
+	// Came and AfterSeconds are null when no log tells when the device came.
+	Came         *time.Time `json:"came"`
+	AfterSeconds *int64     `json:"after_seconds"`
+	LimitSeconds int64      `json:"limit_seconds"`
+	Text         string     `json:"text"`
+	File         string     `json:"file"`
+	Line         int        `json:"line"`
 }
 
 type lxdAnswer struct {
@@ -153,9 +167,25 @@ func findingAnswers(findings []diagnose.Finding) []findingAnswer {
 				a.AgeSeconds = &seconds
 			}
 		}
+		a.Late = lateAnswerOf(f.Late)
 		answers = append(answers, a)
 	}
 	return answers
+}
+
+func lateAnswerOf(late *diagnose.Late) *lateAnswer {
+	if late == nil {
+		return nil
+	}
+	a := &lateAnswer{
+		Host: late.Host, GaveUp: late.GaveUp.UTC(), LimitSeconds: int64(diagnose.Patience.Seconds()),
+		Text: late.Text, File: late.File, Line: late.Line,
+	}
+	if !late.Came.IsZero() {
+		came, after := late.Came.UTC(), int64(late.After().Seconds())
+		a.Came, a.AfterSeconds = &came, &after
+	}
+	return a
 }
 
 func gateAnswers(gates []diagnose.GateResult) []gateAnswer {

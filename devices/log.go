@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -173,6 +174,7 @@ func (r *logReader) result(ctx context.Context) evidence.Log {
 	if log.Read == nil {
 		log.Read = []string{}
 	}
+	log.Started = r.bootTime()
 	return log
 }
 
@@ -281,9 +283,35 @@ func (r *logReader) udev(s System) {
 			}
 		}
 	}
-	if read {
+	if r.udevFirst(b.all, first, boot) || read {
 		r.logs = append(r.logs, "/run/udev/data")
 	}
+}
+
+// udevFirst adds when udev first saw the namespaces and the disks without a map
+// of which no log tells: the kernel logs nothing of a namespace.
+func (r *logReader) udevFirst(all []block, first map[string]time.Duration, boot time.Time) (read bool) {
+	if boot.IsZero() {
+		return false
+	}
+	for _, block := range all {
+		seen, known := first[block.name]
+		attribute := "/device/wwid"
+		if strings.HasPrefix(block.name, "nvme") {
+			attribute = "/wwid"
+		}
+		serial, ok := evidence.SerialOf(r.field("sys/block/" + block.name + attribute))
+		if !known || !ok || slices.ContainsFunc(r.arrivals, func(a evidence.Arrival) bool {
+			return a.Serial == serial && (a.Device == block.name || a.MapMS.Known)
+		}) {
+			continue
+		}
+		read = true
+		r.arrivals = append(r.arrivals, evidence.Arrival{
+			Device: block.name, Serial: serial, At: boot.Add(seen), Sign: "udev's first word", Source: "/run/udev/data",
+		})
+	}
+	return read
 }
 
 // mapKnown reports a map of which a log tells already.

@@ -42,6 +42,8 @@ type facts struct {
 	destroyed map[string]*evidence.Destroyed
 	// trails are of volumes, by id.
 	trails map[string]*evidence.Trail
+	// late are the volumes for whose device LXD waited in vain.
+	late map[*volume]*Late
 }
 
 func newFacts(w *evidence.World, p Policy) *facts {
@@ -85,6 +87,7 @@ func newFacts(w *evidence.World, p Policy) *facts {
 	f.attributeUses()
 	f.joinMoves()
 	f.classify()
+	f.joinLate()
 	return f
 }
 

@@ -122,6 +122,9 @@ func (d *device) state() string {
 func (f *facts) leakCause(v *volume) string {
 	version := f.world.LXD.Version
 	devices := f.devices(v)
+	if late := f.late[v]; late != nil && v.code != codeLeakedHalf {
+		return late.words() + "; " + f.afterwards(v)
+	}
 	switch {
 	case v.code == codeLeakedHalf:
 		return "LXD deleted the other half first and failed on this one, likely because it was connected to another member; its next try found the volume gone and removed the record"
@@ -134,7 +137,7 @@ func (f *facts) leakCause(v *volume) string {
 	case len(devices) > 0 && len(devices[0].ownMaps()) > 0:
 		return "LXD could not take the volume's device away (likely the map was in use, or the array did not answer), and removed the record all the same"
 	case v.conns != none && len(devices) > 0:
-		return "the device came after LXD had given up waiting for it (30 seconds); the array then refused to delete a connected volume, and LXD removed the record all the same"
+		return "the device likely came after LXD had given up waiting for it (30 seconds); the array then refused to delete a connected volume, and LXD removed the record all the same"
 	case v.conns != none:
 		return "LXD created and connected it, and its device did not come within 30 seconds or the roll-back failed; the array refuses to delete a connected volume, and LXD removed the record all the same"
 	case len(devices) > 0:
@@ -144,6 +147,14 @@ func (f *facts) leakCause(v *volume) string {
 	default:
 		return "the array made it, and LXD likely never got the answer; or the array refused a request during LXD's roll-back"
 	}
+}
+
+// afterwards is how a volume stayed for whose device LXD waited in vain.
+func (f *facts) afterwards(v *volume) string {
+	if v.conns != none {
+		return "the array then refused to delete a connected volume, and LXD removed the record all the same"
+	}
+	return "LXD's roll-back disconnected it and then failed, and LXD removed the record all the same"
 }
 
 // leaksImages reports the LXD version that makes an image volume per launch.

@@ -105,6 +105,9 @@ type Finding struct {
 	// Next is a command to type before pureclean can do the rest, with the
 	// machine to type it on; empty for none.
 	Next string
+	// Late is what the logs prove of the volume's device, where they were read
+	// and prove something.
+	Late *Late
 	// Interrupted names the run of pureclean that was interrupted and left a
 	// path offline which keeps this from being repaired; empty for none.
 	Interrupted string

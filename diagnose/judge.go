@@ -123,6 +123,7 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 		out.Detail = out.Volume + ": " + out.Detail
 	}
 	s.interrupted(&out)
+	out.Late = f.lateOf(s.volume, out.Host)
 	out.Verdict = verdict(kind.Class, out.Gates)
 	if d.told {
 		out.Verdict = ReportOnly

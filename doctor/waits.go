@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// Patience is how long LXD waits for a device; no setting changes it
-// (lxd/storage/block and the connectors of its drivers).
-const Patience = 30 * time.Second
+// Patience is how long LXD waits for a device.
+const Patience = diagnose.Patience
 
 // Waits is how long devices took to appear on one host.
 type Waits struct {
@@ -30,6 +30,9 @@ type Waits struct {
 	Median, P90, Slowest, DiskMedian time.Duration
 	Histogram                        []Bar
 	Heard                            []Heard
+	// Became are the volumes on whose device LXD gave up, and what became of
+	// them.
+	Became []Became
 	// Causes are which of the known causes fit what is seen; none where
 	// nothing was late.
 	Causes []Cause
@@ -40,6 +43,12 @@ type Waits struct {
 type Bar struct {
 	UpTo time.Duration
 	N    int
+}
+
+// Became is a volume on whose device LXD gave up, and the finding about it.
+type Became struct {
+	Code, Object string
+	Late         *diagnose.Late
 }
 
 // Heard sums up what the logs complain about.
@@ -67,6 +76,11 @@ func (p *patient) waits(h *evidence.Host) Waits {
 		}
 		if a.DiskMS.Known && a.Source != "/run/udev/data" {
 			disks = append(disks, time.Duration(a.DiskMS.N)*time.Millisecond)
+		}
+	}
+	for _, f := range p.found {
+		if f.Late != nil && f.Late.Host == h.Name {
+			w.Became = append(w.Became, Became{f.Code, f.Object, f.Late})
 		}
 	}
 	w.Devices = len(all)
@@ -189,11 +203,30 @@ func (p *patient) timeouts() []Advice {
 		if !last.Last.IsZero() {
 			when = ", last " + last.Last.UTC().Format("2006-01-02 15:04")
 		}
-		return []Advice{{
+		a := Advice{
 			Subject: "devices that did not come", Observed: "LXD waited for a device in vain " + times(n) + when + ": " + last.Text, Source: place(last.File, last.Line), File: last.File, Line: last.Line,
 			Then: []string{"pureclean scan"},
-		}}
+		}
+		if len(w.Became) > 0 {
+			a.Observed += "; left of it: " + left(w.Became)
+		}
+		return []Advice{a}
 	})
+}
+
+// maxLeft is how many volumes a sentence names.
+const maxLeft = 3
+
+// left names the volumes on which LXD gave up.
+func left(became []Became) string {
+	var names []string
+	for _, b := range became[:min(len(became), maxLeft)] {
+		names = append(names, b.Object+" ("+b.Code+")")
+	}
+	if more := len(became) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 func times(n int) string {

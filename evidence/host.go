@@ -54,7 +54,8 @@ type Host struct {
 	Clock time.Time `json:"clock,omitzero"`
 	// Log is what the host's logs tell of devices that came or did not, and
 	// Reached which of the array's portals could be reached from here. Both
-	// are only asked for advice: no judgement about a volume rests on them.
+	// are only asked for advice and for causes: no judgement about a volume
+	// rests on them.
 	Log     *Log    `json:"log,omitempty"`
 	Reached []Reach `json:"reached,omitempty"`
 }
@@ -391,6 +392,9 @@ type Log struct {
 	Complaints List[Complaint] `json:"complaints"`
 	// Read are the logs that were read.
 	Read []string `json:"read"`
+	// Started is when the machine started; zero when that is not known. Every
+	// device comes once more then.
+	Started time.Time `json:"started,omitzero"`
 }
 
 // Arrival is how a device of a Pure volume came to a host.
@@ -406,7 +410,9 @@ type Arrival struct {
 	At   time.Time `json:"at,omitzero"`
 	Sign string    `json:"sign"`
 	// DiskMS is from the first sign to the disk, MapMS from the first sign to
-	// the multipath map with it, in milliseconds.
+	// the multipath map with it, in milliseconds. Where neither is known the
+	// device was there at the first sign, and nobody can say since when it was
+	// waited for.
 	DiskMS Count `json:"disk_ms"`
 	MapMS  Count `json:"map_ms"`
 	// Source is the log or directory that tells.

@@ -43,10 +43,7 @@ func (o Options) askMore(ctx context.Context, l limits, arrays []*array, world *
 		return nil
 	})
 	both.Go(func() error {
-		ctx, cancel := l.of(ctx, advice, "this host")
-		defer cancel()
-		log := devices.ReadLog(ctx, o.Host)
-		world.Hosts[0].Log = &log
+		o.readLog(ctx, l, world)
 		return nil
 	})
 	_ = both.Wait() // neither returns an error: their evidence says what failed
@@ -56,6 +53,14 @@ func (o Options) askMore(ctx context.Context, l limits, arrays []*array, world *
 		world.Hosts[0].Reached = o.reach(ctx, portals(world))
 		o.Progress("host", "portals", true)
 	}
+}
+
+// readLog adds what the first host's logs tell.
+func (o Options) readLog(ctx context.Context, l limits, world *evidence.World) {
+	ctx, cancel := l.of(ctx, advice, "this host")
+	defer cancel()
+	log := devices.ReadLog(ctx, o.Host)
+	world.Hosts[0].Log = &log
 }
 
 // portals are the addresses that the arrays gave for the protocols that our

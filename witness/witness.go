@@ -55,6 +55,8 @@ type Options struct {
 	// the token's role, and the hosts' logs. Live in addition tries to connect
 	// to the array's portals from here; it needs Thorough.
 	Thorough, Live bool
+	// Logs reads this host's logs alone, for the causes that they prove.
+	Logs bool
 	// Dial opens a TCP connection; nil is the network's own.
 	Dial func(ctx context.Context, address string) error
 	// Limit sets the deadline of one witness; nil is context.WithTimeoutCause.
@@ -155,8 +157,11 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 	})
 	_ = both.Wait() // neither returns an error: their evidence says what failed
 	world.Hosts = o.observeHosts(ctx, limits, &world.LXD, host)
-	if o.Thorough {
+	switch {
+	case o.Thorough:
 		o.askMore(ctx, limits, arrays, &world)
+	case o.Logs:
+		o.readLog(ctx, limits, &world)
 	}
 	each(len(arrays), func(i int) {
 		ctx, cancel := limits.of(ctx, serials, arrays[i].title())
