@@ -1,14 +1,19 @@
 package commands_test
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pureclean/pureclean/internal/worlds"
+	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/lxd"
 	"github.com/pureclean/pureclean/simulator/replay"
 )
 
@@ -173,5 +178,73 @@ func TestLogsTellWhyItLeaked(t *testing.T) {
 		if !strings.Contains(words, said) {
 			t.Errorf("doctor does not say %q:\n%s", said, stdout)
 		}
+	}
+}
+
+// TestLateDeviceInTheSimulator: two leaks of one machine, of which the log
+// proves different things, and a volume that LXD has.
+func TestLateDeviceInTheSimulator(t *testing.T) {
+	none := func(string) bool { return true }
+	world := worlds.Built(t, simulator.Scenario{Options: simulator.Options{LXDVersion: "6.3"}, Run: func(w *simulator.World) error {
+		h, volume := w.Hosts[0], func(name string) lxd.VolumeSpec {
+			return lxd.VolumeSpec{Pool: w.Pool(), Name: name, Bytes: simulator.Small}
+		}
+		h.KeepLog()
+		for _, name := range []string{"one", "two"} {
+			h.NeverAppear(none)
+			if err := w.LXD.CreateVolume(volume(name)); err == nil {
+				return errors.New(name + " was made")
+			}
+			h.NeverAppear(nil)
+			w.Clock.Advance(90 * time.Second)
+			if name == "one" {
+				if err := w.LXD.CreateVolume(volume("good")); err != nil { // scans
+					return err
+				}
+			}
+		}
+		w.Clock.Advance(48 * time.Hour)
+		return nil
+	}})
+	s := serve(t, world)
+	var scan struct {
+		Findings []struct {
+			Code, Object, Cause, Verdict string
+			Late                         *struct {
+				AfterSeconds *int `json:"after_seconds"`
+				Text         string
+			}
+		}
+	}
+	_, stdout, _ := s.run(t, "scan", "-o", "json")
+	decode(t, stdout, &scan)
+	got := map[string]string{}
+	for _, f := range scan.Findings {
+		if f.Late != nil {
+			got[f.Late.Text] = f.Code
+			if f.Late.AfterSeconds != nil {
+				got[f.Late.Text] += fmt.Sprintf(" %d s: %s", *f.Late.AfterSeconds, f.Cause[:strings.Index(f.Cause, " (")])
+			}
+		}
+	}
+	want := map[string]string{
+		`Failed to locate device for volume "default_one": context deadline exceeded`: "leaked-volume 90 s: its device came 90 s after LXD had given up",
+		`Failed to locate device for volume "default_two": context deadline exceeded`: "leaked-volume",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s\n%s", diff, stdout)
+	}
+	_, stdout, _ = s.run(t, "doctor", "-o", "json")
+	var answer struct {
+		Waits []struct {
+			Became []struct {
+				Code   string
+				GaveUp time.Time `json:"gave_up"`
+			}
+		}
+	}
+	decode(t, stdout, &answer)
+	if len(answer.Waits) != 1 || len(answer.Waits[0].Became) != 2 || answer.Waits[0].Became[0].Code != "leaked-volume" || answer.Waits[0].Became[0].GaveUp.IsZero() {
+		t.Errorf("%+v", answer.Waits)
 	}
 }

@@ -103,6 +103,48 @@ func TestUdevTells(t *testing.T) {
 	}
 }
 
+// TestUdevTellsOfNamespaces: no log does, and of a disk without a map only one
+// that was kept.
+func TestUdevTellsOfNamespaces(t *testing.T) {
+	b := load(t, "lab-20-nvme-healthy")
+	log := devices.ReadLog(t.Context(), recorded(b))
+	if len(log.Arrivals.Items) != 0 || !log.Started.IsZero() {
+		t.Errorf("without the time of the start: %+v", log.Arrivals.Items)
+	}
+	b.AddFile("proc/stat", []byte("btime 1795335000\n"))
+	log = devices.ReadLog(t.Context(), recorded(b))
+	if len(log.Arrivals.Items) == 0 || log.Started.Unix() != 1795335000 {
+		t.Fatalf("%+v", log)
+	}
+	for _, a := range log.Arrivals.Items {
+		if a.Serial == "" || a.DiskMS.Known || a.MapMS.Known || !a.At.After(log.Started) || !strings.HasPrefix(a.Device, "nvme") {
+			t.Errorf("%+v", a)
+		}
+	}
+}
+
+// TestEndOfAnError: an error at the end of LXD's line keeps no quotation mark.
+func TestEndOfAnError(t *testing.T) {
+	m := newMachine()
+	m.AddFile("var/log/syslog", []byte(`2026-11-22T08:31:31+0000 h lxd.daemon[1]: time="2026-11-22T08:31:31Z" level=warning msg="Failure" err="Failed locating device for volume \"default_leak1\": context deadline exceeded"`+"\n"))
+	if got := told(devices.ReadLog(t.Context(), m.system())); len(got) != 1 || !strings.HasSuffix(got[0], `: Failed locating device for volume "default_leak1": context deadline exceeded`) {
+		t.Errorf("%q", got)
+	}
+}
+
+// BenchmarkReadLog is what a scan pays for the causes: a log of 8 MiB.
+func BenchmarkReadLog(b *testing.B) {
+	journal, err := os.ReadFile("testdata/logs/journal.txt")
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := newMachine()
+	m.AddFile("var/log/syslog", []byte(strings.Repeat(string(journal), (8<<20)/len(journal))))
+	for b.Loop() {
+		devices.ReadLog(context.Background(), m.system())
+	}
+}
+
 func TestNoLogs(t *testing.T) {
 	log := devices.ReadLog(t.Context(), newMachine().system())
 	if log.Arrivals.IsComplete() || log.Arrivals.Why() != "no log could be read" || log.Read == nil {

@@ -322,6 +322,9 @@ func (p *logParser) complain(at time.Time, program, text string) {
 		// LXD's lines begin with what is the same in all of them.
 		if i := strings.Index(text, c.text); program == "lxd" && i >= 0 {
 			text, _, _ = strings.Cut(text[i:], `" `)
+			if strings.HasSuffix(text, `"`) && !strings.HasSuffix(text, `\"`) {
+				text = text[:len(text)-1] // the end of err="…" at the end of the line
+			}
 			text = strings.ReplaceAll(text, `\"`, `"`)
 		}
 		if len(text) > maxComplaint {

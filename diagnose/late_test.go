@@ -110,6 +110,19 @@ func TestNothingProvenOfALateDevice(t *testing.T) {
 		"a clock that is far off": func(w *evidence.World) {
 			w.Hosts[0].Recorded, w.Arrays[0].Clock = false, w.Arrays[0].Clock.Add(time.Hour)
 		},
+		"a clock that is far off, and fits if it is believed": func(w *evidence.World) {
+			w.Hosts[0].Recorded, w.Arrays[0].Clock = false, w.Arrays[0].Clock.Add(time.Hour)
+			for i := range w.Arrays[0].Volumes.Items {
+				w.Arrays[0].Volumes.Items[i].Created = w.Arrays[0].Volumes.Items[i].Created.Add(time.Hour)
+			}
+		},
+		"a custom volume's line, and an image": func(w *evidence.World) {
+			for i := range w.Arrays[0].Volumes.Items {
+				if v := &w.Arrays[0].Volumes.Items[i]; v.Name == late {
+					v.LXD.Type = evidence.TypeImage
+				}
+			}
+		},
 		"a second volume of the same moment": func(w *evidence.World) {
 			for _, v := range w.Arrays[0].Volumes.Items {
 				if v.Name == late {
@@ -185,6 +198,22 @@ func TestLateByName(t *testing.T) {
 	if f.Code != "stale-connection" || f.Late == nil || !f.Late.GaveUp.Equal(at.Add(-time.Minute)) {
 		t.Errorf("%s %+v", f.Code, f.Late)
 	}
+	// A finding about another machine did not come of it, and a line without
+	// a time is no moment.
+	facts := newFacts(&w, DefaultPolicy())
+	facts.hosts = append(facts.hosts, &hostFacts{Host: &evidence.Host{Source: evidence.Source{Name: "other"}}})
+	for v := range facts.late {
+		if facts.lateOf(v, "other") != nil || facts.lateOf(v, "other-iscsi") == nil || facts.lateOf(v, "") == nil {
+			t.Error("a finding about another machine came of it")
+		}
+	}
+	undated := evidence.Complete([]evidence.Complaint{complaint(time.Time{}, "default_kill1")})
+	dated := w.Hosts[0].Log.Complaints
+	w.Hosts[0].Log.Complaints = undated
+	if f := findingOf(t, w, kill1); f.Late != nil {
+		t.Errorf("without a time: %+v", f.Late)
+	}
+	w.Hosts[0].Log.Complaints = dated
 	// A volume that was made anew under the name is another one.
 	for i := range w.LXD.Records.Items {
 		if r := &w.LXD.Records.Items[i]; r.Name == "kill1" {

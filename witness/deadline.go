@@ -41,7 +41,7 @@ type limits struct {
 }
 
 func (o Options) limits(ctx context.Context) limits {
-	l := limits{with: o.Limit, leftOut: map[stage]bool{peers: o.peers() == 0, others: o.Fleet == nil, advice: !o.Thorough && !o.Logs}}
+	l := limits{with: o.Limit, leftOut: map[stage]bool{peers: o.peers() == 0, others: o.Fleet == nil, advice: !o.Thorough}}
 	if end, limited := ctx.Deadline(); limited {
 		l.whole = time.Until(end)
 	}

@@ -30,24 +30,13 @@ const (
 // askMore asks for what only advice rests on. The first host of the world is
 // the one that o.Host reads.
 func (o Options) askMore(ctx context.Context, l limits, arrays []*array, world *evidence.World) {
-	o.Progress("host", "logs", false)
-	both := errgroup.Group{}
-	both.Go(func() error {
-		each(len(arrays), func(i int) {
-			if arrays[i].reader != nil {
-				ctx, cancel := l.of(ctx, advice, arrays[i].title())
-				defer cancel()
-				arrays[i].reader.About(ctx, &world.Arrays[i])
-			}
-		})
-		return nil
+	each(len(arrays), func(i int) {
+		if arrays[i].reader != nil {
+			ctx, cancel := l.of(ctx, advice, arrays[i].title())
+			defer cancel()
+			arrays[i].reader.About(ctx, &world.Arrays[i])
+		}
 	})
-	both.Go(func() error {
-		o.readLog(ctx, l, world)
-		return nil
-	})
-	_ = both.Wait() // neither returns an error: their evidence says what failed
-	o.Progress("host", "logs", true)
 	if o.Live && !world.Hosts[0].Recorded {
 		o.Progress("host", "portals", false)
 		world.Hosts[0].Reached = o.reach(ctx, portals(world))
@@ -55,12 +44,14 @@ func (o Options) askMore(ctx context.Context, l limits, arrays []*array, world *
 	}
 }
 
-// readLog adds what the first host's logs tell.
-func (o Options) readLog(ctx context.Context, l limits, world *evidence.World) {
-	ctx, cancel := l.of(ctx, advice, "this host")
+// readLog is what the logs of the first host tell.
+func (o Options) readLog(ctx context.Context, l limits) *evidence.Log {
+	ctx, cancel := l.of(ctx, estate, "this host")
 	defer cancel()
+	o.Progress("host", "logs", false)
+	defer o.Progress("host", "logs", true)
 	log := devices.ReadLog(ctx, o.Host)
-	world.Hosts[0].Log = &log
+	return &log
 }
 
 // portals are the addresses that the arrays gave for the protocols that our

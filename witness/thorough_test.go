@@ -23,6 +23,12 @@ func TestThorough(t *testing.T) {
 	if a := world.Arrays[0]; a.Role != "" || a.Ports.IsComplete() || world.Hosts[0].Log != nil || world.Hosts[0].Reached != nil {
 		t.Errorf("asked for more than a scan needs: %q, %q", a.Role, a.Ports.Why())
 	}
+	o.Logs = true
+	world, _ = ask(t, o)
+	if a := world.Arrays[0]; a.Role != "" || world.Hosts[0].Log == nil {
+		t.Errorf("not the logs alone: %q, %v", a.Role, world.Hosts[0].Log)
+	}
+	o.Logs = false
 	var mu sync.Mutex
 	var dialed []string
 	o.Thorough, o.Live = true, true

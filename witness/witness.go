@@ -142,6 +142,7 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 	arrays = o.askPeers(ctx, limits, arrays, &world)
 
 	var host evidence.Host
+	var log *evidence.Log
 	both := errgroup.Group{}
 	both.Go(func() error {
 		if ledger != nil {
@@ -155,13 +156,17 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 		host = o.observeHost(ctx, limits)
 		return nil
 	})
+	both.Go(func() error {
+		if o.Logs || o.Thorough {
+			log = o.readLog(ctx, limits)
+		}
+		return nil
+	})
 	_ = both.Wait() // neither returns an error: their evidence says what failed
 	world.Hosts = o.observeHosts(ctx, limits, &world.LXD, host)
-	switch {
-	case o.Thorough:
+	world.Hosts[0].Log = log
+	if o.Thorough {
 		o.askMore(ctx, limits, arrays, &world)
-	case o.Logs:
-		o.readLog(ctx, limits, &world)
 	}
 	each(len(arrays), func(i int) {
 		ctx, cancel := limits.of(ctx, serials, arrays[i].title())

@@ -87,6 +87,7 @@ func (h *Host) addDisk(s *session, e fabric.Export) {
 	d.block.dir = d.device() + "/block/" + d.name
 	h.disks = append(h.disks, d)
 	h.known[e.Serial] = true
+	h.saysDisk(d, e)
 	// find_multipaths "strict": multipathd makes a map by itself only of a
 	// WWID that it has had a map of.
 	if h.multipathd && (h.mapOf(e.Serial) != nil || slices.Contains(h.wwids, e.Serial)) {

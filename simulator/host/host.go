@@ -91,6 +91,8 @@ type Host struct {
 	holdNext    int
 	others      []fabric.Target // besides that of the options
 	known       map[string]bool // serials that appeared or were held back
+	keepsLog    bool
+	syslog      []string
 	handCalls   int
 	failHands   func(call string, n int) error
 }

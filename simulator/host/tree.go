@@ -68,6 +68,7 @@ func (h *Host) render() *treefs.FS {
 	h.renderLinks(t)
 	h.renderProc(t)
 	h.renderConfig(t)
+	h.renderSyslog(t)
 	return t.FS
 }
 

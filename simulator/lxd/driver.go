@@ -3,6 +3,7 @@ package lxd
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -210,7 +211,11 @@ func (d *driver) devicePath(v volume, mapIt bool) (dev device, unmap func(), err
 	}
 	dev, err = d.findDevice(found.Serial, mapIt)
 	if err != nil {
-		return device{}, nothing, fmt.Errorf("%s device for volume %q: %w", d.failing("locating", "locate"), v.name, err)
+		err = fmt.Errorf("%s device for volume %q: %w", d.failing("locating", "locate"), v.storageName(), err)
+		if machine, ok := d.member.Host.(logger); ok {
+			machine.Logged("lxd.daemon[731]", fmt.Sprintf(`time=%q level=warning msg="Failure for operation" class=task err=%q`, d.clock.Now().UTC().Format(time.RFC3339), err.Error()))
+		}
+		return device{}, nothing, err
 	}
 	return dev, u.keep(), nil
 }
