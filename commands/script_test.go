@@ -9,6 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/pureclean/pureclean/commands"
+	"github.com/pureclean/pureclean/internal/worlds"
 )
 
 func TestMain(m *testing.M) {
@@ -24,7 +25,7 @@ type tidy struct{ *testing.M }
 
 func (m tidy) Run() int {
 	defer func() { _ = os.RemoveAll(sharedDir) }()
-	return m.M.Run()
+	return worlds.Run(m.M)
 }
 
 // The scripts run the program as a shell does: its exit statuses, what is on

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/witness"
 )
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(worlds.Run(m))
 }
 
 // errand is what a child is to do, and where.

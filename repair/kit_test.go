@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -185,34 +183,7 @@ func (k *kit) look(ctx context.Context, about evidence.Scope) (evidence.World, e
 
 // short leads requests to the array without a network, which halves the time
 // of a look.
-func (k *kit) short(http.RoundTripper) http.RoundTripper { return direct{k.world} }
-
-type direct struct{ world *simulator.World }
-
-func (d direct) RoundTrip(request *http.Request) (answer *http.Response, err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			if reason != http.ErrAbortHandler {
-				panic(reason)
-			}
-			answer, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	in := request.Clone(request.Context())
-	in.RequestURI = request.URL.RequestURI()
-	if in.Body == nil {
-		in.Body = http.NoBody
-	}
-	recorder := httptest.NewRecorder()
-	handler := d.world.Array.Handler()
-	if p := d.world.PeerServer; p != nil && strings.HasSuffix(p.URL, "//"+request.URL.Host) {
-		handler = d.world.Peer.Handler()
-	}
-	handler.ServeHTTP(recorder, in)
-	answer = recorder.Result()
-	answer.Request = request
-	return answer, nil
-}
+func (k *kit) short(next http.RoundTripper) http.RoundTripper { return worlds.Direct(k.world)(next) }
 
 func (k *kit) sleep(ctx context.Context, d time.Duration) error {
 	k.world.Clock.Advance(d)

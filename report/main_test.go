@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/witness"
 )
+
+func TestMain(m *testing.M) { os.Exit(worlds.Run(m)) }
 
 // demoJudged is the demo's world, looked at.
 func demoJudged(t *testing.T) report.Judged {

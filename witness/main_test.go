@@ -3,6 +3,8 @@ package witness_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -16,6 +18,8 @@ import (
 	"github.com/pureclean/pureclean/witness"
 )
 
+func TestMain(m *testing.M) { os.Exit(worlds.Run(m)) }
+
 // options are those with which the program would look at the world, by the
 // world's clock and without waiting between tries.
 func options(w *simulator.World) witness.Options {
@@ -27,6 +31,20 @@ func options(w *simulator.World) witness.Options {
 		}},
 		Host: w.Hosts[0].System(), Seen: w.Seen, Now: w.Clock.Now,
 	}
+}
+
+// near are options with which an array is asked past the network; what it says
+// goes through changes, if there are any.
+func near(w *simulator.World, changes ...func(r *http.Request, body []byte) []byte) witness.Options {
+	o := options(w)
+	o.Array.Wrap = func(next http.RoundTripper) http.RoundTripper {
+		next = worlds.Direct(w)(next)
+		for _, change := range changes {
+			next = rewriting(change)(next)
+		}
+		return next
+	}
+	return o
 }
 
 func ask(t *testing.T, o witness.Options) (evidence.World, diagnose.Report) {

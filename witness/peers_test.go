@@ -271,8 +271,7 @@ func TestTakingThePeersAnswersAway(t *testing.T) {
 	b := everythingSeen(t, w, diagnose.ClassDestroy)
 	look := func(list string, path []string) {
 		for _, what := range []change{remove, twist} {
-			o := options(w)
-			o.Array.Wrap = rewriting(func(r *http.Request, body []byte) []byte {
+			o := near(w, func(r *http.Request, body []byte) []byte {
 				if !isPeer(w, r) || listOf(r) != list {
 					return body
 				}
@@ -293,8 +292,7 @@ func TestTakingThePeersAnswersAway(t *testing.T) {
 	}
 	// A list without which nothing is known of the peer.
 	for _, list := range []string{"/arrays", "/pods", "/volumes", "/volume-snapshots", "/hosts", "/host-groups", "/connections"} {
-		o := options(w)
-		o.Array.Wrap = rewriting(func(r *http.Request, body []byte) []byte {
+		o := near(w, func(r *http.Request, body []byte) []byte {
 			if isPeer(w, r) && listOf(r) == list {
 				return []byte("{}")
 			}

@@ -80,8 +80,7 @@ func recordedAnswers(t *testing.T, b *baseline) map[string][]byte {
 	t.Helper()
 	var mu sync.Mutex
 	answers := map[string][]byte{}
-	o := options(b.w)
-	o.Array.Wrap = rewriting(func(r *http.Request, body []byte) []byte {
+	o := near(b.w, func(r *http.Request, body []byte) []byte {
 		mu.Lock()
 		defer mu.Unlock()
 		answers[listOf(r)] = body
@@ -94,8 +93,7 @@ func recordedAnswers(t *testing.T, b *baseline) map[string][]byte {
 // without looks while an array's answers of one list are changed.
 func (b *baseline) without(t *testing.T, list string, path []string, nth int, what change, want least) {
 	t.Helper()
-	o := options(b.w)
-	o.Array.Wrap = rewriting(func(r *http.Request, body []byte) []byte {
+	o := near(b.w, func(r *http.Request, body []byte) []byte {
 		if listOf(r) != list {
 			return body
 		}
@@ -237,6 +235,7 @@ func TestTakingArrayPagesAway(t *testing.T) {
 	threeRows := func(count bool) func(http.RoundTripper) http.RoundTripper {
 		var mu sync.Mutex
 		return func(next http.RoundTripper) http.RoundTripper {
+			next = worlds.Direct(b.w)(next)
 			return roundTripper(func(r *http.Request) (*http.Response, error) {
 				if r.Method == http.MethodGet && r.URL.Query().Has("limit") {
 					r = r.Clone(r.Context())

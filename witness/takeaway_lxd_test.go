@@ -90,7 +90,7 @@ func TestTakingLXDFieldsAway(t *testing.T) {
 	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	var e editor
 	socket := between(t, b.w.Socket, e.change)
-	o := options(b.w)
+	o := near(b.w)
 	o.Records.Socket = socket
 
 	answers := map[string][]byte{}
@@ -162,7 +162,7 @@ func TestLXDFailsInOneAnswer(t *testing.T) {
 		for _, fault := range lxdFaults {
 			fault.Path = path
 			b.w.API.Inject(fault)
-			o := options(b.w)
+			o := near(b.w)
 			o.Records.Timeout = 60 * time.Millisecond
 			if fault.Kind != lxd.Hang {
 				o.Records.Timeout = time.Minute
@@ -189,7 +189,7 @@ func TestTakingRightsAway(t *testing.T) {
 		{"no extensions: uuids", lxd.Fault{Kind: lxd.HideExtension, Name: "storage_volumes_all_projects"}, least{}},
 	} {
 		b.w.API.Inject(c.fault)
-		b.look(t, c.what, options(b.w), c.want)
+		b.look(t, c.what, near(b.w), c.want)
 		b.w.API.Heal()
 	}
 	named := map[string]bool{}
@@ -197,7 +197,7 @@ func TestTakingRightsAway(t *testing.T) {
 		if !named[v.Name] {
 			named[v.Name] = true
 			b.w.API.Inject(lxd.Fault{Kind: lxd.NoUUID, Name: v.Name})
-			b.look(t, "no uuid of "+v.Name, options(b.w), least{told: true, stopped: destroy})
+			b.look(t, "no uuid of "+v.Name, near(b.w), least{told: true, stopped: destroy})
 			b.w.API.Heal()
 		}
 	}

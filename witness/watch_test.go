@@ -68,7 +68,7 @@ func TestPartIsAsGood(t *testing.T) {
 	parts := 0
 	for _, s := range simulator.Scenarios() {
 		w := worlds.Built(t, s)
-		o := options(w)
+		o := near(w)
 		var watch witness.Watch
 		world, report := lookAt(t, &watch, o, evidence.Scope{})
 		for _, f := range aboutVolumes(world, report) {
@@ -172,7 +172,7 @@ func TestChangesAreNoticed(t *testing.T) {
 		if err := w.Array.CreateHost(stranger, []string{"iqn.2026-11.example:stranger"}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		o := options(w)
+		o := near(w)
 		var watch witness.Watch
 		world, report := lookAt(t, &watch, o, evidence.Scope{})
 		leaks := slices.DeleteFunc(aboutVolumes(world, report), func(f diagnose.Finding) bool { return f.Code != "leaked-volume" })
