@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -212,26 +210,14 @@ func TestFixPlan(t *testing.T) {
 }
 
 // A batch repairs only what an earlier look saw as a leftover, a day old at
-// least; one after the other, or side by side what has nothing in common.
+// least; one after the other, or in waves.
 func TestFixBatch(t *testing.T) {
-	for _, parallel := range []int{1, 4} {
-		t.Run(fmt.Sprint(parallel, " at once"), func(t *testing.T) { fixBatch(t, parallel) })
+	for _, size := range []int{1, 4} {
+		t.Run(fmt.Sprint("waves of ", size), func(t *testing.T) { fixBatch(t, size) })
 	}
 }
 
-// locked is a stream that several may write to.
-type locked struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
-}
-
-func fixBatch(t *testing.T, parallel int) {
+func fixBatch(t *testing.T, size int) {
 	t.Helper()
 	world := aged(t, "image-each-launch")
 	for n := range 3 {
@@ -241,7 +227,7 @@ func fixBatch(t *testing.T, parallel int) {
 	}
 	world.Age(48 * time.Hour)
 	b := newBench(t, world)
-	b.s.Err, b.s.given.parallel = &locked{w: &b.err}, parallel
+	b.s.given.config.Safety.WaveSize = size
 	status, out, errs := b.run("", "fix", "--finding", "leaked-image", "--yes")
 	if status != StatusRefused || !strings.Contains(out, "seen-before") || !strings.Contains(out, "run the batch again") {
 		t.Fatalf("the first look repaired something, or was silent: status %d\n%s%s", status, out, errs)
@@ -251,7 +237,7 @@ func fixBatch(t *testing.T, parallel int) {
 	if status != StatusRepaired || !strings.Contains(out, "Repaired: ") {
 		t.Fatalf("the second did not: status %d\n%s%s", status, out, errs)
 	}
-	if named := strings.Contains(errs, " 1/3 confirm"); named != (parallel > 1) {
+	if named := strings.Contains(errs, " 1/3 confirm"); named != (size > 1) {
 		t.Errorf("each line says whose it is: %v\n%s", named, errs)
 	}
 	if n := strings.Count(out, "Repaired: "); n < 4 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -120,7 +119,9 @@ type reporter struct {
 	// named puts the run's name before each line, where several are under
 	// way.
 	named bool
-	mu    sync.Mutex
+	// now is the clock's, began is when it was first reported.
+	now   func() time.Time
+	began time.Time
 }
 
 func (r *reporter) report(e repair.Event) {
@@ -156,11 +157,31 @@ func (r *reporter) report(e repair.Event) {
 	case repair.RolledB:
 		lines(p.warning, indent, "taken back: "+e.Text)
 	case repair.Begins:
+		if r.began.IsZero() {
+			r.began = r.now()
+		}
+	case repair.Counted:
+		if e.Of > 1 {
+			lines(p.bold, "", progressOf(e.N, e.Of, r.now().Sub(r.began)))
+		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	fmt.Fprint(r.o.Err, out)
 }
 
 // until spells the end of an undo window.
 func until(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// progressOf says how far a batch is, how fast it goes, and how long it takes
+// if that goes on. The first goes alone, and would be too slow a measure.
+func progressOf(n, of int, took time.Duration) string {
+	text := fmt.Sprintf("%d of %d", n, of)
+	if n < 2 || took <= 0 {
+		return text
+	}
+	each := took / time.Duration(n)
+	text += ", " + each.Round(time.Second/10).String() + " each"
+	if left := of - n; left > 0 {
+		text += ", about " + (each * time.Duration(left)).Round(time.Second).String() + " left"
+	}
+	return text
+}

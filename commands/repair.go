@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -124,12 +123,12 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		warnings.warn(o.Err, unverified(world))
 		return world, err
 	}
-	report, sleep := &reporter{o: o}, countdown(o.Streams, from.sleep)
-	parallel := 1
-	if o.yes && from.parallel > 1 {
-		// Several runs speak at once: each says who it is, and none counts.
-		parallel, report.named, sleep = from.parallel, true, from.sleep
+	waveSize := 1
+	if o.yes {
+		// Whoever is asked about each step goes through one volume at a time.
+		waveSize = from.config.Safety.WaveSize
 	}
+	report := &reporter{o: o, named: batch && waveSize > 1, now: o.clock()}
 	w.policy = o.policy(from.config)
 	w.policy.Batch = batch
 	w.policy.DatabaseIsCurrent = o.databaseIsCurrent && !batch
@@ -154,7 +153,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 			return writer, nil
 		},
 		Lost:      lost,
-		Machine:   func(member string) (repair.Machine, bool) { return o.machine(from, w, member, sleep) },
+		Machine:   func(member string) (repair.Machine, bool) { return o.machine(from, w, member) },
 		Journal:   book,
 		Ask:       ask.ask,
 		Report:    report.report,
@@ -162,8 +161,8 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Typed:     o.typed,
 		MaxPerRun: from.config.Safety.MaxPerRun,
 		Now:       from.now,
-		Sleep:     sleep,
-		Parallel:  parallel,
+		Sleep:     countdown(o.Streams, from.sleep),
+		WaveSize:  waveSize,
 	}
 	return w, nil
 }
@@ -187,7 +186,7 @@ func lost(err error) bool {
 
 // machine is the machine that gave a member's testimony in the last look: this
 // one, which comes first, or one that ssh reaches.
-func (o *changing) machine(from sources, w *workshop, member string, sleep func(context.Context, time.Duration) error) (repair.Machine, bool) {
+func (o *changing) machine(from sources, w *workshop, member string) (repair.Machine, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	i := slices.IndexFunc(w.world.Hosts, func(h evidence.Host) bool { return h.Name == member })
@@ -199,5 +198,5 @@ func (o *changing) machine(from sources, w *workshop, member string, sleep func(
 	case i > 0:
 		return from.fleet.Machine(w.world.Hosts[i]), true
 	}
-	return devices.Local{System: from.host, Hands: from.handsHere(), Sleep: sleep}, true
+	return devices.Local{System: from.host, Hands: from.handsHere()}, true
 }

@@ -39,14 +39,7 @@ type sources struct {
 	dial func(context.Context, string) error
 	// ids are the digits that runs are named with.
 	ids io.Reader
-	// parallel is how many runs of a batch may be under way at once; a demo
-	// shows one after the other.
-	parallel int
 }
-
-// atOnce bounds the runs of a batch that are under way: each look of each run
-// asks the array for all its lists.
-const atOnce = 4
 
 // handsHere change this machine's devices.
 func (s sources) handsHere() devices.Hands {
@@ -80,7 +73,7 @@ func (o *common) sources() (sources, error) {
 		// Without a memory batches wait; nothing else needs it.
 		o.log().Warn("going on without memory", "error", err)
 	}
-	from := sources{config: settings, host: host, seen: seen, parallel: atOnce}
+	from := sources{config: settings, host: host, seen: seen}
 	if o.sysroot == "" {
 		// Beside a recorded host nobody is asked in its place.
 		from.fleet, err = o.newFleet(settings, nil)

@@ -72,10 +72,18 @@ type Safety struct {
 	ImageMinAge Duration `yaml:"image_min_age"`
 	BatchMinAge Duration `yaml:"batch_min_age"`
 	MaxShare    Share    `yaml:"max_share"`
-	MaxPerRun   int      `yaml:"max_per_run"`
+	// MaxPerRun bounds a batch; 0 does not. WaveSize is how many of its volumes
+	// go together.
+	MaxPerRun int `yaml:"max_per_run"`
+	WaveSize  int `yaml:"wave_size"`
 	// HostEvidenceAge is how old a file of --host-evidence may be.
 	HostEvidenceAge Duration `yaml:"host_evidence_age"`
 }
+
+// MostInAWave bounds safety.wave_size: what a look about a wave is to rest on
+// is old before the last of many more has had its turn, and an array is asked
+// for few volumes by id at once.
+const MostInAWave = 30
 
 // Default is the configuration without a file.
 func Default() Config {
@@ -85,7 +93,7 @@ func Default() Config {
 			ImageMinAge: Duration(24 * time.Hour),
 			BatchMinAge: Duration(24 * time.Hour),
 			MaxShare:    0.10,
-			MaxPerRun:   10,
+			WaveSize:    10,
 
 			HostEvidenceAge: Duration(time.Hour),
 		},
@@ -202,8 +210,11 @@ func (c Config) check() error {
 			return fmt.Errorf("%s is negative", limit.key)
 		}
 	}
-	if c.Safety.MaxPerRun < 1 {
-		return errors.New("safety.max_per_run is less than 1")
+	if c.Safety.MaxPerRun < 0 {
+		return errors.New("safety.max_per_run is negative")
+	}
+	if c.Safety.WaveSize < 1 || c.Safety.WaveSize > MostInAWave {
+		return fmt.Errorf("safety.wave_size is not between 1 and %d", MostInAWave)
 	}
 	for _, pool := range sortedKeys(c.Pools) {
 		for _, peer := range sortedKeys(c.Pools[pool].Peers) {

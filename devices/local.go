@@ -13,6 +13,9 @@ type Callbacks struct {
 	// volume: see Releaser.
 	Note      func(Action) error
 	Elsewhere func(evidence.Use) bool
+	// Sleep waits in the machine's place: whoever works on several volumes
+	// waits for all of them at once. Nil leaves it to the machine.
+	Sleep func(context.Context, time.Duration) error
 }
 
 // Local is the machine that this process runs on: what can be asked of a
@@ -55,7 +58,11 @@ func (l Local) Detached(ctx context.Context, serial evidence.Serial, c Callbacks
 }
 
 func (l Local) releaser(c Callbacks) *Releaser {
-	return &Releaser{System: l.System, Hands: l.Hands, Sleep: l.Sleep, Note: c.Note, Elsewhere: c.Elsewhere}
+	sleep := l.Sleep
+	if c.Sleep != nil {
+		sleep = c.Sleep
+	}
+	return &Releaser{System: l.System, Hands: l.Hands, Sleep: sleep, Note: c.Note, Elsewhere: c.Elsewhere}
 }
 
 // Boot is the boot id of the kernel that runs; empty when it can't be read.

@@ -48,6 +48,9 @@ type Policy struct {
 	// Only picks the findings whose gates are asked. The others are found, and
 	// never safe; nil picks all.
 	Only func(*Finding) bool
+	// Ahead says of volumes and snapshots, by their ids, how many of their pool
+	// the same batch may destroy before them on the same evidence.
+	Ahead map[string]int
 	// ReadWithin bounds the time from the first word of the array to the last
 	// word of LXD and of the hosts.
 	ReadWithin time.Duration

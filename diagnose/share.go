@@ -101,8 +101,16 @@ func share(s Subject) (Result, string) {
 		return Fail, words + fmt.Sprintf(", more than the %d that are taken for leftovers: records may be missing; if they are not, set pools.%s.max_share in the configuration", limit, s.pool.name)
 	case s.f.policy.Batch && 2*n > t.all:
 		return Fail, words + ", more than half: no batch takes that much; repair them one by one"
-	case s.f.policy.Batch && 2*(t.gone+1) > t.all:
-		return Fail, fmt.Sprintf("%d of the pool's %s in LXD's naming are destroyed already, and no batch takes more than half: repair it alone", t.gone, count(t.all, what))
+	case s.f.policy.Batch && 2*(t.gone+s.ahead()+1) > t.all:
+		return Fail, fmt.Sprintf("%d of the pool's %s in LXD's naming are destroyed already or go before it, and no batch takes more than half: repair it alone", t.gone+s.ahead(), count(t.all, what))
 	}
 	return Pass, words + fmt.Sprintf(", up to %d are taken for leftovers", limit)
+}
+
+// ahead is how many of the pool go before it.
+func (s Subject) ahead() int {
+	if s.snapshot != nil {
+		return s.f.policy.Ahead[s.snapshot.ID]
+	}
+	return s.f.policy.Ahead[s.volume.ID]
 }

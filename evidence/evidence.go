@@ -54,6 +54,17 @@ const (
 	AnewBoth       // the two, and LXD
 )
 
+// And is what is read again for two who want to know.
+func (a Anew) And(b Anew) Anew {
+	switch {
+	case a == b:
+		return a
+	case a == AnewAll || b == AnewAll:
+		return AnewAll
+	}
+	return AnewBoth
+}
+
 // IsEverything reports a scope that leaves nothing out.
 func (s Scope) IsEverything() bool { return len(s.Volumes) == 0 }
 

@@ -37,6 +37,7 @@ func (r *run) machine(ctx context.Context, member string) (Machine, devices.Call
 			return r.stillHolds(ctx, a)
 		},
 		Elsewhere: func(use evidence.Use) bool { return usedByAnother(world, use, r.plan) },
+		Sleep:     r.t.Sleep,
 	}, nil
 }
 

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
+	"strings"
 
 	"github.com/pureclean/pureclean/repair/journal"
 )
@@ -23,30 +21,26 @@ type Row struct {
 
 // Batch carries out several plans under the stricter rules for what nobody
 // looks at one by one. The first that is done shows that things go as they
-// should; only then the others follow, up to Tools.Parallel of them at a time
-// where they touch no machine and no host object in common. What fails, or
-// leaves anything half done, ends it: what is under way is finished, and
-// nothing more is begun. A refusal does not: it changed nothing.
+// should; only then the others follow, in waves of Tools.WaveSize. What fails,
+// or leaves anything half done, ends it: the others of its wave are finished or
+// taken back, and nothing more is begun. A refusal does not: it changed nothing.
 func (t Tools) Batch(ctx context.Context, plans []Plan) ([]Row, error) {
 	t = t.withDefaults()
 	t.Policy.Batch = true
 	b := &batch{tools: t, rows: make([]Row, len(plans))}
 	rest := b.sort(plans)
-	for len(rest) > 0 && b.done == 0 && b.stop == "" {
-		b.one(ctx, rest[0])
-		rest = rest[1:]
-	}
-	group := errgroup.Group{}
-	group.SetLimit(max(t.Parallel, 1))
-	for _, lane := range lanes(rest, func(i int) []string { return plans[i].touches() }) {
-		group.Go(func() error {
-			for _, i := range lane {
-				b.one(ctx, i)
+	b.of = min(len(rest), b.tools.MaxPerRun)
+	for len(rest) > 0 {
+		if why := b.over(ctx); why != "" {
+			for _, i := range rest {
+				b.rows[i].NotTried = why
 			}
-			return nil
-		})
+			break
+		}
+		var wave []int
+		wave, rest = next(plans, rest, b.size())
+		b.wave(ctx, wave)
 	}
-	_ = group.Wait() // what became of each is in its row
 	return b.rows, ctx.Err()
 }
 
@@ -54,12 +48,10 @@ func (t Tools) Batch(ctx context.Context, plans []Plan) ([]Row, error) {
 type batch struct {
 	tools Tools
 	rows  []Row
-
-	mu sync.Mutex
 	// stop says why nothing more is begun.
 	stop string
-	// done were repaired, busy are under way.
-	done, busy int
+	// done were repaired, ended were tried, of is how many can be.
+	done, ended, of int
 }
 
 // sort gives each plan its row, and returns those that are to be tried.
@@ -82,14 +74,53 @@ func (b *batch) sort(plans []Plan) []int {
 	return rest
 }
 
-// one tries one plan, if nothing speaks against beginning it.
-func (b *batch) one(ctx context.Context, i int) {
-	row := &b.rows[i]
-	if row.NotTried = b.begin(ctx); row.NotTried != "" {
-		return
+// size is how many are begun together now.
+func (b *batch) size() int {
+	if b.done == 0 {
+		return 1
 	}
-	row.Result, row.Err = b.tools.Run(ctx, row.Plan)
-	b.ended(ctx, *row)
+	return min(b.tools.WaveSize, b.tools.MaxPerRun-b.done)
+}
+
+// next takes the first that may go together: never two that are about the same
+// volume, its other half or the same devices.
+func next(plans []Plan, rest []int, size int) (wave, left []int) {
+	taken := map[string]bool{}
+	for _, i := range rest {
+		about := plans[i].about()
+		if len(wave) == size || slices.ContainsFunc(about, func(what string) bool { return taken[what] }) {
+			left = append(left, i)
+			continue
+		}
+		wave = append(wave, i)
+		for _, what := range about {
+			taken[what] = true
+		}
+	}
+	return wave, left
+}
+
+// about names what a plan is about and what another may be about, too.
+func (p Plan) about() []string {
+	// The halves of a virtual machine or its image are one volume to LXD.
+	all := []string{"volume " + p.ArrayID + " " + strings.ToLower(strings.TrimSuffix(p.Object, "-b"))}
+	if p.Serial != "" {
+		all = append(all, "serial "+string(p.Serial))
+	}
+	return all
+}
+
+// wave carries out some plans together.
+func (b *batch) wave(ctx context.Context, plans []int) {
+	w := &wave{t: b.tools}
+	for _, i := range plans {
+		row := &b.rows[i]
+		w.join(row.Plan, func(t Tools) {
+			row.Result, row.Err = t.Run(ctx, row.Plan)
+			b.end(ctx, *row)
+		})
+	}
+	w.run()
 }
 
 // irrevocable reports a plan with a step that nothing takes back.
@@ -97,18 +128,21 @@ func (p Plan) irrevocable() bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return Irrevocable(s.Kind) })
 }
 
-func (b *batch) begin(ctx context.Context) (refused string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// destroys reports a plan that takes something from a pool.
+func (p Plan) destroys() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Kind == StepDestroy || s.Kind == StepDestroySnapshot })
+}
+
+// over says why nothing more is begun; empty when something is.
+func (b *batch) over(ctx context.Context) string {
 	switch {
 	case b.stop != "":
 		return b.stop
-	case b.done+b.busy >= b.tools.MaxPerRun:
+	case b.done >= b.tools.MaxPerRun:
 		return b.full()
 	case ctx.Err() != nil:
 		return "it was cancelled"
 	}
-	b.busy++
 	return ""
 }
 
@@ -116,20 +150,24 @@ func (b *batch) full() string {
 	return fmt.Sprintf("a run repairs %d at most; run it again", b.tools.MaxPerRun)
 }
 
-func (b *batch) ended(ctx context.Context, row Row) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.busy--
+// end takes in how one ended. Of several that go wrong the first says why.
+func (b *batch) end(ctx context.Context, row Row) {
+	b.ended++
+	b.tools.Report(Event{Phase: Counted, N: b.ended, Of: b.of})
+	stop := ""
 	switch {
 	case row.Result.Quit:
-		b.stop = "the operator wanted no more"
+		stop = "the operator wanted no more"
 	case errors.Is(row.Err, journal.ErrUnwritable) || errors.Is(row.Err, journal.ErrLocked):
-		b.stop = "the journal can't be written"
+		stop = "the journal can't be written"
 	case row.Result.Outcome == journal.Done:
 		b.done++
 	case ctx.Err() != nil:
-		b.stop = "it was cancelled"
+		stop = "it was cancelled"
 	case row.Result.Outcome == journal.Failed || row.Result.Changed:
-		b.stop = row.Plan.Object + " did not go well, so the rest was left alone"
+		stop = row.Plan.Object + " did not go well, so the rest was left alone"
+	}
+	if b.stop == "" {
+		b.stop = stop
 	}
 }

@@ -14,6 +14,11 @@ import (
 // theirs. What own, a run that is under way, has asked for and not yet seen is
 // not among what is destroyed: it looks for that itself.
 func FromJournal(book *journal.Book, own string, world *evidence.World) error {
+	return fromJournal(book, func(id string) bool { return id == own }, world)
+}
+
+// fromJournal is the same for several runs that are under way.
+func fromJournal(book *journal.Book, own func(id string) bool, world *evidence.World) error {
 	if book == nil {
 		return nil
 	}
@@ -38,7 +43,7 @@ func FromJournal(book *journal.Book, own string, world *evidence.World) error {
 		d := evidence.Destroyed{Run: s.ID, ArrayID: s.Object.ArrayID, VolumeID: s.Object.ID, At: s.Began}
 		if s.Damaged == "" {
 			d.At, d.Certain = destroyedAt(history)
-			if d.At.IsZero() || (!d.Certain.Is() && s.ID == own) {
+			if d.At.IsZero() || (!d.Certain.Is() && own(s.ID)) {
 				continue
 			}
 		} // else nobody knows how far it came

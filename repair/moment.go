@@ -140,14 +140,16 @@ func (r *run) aged() string {
 }
 
 // act does a step. What changes something is looked at, judged and done without
-// a pause in between; no other run of the batch looks while the array changes.
+// a pause in between. What cuts a connection is looked at alone: nothing of the
+// wave comes between that look and the request. Else a look is for all volumes
+// of the wave that want to go on, and serves each for as long as it is fresh.
 func (r *run) act(ctx context.Context, step Step, kind StepType) error {
-	if kind.Array {
-		r.t.quiet.Lock()
-		defer r.t.quiet.Unlock()
-	}
 	if kind.changes() {
-		if err := r.permit(ctx, step, kind, r.lookAlone(kind)); err != nil {
+		see := r.look
+		if kind.Alone {
+			see = r.lookAlone
+		}
+		if err := r.permit(ctx, step, kind, see); err != nil {
 			return &untriedError{err}
 		}
 	}
@@ -165,19 +167,12 @@ type acting struct {
 	kind StepType
 }
 
-// lookAlone is a look by who has the lock, or needs none.
-func (r *run) lookAlone(kind StepType) func(context.Context) (look, error) {
-	if kind.Array {
-		return r.lookLocked
-	}
-	return r.look
-}
-
 // permit looks and asks the gates, until there is a look on which the step may
 // be done just now.
 func (r *run) permit(ctx context.Context, step Step, kind StepType, see func(context.Context) (look, error)) error {
 	why := ""
-	for range lastLooks {
+	// In a wave each look serves one more at least of those before.
+	for range lastLooks + r.t.turn.others() {
 		l, err := see(ctx)
 		if err != nil {
 			return err
@@ -206,7 +201,7 @@ func (r *run) stillHolds(ctx context.Context, a devices.Action) error {
 	if r.acting == nil || a.Done || !takesAway[a.Do] || r.aged() == "" {
 		return nil
 	}
-	err := r.permit(ctx, r.acting.step, r.acting.kind, r.look)
+	err := r.permit(ctx, r.acting.step, r.acting.kind, r.lookAlone)
 	if already := (*alreadyError)(nil); errors.As(err, &already) {
 		return nil // what is written to says so itself, and is proved again
 	}

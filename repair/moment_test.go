@@ -22,49 +22,6 @@ func (k *kit) export() {
 	}
 }
 
-// Two lanes of a batch: while one looks, which takes as long as the slowest
-// ssh, the other has passed its gates and waits for the lock, with what it saw
-// growing old. LXD takes the volume into use.
-func TestNothingComesBetweenTheLastLookAndTheRequest(t *testing.T) {
-	k := newKit(t, "killed-in-export-nvme")
-	plan := k.plan("leaked-snapshot-volume")
-	tools := k.tools().withDefaults()
-
-	looking, release := make(chan bool), make(chan bool)
-	other := tools // shares quiet, as the lanes of a batch do
-	first := true
-	other.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
-		if first {
-			first = false
-			looking <- true
-			<-release
-		}
-		return k.look(ctx, about)
-	}
-	ended := make(chan bool)
-	go func() {
-		defer close(ended)
-		_, _ = other.newRun(plan).look(context.Background())
-	}()
-	<-looking
-	tools.record = func(r *journal.Run, record journal.Record) error {
-		err := r.Append(record)
-		if record.What == journal.WhatBefore && record.StepKind == StepDisconnect {
-			k.export()
-			close(release)
-		}
-		return err
-	}
-	result, err := tools.Run(context.Background(), plan)
-	<-ended
-	if !k.world.Hosts[0].InUse(string(plan.Serial)) {
-		t.Fatal("LXD does not use it, so this proves nothing")
-	}
-	if k.connections(plan.Object) == 0 || err == nil || result.Changed {
-		t.Errorf("%d connections: %+v, %v", k.connections(plan.Object), result, err)
-	}
-}
-
 // Each way in which time passes unnoticed between the last look and what it
 // permits. LXD uses the time.
 func TestNothingRestsOnAnOldLook(t *testing.T) {

@@ -18,7 +18,7 @@ func (r *run) takeBack(ctx context.Context) error {
 	if len(r.released) == 0 {
 		return nil
 	}
-	l, err := r.look(ctx)
+	l, err := r.lookAlone(ctx) // nobody is waited for while paths are offline
 	var all []error
 	for member, released := range r.released {
 		connected, why := evidence.Unknown, "the array could not be read"

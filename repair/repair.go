@@ -8,7 +8,7 @@ package repair
 
 import (
 	"context"
-	"sync"
+	"math"
 	"time"
 
 	"github.com/pureclean/pureclean/devices"
@@ -74,21 +74,19 @@ type Tools struct {
 	Operator journal.Operator
 	// Typed is the name that the operator typed for what can't be undone.
 	Typed string
-	// MaxPerRun bounds a batch; 0 is 10.
+	// MaxPerRun bounds a batch; 0 does not.
 	MaxPerRun int
-	// Parallel is how many runs of a batch may be under way at once; 0 is
-	// one. With more than one all of the above must be safe for that, and
-	// nobody can be asked step by step.
-	Parallel int
+	// WaveSize is how many volumes of a batch go together once the first has
+	// gone well; 0 is one. They take turns, and never do anything at once.
+	WaveSize int
 
 	// judge is diagnose.Judge, and record appends to the journal, outside of
 	// the tests of this package.
 	judge  func(evidence.World, diagnose.Policy) diagnose.Report
 	record func(*journal.Run, journal.Record) error
 	needs  func(name string) bool
-	// quiet keeps the array as it is while a run of a batch looks at it: a
-	// list that changes between two pages is incomplete, and would refuse.
-	quiet *sync.RWMutex
+	// turn is the run's place in a wave; nil outside of one.
+	turn *turn
 }
 
 // Reply is an operator's answer.
@@ -131,6 +129,8 @@ const (
 	Waits   Phase = "waits" // for something that takes seconds, and until when
 	Ended   Phase = "ended"
 	RolledB Phase = "rolled-back"
+	// Counted is of a batch: N of Of have ended, for now.
+	Counted Phase = "counted"
 )
 
 // Event is progress, for people.
@@ -179,8 +179,9 @@ func (t Tools) withDefaults() Tools {
 		t.Report = func(Event) {}
 	}
 	if t.MaxPerRun <= 0 {
-		t.MaxPerRun = 10
+		t.MaxPerRun = math.MaxInt
 	}
+	t.WaveSize = max(t.WaveSize, 1)
 	if t.Lost == nil {
 		t.Lost = func(error) bool { return true }
 	}
@@ -189,9 +190,6 @@ func (t Tools) withDefaults() Tools {
 	}
 	if t.record == nil {
 		t.record = func(r *journal.Run, record journal.Record) error { return r.Append(record) }
-	}
-	if t.quiet == nil {
-		t.quiet = &sync.RWMutex{}
 	}
 	if t.needs == nil {
 		t.needs = func(string) bool { return true }

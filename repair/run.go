@@ -513,40 +513,40 @@ func (r *run) id() string {
 // are most of the work.
 func (r *run) policy() diagnose.Policy {
 	p := r.t.Policy
-	p.Only = func(f *diagnose.Finding) bool {
-		return (r.plan.ID != "" && f.VolumeID == r.plan.ID) || (r.plan.Serial != "" && f.Serial == r.plan.Serial) || f.Object == r.plan.Object
-	}
+	p.Only = r.concerns
 	return p
 }
 
-// look reads all that there is about the object of the plan anew, while no other
-// run of the batch changes the array.
+func (r *run) concerns(f *diagnose.Finding) bool {
+	return (r.plan.ID != "" && f.VolumeID == r.plan.ID) || (r.plan.Serial != "" && f.Serial == r.plan.Serial) || f.Object == r.plan.Object
+}
+
+// look reads all that there is about the object of the plan anew, together with
+// those that want to look, too.
 func (r *run) look(ctx context.Context) (look, error) { return r.lookAgain(ctx, evidence.AnewAll) }
 
 // lookAgain reads a part of that anew.
 func (r *run) lookAgain(ctx context.Context, anew evidence.Anew) (look, error) {
-	r.t.quiet.RLock()
-	defer r.t.quiet.RUnlock()
-	return r.lookAt(ctx, anew)
+	if r.t.turn == nil {
+		return r.lookAt(r.t.see(ctx, seer{r, anew}))
+	}
+	return r.lookAt(r.t.turn.look(ctx, seer{r, anew}))
 }
 
-func (r *run) lookLocked(ctx context.Context) (look, error) { return r.lookAt(ctx, evidence.AnewAll) }
+// lookAlone looks for this run, now, whoever else waits to look.
+func (r *run) lookAlone(ctx context.Context) (look, error) {
+	return r.lookAt(r.t.see(ctx, seer{r, evidence.AnewAll}))
+}
 
-func (r *run) lookAt(ctx context.Context, anew evidence.Anew) (look, error) {
-	began := r.t.instant()
-	world, err := r.t.Look(ctx, r.about(anew))
+func (r *run) lookAt(s sight, err error) (look, error) {
 	if err != nil {
-		return look{}, fmt.Errorf("looking at %s: %w", r.plan.Object, err)
+		return look{}, err
 	}
-	if err := FromJournal(r.t.Journal, r.id(), &world); err != nil {
-		return look{}, fmt.Errorf("what earlier runs did: %w", err)
-	}
-	l := look{subject: find(&world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), reading: readingOf(&world, began, r.t.instant())}
-	l.fences = diagnose.Fences(world, r.policy())
-	report := r.t.judge(world, r.policy())
-	l.finding = r.find(report)
+	l := look{subject: find(s.world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), reading: s.reading}
+	l.fences = s.fences
+	l.finding = r.find(s.report)
 	r.latest = l
-	return l, r.encrypted(&world)
+	return l, r.encrypted(s.world)
 }
 
 // about is what a look of the run has to be about. Of what is no volume on an

@@ -279,6 +279,7 @@ func (h *history) repair(total *tally) {
 		for i := range plans {
 			plans[i], _ = h.edited(plans[i])
 		}
+		tools.WaveSize = 1 + h.rng.IntN(6)
 		rows, _ := tools.Batch(context.Background(), plans)
 		for _, row := range rows {
 			if row.NotTried == "" {
@@ -346,6 +347,7 @@ func (h *history) converge(total *tally) {
 	h.t.Helper()
 	h.tell("== from here on nothing fails")
 	tools := h.tools()
+	tools.WaveSize = 10
 	batch := tools.Policy
 	batch.Batch = true
 	for range 8 {

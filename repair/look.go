@@ -1,0 +1,69 @@
+package repair
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// sight is one reading of all witnesses, and what is found in it.
+type sight struct {
+	world   *evidence.World
+	report  diagnose.Report
+	fences  []diagnose.Fence
+	reading reading
+}
+
+// seer is a run that wants to look, and at how much.
+type seer struct {
+	run  *run
+	anew evidence.Anew
+}
+
+// see looks for some runs at once: at all that there is about the objects of
+// their plans. When it ended is noted here: a run that hears of it later, when
+// it has its turn, rests on what is as old as it is.
+func (t Tools) see(ctx context.Context, seers ...seer) (sight, error) {
+	began := t.instant()
+	world, err := t.Look(ctx, scopeOf(seers))
+	ended := t.instant()
+	if err != nil {
+		return sight{}, fmt.Errorf("looking at %s: %w", objects(seers), err)
+	}
+	own := func(id string) bool {
+		return slices.ContainsFunc(seers, func(s seer) bool { return s.run.id() == id })
+	}
+	if err := fromJournal(t.Journal, own, &world); err != nil {
+		return sight{}, fmt.Errorf("what earlier runs did: %w", err)
+	}
+	policy := t.Policy
+	policy.Only = func(f *diagnose.Finding) bool {
+		return slices.ContainsFunc(seers, func(s seer) bool { return s.run.concerns(f) })
+	}
+	policy.Ahead = t.turn.ahead(&world)
+	return sight{&world, t.judge(world, policy), diagnose.Fences(world, policy), readingOf(&world, began, ended)}, nil
+}
+
+// scopeOf joins what several runs have to look at.
+func scopeOf(seers []seer) evidence.Scope {
+	all := seers[0].run.about(seers[0].anew)
+	for _, s := range seers[1:] {
+		one := s.run.about(s.anew)
+		if all.IsEverything() || one.IsEverything() || one.ArrayID != all.ArrayID {
+			return evidence.Scope{}
+		}
+		all.Volumes = append(all.Volumes, one.Volumes...)
+		all.Anew = all.Anew.And(one.Anew)
+	}
+	return all
+}
+
+func objects(seers []seer) string {
+	if len(seers) == 1 {
+		return seers[0].run.plan.Object
+	}
+	return fmt.Sprintf("%d volumes", len(seers))
+}

@@ -1,0 +1,251 @@
+package repair
+
+import (
+	"context"
+	"iter"
+	"runtime"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// meetFor is how long those who want to look wait for those who still wait for
+// something else. Whoever keeps the others longer than that is not waited for
+// any more, and looks when it comes to it.
+const meetFor = 15 * time.Second
+
+// wave is some runs that go together: each as it would go alone, with its own
+// gates, journal and rollback. One at a time has its turn. It ends where the
+// run wants to wait or to look, and there the runs meet: they wait at the same
+// time, and one look is for all who want one. Nobody looks while another acts,
+// and a run that ends, however it ends, is not waited for.
+type wave struct {
+	t     Tools
+	turns []*turn
+	// waited is how long those who want to look have waited by now.
+	waited time.Duration
+}
+
+// turn is the place of one run in a wave. The nil turn is that of a run which
+// goes alone.
+type turn struct {
+	wave  *wave
+	plan  Plan
+	next  func() (*wish, bool)
+	stop  func()
+	yield func(*wish) bool
+	// wish is what the run ended its turn with; nil when it may go on.
+	wish  *wish
+	ended bool
+	// late is set when the others did not wait for it any more.
+	late bool
+}
+
+// wish is to wait for some time, or to look.
+type wish struct {
+	ctx  context.Context //nolint:containedctx // it is the caller's, for as long as it waits here
+	wait time.Duration
+	seer *seer
+	// What came of it.
+	sight sight
+	err   error
+}
+
+// join adds a run to the wave, which go does with the tools of its place.
+func (w *wave) join(plan Plan, do func(Tools)) {
+	place := &turn{wave: w, plan: plan}
+	place.next, place.stop = iter.Pull(func(yield func(*wish) bool) {
+		place.yield = yield
+		tools := w.t
+		tools.turn, tools.Sleep = place, place.sleep
+		do(tools)
+	})
+	w.turns = append(w.turns, place)
+}
+
+// run lets all runs come to their ends.
+func (w *wave) run() {
+	defer w.leave()
+	for w.turn() {
+		looking, waiting := w.wishes()
+		switch d := w.pause(looking, waiting); {
+		case len(looking)+len(waiting) == 0: // they were cancelled, and go on
+		case d > 0:
+			w.wait(d, waiting)
+			if len(looking) > 0 {
+				w.waited += d
+			}
+		default:
+			w.look(looking)
+			w.waited = 0
+		}
+	}
+}
+
+// turn gives each run its turn that may go on, and reports whether any is left.
+func (w *wave) turn() bool {
+	left := false
+	for _, p := range w.turns {
+		if !p.ended && p.wish == nil {
+			var ok bool
+			p.wish, ok = p.next()
+			p.ended = !ok
+		}
+		left = left || !p.ended
+	}
+	return left
+}
+
+// wishes are those who want to look and those who wait. Who was cancelled
+// meanwhile does neither.
+func (w *wave) wishes() (looking, waiting []*turn) {
+	for _, p := range w.turns {
+		switch {
+		case p.wish == nil:
+		case p.wish.ctx.Err() != nil:
+			p.grant(sight{}, p.wish.ctx.Err())
+		case p.wish.seer != nil:
+			looking = append(looking, p)
+		default:
+			waiting = append(waiting, p)
+		}
+	}
+	return looking, waiting
+}
+
+// pause is how long the wave waits now; 0 is that it looks.
+func (w *wave) pause(looking, waiting []*turn) time.Duration {
+	soonest, met := time.Duration(0), len(looking) > 0
+	for _, p := range waiting {
+		if soonest == 0 || p.wish.wait < soonest {
+			soonest = p.wish.wait
+		}
+		if !p.late && w.waited+p.wish.wait <= meetFor {
+			met = false
+		}
+	}
+	if !met {
+		return soonest
+	}
+	for _, p := range waiting {
+		p.late = true
+	}
+	return 0
+}
+
+// wait is for all who wait.
+func (w *wave) wait(d time.Duration, waiting []*turn) {
+	ctx := waiting[0].wish.ctx
+	for _, p := range waiting {
+		if p.wish.ctx.Done() != nil {
+			ctx = p.wish.ctx // whoever can be cancelled hears of it at once
+		}
+	}
+	err := w.t.Sleep(ctx, d)
+	switch {
+	case ctx.Err() != nil:
+		return // whom that concerns is told as the next thing
+	case err == nil:
+		for _, p := range waiting {
+			p.wish.wait -= d
+		}
+	}
+	for _, p := range waiting {
+		if err != nil || p.wish.wait <= 0 {
+			p.grant(sight{}, err)
+		}
+	}
+}
+
+// look is for all who want to look. It is cut off only if all of them would be.
+func (w *wave) look(looking []*turn) {
+	ctx := looking[0].wish.ctx
+	seers := make([]seer, 0, len(looking))
+	for _, p := range looking {
+		seers = append(seers, *p.wish.seer)
+		if p.wish.ctx.Done() == nil {
+			ctx = p.wish.ctx
+		}
+	}
+	tools := w.t
+	tools.turn = looking[0]
+	s, err := tools.see(ctx, seers...)
+	for _, p := range looking {
+		p.grant(s, err)
+	}
+}
+
+// leave ends where they are those that are left: another panicked, and as when
+// the process ends none of them does anything more.
+func (w *wave) leave() {
+	for _, p := range w.turns {
+		gone := make(chan bool)
+		go func() {
+			defer close(gone)
+			p.stop()
+		}()
+		<-gone
+	}
+}
+
+// grant lets a run go on with what became of its wish.
+func (p *turn) grant(s sight, err error) {
+	p.wish.sight, p.wish.err = s, err
+	p.wish = nil
+}
+
+// end ends the turn of a run, until its wish is granted.
+func (p *turn) end(w *wish) {
+	if !p.yield(w) {
+		runtime.Goexit()
+	}
+}
+
+func (p *turn) sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	w := &wish{ctx: ctx, wait: d}
+	p.end(w)
+	return w.err
+}
+
+func (p *turn) look(ctx context.Context, s seer) (sight, error) {
+	w := &wish{ctx: ctx, seer: &s}
+	p.end(w)
+	return w.sight, w.err
+}
+
+// others are how many may have their turn between a look and what this run does
+// on it.
+func (p *turn) others() int {
+	if p == nil {
+		return 0
+	}
+	return len(p.wave.turns) - 1
+}
+
+// ahead says of each volume of the wave how many of its pool may be destroyed
+// before it on this very evidence: those that come first, live in it, and have
+// not ended.
+func (p *turn) ahead(world *evidence.World) map[string]int {
+	if p == nil {
+		return nil
+	}
+	type kind struct {
+		array, pool string
+		class       diagnose.Class
+	}
+	counts, all := map[kind]int{}, map[string]int{}
+	for _, other := range p.wave.turns {
+		k := kind{other.plan.ArrayID, other.plan.Pool, other.plan.Class}
+		all[other.plan.ID] = counts[k]
+		s := find(world, other.plan.ArrayID, other.plan.ID, other.plan.Serial)
+		lives := s.volume != nil && !s.volume.Destroyed.Is() || s.snapshot != nil && !s.snapshot.Destroyed.Is()
+		if lives && !other.ended && other.plan.destroys() {
+			counts[k]++
+		}
+	}
+	return all
+}
