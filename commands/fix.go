@@ -25,6 +25,7 @@ type fixOptions struct {
 	volume, project, finding, plan, save string
 	all, dryRun                          bool
 	minAge                               string
+	limit                                int
 	// doubt is what speaks against LXD's database, or for what somebody brought
 	// back, where the operator answers for it.
 	doubt string
@@ -44,7 +45,8 @@ func fixCommand(s Streams) *cli.Command {
 			"   pureclean fix --finding leaked-image --dry-run\n" +
 			"   pureclean fix --finding leaked-image --save plan.json\n" +
 			"   pureclean fix --plan plan.json --yes\n\n" +
-			"A batch takes only what an earlier look saw as a leftover.\n\n" +
+			"A batch takes only what an earlier look saw as a leftover. The first is repaired alone; with --yes the\n" +
+			"others follow in waves, each volume with its own gates, journal and undo.\n\n" +
 			exitHelp(
 				"0   there was nothing to repair, or a dry run leaves nothing out",
 				"1   all was repaired",
@@ -58,6 +60,7 @@ func fixCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of VOLUME", Destination: &o.project},
 			&cli.StringFlag{Name: "finding", Usage: "repair every finding `CODE`", Destination: &o.finding},
 			&cli.BoolFlag{Name: "all", Usage: "repair everything that is safe to repair", Destination: &o.all},
+			&cli.IntFlag{Name: "limit", Usage: "repair at most `N` of a batch", DefaultText: "all that are safe", Destination: &o.limit},
 			&cli.StringFlag{Name: "plan", Usage: "carry out the plan saved in `FILE`", Destination: &o.plan, TakesFile: true},
 			&cli.BoolFlag{Name: "dry-run", Usage: "show the plan and change nothing", Destination: &o.dryRun},
 			&cli.StringFlag{Name: "save", Usage: "write the plan to `FILE` and change nothing", Destination: &o.save, TakesFile: true},
@@ -82,6 +85,10 @@ func (o *fixOptions) checkFix() error {
 		return &HintedError{Err: usagef("say what to repair: --volume, --finding, --all or --plan"), Hint: "pureclean scan lists what there is"}
 	case chosen > 1:
 		return usagef("--volume, --finding, --all and --plan exclude each other")
+	case o.limit < 0:
+		return usagef("--limit %d is not a number of repairs", o.limit)
+	case o.limit > 0 && o.volume != "":
+		return usagef("--limit goes with --finding, --all and --plan: --volume is one")
 	case o.minAge != "" && o.volume == "":
 		return usagef("--min-age goes with --volume: a batch never takes anything younger")
 	case o.typed != "" && o.volume == "":
@@ -117,7 +124,7 @@ func runFix(ctx context.Context, o *fixOptions) error {
 		return err
 	}
 	defer w.close()
-	if err := o.askedAge(w); err != nil {
+	if err := errors.Join(o.askedAge(w), o.limited(w)); err != nil {
 		return err
 	}
 	c, err := o.choose(ctx, w)
@@ -147,6 +154,21 @@ func (o *fixOptions) askedAge(w *workshop) error {
 	}
 	w.policy.AskedMinAge, w.policy.MinAgeAsked = age, true
 	w.tools.Policy = w.policy
+	return nil
+}
+
+// limited takes the operator's own bound, which lies below the site's.
+func (o *fixOptions) limited(w *workshop) error {
+	switch most := w.tools.MaxPerRun; {
+	case o.limit == 0:
+	case most > 0 && o.limit > most:
+		return &HintedError{
+			Err:  usagef("--limit %d is more than safety.max_per_run, which is %d", o.limit, most),
+			Hint: "whoever wrote the configuration wants no larger batch; run it again after the first",
+		}
+	default:
+		w.tools.MaxPerRun = o.limit
+	}
 	return nil
 }
 
@@ -264,9 +286,15 @@ func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan rep
 }
 
 func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choice) error {
+	began := o.clock()()
+	// In a wave several speak by turns: each line says whose it is.
+	w.report.named = len(c.plans) > 2 && w.tools.WaveSize > 1
 	rows, err := w.tools.Batch(ctx, c.plans)
 	rows = append(rows, c.rows()...)
-	if printed := o.print(func(out io.Writer) error { return printResults(out, f, o.palette(), o.width(), repaired, rows) }); printed != nil {
+	took := o.clock()().Sub(began)
+	if printed := o.print(func(out io.Writer) error {
+		return errors.Join(printResults(out, f, o.palette(), o.width(), repaired, rows), printTotal(out, f, rows, took))
+	}); printed != nil {
 		return printed
 	}
 	if err != nil {
@@ -289,6 +317,9 @@ type savedPlans struct {
 	Plans  []repair.Plan `json:"plans"`
 	// Left is what was selected and would be refused.
 	Left []leftOut `json:"left"`
+	// Waves are how many go together, one wave after the other, if nobody is
+	// asked step by step.
+	Waves []int `json:"waves"`
 	// byHandWords stand before the commands that do about the same, which are
 	// shown then, too.
 	byHandWords string
@@ -300,12 +331,12 @@ const repaired = "Repaired"
 const plansSchema = "pureclean/plans/v1"
 
 // savePlans writes a new file: an old plan is not replaced unseen.
-func (o *fixOptions) savePlans(plans []repair.Plan) error {
+func (o *fixOptions) savePlans(plans []repair.Plan, waves []int) error {
 	file, err := os.OpenFile(o.save, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return &HintedError{Err: usagef("--save: %w", err), Hint: "name a file that is not there yet"}
 	}
-	err = printJSON(file, savedPlans{Schema: plansSchema, Plans: plans, Left: []leftOut{}})
+	err = printJSON(file, savedPlans{Schema: plansSchema, Plans: plans, Left: []leftOut{}, Waves: waves})
 	if closed := file.Close(); err == nil {
 		err = closed
 	}

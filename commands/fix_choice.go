@@ -155,18 +155,28 @@ func (o *fixOptions) show(ctx context.Context, f format, w *workshop, c choice) 
 		}
 	}
 	c.plans = plans
-	answer := savedPlans{Schema: plansSchema, Plans: some(plans), Left: some(c.left), byHandWords: o.byHand()}
+	answer := savedPlans{Schema: plansSchema, Plans: some(plans), Left: some(c.left), Waves: o.waves(w, plans), byHandWords: o.byHand()}
 	if o.save == "" || len(c.left) > 0 {
 		if err := o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), answer) }); err != nil {
 			return err
 		}
 	}
 	if o.save != "" && len(plans) > 0 {
-		if err := o.savePlans(plans); err != nil {
+		if err := o.savePlans(plans, answer.Waves); err != nil {
 			return err
 		}
 	}
 	return c.status(first)
+}
+
+// waves are how many would go together.
+func (o *fixOptions) waves(w *workshop, plans []repair.Plan) []int {
+	if o.volume != "" {
+		return []int{}
+	}
+	tools := w.tools
+	tools.WaveSize = w.waveSize
+	return some(tools.Waves(plans))
 }
 
 // status is how a look ends at what would be done.

@@ -78,6 +78,9 @@ type workshop struct {
 	policy diagnose.Policy
 	// ask puts questions of the command's own.
 	ask asker
+	// waveSize is how many volumes go together where nobody is asked about each.
+	waveSize int
+	report   *reporter
 	// stateDir holds the journal and what earlier runs saw.
 	stateDir string
 	close    func()
@@ -110,7 +113,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		operator = *from.operator
 	}
 	watch := &witness.Watch{}
-	w := &workshop{stateDir: from.config.StateDir, close: func() {
+	w := &workshop{stateDir: from.config.StateDir, waveSize: from.config.Safety.WaveSize, close: func() {
 		watch.Close(ctx)
 		_ = book.Close()
 	}}
@@ -126,9 +129,10 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	waveSize := 1
 	if o.yes {
 		// Whoever is asked about each step goes through one volume at a time.
-		waveSize = from.config.Safety.WaveSize
+		waveSize = w.waveSize
 	}
-	report := &reporter{o: o, named: batch && waveSize > 1, now: o.clock()}
+	report := &reporter{o: o, now: o.clock()}
+	w.report = report
 	w.policy = o.policy(from.config)
 	w.policy.Batch = batch
 	w.policy.DatabaseIsCurrent = o.databaseIsCurrent && !batch

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pureclean/pureclean/repair"
@@ -16,7 +18,7 @@ import (
 // these are in the answer to "more": the plan has to fit a small screen. What
 // would be refused has no plan, only its reason.
 func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) error {
-	answer.Schema, answer.Plans, answer.Left = plansSchema, some(answer.Plans), some(answer.Left)
+	answer.Schema, answer.Plans, answer.Left, answer.Waves = plansSchema, some(answer.Plans), some(answer.Left), some(answer.Waves)
 	switch f {
 	case formatJSON:
 		return printJSON(w, answer)
@@ -58,6 +60,9 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 			}
 		}
 		out.line("")
+	}
+	if len(answer.Waves) > 1 {
+		out.line("With --yes they go in waves of " + inWords(answer.Waves) + "; without, one after the other.")
 	}
 	if len(answer.Plans)+len(answer.Left) == 0 {
 		out.line("There is nothing to repair.")
@@ -185,30 +190,18 @@ func ended(result repair.Result, err error) error {
 
 // batchStatus is how a batch ends.
 func batchStatus(rows []repair.Row, c choice) error {
-	done, left, failed := 0, 0, 0
-	for _, row := range rows {
-		switch {
-		case row.NotTried != "":
-			left++
-		case row.Result.Outcome == journal.Done || row.Result.Outcome == journal.Already:
-			done++
-		case row.Result.Outcome == journal.Refused || row.Result.Outcome == journal.Declined:
-			left++
-		default:
-			failed++
-		}
-	}
+	n := tallyOf(rows)
 	switch {
-	case failed > 0:
+	case n.failed > 0:
 		return &HintedError{
-			Err:  fmt.Errorf("%s failed; %d repaired, %d left alone", count(failed, "repair"), done, left),
+			Err:  fmt.Errorf("%s failed; %d repaired, %d left alone", count(n.failed, "repair"), n.done, n.left),
 			Hint: "pureclean runs lists what was done; --resume finishes an interrupted run",
 		}
 	case c.doubt != nil:
 		return c.doubt
-	case left == 0:
+	case n.left == 0:
 		return errRepaired
-	case done == 0:
+	case n.done == 0:
 		for _, row := range rows {
 			if row.Err != nil {
 				return refusal(rows)
@@ -221,4 +214,54 @@ func batchStatus(rows []repair.Row, c choice) error {
 	default:
 		return errFindings
 	}
+}
+
+// inWords are the sizes of waves, those that follow each other and are the same
+// told once.
+func inWords(waves []int) string {
+	var parts []string
+	for i := 0; i < len(waves); {
+		n := 1
+		for i+n < len(waves) && waves[i+n] == waves[i] {
+			n++
+		}
+		part := strconv.Itoa(waves[i])
+		if n > 1 {
+			part += fmt.Sprintf(" (%d times)", n)
+		}
+		parts = append(parts, part)
+		i += n
+	}
+	return strings.Join(parts, ", ")
+}
+
+// printTotal ends a batch of several.
+func printTotal(w io.Writer, f format, rows []repair.Row, took time.Duration) error {
+	if f != formatTable || len(rows) < 2 {
+		return nil
+	}
+	n := tallyOf(rows)
+	out := &lineWriter{w: w}
+	out.line(fmt.Sprintf("%d repaired, %d left alone, %d not finished, in %s.", n.done, n.left, n.failed, took.Round(time.Second)))
+	return out.err
+}
+
+// tally counts how the rows of a batch ended.
+type tally struct{ done, left, failed int }
+
+func tallyOf(rows []repair.Row) tally {
+	n := tally{}
+	for _, row := range rows {
+		switch {
+		case row.NotTried != "":
+			n.left++
+		case row.Result.Outcome == journal.Done || row.Result.Outcome == journal.Already:
+			n.done++
+		case (row.Result.Outcome == journal.Refused || row.Result.Outcome == journal.Declined) && !row.Result.Changed:
+			n.left++
+		default:
+			n.failed++
+		}
+	}
+	return n
 }

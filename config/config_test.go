@@ -28,7 +28,7 @@ pools:
     peers: {dr: {url: "https://fa2", token_file: /etc/pureclean/token2, ca_file: /etc/ssl/fa.pem, fingerprint: "sha256:11", id: 5b2c}}
 members: {lxd02: {ssh: lxd02.example, command: sudo -n pureclean}}
 ssh: [ssh, -F, /etc/pureclean/ssh_config]
-safety: {min_age: 2h, image_min_age: 7d, max_share: 25%, max_per_run: 3, host_evidence_age: 30m}
+safety: {min_age: 2h, image_min_age: 7d, max_share: 25%, max_per_run: 3, wave_size: 7, host_evidence_age: 30m}
 state_dir: /srv/pureclean
 `, 0o644)
 	got, err := Load(path)
@@ -45,7 +45,7 @@ state_dir: /srv/pureclean
 		SSH:     []string{"ssh", "-F", "/etc/pureclean/ssh_config"},
 		Safety: Safety{
 			MinAge: Duration(2 * time.Hour), ImageMinAge: Duration(7 * 24 * time.Hour), BatchMinAge: Duration(24 * time.Hour),
-			MaxShare: 0.25, MaxPerRun: 3, HostEvidenceAge: Duration(30 * time.Minute),
+			MaxShare: 0.25, MaxPerRun: 3, WaveSize: 7, HostEvidenceAge: Duration(30 * time.Minute),
 		},
 		StateDir: "/srv/pureclean",
 		File:     path,
@@ -77,7 +77,9 @@ func TestLoadRefuses(t *testing.T) {
 		"safety: {max_share: 10}":                         `"10" is not a percentage`,
 		"safety: {max_share: 110%}":                       `"110%" is not a percentage`,
 		"safety: {max_share: NaN%}":                       `"NaN%" is not a percentage`,
-		"safety: {max_per_run: 0}":                        "max_per_run is less than 1",
+		"safety: {max_per_run: -1}":                       "max_per_run is negative",
+		"safety: {wave_size: 0}":                          "wave_size is not between 1 and 30",
+		"safety: {wave_size: 31}":                         "wave_size is not between 1 and 30",
 		"state_dir: ''":                                   "state_dir is empty",
 		"a: 1\n---\nb: 2":                                 `unknown key "a"`,
 		"state_dir: /a\n---\nstate_dir: /b":               "more than one document",

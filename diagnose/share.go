@@ -91,6 +91,7 @@ func share(s Subject) (Result, string) {
 	if group == "" {
 		return Pass, "it is not counted among those without a record"
 	}
+	ahead := s.ahead()
 	n, limit := t.without[group], max(s.f.policy.MinShareCount, int(s.f.policy.share(s.pool.name)*float64(t.all)))
 	words := fmt.Sprintf("%d of the pool's %s in LXD's naming are %s without a record", n, count(t.all, what), group)
 	if t.gone > 0 {
@@ -101,8 +102,12 @@ func share(s Subject) (Result, string) {
 		return Fail, words + fmt.Sprintf(", more than the %d that are taken for leftovers: records may be missing; if they are not, set pools.%s.max_share in the configuration", limit, s.pool.name)
 	case s.f.policy.Batch && 2*n > t.all:
 		return Fail, words + ", more than half: no batch takes that much; repair them one by one"
-	case s.f.policy.Batch && 2*(t.gone+s.ahead()+1) > t.all:
-		return Fail, fmt.Sprintf("%d of the pool's %s in LXD's naming are destroyed already or go before it, and no batch takes more than half: repair it alone", t.gone+s.ahead(), count(t.all, what))
+	case s.f.policy.Batch && 2*(t.gone+ahead+1) > t.all:
+		already := "already"
+		if ahead > 0 {
+			already = "already or with it"
+		}
+		return Fail, fmt.Sprintf("%d of the pool's %s in LXD's naming are destroyed %s, and no batch takes more than half: repair it alone", t.gone+ahead, count(t.all, what), already)
 	}
 	return Pass, words + fmt.Sprintf(", up to %d are taken for leftovers", limit)
 }

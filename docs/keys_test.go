@@ -127,6 +127,8 @@ func keysOf(all map[string]string, key, optional string, of reflect.Type) {
 		}
 	case of.Kind() == reflect.Slice && of.Elem().Kind() == reflect.Struct:
 		keysOf(all, key+"[]", "", of.Elem())
+	case of.Kind() == reflect.Slice && of.Elem().Kind() == reflect.Int:
+		leaf("numbers")
 	case of.Kind() == reflect.Slice:
 		leaf("strings")
 	case of.Kind() == reflect.Map:

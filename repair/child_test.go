@@ -46,6 +46,8 @@ type errand struct {
 	// Plan is carried out; with Resume that run is finished.
 	Plan   Plan
 	Resume string
+	// Wave are plans that are carried out together, where there are any.
+	Wave []Plan
 }
 
 // beChild is what the process does that gets killed: a run with the real
@@ -86,7 +88,10 @@ func beChild(text string) error {
 	tools.record = func(r *journal.Run, record journal.Record) error {
 		return witnessed{far}.call("record", func() error { return r.Append(record) })
 	}
-	if e.Resume != "" {
+	if len(e.Wave) > 0 {
+		tools.WaveSize, tools.Policy.MaxShare = len(e.Wave), 1
+		_, err = tools.Batch(context.Background(), e.Wave)
+	} else if e.Resume != "" {
 		_, err = tools.Resume(context.Background(), e.Resume)
 	} else {
 		_, err = tools.Run(context.Background(), e.Plan)

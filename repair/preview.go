@@ -40,17 +40,33 @@ var foreseen = map[string]bool{needSame: true, needMachine: true, needNoGroup: t
 // Untried says, plan by plan, why a batch would not even try it; empty where it
 // would.
 func (t Tools) Untried(plans []Plan) []string {
-	t = t.withDefaults()
-	b := &batch{tools: t, rows: make([]Row, len(plans))}
-	rest := b.sort(plans)
+	b, rest := t.foreseen(plans)
 	why := make([]string, len(plans))
 	for i := range plans {
 		why[i] = b.rows[i].NotTried
 	}
 	for n, i := range rest {
-		if n >= t.MaxPerRun {
+		if n >= b.tools.MaxPerRun {
 			why[i] = b.full()
 		}
 	}
 	return why
+}
+
+// Waves are how many plans a batch would begin together, if all went well.
+func (t Tools) Waves(plans []Plan) []int {
+	b, rest := t.foreseen(plans)
+	var sizes []int
+	for len(rest) > 0 && b.done < b.tools.MaxPerRun {
+		var wave []int
+		wave, rest = next(plans, rest, b.size())
+		b.done += len(wave)
+		sizes = append(sizes, len(wave))
+	}
+	return sizes
+}
+
+func (t Tools) foreseen(plans []Plan) (b *batch, rest []int) {
+	b = &batch{tools: t.withDefaults(), rows: make([]Row, len(plans))}
+	return b, b.sort(plans)
 }

@@ -2,6 +2,7 @@ package repair
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,11 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/host"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
@@ -41,7 +44,7 @@ func leakedOn(t *testing.T, members, leaks int, transport string) *kit {
 			}
 			object := ""
 			for _, h := range w.Array.Hosts() {
-				if strings.HasPrefix(h.Name, member.Name+"-") {
+				if strings.HasPrefix(h.Name, member.Name+"-") || len(w.Array.Hosts()) == members {
 					object = h.Name
 				}
 			}
@@ -136,5 +139,475 @@ func TestWave(t *testing.T) {
 			}
 			k.noHarm()
 		})
+	}
+}
+
+// victim is the volume of a wave that goes another way than the others.
+type victim struct {
+	plan Plan
+	// fails are calls that fail for it; before is told of each call about any.
+	fails  string
+	before func(name, about string)
+}
+
+var errVictim = errors.New("not for this one")
+
+func (v *victim) call(name, about string) error {
+	if v.before != nil {
+		v.before(name, about)
+	}
+	if name == v.fails && (about == v.plan.Object || about == v.plan.ID || about == string(v.plan.Serial)) {
+		return errVictim
+	}
+	return nil
+}
+
+type victimsWriter struct {
+	Writer
+	v *victim
+}
+
+func (w victimsWriter) Disconnect(ctx context.Context, volume, host string) error {
+	if err := w.v.call(StepDisconnect, volume); err != nil {
+		return err
+	}
+	return w.Writer.Disconnect(ctx, volume, host)
+}
+
+func (w victimsWriter) Destroy(ctx context.Context, id string) error {
+	if err := w.v.call(StepDestroy, id); err != nil {
+		return err
+	}
+	return w.Writer.Destroy(ctx, id)
+}
+
+type victimsMachine struct {
+	Machine
+	v *victim
+}
+
+func (m victimsMachine) Release(ctx context.Context, serial evidence.Serial, expect devices.Expect, c devices.Callbacks) (devices.Released, error) {
+	if err := m.v.call(StepRelease, string(serial)); err != nil {
+		return devices.Released{}, fmt.Errorf("%w: %w", devices.ErrRefused, err)
+	}
+	return m.Machine.Release(ctx, serial, expect, c)
+}
+
+func (m victimsMachine) Clear(ctx context.Context, serial evidence.Serial, done devices.Released, c devices.Callbacks) error {
+	if err := m.v.call(StepClear, string(serial)); err != nil {
+		return err
+	}
+	return m.Machine.Clear(ctx, serial, done, c)
+}
+
+func (m victimsMachine) Detached(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (evidence.Answer, []string) {
+	if err := m.v.call(StepConfirm, string(serial)); err != nil {
+		return evidence.No, []string{err.Error()}
+	}
+	return m.Machine.Detached(ctx, serial, c)
+}
+
+func (k *kit) with(tools *Tools, v *victim) {
+	tools.Writer = func(ctx context.Context, id string) (Writer, error) {
+		w, err := k.writer(ctx, id)
+		return victimsWriter{w, v}, err
+	}
+	tools.Machine = func(member string) (Machine, bool) {
+		m, ok := k.machine(member)
+		return victimsMachine{m, v}, ok
+	}
+}
+
+// honest holds what the journal says of a run against the world: what is
+// finished is destroyed, what is stopped is as it was, and what is interrupted
+// can be resumed to its end.
+func (k *kit) honest(rows []Row) {
+	k.t.Helper()
+	for _, r := range rows {
+		if r.NotTried != "" {
+			if destroyed, _ := k.volume(r.Plan.Object); destroyed || k.connections(r.Plan.Object) != 1 || r.Result.Run != "" {
+				k.t.Errorf("%s was not tried, and was touched", r.Plan.Object)
+			}
+			continue
+		}
+		state := k.state(r.Result.Run)
+		destroyed, _ := k.volume(r.Plan.Object)
+		if state == journal.Interrupted {
+			tools := k.tools()
+			tools.Policy.MaxShare = 1 // as in the batch
+			if result, err := tools.Resume(context.Background(), r.Result.Run); err != nil || result.Outcome != journal.Done {
+				k.t.Errorf("%s: resumed: %+v, %v", r.Plan.Object, result, err)
+			}
+			destroyed, _ = k.volume(r.Plan.Object)
+			state = k.state(r.Result.Run)
+		}
+		switch {
+		case state == journal.Finished && destroyed && len(k.world.Hosts[0].DevicesOf(string(r.Plan.Serial))) == 0:
+		case state == journal.Stopped && !destroyed && k.connections(r.Plan.Object) == 1 && !r.Result.Changed:
+			for _, d := range k.disks(r.Plan.Serial) {
+				if d.State != "running" {
+					k.t.Errorf("run %s is stopped, and %s is %s", r.Result.Run, d.Name, d.State)
+				}
+			}
+		default:
+			k.t.Errorf("run %s of %s is %s: destroyed %v, %d connections, %+v", r.Result.Run, r.Plan.Object, state, destroyed, k.connections(r.Plan.Object), r.Result)
+		}
+	}
+	k.noHarm()
+}
+
+// TestWaveGoesWrong: whatever goes wrong with one volume of a wave, the others
+// come to their ends, nothing more is begun, and each journal tells what is.
+func TestWaveGoesWrong(t *testing.T) {
+	for _, c := range []struct {
+		at, outcome string
+		// ends is set where that ends the batch.
+		ends bool
+	}{
+		{StepRelease, "refused devices", false},
+		{StepDisconnect, "failed", true},
+		{StepClear, "failed", true},
+		{StepConfirm, "refused detached", true},
+		{StepDestroy, "failed", true},
+	} {
+		t.Run(c.at, func(t *testing.T) {
+			k := leakedOn(t, 1, 6, evidence.ModeISCSI)
+			tools, plans := k.inWaves(3)
+			k.with(&tools, &victim{plan: plans[2], fails: c.at})
+			rows, err := tools.Batch(context.Background(), plans)
+			want := []string{"done", "done", c.outcome, "done", "done", "done"}
+			if c.ends {
+				want[4], want[5] = "not tried", "not tried"
+			}
+			if diff := cmp.Diff(want, outcomes(rows)); diff != "" || err != nil {
+				t.Errorf("%s\n%v", diff, err)
+			}
+			k.honest(rows)
+		})
+	}
+}
+
+// TestOneOfAWaveComesIntoUse: while the first of a wave has its turn somebody
+// takes another one into use. It is left, and the others are finished.
+func TestOneOfAWaveComesIntoUse(t *testing.T) {
+	for _, c := range []struct{ transport, at string }{
+		{evidence.ModeISCSI, StepRelease},
+		{evidence.ModeNVMeTCP, StepRelease},
+		{evidence.ModeNVMeTCP, StepDisconnect},
+	} {
+		t.Run(c.transport+" "+c.at, func(t *testing.T) {
+			k := leakedOn(t, 1, 6, c.transport)
+			tools, plans := k.inWaves(4)
+			used := plans[3]
+			v := &victim{before: func(name, about string) {
+				if name == c.at && (about == plans[1].Object || about == string(plans[1].Serial)) {
+					if err := k.world.Hosts[0].Mount(string(used.Serial), "/mnt/rescue", host.FirstNamespace); err != nil {
+						t.Error(err)
+					}
+				}
+			}}
+			k.with(&tools, v)
+			rows, err := tools.Batch(context.Background(), plans)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, row := range rows {
+				if done := row.Result.Outcome == journal.Done; done != (i != 3) {
+					t.Errorf("%d: %+v, %v %s", i, row.Result, row.Err, row.NotTried)
+				}
+			}
+			if destroyed, _ := k.volume(used.Object); destroyed || k.connections(used.Object) != 1 || rows[3].Result.Changed || !k.world.Hosts[0].InUse(string(used.Serial)) {
+				t.Errorf("destroyed %v, %d connections, %+v", destroyed, k.connections(used.Object), rows[3].Result)
+			}
+			k.noHarm()
+		})
+	}
+}
+
+// TestWaveRestsOnFreshLooks: each volume of a wave takes so long that what was
+// seen for all of them is old before the last has its turn. It is seen again,
+// and nobody is refused for having waited.
+func TestWaveRestsOnFreshLooks(t *testing.T) {
+	k := leakedOn(t, 1, 5, evidence.ModeISCSI)
+	tools, plans := k.inWaves(4)
+	up, seen := time.Duration(0), time.Duration(0)
+	tools.Uptime = func() time.Duration { return up }
+	look := tools.Look
+	tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+		w, err := look(ctx, about)
+		if about.Anew == evidence.AnewAll {
+			seen = up
+		}
+		return w, err
+	}
+	v := &victim{before: func(name, _ string) {
+		if name == StepDestroy || name == StepDisconnect {
+			if age := up - seen; age > freshFor {
+				t.Errorf("%s rests on what is %s old", name, age)
+			}
+		}
+		if name != StepConfirm {
+			up += 6 * time.Second
+		}
+	}}
+	k.with(&tools, v)
+	rows, err := tools.Batch(context.Background(), plans)
+	if diff := cmp.Diff(all(5, "done"), outcomes(rows)); diff != "" || err != nil {
+		t.Errorf("%s\n%v\n%+v", diff, err, rows)
+	}
+}
+
+// TestWaveIsKilled: the process ends in front of any record of any volume of a
+// wave. Each run is resumed, or was not begun.
+func TestWaveIsKilled(t *testing.T) {
+	for at := 1; ; at++ {
+		k := leakedOn(t, 1, 4, evidence.ModeISCSI)
+		tools, plans := k.inWaves(3)
+		n := 0
+		tools.record = func(r *journal.Run, record journal.Record) error {
+			if n++; n == at {
+				panic(killed{})
+			}
+			return r.Append(record)
+		}
+		died := untilKilled(func() { _, _ = tools.Batch(context.Background(), plans) })
+		k.crash()
+		if !died {
+			t.Logf("%d records", at)
+			break
+		}
+		for range plans {
+			if id := k.interrupted(); id != "" {
+				if result, err := k.tools().Resume(context.Background(), id); err != nil || result.Outcome != journal.Done {
+					t.Errorf("killed before record %d: %+v, %v", at, result, err)
+				}
+			}
+		}
+		again := k.tools()
+		again.WaveSize, again.Policy.MaxShare = 3, 1
+		_, plans = k.inWaves(3)
+		if _, err := again.Batch(context.Background(), plans); err != nil {
+			t.Errorf("killed before record %d: %v", at, err)
+		}
+		if slices.Contains(k.codes(), "leaked-volume") {
+			t.Errorf("killed before record %d: it leaves %v", at, k.codes())
+		}
+		k.noHarm()
+		if !everything {
+			at += 29
+		}
+	}
+}
+
+// TestWaveIsCancelled: a Ctrl-C anywhere leaves each volume of a wave finished,
+// as it was, or with a run that can be resumed.
+func TestWaveIsCancelled(t *testing.T) {
+	for at := 1; ; at++ {
+		k := leakedOn(t, 1, 6, evidence.ModeISCSI)
+		tools, plans := k.inWaves(3)
+		ctx, cancel := context.WithCancel(context.Background())
+		n := 0
+		event := func() {
+			if n++; n == at {
+				cancel()
+			}
+		}
+		tools.record = func(r *journal.Run, record journal.Record) error {
+			event()
+			return r.Append(record)
+		}
+		tools.Sleep = func(ctx context.Context, d time.Duration) error {
+			event()
+			return k.sleep(ctx, d)
+		}
+		rows, err := tools.Batch(ctx, plans)
+		cancel()
+		if err == nil {
+			t.Logf("%d events", at)
+			break
+		}
+		for i, row := range rows {
+			if row.NotTried == "" && row.Result.Run == "" {
+				t.Errorf("cancelled at %d: %d has no run: %+v, %v", at, i, row.Result, row.Err)
+			}
+		}
+		k.honest(rows)
+		if !everything {
+			at += 36
+		}
+	}
+}
+
+// TestShareOfAWave: what goes before a volume in its wave counts as gone, so
+// that no wave takes more than half of a pool. Whoever is one too many is
+// refused before anything is changed, and not when it is detached already.
+func TestShareOfAWave(t *testing.T) {
+	k := leakedOn(t, 1, 6, evidence.ModeISCSI)
+	for n := range 4 {
+		image := fmt.Sprintf("%s::i-%032x", k.world.Pool(), 0xabc+n)
+		_, err := k.world.Array.CreateVolume(image, simulator.Small, array.VolumeOptions{})
+		if err := errors.Join(err, k.world.Array.DestroyVolume(image)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tools, plans := k.inWaves(5)
+	rows, err := tools.Batch(context.Background(), plans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Four of the pool's 18 volumes have gone before, and five may go.
+	if diff := cmp.Diff(append(all(5, "done"), "refused share"), outcomes(rows)); diff != "" {
+		t.Errorf("%s\n%s", diff, rows[5].Result.Why)
+	}
+	if rows[5].Result.Changed || k.connections(rows[5].Plan.Object) != 1 {
+		t.Errorf("%+v", rows[5].Result)
+	}
+}
+
+// TestMeet: who waits and who looks, and for whom. Each run is a list of what
+// it wants, "1s" or "look", and tells when it is done.
+func TestMeet(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		runs []string
+		want string
+	}{
+		{"they wait once, and look once", []string{"1s look 5s look", "1s look 5s look"}, "1s look(0,1) 5s look(0,1)"},
+		{"whoever ends is not waited for", []string{"", "1s look", "look"}, "1s look(1,2)"},
+		{"who still waits is waited for", []string{"look", "4s look", "10s look"}, "4s 6s look(0,1,2)"},
+		{"but not for long", []string{"look look", "20s look"}, "look(0) look(0) 20s look(1)"},
+		{"many short waits are a long one", []string{"look look", "10s 10s look"}, "10s look(0) look(0) 10s look(1)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var did []string
+			w := &wave{t: Tools{
+				Sleep: func(_ context.Context, d time.Duration) error {
+					did = append(did, d.String())
+					return nil
+				},
+				Look: func(_ context.Context, about evidence.Scope) (evidence.World, error) {
+					did = append(did, "look("+strings.Join(about.Volumes, ",")+")")
+					return evidence.World{}, nil
+				},
+			}.withDefaults()}
+			for n, wants := range c.runs {
+				plan := Plan{ID: fmt.Sprint(n), Class: diagnose.ClassDestroy}
+				w.join(plan, func(tools Tools) {
+					r := tools.newRun(plan)
+					for _, want := range strings.Fields(wants) {
+						if d, err := time.ParseDuration(want); err == nil {
+							_ = tools.Sleep(context.Background(), d)
+							continue
+						}
+						_, _ = r.look(context.Background()) // it is no array
+					}
+				})
+			}
+			w.run()
+			if got := strings.Join(did, " "); got != c.want {
+				t.Errorf("%s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestWaveIsCancelledAtOnce: whoever can be cancelled is, at once, and whoever
+// is in the middle of something comes to its end first.
+func TestWaveIsCancelledAtOnce(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	slept := time.Duration(0)
+	w := &wave{t: Tools{Sleep: func(ctx context.Context, d time.Duration) error {
+		cancel()
+		if ctx.Err() == nil {
+			slept += d
+		}
+		return ctx.Err()
+	}}.withDefaults()}
+	var ends []error
+	for _, c := range []context.Context{ctx, context.WithoutCancel(ctx)} {
+		w.join(Plan{}, func(tools Tools) { ends = append(ends, tools.Sleep(c, 5*time.Second)) })
+	}
+	w.run()
+	if len(ends) != 2 || !errors.Is(ends[0], context.Canceled) || ends[1] != nil || slept != 5*time.Second {
+		t.Errorf("%v, slept %s", ends, slept)
+	}
+}
+
+// TestWaveKilledForReal kills a real process that repairs in waves with SIGKILL,
+// and another resumes what is interrupted.
+func TestWaveKilledForReal(t *testing.T) {
+	begin := func() (*kit, errand) {
+		k := leakedOn(t, 1, 4, evidence.ModeISCSI)
+		_, plans := k.inWaves(3)
+		k.letGo()
+		return k, errand{Wave: plans}
+	}
+	k, e := begin()
+	_, events := k.child(e, 0)
+	k.open()
+	every := 7
+	if !everything {
+		every = 60
+	}
+	kills := 0
+	for n := 1 + every/2; n <= events; n += every {
+		k, e := begin()
+		last, _ := k.child(e, n)
+		kills++
+		k.open()
+		k.noHarm()
+		tools := k.tools()
+		tools.Policy.MaxShare = 1
+		for range e.Wave {
+			if id := k.interrupted(); id != "" {
+				if result, err := tools.Resume(context.Background(), id); err != nil || result.Outcome != journal.Done {
+					t.Errorf("killed at %d, %s: %+v, %v", n, last, result, err)
+				}
+			}
+		}
+		again, plans := k.inWaves(3)
+		rows, err := again.Batch(context.Background(), plans)
+		if err != nil || slices.Contains(k.codes(), "leaked-volume") {
+			t.Errorf("killed at %d, %s: %v, %v", n, last, err, outcomes(rows))
+		}
+		for _, p := range e.Wave {
+			if destroyed, _ := k.volume(p.Object); !destroyed || len(k.world.Hosts[0].DevicesOf(string(p.Serial))) > 0 {
+				t.Errorf("killed at %d, %s: %s is left", n, last, p.Object)
+			}
+		}
+		if left, err := LeftOffline(k.book); err != nil || len(left) > 0 {
+			t.Errorf("killed at %d, %s: %v is left offline, %v", n, last, left, err)
+		}
+		k.noHarm()
+	}
+	t.Logf("%d processes killed, of %d events", kills, events)
+}
+
+// TestNext: two plans about one volume, its other half or the same devices never
+// go together.
+func TestNext(t *testing.T) {
+	plans := []Plan{
+		{ArrayID: "a", Object: "p::i-1", Serial: "1"},
+		{ArrayID: "a", Object: "p::I-1-b", Serial: "2"},
+		{ArrayID: "b", Object: "p::i-1", Serial: "3"},
+		{ArrayID: "a", Object: "lxd01 sdb", Serial: "1"},
+		{ArrayID: "a", Object: "p::i-2", Serial: "4"},
+		{ArrayID: "a", Object: "p::i-3", Serial: "5"},
+	}
+	for _, c := range []struct {
+		size       int
+		wave, left []int
+	}{
+		{1, []int{0}, []int{1, 2, 3, 4, 5}},
+		{3, []int{0, 2, 4}, []int{1, 3, 5}},
+		{9, []int{0, 2, 4, 5}, []int{1, 3}},
+	} {
+		wave, left := next(plans, []int{0, 1, 2, 3, 4, 5}, c.size)
+		if diff := cmp.Diff([][]int{c.wave, c.left}, [][]int{wave, left}); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if diff := cmp.Diff([]int{1, 2, 2}, Tools{WaveSize: 2, MaxPerRun: 5}.Waves(plans)); diff != "" {
+		t.Error(diff)
 	}
 }
