@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -12,9 +13,12 @@ import (
 )
 
 // Before are streams of somebody who sits before a simulated world, by the
-// world's clock and with its live host.
+// world's clock and with its live host. What is remembered is the world's,
+// whatever the machine remembers on which the tests run.
 func Before(s Streams, w *simulator.World) Streams {
-	s.given = &sources{config: demoSettings(w), socket: w.Socket, host: w.Hosts[0].System(), seen: w.Seen, now: w.Clock.Now, dial: w.Hosts[0].Dial}
+	settings := demoSettings(w)
+	settings.StateDir = filepath.Join(filepath.Dir(w.Socket), "state")
+	s.given = &sources{config: settings, socket: w.Socket, host: w.Hosts[0].System(), seen: w.Seen, now: w.Clock.Now, dial: w.Hosts[0].Dial}
 	return s
 }
 

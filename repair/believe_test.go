@@ -41,6 +41,7 @@ func TestNoWordInAPlanSkipsAGate(t *testing.T) {
 	for _, kind := range diagnose.Kinds {
 		for _, class := range classes {
 			t.Run(kind.Code+" "+string(class), func(t *testing.T) {
+				t.Parallel()
 				k := newKit(t, "unmap-refused-iscsi")
 				plan := k.plan("leaked-volume")
 				genuine := kind.Code == plan.Code && class == plan.Class
@@ -160,6 +161,7 @@ func TestNoWordInAJournalSkipsAGate(t *testing.T) {
 		"a live one as idle host": func(k *kit, p *Plan) { other(k, p); p.Code = codeIdleHost },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			k := newKit(t, "unmap-refused-iscsi")
 			plan := k.plan("leaked-volume")
 			first := k.stopAt(plan, 3)

@@ -249,6 +249,7 @@ func (h meanwhile) play(t *testing.T, removed map[string]bool) (string, *kit, Pl
 func TestEachGateRefuses(t *testing.T) {
 	for _, h := range meanwhiles {
 		t.Run(h.name, func(t *testing.T) {
+			t.Parallel()
 			gate, k, plan, result := h.play(t, nil)
 			if gate != h.gate {
 				t.Fatalf("%s refused and not %s: %+v", gate, h.gate, result)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/canonical/lxd/shared/api"
 )
@@ -17,6 +18,12 @@ import (
 //
 //go:embed data/server.json
 var recordedServer []byte
+
+// recorded is that answer, read once: every look asks for it.
+var recorded = sync.OnceValues(func() (server api.Server, err error) {
+	err = json.Unmarshal(recordedServer, &server)
+	return server, err
+})
 
 // extensions are the version's.
 func (b behaviour) extensions(all []string) []string {
@@ -41,8 +48,8 @@ func (q asked) serverInfo() (any, error) {
 			return nil, &problem{http.StatusServiceUnavailable, fmt.Sprintf("Failed connecting to %q: no route to host", m.Name)}
 		}
 	}
-	var server api.Server
-	if err := json.Unmarshal(recordedServer, &server); err != nil {
+	server, err := recorded()
+	if err != nil {
 		return nil, err
 	}
 	server.APIExtensions = slices.DeleteFunc(q.behaviour.extensions(server.APIExtensions), func(e string) bool {
