@@ -110,22 +110,13 @@ func newApp(s Streams) *cli.App {
 		Usage: "find what LXD left behind on a Pure Storage FlashArray, and say why it is safe to remove",
 		Description: "It asks the array, LXD and the hosts, and explains every leftover. Only fix, undo, eradicate and\n" +
 			"runs --resume change anything.",
-		Commands: []*cli.Command{
-			scanCommand(s),
-			explainCommand(s),
-			fixCommand(s),
-			verifyCommand(s),
-			undoCommand(s),
-			eradicateCommand(s),
-			runsCommand(s),
-			checkCommand(s),
-			devicesCommand(s),
-			configCommand(s),
-			doctorCommand(s),
-			demoCommand(s),
-			completionCommand(s),
-			versionCommand(s),
-		},
+		Commands: slices.Concat(
+			grouped("LOOK: changes nothing", scanCommand(s), explainCommand(s), verifyCommand(s), devicesCommand(s), doctorCommand(s)),
+			grouped("REPAIR: asks first", fixCommand(s)),
+			grouped("TAKE BACK, OR NOT ANY MORE", runsCommand(s), undoCommand(s), eradicateCommand(s)),
+			grouped("MONITOR", checkCommand(s)),
+			grouped("TRY AND SET UP", demoCommand(s), configCommand(s), completionCommand(s), versionCommand(s)),
+		),
 		Writer:                    s.Out,
 		ErrWriter:                 s.Err,
 		Reader:                    s.In,
@@ -138,6 +129,14 @@ func newApp(s Streams) *cli.App {
 	}
 	tame(app)
 	return app
+}
+
+// grouped are commands of which people think when they want the same.
+func grouped(want string, commands ...*cli.Command) []*cli.Command {
+	for _, command := range commands {
+		command.Category = want
+	}
+	return commands
 }
 
 // tame makes every command report usage errors with one status, and refuse

@@ -30,11 +30,13 @@ func explainCommand(s Streams) *cli.Command {
 			"WWID or NGUID, a device of this host, or LXD's own name (pool/type/name). What fits several is\n" +
 			"listed, never guessed. A session, a controller, a portal or an array's IQN is told as what it is;\n" +
 			"\"-\" reads the line of a log from the standard input, whole.\n\n" +
+			"A finding's code instead of an object prints the page about it; nobody is asked.\n\n" +
 			"EXAMPLES\n" +
 			"   pureclean explain --object purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
 			"   pureclean explain --object /dev/mapper/mpathi -v\n" +
 			"   pureclean explain --object purepool/custom/fs1\n" +
-			"   pureclean explain --object purepool/custom/fs1 -o html > fs1.html\n\n" +
+			"   pureclean explain --object purepool/custom/fs1 -o html > fs1.html\n" +
+			"   pureclean explain --object leaked-volume\n\n" +
 			exitHelp(
 				"0   explained, and there is no finding about it",
 				"4   explained, and there is a finding about it",
@@ -57,6 +59,9 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	}
 	if o.object == "" {
 		return &HintedError{Err: usagef("--object is required"), Hint: "pureclean scan lists what can be explained"}
+	}
+	if page, ok := pageOf(o.object); ok {
+		return o.printPage(f, page)
 	}
 	pool, err := o.onePool()
 	if err != nil {

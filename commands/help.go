@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
@@ -55,9 +56,13 @@ func (v helpView) print(w io.Writer) error {
 	v.section(out, "", parts[""])
 	v.section(out, "EXAMPLES", parts["EXAMPLES"])
 	if len(v.typed.next) > 0 {
-		out.line("")
-		out.line("COMMANDS")
-		for _, command := range v.typed.next {
+		title := ""
+		for i, command := range v.typed.next {
+			if i == 0 || command.Category != title {
+				title = command.Category
+				out.line("")
+				out.line(cmp.Or(title, "COMMANDS"))
+			}
 			if !command.Hidden {
 				entry(out, command.Name, brief(command.Usage, v.width-commandColumn), commandColumn, v.width)
 			}

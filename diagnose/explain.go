@@ -52,6 +52,12 @@ type Statement struct {
 func Explain(w evidence.World, p Policy, object, pool string) (Explanation, error) {
 	f := newFacts(&w, p)
 	t, err := f.resolve(object, pool)
+	if _, unknown := err.(*UnknownObjectError); unknown { //nolint:errorlint // resolve makes it, and wraps nothing
+		// What a finding is about need be nothing that a witness has: a version.
+		if e, ok := f.reported(object); ok {
+			return e, nil
+		}
+	}
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -66,6 +72,25 @@ func Explain(w evidence.World, p Policy, object, pool string) (Explanation, erro
 	e.Statements = f.statements(t)
 	f.conclude(&e, t)
 	return e, nil
+}
+
+// reported explains what findings call by this name, where it is neither a
+// volume nor a device: a version, a setting, a clock.
+func (f *facts) reported(object string) (Explanation, bool) {
+	var e Explanation
+	for _, finding := range f.findings() {
+		if finding.VolumeID == "" && strings.EqualFold(finding.Object, strings.TrimSpace(object)) {
+			e.Findings = append(e.Findings, finding)
+		}
+	}
+	if len(e.Findings) == 0 {
+		return e, false
+	}
+	e.Object = e.Findings[0].Object
+	kind, _ := kindOf(e.Findings[0].Code)
+	e.What = e.Object + " is no volume and no device: " + kind.Meaning + "."
+	f.conclude(&e, target{})
+	return e, true
 }
 
 // describe names the target.

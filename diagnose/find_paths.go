@@ -285,7 +285,7 @@ func (f *facts) deviceless() []draft {
 			seen, cause := o.host.seen(v)
 			out.Detail = fmt.Sprintf("%s, %s; connected to %s, and %s has no device of it%s", out.LXD.String(), list(e.why()), row.Host, o.host.Name, seen)
 			out.Cause = cause
-			out.Remedy = []string{"find out why " + o.host.Name + " does not see it, see docs/findings/degraded-paths.md", "then restart what uses it: LXD maps the volume anew"}
+			out.Remedy = []string{"find out why " + o.host.Name + " does not see it, as pureclean explain degraded-paths says", "then restart what uses it: LXD maps the volume anew"}
 			found = append(found, out)
 		})
 	})

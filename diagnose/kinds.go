@@ -1,6 +1,7 @@
 package diagnose
 
-// Kind is one thing that can be found. Its page is docs/findings/CODE.md.
+// Kind is one thing that can be found. Its page is docs/findings/CODE.md, which
+// explain CODE prints.
 type Kind struct {
 	Code     string
 	Severity Severity
@@ -50,7 +51,7 @@ var Kinds = []Kind{
 		Remedy: []string{
 			"stop what uses the device, before anything else",
 			"do not flush, rescan or remove anything until the users are known",
-			"then follow docs/findings/mixed-map.md",
+			"then follow what pureclean explain mixed-map says",
 		},
 		Check: (*facts).mixedMaps,
 	},
@@ -106,7 +107,7 @@ var Kinds = []Kind{
 		Code: "degraded-paths", Severity: Warning, Class: ClassReport,
 		Meaning: "a volume in use has fewer live paths than it should have, or no device at all",
 		Effect:  "the next path that fails stops the volume",
-		Remedy:  []string{"bring the missing path back, see docs/findings/degraded-paths.md"},
+		Remedy:  []string{"bring the missing path back: pureclean explain degraded-paths says how"},
 		Check:   (*facts).degradedPaths,
 	},
 	{

@@ -14,7 +14,7 @@ var mends = map[string]string{
 	"no-record":         "it belongs to a record of LXD: delete it through LXD if it is not wanted",
 	"not-expected":      "stop what LXD is to use it for",
 	"original-kept":     "nothing: it may be the only copy; look for what became of the original",
-	"explained":         "look for what became of the record (docs/findings/disappeared-record.md); for one volume, --database-is-current or --even-if-recovered is your word",
+	"explained":         "look for what became of the record (pureclean explain disappeared-record); for one volume, --database-is-current or --even-if-recovered is your word",
 	"old-enough":        "wait until it is old enough; for one volume, --min-age lowers what is needed",
 	"seen-before":       "run the batch again: this look has been remembered; or repair it by itself with --volume",
 	"ordinary":          "nothing: it is not what LXD makes, so it is left to you",

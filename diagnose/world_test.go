@@ -351,7 +351,7 @@ func TestPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		if !known[file.Name()] && file.Name() != "README.md" {
+		if !known[file.Name()] && file.Name() != "README.md" && file.Name() != "findings.go" {
 			t.Errorf("docs/findings/%s is no finding's page", file.Name())
 		}
 	}

@@ -50,6 +50,14 @@ func TestCommands(t *testing.T) {
 			t.Errorf("%s is the page of no command", name)
 		}
 	}
+	for _, name := range known[2:] {
+		if n := strings.Count(all["pureclean"].sections["COMMANDS"], "**"+name+"**"); n != 1 {
+			t.Errorf("pureclean.8.md: COMMANDS lists %s %d times", name, n)
+		}
+		if n := strings.Count(all["pureclean"].sections["SEE ALSO"], "**"+name+"**"); n != 1 {
+			t.Errorf("pureclean.8.md: SEE ALSO lists %s %d times", name, n)
+		}
+	}
 	for _, term := range all["pureclean"].terms("COMMANDS") {
 		if !slices.Contains(known, strings.TrimSuffix(term, "(8)")) {
 			t.Errorf("pureclean.8.md: COMMANDS lists %s", term)

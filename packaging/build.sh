@@ -82,6 +82,9 @@ archive() {
 	mkdir -p "$stage/$name"
 	cp -R LICENSE README.md CHANGELOG.md completion packaging/config.yaml "$from/pureclean" "$stage/$name/"
 	rm -f "$stage/$name"/completion/*.go
+	mkdir -p "$stage/$name/docs/findings"
+	cp docs/*.md "$stage/$name/docs/"
+	cp docs/findings/*.md "$stage/$name/docs/findings/"
 	mkdir "$stage/$name/man"
 	cp man/*.[58] "$stage/$name/man/"
 	if [ "$1" = linux ]; then

@@ -35,6 +35,10 @@ says "$1" pureclean version
 
 say "use"
 says 'SAFE TO REPAIR' pureclean demo
+says 'What it is' pureclean explain --object leaked-volume
+for page in runbook findings/leaked-volume; do
+	[ -r "/usr/share/doc/pureclean/$page.md" ] || fail "/usr/share/doc/pureclean/$page.md is missing"
+done
 page=$(man pureclean 2>/dev/null </dev/null) || fail "man pureclean: $?"
 grep -q '^NAME' <<<"$page" || fail "man pureclean has no NAME"
 for page in /usr/share/man/man8/pureclean*.8.gz /usr/share/man/man5/pureclean*.5.gz; do
