@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pureclean/pureclean/devices/multipathconf"
 )
 
@@ -61,7 +63,8 @@ func newJudge(t *testing.T) *judge {
 // files of one, "multipath.conf" and "multipath/conf.d/*".
 const batch = `set -u
 cd "$1"
-for dir in */; do
+for dir in *$2/; do
+	[ -d "$dir" ] || continue
 	mount --bind "$dir" /etc || exit 9
 	multipath -v0 -t >"$dir/printed" 2>"$dir/errors"
 	echo $? >"$dir/status"
@@ -88,8 +91,20 @@ func (j *judge) ask(t *testing.T, cases []files) []string {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command("unshare", "-r", "-m", "sh", "-c", batch, "sh", j.etc).CombinedOutput(); err != nil {
-		t.Fatalf("the judge did not run: %v\n%s", err, out)
+	// Starting a program is mostly waiting, so several shells share the cases,
+	// by their last digits.
+	var shells errgroup.Group
+	for _, digits := range []string{"[01]", "[23]", "[45]", "[67]", "[89]"} {
+		shells.Go(func() error {
+			out, err := exec.Command("unshare", "-r", "-m", "sh", "-c", batch, "sh", j.etc, digits).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("%w\n%s", err, out)
+			}
+			return nil
+		})
+	}
+	if err := shells.Wait(); err != nil {
+		t.Fatalf("the judge did not run: %v", err)
 	}
 	answers := make([]string, len(cases))
 	for i := range cases {
@@ -338,7 +353,7 @@ func (c files) read() *multipathconf.Config {
 		switch {
 		case name == "multipath.conf":
 			main = &file
-		case strings.HasSuffix(name, ".conf"):
+		case strings.HasSuffix(name, ".conf") && strings.Count(name, "/") == 2 && name != elsewhere:
 			more = append(more, file)
 		}
 	}
@@ -407,13 +422,29 @@ func generate(seed uint64) files {
 	if !g.chance(5) {
 		c["multipath.conf"] = file()
 	}
-	for _, name := range []string{"10-a.conf", "20-b.conf", "b.conf.bak", ".conf"} {
-		if g.chance(12) {
-			c["multipath/conf.d/"+name] = file()
+	often := 12
+	if seed%5 == 4 { // a directory full of them
+		often = 45
+	}
+	for _, name := range dropIns {
+		if g.chance(often) {
+			c[name] = file()
 		}
 	}
 	return c
 }
+
+// dropIns are the files beside the first one: the order of their names is that
+// of bytes, a hidden one and a name that is nothing but the ending count, and
+// no other ending does. What config_dir names or a line wants to include is
+// never read by 0.9.4.
+var dropIns = []string{
+	"multipath/conf.d/10-a.conf", "multipath/conf.d/9-late.conf", "multipath/conf.d/B.conf", "multipath/conf.d/a.conf", "multipath/conf.d/\u00e9.conf",
+	"multipath/conf.d/.conf", "multipath/conf.d/.hidden.conf", "multipath/conf.d/b.conf.bak", "multipath/conf.d/c.CONF", "multipath/conf.d/d.conf~",
+	"multipath/conf.d/dir.conf/x.conf", elsewhere,
+}
+
+const elsewhere = "multipath/other/x.conf"
 
 func (g *generator) gap() string {
 	if g.chance(94) {
@@ -536,6 +567,10 @@ func (g *generator) section() {
 		}
 		g.leave()
 	default:
+		if g.chance(40) {
+			g.line(g.one("include", "include", "config_dir", "!include"), g.quoted(g.one("/etc/"+elsewhere, "/etc/multipath/other", "conf.d/*.conf", "/etc/multipath/conf.d/9-late.conf")))
+			return
+		}
 		g.enter(g.one("device", "multipath", "protocol", "include", "settings"))
 		g.settings()
 		g.leave()
@@ -596,6 +631,10 @@ func (g *generator) settings() {
 		case 10, 11:
 			g.line("recheck_wwid", g.maybe(yesno()))
 		case 12:
+			if g.chance(30) {
+				g.line(g.one("config_dir", "config_dir", "include"), g.quoted("/etc/multipath/other"))
+				continue
+			}
 			g.line(g.one("path_grouping_policy group_by_prio", "failback immediate", `path_selector "service-time 0"`, "nosuch 5", "hardware_handler \"1 alua\"", "overrides {", "devices {", "defaults {"))
 		default:
 			g.line(g.one("recheck_wwid", "skip_kpartx"), g.one("yes", "no"))
