@@ -188,26 +188,53 @@ func (d *device) dead(disk *evidence.Disk) string {
 	return ""
 }
 
+// nvmePaths counts the device's live paths against the controllers. Without the
+// kernel's own multipath each path is a namespace of its own, and
+// device-mapper's map joins them.
 func (d *device) nvmePaths() paths {
 	var p paths
-	n := d.namespaces[0]
-	seen := map[string]bool{}
-	for _, path := range n.Paths {
-		seen[path.Controller] = true
-		if path.Live() {
-			p.live++
-			continue
+	seen, subsystems := map[string]bool{}, map[string]bool{}
+	own := 0
+	for _, n := range d.namespaces {
+		subsystems[n.Subsystem] = n.Subsystem != ""
+		for _, path := range n.Paths {
+			seen[path.Controller] = true
+			p.want++
+			if path.Name == n.Name {
+				own++
+				p.names = append(p.names, n.Name)
+			}
+			switch {
+			case !path.Live():
+				p.why = append(p.why, path.Controller+" is "+strings.TrimSpace(path.State+" "+path.ANA))
+			case d.failedPath(n.Name):
+				p.why = append(p.why, n.Name+" has failed")
+			default:
+				p.live++
+			}
 		}
-		p.why = append(p.why, path.Controller+" is "+strings.TrimSpace(path.State+" "+path.ANA))
 	}
-	p.want = max(len(n.Paths), 1)
+	p.mapless = own > 1 && len(d.ownMaps()) == 0
+	p.want = max(p.want, 1)
 	for _, c := range d.host.Controllers.Items {
-		if c.Subsystem == n.Subsystem && n.Subsystem != "" && !seen[c.Name] {
+		if subsystems[c.Subsystem] && !seen[c.Name] {
 			p.want++
 			p.why = append(p.why, "no path through "+c.Name+" ("+either(c.State, "state unknown")+")")
 		}
 	}
 	return p
+}
+
+// failedPath reports that device-mapper has given up a path of the map.
+func (d *device) failedPath(name string) bool {
+	for _, m := range d.ownMaps() {
+		for _, path := range m.Paths {
+			if path.Disk == name && path.Active.IsNot() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (d *device) suspended() string {

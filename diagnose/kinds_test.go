@@ -1129,3 +1129,64 @@ func TestEveryKindIsFound(t *testing.T) {
 		}
 	}
 }
+
+// TestNVMeUnderDeviceMapper: without the kernel's own multipath each controller
+// has a namespace of its own, and device-mapper's map joins them.
+func TestNVMeUnderDeviceMapper(t *testing.T) {
+	const object = "n1::u-00000007000040008000000000000000"
+	for name, c := range map[string]struct {
+		change func(h *evidence.Host, n []evidence.Namespace, m *evidence.Map)
+		detail string
+	}{
+		"healthy": {func(*evidence.Host, []evidence.Namespace, *evidence.Map) {}, ""},
+		"a controller that is connecting": {
+			func(_ *evidence.Host, n []evidence.Namespace, _ *evidence.Map) { n[1].Paths[0].State = "connecting" },
+			"has 1 of 2 paths: nvme1 is connecting optimized",
+		},
+		"a path that device-mapper has given up": {
+			func(_ *evidence.Host, _ []evidence.Namespace, m *evidence.Map) { m.Paths[1].Active = evidence.No },
+			"has 1 of 2 paths: nvme1n1 has failed",
+		},
+		"a controller without the namespace": {
+			func(h *evidence.Host, _ []evidence.Namespace, m *evidence.Map) {
+				h.Namespaces.Items, m.Paths = h.Namespaces.Items[:1], m.Paths[:1]
+			},
+			"has 1 of 2 paths: no path through nvme1",
+		},
+		"no map": {
+			func(h *evidence.Host, _ []evidence.Namespace, _ *evidence.Map) {
+				h.Maps.Items = h.Maps.Items[:len(h.Maps.Items)-1]
+			},
+			"nvme0n1 and nvme1n1 on lxd01 have no map",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := healthy()
+			h := &s.Hosts[0]
+			if len(h.Namespaces.Items) != 1 {
+				t.Fatal(h.Namespaces.Items)
+			}
+			one := h.Namespaces.Items[0]
+			other := one
+			one.Name, other.Name, other.Dev = "nvme0n1", "nvme1n1", "259:9"
+			one.Paths = []evidence.NamespacePath{{Name: "nvme0n1", Controller: "nvme0", State: "live", ANA: "optimized"}}
+			other.Paths = []evidence.NamespacePath{{Name: "nvme1n1", Controller: "nvme1", State: "live", ANA: "optimized"}}
+			h.Namespaces = evidence.Complete([]evidence.Namespace{one, other})
+			m := evidence.Map{Name: "mpathn", Kernel: "dm-9", Dev: "253:9", UUID: "mpath-" + one.Serial.EUI(), Serial: one.Serial, OpenCount: evidence.CountOf(1), Suspended: evidence.No, Queueing: evidence.No}
+			for _, n := range h.Namespaces.Items {
+				m.Paths = append(m.Paths, evidence.Path{Disk: n.Name, Dev: n.Dev, Active: evidence.Yes})
+			}
+			h.Maps = appendTo(h.Maps, m)
+			c.change(h, h.Namespaces.Items, &h.Maps.Items[len(h.Maps.Items)-1])
+			got := ""
+			for _, f := range Judge(s.World, DefaultPolicy()).Findings {
+				if f.Code == "degraded-paths" && f.Object == object {
+					got = f.Detail
+				}
+			}
+			if (got == "") != (c.detail == "") || !strings.Contains(got, c.detail) {
+				t.Errorf("%q, want %q", got, c.detail)
+			}
+		})
+	}
+}

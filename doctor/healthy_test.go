@@ -2,8 +2,12 @@ package doctor_test
 
 import (
 	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pureclean/pureclean/devices/treefs"
 	"github.com/pureclean/pureclean/evidence"
@@ -20,6 +24,35 @@ func fromRecord(t *testing.T, name string) *treefs.FS {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tree
+}
+
+// fabric is a tree that was put together from public reports.
+func fabric(t *testing.T, name string) *treefs.FS {
+	t.Helper()
+	f, err := os.Open("../devices/testdata/fabric/" + name + ".tree")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	tree, err := treefs.FromListing(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What device-mapper says of its one map.
+	m, ok := map[string]struct{ name, paths string }{
+		"qla2xxx":    {"3624a93701b07343bc7f64e4400014c26", "4 2 8:160 A 0 0 1 8:176 A 0 0 1 8:192 A 0 0 1 8:208 A 0 0 1"},
+		"lpfc":       {"mpatha", "2 2 8:16 A 0 0 1 8:32 F 1 0 1"},
+		"nvme-fc-dm": {"eui.001b07343bc7f64e24a9374400014c26", "2 2 259:1 A 0 0 1 259:2 A 0 0 1"},
+	}[name]
+	if !ok {
+		return tree
+	}
+	wwid := strings.Replace(m.name, "mpatha", "3624a93701b07343bc7f64e4400014c26", 1)
+	tree.AddFile("commands/dmsetup_info.out", []byte("Name:              "+m.name+"\nState:             ACTIVE\nOpen count:        0\nMajor, minor:      253, 0\nUUID: mpath-"+wwid+"\n\n"))
+	tree.AddFile("commands/dmsetup_status.out", []byte(m.name+": 0 67108864 multipath 2 0 1 0 1 1 A 0 "+m.paths+" \n"))
+	table := regexp.MustCompile(` [AF] \d+ 0 1`).ReplaceAllString(m.paths, " 1 1")
+	tree.AddFile("commands/dmsetup_table.out", []byte(m.name+": 0 67108864 multipath 0 1 alua 1 1 service-time 0 "+table+" \n"))
 	return tree
 }
 
@@ -52,6 +85,8 @@ func TestHealthyHosts(t *testing.T) {
 			// A login that takes longer than LXD's patience, and recheck_wwid off by
 			// default: both are hints, and true.
 		}, mode: evidence.ModeISCSI, may: []string{"iscsi-login-timeout", "multipath-recheck-wwid"}},
+		{name: "Fibre Channel, qla2xxx", tree: func() *treefs.FS { return fabric(t, "qla2xxx") }, mode: evidence.ModeFC, may: []string{"multipath-recheck-wwid"}},
+		{name: "NVMe over Fibre Channel", tree: func() *treefs.FS { return fabric(t, "nvme-fc") }, mode: evidence.ModeNVMeFC},
 		{name: "Fibre Channel", tree: func() *treefs.FS {
 			tree := good()
 			for host, port := range map[string]string{"host7": "rport-7:0-0", "host8": "rport-8:0-0"} {
@@ -78,6 +113,35 @@ func TestHealthyHosts(t *testing.T) {
 			if !slices.Contains(c.may, a.Check) {
 				t.Errorf("%s: %s (%s): %s [%s]", c.name, a.Check, a.Weight, a.Observed, a.Source)
 			}
+		}
+	}
+}
+
+// TestFabricTroubles: what is not as it should be on Fibre Channel is told in
+// its words, and no more.
+func TestFabricTroubles(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode string
+		want []string
+	}{
+		"lpfc":       {evidence.ModeFC, []string{"fc-fast-io-fail: fc fast_io_fail_tmo off", "session-lost: rport-17:0-0 to 524a937a1b2c3d01 is Blocked"}},
+		"nvme-fc-dm": {evidence.ModeNVMeFC, []string{"nvme-multipath: nvme multipath N"}},
+	} {
+		w := world(t, fabric(t, name))
+		w.LXD.Pools.Items[0].Mode = c.mode
+		for i := range w.Hosts[0].Tools.Items {
+			w.Hosts[0].Tools.Items[i].Present, w.Hosts[0].Tools.Items[i].Running = evidence.Yes, evidence.Yes
+		}
+		// The array has the volume, and connects it.
+		v := evidence.Volume{ID: "v", Name: "p1::u-00000000000040008000000000000001", Serial: "1B07343BC7F64E4400014C26", Destroyed: evidence.No, Created: now.AddDate(0, -1, 0), Provisioned: 1 << 30}
+		w.Arrays[0].Volumes = evidence.Complete([]evidence.Volume{v})
+		w.Arrays[0].Ports = evidence.Complete([]evidence.Port{{Name: "CT0.FC0", WWN: "524a937a1b2c3d00"}, {Name: "CT1.FC0", WWN: "524a937a1b2c3d01"}})
+		var got []string
+		for _, a := range examine(w).Advice {
+			got = append(got, a.Check+": "+a.Observed)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
 	}
 }
