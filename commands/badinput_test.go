@@ -302,7 +302,7 @@ func TestTimeoutAndCancel(t *testing.T) {
 		t.Errorf("--timeout: status %d\n%s", status, stdout)
 	}
 	sentence(t, "--timeout", stderr, "hint:")
-	if took := time.Since(began); took > 8*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("--timeout 200ms took %s", took)
 	}
 
@@ -322,7 +322,7 @@ func TestTimeoutAndCancel(t *testing.T) {
 		if status != 32 || stdout != "" || !strings.Contains(stderr, "cancelled; nothing was changed") {
 			t.Errorf("Ctrl-C in %v: status %d\n%s%s", args, status, stdout, stderr)
 		}
-		if took := time.Since(began); took > 8*time.Second {
+		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("Ctrl-C took %s", took)
 		}
 		if !asked(w, "/logout") {
@@ -390,7 +390,7 @@ func TestTenThousandFindingsIntoAClosedPipe(t *testing.T) {
 		if err := cmd.Wait(); err == nil {
 			t.Errorf("%s: it ended with status 0", format)
 		}
-		if took := time.Since(began); took > 20*time.Second {
+		if took := time.Since(began); took > time.Minute {
 			t.Errorf("%s: it took %s", format, took)
 		}
 		if strings.Contains(errs.String(), "goroutine") || strings.Count(errs.String(), "\n") > 2 {

@@ -19,6 +19,7 @@ import (
 	"github.com/pureclean/pureclean/commands"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/words"
 )
 
 func TestDemoRunsThrough(t *testing.T) {
@@ -157,7 +158,7 @@ func TestDemoServe(t *testing.T) {
 	case status := <-done:
 		t.Fatalf("it ended with %d: %s", status, errs.String())
 	}
-	if printed := out.text.String(); !strings.Contains(printed, "\n  . "+dir+"/env\n") {
+	if printed := out.text.String(); !strings.Contains(printed, "\n  . "+words.Shell(dir+"/env")+"\n") {
 		t.Errorf("it does not say how to enter:\n%s", printed)
 	}
 
@@ -199,7 +200,7 @@ func TestDemoServe(t *testing.T) {
 		if status != 0 && status != 32 {
 			t.Errorf("Ctrl-C ended it with %d: %s", status, errs.String())
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it does not end")
 	}
 	for _, socket := range []string{"unix.socket", "world.socket"} {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/words"
 )
 
 // Whoever can write to what a change rests on decides what is destroyed: every
@@ -44,7 +45,7 @@ func TestUntrustedIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			status, out, errs := b.run("", args...)
-			if status != StatusRefused || !strings.Contains(strings.Join(strings.Fields(errs), " "), "chmod go-w "+test.path) {
+			if status != StatusRefused || !strings.Contains(strings.Join(strings.Fields(errs), " "), "chmod go-w "+words.Shell(test.path)) {
 				t.Errorf("%v: status %d\n%s%s", args, status, out, errs)
 			}
 		}

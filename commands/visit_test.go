@@ -352,7 +352,7 @@ func TestSudoInADemo(t *testing.T) {
 	}
 	for name, drop := range drops {
 		var out bytes.Buffer
-		typed := "pureclean scan >/dev/null; echo here $?\n" + drop + " " + v.dir + "/bin/pureclean scan; echo there $?\n"
+		typed := "pureclean scan >/dev/null; echo here $?\n" + drop + " '" + v.dir + "/bin/pureclean' scan; echo there $?\n"
 		if err := guide.Shell(t.Context(), "/bin/sh", strings.NewReader(typed), &out, &out); err != nil {
 			t.Fatal(err)
 		}

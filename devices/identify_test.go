@@ -63,7 +63,7 @@ func TestHangingDiskIsAbandoned(t *testing.T) {
 	s.InquiryTimeout = 20 * time.Millisecond
 	began := time.Now()
 	h := devices.Observe(t.Context(), s)
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %s", took)
 	}
 	known := 0

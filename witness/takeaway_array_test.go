@@ -315,7 +315,7 @@ func TestArrayHangs(t *testing.T) {
 		cancel()
 		undo()
 		b.check(t, list+" hangs", report, nothingSafe)
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > time.Minute {
 			t.Errorf("%s hung, and it took %s", list, took)
 		}
 		if len(world.Arrays) != 1 || world.Arrays[0].Trouble == "" {
