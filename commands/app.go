@@ -69,9 +69,12 @@ func run(ctx context.Context, app *cli.App, s Streams, args []string) error {
 		return s.print(func(w io.Writer) error { return helpView{app, t, s.width()}.print(w) })
 	case len(args) < 2:
 		return s.print(func(w io.Writer) error { return welcome(w, s.width()) })
-	default:
-		return app.RunContext(ctx, args)
 	}
+	line, err := t.inOrder(app, args[0])
+	if err != nil {
+		return err
+	}
+	return app.RunContext(ctx, line)
 }
 
 // fromHabit turns what people type at other programs into what it is here.
@@ -91,6 +94,9 @@ func fromHabit(args []string) []string {
 func wantsJSON(args []string) bool {
 	for i, arg := range args {
 		name, value, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if arg == "--"+jsonHabit {
+			return true
+		}
 		if !strings.HasPrefix(arg, "-") || !slices.Contains(outputNames, name) {
 			continue
 		}

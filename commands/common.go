@@ -32,7 +32,10 @@ type common struct {
 	color   string
 	timeout time.Duration
 	verbose bool
+	debug   bool
 	sysroot string
+	// brief leaves only the end of the answer, and what is asked.
+	brief bool
 	// formats are those in which this command can answer.
 	formats []format
 	// thorough and live ask the witnesses for more, see witness.Options.
@@ -54,7 +57,8 @@ func (o *common) flags(formats ...format) []cli.Flag {
 		o.outputFlag(formats...),
 		o.colorFlag(),
 		&cli.DurationFlag{Name: "timeout", Usage: "let a look take `DURATION` at most", Value: 5 * time.Minute, Destination: &o.timeout},
-		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show more, and log each request", Destination: &o.verbose},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show more", Destination: &o.verbose},
+		&cli.BoolFlag{Name: "debug", Usage: "log each request to the standard error", Destination: &o.debug},
 		&cli.StringFlag{Name: "sysroot", Usage: "read sysfs, procfs, etc and dev below `DIR`, and recorded command output from DIR/commands", Destination: &o.sysroot, TakesFile: true},
 	}
 }
@@ -75,6 +79,11 @@ func (o *common) outputFlag(allowed ...format) cli.Flag {
 
 func (o *common) colorFlag() cli.Flag {
 	return &choiceFlag{colors, &cli.StringFlag{Name: "color", Usage: "colour the output `WHEN`: " + either(colors), Value: colors[0], Destination: &o.color}}
+}
+
+// briefFlag is for the commands whose answer has an end that says it all.
+func (o *common) briefFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print only the summary", Destination: &o.brief}
 }
 
 // choiceFlag is a flag that takes one of a few words.
@@ -120,7 +129,7 @@ func (o *common) check() error {
 func (o *common) palette() palette { return colourise(o.Streams, o.color, o.OutTerminal) }
 
 func (o *common) log() *slog.Logger {
-	if !o.verbose || o.quiet {
+	if !o.debug || o.quiet {
 		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(slog.NewTextHandler(o.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -95,7 +95,7 @@ func (c *completer) at(word string) (kind string, all []offer) {
 	switch {
 	case c.flag != nil:
 		return c.values(c.flag, "", word)
-	case c.stray:
+	case c.stray && !c.wantsObject():
 		return completion.Words, nil
 	case joined && strings.HasPrefix(name, "--"):
 		if flag := findFlag(c.flags, strings.TrimPrefix(name, "--")); flag != nil && takesValue(flag) {
@@ -110,10 +110,21 @@ func (c *completer) at(word string) (kind string, all []offer) {
 			}
 		}
 	}
-	if strings.HasPrefix(word, "-") || len(all) == 0 {
+	if !strings.HasPrefix(word, "-") && c.wantsObject() {
+		if kind, all = c.values(c.objectFlag(), "", word); kind != completion.Words {
+			return kind, nil
+		}
+	}
+	if !c.stray && (strings.HasPrefix(word, "-") || len(all) == 0) {
 		all = append(all, c.flagOffers()...)
 	}
 	return completion.Words, all
+}
+
+// wantsObject reports a line on which a word without a flag may still stand.
+func (c *completer) wantsObject() bool {
+	flag := c.objectFlag()
+	return flag != nil && len(c.bare) == 0 && len(c.given[flag.Names()[0]]) == 0
 }
 
 // flagOffers are the flags that can still be given.

@@ -184,11 +184,11 @@ func cutAt(t *testing.T, at int) int {
 	cut := c.cutting(at)
 	status, out, errs := c.run("", "fix", "--volume", volume, "--yes")
 	switch {
-	case cut.cut && status == StatusRepaired:
+	case cut.cut && status == StatusOK:
 		// The last answer was lost, and looking again told.
 	case cut.cut && status != StatusTrouble && status != StatusRefused:
 		t.Errorf("cut at %d: status %d\n%s%s", at, status, out, errs)
-	case !cut.cut && status != StatusRepaired:
+	case !cut.cut && status != StatusOK:
 		t.Fatalf("status %d\n%s%s", status, out, errs)
 	}
 	c.noHarm(live)
@@ -205,7 +205,7 @@ func cutAt(t *testing.T, at int) int {
 		}
 		status, out, errs = c.run("", args...)
 		t.Logf("cut at %d: %v: status %d", at, args, status)
-		if status != StatusRepaired {
+		if status != StatusOK {
 			t.Logf("%s%s", out, errs)
 		}
 	}

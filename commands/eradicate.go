@@ -24,10 +24,11 @@ func eradicateCommand(s Streams) *cli.Command {
 			"EXAMPLES\n" +
 			"   pureclean eradicate --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 \\\n" +
 			"                       --confirm purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n\n" +
-			exitHelp("1   eradicated, or the array says when the space returns", "8   it failed", "16  usage error", "32  refused"),
+			exitHelp("0   eradicated, or the array says when the space returns", "1   the same, with --detailed-exitcode", "8   it failed", "16  usage error", "32  refused"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Usage: "the array's full name of `VOLUME`", Destination: &o.volume},
 			&cli.StringFlag{Name: "confirm", Usage: "`VOLUME` again, in full", Destination: &o.typed},
+			o.detailedFlag(),
 		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags()),
 		Action: func(c *cli.Context) error {
 			if o.volume == "" {

@@ -24,19 +24,20 @@ type explainOptions struct {
 func explainCommand(s Streams) *cli.Command {
 	o := &explainOptions{common: common{Streams: s}}
 	return &cli.Command{
-		Name:  "explain",
-		Usage: "say what each witness knows of one object, and why it may or may not be touched",
+		Name:      "explain",
+		ArgsUsage: "[OBJECT]",
+		Usage:     "say what each witness knows of one object, and why it may or may not be touched",
 		Description: "The object is what you have in hand: the array's full name, its name within --pool, a serial, a\n" +
 			"WWID or NGUID, a device of this host, or LXD's own name (pool/type/name). What fits several is\n" +
 			"listed, never guessed. A session, a controller, a portal or an array's IQN is told as what it is;\n" +
 			"\"-\" reads the line of a log from the standard input, whole.\n\n" +
 			"A finding's code instead of an object prints the page about it; nobody is asked.\n\n" +
 			"EXAMPLES\n" +
-			"   pureclean explain --object purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
-			"   pureclean explain --object /dev/mapper/mpathi -v\n" +
-			"   pureclean explain --object purepool/custom/fs1\n" +
-			"   pureclean explain --object purepool/custom/fs1 -o html > fs1.html\n" +
-			"   pureclean explain --object leaked-volume\n\n" +
+			"   pureclean explain purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
+			"   pureclean explain sdq -v\n" +
+			"   pureclean explain purepool/custom/fs1\n" +
+			"   pureclean explain purepool/custom/fs1 -o html > fs1.html\n" +
+			"   pureclean explain leaked-volume\n\n" +
 			exitHelp(
 				"0   explained, and there is no finding about it",
 				"4   explained, and there is a finding about it",
@@ -45,9 +46,9 @@ func explainCommand(s Streams) *cli.Command {
 				"32  cancelled",
 			),
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "object", Usage: "explain `OBJECT`", Destination: &o.object},
+			&cli.StringFlag{Name: "object", Aliases: []string{"volume"}, Usage: "explain `OBJECT`; the same as the word without a flag", Destination: &o.object},
 			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of OBJECT", Destination: &o.project},
-		}, o.flags(formatTable, formatWide, formatJSON, formatYAML, formatHTML), o.reachFlags(), []cli.Flag{o.toldFlag()}),
+		}, o.flags(formatTable, formatWide, formatJSON, formatYAML, formatHTML), o.reachFlags(), []cli.Flag{o.toldFlag(), o.briefFlag()}),
 		Action: func(c *cli.Context) error { return runExplain(c.Context, o) },
 	}
 }
@@ -58,7 +59,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 		return err
 	}
 	if o.object == "" {
-		return &HintedError{Err: usagef("--object is required"), Hint: "pureclean scan lists what can be explained"}
+		return &HintedError{Err: usagef("say what to explain: pureclean explain OBJECT"), Hint: "pureclean scan lists what can be explained"}
 	}
 	if page, ok := pageOf(o.object); ok {
 		return o.printPage(f, page)
@@ -95,7 +96,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 		case formatYAML:
 			return printYAML(w, explainAnswerOf(world, found, explanation))
 		default:
-			return explainView{o.palette(), o.width(), o.verbose || f == formatWide, explanation, true}.print(w)
+			return explainView{palette: o.palette(), width: o.width(), verbose: o.verbose || f == formatWide, brief: o.brief, e: explanation, next: true}.print(w)
 		}
 	})
 	if err != nil {

@@ -24,3 +24,45 @@ func TestExplainPasted(t *testing.T) {
 		t.Errorf("empty: status %d %s", status, stderr)
 	}
 }
+
+// TestExplainTakesWhatScanLists: each name in the list can be given back.
+func TestExplainTakesWhatScanLists(t *testing.T) {
+	w := worlds.Demo(t)
+	_, out, _ := runBefore(context.Background(), w, nil, "scan", "-o", "json")
+	var found scanned
+	decode(t, out, &found)
+	for _, f := range found.Findings {
+		status, out, errs := runBefore(context.Background(), w, nil, "explain", f.Object)
+		if status != 4 || !strings.Contains(out, f.Code) {
+			t.Errorf("%s %s: status %d\n%s%s", f.Code, f.Object, status, out, errs)
+		}
+	}
+}
+
+// TestExplainHealthy: what is well is said to be, and nobody asks whether it
+// may go.
+func TestExplainHealthy(t *testing.T) {
+	w := worlds.Demo(t)
+	status, out, _ := runBefore(context.Background(), w, nil, "explain", "purepool/custom/postgres-data")
+	if status != 0 || !strings.Contains(out, "verdict  healthy") || strings.Contains(out, "no-record") {
+		t.Errorf("status %d\n%s", status, out)
+	}
+	for _, object := range []string{"purepool/custom/wiki", "oracle-test", "purepool::u-5805369565714a11a69ed2b62f2a3da1"} {
+		if _, out, _ := runBefore(context.Background(), w, nil, "explain", object); strings.Contains(out, "healthy") {
+			t.Errorf("%s is healthy?\n%s", object, out)
+		}
+	}
+}
+
+// TestNearMiss: the guess is measured on the whole name.
+func TestNearMiss(t *testing.T) {
+	w := worlds.Demo(t)
+	for typed, meant := range map[string]string{
+		"purepol/custom/mail": "purepool/custom/mail", "custom/wikki": "purepool/custom/wiki", "purepool/container/mial1": "purepool/container/mail1",
+		"u-58053695": "purepool::u-5805369565714a11a69ed2b62f2a3da1",
+	} {
+		if status, _, errs := runBefore(context.Background(), w, nil, "explain", typed); status != 16 || !strings.Contains(errs, "did you mean "+meant+"?") {
+			t.Errorf("%s: status %d\n%s", typed, status, errs)
+		}
+	}
+}

@@ -16,7 +16,9 @@ type explainView struct {
 	palette
 	width   int
 	verbose bool
-	e       diagnose.Explanation
+	// brief is what it is, and what to type.
+	brief bool
+	e     diagnose.Explanation
 	// next says what to type now.
 	next bool
 }
@@ -29,6 +31,18 @@ func (v explainView) print(w io.Writer) error {
 	for _, line := range wrap(clean(v.e.What), v.width) {
 		out.line(v.bold(line))
 	}
+	if v.e.Healthy {
+		v.field(out, "verdict", v.good("healthy")+": LXD has a record of it, and nothing about it is out of place")
+	}
+	if !v.brief {
+		v.body(out)
+	}
+	v.nextLine(out)
+	return out.err
+}
+
+// body is what each witness says, why, and what may be done.
+func (v explainView) body(out *lineWriter) {
 	out.line("")
 	for _, s := range v.e.Statements {
 		label := s.Kind
@@ -50,11 +64,17 @@ func (v explainView) print(w io.Writer) error {
 		out.line("")
 		v.field(out, "finding", v.findingPaint(f)(f.Code)+"  "+clean(f.Detail))
 	}
-	out.line("")
+	if len(v.e.Findings) > 0 || v.verbose {
+		out.line("")
+	}
 	v.optional(out, "cause", v.e.Cause)
 	v.optional(out, "effect", v.e.Effect)
 	v.gates(out)
 	v.optional(out, "remedy", strings.Join(v.e.Remedy, "; "))
+}
+
+// nextLine is the command to type now.
+func (v explainView) nextLine(out *lineWriter) {
 	told := ""
 	for _, f := range v.e.Findings {
 		if v.next && f.Verdict == diagnose.Safe && f.Interrupted == "" {
@@ -71,7 +91,6 @@ func (v explainView) print(w io.Writer) error {
 			break
 		}
 	}
-	return out.err
 }
 
 func (v explainView) findingPaint(f diagnose.Finding) func(string) string {
@@ -108,8 +127,8 @@ func (v explainView) field(out *lineWriter, label, text string) {
 }
 
 func (v explainView) gates(out *lineWriter) {
-	if len(v.e.Gates) == 0 {
-		return
+	if len(v.e.Gates) == 0 || len(v.e.Findings) == 0 && !v.verbose {
+		return // nobody asked whether what is well may go
 	}
 	results := map[diagnose.Result]int{}
 	for _, g := range v.e.Gates {

@@ -34,29 +34,30 @@ type fixOptions struct {
 func fixCommand(s Streams) *cli.Command {
 	o := &fixOptions{changing: changing{common: common{Streams: s}}}
 	return &cli.Command{
-		Name:  "fix",
-		Usage: "repair one leftover, or a batch: disconnect, confirm that it is detached, destroy, verify",
+		Name:      "fix",
+		ArgsUsage: "[VOLUME]",
+		Usage:     "repair one leftover, or a batch: disconnect, confirm that it is detached, destroy, verify",
 		Description: "Shows the evidence and the plan, then asks before each step; the answer no is the default. Before\n" +
 			"each step all that is about it is read again, and every gate must pass. What is destroyed can be recovered\n" +
 			"until the array's timer runs out: pureclean undo. Nothing is eradicated.\n\n" +
 			"EXAMPLES\n" +
-			"   pureclean fix --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
-			"   pureclean fix --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --dry-run\n" +
+			"   pureclean fix purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
+			"   pureclean fix purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --dry-run\n" +
 			"   pureclean fix --finding leaked-image --dry-run\n" +
 			"   pureclean fix --finding leaked-image --save plan.json\n" +
 			"   pureclean fix --plan plan.json --yes\n\n" +
 			"A batch takes only what an earlier look saw as a leftover. The first is repaired alone; with --yes the\n" +
 			"others follow in waves, each volume with its own gates, journal and undo.\n\n" +
 			exitHelp(
-				"0   there was nothing to repair, or a dry run leaves nothing out",
-				"1   all was repaired",
+				"0   all that was asked for is done; there was nothing to repair, or a dry run leaves nothing out",
+				"1   with --detailed-exitcode: all was repaired, and there was something to repair",
 				"4   findings remain: some were repaired, would be, or are only reported",
 				"8   a step failed, or not everything could be seen",
 				"16  usage or configuration error",
 				"32  cancelled, declined or refused by a gate, or it would be; nothing was changed",
 			),
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "volume", Usage: "repair `VOLUME`, by any name that explain takes", Destination: &o.volume},
+			&cli.StringFlag{Name: "volume", Aliases: []string{"object"}, Usage: "repair `VOLUME`, by any name that explain takes; the same as the word without a flag", Destination: &o.volume},
 			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of VOLUME", Destination: &o.project},
 			&cli.StringFlag{Name: "finding", Usage: "repair every finding `CODE`", Destination: &o.finding},
 			&cli.BoolFlag{Name: "all", Usage: "repair everything that is safe to repair", Destination: &o.all},
@@ -68,8 +69,14 @@ func fixCommand(s Streams) *cli.Command {
 			o.confirmFlag(),
 			o.databaseFlag(),
 			o.recoveredFlag(),
+			o.briefFlag(),
 		}, o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
-		Action: func(c *cli.Context) error { return runFix(c.Context, o) },
+		Action: func(c *cli.Context) error {
+			if c.IsSet("volume") && o.volume == "" {
+				return emptyName("volume")
+			}
+			return runFix(c.Context, o)
+		},
 	}
 }
 
@@ -227,10 +234,12 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 		return nil, notExplained(err, report)
 	}
 	view := explainView{palette: colourise(o.Streams, o.color, o.ErrTerminal), width: o.width(), verbose: o.verbose, e: e}
-	if err := view.print(o.Err); err != nil {
-		return nil, &outputError{err}
+	if !o.brief {
+		if err := view.print(o.Err); err != nil {
+			return nil, &outputError{err}
+		}
+		fmt.Fprintln(o.Err)
 	}
-	fmt.Fprintln(o.Err)
 	for _, class := range []diagnose.Class{diagnose.ClassWaiting, diagnose.ClassDestroy, diagnose.ClassSnapshot, diagnose.ClassDisconnect, diagnose.ClassHost, diagnose.ClassArrayHost} {
 		for _, f := range e.Findings {
 			if kindClass(f.Code) != class || class == diagnose.ClassWaiting && !called(object, f) {
@@ -267,7 +276,7 @@ func kindClass(code string) diagnose.Class {
 }
 
 func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan repair.Plan) error {
-	if f == formatTable && w.preview(ctx, plan) == nil {
+	if f == formatTable && !o.brief && w.preview(ctx, plan) == nil {
 		err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), savedPlans{Plans: []repair.Plan{plan}, byHandWords: o.byHandIf(o.verbose)})
 		if err != nil {
 			return &outputError{err}
@@ -282,7 +291,7 @@ func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan rep
 	}); printed != nil {
 		return printed
 	}
-	return ended(result, err)
+	return o.ended(result, err)
 }
 
 func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choice) error {
@@ -300,7 +309,7 @@ func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choi
 	if err != nil {
 		for _, row := range rows {
 			if row.Result.Changed && row.Err != nil {
-				return ended(row.Result, err)
+				return o.ended(row.Result, err)
 			}
 		}
 		if slices.ContainsFunc(rows, func(row repair.Row) bool { return row.Result.Changed }) {
@@ -308,7 +317,7 @@ func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choi
 		}
 		return err
 	}
-	return batchStatus(rows, c)
+	return o.batchStatus(rows, c)
 }
 
 // savedPlans is the file that --save writes.

@@ -45,11 +45,13 @@ const (
 func (v helpView) print(w io.Writer) error {
 	out := &lineWriter{w: w}
 	name, usage, description := v.app.Name, v.app.Usage, v.app.Description
+	title := name
 	if n := len(v.typed.path); n > 0 {
 		command := v.typed.path[n-1]
 		name, usage, description = v.app.Name+" "+v.typed.name(), command.Usage, command.Description
+		title = strings.TrimSpace(name + " " + command.ArgsUsage)
 	}
-	for _, line := range wrap(name+": "+usage, v.width) {
+	for _, line := range wrap(title+": "+usage, v.width) {
 		out.line(line)
 	}
 	parts := sections(description)

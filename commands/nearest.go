@@ -2,10 +2,13 @@ package commands
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/diagnose"
 )
 
 // nearest is the name that was probably meant: the one that begins with what
@@ -17,38 +20,20 @@ func nearest(typed string, names []string) (string, bool) {
 		if len(typed) > 1 && strings.HasPrefix(name, typed) {
 			return name, true
 		}
-		if n := slips(typed, name); n < fewest {
+		if n := diagnose.Slips(typed, name); n < fewest {
 			best, fewest = name, n
 		}
 	}
 	return best, best != ""
 }
 
-// slips counts letters that are wrong, missing or too many, and neighbours
-// that changed places, between two words.
-func slips(a, b string) int {
-	// before and now are rows of the table of all beginnings of a and b;
-	// older is the one before, for neighbours that changed places.
-	before, now := make([]int, len(b)+1), make([]int, len(b)+1)
-	older := make([]int, len(b)+1)
-	for j := range before {
-		before[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		now[0] = i
-		for j := 1; j <= len(b); j++ {
-			wrong := 1
-			if a[i-1] == b[j-1] {
-				wrong = 0
-			}
-			now[j] = min(before[j]+1, now[j-1]+1, before[j-1]+wrong)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				now[j] = min(now[j], older[j-2]+1)
-			}
-		}
-		older, before, now = before, now, older
-	}
-	return before[len(b)]
+// habits are what the same is called elsewhere.
+var habits = map[string]string{
+	"ls": "scan", "list": "scan", "status": "scan", "find": "scan",
+	"rm": "fix", "remove": "fix", "delete": "fix", "clean": "fix", "cleanup": "fix", "repair": "fix", "purge": "fix",
+	"show": "explain", "info": "explain", "describe": "explain", "why": "explain",
+	"recover": "undo", "restore": "undo", "revert": "undo", "rollback": "undo",
+	"history": "runs", "log": "runs", "resume": "runs", "destroy": "fix",
 }
 
 // unknownCommand says which command was probably meant.
@@ -58,7 +43,11 @@ func unknownCommand(name string, parent string, commands []*cli.Command) error {
 		names = append(names, command.Names()...)
 	}
 	hint := parent + " --help lists the commands"
-	if meant, ok := nearest(name, names); ok {
+	meant, ok := habits[name]
+	if ok = ok && slices.Contains(names, meant); !ok {
+		meant, ok = nearest(name, names)
+	}
+	if ok {
 		hint = fmt.Sprintf("did you mean %q? %s", meant, hint)
 	}
 	return &HintedError{Err: usagef("unknown command %q", name), Hint: hint}
@@ -69,6 +58,13 @@ func unknownCommand(name string, parent string, commands []*cli.Command) error {
 func usageError(name string, flags []cli.Flag, commands []*cli.Command, err error) error {
 	if flag, ok := strings.CutPrefix(err.Error(), "flag needs an argument: -"); ok {
 		return usagef("%s needs a value", dashed(flag))
+	}
+	if bad := badValue.FindStringSubmatch(err.Error()); bad != nil {
+		return badValueError(name, flags, bad[1], bad[2])
+	}
+	if both, ok := strings.CutPrefix(err.Error(), "Cannot use two forms of the same flag: "); ok {
+		a, b, _ := strings.Cut(both, " ")
+		return usagef("%s and %s are the same flag; give one of them", dashed(a), dashed(b))
 	}
 	flag, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
@@ -82,6 +78,22 @@ func usageError(name string, flags []cli.Flag, commands []*cli.Command, err erro
 		hint = meant + " " + hint
 	}
 	return &HintedError{Err: usagef("unknown flag %s", dashed(flag)), Hint: hint}
+}
+
+// badValue is how package flag says that a value can't be read.
+var badValue = regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:flag )?-([^:]+):`)
+
+// badValueError says what would be right.
+func badValueError(name string, flags []cli.Flag, value, flag string) error {
+	err := usagef("%s: %q can't be read", dashed(flag), value)
+	switch f := findFlag(flags, flag).(type) {
+	case *cli.DurationFlag:
+		return &HintedError{Err: err, Hint: "a time span is written as 30s, 5m or 1h"}
+	case *cli.BoolFlag:
+		return &HintedError{Err: err, Hint: dashed(f.Name) + " takes no value; " + name + " --help lists the flags"}
+	default:
+		return err
+	}
 }
 
 // flagMeant guesses what a flag that does not exist was meant to be: one that

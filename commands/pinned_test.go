@@ -28,7 +28,7 @@ func TestPinnedArrayByEveryCommand(t *testing.T) {
 	volume := b.leaked("leaked-volume")
 	fixed := func() string {
 		t.Helper()
-		if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusRepaired {
+		if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusOK {
 			t.Fatalf("fix: status %d\n%s%s", status, out, errs)
 		}
 		_, out, _ := b.run("", "runs", "-o", "csv")
@@ -123,12 +123,12 @@ func TestPinnedArrayIsNotResumed(t *testing.T) {
 	if b.interrupted() != run {
 		t.Fatal("the run is no longer interrupted")
 	}
-	if status, out, errs := b.run("", "runs", "--resume", run, "--yes"); status != StatusRepaired {
+	if status, out, errs := b.run("", "runs", "--resume", run, "--yes"); status != StatusOK {
 		t.Fatalf("resumed on its own array: status %d\n%s%s", status, out, errs)
 	}
 	refused("undo", "--run", run, "--yes")
 	refused("eradicate", "--volume", volume, "--confirm", volume)
-	if status, out, errs := b.run("", "undo", "--run", run, "--yes"); status != StatusRepaired {
+	if status, out, errs := b.run("", "undo", "--run", run, "--yes"); status != StatusOK {
 		t.Errorf("undone on its own array: status %d\n%s%s", status, out, errs)
 	}
 }

@@ -125,6 +125,9 @@ type reporter struct {
 }
 
 func (r *reporter) report(e repair.Event) {
+	if r.o.brief {
+		return
+	}
 	p := colourise(r.o.Streams, r.o.color, r.o.ErrTerminal)
 	indent := strings.Repeat(" ", 5)
 	if r.named {

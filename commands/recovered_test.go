@@ -13,7 +13,7 @@ import (
 func TestRecoveredIsAskedAbout(t *testing.T) {
 	b := newBench(t, worlds.Of(t, "rollback-refused-iscsi"))
 	volume := b.leaked("leaked-volume")
-	if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusRepaired {
+	if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusOK {
 		t.Fatalf("status %d\n%s%s", status, out, errs)
 	}
 	if err := b.world.Array.Recover(volume); err != nil {
@@ -42,7 +42,7 @@ func TestRecoveredIsAskedAbout(t *testing.T) {
 	if v, ok := b.world.Array.Volume(volume); !ok || v.Destroyed {
 		t.Fatal("it was destroyed again")
 	}
-	if status, out, errs := b.run("yes\n"+strings.Repeat("y\n", 9), "fix", "--volume", volume, "--even-if-recovered"); status != StatusRepaired {
+	if status, out, errs := b.run("yes\n"+strings.Repeat("y\n", 9), "fix", "--volume", volume, "--even-if-recovered"); status != StatusOK {
 		t.Errorf("the word is given: status %d\n%s%s", status, out, errs)
 	}
 }

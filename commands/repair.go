@@ -29,6 +29,21 @@ type changing struct {
 	databaseIsCurrent bool
 	// evenIfRecovered is their word that what somebody brought back may go.
 	evenIfRecovered bool
+	// detailed tells in the status whether there was anything to repair.
+	detailed bool
+}
+
+// detailedFlag is for scripts that count on fsck's statuses.
+func (o *changing) detailedFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "detailed-exitcode", Usage: "end with 1, as fsck does, and not with 0 when something was done and all went well", Destination: &o.detailed}
+}
+
+// allDone is how a command ends that did all it was asked for.
+func (o *changing) allDone() error {
+	if o.detailed {
+		return errRepaired
+	}
+	return nil
 }
 
 // databaseFlag is for commands that may rest on the operator's word for one
@@ -44,8 +59,9 @@ func (o *changing) recoveredFlag() cli.Flag {
 
 func (o *changing) changingFlags() []cli.Flag {
 	return append(o.reachFlags(),
-		&cli.BoolFlag{Name: "yes", Usage: "answer yes to every step that can be undone", Destination: &o.yes},
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "answer yes to every step that can be undone", Destination: &o.yes},
 		&cli.BoolFlag{Name: "no-input", Usage: "never ask; fail where an answer is needed", Destination: &o.noInput},
+		o.detailedFlag(),
 		o.downFlag(),
 	)
 }

@@ -170,10 +170,10 @@ func undoUntil(p repair.Promise) *time.Time {
 // ended is the error with which a command ends whose run ended so. Refused or
 // cancelled after something was changed is neither: it is not finished, and
 // must not pass for "nothing was changed".
-func ended(result repair.Result, err error) error {
+func (o *changing) ended(result repair.Result, err error) error {
 	switch {
 	case err == nil:
-		return errRepaired
+		return o.allDone()
 	case !result.Changed:
 		return err
 	}
@@ -189,7 +189,7 @@ func ended(result repair.Result, err error) error {
 }
 
 // batchStatus is how a batch ends.
-func batchStatus(rows []repair.Row, c choice) error {
+func (o *changing) batchStatus(rows []repair.Row, c choice) error {
 	n := tallyOf(rows)
 	switch {
 	case n.failed > 0:
@@ -200,7 +200,7 @@ func batchStatus(rows []repair.Row, c choice) error {
 	case c.doubt != nil:
 		return c.doubt
 	case n.left == 0:
-		return errRepaired
+		return o.allDone()
 	case n.done == 0:
 		for _, row := range rows {
 			if row.Err != nil {

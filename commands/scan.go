@@ -37,7 +37,7 @@ func scanCommand(s Streams) *cli.Command {
 				"16  usage or configuration error",
 				"32  cancelled",
 			),
-		Flags:  slices.Concat(o.flags(append(slices.Clone(formats), formatHTML)...), o.reachFlags(), []cli.Flag{o.toldFlag(), watchFlag(&o.watch)}),
+		Flags:  slices.Concat(o.flags(append(slices.Clone(formats), formatHTML)...), o.reachFlags(), []cli.Flag{o.toldFlag(), watchFlag(&o.watch), o.briefFlag()}),
 		Action: func(c *cli.Context) error { return runScan(c.Context, o) },
 	}
 }
@@ -69,13 +69,17 @@ func runScan(ctx context.Context, o *scanOptions) error {
 		case formatWide:
 			return scanRows(found).print(w)
 		default:
-			return scanView{o.palette(), o.width(), o.verbose, found}.print(w)
+			return o.scanView(o.width(), found).print(w)
 		}
 	})
 	if err != nil {
 		return err
 	}
 	return verdict(found)
+}
+
+func (o *scanOptions) scanView(width int, found diagnose.Report) scanView {
+	return scanView{palette: o.palette(), width: width, verbose: o.verbose, brief: o.brief, report: found}
 }
 
 // watchedScan is one line of "scan --watch -o json".
@@ -98,7 +102,7 @@ func (o *scanOptions) view(ctx context.Context, f format) (view, error) {
 			if f == formatWide {
 				return scanRows(found).print(w)
 			}
-			return scanView{o.palette(), width, o.verbose, found}.print(w)
+			return o.scanView(width, found).print(w)
 		},
 		answer: func(look int, changes []change) any {
 			return watchedScan{scanAnswerOf(world, found), look, changes}

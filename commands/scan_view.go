@@ -38,17 +38,22 @@ type scanView struct {
 	palette
 	width   int
 	verbose bool
-	report  diagnose.Report
+	// brief is the end alone.
+	brief  bool
+	report diagnose.Report
 }
 
 func (v scanView) print(w io.Writer) error {
 	out := &lineWriter{w: w}
-	v.heads(out)
 	groups := diagnose.Grouped(v.report.Findings)
-	for i, findings := range groups {
-		if len(findings) > 0 {
-			v.group(out, strings.ToUpper(diagnose.Groups[i].Title), findings)
+	if !v.brief {
+		v.heads(out)
+		for i, findings := range groups {
+			if len(findings) > 0 {
+				v.group(out, strings.ToUpper(diagnose.Groups[i].Title), findings)
+			}
 		}
+		out.line("")
 	}
 	v.summary(out)
 	v.next(out, groups)
@@ -279,7 +284,6 @@ func connected(f diagnose.Finding) string {
 }
 
 func (v scanView) summary(out *lineWriter) {
-	out.line("")
 	s := v.report.Summary
 	switch {
 	case s.LeakedVolumes > 0:

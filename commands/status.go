@@ -18,9 +18,10 @@ import (
 
 // The exit statuses, after fsck(8). A status that is not listed is a failure.
 const (
-	// StatusOK: nothing was found.
+	// StatusOK: nothing was found, or all that was asked for is done.
 	StatusOK = 0
-	// StatusRepaired: all that was found was repaired.
+	// StatusRepaired: all that was found was repaired, where the operator asked
+	// to have that told apart with --detailed-exitcode.
 	StatusRepaired = 1
 	// StatusFindings: findings remain.
 	StatusFindings = 4
@@ -53,7 +54,8 @@ func usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(fo
 // findings". It has nothing more to say.
 var errFindings = errors.New("findings remain")
 
-// errRepaired ends a command that repaired all there was.
+// errRepaired ends a command that repaired all there was, and was asked to tell
+// that from having found nothing.
 var errRepaired = errors.New("repaired")
 
 // These end a check, whose one line says all.

@@ -20,6 +20,13 @@ type typed struct {
 	given map[string][]string
 	// flag is the one whose value is expected next, or nil.
 	flag cli.Flag
+	// words are all but the bare ones, which are the words without a flag of a
+	// command that takes one; see objectOf. Flags stand in front of objects there.
+	words, bare []string
+	// swallowed is a flag that was given the name of another one for its value;
+	// unknown is set after a flag that there is not.
+	swallowed [2]string
+	unknown   bool
 	// stray is set after "--" and after a word that is neither a command nor
 	// a flag: nothing sensible can follow.
 	stray bool
@@ -38,34 +45,93 @@ func readTyped(app *cli.App, words []string) typed {
 }
 
 func (t *typed) read(word string) {
+	t.words = append(t.words, word)
 	switch {
 	case t.flag != nil:
 		t.give(t.flag, word)
+		if other := flagOf(word); findFlag(t.flags, other) != nil || slices.Contains(helpNames, other) {
+			t.swallowed = [2]string{dashed(t.flag.Names()[0]), word}
+		}
 		t.flag = nil
+	case t.stray && t.takesObject():
+		t.object(word)
 	case t.stray:
 	case word == "--":
 		t.stray = true
-	case len(word) > 1 && word[0] == '-':
-		name, value, joined := strings.Cut(strings.TrimLeft(word, "-"), "=")
-		flag := findFlag(t.flags, name)
-		switch {
-		case slices.Contains(helpNames, name):
-			t.given[helpNames[0]] = []string{""}
-		case flag == nil:
-		case joined || !takesValue(flag):
-			t.give(flag, value)
-		default:
-			t.flag = flag
+		if t.takesObject() {
+			t.words = t.words[:len(t.words)-1]
 		}
+	case len(word) > 1 && word[0] == '-':
+		t.readFlag(word)
 	default:
 		i := slices.IndexFunc(t.next, func(c *cli.Command) bool { return c.HasName(word) })
-		if i < 0 {
+		switch {
+		case i >= 0:
+			command := t.next[i]
+			t.path, t.flags, t.next = append(t.path, command), command.Flags, command.Subcommands
+		case t.takesObject():
+			t.object(word)
+		default:
 			t.stray = true
-			return
 		}
-		command := t.next[i]
-		t.path, t.flags, t.next = append(t.path, command), command.Flags, command.Subcommands
 	}
+}
+
+func (t *typed) readFlag(word string) {
+	name, value, joined := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	flag := findFlag(t.flags, name)
+	switch {
+	case slices.Contains(helpNames, name):
+		t.given[helpNames[0]] = []string{""}
+	case flag == nil && name == jsonHabit && !joined && t.printsJSON():
+		t.words[len(t.words)-1] = "--" + outputNames[0] + "=" + string(formatJSON)
+	case flag == nil && t.switches(word):
+		t.words = t.words[:len(t.words)-1]
+		for _, letter := range word[1:] {
+			t.read("-" + string(letter))
+		}
+	case flag == nil:
+		t.unknown = true
+	case joined || !takesValue(flag):
+		t.give(flag, value)
+	default:
+		t.flag = flag
+	}
+}
+
+// switches reports several letters behind one dash, each of them a switch: -qy.
+func (t *typed) switches(word string) bool {
+	if len(word) < 3 || word[1] == '-' {
+		return false
+	}
+	for _, letter := range word[1:] {
+		if flag := findFlag(t.flags, string(letter)); flag == nil || takesValue(flag) {
+			return false
+		}
+	}
+	return true
+}
+
+// jsonHabit is what people type for -o json.
+const jsonHabit = "json"
+
+func (t *typed) printsJSON() bool {
+	flag := findFlag(t.flags, outputNames[0])
+	return flag != nil && slices.Contains(choicesOf(flag), string(formatJSON))
+}
+
+// object takes a word out of the others.
+func (t *typed) object(word string) {
+	t.words, t.bare = t.words[:len(t.words)-1], append(t.bare, word)
+}
+
+// flagOf is the name of the flag that a word looks like; empty for other words.
+func flagOf(word string) string {
+	if len(word) < 2 || word[0] != '-' {
+		return ""
+	}
+	name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	return name
 }
 
 func (t *typed) give(flag cli.Flag, value string) {
@@ -92,6 +158,11 @@ func findFlag(flags []cli.Flag, name string) cli.Flag {
 }
 
 func takesValue(flag cli.Flag) bool {
+	if g, ok := flag.(*cli.GenericFlag); ok {
+		if b, ok := g.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
+			return false // only behind a "="
+		}
+	}
 	f, ok := flag.(cli.DocGenerationFlag)
 	return ok && f.TakesValue()
 }

@@ -2,38 +2,130 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pureclean/pureclean/repair"
+	"github.com/pureclean/pureclean/repair/journal"
 )
 
 type undoOptions struct {
 	changing
-	run string
+	run, volume string
+	last        bool
 }
 
 func undoCommand(s Streams) *cli.Command {
 	o := &undoOptions{changing: changing{common: common{Streams: s}}}
 	return &cli.Command{
-		Name:  "undo",
-		Usage: "recover what a run destroyed, and connect again what it disconnected",
+		Name:      "undo",
+		ArgsUsage: "[RUN]",
+		Usage:     "recover what a run destroyed, and connect again what it disconnected",
 		Description: "Takes back exactly what the run changed, as far as that is still possible, and says what is not.\n\n" +
 			"EXAMPLES\n" +
-			"   pureclean undo --run 7f3a91c2\n\n" +
-			exitHelp("1   all of it was taken back", "8   a step failed", "16  usage error, or no such run", "32  declined, refused, or nothing to undo"),
+			"   pureclean undo 7f3a\n" +
+			"   pureclean undo --last\n" +
+			"   pureclean undo --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n\n" +
+			exitHelp("0   all of it was taken back", "1   the same, with --detailed-exitcode", "8   a step failed", "16  usage error, or no such run", "32  declined, refused, or nothing to undo"),
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "run", Usage: "undo run `ID`, see pureclean runs", Destination: &o.run},
+			&cli.StringFlag{Name: "run", Usage: "undo run `ID`, see pureclean runs; the same as the word without a flag", Destination: &o.run},
+			&cli.StringFlag{Name: "volume", Aliases: []string{"object"}, Usage: "undo the one run of `VOLUME` that can be undone", Destination: &o.volume},
+			&cli.BoolFlag{Name: "last", Usage: "undo the last repair", Destination: &o.last},
+			o.briefFlag(),
 		}, o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
 		Action: func(c *cli.Context) error {
-			if o.run == "" {
-				return &HintedError{Err: usagef("--run is required"), Hint: "pureclean runs lists them"}
+			for _, flag := range []string{"run", "volume"} {
+				if c.IsSet(flag) && c.String(flag) == "" {
+					return emptyName(flag)
+				}
 			}
-			return o.work(c.Context, "Taken back", "run "+o.run, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Undo(ctx, o.run) })
+			run, err := o.which()
+			if err != nil {
+				return err
+			}
+			return o.work(c.Context, "Taken back", "run "+run, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Undo(ctx, run) })
 		},
 	}
+}
+
+// which is the run that is meant.
+func (o *undoOptions) which() (string, error) {
+	given := 0
+	for _, is := range []bool{o.run != "", o.volume != "", o.last} {
+		if is {
+			given++
+		}
+	}
+	switch {
+	case given == 0:
+		return "", &HintedError{Err: usagef("say which run: pureclean undo ID, --last or --volume VOLUME"), Hint: "pureclean runs lists them"}
+	case given > 1:
+		return "", usagef("--run, --volume and --last exclude each other")
+	}
+	from, err := o.sources()
+	if err != nil {
+		return "", err
+	}
+	if err := trusted(from.config); err != nil {
+		return "", err
+	}
+	all, err := journal.Read(from.config.StateDir).List()
+	if err != nil {
+		return "", err
+	}
+	if o.last {
+		return lastRepair(all)
+	}
+	if slices.ContainsFunc(all, func(s journal.Summary) bool { return s.ID == o.run }) {
+		return o.run, nil
+	}
+	promises, err := repair.Promises(journal.Read(from.config.StateDir), o.clock()())
+	if err != nil {
+		return "", err
+	}
+	name := o.run + o.volume
+	of := slices.DeleteFunc(slices.Clone(all), func(s journal.Summary) bool { return s.Kind != journal.KindFix || !isCalled(s.Object, name) })
+	works := slices.DeleteFunc(slices.Clone(of), func(s journal.Summary) bool { return !promises[s.ID].Works })
+	switch {
+	case len(works) == 1:
+		return works[0].ID, nil
+	case len(works) > 1:
+		return "", &HintedError{Err: usagef("%s of %s can be undone", count(len(works), "run"), quoteShell(name)), Hint: "say which: " + either(runNames(works))}
+	case len(of) > 0:
+		return of[0].ID, nil // which says why it can't be undone
+	}
+	return "", &HintedError{Err: fmt.Errorf("%q: %w", name, journal.ErrNoRun), Hint: "pureclean runs lists them"}
+}
+
+func runNames(all []journal.Summary) []string {
+	names := make([]string, 0, len(all))
+	for _, s := range all {
+		names = append(names, s.ID+" of "+until(s.Began))
+	}
+	return names
+}
+
+// lastRepair is the last run that repaired anything. One that is undone already
+// is not passed over: said twice by mistake, --last takes nothing else back.
+func lastRepair(all []journal.Summary) (string, error) {
+	for _, s := range all { // the newest first
+		if s.Kind == journal.KindFix && s.State != journal.Stopped {
+			return s.ID, nil
+		}
+	}
+	return "", &HintedError{Err: fmt.Errorf("nothing was repaired from this machine: %w", repair.ErrNothingToUndo), Hint: "pureclean runs lists what was tried"}
+}
+
+// isCalled reports a name of what a run was about, as people have it in hand.
+func isCalled(object journal.Object, name string) bool {
+	_, short, _ := strings.Cut(object.Name, "::")
+	return slices.ContainsFunc([]string{object.Name, short, object.ID, object.Serial}, func(known string) bool {
+		return known != "" && strings.EqualFold(known, name)
+	})
 }
 
 // work opens the workshop, does one thing in it and prints how it ended; done
@@ -63,5 +155,5 @@ func (o *changing) work(ctx context.Context, done, object string, do func(contex
 			return printed
 		}
 	}
-	return ended(result, err)
+	return o.ended(result, err)
 }

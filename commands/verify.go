@@ -29,17 +29,18 @@ type verifyOptions struct {
 func verifyCommand(s Streams) *cli.Command {
 	o := &verifyOptions{common: common{Streams: s}}
 	return &cli.Command{
-		Name:  "verify",
-		Usage: "one question for runbooks: is the volume really gone, everywhere?",
+		Name:      "verify",
+		ArgsUsage: "[VOLUME]",
+		Usage:     "one question for runbooks: is the volume really gone, everywhere?",
 		Description: "Asks the array, LXD and this host. Gone means destroyed or not there, connected to nothing, without\n" +
 			"a record and without a device. Reads only.\n\n" +
 			"EXAMPLES\n" +
-			"   pureclean verify --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 && echo gone\n" +
-			"   pureclean verify --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --watch    until it is gone\n\n" +
+			"   pureclean verify purepool::u-df2ba6a8d9a047beab5d2d0586abac61 && echo gone\n" +
+			"   pureclean verify purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --watch\n\n" +
 			exitHelp("0   it is gone, everywhere", "4   it is not gone", "8   not everything could be seen", "16  usage error", "32  cancelled"),
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "volume", Usage: "`VOLUME`, as explain takes it: the array's full name, a serial, a device, LXD's own name", Destination: &o.volume},
-		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.downFlag(), watchFlag(&o.watch)}),
+			&cli.StringFlag{Name: "volume", Aliases: []string{"object"}, Usage: "`VOLUME`, as explain takes it: the array's full name, a serial, a device, LXD's own name; the same as the word without a flag", Destination: &o.volume},
+		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.downFlag(), watchFlag(&o.watch), o.briefFlag()}),
 		Action: func(c *cli.Context) error { return runVerify(c.Context, o) },
 	}
 }
@@ -65,7 +66,7 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 	}
 	o.whole = true
 	if strings.TrimSpace(o.volume) == "" {
-		return &HintedError{Err: usagef("--volume is required"), Hint: "give the array's full name, POD::VOLUME"}
+		return &HintedError{Err: usagef("say which volume: pureclean verify VOLUME"), Hint: "give the array's full name, POD::VOLUME"}
 	}
 	if o.watch != "" {
 		return o.common.watch(ctx, "verify", o.watch, f, o.view)
@@ -75,7 +76,7 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 		return err
 	}
 	err = o.print(func(w io.Writer) error {
-		return show(w, f, answer, func() error { return printProof(w, o.palette(), o.width(), answer) })
+		return show(w, f, answer, func() error { return printProof(w, o.palette(), o.width(), o.told(answer)) })
 	})
 	if err != nil {
 		return err
@@ -154,11 +155,7 @@ func (o *verifyOptions) journalled(asked string) repair.Target {
 		o.log().Warn("going on without the journal", "error", err)
 	}
 	for _, run := range runs {
-		object := run.Object
-		_, short, _ := strings.Cut(object.Name, "::")
-		if object.ID != "" && slices.ContainsFunc([]string{object.Name, short, object.ID, object.Serial}, func(name string) bool {
-			return name != "" && strings.EqualFold(name, asked)
-		}) {
+		if object := run.Object; object.ID != "" && isCalled(object, asked) {
 			serial, _ := evidence.ParseSerial(object.Serial) // an empty one is not known
 			return repair.Target{Name: object.Name, ID: object.ID, Serial: serial, ArrayID: object.ArrayID}
 		}
@@ -181,7 +178,7 @@ func (o *verifyOptions) view(ctx context.Context) (view, error) {
 	}
 	v := view{
 		err: ended, done: answer.Gone.Is(),
-		print:  func(w io.Writer, width int) error { return printProof(w, o.palette(), width, answer) },
+		print:  func(w io.Writer, width int) error { return printProof(w, o.palette(), width, o.told(answer)) },
 		answer: func(look int, changes []change) any { return watchedVerify{answer, look, changes} },
 	}
 	for _, line := range answer.Proof {
@@ -190,6 +187,14 @@ func (o *verifyOptions) view(ctx context.Context) (view, error) {
 		}[line.Gone]})
 	}
 	return v, nil
+}
+
+// told is what people read of an answer.
+func (o *verifyOptions) told(answer verifyAnswer) verifyAnswer {
+	if o.brief {
+		answer.Proof = nil
+	}
+	return answer
 }
 
 func printProof(w io.Writer, p palette, width int, a verifyAnswer) error {

@@ -65,7 +65,7 @@ func TestFixOfWhatWaits(t *testing.T) {
 	says(StatusRefused, []string{"--confirm mpathc"}, "fix", "--volume", "mpathc", "--yes")
 	says(StatusRefused, []string{"mpathc", "asked-for", "--confirm NAME"}, "fix", "--finding", "waiting-io", "--yes")
 	says(0, []string{"multipathd disablequeueing map mpathc"}, "fix", "--volume", "mpathc", "--confirm", "mpathc", "--dry-run", "-v")
-	says(StatusRepaired, []string{"data not yet written is lost"}, "fix", "--volume", "lxd01:mpathc", "--confirm", "mpathc", "--no-input")
+	says(StatusOK, []string{"data not yet written is lost"}, "fix", "--volume", "lxd01:mpathc", "--confirm", "mpathc", "--no-input")
 	_, runs, _ := b.run("", "runs")
 	id := ""
 	for line := range strings.Lines(runs) {
@@ -77,7 +77,7 @@ func TestFixOfWhatWaits(t *testing.T) {
 		}
 	}
 	says(StatusRefused, []string{"can't be begun again"}, "undo", "--run", id, "--yes")
-	says(StatusRepaired, nil, "fix", "--volume", leak, "--yes")
+	says(StatusOK, nil, "fix", "--volume", leak, "--yes")
 }
 
 // A wait is told, with what it is for and when it ends, to whoever is there: a
@@ -87,7 +87,7 @@ func TestWaitsAreTold(t *testing.T) {
 	b.s.InTerminal, b.s.ErrTerminal = false, false
 	status, out, errs := b.run("", "fix", "--volume", b.leaked("stale-connection"), "--yes", "--no-input")
 	text := strings.Join(strings.Fields(errs), " ")
-	if status != StatusRepaired || !strings.Contains(text, "waiting for 45 seconds: LXD may just have made this connection, and no earlier look saw it (until ") {
+	if status != StatusOK || !strings.Contains(text, "waiting for 45 seconds: LXD may just have made this connection, and no earlier look saw it (until ") {
 		t.Errorf("status %d:\n%s%s", status, out, errs)
 	}
 }

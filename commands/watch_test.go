@@ -342,7 +342,7 @@ func TestWatchKeepsLogsAway(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var out, errs bytes.Buffer
 		s := commands.Streams{In: strings.NewReader(""), Out: &out, Err: &errs, OutTerminal: true, ErrTerminal: terminal, Getenv: func(string) string { return "" }}
-		status := commands.Main(ctx, []string{"pureclean", "scan", "--watch", "-v"}, commands.Watching(s, w, sleeps(cancel, 1)))
+		status := commands.Main(ctx, []string{"pureclean", "scan", "--watch", "--debug"}, commands.Watching(s, w, sleeps(cancel, 1)))
 		cancel()
 		if status != 4 || (errs.Len() > 0) == terminal {
 			t.Errorf("stderr a terminal: %v; status %d, logged %.200q", terminal, status, errs.String())

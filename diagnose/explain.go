@@ -26,6 +26,9 @@ type Explanation struct {
 	// a finding, for the question whether the volume could be destroyed.
 	Gates   []GateResult
 	Verdict Verdict
+	// Healthy is set when LXD has a record of it, all witnesses could tell, and
+	// there is no finding about it.
+	Healthy bool
 	Cause   string
 	Effect  string
 	Remedy  []string
@@ -71,6 +74,8 @@ func Explain(w evidence.World, p Policy, object, pool string) (Explanation, erro
 	}
 	e.Statements = f.statements(t)
 	f.conclude(&e, t)
+	e.Healthy = len(e.Findings) == 0 && e.LXD.Name != "" && t.volume != nil && len(f.doubts(f.witnesses())) == 0 &&
+		!slices.ContainsFunc(e.Statements, func(s Statement) bool { return !s.Known })
 	return e, nil
 }
 

@@ -454,38 +454,3 @@ func (t target) candidate() Candidate {
 		return Candidate{t.device.host.Name + ":" + t.device.object(), "device of " + string(t.device.serial)}
 	}
 }
-
-// near lists a few names that contain what was asked for, or begin alike.
-func (r *resolver) near() []string {
-	const most, prefix = 5, 6
-	want := r.want[strings.LastIndex(r.want, "::")+1:]
-	want = strings.TrimPrefix(want, ":")
-	if len(want) < 3 {
-		return nil
-	}
-	var near []string
-	consider := func(name string) {
-		l := lower(name)
-		_, short, found := strings.Cut(l, "::")
-		if !found {
-			short = l
-		}
-		alike := strings.Contains(l, want) || (len(short) >= prefix && len(want) >= prefix && short[:prefix] == want[:prefix])
-		if alike && len(near) < most && !slices.Contains(near, name) {
-			near = append(near, name)
-		}
-	}
-	for _, a := range r.f.arrays {
-		for i := range a.volumes {
-			consider(a.volumes[i].Name)
-		}
-		for i := range a.Hosts.Items {
-			consider(a.Hosts.Items[i].Name)
-		}
-	}
-	for i := range r.f.records.list {
-		record := &r.f.records.list[i]
-		consider(record.Pool + "/" + record.Type + "/" + record.Name)
-	}
-	return near
-}

@@ -42,7 +42,11 @@ func (w wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		status = resp.StatusCode
 	}
 	// The answer itself is not for the log: it may hold the array's token.
-	w.log.DebugContext(req.Context(), "asked LXD", "path", req.URL.RequestURI(), "status", status, "took", time.Since(began), "err", err)
+	said := []any{"path", req.URL.RequestURI(), "status", status, "took", time.Since(began)}
+	if err != nil {
+		said = append(said, "error", err)
+	}
+	w.log.DebugContext(req.Context(), "asked LXD", said...)
 	return resp, err
 }
 

@@ -189,7 +189,7 @@ func (s scenario) nothing(r *rig, found scanned) error {
 			return fmt.Errorf("%s %s is found safe to repair", f.Code, f.Object)
 		}
 	}
-	a, err := r.pureclean("fix", "--all", "--yes")
+	a, err := r.pureclean("fix", "--all", "--yes", "--detailed-exitcode") // 1 would be a repair
 	// What is only reported, or refused, is listed and left alone.
 	left := len(found.Findings) > 0 && (a.status == 4 || a.status == 32) && strings.Contains(a.out+a.errors, "Nothing was changed")
 	if err == nil && a.status != 0 && !left {
@@ -277,7 +277,7 @@ func (s scenario) repaired(r *rig, leak array.Volume) error {
 	}
 	now, there := r.world.Array.Volume(leak.Name)
 	switch {
-	case a.status != 1:
+	case a.status != 0:
 		return fmt.Errorf("fix ended with %d: %s%s", a.status, a.out, a.errors)
 	case !there:
 		return fmt.Errorf("%s was eradicated", leak.Name)

@@ -1,0 +1,78 @@
+package commands
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// urfave/cli, as package flag, stops at the first word that is no flag, and
+// drops what follows: of "fix VOLUME --dry-run" the half that matters. So the
+// line is put in order before it is parsed, and what is not clear is refused.
+
+// objectOf are the commands that take one word without a flag, and the flag
+// that it stands for.
+var objectOf = map[string]string{"explain": "object", "fix": "volume", "verify": "volume", "undo": "run"}
+
+// takesObject reports a command that takes one word without a flag.
+func (t *typed) takesObject() bool { return t.objectFlag() != nil }
+
+// objectFlag is the flag that a word without one stands for; nil for none.
+func (t *typed) objectFlag() cli.Flag { return findFlag(t.flags, objectOf[t.name()]) }
+
+// inOrder is the line with all flags in front and the object as the value of
+// its flag.
+func (t *typed) inOrder(app *cli.App, program string) ([]string, error) {
+	if t.swallowed[0] != "" {
+		return nil, &HintedError{
+			Err:  usagef("%s needs a value, and %s is a flag", t.swallowed[0], t.swallowed[1]),
+			Hint: "if it is meant: " + t.swallowed[0] + "=" + quoteShell(t.swallowed[1]),
+		}
+	}
+	line := append([]string{program}, t.words...)
+	if t.unknown || len(t.bare) == 0 {
+		return line, nil // what is wrong with a flag is said first
+	}
+	name, flag := objectOf[t.name()], t.objectFlag()
+	object := t.bare[0]
+	late := slices.IndexFunc(t.bare, func(word string) bool { return findFlag(t.flags, flagOf(word)) != nil })
+	right := strings.Join(append([]string{app.Name, t.name(), quoteShell(object)}, quoted(t.words[len(t.path):])...), " ")
+	switch {
+	case object == "":
+		return nil, emptyName(objectWord(flag))
+	case late > 0:
+		return nil, &HintedError{Err: usagef("after -- %s is no flag", t.bare[late]), Hint: right + " " + strings.Join(quoted(t.bare[1:]), " ")}
+	case len(t.bare) > 1:
+		return nil, &HintedError{
+			Err:  usagef("%s %s takes one %s, not %s", app.Name, t.name(), objectWord(flag), strings.Join(quoted(t.bare), " and ")),
+			Hint: "one after the other: " + right,
+		}
+	case len(t.given[name]) > 0:
+		return nil, &HintedError{
+			Err:  usagef("%s was given, and %s with %s", quoteShell(object), quoteShell(t.given[name][0]), dashed(name)),
+			Hint: "give one of them: " + app.Name + " " + t.name() + " " + quoteShell(object),
+		}
+	}
+	return append(line, "--"+name+"="+object), nil
+}
+
+// objectWord is what the value of a flag is called, in words.
+func objectWord(flag cli.Flag) string {
+	value, _ := usageOf(flag)
+	return strings.ToLower(value)
+}
+
+func quoted(words []string) []string {
+	all := make([]string, 0, len(words))
+	for _, word := range words {
+		all = append(all, quoteShell(word))
+	}
+	return all
+}
+
+// emptyName refuses a name that is none: nothing is what a script's empty
+// variable leaves, and must not mean "ask me".
+func emptyName(flag string) error {
+	return &HintedError{Err: usagef("the name of the %s is empty", flag), Hint: "an empty variable of a script?"}
+}
