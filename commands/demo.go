@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -82,15 +83,15 @@ func (o *demoOptions) run(ctx context.Context, serve bool) error {
 }
 
 // page prints text, a terminal's height at a time where there is a terminal,
-// and reports whether to go on.
-func (o *demoOptions) page(ctx context.Context, reader *bufio.Reader, text string, follows bool) (bool, error) {
+// and reports whether to go on. next is what Enter does after it; empty is the
+// end.
+func (o *demoOptions) page(ctx context.Context, reader *bufio.Reader, text, next string) (bool, error) {
 	lines := slices.Collect(strings.Lines(text))
-	height := len(lines)
-	if rows := o.height(); rows > 4 && o.InTerminal && o.OutTerminal {
-		height = rows - 2 // one for the question, one for the answer
-	}
 	for len(lines) > 0 {
-		n := min(height, len(lines))
+		n := len(lines)
+		if rows := o.height(); rows > 4 && o.InTerminal && o.OutTerminal {
+			n = fitting(lines, rows-2, o.width()) // one for the question, one for the answer
+		}
 		chunk := strings.Join(lines[:n], "")
 		lines = lines[n:]
 		err := o.print(func(w io.Writer) error {
@@ -100,36 +101,92 @@ func (o *demoOptions) page(ctx context.Context, reader *bufio.Reader, text strin
 		if err != nil {
 			return false, err
 		}
-		if (len(lines) > 0 || follows) && !o.goOn(ctx, reader) {
+		question := next
+		if len(lines) > 0 {
+			question = fmt.Sprintf("more of it, %s; s: its end", count(len(lines), "line"))
+		}
+		if question == "" {
+			return true, nil
+		}
+		switch answer := o.goOn(ctx, reader, question); {
+		case answer == leave:
 			return false, ctx.Err()
+		case answer == skip && len(lines) > 0:
+			lines = lines[len(lines)-last(lines, o.height()-2, o.width()):]
 		}
 	}
 	return true, nil
 }
 
+// noRoom are what colours or clears a line and takes no room on it.
+var noRoom = regexp.MustCompile("\x1b\\[[0-9;]*[mK]")
+
+// rowsOf is how many rows of a terminal a line fills.
+func rowsOf(line string, width int) int {
+	shown := strings.TrimRight(noRoom.ReplaceAllString(line, ""), "\n")
+	shown = shown[strings.LastIndex(shown, "\r")+1:] // a countdown stands below it
+	n := len([]rune(shown))
+	return max(1, (n+width-1)/width)
+}
+
+// fitting is how many lines from the beginning fit on so many rows, one at
+// least.
+func fitting(lines []string, rows, width int) int {
+	used := 0
+	for i, line := range lines {
+		if used += rowsOf(line, width); used > rows && i > 0 {
+			return i
+		}
+	}
+	return len(lines)
+}
+
+// last is how many lines at the end do.
+func last(lines []string, rows, width int) int {
+	used := 0
+	for n := range lines {
+		if used += rowsOf(lines[len(lines)-1-n], width); used > rows && n > 0 {
+			return n
+		}
+	}
+	return len(lines)
+}
+
+// What a visitor answers; Enter goes on, and is never a no to anything.
+const (
+	goOn  = ""
+	skip  = "s"
+	leave = "q"
+)
+
 // goOn waits for Enter where somebody is there to press it.
-func (o *demoOptions) goOn(ctx context.Context, reader *bufio.Reader) bool {
+func (o *demoOptions) goOn(ctx context.Context, reader *bufio.Reader, question string) string {
 	if ctx.Err() != nil {
-		return false
+		return leave
 	}
 	if !o.InTerminal || !o.OutTerminal {
-		return true
+		return goOn
 	}
-	fmt.Fprint(o.Err, "Enter for the next screen, q to leave: ")
+	fmt.Fprintf(o.Err, "Enter: %s (q to leave) ", question)
 	answer := make(chan string, 1)
 	go func() {
 		line, err := reader.ReadString('\n')
 		if err != nil {
-			line = "q"
+			line = leave
 		}
-		answer <- strings.TrimSpace(line)
+		answer <- strings.ToLower(strings.TrimSpace(line))
 	}()
 	select {
 	case line := <-answer:
 		fmt.Fprintln(o.Err)
-		return !strings.HasPrefix(strings.ToLower(line), "q")
+		for _, known := range []string{leave, skip} {
+			if strings.HasPrefix(line, known) {
+				return known
+			}
+		}
+		return goOn
 	case <-ctx.Done():
 		fmt.Fprintln(o.Err)
-		return false
+		return leave
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator"
 )
@@ -29,8 +30,8 @@ type scene struct {
 	// words come first; args is the command line that is then run.
 	words string
 	args  func() ([]string, error)
-	// byHand scenes are answered by the person at the terminal.
-	byHand bool
+	// after are commands to type, and what for.
+	after [][2]string
 	// cut scenes are interrupted in the middle.
 	cut bool
 }
@@ -67,31 +68,51 @@ func (t *story) tell(ctx context.Context) error {
 	}
 	scenes := []scene{
 		{words: "The world\n" + strings.Join(demoStory, "\n")},
-		{args: constant("scan")},
-		{words: "The reported case: why is it a leftover, and may it go?", args: constant("explain", "--object", objects.reported)},
+		{words: "First look at one pool. A scan changes nothing.", args: constant("scan", "--pool", simulator.PoolName(evidence.ModeISCSI))},
+		{words: "One leftover of those: why is it one, and may it go?", args: constant("explain", "--object", objects.reported)},
 		{
-			words: "Repair it: one question for each step; Enter means no.\n" +
+			words: "Repair it.\n" +
+				"On a real host fix asks before each step, and Enter means no there. Here --yes answers for you.\n" +
 				"The dead portal is up again: while a path is down nobody can know what is behind it, and pureclean refuses.",
-			args: t.repairPortals(constant("fix", "--volume", objects.reported)), byHand: true,
+			args: t.repairPortals(constant("fix", "--volume", objects.reported, "--yes")),
 		},
 		{words: "Is it really gone, everywhere?", args: constant("verify", "--volume", objects.reported)},
-		{words: "What was done can be taken back.", args: t.undoLast},
+		{words: "Take back what was done.", args: t.undoLast},
 		{words: "A volume that LXD lost and somebody uses is never touched.", args: constant("fix", "--volume", objects.live, "--yes")},
 		{words: "A batch takes only what an earlier look saw as a leftover.", args: constant("fix", "--finding", "leaked-image", "--yes")},
-		{words: "This repair is interrupted in the middle...", args: constant("fix", "--volume", objects.second, "--yes"), cut: true},
-		{words: "...and the journal knows.", args: constant("runs")},
-		{words: "Resuming looks at the world and finishes.", args: t.resumeLast},
-		{words: "Your turn\n" + "On an LXD host with a pool of driver pure, as root: pureclean scan\n" +
-			"In this world, from another terminal: pureclean demo --serve /tmp/world\n" +
-			"Everything here happened in memory and in a directory that is gone now."},
+		{words: "A repair that is interrupted in the middle.", args: constant("fix", "--volume", objects.second, "--yes"), cut: true},
+		{words: "The journal knows what was done and what was not.", args: constant("runs")},
+		{words: "Resume it: look at the world, and finish.", args: t.resumeLast},
+		{words: "What you have seen\n" + strings.Join(demoLessons, "\n"), after: demoNext},
 	}
 	for i, scene := range scenes {
-		more, err := t.play(ctx, scene, fmt.Sprintf("[%d/%d] ", i+1, len(scenes)), i+1 < len(scenes))
+		next := ""
+		if i+1 < len(scenes) {
+			next, _, _ = strings.Cut(scenes[i+1].words, "\n")
+			next = strings.TrimRight(strings.ToLower(next[:1])+next[1:], ".")
+		}
+		more, err := t.play(ctx, scene, fmt.Sprintf("[%d/%d] ", i+1, len(scenes)), next)
 		if err != nil || !more {
 			return err
 		}
 	}
 	return nil
+}
+
+// demoLessons are what the story was for.
+var demoLessons = []string{
+	"A leftover is proved, not guessed: the array, LXD and every host are asked, and what one of them could not tell counts as unknown, which is never safe.",
+	"Nothing is repaired unless every gate passes, and each gate is asked again before each step.",
+	"Disconnect, confirm, destroy, verify: what is destroyed can be taken back until the array's timer runs out.",
+	"A run that was interrupted stands in the journal, and can be finished or taken back.",
+}
+
+// demoNext is what to type where it is meant.
+var demoNext = [][2]string{
+	{"sudo pureclean doctor", "on an LXD host: can everybody be asked?"},
+	{"sudo pureclean scan", "what was left behind; changes nothing"},
+	{"sudo pureclean fix --volume VOLUME --dry-run", "the plan for one of them, and nothing done"},
+	{"pureclean demo --shell", "practise first: all commands, in a world like this"},
 }
 
 // demoObjects are what the story is about.
@@ -126,8 +147,8 @@ func (t *story) objects(ctx context.Context) (demoObjects, error) {
 	return found, nil
 }
 
-// play runs one scene and reports whether to go on.
-func (t *story) play(ctx context.Context, sc scene, number string, follows bool) (bool, error) {
+// play runs one scene and reports whether to go on to what comes next.
+func (t *story) play(ctx context.Context, sc scene, number, next string) (bool, error) {
 	p := t.o.palette()
 	var text bytes.Buffer
 	title, rest, _ := strings.Cut(sc.words, "\n")
@@ -137,29 +158,26 @@ func (t *story) play(ctx context.Context, sc scene, number string, follows bool)
 			fmt.Fprintln(&text, map[bool]string{true: "  - ", false: "    "}[i == 0]+line)
 		}
 	}
-	if sc.args == nil {
-		return t.o.page(ctx, t.reader, text.String()+"\n", follows)
-	}
-	args, err := sc.args()
-	if err != nil {
-		return false, err
-	}
-	terminal := t.o.InTerminal && t.o.OutTerminal && t.o.ErrTerminal
-	byHand := sc.byHand && terminal
-	if sc.byHand && !byHand {
-		args = append(args, "--yes")
-	}
-	fmt.Fprintf(&text, "%s\n\n", p.bold("$ pureclean "+strings.Join(args, " ")))
-	if byHand {
-		if more, err := t.o.page(ctx, t.reader, text.String(), false); err != nil || !more {
-			return more, err
+	if len(sc.after) > 0 {
+		fmt.Fprintln(&text, "\nNow:")
+		out := &lineWriter{w: &text}
+		for _, try := range sc.after {
+			out.line("  " + p.bold(try[0]))
+			out.line("      " + try[1])
 		}
-		t.command(ctx, sc, t.reader, t.o.Out, t.o.Err, args)
-		return t.o.page(ctx, t.reader, "\n", follows)
 	}
-	t.command(ctx, sc, strings.NewReader(""), &text, &text, args)
-	text.WriteString("\n")
-	return t.o.page(ctx, t.reader, text.String(), follows)
+	if sc.args != nil {
+		args, err := sc.args()
+		if err != nil {
+			return false, err
+		}
+		if rest != "" {
+			fmt.Fprintln(&text)
+		}
+		fmt.Fprintf(&text, "%s\n\n", p.bold("$ pureclean "+strings.Join(args, " ")))
+		t.command(ctx, sc, strings.NewReader(""), &text, &text, args)
+	}
+	return t.o.page(ctx, t.reader, text.String()+"\n", next)
 }
 
 // command runs one command line on the embedded world, as Main would.
@@ -187,12 +205,16 @@ func (t *story) command(ctx context.Context, sc scene, in io.Reader, out, errs i
 // repairPortals brings the portals back that are cut in the demo's world.
 func (t *story) repairPortals(then func() ([]string, error)) func() ([]string, error) {
 	return func() ([]string, error) {
-		_, portals := t.world.Array.NVMe()
-		_, more := t.world.Array.ISCSI()
-		for _, portal := range append(portals, more...) {
-			t.world.Hosts[0].RestorePortal(portal)
-		}
+		portalsUp(t.world)
 		return then()
+	}
+}
+
+func portalsUp(world *simulator.World) {
+	_, portals := world.Array.NVMe()
+	_, more := world.Array.ISCSI()
+	for _, portal := range append(portals, more...) {
+		world.Hosts[0].RestorePortal(portal)
 	}
 }
 

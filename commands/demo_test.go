@@ -80,7 +80,7 @@ func TestDemoAtATerminal(t *testing.T) {
 		if status != 0 || shown != want || of < 4 {
 			t.Errorf("%q: status %d, %d of %d screens, want %d: %s", typed, status, shown, of, want, stderr)
 		}
-		if strings.Contains(stdout, "Enter for the next") || !strings.Contains(stderr, "q to leave") {
+		if strings.Contains(stdout, "Enter: ") || !strings.Contains(stderr, "q to leave") {
 			t.Errorf("%q: the question is not on stderr", typed)
 		}
 	}
@@ -90,6 +90,60 @@ func TestDemoAtATerminal(t *testing.T) {
 	if status, _, stderr := atTerminal(ctx, typed, "demo"); status != 32 || !strings.Contains(stderr, "cancelled") {
 		t.Errorf("Ctrl-C: status %d: %s", status, stderr)
 	}
+}
+
+// On a small terminal every page fits, with the question on it, and Enter alone
+// leads through all of it: it is never a no.
+func TestDemoPages(t *testing.T) {
+	var out, errs bytes.Buffer
+	screen := &pages{}
+	status := commands.Main(t.Context(), []string{"pureclean", "demo"}, commands.Streams{
+		In: strings.NewReader("\n\ns\n" + strings.Repeat("\n", 100)), Out: io.MultiWriter(&out, screen), Err: io.MultiWriter(&errs, screen),
+		InTerminal: true, OutTerminal: true, ErrTerminal: true,
+		Width: func() int { return 80 }, Height: func() int { return 24 }, Getenv: func(string) string { return "" },
+	})
+	if shown, of := screens(out.String()); status != 0 || shown != of {
+		t.Errorf("status %d, %d of %d screens: %s", status, shown, of, errs.String())
+	}
+	for _, part := range []string{"Repaired: ", "Gone, everywhere", "Taken back", "What you have seen", "sudo pureclean scan", "pureclean demo --shell"} {
+		if !strings.Contains(out.String(), part) {
+			t.Errorf("Enter does not lead to %q", part)
+		}
+	}
+	all := strings.Split(screen.text.String(), "(q to leave) ")
+	if len(all) < 15 {
+		t.Fatalf("%d pages", len(all))
+	}
+	if !strings.Contains(all[0], "[1/") || !strings.Contains(all[0], "\nEnter: first look at one pool") {
+		t.Errorf("the first page does not end with one thing to do:\n%s", all[0])
+	}
+	colours := regexp.MustCompile("\x1b\\[[0-9;]*[mK]")
+	for _, page := range all {
+		rows := 0
+		for line := range strings.Lines(strings.TrimLeft(page, "\n")) {
+			line = colours.ReplaceAllString(strings.TrimRight(line, "\n"), "")
+			line = line[strings.LastIndex(line, "\r")+1:]
+			rows += max(1, (len([]rune(line))+79)/80)
+		}
+		if rows > 24 {
+			t.Errorf("a page has %d rows:\n%s", rows, page)
+		}
+	}
+	if !strings.Contains(all[3], "next:  pureclean") {
+		t.Errorf("s does not lead to the end of an answer:\n%s", all[3])
+	}
+}
+
+// pages is what a person sees of both streams.
+type pages struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (p *pages) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
 }
 
 // reading is somebody who does something instead of typing.
@@ -185,6 +239,9 @@ func TestDemoServe(t *testing.T) {
 	list := func(s scanned) []string {
 		var all []string
 		for _, f := range s.Findings {
+			if slices.Contains([]string{"degraded-paths", "ghost-namespace"}, f.Code) {
+				continue // of the portal that is up again
+			}
 			all = append(all, f.Code+" "+f.Object)
 		}
 		slices.Sort(all)

@@ -29,6 +29,11 @@ func (o *demoOptions) build() (*simulator.World, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the demo's world: %w", err)
 		}
+		if o.shell || o.serve != "" {
+			// While a path is down nobody knows what is behind it, and every
+			// repair would end with that.
+			portalsUp(world)
+		}
 		return world, nil
 	}
 	scenario, ok := simulator.Find(o.scenario)
