@@ -217,7 +217,9 @@ func (o *demoOptions) runShell(ctx context.Context, world *simulator.World) erro
 	defer w.close()
 	err = o.print(func(out io.Writer) error {
 		lines, p := &lineWriter{w: out}, o.palette()
-		lines.line(p.bold("demo world") + ": the array fa-sim, one LXD and its " + machines(world) + ", all simulated.")
+		for _, line := range wrap("Demo world: the array fa-sim, one LXD and its "+machines(world)+", all simulated.", o.width()) {
+			lines.line(p.bold(line))
+		}
 		lines.line("")
 		for _, line := range wrap("In this shell pureclean works on them, on nothing real, and needs neither root nor sudo. The tools of this machine (multipath, lsblk, dmsetup) still show this machine, so run no by-hand commands here.", o.width()) {
 			lines.line(line)
@@ -244,7 +246,7 @@ func (o *demoOptions) runShell(ctx context.Context, world *simulator.World) erro
 		return err
 	}
 	return o.print(func(out io.Writer) error {
-		_, err := fmt.Fprintln(out, "You have left the demo world, and it is gone. On an LXD host: sudo pureclean scan")
+		_, err := fmt.Fprintln(out, "You have left the demo world; it is gone. On an LXD host: sudo pureclean scan")
 		return err
 	})
 }

@@ -135,7 +135,7 @@ func (s Streams) inDemo() bool { return s.given != nil && s.given.visit }
 // commands than ours, and somebody else's would be carried out on this machine.
 func (s Streams) byHand() string {
 	if s.inDemo() {
-		return "by hand, on a real host only: "
+		return "on a real host: "
 	}
 	return "by hand: "
 }

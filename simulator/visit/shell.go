@@ -58,7 +58,7 @@ func (g Guide) Write() error {
 		g.EnvFile():                           g.posix(),
 		filepath.Join(g.Dir, "env.fish"):      g.fish(),
 		filepath.Join(g.Dir, "rc", "bash"):    g.rc("bash", "$HOME/.bashrc"),
-		filepath.Join(g.Dir, "rc", ".zshrc"):  "ZDOTDIR=" + quote(set("ZDOTDIR")) + "\n[ -n \"$ZDOTDIR\" ] || unset ZDOTDIR\n" + g.rc("zsh", "${ZDOTDIR:-$HOME}/.zshrc"),
+		filepath.Join(g.Dir, "rc", ".zshrc"):  "ZDOTDIR=" + quote(set("ZDOTDIR")) + "\n[ -n \"$ZDOTDIR\" ] || unset ZDOTDIR\n" + strings.Replace(g.rc("zsh", "${ZDOTDIR:-$HOME}/.zshrc"), "eval ", "whence compdef >/dev/null || { autoload -Uz compinit && compinit -u -D; }\neval ", 1),
 		filepath.Join(g.Dir, "rc", ".zshenv"): "",
 	}
 	for path, text := range files {
