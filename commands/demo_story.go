@@ -134,10 +134,10 @@ func (t *story) objects(ctx context.Context) (demoObjects, error) {
 		switch {
 		case f.Code == "disappeared-record":
 			found.live = f.Object
-		case f.Code != "leaked-volume" || f.Verdict != diagnose.Safe || len(f.Connections) == 0:
-		case found.reported == "":
+		case f.Verdict != diagnose.Safe || len(f.Connections) == 0:
+		case f.Code == "leaked-volume":
 			found.reported = f.Object
-		default:
+		case f.Code == "leaked-snapshot-volume":
 			found.second = f.Object
 		}
 	}

@@ -12,11 +12,12 @@ import (
 // failed to make. Three things tell them apart.
 //
 // The array's audit trail shows that LXD tried to destroy it. Or it shows that
-// LXD never came to the end of making it: LXD connects a filesystem to make it,
-// and disconnects it again before it calls it made, so one that was connected
-// while it was made and never disconnected holds nothing. Or LXD's daemon has
-// been running since before it was made: nobody can put another database under
-// a daemon that runs.
+// LXD never came to the end of making it, and the array holds nothing of it: LXD
+// connects a filesystem to make it, and disconnects it again before it calls it
+// made. That it was not disconnected is not enough: an LXD that is killed right
+// after it made the filesystem keeps the record, and what uses the volume then
+// finds it connected. Or LXD's daemon has been running since before it was made:
+// nobody can put another database under a daemon that runs.
 
 const (
 	// atOnce is how far the array's own row of a creation may be from the time
@@ -83,7 +84,8 @@ func (s Subject) letGo() string {
 		return ""
 	}
 	var tried time.Time
-	unfinished := p.made.Verb == evidence.DeedCreate && s.volume.LXD.Content == evidence.ContentFilesystem && s.volume.SourceID == "" && s.volume.SourceName == ""
+	unfinished := p.made.Verb == evidence.DeedCreate && s.volume.LXD.Content == evidence.ContentFilesystem && s.volume.SourceID == "" && s.volume.SourceName == "" &&
+		s.volume.Written == evidence.CountOf(0)
 	for _, d := range p.later {
 		if d.Ours.Is() {
 			continue
@@ -107,7 +109,7 @@ func (s Subject) letGo() string {
 	case !tried.IsZero():
 		return made + "tried to destroy it on " + day(tried) + " and did not succeed"
 	case unfinished:
-		return made + "never came to its end: a filesystem is connected while LXD makes it, and disconnected when it is made"
+		return made + "never came to its end: a filesystem is connected while LXD makes it, and disconnected when it is made, and nothing was written to it"
 	}
 	return ""
 }

@@ -22,6 +22,7 @@ func told(deeds ...evidence.Deed) *scene {
 			deeds[i].User, deeds[i].Interface = "lxd", "REST"
 		}
 	}
+	v.Written = evidence.CountOf(0)
 	s.array().Trails = []evidence.Trail{{VolumeID: v.ID, Deeds: evidence.Complete(deeds)}}
 	return s
 }
@@ -99,6 +100,25 @@ func TestWhatTheTrailProves(t *testing.T) {
 				t.Errorf("beside a record of nothing %s: %s", got.Result, got.Why)
 			}
 		})
+	}
+}
+
+// An LXD that is killed between mkfs and the disconnect keeps the record, and
+// whoever uses the volume then finds it connected: what was written to is no
+// proof of anything.
+func TestUnfinishedIsEmpty(t *testing.T) {
+	for name, written := range map[string]evidence.Count{"a filesystem was made": evidence.CountOf(1 << 20), "the array does not say": {}} {
+		for _, deeds := range [][]evidence.Deed{{madeIt, linked}, {madeIt}} {
+			s := told(slices.Clone(deeds)...)
+			s.vol(len(s.array().Volumes.Items) - 1).Written = written
+			if got := s.explained(t); got.Result != Uncertain || !strings.Contains(got.Why, "may be older") {
+				t.Errorf("%s: %s: %s", name, got.Result, got.Why)
+			}
+			s.recordOfNothing("old")
+			if got := s.explained(t); got.Result != Uncertain {
+				t.Errorf("%s, beside a record of nothing: %s: %s", name, got.Result, got.Why)
+			}
+		}
 	}
 }
 

@@ -176,6 +176,9 @@ type Volume struct {
 	// Unique is what only this volume occupies, after reduction; the bytes
 	// that come back when it is eradicated.
 	Unique Count `json:"unique"`
+	// Written is what hosts have written to it and not trimmed, before any
+	// reduction: none of it is all zeros.
+	Written Count `json:"written"`
 	// Destroyed volumes are recoverable until Remaining has passed.
 	Destroyed Answer        `json:"destroyed"`
 	Remaining time.Duration `json:"remaining_ns"`

@@ -141,6 +141,7 @@ var volumes = resource[evidence.Volume]{
 		{name: "promotion_status", read: shared(func(v *evidence.Volume) *string { return &v.Promotion })},
 		{name: "space", inside: []column[evidence.Volume]{
 			{name: "unique", read: count(func(v *evidence.Volume) *evidence.Count { return &v.Unique })},
+			{name: "virtual", read: count(func(v *evidence.Volume) *evidence.Count { return &v.Written })},
 		}},
 	},
 	blank: func(v *evidence.Volume) { v.Remaining = unknownSpan },

@@ -50,7 +50,7 @@ func TestGoodRows(t *testing.T) {
 		}}),
 		Volumes: evidence.Complete([]evidence.Volume{{
 			ID: "vol-id-1", Name: volume, Pod: "lxd", PodID: "pod-id-1", Serial: "D5BC11112222333300000001",
-			Created: time.UnixMilli(1795000000123).UTC(), Provisioned: 67108864, Unique: evidence.CountOf(1100),
+			Created: time.UnixMilli(1795000000123).UTC(), Provisioned: 67108864, Unique: evidence.CountOf(1100), Written: evidence.CountOf(3),
 			Destroyed: evidence.No, ConnectionCount: evidence.CountOf(1), Subtype: "regular", Promotion: "promoted",
 		}}),
 		Snapshots: evidence.Complete([]evidence.Snapshot{{

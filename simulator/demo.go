@@ -117,10 +117,11 @@ func (d *demo) use(name string, bytes int64) error {
 	return d.Array.SetUsed(name, min(bytes, v.Provisioned/2))
 }
 
-// fillNew sets what volumes without a record occupy that have nothing yet.
+// fillNew sets what volumes without a record occupy that have nothing yet, and
+// that a host has written to.
 func (d *demo) fillNew(bytes int64) error {
 	for _, v := range d.unrecorded() {
-		if v.Used == 0 {
+		if v.Used == 0 && v.Written {
 			if err := d.use(v.Name, bytes); err != nil {
 				return err
 			}

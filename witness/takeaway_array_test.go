@@ -24,7 +24,7 @@ var arrayFields = []struct {
 	{"/pods", "id name destroyed promotion_status arrays arrays/*/id arrays/*/name arrays/*/status link_source_count link_target_count", nothingSafe},
 	{"/pods", "quota_limit time_remaining space space/total_used space/total_provisioned", least{}},
 	{"/volumes", "id name serial created destroyed connection_count provisioned subtype pod pod/name pod/id", nothingSafe},
-	{"/volumes", "time_remaining source source/name source/id space space/unique", least{}},
+	{"/volumes", "time_remaining source source/name source/id space space/unique space/virtual", least{}},
 	{"/volumes", "promotion_status", least{stopped: destroy}},
 	{"/volume-snapshots", "id name suffix serial created destroyed provisioned pod pod/name source source/name source/id", nothingSafe},
 	{"/volume-snapshots", "time_remaining space space/snapshots", least{}},

@@ -3,6 +3,7 @@ package array
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,8 +38,10 @@ type PodArray struct {
 type Volume struct {
 	ID, Name, Serial, Pod string
 	Provisioned, Used     int64
-	Created               time.Time
-	Destroyed             bool
+	// Written is set once a host has written to it.
+	Written   bool
+	Created   time.Time
+	Destroyed bool
 	// Expires is when a destroyed volume will be eradicated.
 	Expires time.Time
 	// Source is the name of the volume it was copied from.
@@ -216,6 +219,18 @@ func (a *Array) SetUsed(name string, bytes int64) error {
 		}
 		return err
 	})
+}
+
+// Written notes that a host has written to a volume. It can be asked from
+// within what a host does: nobody is told.
+func (a *Array) Written(serial string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, v := range a.state.volumes.rows {
+		if strings.EqualFold(v.serial, serial) {
+			v.written = true
+		}
+	}
 }
 
 func (a *Array) onVolume(what, name string, f func(*state, time.Time, *volume) error) error {
@@ -411,7 +426,7 @@ func (a *Array) SetPerformanceEmpty(empty bool) {
 
 func (v *volume) shown() Volume {
 	shown := Volume{
-		ID: v.id, Name: v.name, Serial: v.serial, Provisioned: v.provisioned, Used: v.used,
+		ID: v.id, Name: v.name, Serial: v.serial, Provisioned: v.provisioned, Used: v.used, Written: v.written,
 		Created: time.UnixMilli(v.created).UTC(), Destroyed: v.destroyed, Expires: v.expires, NSID: int(v.nsid),
 	}
 	shown.Pod, _ = v.pod.reference()

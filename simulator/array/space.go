@@ -4,10 +4,16 @@ import "slices"
 
 // space is what a volume, or all of something's volumes, occupy. The model
 // is plain: nothing is shared and nothing is reduced.
-type space struct{ provisioned, unique, snapshots int64 }
+type space struct{ provisioned, unique, written, snapshots int64 }
+
+// superblock is the least that a filesystem takes.
+const superblock = 1 << 20
 
 func (v *volume) space() space {
-	s := space{provisioned: v.provisioned, unique: v.used}
+	s := space{provisioned: v.provisioned, unique: v.used, written: v.used}
+	if v.written {
+		s.written = max(v.used, superblock)
+	}
 	for _, n := range v.snapshots {
 		s.snapshots += n.used
 	}
@@ -15,7 +21,7 @@ func (v *volume) space() space {
 }
 
 func (s space) plus(t space) space {
-	return space{s.provisioned + t.provisioned, s.unique + t.unique, s.snapshots + t.snapshots}
+	return space{s.provisioned + t.provisioned, s.unique + t.unique, s.written + t.written, s.snapshots + t.snapshots}
 }
 
 func (s space) physical() int64 { return s.unique + s.snapshots }
@@ -54,7 +60,7 @@ func spaceColumns[T any](k spaceKind, get func(*call, T) space) []column[T] {
 		col("total_used", 26, func(s space) value { return number(s.unique + s.snapshots) }),
 		col("unique", 0, func(s space) value { return number(s.unique) }),
 		col("used_provisioned", 23, func(s space) value { return number(s.provisioned) }),
-		col("virtual", 0, func(s space) value { return number(s.unique) }),
+		col("virtual", 0, func(s space) value { return number(s.written) }),
 	}
 	if k&effectiveSpace != 0 {
 		columns = append(columns,

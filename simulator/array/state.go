@@ -98,6 +98,7 @@ type volume struct {
 	provisioned      int64
 	created          int64
 	used             int64
+	written          bool // by a host, however little is told of what it occupies
 	subtype          string
 	promoted         string
 	bandwidth, iops  int64 // limits, 0 is none

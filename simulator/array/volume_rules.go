@@ -125,9 +125,9 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 	}
 	switch {
 	case o.snapshot != nil:
-		v.used = o.snapshot.used
+		v.used, v.written = o.snapshot.used, o.snapshot.volume.written
 	case o.source != nil:
-		v.used = o.source.used
+		v.used, v.written = o.source.used, o.source.written
 	}
 	if p != nil {
 		v.promoted = p.promoted
@@ -167,7 +167,7 @@ func (s *state) overwriteVolume(now time.Time, full string, source *volume, from
 		}
 	}
 	s.undoSnapshot(now, v)
-	v.provisioned, v.used = bytes, used
+	v.provisioned, v.used, v.written = bytes, used, source.written
 	if v != source {
 		v.source, v.sourceSnapshot = source, from
 	}

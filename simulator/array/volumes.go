@@ -92,6 +92,7 @@ func totalVolume(_ *call, rows []*volume) []*volume {
 		s := v.space()
 		sum.provisioned += s.provisioned
 		sum.used += s.unique
+		sum.written = sum.written || v.written
 		sum.snapshots[0].used += s.snapshots
 	}
 	return []*volume{sum}

@@ -67,8 +67,22 @@ func (h *Host) with(doing, serial string, f func(*block) error) error {
 	})
 }
 
-// Mount mounts a volume's filesystem at an absolute path of the namespace.
+// Format makes a filesystem on a volume.
+func (h *Host) Format(serial string) { h.wrote(serial) }
+
+// wrote tells the arrays that a volume was written to, if they want to know.
+func (h *Host) wrote(serial string) {
+	for _, target := range h.targets() {
+		if a, ok := target.(interface{ Written(serial string) }); ok {
+			a.Written(serial)
+		}
+	}
+}
+
+// Mount mounts a volume's filesystem at an absolute path of the namespace,
+// which writes to it.
 func (h *Host) Mount(serial, where string, namespace Where) error {
+	defer h.wrote(serial)
 	return h.with("mounting", serial, func(b *block) error {
 		at := path.Clean("/" + where)
 		if namespace == LXDNamespace && !h.snap() {
@@ -254,6 +268,7 @@ func (h *Host) Release(serial string) {
 // Write writes n blocks of 4 KiB to a volume through its device: the counters
 // of the device and of one path move.
 func (h *Host) Write(serial string, n int) error {
+	defer h.wrote(serial)
 	return h.with("writing to", serial, func(b *block) error {
 		b.writes += int64(n)
 		if m := h.mapOf(b.serial); m != nil {

@@ -61,6 +61,7 @@ func (d *driver) createVolume(v volume, fill func() error) error {
 		if err := d.host("mkfs %s", dev.name); err != nil {
 			return err
 		}
+		d.member.formatted(dev.serial)
 	}
 	if v.isPair() {
 		half := v.fsHalf()

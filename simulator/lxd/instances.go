@@ -207,7 +207,6 @@ func (i Instance) pid() int {
 // attach mounts a disk for an instance that runs or is about to. A virtual
 // machine's process opens what is a block device.
 func (a attachment) attach(i Instance) error {
-	a.unfinished.Delete(a.v.pool + "::" + a.v.arrayName())
 	mount := a.mountVolume
 	if a.v.isSnapshot() {
 		mount = a.mountSnapshot
@@ -215,6 +214,7 @@ func (a attachment) attach(i Instance) error {
 	if err := mount(a.v); err != nil {
 		return err
 	}
+	a.unfinished.Delete(a.v.pool + "::" + a.v.arrayName())
 	if i.Type != evidence.TypeVM || a.v.content == evidence.ContentFilesystem {
 		return nil
 	}

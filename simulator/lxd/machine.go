@@ -57,6 +57,14 @@ type processes interface {
 	LXDPID() int
 }
 
+// formatted is a filesystem on a volume, on machines that tell their array.
+// A real one makes it when it is mounted.
+func (m *Member) formatted(serial string) {
+	if machine, ok := m.Host.(interface{ Format(serial string) }); ok {
+		machine.Format(serial)
+	}
+}
+
 // restarted is a new process of the member's daemon.
 func (m *Member) restarted() {
 	if machine, ok := m.Host.(processes); ok {
