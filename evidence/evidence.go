@@ -39,6 +39,9 @@ type Scope struct {
 	Volumes []string
 	// Anew is what of that is read anew.
 	Anew Anew
+	// Past asks for the audit trail of those volumes whatever they are, also
+	// destroyed ones: for who has to know what was done to them since.
+	Past bool
 }
 
 // Anew is what is read again where the rest of the last look is good enough,

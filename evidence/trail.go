@@ -32,5 +32,6 @@ const (
 	DeedDisconnect = "disconnect"
 	DeedDestroy    = "destroy"
 	DeedRecover    = "recover"
+	DeedEradicate  = "eradicate"
 	DeedOther      = "other"
 )

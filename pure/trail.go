@@ -47,7 +47,7 @@ var audits = resource[auditRow]{
 var verbs = map[string]string{
 	"purevol create": evidence.DeedCreate, "purevol connect": evidence.DeedConnect, "purehost connect": evidence.DeedConnect,
 	"purevol disconnect": evidence.DeedDisconnect, "purehost disconnect": evidence.DeedDisconnect,
-	"purevol destroy": evidence.DeedDestroy, "purevol recover": evidence.DeedRecover,
+	"purevol destroy": evidence.DeedDestroy, "purevol recover": evidence.DeedRecover, "purevol eradicate": evidence.DeedEradicate,
 }
 
 // Trails asks the array's audit trail for the commands that name one of the

@@ -575,12 +575,19 @@ func (w watchedWriter) DestroySnapshot(ctx context.Context, id string) error {
 
 func (w watchedWriter) Eradicate(ctx context.Context, id string) error {
 	h := w.h
+	fresh, ours := h.between == 0, h.destroyed[id]
 	h.turn("right before the request to eradicate")
 	switch {
 	case !h.eradicating:
 		h.hurt("%s was eradicated, and nobody asked for it", id)
+	case !ours || (!h.destroyed[id] && !fresh):
+		h.hurt("%s was to be eradicated, and it was not we who destroyed it last", id)
 	case !h.destroyed[id]:
-		h.hurt("%s was eradicated, and it was not we who destroyed it last", id)
+		// Somebody recovered it after the very last look, while the request was
+		// on its way, and perhaps destroyed it again. The array has no request
+		// that names the destruction that it is to end.
+		h.windows++
+		h.tell("%s became somebody else's while the request was on its way", id)
 	}
 	return w.done("eradicate "+id, w.Writer.Eradicate(ctx, id))
 }

@@ -345,6 +345,7 @@ func TestWhoseDestructionItIs(t *testing.T) {
 		{"ours, much later", run(nil), func(k *kit, _ Plan) error { k.world.Age(20 * time.Hour); return nil }, true},
 		{"recovered and destroyed again, hours later", run(nil), again(time.Hour), false},
 		{"recovered and destroyed again, soon", run(nil), again(10 * time.Second), false},
+		{"recovered and destroyed again, in the same second", run(nil), again(0), false},
 		{"refused by the array, and done by somebody", faulty(fails), bySomebody, false},
 		{"not answered, and done by somebody", faulty(expires), bySomebody, false},
 		{"answered and not done, and done by somebody", faulty(lies), bySomebody, false},
@@ -393,6 +394,78 @@ func TestWhoseDestructionItIs(t *testing.T) {
 				t.Errorf("of run %s: there %v: %+v, %v", id, there, result, err)
 			}
 		})
+	}
+}
+
+// TestEradicateLooksAgain: what somebody recovers and destroys after the gates
+// were asked is theirs, too, up to the request itself.
+func TestEradicateLooksAgain(t *testing.T) {
+	for name, pause := range map[string]time.Duration{"by the trail": 0, "by the time": 10 * time.Second} {
+		k := newKit(t, "device-too-late-nvme")
+		plan := k.plan("leaked-volume")
+		if _, err := k.tools().Run(context.Background(), plan); err != nil {
+			t.Fatal(err)
+		}
+		tools := k.tools()
+		if pause > 0 {
+			tools = withoutTrail(tools)
+		}
+		look, theirs := tools.Look, false
+		tools.Look = func(ctx context.Context, scope evidence.Scope) (evidence.World, error) {
+			if scope.Anew == evidence.AnewArray && !theirs {
+				theirs = true
+				k.world.Clock.Advance(pause)
+				if err := errors.Join(k.world.Array.Recover(plan.Object), k.world.Array.DestroyVolume(plan.Object)); err != nil {
+					t.Error(err)
+				}
+			}
+			return look(ctx, scope)
+		}
+		result, err := tools.Eradicate(context.Background(), plan.Object, plan.Object)
+		if _, there := k.volume(plan.Object); !there || !theirs || result.Outcome != journal.Refused || result.Gate != needPending {
+			t.Errorf("%s: there %v, %+v, %v", name, there, result, err)
+		}
+	}
+}
+
+// TestLastDestruction: what the array's audit trail has after a run's own
+// destruction makes it somebody else's, and a trail that lacks that is none.
+func TestLastDestruction(t *testing.T) {
+	at := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	d := destruction{run: "7f3a", from: at.Add(-clockSlack), to: at.Add(clockSlack)}
+	did := func(verb string, after time.Duration) evidence.Deed {
+		return evidence.Deed{Verb: verb, At: at.Add(after), User: "pureuser", Interface: "CLI"}
+	}
+	ours := did(evidence.DeedDestroy, 0)
+	for _, c := range []struct {
+		name  string
+		deeds []evidence.Deed
+		ahead time.Duration
+		want  diagnose.Result
+	}{
+		{"ours", []evidence.Deed{did(evidence.DeedCreate, -time.Hour), did(evidence.DeedDisconnect, -time.Second), ours}, 0, diagnose.Pass},
+		{"ours, of a clock that is ahead", []evidence.Deed{did(evidence.DeedDestroy, time.Hour)}, time.Hour, diagnose.Pass},
+		{"ours, after one that was undone", []evidence.Deed{did(evidence.DeedDestroy, -time.Hour), did(evidence.DeedRecover, -time.Minute), ours}, 0, diagnose.Pass},
+		{"an eradication that the array refused", []evidence.Deed{ours, did(evidence.DeedEradicate, time.Minute)}, 0, diagnose.Pass},
+		{"recovered and destroyed in the same second", []evidence.Deed{ours, did(evidence.DeedRecover, 0), did(evidence.DeedDestroy, 0)}, 0, diagnose.Fail},
+		{"in whatever order the array tells it", []evidence.Deed{did(evidence.DeedRecover, 0), did(evidence.DeedDestroy, 0), ours}, 0, diagnose.Fail},
+		{"recovered and destroyed later", []evidence.Deed{ours, did(evidence.DeedRecover, time.Hour), did(evidence.DeedDestroy, 2*time.Hour)}, 0, diagnose.Fail},
+		{"recovered where the trail has no row for it", []evidence.Deed{ours, did(evidence.DeedDestroy, time.Hour)}, 0, diagnose.Fail},
+		{"something that is not told apart", []evidence.Deed{ours, did(evidence.DeedOther, time.Minute)}, 0, diagnose.Fail},
+		{"something without a time", []evidence.Deed{{Verb: evidence.DeedRecover}, ours}, 0, diagnose.Fail},
+		{"not ours", []evidence.Deed{did(evidence.DeedDestroy, time.Minute)}, 0, diagnose.Uncertain},
+		{"nothing", nil, 0, diagnose.Uncertain},
+	} {
+		if got, why := d.isLast(&evidence.Trail{VolumeID: "v", Deeds: evidence.Complete(c.deeds)}, c.ahead); got != c.want {
+			t.Errorf("%s: %s: %s", c.name, got, why)
+		}
+	}
+	part := evidence.Trail{VolumeID: "v", Deeds: evidence.Complete([]evidence.Deed{ours}).Doubt("page 2 is missing")}
+	if got, _ := d.isLast(&part, 0); got != diagnose.Uncertain {
+		t.Errorf("not all of it: %s", got)
+	}
+	if got, _ := d.isLast(&evidence.Trail{Deeds: evidence.Complete([]evidence.Deed{ours})}, 0); got != diagnose.Uncertain {
+		t.Errorf("of which volume it does not say: %s", got)
 	}
 }
 

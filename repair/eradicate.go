@@ -1,9 +1,11 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -71,6 +73,8 @@ type destruction struct {
 	// within is by how much that may be too early.
 	until  time.Time
 	within time.Duration
+	// from and to are when it can have been carried out, by this machine's clock.
+	from, to time.Time
 }
 
 // destroyer finds the run that destroyed a volume, for certain.
@@ -91,40 +95,64 @@ func (t Tools) destroyer(object string) (destruction, error) {
 		if err != nil {
 			continue
 		}
-		if record := destroyedBy(history); record != nil {
-			return destruction{r.plan, s.ID, record.Until, record.Within}, nil
+		if asked, record := destroyedBy(history); record != nil {
+			return destruction{
+				plan: r.plan, run: s.ID, until: record.Until, within: record.Within,
+				from: asked.Time.Add(-clockSlack), to: record.Time.Add(clockSlack),
+			}, nil
 		}
 	}
 	return destruction{}, fmt.Errorf("%s: %w", object, ErrNotOurs)
 }
 
-// destroyedBy is the record of a destruction that is certainly the run's own:
-// one process asked for it, got a good answer, and saw it done. What another
-// process found done after a kill, or after an answer that was lost, may be
-// anybody's.
-func destroyedBy(history journal.History) *journal.Record {
-	asked := false
+// destroyedBy are the records of a destruction that is certainly the run's own,
+// before it and after it: one process asked for it, got a good answer, and saw it
+// done. What another process found done after a kill, or after an answer that was
+// lost, may be anybody's.
+func destroyedBy(history journal.History) (asked, done *journal.Record) {
 	for i := range history.Records {
 		record := &history.Records[i]
 		switch {
 		case record.What == journal.WhatResume:
-			asked = false
+			asked = nil
 		case record.StepKind != StepDestroy:
 		case record.What == journal.WhatBefore:
-			asked = true
-		case record.What == journal.WhatAfter && asked && record.Outcome == journal.Done && record.Error == "":
-			return record
+			asked = record
+		case record.What == journal.WhatAfter && asked != nil && record.Outcome == journal.Done && record.Error == "":
+			return asked, record
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 var eradicateSteps = []StepType{{
 	Kind: stepEradicate, Title: "eradicate", Asks: true, Array: true, Undo: UndoNever,
 	Needs:   []string{needSame, needPending},
-	Do:      func(ctx context.Context, r *run, _ Step) error { return r.writer.Eradicate(ctx, r.plan.ID) },
+	Do:      doEradicate,
 	Confirm: confirmEradicated,
 }}
+
+// doEradicate asks the array once more whose destruction it is, right before the
+// request: what the gates rest on was read before LXD and the hosts were, which
+// takes seconds, and what somebody recovers and destroys in them is theirs.
+func doEradicate(ctx context.Context, r *run, _ Step) error {
+	l, err := r.lookAt(ctx, evidence.AnewArray) // the lock is held, see act
+	if err != nil {
+		return &untriedError{err}
+	}
+	result, why := diagnose.Uncertain, "the array does not list it"
+	switch {
+	case l.volume == nil:
+	case !l.volume.Destroyed.Is():
+		result, why = diagnose.Fail, "it is not destroyed"
+	default:
+		result, why = r.ours.isThis(l.array, l.volume)
+	}
+	if result != diagnose.Pass {
+		return &untriedError{&refusal{diagnose.GateResult{Gate: needPending, Result: result, Why: why}}}
+	}
+	return r.writer.Eradicate(ctx, r.plan.ID)
+}
 
 func confirmEradicated(s subject, _ Step) (evidence.Answer, string) {
 	switch {
@@ -138,7 +166,8 @@ func confirmEradicated(s subject, _ Step) (evidence.Answer, string) {
 
 // isThis says whether what the array keeps is what that run destroyed. Whoever
 // recovers a volume and destroys it again gives it a time of its own, which ends
-// later. What can't be told apart is one that was recovered and destroyed again
+// later, and leaves two rows in the array's audit trail. Where the array shows us
+// no trail, what can't be told apart is one that was recovered and destroyed again
 // within the seconds for which the times are not known: the two readings that
 // they were reckoned from.
 func (d destruction) isThis(a *evidence.Array, v *evidence.Volume) (diagnose.Result, string) {
@@ -153,7 +182,42 @@ func (d destruction) isThis(a *evidence.Array, v *evidence.Volume) (diagnose.Res
 		return diagnose.Fail, fmt.Sprintf("the array keeps it until %s, and what run %s destroyed until %s: somebody has recovered it and destroyed it again",
 			stamp(until), d.run, stamp(d.until))
 	}
+	for i := range a.Trails {
+		if t := &a.Trails[i]; t.VolumeID == v.ID || t.VolumeID == "" {
+			if result, why := d.isLast(t, a.Skew(a.Clock)); result != diagnose.Pass {
+				return result, why
+			}
+		}
+	}
 	return diagnose.Pass, "it is what run " + d.run + " destroyed"
+}
+
+// isLast says whether that destruction is the last that the audit trail tells of
+// the volume. Which of two is the run's is told by the journal's times alone, so
+// it is the earlier, and whatever has no time of its own came after it. ahead is
+// by how much the array's clock is ahead of ours.
+func (d destruction) isLast(t *evidence.Trail, ahead time.Duration) (diagnose.Result, string) {
+	if why := t.Deeds.Why(); why != "" {
+		return diagnose.Uncertain, "what the array's audit trail tells of it is not all known: " + why
+	}
+	if t.VolumeID == "" {
+		return diagnose.Uncertain, "there is an audit trail that does not say of which volume it tells"
+	}
+	own := slices.IndexFunc(t.Deeds.Items, func(x evidence.Deed) bool {
+		here := x.At.Add(-ahead)
+		return x.Verb == evidence.DeedDestroy && !here.Before(d.from) && !here.After(d.to)
+	})
+	if own < 0 {
+		return diagnose.Uncertain, "the array's audit trail does not have what run " + d.run + " did, so it may lack other things"
+	}
+	for i, x := range t.Deeds.Items {
+		if i == own || x.Verb == evidence.DeedEradicate || (!x.At.IsZero() && x.At.Before(t.Deeds.Items[own].At)) {
+			continue
+		}
+		return diagnose.Fail, fmt.Sprintf("after run %s destroyed it, the array's audit trail has %q by %s at %s: it is somebody else's by now",
+			d.run, cmp.Or(x.Verb, evidence.DeedOther), cmp.Or(x.User, "somebody"), stamp(x.At))
+	}
+	return diagnose.Pass, ""
 }
 
 // isPending: what is eradicated never comes back, so every doubt counts.

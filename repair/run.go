@@ -555,7 +555,7 @@ func (r *run) about(anew evidence.Anew) evidence.Scope {
 	if r.plan.ID == "" || !slices.Contains(ofVolumes, r.plan.Class) {
 		return evidence.Scope{}
 	}
-	return evidence.Scope{ArrayID: r.plan.ArrayID, Volumes: []string{r.plan.ID}, Anew: anew}
+	return evidence.Scope{ArrayID: r.plan.ArrayID, Volumes: []string{r.plan.ID}, Anew: anew, Past: r.ours.run != ""}
 }
 
 func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult) error {

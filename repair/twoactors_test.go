@@ -22,8 +22,8 @@ import (
 )
 
 // defaultHistories is how many there are in "go test ./..."; PURECLEAN_LONG=N asks
-// for N in the longer lane, and PURECLEAN_SEED=N for that one alone, which
-// tells its story.
+// for N in the longer lane, which PURECLEAN_FROM=N begins at another seed than
+// the first, and PURECLEAN_SEED=N for that one alone, which tells its story.
 const defaultHistories = 32
 
 // longLane is how long the longer lane may take before it begins no more;
@@ -40,6 +40,9 @@ func TestTwoActors(t *testing.T) {
 	if everything {
 		if wanted, err := strconv.Atoi(os.Getenv("PURECLEAN_LONG")); err == nil && wanted > n {
 			n = wanted
+		}
+		if from, err := strconv.ParseUint(os.Getenv("PURECLEAN_FROM"), 10, 64); err == nil {
+			first = from
 		}
 	}
 	replay := os.Getenv("PURECLEAN_SEED")
@@ -82,7 +85,7 @@ func TestTwoActors(t *testing.T) {
 	}
 	n = total.histories
 	t.Logf("%d histories: LXD had %d turns; %d plans were run, %d done, %d refused (by %v); we did %v and resumed %d runs; "+
-		"%d times a volume came into use in the moment of a request or of a write to a path; %d leaks were left to the operator",
+		"%d times a volume came into use, or became somebody else's, in the moment of a request or of a write to a path; %d leaks were left to the operator",
 		n, total.turns, total.plans, total.done, total.plans-total.done, total.refused, total.changes, total.resumed, total.windows, total.left)
 	for _, o := range outsiders {
 		if o.off != "" {

@@ -9,7 +9,8 @@ import (
 
 // lookTrail asks the array's audit trail about what of LXD's naming has no record:
 // volumes and snapshots. It is read after all others, and only for those: it can tell
-// more of what was, and nothing of what is. A look at some volumes asks about those.
+// more of what was, and nothing of what is. A look at some volumes asks about those;
+// and about a volume's past it asks for that volume, recorded, destroyed or not.
 func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, lxd *evidence.LXD, part *part) {
 	about := part.about(said)
 	if a.reader == nil || said.Trouble != "" || !lxd.Records.IsComplete() {
@@ -21,6 +22,10 @@ func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, 
 	}
 	var volumes []evidence.Volume
 	for _, v := range said.Volumes.Items {
+		if slices.Contains(o.past, v.ID) {
+			volumes = slices.Insert(volumes, 0, v) // not among what is too many
+			continue
+		}
 		if v.LXD.IsLXD() && !v.LXD.UUID.IsZero() && !v.LXD.Snapshot && !v.Destroyed.Is() && !recorded[v.LXD.UUID] && about(v.ID) {
 			volumes = append(volumes, v)
 		}

@@ -52,6 +52,9 @@ type seen struct {
 // don't add up, when anything is not known.
 func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evidence.World, Doors, error) {
 	o = o.withDefaults()
+	if scope.Past {
+		o.past = scope.Volumes
+	}
 	part := w.part(o, scope)
 	if part != nil {
 		look := w.look

@@ -70,6 +70,9 @@ type Options struct {
 	// suspend.
 	Now    func() time.Time
 	Uptime func() time.Duration
+
+	// past are the volumes whose audit trail the look is about.
+	past []string
 }
 
 // Fleet asks one member's machine for its devices. It never fails: the
@@ -203,6 +206,13 @@ func (w *Watch) lookAgain(ctx context.Context, o Options, part, _ *part) (eviden
 	w.take(arrays)
 	if part.scope.Anew == evidence.AnewArray {
 		world.Arrays = o.observeArrays(ctx, limits, arrays, part)
+		if len(o.past) > 0 && !part.failed() {
+			each(len(arrays), func(i int) {
+				ctx, cancel := limits.of(ctx, serials, arrays[i].title())
+				defer cancel()
+				o.lookTrail(ctx, arrays[i], &world.Arrays[i], &world.LXD, part)
+			})
+		}
 	} else {
 		world.Hosts = o.observeHosts(ctx, limits, &world.LXD, o.observeHost(ctx, limits))
 	}
