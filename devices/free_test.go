@@ -47,6 +47,9 @@ func TestFreeRefuses(t *testing.T) {
 		"there is no map":                 {func(r *rig) { r.Close(4000); r.SetQueueing(false); r.must(r.RemoveDevice(string(ours))) }, devices.CodeChanged},
 		"not all processes are visible":   {func(r *rig) { r.reads("proc/self/status", "") }, devices.CodeBlind},
 		"what uses devices can't be read": {func(r *rig) { r.fails("proc/swaps", syscall.EIO) }, devices.CodeBlind},
+		"how often it is open is not known": {func(r *rig) {
+			r.rel.System.Kernel = kernelWith{r.rel.System.Kernel, func(all []devices.DM) { all[0].OpenCount = -1 }}
+		}, devices.CodeInUse},
 	} {
 		r := waits(t)
 		c.change(r)

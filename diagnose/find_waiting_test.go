@@ -76,6 +76,36 @@ func TestFreeingWhoWaits(t *testing.T) {
 	}
 }
 
+// The gate asks for itself, whatever made the finding: what is more than open, or
+// LXD's, goes on when it is connected again.
+func TestOnlyWaits(t *testing.T) {
+	for says, change := range map[string]func(s *scene, m *evidence.Map){
+		"only dd (pid 14658) has": func(*scene, *evidence.Map) {},
+		"it is mounted, held or swap": func(s *scene, m *evidence.Map) {
+			s.use(evidence.Use{Kind: evidence.UseMount, Device: m.Kernel, Dev: m.Dev, Serial: m.Serial, Where: "/mnt"})
+		},
+		"LXD uses it on lxd01": func(s *scene, _ *evidence.Map) {
+			s.record(len(s.array().Volumes.Items)-1, "disk")
+			s.LXD.Instances.Items[0].Disks = append(s.LXD.Instances.Items[0].Disks, evidence.InstanceDisk{
+				Device: "disk", Pool: "p1", Project: "default", Type: evidence.TypeCustom, Source: "disk",
+			})
+		},
+	} {
+		s := healthy()
+		waiting(s)
+		change(s, lastMap(s))
+		f := newFacts(&s.World, s.policy)
+		d := f.hosts[0].devices[lastMap(s).Serial]
+		want := Fail
+		if strings.HasPrefix(says, "only") {
+			want = Pass
+		}
+		if got, why := onlyWaits(Subject{f: f, class: ClassWaiting, array: f.arrays[0], device: d}); got != want || !strings.Contains(why, says) {
+			t.Errorf("%q: %s: %s", says, got, why)
+		}
+	}
+}
+
 // What has no device has nobody who waits in it.
 func TestFreeingNothing(t *testing.T) {
 	s := healthy()

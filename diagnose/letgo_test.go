@@ -181,6 +181,27 @@ func TestLXDRunsSince(t *testing.T) {
 	}
 }
 
+// LXD unpacks an image again, and was deleting what has lost its other half: that
+// it made and kept them says nothing of its database.
+func TestMadeAndKeptByDesign(t *testing.T) {
+	for code, n := range map[string]evidence.Name{
+		"leaked-image": name(evidence.TypeImage, "", 100),
+		"leaked-half":  name(evidence.TypeVM, "", 100),
+	} {
+		s := healthy()
+		v := s.vol(s.volume("p1", n))
+		trail := evidence.Trail{VolumeID: v.ID, Deeds: evidence.Complete([]evidence.Deed{madeIt, linked, cut})}
+		for i := range trail.Deeds.Items {
+			d := &trail.Deeds.Items[i]
+			d.At, d.User, d.Interface = v.Created.Add(d.At.Sub(time.Time{})), "lxd", "REST"
+		}
+		s.array().Trails = []evidence.Trail{trail}
+		if got := gate(t, only(t, s.judge(), code), "explained"); got.Result != Pass {
+			t.Errorf("%s: %s: %s", code, got.Result, got.Why)
+		}
+	}
+}
+
 // A snapshot is made in one request: only the daemon's start tells.
 func TestSnapshotMadeAndKept(t *testing.T) {
 	s := healthy()
