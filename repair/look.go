@@ -56,7 +56,7 @@ func scopeOf(seers []seer) evidence.Scope {
 			return evidence.Scope{}
 		}
 		all.Volumes = append(all.Volumes, one.Volumes...)
-		all.Anew = all.Anew.And(one.Anew)
+		all.Anew, all.Past = all.Anew.And(one.Anew), all.Past || one.Past
 	}
 	return all
 }
