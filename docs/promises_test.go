@@ -52,6 +52,37 @@ func TestPromises(t *testing.T) {
 	}
 }
 
+// TestNamedTests: a test that a page names, in whatever words, is there.
+func TestNamedTests(t *testing.T) {
+	there, declared := map[string]bool{}, regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, found := range declared.FindAllSubmatch(source, -1) {
+			there[string(found[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, p := range pages(t) {
+		for i, line := range p.lines {
+			for _, test := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(line, -1) {
+				if named++; !there[test] {
+					t.Errorf("%s: there is no %s", p.at(i), test)
+				}
+			}
+		}
+	}
+	if named < 100 {
+		t.Errorf("only %d tests are named", named)
+	}
+}
+
 func flatten(proofs [][]string) []string {
 	var all []string
 	for _, proof := range proofs {

@@ -48,6 +48,12 @@ func (h *history) invite(seed uint64) {
 	alone := uint64(2) // some have none
 	i := seed % (uint64(len(outsiders)) + alone)
 	if i >= uint64(len(outsiders)) {
+		if h.chance(0.5) {
+			// Where nobody restores a database and nobody recovers by hand, an
+			// array that keeps its audit trail from us is as good as another.
+			h.tell("the array keeps its audit trail from us")
+			h.world.Array.Inject(array.Fault{Method: "GET", Path: "/audits", Kind: array.Forbidden})
+		}
 		return
 	}
 	for _, o := range []outsider{outsiders[i], pick(h, outsiders)} {
