@@ -57,6 +57,11 @@ func (l Local) Detached(ctx context.Context, serial evidence.Serial, c Callbacks
 	return l.releaser(c).Detached(ctx, serial)
 }
 
+// Wait waits as the steps of this machine do.
+func (l Local) Wait(ctx context.Context, d time.Duration) error {
+	return l.releaser(Callbacks{}).sleep(ctx, d)
+}
+
 func (l Local) releaser(c Callbacks) *Releaser {
 	sleep := l.Sleep
 	if c.Sleep != nil {

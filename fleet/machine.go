@@ -142,6 +142,8 @@ func (t *talk) run(ask request) (result, error) {
 			answer = t.note(*m.Action)
 		case m.Say == sayElsewhere && m.Use != nil:
 			answer.OK = t.back.Elsewhere != nil && t.back.Elsewhere(*m.Use)
+		case m.Say == sayWait && m.Wait > 0:
+			answer.OK = t.back.Sleep != nil && t.back.Sleep(t.ctx, m.Wait) == nil
 		case m.Say == sayDone && m.Done != nil:
 			if err := writeLine(t.stdin, reply{OK: true}); err != nil {
 				return *m.Done, errHungUp

@@ -24,6 +24,11 @@ const (
 	// aliveEvery is how often a machine says that it still works, so that the
 	// end of a connection is noticed by writing, too.
 	aliveEvery = 5 * time.Second
+	// restsFrom is how long a wait is in which others may work: shorter ones are
+	// for something that is going already. restLimit is how much longer than
+	// asked whoever waits for several may take.
+	restsFrom = time.Second
+	restLimit = 10 * time.Minute
 )
 
 // Steps are the steps that Serve knows, in order.
@@ -73,7 +78,26 @@ func (s Service) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	local := s.Local
 	local.System.Hostname = ask.Name
 	if err == nil {
-		said, err = step.do(ctx, local, ask, devices.Callbacks{Note: p.note, Elsewhere: p.elsewhere})
+		back := devices.Callbacks{Note: p.note, Elsewhere: p.elsewhere}
+		if step.rests {
+			back.Sleep = func(ctx context.Context, d time.Duration) error {
+				if d < restsFrom {
+					return local.Wait(ctx, d)
+				}
+				unlock()
+				unlock = func() {}
+				if err := p.wait(ctx, d, local.Wait); err != nil || s.Lock == nil {
+					return err
+				}
+				again, err := s.Lock(ctx)
+				if err != nil {
+					return fmt.Errorf("%w: %w", ErrBusy, err)
+				}
+				unlock = again
+				return nil
+			}
+		}
+		said, err = step.do(ctx, local, ask, back)
 	}
 	said.Error = onWire(err)
 	if heard := p.done(said); heard != nil {
@@ -150,8 +174,10 @@ func (p *peer) listen(in io.Reader) {
 }
 
 // hear waits for one line.
-func (p *peer) hear(into any) error {
-	timer := time.NewTimer(replyLimit)
+func (p *peer) hear(into any) error { return p.hearWithin(into, replyLimit) }
+
+func (p *peer) hearWithin(into any, limit time.Duration) error {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case line := <-p.heard:
@@ -163,7 +189,7 @@ func (p *peer) hear(into any) error {
 	case <-p.gone:
 		return p.why
 	case <-timer.C:
-		p.hangUp(fmt.Errorf("no reply within %s", replyLimit))
+		p.hangUp(fmt.Errorf("no reply within %s", limit))
 		return p.why
 	}
 }
@@ -205,6 +231,19 @@ func (p *peer) note(a devices.Action) error {
 func (p *peer) elsewhere(use evidence.Use) bool {
 	r, err := p.ask(message{Say: sayElsewhere, Use: &use})
 	return err == nil && r.OK
+}
+
+// wait lets the other side wait, which may have more to wait for. Where it
+// does not, it is waited here.
+func (p *peer) wait(ctx context.Context, d time.Duration, here func(context.Context, time.Duration) error) error {
+	if err := p.say(message{Say: sayWait, Wait: d}); err != nil {
+		return err
+	}
+	var r reply
+	if err := p.hearWithin(&r, d+restLimit); err != nil || r.OK {
+		return err
+	}
+	return here(ctx, d)
 }
 
 // done says what became of it, and waits until that was heard.

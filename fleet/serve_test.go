@@ -267,3 +267,66 @@ func TestReleasedOnTheWire(t *testing.T) {
 		t.Errorf("%+v became %+v", was, is)
 	}
 }
+
+// TestClearRests: while a machine waits for what a scan may bring back others
+// may work there, and whoever asked waits in its place; if nobody does, it
+// waits itself.
+func TestClearRests(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		waits bool
+	}{{"whoever asked waits", true}, {"nobody else waits", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite(t)
+			locked, slept := false, time.Duration(0)
+			s.service.Lock = func(context.Context) (func(), error) {
+				if locked {
+					t.Error("it is locked twice")
+				}
+				locked = true
+				return func() { locked = false }, nil
+			}
+			s.service.Local.Sleep = func(_ context.Context, d time.Duration) error {
+				slept += d
+				return nil
+			}
+			if _, err := s.converse(s.request("release"), func(int, message) (reply, bool) { return reply{OK: true}, true }); err != nil {
+				t.Fatal(err)
+			}
+			for _, connection := range s.world.Array.Connections() {
+				if v, _ := s.world.Array.Volume(connection.Volume); v.Serial == string(s.service.Serial) {
+					if err := s.world.Array.Disconnect(connection.Host, connection.Volume); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			slept = 0
+			var waits []time.Duration
+			done, err := s.converse(s.request("clear"), func(_ int, m message) (reply, bool) {
+				if m.Say != sayWait {
+					if m.Say == sayNote && !locked {
+						t.Error("a write without the lock")
+					}
+					return reply{OK: true}, true
+				}
+				if locked {
+					t.Error("it waits, and nobody may work meanwhile")
+				}
+				waits = append(waits, m.Wait)
+				return reply{OK: c.waits}, true
+			})
+			if err != nil || done == nil || done.Error != nil {
+				t.Fatalf("%+v, %v", done, err)
+			}
+			if want := []time.Duration{time.Second, 4 * time.Second, 10 * time.Second}; !slices.Equal(waits, want) {
+				t.Errorf("it waits %v", waits)
+			}
+			if here := slept >= 15*time.Second; here == c.waits {
+				t.Errorf("it has slept %s itself", slept)
+			}
+			if left := s.state(); len(left) > 0 || locked {
+				t.Errorf("left: %v, locked %v", left, locked)
+			}
+		})
+	}
+}

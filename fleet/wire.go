@@ -17,8 +17,8 @@ import (
 // stepSchema is that of the conversation about one step: JSON, a line each.
 //
 //	here   a request
-//	there  a message, and so on: note, elsewhere, alive
-//	here   a reply to each note and elsewhere
+//	there  a message, and so on: note, elsewhere, wait, alive
+//	here   a reply to each note, elsewhere and wait
 //	there  done, with what became of it
 //	here   a reply, on which the process there ends well
 //
@@ -48,6 +48,7 @@ type request struct {
 const (
 	sayNote      = "note"
 	sayElsewhere = "elsewhere"
+	sayWait      = "wait"
 	sayAlive     = "alive"
 	sayDone      = "done"
 )
@@ -57,11 +58,12 @@ type message struct {
 	Say    string          `json:"say"`
 	Action *devices.Action `json:"action,omitempty"`
 	Use    *evidence.Use   `json:"use,omitempty"`
+	Wait   time.Duration   `json:"wait_ns,omitempty"`
 	Done   *result         `json:"done,omitempty"`
 }
 
 // reply answers a note (may it be done?), an elsewhere (is it another
-// volume's?) and a done (was it heard?).
+// volume's?), a wait (was it waited for?) and a done (was it heard?).
 type reply struct {
 	OK  bool   `json:"ok"`
 	Why string `json:"why,omitempty"`
@@ -76,31 +78,34 @@ type result struct {
 }
 
 // steps is the table of what can be asked of a machine, and how long each may
-// take. A release that is taken back waits for one write after the other.
+// take. A release that is taken back waits for one write after the other; what
+// rests, for the turns of the others of its wave.
 var steps = map[string]struct {
 	limit time.Duration
-	// writes is set for those during which no other run may work there.
-	writes bool
-	do     func(context.Context, devices.Local, request, devices.Callbacks) (result, error)
+	// writes is set for those during which no other run may work there, rests
+	// for those that let others work there while they wait, and wait with
+	// whoever asked: each look after a wait begins anew.
+	writes, rests bool
+	do            func(context.Context, devices.Local, request, devices.Callbacks) (result, error)
 }{
-	"release": {3 * time.Minute, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+	"release": {3 * time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
 		released, err := l.Release(ctx, r.Serial, r.Expect, c)
 		return result{Released: released}, err
 	}},
-	"rollback": {3 * time.Minute, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+	"rollback": {3 * time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
 		return result{}, l.Rollback(ctx, r.Released, c)
 	}},
-	"clear": {6 * time.Minute, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+	"clear": {20 * time.Minute, true, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
 		return result{}, l.Clear(ctx, r.Serial, r.Released, c)
 	}},
-	"stale": {8 * time.Minute, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+	"stale": {20 * time.Minute, true, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
 		released, err := l.RemoveStale(ctx, r.Serial, c)
 		return result{Released: released}, err
 	}},
-	"free": {time.Minute, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+	"free": {time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
 		return result{}, l.Free(ctx, r.Serial, c)
 	}},
-	"detached": {time.Minute, false, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
+	"detached": {time.Minute, false, false, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
 		answer, reasons := l.Detached(ctx, r.Serial, c)
 		return result{Answer: answer, Reasons: reasons}, nil
 	}},

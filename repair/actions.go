@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -134,23 +136,36 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 	}
 }
 
+// hostsAtOnce bounds how many machines are asked at the same time.
+const hostsAtOnce = 16
+
 // leftOnHosts asks every host, and says what the first one still has; nil is
 // nothing on any.
 func (r *run) leftOnHosts(ctx context.Context, l look) (*diagnose.GateResult, error) {
-	for _, member := range r.asked(l) {
+	members := r.asked(l)
+	left := make([]*diagnose.GateResult, len(members))
+	group := errgroup.Group{}
+	group.SetLimit(hostsAtOnce)
+	for i, member := range members {
 		machine, callbacks, err := r.machine(ctx, member)
 		if err != nil {
+			_ = group.Wait() // none of them returns an error
 			return nil, &refusal{diagnose.GateResult{Gate: needMachine, Result: diagnose.Uncertain, Why: err.Error()}}
 		}
-		answer, reasons := machine.Detached(ctx, r.plan.Serial, callbacks)
-		if answer.Is() {
-			continue
-		}
-		result := diagnose.Uncertain
-		if answer.IsNot() {
-			result = diagnose.Fail
-		}
-		return &diagnose.GateResult{Gate: needDetached, Result: result, Why: member + ": " + strings.Join(reasons, "; ")}, nil
+		group.Go(func() error {
+			answer, reasons := machine.Detached(ctx, r.plan.Serial, callbacks)
+			if !answer.Is() {
+				left[i] = &diagnose.GateResult{Gate: needDetached, Result: diagnose.Uncertain, Why: member + ": " + strings.Join(reasons, "; ")}
+			}
+			if answer.IsNot() {
+				left[i].Result = diagnose.Fail
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // none of them returns an error
+	if i := slices.IndexFunc(left, func(g *diagnose.GateResult) bool { return g != nil }); i >= 0 {
+		return left[i], nil
 	}
 	return nil, nil
 }
