@@ -304,8 +304,8 @@ func TestClearRests(t *testing.T) {
 			var waits []time.Duration
 			done, err := s.converse(s.request("clear"), func(_ int, m message) (reply, bool) {
 				if m.Say != sayWait {
-					if m.Say == sayNote && !locked {
-						t.Error("a write without the lock")
+					if !locked {
+						t.Errorf("%s without the lock", m.Say)
 					}
 					return reply{OK: true}, true
 				}

@@ -3,9 +3,11 @@ package repair
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 )
@@ -41,5 +43,37 @@ func TestRepairCostsTheVolume(t *testing.T) {
 		if costs[0] != costs[1] || costs[0] > 75 {
 			t.Errorf("%s: %d requests in a small pod, %d in a large one", scenario, costs[0], costs[1])
 		}
+	}
+}
+
+// TestWaveCostsLess: in a wave of ten the waits of one are the waits of all, and
+// so are most looks.
+func TestWaveCostsLess(t *testing.T) {
+	const size = 10
+	k := leakedOn(t, 1, 1+size, evidence.ModeISCSI)
+	tools, plans := k.inWaves(size)
+	waited := time.Duration(0)
+	tools.Sleep = func(ctx context.Context, d time.Duration) error {
+		waited += d
+		return k.sleep(ctx, d)
+	}
+	var first, each int
+	var firstWaited time.Duration
+	k.world.Array.ResetRequests()
+	tools.Report = func(e Event) {
+		if e.Phase == Counted && e.N == 1 {
+			first, firstWaited = len(k.world.Array.Requests()), waited
+			k.world.Array.ResetRequests()
+			waited = 0
+		}
+	}
+	rows, err := tools.Batch(context.Background(), plans)
+	if err != nil || !slices.Equal(outcomes(rows), all(1+size, "done")) {
+		t.Fatalf("%v, %v", outcomes(rows), err)
+	}
+	each = len(k.world.Array.Requests()) / size
+	t.Logf("alone: %d requests and %s of waiting; in a wave of %d: %d requests and %s each", first, firstWaited, size, each, waited/size)
+	if 2*each > first || waited > firstWaited+5*time.Second {
+		t.Errorf("alone: %d requests and %s of waiting; the wave of %d: %d requests each, and %s for all", first, firstWaited, size, each, waited)
 	}
 }
