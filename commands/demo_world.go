@@ -192,7 +192,9 @@ func (o *demoOptions) runServe(ctx context.Context, world *simulator.World, dir 
 		lines.line("")
 		lines.line("  . " + quoteShell(w.guide.EnvFile()))
 		lines.line("")
-		lines.line("Every pureclean command there works on this world and on nothing else. Begin with pureclean scan.")
+		lines.line("Every pureclean command there works on this world and on nothing else. Begin with:")
+		lines.line("")
+		lines.line("  pureclean scan")
 		return lines.err
 	})
 	if err != nil {

@@ -44,8 +44,9 @@ func (g Guide) environment() [][2]string {
 }
 
 // Write writes what leads shells into the world: the file to read in, the
-// program under its name, and an ssh, for the world's machines may be called like
-// real ones.
+// program under its name, an ssh, for the world's machines may be called like
+// real ones, and a sudo that refuses: root has nothing to do in this world, and
+// what it runs has forgotten that it is in one.
 func (g Guide) Write() error {
 	if err := os.MkdirAll(g.bin(), 0o700); err != nil {
 		return err
@@ -55,6 +56,7 @@ func (g Guide) Write() error {
 	}
 	files := map[string]string{
 		g.SSH():                               fmt.Sprintf("#!/bin/sh\n# In this world ssh reaches the world's machines.\nexec %s %s \"$@\"\n", quote(g.program()), g.OnMember),
+		filepath.Join(g.bin(), "sudo"):        "#!/bin/sh\necho 'sudo: this shell is in a demo world, where nothing needs root: leave sudo out; for this machine use another shell' >&2\nexit 1\n",
 		g.EnvFile():                           g.posix(),
 		filepath.Join(g.Dir, "env.fish"):      g.fish(),
 		filepath.Join(g.Dir, "rc", "bash"):    g.rc("bash", "$HOME/.bashrc"),

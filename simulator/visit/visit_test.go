@@ -229,12 +229,12 @@ func TestShell(t *testing.T) {
 			if err := g.Write(); err != nil {
 				t.Fatal(err)
 			}
-			typed := `echo "world=$PURECLEAN_DEMO lxd=$LXD_SOCKET dir=$LXD_DIR."` + "\npureclean scan\nssh lxd02 uptime\nexit 3\n"
+			typed := `echo "world=$PURECLEAN_DEMO lxd=$LXD_SOCKET dir=$LXD_DIR."` + "\npureclean scan\nssh lxd02 uptime\nsudo pureclean scan 2>/dev/null || echo no root\nexit 3\n"
 			var out bytes.Buffer
 			if err := g.Shell(t.Context(), shell, strings.NewReader(typed), &out, &out); err != nil {
 				t.Fatal(err)
 			}
-			want := "world=" + dir + " lxd=" + dir + "/unix.socket dir=.\nscan\n__on lxd02 uptime\n"
+			want := "world=" + dir + " lxd=" + dir + "/unix.socket dir=.\nscan\n__on lxd02 uptime\nno root\n"
 			if !strings.HasSuffix(out.String(), want) {
 				t.Errorf("it printed\n%s\nand not\n%s", out.String(), want)
 			}
