@@ -168,6 +168,11 @@ func TestLogsTellWhyItLeaked(t *testing.T) {
 	if !strings.Contains(stdout, "its device came 208 s after LXD had given up (timeout 30 s; the journal, line 1411); the array then refused") {
 		t.Error(stdout)
 	}
+	// LXD's line, pasted whole, leads to the leftover that it tells of.
+	_, stdout, _ = run(t, append([]string{"explain", "--object", `Failed locating device for volume "default_leak1": context deadline exceeded`, "-o", "json"}, flags...)...)
+	if !strings.Contains(stdout, `"object": "purepool::u-df2ba6a8d9a047beab5d2d0586abac61"`) {
+		t.Error(stdout)
+	}
 	_, stdout, _ = run(t, append([]string{"doctor"}, flags...)...)
 	words := strings.Join(strings.Fields(stdout), " ")
 	for _, said := range []string{

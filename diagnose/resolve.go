@@ -97,7 +97,7 @@ func (r *resolver) addVolume(v *volume) {
 // resolve finds the one thing that a name means.
 func (f *facts) resolve(object, pool string) (target, error) {
 	r := f.search(object, pool)
-	for _, more := range []func(){r.ledTo, r.ways, r.line} {
+	for _, more := range []func(){r.ledTo, r.stored, r.byPath, r.ways, r.line} {
 		if len(r.targets) == 0 {
 			more()
 		}

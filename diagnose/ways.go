@@ -174,11 +174,78 @@ func wordsOf(line string) []string {
 	return words
 }
 
+// stored finds what LXD stores under a name, as its errors have it: with the
+// project in front. Where LXD has nothing of the name any more, the logs may
+// prove on which volume it gave up under it.
+func (r *resolver) stored() {
+	for i := range r.f.records.list {
+		record := &r.f.records.list[i]
+		if !record.Snapshot && strings.EqualFold(storageName(record), r.want) && (r.pool == "" || strings.EqualFold(record.Pool, r.pool)) {
+			r.record(record)
+		}
+	}
+	if len(r.targets) > 0 || len(r.f.late) == 0 {
+		return
+	}
+	for _, a := range r.f.arrays {
+		for i := range a.volumes {
+			v := &a.volumes[i]
+			if l := r.f.late[v]; l != nil && r.asked(v.pool) && strings.EqualFold(inVain.FindStringSubmatch(l.Text)[1], r.want) {
+				r.addVolume(v)
+			}
+		}
+	}
+}
+
+// byPathName is what udev calls a disk by the way to it: a portal and a target,
+// or a remote port, and the number of the LUN.
+var byPathName = regexp.MustCompile(`(?:^|[/-])(?:ip-(.+)-iscsi-(.+)|fc-(0x[0-9a-f]{16}))-lun-(\d+)(?:-part\d+)?$`)
+
+// byPath finds a disk by such a name, which few records have kept.
+func (r *resolver) byPath() {
+	m := byPathName.FindStringSubmatch(r.want)
+	if m == nil {
+		return
+	}
+	address, port := evidence.SplitPortal(m[1])
+	for _, h := range r.f.hosts {
+		for i := range h.Disks.Items {
+			disk := &h.Disks.Items[i]
+			here := false
+			if s := h.sessions[disk.Session]; s != nil && disk.Session != 0 {
+				here = m[2] != "" && evidence.Address(s.Address) == address && port == s.Port && evidence.Initiator(s.Target) == evidence.Initiator(m[2])
+			}
+			for _, p := range h.RemotePorts.Items {
+				here = here || m[3] != "" && p.Name == disk.RemotePort && p.WWPN == evidence.Initiator(m[3])
+			}
+			if !here || disk.HCTL[strings.LastIndexByte(disk.HCTL, ':')+1:] != m[4] {
+				continue
+			}
+			for _, serial := range identities(disk) {
+				if d := h.devices[serial]; d != nil {
+					r.addDevice(d)
+				}
+			}
+		}
+	}
+}
+
+// quotedVolume is a name that LXD's errors put in quotation marks, which its
+// log writes with a backslash.
+var quotedVolume = regexp.MustCompile(`volume \\?"([^"\\]+)\\?"`)
+
 // line reads the line of a log, pasted whole: what its words name. Ways are
 // only told where no word names more.
 func (r *resolver) line() {
 	words := wordsOf(r.want)
-	for _, step := range []func(){r.look, r.ledTo, r.ways} {
+	for _, m := range quotedVolume.FindAllStringSubmatch(r.want, -1) {
+		r.want = m[1]
+		r.stored()
+	}
+	if len(r.targets) > 0 {
+		return
+	}
+	for _, step := range []func(){r.look, r.ledTo, r.byPath, r.ways} {
 		for _, word := range words {
 			if r.want = word; len(r.targets) == 0 || r.targets[0].way == nil {
 				step()

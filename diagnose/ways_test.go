@@ -43,6 +43,10 @@ func TestNamesOfOtherTools(t *testing.T) {
 		{"Nov 22 08:00:00 lxd01 kernel:  session1: session recovery timed out after 120 secs", "lxd01:session1", ""},
 		{"multipathd[411]: web: sdzz: no such path; connection2:0: detected conn error (1020)", "lxd01:session2", ""},
 		{`Error: Failed locating device for volume "` + data + `": context deadline exceeded`, data, ""},
+		{"default_data", data, ""},
+		{`time="x" level=warning err="Failed locating device for volume \"default_data\": context deadline exceeded"`, data, ""},
+		{"ip-" + session.Address + ":" + session.Port + "-iscsi-" + session.Target + "-lun-" + disk.HCTL[strings.LastIndexByte(disk.HCTL, ':')+1:], data, ""},
+		{"/dev/disk/by-path/ip-" + session.Address + ":" + session.Port + "-iscsi-" + session.Target + "-lun-" + disk.HCTL[strings.LastIndexByte(disk.HCTL, ':')+1:] + "-part1", data, ""},
 		{"Buffer I/O error on dev " + h.Maps.Items[1].Kernel + ", logical block 0, async page read", data, ""},
 	} {
 		e, err := Explain(s.World, s.policy, c.object, "")
@@ -76,6 +80,24 @@ func TestNamesOfOtherTools(t *testing.T) {
 	// What leads to volumes is nothing that verify could look for.
 	if fits := Fits(s.World, s.policy, "session1"); len(fits) != 0 {
 		t.Errorf("%+v", fits)
+	}
+}
+
+// TestByPathOverFibreChannel: udev's name of a disk by the remote port's.
+func TestByPathOverFibreChannel(t *testing.T) {
+	s := healthy()
+	s.fibre()
+	h := &s.Hosts[0]
+	disk := h.Disks.Items[2]
+	lun := disk.HCTL[strings.LastIndexByte(disk.HCTL, ':')+1:]
+	for _, p := range h.RemotePorts.Items {
+		e, err := Explain(s.World, s.policy, "pci-0000:05:00.0-fc-0x"+p.WWPN+"-lun-"+lun, "")
+		if here := p.Name == disk.RemotePort; err == nil && e.Object != s.vol(1).Name || here && err != nil {
+			t.Errorf("%s: %s %v", p.Name, e.Object, err)
+		}
+	}
+	if _, err := Explain(s.World, s.policy, "fc-0x524a937099999999-lun-"+lun, ""); err == nil {
+		t.Error("a port that nobody sees has a disk")
 	}
 }
 
