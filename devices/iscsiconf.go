@@ -61,13 +61,13 @@ func parseISCSIConf(file, text string) []evidence.Setting {
 	}
 	for _, s := range ignored {
 		_, name, _ := strings.Cut(s.Name, " ")
-		counts := "open-iscsi's own value, " + iscsiKeys[name].instead
+		counts := "open-iscsi's own value, " + iscsiKeys[name].instead + ","
 		for _, f := range found {
 			if f.Name == s.Name && f.Applies.Is() {
 				counts = fmt.Sprintf("line %d", f.Line)
 			}
 		}
-		s.Value = name + " is not read, " + s.Value + ": " + counts + ", counts"
+		s.Value = name + " is not read, " + s.Value + ": " + counts + " counts"
 		s.Name = "iscsi syntax"
 		found = append(found, s)
 	}
