@@ -253,3 +253,13 @@ func TestLateDeviceInTheSimulator(t *testing.T) {
 		t.Errorf("%+v", answer.Waits)
 	}
 }
+
+// TestVolumeOutsideThePods: of a volume in no pod of LXD's it is said that the
+// array has it.
+func TestVolumeOutsideThePods(t *testing.T) {
+	_, flags := replayed(t, "05-stale-array-side")
+	_, stdout, stderr := run(t, append([]string{"explain", "--object", "plainvol"}, flags...)...)
+	if !strings.Contains(strings.Join(strings.Fields(stdout), " "), "plainvol is a volume outside LXD's pods: it is nobody's business here.") {
+		t.Error(stdout, stderr)
+	}
+}

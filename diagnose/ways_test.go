@@ -20,6 +20,11 @@ func TestNamesOfOtherTools(t *testing.T) {
 	root, data := s.vol(0).Name, s.vol(1).Name
 	disk := h.Disks.Items[2]
 	uuid := s.vol(1).LXD.UUID.String()
+	// A volume that is missing, by the name that it had.
+	v := s.volume("p1", name(evidence.TypeCustom, "", 107))
+	s.record(v, "lost")
+	lost := s.vol(v).LXD.UUID
+	a.Volumes.Items = a.Volumes.Items[:v]
 	for _, c := range []struct{ object, is, says string }{
 		{disk.HCTL, data, ""},
 		{disk.Dev, data, ""},
@@ -44,6 +49,8 @@ func TestNamesOfOtherTools(t *testing.T) {
 		{"multipathd[411]: web: sdzz: no such path; connection2:0: detected conn error (1020)", "lxd01:session2", ""},
 		{`Error: Failed locating device for volume "` + data + `": context deadline exceeded`, data, ""},
 		{"default_data", data, ""},
+		{"nvme0", "lxd01:nvme0", "an NVMe controller"},
+		{"p1::u-" + strings.ReplaceAll(lost.String(), "-", ""), "p1/default/custom/lost", "is a record of LXD in pool p1 without anything on the array"},
 		{`time="x" level=warning err="Failed locating device for volume \"default_data\": context deadline exceeded"`, data, ""},
 		{"ip-" + session.Address + ":" + session.Port + "-iscsi-" + session.Target + "-lun-" + disk.HCTL[strings.LastIndexByte(disk.HCTL, ':')+1:], data, ""},
 		{"/dev/disk/by-path/ip-" + session.Address + ":" + session.Port + "-iscsi-" + session.Target + "-lun-" + disk.HCTL[strings.LastIndexByte(disk.HCTL, ':')+1:] + "-part1", data, ""},
