@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/pureclean/pureclean/sightings"
@@ -207,6 +209,9 @@ func (o *demoOptions) runServe(ctx context.Context, world *simulator.World, dir 
 
 // runShell opens the operator's own shell in the world.
 func (o *demoOptions) runShell(ctx context.Context, world *simulator.World) error {
+	// A terminal that is closed ends the shell, and we still tidy up.
+	ctx, deaf := signal.NotifyContext(ctx, syscall.SIGHUP)
+	defer deaf()
 	dir, err := shellDir()
 	if err != nil {
 		return err
