@@ -307,3 +307,41 @@ func TestCopyAtRestIsOnlyReported(t *testing.T) {
 		t.Errorf("fix ends with %d and says %s", status, stderr)
 	}
 }
+
+// --limit takes so many and tells what it leaves, in a dry run as in a run, and
+// can't be more than the site's own bound.
+func TestFixLimit(t *testing.T) {
+	world := aged(t, "image-each-launch")
+	for n := range 3 {
+		if err := world.LXD.Launch(lxd.InstanceSpec{Name: fmt.Sprint("more", n), Pool: world.Pool(), Image: simulator.Image}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	world.Age(48 * time.Hour)
+	b := newBench(t, world)
+	b.run("", "fix", "--finding", "leaked-image", "--dry-run")
+	world.Age(time.Hour)
+	for _, c := range []struct {
+		name   string
+		max    int
+		args   []string
+		status int
+		want   []string
+	}{
+		{"below nothing", 0, []string{"--finding", "leaked-image", "--limit", "-1"}, StatusUsage, []string{"is not a number of repairs"}},
+		{"one volume", 0, []string{"--volume", "x", "--limit", "2"}, StatusUsage, []string{"--limit goes with"}},
+		{"more than the site allows", 2, []string{"--finding", "leaked-image", "--limit", "3", "--yes"}, StatusUsage, []string{"safety.max_per_run, which is 2"}},
+		{"a dry run of all", 0, []string{"--finding", "leaked-image", "--dry-run"}, StatusOK, []string{"With --yes they go in waves of 1, "}},
+		{"a dry run", 0, []string{"--finding", "leaked-image", "--limit", "3", "--dry-run"}, StatusFindings, []string{"repairs 3 at", "in waves of 1, 2;"}},
+		{"the site's bound", 2, []string{"--finding", "leaked-image", "--dry-run"}, StatusFindings, []string{"repairs 2 at", "in waves of 1 (2 times);"}},
+		{"a run", 0, []string{"--finding", "leaked-image", "--limit", "3", "--yes"}, StatusFindings, []string{"3 repaired, ", "repairs 3 at", "3 of 3, "}},
+	} {
+		b.s.given.config.Safety.MaxPerRun = c.max
+		status, out, errs := b.run("", append([]string{"fix"}, c.args...)...)
+		for _, want := range c.want {
+			if status != c.status || !strings.Contains(out+errs, want) {
+				t.Errorf("%s: status %d, no %q:\n%s%s", c.name, status, want, out, errs)
+			}
+		}
+	}
+}
