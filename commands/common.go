@@ -36,6 +36,8 @@ type common struct {
 	sysroot string
 	// brief leaves only the end of the answer, and what is asked.
 	brief bool
+	// asked reads what a person types, for all questions of a command.
+	asked *lines
 	// formats are those in which this command can answer.
 	formats []format
 	// thorough and live ask the witnesses for more, see witness.Options.
@@ -79,6 +81,13 @@ func (o *common) outputFlag(allowed ...format) cli.Flag {
 
 func (o *common) colorFlag() cli.Flag {
 	return &choiceFlag{colors, &cli.StringFlag{Name: "color", Usage: "colour the output `WHEN`: " + either(colors), Value: colors[0], Destination: &o.color}}
+}
+
+func (o *common) answers() *lines {
+	if o.asked == nil {
+		o.asked = newLines(o.In)
+	}
+	return o.asked
 }
 
 // briefFlag is for the commands whose answer has an end that says it all.

@@ -2,7 +2,9 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -47,6 +49,9 @@ func (o *fixOptions) answersForDatabase(ctx context.Context, w *workshop, plan r
 	}
 	fmt.Fprint(o.Err, "     [type yes] ")
 	line, err := w.ask.reader.next(ctx)
+	if errors.Is(err, io.EOF) {
+		err = &repair.DeclinedError{Step: "answering for it", Reply: repair.Quit}
+	}
 	if err != nil {
 		fmt.Fprintln(o.Err)
 		return err

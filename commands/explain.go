@@ -49,7 +49,12 @@ func explainCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "object", Aliases: []string{"volume"}, Usage: "explain `OBJECT`; the same as the word without a flag", Destination: &o.object},
 			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of OBJECT", Destination: &o.project},
 		}, o.flags(formatTable, formatWide, formatJSON, formatYAML, formatHTML), o.reachFlags(), []cli.Flag{o.toldFlag(), o.briefFlag()}),
-		Action: func(c *cli.Context) error { return runExplain(c.Context, o) },
+		Action: func(c *cli.Context) error {
+			if c.IsSet("object") && o.object == "" {
+				return emptyName("object")
+			}
+			return runExplain(c.Context, o)
+		},
 	}
 }
 
@@ -58,7 +63,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.object == "" {
+	if o.object == "" && !o.canPick() {
 		return &HintedError{Err: usagef("say what to explain: pureclean explain OBJECT"), Hint: "pureclean scan lists what can be explained"}
 	}
 	if page, ok := pageOf(o.object); ok {
@@ -83,6 +88,13 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 		return err
 	}
 	found := o.judge(world, policy)
+	if object == "" {
+		one, err := o.pickOne(ctx, "explain which finding?", found)
+		if err != nil {
+			return err
+		}
+		object = one.Object
+	}
 	explanation, err := diagnose.Explain(world, policy, object, pool)
 	if err != nil {
 		return notExplained(err, found)

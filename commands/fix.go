@@ -29,6 +29,8 @@ type fixOptions struct {
 	// doubt is what speaks against LXD's database, or for what somebody brought
 	// back, where the operator answers for it.
 	doubt string
+	// sizes are the provisioned bytes of what was found, by its name.
+	sizes map[string]int64
 }
 
 func fixCommand(s Streams) *cli.Command {
@@ -88,8 +90,11 @@ func (o *fixOptions) checkFix() error {
 		}
 	}
 	switch {
-	case chosen == 0:
-		return &HintedError{Err: usagef("say what to repair: --volume, --finding, --all or --plan"), Hint: "pureclean scan lists what there is"}
+	case chosen == 0 && !(o.canPick() && !o.yes && !o.noInput):
+		return &HintedError{
+			Err:  usagef("say what to repair: pureclean fix VOLUME, --finding, --all or --plan"),
+			Hint: "pureclean scan lists what there is; at a terminal, without --yes, pureclean fix lets you choose",
+		}
 	case chosen > 1:
 		return usagef("--volume, --finding, --all and --plan exclude each other")
 	case o.limit < 0:
@@ -125,6 +130,9 @@ func runFix(ctx context.Context, o *fixOptions) error {
 		if err := mended(config.Trusted(o.plan)); err != nil {
 			return err
 		}
+	}
+	if o.volume == "" && o.finding == "" && !o.all && o.plan == "" {
+		return o.runPicked(ctx, f)
 	}
 	w, err := o.open(ctx, o.volume == "")
 	if err != nil {
@@ -193,16 +201,8 @@ func (o *fixOptions) choose(ctx context.Context, w *workshop) (choice, error) {
 	if err != nil {
 		return choice{}, err
 	}
-	if _, err := w.tools.Look(ctx, evidence.Scope{}); err != nil {
-		return choice{}, err
-	}
-	o.fromJournal(&w.world, w.stateDir)
-	if err := notDown(w.world, w.policy); err != nil {
-		return choice{}, err
-	}
-	report := o.judge(w.world, w.policy)
-	// The next batch asks what this look saw.
-	if err := sightings.Remember(ctx, w.stateDir, w.world, report); err != nil {
+	report, err := o.lookRound(ctx, w)
+	if err != nil {
 		return choice{}, err
 	}
 	if o.volume != "" {
@@ -212,7 +212,28 @@ func (o *fixOptions) choose(ctx context.Context, w *workshop) (choice, error) {
 		}
 		return choice{plans: plans}, err
 	}
+	for _, s := range o.interruptedIn(w.stateDir) {
+		o.tell(s)
+	}
 	return w.choose(report, o.clock()(), func(f diagnose.Finding) bool { return o.all || f.Code == o.finding })
+}
+
+// lookRound asks everybody once, before anything is chosen.
+func (o *fixOptions) lookRound(ctx context.Context, w *workshop) (diagnose.Report, error) {
+	if _, err := w.tools.Look(ctx, evidence.Scope{}); err != nil {
+		return diagnose.Report{}, err
+	}
+	o.fromJournal(&w.world, w.stateDir)
+	if err := notDown(w.world, w.policy); err != nil {
+		return diagnose.Report{}, err
+	}
+	report := o.judge(w.world, w.policy)
+	o.sizes = map[string]int64{}
+	for _, f := range report.Findings {
+		o.sizes[f.Object] = f.Provisioned
+	}
+	// The next batch asks what this look saw.
+	return report, sightings.Remember(ctx, w.stateDir, w.world, report)
 }
 
 // clock is this machine's, or the demo's.
@@ -276,48 +297,68 @@ func kindClass(code string) diagnose.Class {
 }
 
 func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan repair.Plan) error {
+	row, err := o.carryOut(ctx, f, w, plan)
+	if err != nil {
+		return err
+	}
+	if printed := o.printRows(f, row); printed != nil {
+		return printed
+	}
+	return o.ended(row.Result, row.Err)
+}
+
+// carryOut shows the plan of one volume and carries it out. Its own error is of
+// what went before.
+func (o *fixOptions) carryOut(ctx context.Context, f format, w *workshop, plan repair.Plan) (repair.Row, error) {
+	row := repair.Row{Plan: plan}
 	if f == formatTable && !o.brief && w.preview(ctx, plan) == nil {
 		err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), savedPlans{Plans: []repair.Plan{plan}, byHandWords: o.byHandIf(o.verbose)})
 		if err != nil {
-			return &outputError{err}
+			return row, &outputError{err}
 		}
 	}
 	if err := o.answersForDatabase(ctx, w, plan); err != nil {
-		return err
+		return row, err
 	}
-	result, err := w.tools.Run(ctx, plan)
-	if printed := o.print(func(out io.Writer) error {
-		return printResults(out, f, o.palette(), o.width(), repaired, []repair.Row{{Plan: plan, Result: result, Err: err}})
-	}); printed != nil {
-		return printed
-	}
-	return o.ended(result, err)
+	row.Result, row.Err = w.tools.Run(ctx, plan)
+	return row, nil
+}
+
+func (o *fixOptions) printRows(f format, rows ...repair.Row) error {
+	return o.print(func(out io.Writer) error { return printResults(out, f, o.palette(), o.width(), repaired, rows) })
 }
 
 func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choice) error {
 	began := o.clock()()
+	*w.ask.several = len(c.plans) > 1
 	// In a wave several speak by turns: each line says whose it is.
 	w.report.named = len(c.plans) > 2 && w.tools.WaveSize > 1
 	rows, err := w.tools.Batch(ctx, c.plans)
 	rows = append(rows, c.rows()...)
 	took := o.clock()().Sub(began)
-	if printed := o.print(func(out io.Writer) error {
-		return errors.Join(printResults(out, f, o.palette(), o.width(), repaired, rows), printTotal(out, f, rows, took))
-	}); printed != nil {
-		return printed
-	}
-	if err != nil {
-		for _, row := range rows {
-			if row.Result.Changed && row.Err != nil {
-				return o.ended(row.Result, err)
-			}
-		}
-		if slices.ContainsFunc(rows, func(row repair.Row) bool { return row.Result.Changed }) {
-			return &HintedError{Err: errors.New("cancelled after a part of the batch was repaired"), Hint: "pureclean runs lists what was done"}
-		}
+	if err := o.printRows(f, rows...); err != nil {
 		return err
 	}
+	if err := o.printEnd(f, rows, took); err != nil {
+		return err
+	}
+	if err != nil {
+		return o.cancelled(rows, err)
+	}
 	return o.batchStatus(rows, c)
+}
+
+// cancelled is how a batch ends that a Ctrl-C ended.
+func (o *fixOptions) cancelled(rows []repair.Row, err error) error {
+	for _, row := range rows {
+		if row.Result.Changed && row.Err != nil {
+			return o.ended(row.Result, err)
+		}
+	}
+	if slices.ContainsFunc(rows, func(row repair.Row) bool { return row.Result.Changed }) {
+		return &HintedError{Err: errors.New("cancelled after a part of the batch was repaired"), Hint: "pureclean runs lists what was done"}
+	}
+	return err
 }
 
 // savedPlans is the file that --save writes.

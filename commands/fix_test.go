@@ -138,8 +138,9 @@ func TestFixAsksFirst(t *testing.T) {
 		{"Enter means no", "\n", nil, true, StatusRefused, "Nothing was changed"},
 		{"no", "n\n", nil, true, StatusRefused, "Nothing was changed"},
 		{"nonsense, then quit", "maybe\nq\n", nil, true, StatusRefused, `"maybe" is none of`},
-		{"more, then no", "more\nn\n", nil, true, StatusRefused, "hosts-answered"},
-		{"the end of the input", "", nil, true, StatusTrouble, "Nothing was changed"},
+		{"why, then no", "?\nn\n", nil, true, StatusRefused, "hosts-answered"},
+		{"the end of the input", "", nil, true, StatusRefused, "Nothing was changed"},
+		{"a line without its end", "y", nil, true, StatusRefused, "no answer: nothing more is done"},
 		{"no terminal", "y\ny\ny\n", nil, false, StatusUsage, "--yes answers yes"},
 		{"no input", "y\ny\n", []string{"--no-input"}, true, StatusUsage, "--yes answers yes"},
 		{"an empty name", "", []string{"--volume", ""}, true, StatusUsage, "the name of the volume is empty"},
@@ -274,7 +275,19 @@ func TestFixInterrupted(t *testing.T) {
 	if status != StatusTrouble || !strings.Contains(b.err.String(), "--resume") || strings.Contains(b.out.String()+b.err.String(), "othing was changed") {
 		t.Fatalf("status %d\n%s%s", status, b.out.String(), b.err.String())
 	}
+	said := oneSpace(b.out.String() + b.err.String())
+	for _, words := range []string{"Stopped after step 3 of 6: ", "stopped after step 3 of 6; the volume is disconnected and not destroyed", "take back with pureclean undo "} {
+		if !strings.Contains(said, words) {
+			t.Errorf("it does not say %q:\n%s", words, said)
+		}
+	}
+	if strings.Contains(said, "context canceled") {
+		t.Errorf("it speaks of contexts:\n%s", said)
+	}
 	b.s.given.sleep = whole
+	if _, out, _ := b.run("", "scan"); !strings.Contains(out, "was interrupted") || !strings.Contains(out[strings.LastIndex(out, "next:"):], "runs --resume ") {
+		t.Errorf("scan does not name the interrupted run first:\n%s", out)
+	}
 	status, out, errs := b.run("", "runs", "-o", "csv")
 	run, _, _ := strings.Cut(strings.Split(out, "\n")[1], ",")
 	if status != StatusFindings || !strings.Contains(out, "interrupted") {

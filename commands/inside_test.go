@@ -30,7 +30,7 @@ func TestInsideIsTheSameTwice(t *testing.T) {
 		return strings.ReplaceAll(all.String(), w.Server.URL, "https://array")
 	}
 	first := picture()
-	if !strings.Contains(first, "pureclean undo --run ") || !strings.Contains(first, "root") {
+	if !strings.Contains(first, "pureclean undo ") || !strings.Contains(first, "root") {
 		t.Errorf("nothing was repaired by root:\n%s", first)
 	}
 	if diff := cmp.Diff(first, picture()); diff != "" {

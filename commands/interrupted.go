@@ -37,18 +37,41 @@ func (o *common) explainOffline(world *evidence.World, stateDir string) {
 // tellInterrupted says before a repair which runs of the same object were
 // interrupted. typed is what was asked for, e what is known of it.
 func (o *common) tellInterrupted(stateDir, typed string, e diagnose.Explanation) {
+	for _, s := range o.interruptedIn(stateDir) {
+		if sameObject(s.Object, typed, e) {
+			o.tell(s)
+		}
+	}
+}
+
+func (o *common) tell(s journal.Summary) {
+	for _, line := range wrap(clean(interruptedWords(s)), o.width()) {
+		fmt.Fprintln(o.Err, line)
+	}
+	fmt.Fprintln(o.Err, "To go on with it:  pureclean runs --resume "+quoteShell(s.ID))
+	fmt.Fprintln(o.Err)
+}
+
+func interruptedWords(s journal.Summary) string {
+	return fmt.Sprintf("Run %s of %s was interrupted (%s).", s.ID, s.Object.Name, until(s.Began))
+}
+
+// interrupted are the runs that were stopped in the middle, as far as the
+// journal may be read.
+func (o *common) interrupted() []journal.Summary {
+	from, err := o.sources()
+	if err != nil {
+		return nil // it was told when the witnesses were asked
+	}
+	return o.interruptedIn(from.config.StateDir)
+}
+
+func (o *common) interruptedIn(stateDir string) []journal.Summary {
 	all, err := journal.Read(stateDir).List()
 	if err != nil {
 		o.log().Debug("the journal could not be read", "error", err)
 	}
-	for _, s := range all {
-		if s.State != journal.Interrupted || s.Kind == journal.KindEradicate || !sameObject(s.Object, typed, e) {
-			continue
-		}
-		fmt.Fprintln(o.Err, clean(fmt.Sprintf("Run %s of %s was interrupted (%s).", s.ID, s.Object.Name, until(s.Began))))
-		fmt.Fprintln(o.Err, "To go on with it:  pureclean runs --resume "+quoteShell(s.ID))
-		fmt.Fprintln(o.Err)
-	}
+	return slices.DeleteFunc(all, func(s journal.Summary) bool { return s.State != journal.Interrupted || s.Kind == journal.KindEradicate })
 }
 
 // sameObject goes by the array's id where both have one: names are given

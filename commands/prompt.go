@@ -3,6 +3,7 @@ package commands
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -45,18 +46,22 @@ func (l *lines) next(ctx context.Context) (string, error) {
 type asker struct {
 	o      *changing
 	reader *lines
+	// several is set while more than one volume is to be repaired: then no is
+	// about one, and quit about all that follow.
+	several *bool
 }
 
 // replies are the words that a person may answer with, and their beginnings.
+// no and quit are the same where there is only one volume.
 var replies = []struct {
 	word  string
 	reply repair.Reply
+	said  string
 }{
-	{"yes", repair.Yes},
-	{"no", repair.No},
-	{"skip", repair.Skip},
-	{"more", repair.More},
-	{"quit", repair.Quit},
+	{"yes", repair.Yes, ""},
+	{"no", repair.No, "left at that; on to the next volume"},
+	{"quit", repair.Quit, "left at that; nothing more is begun"},
+	{"?", repair.More, ""},
 }
 
 func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error) {
@@ -65,6 +70,9 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 		a.more(p, q)
 	}
 	text := fmt.Sprintf("%d/%d  %s?", q.N, q.Of, clean(q.Step.Say))
+	if with := repair.GoesWith(q.Plan, q.N); len(with) > 0 {
+		text += fmt.Sprintf(" (%s with it)", goWith(with))
+	}
 	if !q.Until.IsZero() {
 		text += " (can be undone until " + q.Until.UTC().Format("2006-01-02 15:04 UTC") + ")"
 	}
@@ -79,29 +87,46 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 	if a.o.noInput || !a.o.InTerminal || !a.o.ErrTerminal {
 		return repair.No, &HintedError{Err: usagef("nobody is there to answer: %s", text), Hint: "--yes answers yes to what can be undone, --confirm NAME to the one thing that can't"}
 	}
+	choices, none := "[y/N/?]", "y (do it), n (stop here), ? (why, and by hand)"
+	if *a.several {
+		choices, none = "[y/N/?/q]", "y (do it), n (on to the next volume), ? (why, and by hand), q (stop)"
+	}
 	for {
-		for i, line := range wrap(text, a.o.width()-2) {
+		for i, line := range wrap(text, a.o.width()-5) {
 			if i > 0 {
 				line = "     " + line
 			}
 			fmt.Fprintln(a.o.Err, p.bold(line))
 		}
-		fmt.Fprint(a.o.Err, "     [y/N/skip/more/quit] ")
+		fmt.Fprint(a.o.Err, "     "+choices+" ")
 		line, err := a.reader.next(ctx)
-		if err != nil {
+		switch {
+		case errors.Is(err, io.EOF):
+			// Nobody is there any more. A line without its end is no answer.
+			fmt.Fprintln(a.o.Err, "\n     no answer: nothing more is done")
+			return repair.Quit, nil
+		case err != nil:
 			fmt.Fprintln(a.o.Err)
 			return repair.Quit, err
-		}
-		if line == "" {
-			return repair.No, nil
+		case line == "":
+			line = "no"
 		}
 		for _, r := range replies {
-			if strings.HasPrefix(r.word, strings.ToLower(line)) {
-				return r.reply, nil
+			if !strings.HasPrefix(r.word, strings.ToLower(line)) {
+				continue
 			}
+			if r.said != "" && *a.several {
+				fmt.Fprintln(a.o.Err, "     "+r.said)
+			}
+			return r.reply, nil
 		}
-		fmt.Fprintf(a.o.Err, "     %q is none of yes, no, skip (this volume), more (show why), quit\n", clean(line))
+		fmt.Fprintf(a.o.Err, "     %q is none of %s\n", clean(line), none)
 	}
+}
+
+// goWith names steps that are not asked about by themselves.
+func goWith(steps []string) string {
+	return strings.Join(steps, " and ") + map[bool]string{true: " goes", false: " go"}[len(steps) == 1]
 }
 
 // more shows on what the question rests.

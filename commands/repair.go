@@ -153,7 +153,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	w.policy.Batch = batch
 	w.policy.DatabaseIsCurrent = o.databaseIsCurrent && !batch
 	w.policy.EvenIfRecovered = o.evenIfRecovered && !batch
-	ask := asker{o: o, reader: newLines(o.In)}
+	ask := asker{o: o, reader: o.answers(), several: new(bool)}
 	w.ask = ask
 	w.tools = repair.Tools{
 		Look:   look,

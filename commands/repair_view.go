@@ -88,6 +88,8 @@ type resultAnswer struct {
 	State     []string   `json:"state"`
 	Undoable  bool       `json:"undoable"`
 	UndoUntil *time.Time `json:"undo_until"`
+	// stopped says where it was stopped in the middle, and how things are.
+	stopped string
 }
 
 // printResults prints how runs ended; done is the word for those that went
@@ -100,6 +102,10 @@ func printResults(w io.Writer, f format, p palette, width int, done string, rows
 			Why: d.Result.Why, Step: d.Result.Step, Changed: d.Result.Changed, State: some(d.Result.State),
 		}
 		r.Undoable, r.UndoUntil = d.Result.Undo.Works, undoUntil(d.Result.Undo)
+		r.stopped = stopped(d.Result)
+		if errors.Is(d.Err, context.Canceled) {
+			r.Why = "it was cancelled"
+		}
 		if d.NotTried != "" {
 			r.Outcome, r.Why = string(journal.Declined), d.NotTried
 		}
@@ -130,6 +136,9 @@ func printResult(out *lineWriter, p palette, width int, done string, r resultAns
 	default:
 		head, paint = "Not finished", p.critical
 	}
+	if r.stopped != "" {
+		head, paint = capital(r.stopped), p.critical
+	}
 	text := head + ": " + clean(r.Object)
 	if r.Why != "" {
 		text += ". " + clean(r.Why)
@@ -147,6 +156,11 @@ func printResult(out *lineWriter, p palette, width int, done string, r resultAns
 		}
 	}
 	switch {
+	case r.stopped != "":
+		out.line("go on:      pureclean runs --resume " + r.Run)
+		if r.Undoable {
+			out.line("take back:  pureclean undo " + r.Run)
+		}
 	case r.UndoUntil != nil:
 		out.line(fmt.Sprintf("Undo until %s: pureclean undo --run %s", until(*r.UndoUntil), r.Run))
 	case r.Undoable:
@@ -177,16 +191,36 @@ func (o *changing) ended(result repair.Result, err error) error {
 	case !result.Changed:
 		return err
 	}
-	why := err.Error()
+	why := stopped(result)
+	if result.Stands != "" {
+		why += "; " + result.Stands
+	}
 	if errors.Is(err, context.Canceled) {
-		why = "cancelled"
+		why += " (it was cancelled)"
+	} else {
+		why += " (" + err.Error() + ")"
 	}
-	hint := fmt.Sprintf("pureclean runs --resume %s finishes it", result.Run)
+	hint := "go on with pureclean runs --resume " + result.Run
 	if result.Undo.Works {
-		hint += fmt.Sprintf(", pureclean undo --run %s takes it back", result.Run)
+		hint += ", take back with pureclean undo " + result.Run
 	}
-	return &HintedError{Err: fmt.Errorf("run %s is not finished: %s", result.Run, why), Hint: hint}
+	return &HintedError{Err: errors.New(why), Hint: hint}
 }
+
+// stopped says where a run was stopped in the middle; empty when it was not.
+func stopped(result repair.Result) string {
+	switch {
+	case !result.Changed || result.Outcome == journal.Done:
+		return ""
+	case result.Done == 0:
+		return fmt.Sprintf("stopped in step 1 of %d", result.Of)
+	default:
+		return fmt.Sprintf("stopped after step %d of %d", result.Done, result.Of)
+	}
+}
+
+// capital begins a sentence.
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // batchStatus is how a batch ends.
 func (o *changing) batchStatus(rows []repair.Row, c choice) error {
@@ -194,16 +228,19 @@ func (o *changing) batchStatus(rows []repair.Row, c choice) error {
 	switch {
 	case n.failed > 0:
 		return &HintedError{
-			Err:  fmt.Errorf("%s failed; %d repaired, %d left alone", count(n.failed, "repair"), n.done, n.left),
+			Err:  fmt.Errorf("%s failed; %d repaired, %d left alone", count(n.failed, "repair"), n.done, n.left+n.refused),
 			Hint: "pureclean runs lists what was done; --resume finishes an interrupted run",
 		}
 	case c.doubt != nil:
 		return c.doubt
-	case n.left == 0:
+	case n.left+n.refused == 0:
 		return o.allDone()
 	case n.done == 0:
 		for _, row := range rows {
-			if row.Err != nil {
+			switch {
+			case errors.As(row.Err, new(*repair.DeclinedError)):
+				return &repair.DeclinedError{Step: "all of them"}
+			case row.Err != nil:
 				return refusal(rows)
 			}
 		}
@@ -235,29 +272,20 @@ func inWords(waves []int) string {
 	return strings.Join(parts, ", ")
 }
 
-// printTotal ends a batch of several.
-func printTotal(w io.Writer, f format, rows []repair.Row, took time.Duration) error {
-	if f != formatTable || len(rows) < 2 {
-		return nil
-	}
-	n := tallyOf(rows)
-	out := &lineWriter{w: w}
-	out.line(fmt.Sprintf("%d repaired, %d left alone, %d not finished, in %s.", n.done, n.left, n.failed, took.Round(time.Second)))
-	return out.err
-}
-
 // tally counts how the rows of a batch ended.
-type tally struct{ done, left, failed int }
+type tally struct{ done, refused, left, failed int }
 
 func tallyOf(rows []repair.Row) tally {
 	n := tally{}
 	for _, row := range rows {
 		switch {
+		case row.Result.Outcome == journal.Refused && !row.Result.Changed:
+			n.refused++
 		case row.NotTried != "":
 			n.left++
 		case row.Result.Outcome == journal.Done || row.Result.Outcome == journal.Already:
 			n.done++
-		case (row.Result.Outcome == journal.Refused || row.Result.Outcome == journal.Declined) && !row.Result.Changed:
+		case row.Result.Outcome == journal.Declined && !row.Result.Changed:
 			n.left++
 		default:
 			n.failed++

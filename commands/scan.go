@@ -79,7 +79,7 @@ func runScan(ctx context.Context, o *scanOptions) error {
 }
 
 func (o *scanOptions) scanView(width int, found diagnose.Report) scanView {
-	return scanView{palette: o.palette(), width: width, verbose: o.verbose, brief: o.brief, report: found}
+	return scanView{palette: o.palette(), width: width, verbose: o.verbose, brief: o.brief, report: found, interrupted: o.interrupted()}
 }
 
 // watchedScan is one line of "scan --watch -o json".

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/words"
 )
 
@@ -41,6 +42,8 @@ type scanView struct {
 	// brief is the end alone.
 	brief  bool
 	report diagnose.Report
+	// interrupted is what the journal says of runs that were not finished.
+	interrupted []journal.Summary
 }
 
 func (v scanView) print(w io.Writer) error {
@@ -55,7 +58,7 @@ func (v scanView) print(w io.Writer) error {
 		}
 		out.line("")
 	}
-	v.summary(out)
+	v.summary(out, groups)
 	v.next(out, groups)
 	return out.err
 }
@@ -83,6 +86,11 @@ func (v scanView) heads(out *lineWriter) {
 	for _, witness := range v.report.Witnesses {
 		if !witness.Complete {
 			v.doubt(out, witness)
+		}
+	}
+	for _, run := range v.interrupted {
+		for i, line := range wrap(clean(interruptedWords(run)), v.width-2) {
+			out.line(v.warning(map[bool]string{true: "! ", false: "  "}[i == 0] + line))
 		}
 	}
 }
@@ -283,23 +291,44 @@ func connected(f diagnose.Finding) string {
 	return count(len(f.Connections), "host")
 }
 
-func (v scanView) summary(out *lineWriter) {
-	s := v.report.Summary
+// summary is the answer in one sentence: what there is, by what to do about it.
+func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
+	s, text := v.report.Summary, ""
 	switch {
 	case s.LeakedVolumes > 0:
-		text := fmt.Sprintf("%s %s %s (%s unique)", count(s.LeakedVolumes, "leaked volume"), verb(s.LeakedVolumes, "holds", "hold"), size(s.LeakedBytes), words.KnownSize(s.LeakedUnique.N, s.LeakedUnique.Known))
+		text = fmt.Sprintf("%s %s %s (%s unique)", count(s.LeakedVolumes, "leaked volume"), verb(s.LeakedVolumes, "holds", "hold"), size(s.LeakedBytes), words.KnownSize(s.LeakedUnique.N, s.LeakedUnique.Known))
 		if s.Oldest > 0 {
 			text += ", the oldest for " + agePhrase(s.Oldest)
 		}
-		out.line(text + ".")
+		text += "."
 	case s.Findings > 0 && v.report.Complete:
-		out.line(fmt.Sprintf("%s. No volume is leaked.", count(s.Findings, "finding")))
+		text = "No volume is leaked."
 	case s.Findings > 0:
-		out.line(fmt.Sprintf("%s in what could be seen. That is not everything: see above.", count(s.Findings, "finding")))
+		text = "That is not everything: see above."
 	case v.report.Complete:
 		out.line(v.good("Nothing is left behind.") + " Array, LXD and host agree.")
 	default:
 		out.line("Nothing was found in what could be seen. That is not everything: see above.")
+	}
+	if s.Findings == 0 {
+		return
+	}
+	out.line(text)
+	text = count(s.Findings, "finding")
+	if !v.report.Complete {
+		text += " in what could be seen"
+	}
+	var parts []string
+	for i, findings := range groups {
+		if n := len(findings); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, verb(n, diagnose.Groups[i].One, diagnose.Groups[i].Many)))
+		}
+	}
+	for i, line := range wrap(text+": "+strings.Join(parts, ", ")+".", v.width) {
+		if i == 0 && len(groups[0]) > 0 {
+			line = v.critical(line)
+		}
+		out.line(line)
 	}
 }
 
@@ -310,10 +339,14 @@ func verb(n int, one, many string) string {
 	return many
 }
 
-// next names the command to type: about what can be repaired if there is any,
-// else about what is read first.
+// next names the command to type: what was begun is finished first, then comes
+// what puts data at risk, then what can be repaired.
 func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
 	all := slices.Concat(groups...)
+	if len(v.interrupted) > 0 {
+		out.line("next:  pureclean runs --resume " + quoteShell(v.interrupted[0].ID))
+		return
+	}
 	if len(all) == 0 {
 		return
 	}
@@ -323,7 +356,7 @@ func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
 		return
 	}
 	first := all[0]
-	if i := slices.IndexFunc(all, func(f diagnose.Finding) bool { return f.Verdict == diagnose.Safe && f.Pool != "" }); i >= 0 {
+	if i := slices.IndexFunc(all, func(f diagnose.Finding) bool { return f.Verdict == diagnose.Safe && f.Pool != "" }); i >= 0 && len(groups[0]) == 0 {
 		first = all[i]
 	}
 	out.line("next:  pureclean explain --object " + quoteShell(first.Object))

@@ -193,7 +193,7 @@ func command(t *testing.T, shown, name string) string {
 	return strings.TrimSpace(line)
 }
 
-var prompt = regexp.MustCompile(`\[y/N/skip/more/quit\] $`)
+var prompt = regexp.MustCompile(`\[y/N/\?(?:/q)?\] $`)
 
 // command types a command line, answers its questions, and returns the screen
 // at its end.
@@ -217,7 +217,7 @@ func (s *screen) command(b *bench, line string, answer func(screen string) strin
 		}
 		s.typed(answer(shown))
 		// The terminal echoes the answer, which ends the question.
-		s.wait(regexp.MustCompile(`quit\] .|\n\$ $`))
+		s.wait(regexp.MustCompile(`\[y/N/\?(?:/q)?\] .|\n\$ $`))
 	}
 	select {
 	case code := <-status:

@@ -43,7 +43,7 @@ func undoCommand(s Streams) *cli.Command {
 					return emptyName(flag)
 				}
 			}
-			run, err := o.which()
+			run, err := o.which(c.Context)
 			if err != nil {
 				return err
 			}
@@ -53,7 +53,7 @@ func undoCommand(s Streams) *cli.Command {
 }
 
 // which is the run that is meant.
-func (o *undoOptions) which() (string, error) {
+func (o *undoOptions) which(ctx context.Context) (string, error) {
 	given := 0
 	for _, is := range []bool{o.run != "", o.volume != "", o.last} {
 		if is {
@@ -61,8 +61,8 @@ func (o *undoOptions) which() (string, error) {
 		}
 	}
 	switch {
-	case given == 0:
-		return "", &HintedError{Err: usagef("say which run: pureclean undo ID, --last or --volume VOLUME"), Hint: "pureclean runs lists them"}
+	case given == 0 && !(o.canPick() && !o.yes && !o.noInput):
+		return "", &HintedError{Err: usagef("say which run: pureclean undo ID, --last or --volume VOLUME"), Hint: "pureclean runs lists them; at a terminal, without --yes, pureclean undo lets you choose"}
 	case given > 1:
 		return "", usagef("--run, --volume and --last exclude each other")
 	}
@@ -87,6 +87,9 @@ func (o *undoOptions) which() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if given == 0 {
+		return o.pickRun(ctx, all, promises)
+	}
 	name := o.run + o.volume
 	of := slices.DeleteFunc(slices.Clone(all), func(s journal.Summary) bool { return s.Kind != journal.KindFix || !isCalled(s.Object, name) })
 	works := slices.DeleteFunc(slices.Clone(of), func(s journal.Summary) bool { return !promises[s.ID].Works })
@@ -99,6 +102,33 @@ func (o *undoOptions) which() (string, error) {
 		return of[0].ID, nil // which says why it can't be undone
 	}
 	return "", &HintedError{Err: fmt.Errorf("%q: %w", name, journal.ErrNoRun), Hint: "pureclean runs lists them"}
+}
+
+// pickRun lets a person at a terminal choose among what can be undone.
+func (o *undoOptions) pickRun(ctx context.Context, all []journal.Summary, promises map[string]repair.Promise) (string, error) {
+	var runs []string
+	t := table{header: []string{"RUN", "BEGAN", "UNDO UNTIL", "OBJECT"}}
+	for _, s := range all {
+		if p := promises[s.ID]; p.Works {
+			runs = append(runs, s.ID)
+			t.rows = append(t.rows, []string{s.ID, until(s.Began), undoWords(p), s.Object.Name})
+		}
+	}
+	if len(runs) == 0 {
+		return "", &HintedError{Err: fmt.Errorf("no run can be undone: %w", repair.ErrNothingToUndo), Hint: "pureclean runs lists what was done"}
+	}
+	lines, err := t.lines()
+	if err != nil {
+		return "", err
+	}
+	chosen, err := picker{
+		s: o.Streams, p: colourise(o.Streams, o.color, o.ErrTerminal), reader: o.answers(), one: true,
+		title: "undo which run? The newest first:", rows: lines[1:],
+	}.pick(ctx)
+	if err != nil {
+		return "", err
+	}
+	return runs[chosen[0]], nil
 }
 
 func runNames(all []journal.Summary) []string {

@@ -41,7 +41,12 @@ func verifyCommand(s Streams) *cli.Command {
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Aliases: []string{"object"}, Usage: "`VOLUME`, as explain takes it: the array's full name, a serial, a device, LXD's own name; the same as the word without a flag", Destination: &o.volume},
 		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.downFlag(), watchFlag(&o.watch), o.briefFlag()}),
-		Action: func(c *cli.Context) error { return runVerify(c.Context, o) },
+		Action: func(c *cli.Context) error {
+			if c.IsSet("volume") && o.volume == "" {
+				return emptyName("volume")
+			}
+			return runVerify(c.Context, o)
+		},
 	}
 }
 
@@ -65,6 +70,17 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 		return err
 	}
 	o.whole = true
+	if o.volume == "" && o.canPick() {
+		world, policy, err := o.look(ctx)
+		if err != nil {
+			return err
+		}
+		one, err := o.pickOne(ctx, "verify which?", o.judge(world, policy))
+		if err != nil {
+			return err
+		}
+		o.volume = one.Object
+	}
 	if strings.TrimSpace(o.volume) == "" {
 		return &HintedError{Err: usagef("say which volume: pureclean verify VOLUME"), Hint: "give the array's full name, POD::VOLUME"}
 	}

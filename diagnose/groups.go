@@ -8,7 +8,9 @@ type Group struct {
 	Name  string
 	Title string
 	Words string
-	takes func(Finding) bool
+	// One and Many go on with a number of findings in a sentence.
+	One, Many string
+	takes     func(Finding) bool
 }
 
 // Groups are all groups in the order of reading; a finding is in the first
@@ -16,26 +18,32 @@ type Group struct {
 var Groups = []Group{
 	{
 		"first", "Look at this first", "Data is at risk. Nothing here is touched by pureclean.",
+		"puts data at risk", "put data at risk",
 		func(f Finding) bool { return f.Severity == Critical },
 	},
 	{
 		"safe", "Safe to repair", "Every gate passed on this evidence. Each is asked again before every step.",
+		"safe to repair", "safe to repair",
 		func(f Finding) bool { return f.Verdict == Safe },
 	},
 	{
 		"unknown", "Could not tell if it is safe", "No gate failed, and not all could be answered. Unknown is never safe.",
+		"that could not be judged", "that could not be judged",
 		func(f Finding) bool { return f.Verdict == Blocked && !f.failed() },
 	},
 	{
 		"blocked", "Not safe to repair now", "At least one gate failed.",
+		"not safe to repair now", "not safe to repair now",
 		func(f Finding) bool { return f.Verdict == Blocked },
 	},
 	{
 		"decide", "For you to decide", "pureclean reports these and changes nothing.",
+		"for you to decide", "for you to decide",
 		func(f Finding) bool { return f.Severity == Warning },
 	},
 	{
 		"know", "Good to know", "Nothing has to be done.",
+		"good to know", "good to know",
 		func(Finding) bool { return true },
 	},
 }

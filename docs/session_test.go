@@ -88,7 +88,7 @@ func getenv(name string) string {
 var simple = regexp.MustCompile(`^pureclean( [A-Za-z0-9:/._=,@-]+)*$`)
 
 // prompt is where a person answers.
-var prompt = regexp.MustCompile(`\[y/N/skip/more/quit\] ?(\S*)$`)
+var prompt = regexp.MustCompile(`\[y/N/\?(?:/q)?\] ?(\S*)$`)
 
 // run runs one command line and returns what a terminal would show. Answers
 // are typed at its questions, if there are any; then there is a terminal.

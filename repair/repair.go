@@ -161,6 +161,10 @@ type Result struct {
 	// nothing was destroyed. Undo is whether this run can be taken back.
 	Until time.Time
 	Undo  Promise
+	// Done of the Of steps were done when it ended; Stands says how the object
+	// is then, if it was stopped in the middle.
+	Done, Of int
+	Stands   string
 	// Quit is set when the operator wants no more.
 	Quit bool
 }

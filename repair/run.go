@@ -25,8 +25,9 @@ type run struct {
 	// others are the writers of other arrays than the plan's, by id.
 	others map[string]Writer
 	latest look
-	// n and kind are the step's that is done just now.
+	// n and kind are the step's that is done just now, and done are those before.
 	n    int
+	done int
 	kind string
 	// acting is set while something is changed.
 	acting *acting
@@ -198,11 +199,13 @@ func (r *run) steps(ctx context.Context) error {
 		}
 		r.n, r.kind = i+1, r.plan.Steps[i].Kind
 		if r.moot(i) {
+			r.done = i + 1
 			continue
 		}
 		if err := r.step(ctx, r.plan.Steps[i]); err != nil {
 			return err
 		}
+		r.done = i + 1
 	}
 	return nil
 }
@@ -562,7 +565,7 @@ func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult)
 	q := Question{Plan: r.plan, Step: step, N: r.n, Of: len(r.plan.Steps), Gates: answers}
 	undo := r.typeOf(step.Kind).Undo
 	undoable := undo == UndoReconnect || undo == UndoRecover || undo == UndoRollback
-	if a := r.latest.array; undoable && a != nil && !a.Clock.IsZero() && a.EradicationDelay > 0 {
+	if a := r.latest.array; undoable && r.destroys() && a != nil && !a.Clock.IsZero() && a.EradicationDelay > 0 {
 		q.Until = a.Deadline(a.EradicationDelay)
 	}
 	if r.t.Ask == nil {
@@ -581,6 +584,11 @@ func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult)
 			return &DeclinedError{Step: step.Say, Reply: reply}
 		}
 	}
+}
+
+// destroys reports a plan that destroys: only that ends what undo can do.
+func (r *run) destroys() bool {
+	return slices.ContainsFunc(r.plan.Steps, func(s Step) bool { return s.Kind == StepDestroy || s.Kind == StepDestroySnapshot })
 }
 
 func (r *run) refuse(step string, gate diagnose.GateResult) error {
@@ -617,7 +625,7 @@ func (r *run) finish(ctx context.Context, failed error) (Result, error) {
 	if failed != nil {
 		failed = errors.Join(failed, r.takeBack(context.WithoutCancel(ctx)))
 	}
-	result := Result{Run: r.journal.ID, Outcome: journal.Done, Changed: r.changed, Until: r.deadline()}
+	result := Result{Run: r.journal.ID, Outcome: journal.Done, Changed: r.changed, Until: r.deadline(), Done: r.done, Of: len(r.plan.Steps)}
 	end := journal.Record{What: journal.WhatEnd, Until: r.until, UntilHere: r.untilHere}
 	var refused *RefusedError
 	var declined *DeclinedError
@@ -643,6 +651,9 @@ func (r *run) finish(ctx context.Context, failed error) (Result, error) {
 		if result.Outcome == journal.Failed {
 			end.Outcome = journal.Refused // nothing stayed changed
 		}
+	}
+	if result.Changed && failed != nil {
+		result.Stands = r.stands(broken != nil && broken.Unclear)
 	}
 	result.State = r.state
 	end.Gate, end.Note = result.Gate, strings.Join(r.state, "; ")

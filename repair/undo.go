@@ -201,6 +201,7 @@ func (r *run) undoSteps(ctx context.Context) error {
 		if err := r.step(ctx, step); err != nil {
 			return errors.Join(append(all, err)...)
 		}
+		r.done = i + 1
 	}
 	return errors.Join(all...)
 }

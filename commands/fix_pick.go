@@ -1,0 +1,177 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair"
+)
+
+// runPicked is fix without an object: it shows what is safe to repair, and goes
+// through what is chosen as if each had been named. It is no batch: each step
+// of each volume is asked about.
+func (o *fixOptions) runPicked(ctx context.Context, f format) error {
+	w, err := o.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	report, err := o.lookRound(ctx, w)
+	if err != nil {
+		return err
+	}
+	safe := slices.DeleteFunc(slices.Clone(report.Findings), func(f diagnose.Finding) bool {
+		_, err := repair.NewPlan(w.world, w.policy, f, o.clock()())
+		return f.Verdict != diagnose.Safe || err != nil
+	})
+	for _, s := range o.interruptedIn(w.stateDir) {
+		o.tell(s)
+	}
+	if len(safe) == 0 {
+		if !report.Complete {
+			return incomplete(report)
+		}
+		return o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), savedPlans{}) })
+	}
+	slices.SortStableFunc(safe, func(a, b diagnose.Finding) int {
+		return cmp.Or(cmp.Compare(b.Provisioned, a.Provisioned), cmp.Compare(b.Unique.N, a.Unique.N))
+	})
+	chosen, err := picker{
+		s: o.Streams, p: colourise(o.Streams, o.color, o.ErrTerminal), reader: w.ask.reader,
+		title: fmt.Sprintf("%s safe to repair, the biggest first:", count(len(safe), "finding")), rows: pickRows(safe),
+	}.pick(ctx)
+	if err != nil {
+		return err
+	}
+	if o.dryRun || o.save != "" {
+		c := choice{}
+		for _, i := range chosen {
+			plan, err := repair.NewPlan(w.world, w.policy, safe[i], o.clock()())
+			if err != nil {
+				return err
+			}
+			c.plans = append(c.plans, plan)
+		}
+		return o.show(ctx, f, w, c)
+	}
+	return o.goThrough(ctx, f, w, safe, chosen)
+}
+
+// goThrough repairs what was chosen, one after the other.
+func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe []diagnose.Finding, chosen []int) error {
+	began, p := o.clock()(), colourise(o.Streams, o.color, o.ErrTerminal)
+	*w.ask.several = len(chosen) > 1
+	var rows []repair.Row
+	stop := ""
+	for n, i := range chosen {
+		finding := safe[i]
+		if stop != "" {
+			rows = append(rows, repair.Row{Plan: repair.Plan{Object: finding.Object, Code: finding.Code, Steps: []repair.Step{{}}}, NotTried: stop})
+			continue
+		}
+		fmt.Fprintf(o.Err, "\n%s\n", p.bold(fmt.Sprintf("volume %d of %d: %s", n+1, len(chosen), clean(finding.Object))))
+		row := o.onePicked(ctx, f, w, finding)
+		switch {
+		case ctx.Err() != nil:
+			stop = "it was cancelled"
+		case row.Result.Quit:
+			stop = "the operator wanted no more"
+		case row.Result.Changed && row.Err != nil:
+			stop = finding.Object + " did not go well, so the rest was left alone"
+		}
+		rows = append(rows, row)
+		if f == formatTable {
+			if err := o.printRows(f, row); err != nil {
+				return err
+			}
+		}
+	}
+	if len(rows) == 1 {
+		if f != formatTable {
+			if err := o.printRows(f, rows...); err != nil {
+				return err
+			}
+		}
+		return o.ended(rows[0].Result, rows[0].Err)
+	}
+	if f != formatTable {
+		if err := o.printRows(f, rows...); err != nil {
+			return err
+		}
+	}
+	if err := o.printEnd(f, rows, o.clock()().Sub(began)); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return o.cancelled(rows, err)
+	}
+	return o.batchStatus(rows, choice{plans: []repair.Plan{{}}})
+}
+
+// onePicked repairs one as --volume does. What was shown in the list may be
+// minutes old, so everybody is asked again.
+func (o *fixOptions) onePicked(ctx context.Context, f format, w *workshop, finding diagnose.Finding) repair.Row {
+	row := repair.Row{Plan: repair.Plan{Object: finding.Object, Code: finding.Code}}
+	plan, err := o.planPicked(ctx, w, finding)
+	if err == nil {
+		row, err = o.carryOut(ctx, f, w, plan)
+	}
+	if err != nil {
+		row.Err, row.NotTried = err, err.Error()
+	}
+	return row
+}
+
+// planPicked makes the plan of one from the world as it is now.
+func (o *fixOptions) planPicked(ctx context.Context, w *workshop, finding diagnose.Finding) (repair.Plan, error) {
+	report, err := o.lookRound(ctx, w)
+	if err != nil {
+		return repair.Plan{}, err
+	}
+	o.doubt, o.volume = "", finding.Object
+	defer func() { o.volume = "" }()
+	if finding.VolumeID == "" && finding.Host != "" && kindClass(finding.Code) == diagnose.ClassHost {
+		o.volume = finding.Host + ":" + finding.Object
+	}
+	plans, err := o.planOne(w, report, "")
+	switch {
+	case err != nil:
+		return repair.Plan{}, err
+	case len(plans) == 0:
+		return repair.Plan{}, fmt.Errorf("%s is not found any more", finding.Object)
+	}
+	return plans[0], nil
+}
+
+// pickOne lets a person at a terminal choose one finding.
+func (o *common) pickOne(ctx context.Context, title string, report diagnose.Report) (diagnose.Finding, error) {
+	all := slices.Concat(diagnose.Grouped(report.Findings)...)
+	if len(all) == 0 {
+		return diagnose.Finding{}, &HintedError{Err: usagef("there is no finding to choose from"), Hint: "give a name"}
+	}
+	chosen, err := picker{
+		s: o.Streams, p: colourise(o.Streams, o.color, o.ErrTerminal), reader: o.answers(), one: true, title: title, rows: pickRows(all),
+	}.pick(ctx)
+	if err != nil {
+		return diagnose.Finding{}, err
+	}
+	return all[chosen[0]], nil
+}
+
+// pickRows are findings as a list to choose from has them.
+func pickRows(findings []diagnose.Finding) []string {
+	t := table{header: []string{"SIZE", "AGE", "CODE", "OBJECT"}, right: []bool{0: true, 1: true}}
+	for _, f := range findings {
+		t.rows = append(t.rows, []string{sizeOrDash(f, evidence.CountOf(f.Provisioned)), findingAge(f), f.Code, scanView{}.name(f)})
+	}
+	lines, err := t.lines()
+	if err != nil || len(lines) != len(findings)+1 {
+		return nil
+	}
+	return lines[1:]
+}
