@@ -79,7 +79,7 @@ func (o *changing) mayAsk() error {
 	}
 	return &HintedError{
 		Err:  usagef("each step is asked about, and there is nobody to answer"),
-		Hint: "--yes answers yes to what can be undone; --dry-run shows the plan and changes nothing",
+		Hint: "--yes answers yes to what can be undone; pureclean fix --dry-run shows a plan and changes nothing",
 	}
 }
 
