@@ -121,9 +121,7 @@ func (l leftOut) why() string {
 
 // preview says why a run would refuse a plan, on what was last seen.
 func (w *workshop) preview(ctx context.Context, plan repair.Plan) error {
-	w.mu.Lock()
 	world := w.world
-	w.mu.Unlock()
 	tools := w.tools
 	tools.Look = func(context.Context, evidence.Scope) (evidence.World, error) { return world, nil }
 	return tools.Preview(ctx, plan)

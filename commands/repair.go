@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -86,9 +85,7 @@ func (o *changing) mayAsk() error {
 // workshop is what a repair works with, and what has to be put away after it.
 type workshop struct {
 	tools repair.Tools
-	// mu guards world, which is of the last look, and how its arrays were
-	// reached: several runs may look.
-	mu     sync.Mutex
+	// world is of the last look, doors are how its arrays were reached.
 	world  evidence.World
 	doors  witness.Doors
 	policy diagnose.Policy
@@ -136,8 +133,6 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	warnings := warner{}
 	look := func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
 		world, doors, err := o.askAgain(ctx, from, watch, about)
-		w.mu.Lock()
-		defer w.mu.Unlock()
 		w.world, w.doors = world, doors
 		warnings.warn(o.Err, unverified(world))
 		return world, err
@@ -159,10 +154,8 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Look:   look,
 		Policy: w.policy,
 		Writer: func(ctx context.Context, arrayID string) (repair.Writer, error) {
-			w.mu.Lock()
 			access, ok := w.doors[arrayID]
 			why := silence(w.world)
-			w.mu.Unlock()
 			if !ok {
 				return nil, fmt.Errorf("array %s did not answer when it was last looked at%s", arrayID, why)
 			}
@@ -207,8 +200,6 @@ func lost(err error) bool {
 // machine is the machine that gave a member's testimony in the last look: this
 // one, which comes first, or one that ssh reaches.
 func (o *changing) machine(from sources, w *workshop, member string) (repair.Machine, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	i := slices.IndexFunc(w.world.Hosts, func(h evidence.Host) bool { return h.Name == member })
 	switch {
 	case i < 0:
