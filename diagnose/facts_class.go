@@ -77,7 +77,12 @@ func (f *facts) classify() {
 }
 
 // twins are the live, or perhaps live, other halves of a volume.
-func (f *facts) twins(v *volume) []*volume {
+func (f *facts) twins(v *volume) []*volume { return f.otherHalves(v, false) }
+
+// destroyedTwins are those that can still be recovered.
+func (f *facts) destroyedTwins(v *volume) []*volume { return f.otherHalves(v, true) }
+
+func (f *facts) otherHalves(v *volume, destroyed bool) []*volume {
 	other := v.LXD
 	other.Content = evidence.ContentBlock
 	if v.LXD.Content == evidence.ContentBlock {
@@ -85,7 +90,7 @@ func (f *facts) twins(v *volume) []*volume {
 	}
 	var twins []*volume
 	v.array.named(v.pool, other, func(twin *volume) {
-		if !twin.Destroyed.Is() {
+		if twin.Destroyed.Is() == destroyed {
 			twins = append(twins, twin)
 		}
 	})

@@ -122,10 +122,10 @@ func (s Subject) madeAndKept() string {
 	}
 	p, told := s.past()
 	switch {
-	case !told, s.volume.LXD.Type == evidence.TypeImage, s.volume.LXD.Snapshot, s.volume.code == codeLeakedHalf:
+	case !told, s.volume.LXD.Type == evidence.TypeImage, s.volume.LXD.Snapshot, s.volume.code == codeLeakedHalf && s.tookTheOther():
 		// LXD unpacks an image's volume again from the file that it keeps, has
-		// no record of its temporary copies, and was deleting what has lost its
-		// other half.
+		// no record of its temporary copies, and was deleting that of which it
+		// destroyed the other half.
 		return ""
 	case p.why != "":
 		return "what the array's audit trail tells of it is not all known: " + p.why
@@ -134,6 +134,30 @@ func (s Subject) madeAndKept() string {
 	}
 	return "LXD's database may be older than this volume: by the array's audit trail " + either(p.made.User, "somebody") + " made it on " + day(p.made.At) +
 		", nothing shows that LXD took it back, and LXD's daemon was started after that"
+}
+
+// tookTheOther says that by the array's audit trail LXD destroyed the other half
+// of a volume. Anybody may destroy one; only LXD means both.
+func (s Subject) tookTheOther() bool {
+	lxd := false
+	for _, twin := range s.f.destroyedTwins(s.volume) {
+		other := s
+		other.volume = twin
+		p, told := other.past()
+		if !told || p.why != "" || p.made.At.IsZero() || p.made.Interface != "REST" || p.made.User == "" {
+			continue
+		}
+		for _, d := range p.later {
+			switch d.Verb {
+			case evidence.DeedDestroy:
+				lxd = !d.Ours.Is() && d.User == p.made.User && d.Interface == p.made.Interface
+			case evidence.DeedConnect, evidence.DeedDisconnect:
+			default:
+				lxd = false
+			}
+		}
+	}
+	return lxd
 }
 
 // snapshotKept is the same of a snapshot: the array is asked for it in one

@@ -11,6 +11,8 @@ import (
 // volumes and snapshots. It is read after all others, and only for those: it can tell
 // more of what was, and nothing of what is. A look at some volumes asks about those;
 // and about a volume's past it asks for that volume, recorded, destroyed or not.
+// With a volume it asks for its other half that was destroyed: by whom says
+// whether LXD was deleting both.
 func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, lxd *evidence.LXD, part *part) {
 	about := part.about(said)
 	if a.reader == nil || said.Trouble != "" || !lxd.Records.IsComplete() {
@@ -21,12 +23,19 @@ func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, 
 		recorded[record.UUID] = true
 	}
 	var volumes []evidence.Volume
+	asked := map[evidence.UUID]bool{}
 	for _, v := range said.Volumes.Items {
 		if slices.Contains(o.past, v.ID) {
 			volumes = slices.Insert(volumes, 0, v) // not among what is too many
 			continue
 		}
 		if v.LXD.IsLXD() && !v.LXD.UUID.IsZero() && !v.LXD.Snapshot && !v.Destroyed.Is() && !recorded[v.LXD.UUID] && about(v.ID) {
+			volumes = append(volumes, v)
+			asked[v.LXD.UUID] = true
+		}
+	}
+	for _, v := range said.Volumes.Items {
+		if v.Destroyed.Is() && !v.LXD.Snapshot && asked[v.LXD.UUID] && !slices.Contains(o.past, v.ID) {
 			volumes = append(volumes, v)
 		}
 	}
@@ -38,8 +47,8 @@ func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, 
 	if len(volumes) == 0 {
 		return
 	}
-	asked := func(t evidence.Trail) bool {
+	anew := func(t evidence.Trail) bool {
 		return slices.ContainsFunc(volumes, func(v evidence.Volume) bool { return v.ID == t.VolumeID })
 	}
-	said.Trails = append(slices.DeleteFunc(slices.Clone(said.Trails), asked), a.reader.Trails(ctx, volumes)...)
+	said.Trails = append(slices.DeleteFunc(slices.Clone(said.Trails), anew), a.reader.Trails(ctx, volumes)...)
 }
