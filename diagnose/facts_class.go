@@ -77,12 +77,7 @@ func (f *facts) classify() {
 }
 
 // twins are the live, or perhaps live, other halves of a volume.
-func (f *facts) twins(v *volume) []*volume { return f.otherHalves(v, false) }
-
-// destroyedTwins are those that can still be recovered.
-func (f *facts) destroyedTwins(v *volume) []*volume { return f.otherHalves(v, true) }
-
-func (f *facts) otherHalves(v *volume, destroyed bool) []*volume {
+func (f *facts) twins(v *volume) []*volume {
 	other := v.LXD
 	other.Content = evidence.ContentBlock
 	if v.LXD.Content == evidence.ContentBlock {
@@ -90,7 +85,7 @@ func (f *facts) otherHalves(v *volume, destroyed bool) []*volume {
 	}
 	var twins []*volume
 	v.array.named(v.pool, other, func(twin *volume) {
-		if twin.Destroyed.Is() == destroyed {
+		if !twin.Destroyed.Is() {
 			twins = append(twins, twin)
 		}
 	})

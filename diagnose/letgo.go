@@ -136,28 +136,24 @@ func (s Subject) madeAndKept() string {
 		", nothing shows that LXD took it back, and LXD's daemon was started after that"
 }
 
-// tookTheOther says that by the array's audit trail LXD destroyed the other half
-// of a volume. Anybody may destroy one; only LXD means both.
+// tookTheOther says that by the array's audit trail LXD, which made the other
+// half of a volume, destroyed it. Anybody may destroy one; only LXD means both.
 func (s Subject) tookTheOther() bool {
-	lxd := false
-	for _, twin := range s.f.destroyedTwins(s.volume) {
-		other := s
-		other.volume = twin
-		p, told := other.past()
-		if !told || p.why != "" || p.made.At.IsZero() || p.made.Interface != "REST" || p.made.User == "" {
-			continue
-		}
-		for _, d := range p.later {
-			switch d.Verb {
-			case evidence.DeedDestroy:
-				lxd = !d.Ours.Is() && d.User == p.made.User && d.Interface == p.made.Interface
-			case evidence.DeedConnect, evidence.DeedDisconnect:
-			default:
-				lxd = false
-			}
+	t := s.f.trails[evidence.OtherHalf(s.volume.Name)]
+	if t == nil || !t.Deeds.IsComplete() || len(t.Deeds.Items) == 0 {
+		return false
+	}
+	made, took := t.Deeds.Items[0], false
+	for _, d := range t.Deeds.Items[1:] {
+		switch d.Verb {
+		case evidence.DeedConnect, evidence.DeedDisconnect, evidence.DeedEradicate:
+		case evidence.DeedDestroy:
+			took = !d.Ours.Is() && d.User == made.User && d.Interface == made.Interface
+		default:
+			return false // it was recovered, renamed, made anew
 		}
 	}
-	return lxd
+	return took && made.Interface == "REST" && made.User != "" && (made.Verb == evidence.DeedCreate || made.Verb == evidence.DeedOther)
 }
 
 // snapshotKept is the same of a snapshot: the array is asked for it in one

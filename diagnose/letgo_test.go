@@ -212,10 +212,11 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 		s := healthy()
 		at := s.volume("p1", c.of)
 		if c.by != "" {
-			twin := s.vol(s.volume("p1", block))
-			twin.Destroyed, twin.Remaining = evidence.Yes, time.Hour
+			twin := *s.vol(s.volume("p1", block))
+			s.array().Volumes.Items = s.array().Volumes.Items[:len(s.array().Volumes.Items)-1]
+			twin.ID = twin.Name
 			deeds := append([]evidence.Deed{madeIt, linked, cut, did(evidence.DeedDestroy, 2*time.Hour)}, c.then...)
-			s.array().Trails = append(s.array().Trails, told(twin, c.by, deeds...))
+			s.array().Trails = append(s.array().Trails, told(&twin, c.by, deeds...))
 		}
 		s.array().Trails = append(s.array().Trails, told(s.vol(at), "", madeIt, linked, cut))
 		report := s.judge()

@@ -166,6 +166,15 @@ type Name struct {
 	UUID    UUID   `json:"uuid,omitzero"`
 }
 
+// OtherHalf is what the array calls the other half of a volume that has two:
+// the block half ends in "-b".
+func OtherHalf(volume string) string {
+	if filesystem, ok := strings.CutSuffix(volume, "-b"); ok {
+		return filesystem
+	}
+	return volume + "-b"
+}
+
 // IsLXD reports whether the name follows LXD's naming.
 func (n Name) IsLXD() bool { return n.Type != "" }
 

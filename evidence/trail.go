@@ -5,6 +5,8 @@ import "time"
 // Trail is what an array's audit trail tells of one volume. The zero Trail
 // tells nothing, and an array that has no trail for us gives none.
 type Trail struct {
+	// VolumeID is a volume's or snapshot's id; the name of a volume that the
+	// array does not have any more.
 	VolumeID string `json:"volume_id"`
 	// Deeds are the commands that name the volume, or its id, the oldest
 	// first. Whether refused ones are among them differs.

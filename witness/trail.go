@@ -11,8 +11,8 @@ import (
 // volumes and snapshots. It is read after all others, and only for those: it can tell
 // more of what was, and nothing of what is. A look at some volumes asks about those;
 // and about a volume's past it asks for that volume, recorded, destroyed or not.
-// With a volume it asks for its other half that was destroyed: by whom says
-// whether LXD was deleting both.
+// With one of two halves it asks for the other that is not there: who destroyed
+// that says whether LXD was deleting both.
 func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, lxd *evidence.LXD, part *part) {
 	about := part.about(said)
 	if a.reader == nil || said.Trouble != "" || !lxd.Records.IsComplete() {
@@ -23,20 +23,20 @@ func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, 
 		recorded[record.UUID] = true
 	}
 	var volumes []evidence.Volume
-	asked := map[evidence.UUID]bool{}
+	live := map[string]bool{}
 	for _, v := range said.Volumes.Items {
+		live[v.Name] = !v.Destroyed.Is()
 		if slices.Contains(o.past, v.ID) {
 			volumes = slices.Insert(volumes, 0, v) // not among what is too many
 			continue
 		}
 		if v.LXD.IsLXD() && !v.LXD.UUID.IsZero() && !v.LXD.Snapshot && !v.Destroyed.Is() && !recorded[v.LXD.UUID] && about(v.ID) {
 			volumes = append(volumes, v)
-			asked[v.LXD.UUID] = true
 		}
 	}
-	for _, v := range said.Volumes.Items {
-		if v.Destroyed.Is() && !v.LXD.Snapshot && asked[v.LXD.UUID] && !slices.Contains(o.past, v.ID) {
-			volumes = append(volumes, v)
+	for _, v := range slices.Clone(volumes) {
+		if other := evidence.OtherHalf(v.Name); v.LXD.Type == evidence.TypeVM && !live[other] {
+			volumes = append(volumes, evidence.Volume{ID: other, Name: other})
 		}
 	}
 	for _, s := range said.Snapshots.Items {
