@@ -29,8 +29,8 @@ type fixOptions struct {
 	// doubt is what speaks against LXD's database, or for what somebody brought
 	// back, where the operator answers for it.
 	doubt string
-	// sizes are the provisioned bytes of what was found, by its name.
-	sizes map[string]int64
+	// found is what was found, by its object's name: its sizes are told at the end.
+	found map[string]diagnose.Finding
 }
 
 func fixCommand(s Streams) *cli.Command {
@@ -228,9 +228,9 @@ func (o *fixOptions) lookRound(ctx context.Context, w *workshop) (diagnose.Repor
 		return diagnose.Report{}, err
 	}
 	report := o.judge(w.world, w.policy)
-	o.sizes = map[string]int64{}
+	o.found = map[string]diagnose.Finding{}
 	for _, f := range report.Findings {
-		o.sizes[f.Object] = f.Provisioned
+		o.found[f.Object] = f
 	}
 	// The next batch asks what this look saw.
 	return report, sightings.Remember(ctx, w.stateDir, w.world, report)

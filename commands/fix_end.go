@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/repair/journal"
 )
@@ -17,7 +18,7 @@ func (o *fixOptions) printEnd(f format, rows []repair.Row, took time.Duration) e
 		return nil
 	}
 	t := table{header: []string{"RESULT", "SIZE", "RUN", "UNDO UNTIL", "OBJECT"}, right: []bool{1: true}}
-	var freed int64
+	freed := evidence.CountOf(0)
 	last := ""
 	for _, row := range rows {
 		result := endOf(row)
@@ -25,23 +26,25 @@ func (o *fixOptions) printEnd(f format, rows []repair.Row, took time.Duration) e
 			continue
 		}
 		bytes, until := "", undoWords(row.Result.Undo)
-		if n := o.sizes[row.Plan.Object]; n > 0 {
-			bytes = size(n)
+		found := o.found[row.Plan.Object]
+		if found.Provisioned > 0 {
+			bytes = size(found.Provisioned)
 		}
 		if result == "done" {
 			if row.Result.Undo.Works {
 				last = row.Result.Run
 			}
 			if row.Plan.Class == diagnose.ClassDestroy && !row.Plan.Keeps {
-				freed += o.sizes[row.Plan.Object]
+				freed.Known = freed.Known && found.Unique.Known
+				freed.N += found.Unique.N
 			}
 		}
 		t.rows = append(t.rows, []string{result, bytes, row.Result.Run, until, row.Plan.Object})
 	}
 	n := tallyOf(rows)
 	text := fmt.Sprintf("%d repaired", n.done)
-	if freed > 0 {
-		text += " (" + size(freed) + " come back when the array eradicates them)"
+	if freed.Known && freed.N > 0 {
+		text += " (only they hold " + size(freed.N) + ", free once the array eradicates them)"
 	}
 	text += fmt.Sprintf(", %d refused, %d left alone, %d not finished, in %s.", n.refused, n.left, n.failed, took.Round(time.Second))
 	return o.print(func(w io.Writer) error {

@@ -347,7 +347,7 @@ func TestFixLimit(t *testing.T) {
 		{"a dry run of all", 0, []string{"--finding", "leaked-image", "--dry-run"}, StatusOK, []string{"With --yes they go in waves of 1, "}},
 		{"a dry run", 0, []string{"--finding", "leaked-image", "--limit", "3", "--dry-run"}, StatusFindings, []string{"repairs 3 at", "in waves of 1, 2;"}},
 		{"the site's bound", 2, []string{"--finding", "leaked-image", "--dry-run"}, StatusFindings, []string{"repairs 2 at", "in waves of 1 (2 times);"}},
-		{"a run", 0, []string{"--finding", "leaked-image", "--limit", "3", "--yes"}, StatusFindings, []string{"3 repaired, ", "repairs 3 at", "3 of 3, "}},
+		{"a run", 0, []string{"--finding", "leaked-image", "--limit", "3", "--yes"}, StatusFindings, []string{"3 repaired", "repairs 3 at", "3 of 3, "}},
 	} {
 		b.s.given.config.Safety.MaxPerRun = c.max
 		status, out, errs := b.run("", append([]string{"fix"}, c.args...)...)

@@ -25,6 +25,12 @@ type screen struct {
 	rows  []string
 	news  *sync.Cond
 	ended bool
+	// rest is what of an escape sequence has arrived; late ends a wait that nothing
+	// would end.
+	rest string
+	// told is all that has come since clear, in lines of any length.
+	told string
+	late bool
 }
 
 const (
@@ -66,7 +72,9 @@ func (s *screen) draw() {
 	for {
 		n, err := s.master.Read(buffer)
 		s.mu.Lock()
-		s.put(string(buffer[:n]))
+		text := s.rest + string(buffer[:n])
+		s.rest = unfinished.FindString(text)
+		s.put(strings.TrimSuffix(text, s.rest))
 		s.ended = err != nil
 		s.news.Broadcast()
 		s.mu.Unlock()
@@ -76,10 +84,15 @@ func (s *screen) draw() {
 	}
 }
 
+// unfinished is the begin of an escape sequence of which the rest has not
+// arrived: a terminal is read in pieces of any length.
+var unfinished = regexp.MustCompile("\x1b(?:\\[[0-9;]*)?$")
+
 var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 func (s *screen) put(text string) {
 	text = escapes.ReplaceAllString(text, "")
+	s.told += text
 	text = strings.ReplaceAll(text, "\x1b[K", "\x00")
 	for _, r := range text {
 		last := &s.rows[len(s.rows)-1]
@@ -112,10 +125,22 @@ func (s *screen) look() string {
 // screen.
 func (s *screen) wait(what *regexp.Regexp) string {
 	s.t.Helper()
+	return s.until(what.String(), func() bool { return what.MatchString(s.look()) })
+}
+
+// until waits until something is so, and returns the screen of then.
+func (s *screen) until(what string, so func() bool) string {
+	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !what.MatchString(s.look()) {
-		if s.ended {
+	defer time.AfterFunc(screenPatience, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.late = true
+		s.news.Broadcast()
+	}).Stop()
+	for !so() {
+		if s.ended || s.late {
 			s.t.Fatalf("the screen shows no %s:\n%s", what, s.look())
 		}
 		s.news.Wait()
@@ -123,10 +148,13 @@ func (s *screen) wait(what *regexp.Regexp) string {
 	return s.look()
 }
 
+// screenPatience only ends a test that hangs; a busy machine never needs it.
+const screenPatience = 3 * time.Minute
+
 func (s *screen) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rows = []string{""}
+	s.rows, s.told = []string{""}, ""
 }
 
 func (s *screen) typed(text string) {
@@ -195,6 +223,8 @@ func command(t *testing.T, shown, name string) string {
 
 var prompt = regexp.MustCompile(`\[y/N/\?(?:/q)?\] $`)
 
+var echo = regexp.MustCompile(`\[y/N/\?(?:/q)?\] [a-z]`)
+
 // command types a command line, answers its questions, and returns the screen
 // at its end.
 func (s *screen) command(b *bench, line string, answer func(screen string) string) (string, int) {
@@ -207,7 +237,7 @@ func (s *screen) command(b *bench, line string, answer func(screen string) strin
 		status <- code
 	}()
 	either := regexp.MustCompile(prompt.String() + `|\n\$ $`)
-	for {
+	for answers := 1; ; answers++ {
 		shown := s.wait(either)
 		if !prompt.MatchString(shown) {
 			break
@@ -216,8 +246,9 @@ func (s *screen) command(b *bench, line string, answer func(screen string) strin
 			s.t.Fatalf("%s asks:\n%s", line, shown)
 		}
 		s.typed(answer(shown))
-		// The terminal echoes the answer, which ends the question.
-		s.wait(regexp.MustCompile(`\[y/N/\?(?:/q)?\] .|\n\$ $`))
+		// The terminal echoes the answer, which ends the question. What follows
+		// may have moved both off the screen already.
+		s.until("echo of the answer", func() bool { return len(echo.FindAllString(s.told, -1)) >= answers })
 	}
 	select {
 	case code := <-status:
