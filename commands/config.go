@@ -33,7 +33,7 @@ func configShowCommand(s Streams) *cli.Command {
 		Name:  "show",
 		Usage: "every setting that is in force, and where it comes from",
 		Description: "Joins the defaults, LXD's own configuration of its pools, the environment, the file and the flags,\n" +
-			"as scan would. Tokens are never shown. Of all witnesses only LXD is asked, for its pools.\n\n" +
+			"as scan would. Tokens are never shown. Of all sources only LXD is asked, for its pools.\n\n" +
 			"EXAMPLES\n" +
 			"   pureclean config show\n" +
 			"   pureclean config show --config /tmp/new.yaml -o json\n\n" +

@@ -14,7 +14,7 @@ func doctorCommand(s Streams) *cli.Command {
 	o := &common{Streams: s, thorough: true}
 	return &cli.Command{
 		Name:  "doctor",
-		Usage: "can every witness testify, and which settings invite leaks or hangs?",
+		Usage: "check this host, LXD and the array for what causes leaks",
 		Description: "Asks what scan asks, and in addition for rights, certificates, clocks, settings and logs. Says of\n" +
 			"each setting that invites leaks or hangs where it stands, why it matters and the exact line to\n" +
 			"write; and how long devices took to appear, against the 30 seconds that LXD waits. Reads only.\n\n" +
@@ -24,9 +24,9 @@ func doctorCommand(s Streams) *cli.Command {
 			"   pureclean doctor --sysroot /tmp/recorded\n" +
 			"   pureclean doctor -o json | jq -r '.advice[] | select(.file != \"\") | \"\\(.file):\\(.line) \\(.write[])\"'\n\n" +
 			exitHelp(
-				"0   every witness can testify, and there is nothing to change (hints do not count)",
+				"0   every source answered everything, and there is nothing to change (hints do not count)",
 				"4   there is advice",
-				"8   a witness can't testify: its advice may be missing",
+				"8   a source did not answer everything: its advice may be missing",
 				"16  usage or configuration error",
 				"32  cancelled",
 			),

@@ -47,9 +47,9 @@ func (v doctorView) print(w io.Writer) error {
 
 // witness is two lines or so: the name and the verdict, and the facts.
 func (v doctorView) witness(out *lineWriter, w doctor.Witness) {
-	verdict := v.good("can testify")
+	verdict := v.good("answered everything")
 	if !w.Testifies {
-		verdict = v.warning("can't testify")
+		verdict = v.warning("did not answer everything")
 	}
 	out.line(fmt.Sprintf("%s · %s", v.bold(clean(w.Title)), verdict))
 	if len(w.Facts) > 0 {

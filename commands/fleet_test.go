@@ -24,7 +24,7 @@ func TestFixAcrossMembers(t *testing.T) {
 	c := newCluster(t, world)
 	live := liveVolumes(world)
 	status, out, errs := c.run("", "scan")
-	if status != StatusFindings || !strings.Contains(out, "SAFE TO REPAIR") || !strings.Contains(out, "all witnesses complete") {
+	if status != StatusFindings || !strings.Contains(out, "SAFE TO REPAIR") || !strings.Contains(out, "all sources complete") {
 		t.Fatalf("scan: status %d\n%s%s", status, out, errs)
 	}
 	status, out, errs = c.run(strings.Repeat("y\n", 20), "fix", "--volume", leaked.Name)

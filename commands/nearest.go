@@ -101,7 +101,7 @@ func badValueError(name string, flags []cli.Flag, value, flag string) error {
 func flagMeant(name string, flags []cli.Flag, commands []*cli.Command, typed string) string {
 	for _, command := range commands {
 		if findFlag(command.Flags, typed) != nil {
-			return fmt.Sprintf("flags stand after the command: %s %s %s.", name, command.Name, dashed(typed))
+			return fmt.Sprintf("flags go after the command: %s %s %s.", name, command.Name, dashed(typed))
 		}
 	}
 	names := slices.Clone(helpNames)

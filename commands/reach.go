@@ -34,7 +34,7 @@ func (r *reach) reachFlags() []cli.Flag {
 
 // downFlag is for commands that may rest on the operator's word.
 func (r *reach) downFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: "host-down", Usage: "your word that member `NAME` is fenced: switched off, or cut off from the array; may be repeated", Destination: &r.down}
+	return &cli.StringSliceFlag{Name: "host-down", Usage: "state that member `NAME` is fenced: switched off, or cut off from the array; may be repeated", Destination: &r.down}
 }
 
 // toldFlag is for commands that change nothing.

@@ -77,7 +77,7 @@ func (o *changing) mayAsk() error {
 		return nil
 	}
 	return &HintedError{
-		Err:  usagef("each step is asked about, and there is nobody to answer"),
+		Err:  usagef("no terminal to ask on: each step needs an answer"),
 		Hint: "--yes answers yes to what can be undone; pureclean fix --dry-run shows a plan and changes nothing",
 	}
 }

@@ -65,7 +65,7 @@ func (v scanView) print(w io.Writer) error {
 
 // heads says who was asked.
 func (v scanView) heads(out *lineWriter) {
-	tail := "all witnesses complete"
+	tail := "all sources complete"
 	if !v.report.Complete {
 		tail = v.warning("not everything could be seen")
 	}

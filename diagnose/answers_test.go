@@ -70,7 +70,7 @@ func TestGateAnswers(t *testing.T) {
 			s.operate("Executing command", "/1.0/instances/c1")
 			s.operate("A join token")
 			s.LXD.Operations.Items[2].Class = "token"
-		}), Pass, "no operation"},
+		}), Pass, "no LXD operation"},
 		{"no-record", ClassDestroy, "records not all known", doubt(func(s *scene) { s.LXD.Records = s.LXD.Records.Doubt("x") }), Uncertain, "records are not all known: x"},
 		{"no-record", ClassDestroy, "rights", doubt(func(s *scene) { s.LXD.SeesAll = evidence.Unknown }), Uncertain, "may hide records"},
 		{"no-record", ClassDestroy, "recorded", func(s *scene) { stale(s) }, Fail, "custom/kill1 (default)"},

@@ -139,7 +139,7 @@ func (f *facts) describe(t target) Explanation {
 		e.What = t.dir.Path + " is a mount directory of LXD's pool " + t.dir.Pool + " on " + t.machine.Name + "."
 	default:
 		e.Serial, e.WWID = t.device.serial, wwid(t.device.serial, len(t.device.namespaces) > 0)
-		e.What = t.device.object() + " on " + t.device.host.Name + " is a device of a Pure volume that no pod of ours has."
+		e.What = t.device.object() + " on " + t.device.host.Name + " is a device of a Pure volume in none of LXD's pods."
 	}
 	return e
 }
@@ -161,10 +161,14 @@ func (f *facts) volumeSentence(v *volume) string {
 	case v.record != nil:
 		return is + "LXD's " + lxdName(v.record).String() + halfWords(v.LXD) + "."
 	case v.code == "":
-		return is + "a volume in LXD's naming; whether LXD has a record of it could not be told."
+		return is + "a volume with a name as LXD gives them; whether LXD has a record of it is not known."
 	}
 	kind, _ := kindOf(v.code)
-	return is + "in LXD's naming (" + kindWords(v.LXD) + "): " + kind.Meaning + "."
+	like := v.Name + " looks like an LXD " + kindWords(v.LXD)
+	if v.code == codeLeakedVolume || v.code == codeLeakedImage {
+		return like + ", but LXD has no record of it."
+	}
+	return like + ": " + kind.Meaning + "."
 }
 
 func halfWords(n evidence.Name) string {
@@ -179,7 +183,7 @@ func halfWords(n evidence.Name) string {
 }
 
 func kindWords(n evidence.Name) string {
-	words := n.Type + " volume, " + n.Content
+	words := n.Type + " volume (" + n.Content + ")"
 	if n.Snapshot {
 		words = "temporary copy of a snapshot of a " + words
 	}
@@ -193,7 +197,7 @@ func (f *facts) snapshotSentence(s *evidence.Snapshot, e Explanation) string {
 	case e.LXD.Name != "":
 		return s.Name + " is LXD's snapshot " + e.LXD.String() + "."
 	case s.LXD.IsLXD():
-		return s.Name + " is a snapshot in LXD's naming of which no record was found."
+		return s.Name + " looks like an LXD snapshot, but no record of it was found."
 	default:
 		return s.Name + " is a snapshot that is not LXD's."
 	}
@@ -323,9 +327,9 @@ func (f *facts) arrayWords(v *volume) string {
 	}
 	switch {
 	case v.busy.Is():
-		words = append(words, "I/O not long ago")
+		words = append(words, "recent I/O")
 	case v.busy.IsNot():
-		words = append(words, "no I/O lately")
+		words = append(words, "no recent I/O")
 	default:
 		words = append(words, "I/O not measured")
 	}

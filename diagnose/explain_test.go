@@ -97,8 +97,8 @@ func TestExplainLeakedCopy(t *testing.T) {
 		t.Errorf("what: %q\nwant: %q", e.What, want)
 	}
 	for _, c := range []struct{ kind, name, want string }{
-		{"array", "fa1", "exists, 64MiB, serial 4A1B2C3D4E5F607100000009, created 2026-11-19 12:00 UTC, connected to lxd01-iscsi (LUN 8), no I/O lately"},
-		{"lxd", "lxd01", "snapshot custom/data/snap0 (default) exists; no record of this copy, LXD keeps none, nothing that runs has snapshot data/snap0 attached, LXD runs no operation that could touch a volume"},
+		{"array", "fa1", "exists, 64MiB, serial 4A1B2C3D4E5F607100000009, created 2026-11-19 12:00 UTC, connected to lxd01-iscsi (LUN 8), no recent I/O"},
+		{"lxd", "lxd01", "snapshot custom/data/snap0 (default) exists; no record of this copy, LXD keeps none, nothing that runs has snapshot data/snap0 attached, no LXD operation is running that could touch a volume"},
 		{"host", "lxd01", "map mpathc with paths sdf and sdg, open count 0; no use of it seen"},
 	} {
 		if got := statement(e, c.kind, c.name); got.Text != c.want || !got.Known {
@@ -128,7 +128,7 @@ func TestExplainHealthyVolume(t *testing.T) {
 	}
 	for name, why := range map[string]string{
 		"no-record":     "LXD has a record with uuid 00000002-0000-4000-8000-000000000000: custom/data (default) in pool p1",
-		"not-expected":  "attached to container c1, which runs on lxd01 as data",
+		"not-expected":  "attached to container c1 (running on lxd01) as device data",
 		"not-protected": "LXD has a record of its snapshot",
 		"not-in-use":    "lxd01: mounted at /var/snap/lxd/common/lxd/storage-pools/p1/custom/default_data",
 	} {
@@ -238,9 +238,9 @@ func TestExplainOtherThings(t *testing.T) {
 		codes        []string
 		verdict      Verdict
 	}{
-		{"mpathc", "mpathc on lxd01 is a device of a Pure volume that no pod of ours has.", []string{"stale-map"}, Safe},
+		{"mpathc", "mpathc on lxd01 is a device of a Pure volume in none of LXD's pods.", []string{"stale-map"}, Safe},
 		{string(serial), "mpathc on lxd01 is a device of a Pure volume", []string{"stale-map"}, Safe},
-		{s.array().Snapshots.Items[1].Name, "of which no record was found", []string{"leaked-snapshot"}, Blocked}, // a record of nothing stands beside it
+		{s.array().Snapshots.Items[1].Name, "no record of it was found", []string{"leaked-snapshot"}, Blocked}, // a record of nothing stands beside it
 		{"custom/lost", "custom/lost (default) is a record of LXD in pool p1 without anything on the array.", []string{"missing-volume"}, ReportOnly},
 		{"p1/custom/lost", "custom/lost (default) is a record", []string{"missing-volume"}, ReportOnly},
 		{"old-iscsi", "old-iscsi is a host object on fa1.", []string{"idle-host"}, ReportOnly},

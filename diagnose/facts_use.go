@@ -183,7 +183,7 @@ func (f *facts) expectedAgain(e *expectation, v *volume) {
 	switch {
 	case record.Snapshot:
 		f.use.attachedTo(key, func(a *attachment) {
-			f.expect(e, use{"the snapshot is attached to ", a.instance, " as " + a.device})
+			f.expect(e, use{"the snapshot is attached to ", a.instance, " as device " + a.device})
 		})
 	case record.Type == evidence.TypeContainer || record.Type == evidence.TypeVM:
 		inst := f.use.instances[place{record.Project, record.Name}]
@@ -193,7 +193,7 @@ func (f *facts) expectedAgain(e *expectation, v *volume) {
 		fallthrough // the disk of one virtual machine can be attached to another
 	default:
 		f.use.attachedTo(key, func(a *attachment) {
-			f.expect(e, use{"attached to ", a.instance, " as " + a.device})
+			f.expect(e, use{"attached to ", a.instance, " as device " + a.device})
 		})
 		for _, member := range f.use.daemon[key] {
 			f.expectOn(e, member, use{before: "LXD on " + member + " uses it for itself"})
@@ -261,15 +261,14 @@ func (e expectation) on(member string) evidence.Answer {
 }
 
 func instanceWords(inst *evidence.Instance) string {
-	state := "runs"
+	state := "running"
 	if !inst.Running.Is() {
-		state = "is not known to be stopped"
+		state = "not known to be stopped"
 	}
-	words := inst.Type + " " + inst.Name + ", which " + state
 	if inst.Location != "" && inst.Location != "none" {
-		words += " on " + inst.Location
+		state += " on " + inst.Location
 	}
-	return words
+	return inst.Type + " " + inst.Name + " (" + state + ")"
 }
 
 func operationWords(op *evidence.Operation) string {

@@ -206,7 +206,7 @@ func (d *device) nvmePaths() paths {
 			}
 			switch {
 			case !path.Live():
-				p.why = append(p.why, path.Controller+" is "+strings.TrimSpace(path.State+" "+path.ANA))
+				p.why = append(p.why, path.Controller+": "+wayWords(path))
 			case d.failedPath(n.Name):
 				p.why = append(p.why, n.Name+" has failed")
 			default:
@@ -379,4 +379,13 @@ func are(n int) string {
 		return "is"
 	}
 	return "are"
+}
+
+// wayWords is the state of a controller's way to a namespace.
+func wayWords(path evidence.NamespacePath) string {
+	words := either(path.State, "in no known state")
+	if path.ANA != "" {
+		words += " (ANA " + path.ANA + ")"
+	}
+	return words
 }

@@ -275,7 +275,7 @@ func (f *facts) destroyedButRecorded() []draft {
 			return
 		}
 		d := ofVolume(v)
-		d.Detail = d.LXD.String() + " is destroyed on the array: " + v.array.until(v.Remaining, "its data is lost")
+		d.Detail = d.LXD.String() + " is destroyed on the array: " + v.array.until(v.Remaining, "its data will be lost")
 		d.Cause = either(v.array.stuck(), "somebody destroyed it on the array, or LXD's delete was refused after the first of its two steps")
 		d.Remedy = recoverSteps("purevol recover "+shell(v.Name), v.record)
 		found = append(found, d)
@@ -293,7 +293,7 @@ func (f *facts) destroyedButRecorded() []draft {
 		}
 		d := ofSnapshot(s, source, pool)
 		d.LXD = lxdName(record)
-		d.Detail = d.LXD.String() + " is destroyed on the array: " + pool.array.until(s.Remaining, "its data is lost")
+		d.Detail = d.LXD.String() + " is destroyed on the array: " + pool.array.until(s.Remaining, "its data will be lost")
 		d.Cause = either(pool.array.stuck(), "somebody destroyed it on the array, or LXD's delete was refused after the first of its two steps")
 		d.Remedy = recoverSteps("purevol recover "+shell(s.Name), record)
 		found = append(found, d)

@@ -52,7 +52,7 @@ func (h *hostFacts) silent() string {
 		return why
 	}
 	if h.Recorded {
-		return "its testimony is a recording: good enough to find, not to change anything"
+		return "it is a recording: findings only, nothing is changed on it"
 	}
 	return ""
 }
@@ -178,7 +178,7 @@ func noIO(s Subject) (Result, string) {
 	busy := v.activity()
 	switch {
 	case busy.Is():
-		return Fail, "the array measured I/O of it not long ago"
+		return Fail, "the array measured recent I/O of it"
 	case doubt != "":
 		return Uncertain, doubt
 	case v.conns == none && !v.connectedThere() && !v.disagrees() && v.array.Connections.IsComplete():

@@ -119,7 +119,7 @@ func noOperation(s Subject) (Result, string) {
 	if why := lxd.Operations.Why(); why != "" {
 		return Uncertain, "LXD's operations are not all known: " + why
 	}
-	return Pass, "LXD runs no operation that could touch a volume"
+	return Pass, "no LXD operation is running that could touch a volume"
 }
 
 // recorded reports any record with the UUID, of whatever type, in any pool

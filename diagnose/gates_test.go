@@ -162,7 +162,7 @@ var gateCases = map[string][]gateCase{
 			second(s)
 			s.run("c5", "lxd02", evidence.InstanceDisk{Device: "d", Pool: "p1", Source: "kill1", Type: evidence.TypeCustom, Project: "default"})
 			s.record(s.volume("p1", name(evidence.TypeContainer, "", 9)), "c5")
-		}, Fail, "attached to container c5, which runs on lxd02", ""},
+		}, Fail, "attached to container c5 (running on lxd02)", ""},
 	},
 	"original-kept": {
 		{"destroyed", copyOne, "leaked-snapshot-volume", func(s *scene) { s.array().Snapshots.Items[0].Destroyed = evidence.Yes }, Fail, "may be the only one", ""},
@@ -315,8 +315,8 @@ var gateCases = map[string][]gateCase{
 		{"a subsystem that nothing leads to", leakUnit, "leaked-volume", func(s *scene) { s.Hosts[0].Subsystems.Items[0].Controllers = nil }, Uncertain, "nvme-subsys0 has neither", ""},
 	},
 	"no-io": {
-		{"on the array", leakOne, "leaked-volume", func(s *scene) { s.busy(evidence.Yes) }, Fail, "measured I/O", ""},
-		{"on the array though unconnected", leakUnit, "leaked-volume", func(s *scene) { s.busy(evidence.Yes) }, Fail, "measured I/O", ""},
+		{"on the array", leakOne, "leaked-volume", func(s *scene) { s.busy(evidence.Yes) }, Fail, "recent I/O", ""},
+		{"on the array though unconnected", leakUnit, "leaked-volume", func(s *scene) { s.busy(evidence.Yes) }, Fail, "recent I/O", ""},
 		{"not measured", leakOne, "leaked-volume", func(s *scene) { s.busy(evidence.Unknown) }, Uncertain, "does not mean that it is idle", ""},
 		{"not in the list", leakOne, "leaked-volume", func(s *scene) { s.array().Activity.Items = nil }, Uncertain, "does not mean that it is idle", ""},
 		{"under way", leakOne, "leaked-volume", func(s *scene) { s.Hosts[0].Disks.Items[4].IO.Inflight = evidence.CountOf(2) }, Fail, "2 requests of sdf under way", ""},

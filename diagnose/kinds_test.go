@@ -674,7 +674,7 @@ var kindCases = []kindCase{
 		func(s *scene) { s.deviceless() },
 		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
 		ReportOnly,
-		[]string{"custom/data (default), attached to container c1, which runs on lxd01 as data; connected to lxd01-iscsi, and lxd01 has no device of it, though 2 iSCSI sessions are up", "the sessions never showed the LUN"},
+		[]string{"custom/data (default), attached to container c1 (running on lxd01) as device data; connected to lxd01-iscsi, and lxd01 has no device of it, though 2 iSCSI sessions are up", "the sessions never showed the LUN"},
 	},
 	{
 		"no device of a volume that runs, and no session",
@@ -757,7 +757,7 @@ var kindCases = []kindCase{
 		},
 		[]string{"degraded-paths n1::u-00000007000040008000000000000000"},
 		ReportOnly,
-		[]string{"has 1 of 2 paths: nvme1 is connecting optimized", "lost its way"},
+		[]string{"has 1 of 2 paths: nvme1: connecting (ANA optimized)", "lost its way"},
 	},
 	{
 		"record without a volume",
@@ -825,7 +825,7 @@ var kindCases = []kindCase{
 		func(s *scene) { s.vol(3).Destroyed, s.vol(3).Remaining = evidence.Yes, 90*time.Minute },
 		[]string{"destroyed-but-recorded p1::u-00000005000040008000000000000000-i"},
 		ReportOnly,
-		[]string{"its data is lost at 2026-11-22 13:30 UTC", "purevol recover p1::u-00000005000040008000000000000000-i"},
+		[]string{"its data will be lost at 2026-11-22 13:30 UTC", "purevol recover p1::u-00000005000040008000000000000000-i"},
 	},
 	{
 		"destroyed and recorded under SafeMode",
@@ -1141,7 +1141,7 @@ func TestNVMeUnderDeviceMapper(t *testing.T) {
 		"healthy": {func(*evidence.Host, []evidence.Namespace, *evidence.Map) {}, ""},
 		"a controller that is connecting": {
 			func(_ *evidence.Host, n []evidence.Namespace, _ *evidence.Map) { n[1].Paths[0].State = "connecting" },
-			"has 1 of 2 paths: nvme1 is connecting optimized",
+			"has 1 of 2 paths: nvme1: connecting (ANA optimized)",
 		},
 		"a path that device-mapper has given up": {
 			func(_ *evidence.Host, _ []evidence.Namespace, m *evidence.Map) { m.Paths[1].Active = evidence.No },

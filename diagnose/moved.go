@@ -249,7 +249,7 @@ func (m *move) destroyed() bool {
 
 func (m *move) effect() string {
 	if m.destroyed() {
-		return "it is destroyed: its data is lost when the array's eradication timer runs out"
+		return "it is destroyed: its data will be lost when the array's eradication timer runs out"
 	}
 	return ""
 }

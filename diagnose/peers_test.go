@@ -83,7 +83,7 @@ func TestStretchedPod(t *testing.T) {
 		{"a member there, who makes I/O", func(s *scene, b *evidence.Array, v int) {
 			s.connectThere(v, hostName)
 			b.Activity.Items[v].Busy = evidence.Yes
-		}, "no-io", Fail, "measured I/O"},
+		}, "no-io", Fail, "recent I/O"},
 		{"a member there, and no I/O was measured", func(s *scene, b *evidence.Array, v int) {
 			s.connectThere(v, hostName)
 			b.Activity.Items = nil

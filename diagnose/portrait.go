@@ -150,7 +150,7 @@ func (f *facts) portrayVolume(v *volume) Portrait {
 		p.Array.Lines = append(p.Array.Lines, "its count of connections contradicts their list")
 	}
 	if v.busy.Is() {
-		p.Array.Lines = append(p.Array.Lines, "I/O not long ago")
+		p.Array.Lines = append(p.Array.Lines, "recent I/O")
 	}
 	f.portrayHosts(&p, v)
 	return p

@@ -110,7 +110,7 @@ func made(created time.Time) string {
 func destroyedWords(a *arrayFacts, destroyed evidence.Answer, remaining time.Duration) string {
 	switch {
 	case destroyed.Is():
-		return "destroyed, " + a.until(remaining, "its data is lost")
+		return "destroyed, " + a.until(remaining, "its data will be lost")
 	case destroyed.IsNot():
 		return ""
 	default:

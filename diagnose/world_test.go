@@ -59,7 +59,7 @@ func TestCluster(t *testing.T) {
 	s.LXD.Instances.Items[2].Running = evidence.No
 	r := s.judge()
 	f := only(t, r, "stale-connection")
-	if f.Host != "lxd02-iscsi" || !strings.Contains(f.Detail, "used only elsewhere: attached to container c1, which runs on lxd01 as data") {
+	if f.Host != "lxd02-iscsi" || !strings.Contains(f.Detail, "used only elsewhere: attached to container c1 (running on lxd01) as device data") {
 		t.Errorf("%s: %s", f.Host, f.Detail)
 	}
 	if f.Verdict != Blocked {

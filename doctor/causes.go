@@ -83,7 +83,7 @@ var knownCauses = []struct {
 		},
 	},
 	{
-		"nvme-controller", "an NVMe controller that is not live hears of no new namespace", func(_ *patient, h *evidence.Host, _ *Waits) string {
+		"nvme-controller", "an NVMe controller that is not live does not see new namespaces", func(_ *patient, h *evidence.Host, _ *Waits) string {
 			for _, c := range h.Controllers.Items {
 				if c.State != "live" {
 					return c.Name + " is " + either(c.State, "in an unknown state")

@@ -201,7 +201,7 @@ func (p *patient) lostSessions() []Advice {
 			}
 			all = append(all, Advice{
 				Subject: c.Name, Observed: fmt.Sprintf("%s to %s is %s", c.Name, portalOf(c.Address, c.Port), either(c.State, "in an unknown state")), Source: "/sys/class/nvme/" + c.Name,
-				Why:  "its namespaces have a path less, and a controller that is not live hears of no new one",
+				Why:  "its namespaces have a path less, and a controller that is not live does not see new ones",
 				Into: "see that the portal can be reached: its switch, its cable, its address", Then: []string{"pureclean doctor --live"},
 			})
 		}

@@ -161,7 +161,7 @@ func confirmEradicated(s subject, _ Step) (evidence.Answer, string) {
 	case s.volume != nil:
 		return evidence.No, "the array still has it"
 	}
-	return evidence.Yes, "the array has it no more"
+	return evidence.Yes, "it is no longer on the array"
 }
 
 // isThis says whether what the array keeps is what that run destroyed. Whoever

@@ -84,7 +84,7 @@ type Step struct {
 // What NewPlan and Run refuse a plan with.
 var (
 	// ErrNoRemedy: the finding is only reported, nothing can be done here.
-	ErrNoRemedy = errors.New("there is nothing that pureclean does about it")
+	ErrNoRemedy = errors.New("pureclean does nothing about it; it is for you to decide")
 	// ErrExpired: the plan is too old.
 	ErrExpired = errors.New("the plan has expired; make a new one")
 	// ErrChanged: what the plan rests on is not so any more.

@@ -438,7 +438,7 @@ func confirmDestroyed(s subject, _ Step) (evidence.Answer, string) {
 	case s.snapshot != nil:
 		return s.snapshot.Destroyed, "destroyed: " + s.snapshot.Destroyed.String()
 	case s.array.Volumes.IsComplete() && s.array.Snapshots.IsComplete():
-		return evidence.Yes, "the array has it no more"
+		return evidence.Yes, "it is no longer on the array"
 	}
 	return evidence.Unknown, "the array did not list everything"
 }

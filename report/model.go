@@ -138,7 +138,7 @@ func (p *page) answer(r diagnose.Report) {
 		p.Headline = "Nothing was found in what could be seen"
 	}
 	if s.LeakedVolumes > 0 {
-		p.Lead = words.KnownSize(s.LeakedUnique.N, s.LeakedUnique.Known) + " of it is theirs alone."
+		p.Lead = words.KnownSize(s.LeakedUnique.N, s.LeakedUnique.Known) + " of it not shared with other volumes."
 		if s.Oldest > 0 {
 			p.Lead += " The oldest has been there for " + words.AgePhrase(s.Oldest) + "."
 		}

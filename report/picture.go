@@ -107,7 +107,7 @@ func draw(p diagnose.Portrait, id string) *picture {
 			name = p.Hosts[0].Devices[0].Name
 		}
 	}
-	d := &pen{picture: &picture{ID: id, Title: "What the witnesses have of " + text(name), Desc: describe(p), Width: pictureWidth}}
+	d := &pen{picture: &picture{ID: id, Title: "What each source has of " + text(name), Desc: describe(p), Width: pictureWidth}}
 	d.panel(p.Record, 0)
 	d.tie(p.RecordTie, d.y)
 	d.panel(p.Array, 0)

@@ -75,7 +75,7 @@ func TestStretch(t *testing.T) {
 		t.Error("the peer still has it")
 	}
 	if _, here := w.Array.Volume(before); !here {
-		t.Error("the array has it no more")
+		t.Error("it is no longer on the array")
 	}
 	if strings.Contains(w.PeerServer.URL, w.Server.URL) {
 		t.Error("both are at one address")
