@@ -138,7 +138,7 @@ func diskState(d evidence.Disk) string {
 	state := d.State
 	switch {
 	case d.Live.Kind == evidence.IdentityGone:
-		state += ", gone from the array"
+		state += ", no volume behind it"
 	case d.Live.Kind == evidence.IdentityKnown && d.Live.Serial != d.Serial:
 		state += ", answers as " + string(d.Live.Serial)
 	}

@@ -81,11 +81,21 @@ func (f *facts) witnesses() []Witness {
 		if f.hostOf(member) == nil && !slices.Contains(f.policy.Down, member) {
 			all = append(all, Witness{
 				Kind: "host", Name: member, Title: "host " + member,
-				Reason: "its devices were not read", Hint: "run pureclean on " + member + " too",
+				Reason: "its devices were not read", Hint: f.unreadHint(member),
 			})
 		}
 	}
 	return all
+}
+
+// unreadHint is what can be done about a member of which nothing was read.
+func (f *facts) unreadHint(member string) string {
+	for _, m := range f.world.LXD.Members.Items {
+		if m.Name == member && m.Online.IsNot() {
+			return "LXD calls it " + either(strings.ToLower(m.Status), "away") + ": bring it back, or, once it is fenced, state so with --host-down " + member
+		}
+	}
+	return "run pureclean on " + member + " too"
 }
 
 // Label is what a witness is called: "host lxd01", and "LXD" where it has no

@@ -422,3 +422,22 @@ func TestJudgeAllocatesLinearly(t *testing.T) {
 		t.Errorf("1000 volumes take %.0f allocations, 16000 take %.0f", small, large)
 	}
 }
+
+// Of a member that is away, the hint is not to go there.
+func TestHintForAMemberThatIsAway(t *testing.T) {
+	for online, want := range map[evidence.Answer]string{evidence.Yes: "run pureclean on lxd02 too", evidence.No: "LXD calls it offline: bring it back, or, once it is fenced, state so with --host-down lxd02"} {
+		s := healthy()
+		second(s)
+		s.Hosts = s.Hosts[:1]
+		s.LXD.Members.Items[1].Online, s.LXD.Members.Items[1].Status = online, "Offline"
+		hint := ""
+		for _, w := range s.judge().Witnesses {
+			if w.Name == "lxd02" {
+				hint = w.Hint
+			}
+		}
+		if hint != want {
+			t.Errorf("online %s: %q", online, hint)
+		}
+	}
+}
