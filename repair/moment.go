@@ -146,8 +146,8 @@ func (r *run) aged() string {
 func (r *run) act(ctx context.Context, step Step, kind StepType) error {
 	if kind.changes() {
 		see := r.look
-		if kind.Alone {
-			see = r.lookAlone
+		if kind.Array {
+			see = r.lookAlone // nothing comes after it, not even another volume's turn
 		}
 		if err := r.permit(ctx, step, kind, see); err != nil {
 			return &untriedError{err}

@@ -68,10 +68,6 @@ type StepType struct {
 	// Array steps send a request to the array, Devices steps write to the
 	// devices of a machine. See run.act for what holds for both.
 	Array, Devices bool
-	// Alone steps rest on a look that nothing comes after, not even another
-	// volume's turn: what they take away may come into use at any moment, and
-	// nothing else would notice.
-	Alone bool
 	// Repeat steps are done even if the world looks as if they had been.
 	Repeat bool
 	// Needs are conditions besides the gates, by name in the table Needs.
@@ -141,7 +137,7 @@ var Steps = []StepType{
 		},
 	},
 	{
-		Kind: StepDisconnect, Title: "disconnect on the array", Asks: true, Gated: true, Released: true, Array: true, Alone: true,
+		Kind: StepDisconnect, Title: "disconnect on the array", Asks: true, Gated: true, Released: true, Array: true,
 		Rests: ofVolumes,
 		Needs: []string{needSame, needMachine, needNoGroup, needReleased},
 		Do:    doDisconnect, Confirm: confirmDisconnected, Seen: evidence.AnewArray, Undo: UndoReconnect,

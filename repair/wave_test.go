@@ -324,6 +324,40 @@ func TestOneOfAWaveComesIntoUse(t *testing.T) {
 	}
 }
 
+// TestNothingIsDestroyedOnWhatOthersSaw: while one of a wave is destroyed somebody
+// connects another one. Nobody asks the array to destroy that.
+func TestNothingIsDestroyedOnWhatOthersSaw(t *testing.T) {
+	k := leakedOn(t, 1, 6, evidence.ModeISCSI)
+	if err := k.world.Array.CreateHost("stranger", []string{"iqn.2026-11.example:stranger"}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	tools, plans := k.inWaves(4)
+	is := func(about string, p Plan) bool {
+		return about == p.Object || about == p.ID || about == string(p.Serial)
+	}
+	asked := 0
+	v := &victim{before: func(name, about string) {
+		switch {
+		case name != StepDestroy:
+		case is(about, plans[1]):
+			asked++
+			if err := k.world.Array.Connect("stranger", plans[3].Object, 0); err != nil {
+				t.Error(err)
+			}
+		case is(about, plans[3]):
+			t.Error("the array was asked to destroy what somebody had connected")
+		}
+	}}
+	k.with(&tools, v)
+	rows, err := tools.Batch(context.Background(), plans)
+	if err != nil || asked != 1 || rows[3].Result.Outcome == journal.Done {
+		t.Fatalf("%v, asked %d times, %+v", err, asked, rows[3])
+	}
+	if destroyed, _ := k.volume(plans[3].Object); destroyed {
+		t.Error("it was destroyed")
+	}
+}
+
 // TestWaveRestsOnFreshLooks: each volume of a wave takes so long that what was
 // seen for all of them is old before the last has its turn. It is seen again,
 // and nobody is refused for having waited.
