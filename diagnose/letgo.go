@@ -122,7 +122,7 @@ func (s Subject) madeAndKept() string {
 	}
 	p, told := s.past()
 	switch {
-	case !told, s.volume.LXD.Type == evidence.TypeImage, s.volume.LXD.Snapshot, s.volume.code == codeLeakedHalf && s.tookTheOther():
+	case !told, s.volume.LXD.Type == evidence.TypeImage, s.volume.LXD.Snapshot, s.volume.code == codeLeakedHalf && s.tookTheOther(p):
 		// LXD unpacks an image's volume again from the file that it keeps, has
 		// no record of its temporary copies, and was deleting that of which it
 		// destroyed the other half.
@@ -136,24 +136,24 @@ func (s Subject) madeAndKept() string {
 		", nothing shows that LXD took it back, and LXD's daemon was started after that"
 }
 
-// tookTheOther says that by the array's audit trail LXD, which made the other
-// half of a volume, destroyed it. Anybody may destroy one; only LXD means both.
-func (s Subject) tookTheOther() bool {
+// tookTheOther says that by the array's audit trail LXD, which made this half of
+// a volume, destroyed the other. Anybody may destroy one; only LXD means both.
+func (s Subject) tookTheOther(p past) bool {
 	t := s.f.trails[evidence.OtherHalf(s.volume.Name)]
-	if t == nil || !t.Deeds.IsComplete() || len(t.Deeds.Items) == 0 {
+	if t == nil || !t.Deeds.IsComplete() || p.why != "" || p.made.User == "" || p.made.Interface != "REST" {
 		return false
 	}
-	made, took := t.Deeds.Items[0], false
-	for _, d := range t.Deeds.Items[1:] {
+	took := false
+	for _, d := range t.Deeds.Items {
 		switch d.Verb {
 		case evidence.DeedConnect, evidence.DeedDisconnect, evidence.DeedEradicate:
 		case evidence.DeedDestroy:
-			took = !d.Ours.Is() && d.User == made.User && d.Interface == made.Interface
+			took = !d.Ours.Is() && d.User == p.made.User && d.Interface == p.made.Interface
 		default:
-			return false // it was recovered, renamed, made anew
+			took = false // it was recovered, renamed, made anew
 		}
 	}
-	return took && made.Interface == "REST" && made.User != "" && (made.Verb == evidence.DeedCreate || made.Verb == evidence.DeedOther)
+	return took
 }
 
 // snapshotKept is the same of a snapshot: the array is asked for it in one

@@ -207,6 +207,7 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 		{"a half, nothing is known of the other", "leaked-half", half, "", nil, Uncertain},
 		{"a half, LXD destroyed the other", "leaked-half", half, "lxd", nil, Pass},
 		{"a half, somebody destroyed the other", "leaked-half", half, "root", nil, Uncertain},
+		{"a half, by the user of whom alone the other's trail tells", "leaked-half", half, "late", nil, Uncertain},
 		{"a half, LXD destroyed the other, which was recovered", "leaked-half", half, "lxd", []evidence.Deed{did(evidence.DeedRecover, 3*time.Hour)}, Uncertain},
 	} {
 		s := healthy()
@@ -216,7 +217,13 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 			s.array().Volumes.Items = s.array().Volumes.Items[:len(s.array().Volumes.Items)-1]
 			twin.ID = twin.Name
 			deeds := append([]evidence.Deed{madeIt, linked, cut, did(evidence.DeedDestroy, 2*time.Hour)}, c.then...)
-			s.array().Trails = append(s.array().Trails, told(&twin, c.by, deeds...))
+			trail := told(&twin, c.by, deeds...)
+			if c.by == "late" { // it begins an hour after both were made, with somebody else's rename
+				renamed := by(did(evidence.DeedOther, 0), "late", "REST")
+				renamed.At = twin.Created.Add(time.Hour)
+				trail.Deeds.Items = []evidence.Deed{renamed, trail.Deeds.Items[3]}
+			}
+			s.array().Trails = append(s.array().Trails, trail)
 		}
 		s.array().Trails = append(s.array().Trails, told(s.vol(at), "", madeIt, linked, cut))
 		report := s.judge()
