@@ -22,12 +22,20 @@ func (t *FS) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := file{info: infoOf(base(name), n)}
 	if n.mode.IsDir() {
-		return &dir{file: f, entries: entriesOf(n)}, nil
+		return OpenDir(infoOf(base(name), n), entriesOf(n)), nil
 	}
-	f.Reader = bytes.NewReader(n.data)
-	return &f, nil
+	return OpenFile(infoOf(base(name), n), n.data), nil
+}
+
+// OpenFile is an open file with data that nobody changes any more.
+func OpenFile(info fs.FileInfo, data []byte) fs.File {
+	return &file{Reader: bytes.NewReader(data), info: info}
+}
+
+// OpenDir is an open directory with these entries.
+func OpenDir(info fs.FileInfo, entries []fs.DirEntry) fs.ReadDirFile {
+	return &dir{file: file{info: info}, entries: entries}
 }
 
 func base(name string) string {
@@ -43,7 +51,7 @@ func base(name string) string {
 // no lock.
 type file struct {
 	*bytes.Reader
-	info info
+	info fs.FileInfo
 }
 
 func (f *file) Stat() (fs.FileInfo, error) { return f.info, nil }
@@ -56,7 +64,7 @@ type dir struct {
 }
 
 func (d *dir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.info.name, Err: errIsDir}
+	return 0, &fs.PathError{Op: "read", Path: d.info.Name(), Err: errIsDir}
 }
 
 func (d *dir) ReadDir(n int) ([]fs.DirEntry, error) {

@@ -1,12 +1,11 @@
 package visit
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io"
 	"io/fs"
 	"path"
+
+	"github.com/pureclean/pureclean/devices/treefs"
 )
 
 // farFS is the machine's file tree. Every call reads it as it is then.
@@ -37,15 +36,13 @@ func (f farFS) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened := &file{info: info{found.Info}}
-	opened.info.Base = path.Base(name)
-	if opened.info.IsDir() {
-		opened.entries, err = f.ReadDir(name)
-		return &dir{opened}, err
+	found.Info.Base = path.Base(name)
+	if found.Info.Flags.IsDir() {
+		entries, err := f.ReadDir(name)
+		return treefs.OpenDir(info{found.Info}, entries), err
 	}
 	content, err := f.ask(opReadFile, name)
-	opened.Reader = bytes.NewReader(content.Data)
-	return opened, err
+	return treefs.OpenFile(info{found.Info}, content.Data), err
 }
 
 // Stat follows links.
@@ -89,35 +86,4 @@ func (f farFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		entries = append(entries, fs.FileInfoToDirEntry(info{one}))
 	}
 	return entries, nil
-}
-
-// file is an open one, as it was when it was opened.
-type file struct {
-	*bytes.Reader
-	info    info
-	entries []fs.DirEntry
-}
-
-func (f *file) Stat() (fs.FileInfo, error) { return f.info, nil }
-func (f *file) Close() error               { return nil }
-
-// dir is an open directory.
-type dir struct{ *file }
-
-var errIsDir = errors.New("is a directory")
-
-func (d *dir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.info.Base, Err: errIsDir}
-}
-
-func (d *dir) ReadDir(n int) ([]fs.DirEntry, error) {
-	if n <= 0 || n > len(d.entries) {
-		if n > 0 && len(d.entries) == 0 {
-			return nil, io.EOF
-		}
-		n = len(d.entries)
-	}
-	read := d.entries[:n]
-	d.entries = d.entries[n:]
-	return read, nil
 }
