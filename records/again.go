@@ -23,9 +23,9 @@ const maxNew = 32
 // takes minutes for a few thousand; with a filter it does so for all of them and
 // picks then (doStorageVolumesGet, LXD 6.5). Their names alone are one query. So
 // the names are listed, and a row that an earlier reading has is taken from
-// there. The rest is asked for by name: what is new, what about names, and what is
-// not there any more, which is live on the array. Its name may be another
-// volume's by now.
+// there. The rest is asked for by name: what is new, what has one of the uuids in
+// about, and what has none of those in there, which the array has live volumes of:
+// the name of a volume that is gone may be another one's by now.
 //
 // A row that is taken says the same uuid as then. LXD gives each volume that it
 // creates a new random one, never changes it, and can't take up volumes that it
@@ -98,10 +98,8 @@ func (r *Reader) volumesAgain(ctx context.Context, pool string, before *earlier)
 		return failed(names.err)
 	}
 	rows := make([]evidence.Record, len(names.value))
-	taken := make([]place, 0, len(rows))
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	anew := 0
+	var taken, anew []place
+	var into []int // where the rows of anew go
 	for i, name := range names.value {
 		at, ok := placeOf(pool, name)
 		if of, known := poolOf(name); !ok || !known || of != pool {
@@ -112,12 +110,16 @@ func (r *Reader) volumesAgain(ctx context.Context, pool string, before *earlier)
 			taken = append(taken, at)
 			continue
 		}
-		if anew++; anew > maxNew {
-			_ = group.Wait()
-			return failed(fmt.Errorf("%w: more than %d volumes of pool %q are new", errWhole, maxNew, pool))
-		}
+		anew, into = append(anew, at), append(into, i)
+	}
+	if len(anew) > maxNew {
+		return failed(fmt.Errorf("%w: %d volumes of pool %q are new, more than %d", errWhole, len(anew), pool, maxNew))
+	}
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, at := range anew {
 		group.Go(func() (err error) {
-			rows[i], err = r.volume(ctx, at)
+			rows[into[i]], err = r.volume(ctx, at)
 			return err
 		})
 	}
