@@ -57,11 +57,7 @@ func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evid
 	}
 	part := w.part(o, scope)
 	if part != nil {
-		look := w.look
-		if scope.Anew == evidence.AnewHosts || scope.Anew == evidence.AnewArray {
-			look = w.lookAgain
-		}
-		world, arrays, err := look(ctx, o, part, part)
+		world, arrays, err := w.lookPart(ctx, o, part)
 		w.give(arrays)
 		var changed *changedError
 		switch {
@@ -297,7 +293,7 @@ func (p *part) about(said *evidence.Array) func(id string) bool {
 	return func(id string) bool { return slices.Contains(ids, id) }
 }
 
-// recorded asks LXD for everything, and of the volumes only for those that the
+// recorded is how LXD is read: everything, and of its volumes only those that the
 // look is about where the earlier look has the others.
 func (p *part) recorded(arrays []evidence.Array) func(context.Context, *records.Reader) evidence.LXD {
 	if p == nil {

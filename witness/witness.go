@@ -192,9 +192,17 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 	return world, arrays, nil
 }
 
+// lookPart asks for what a part says is to be read anew.
+func (w *Watch) lookPart(ctx context.Context, o Options, part *part) (evidence.World, []*array, error) {
+	if part.scope.Anew == evidence.AnewHosts || part.scope.Anew == evidence.AnewArray {
+		return w.lookAgain(ctx, o, part)
+	}
+	return w.look(ctx, o, part, part)
+}
+
 // lookAgain asks the hosts, or the arrays, or both, and takes the rest from the
 // look before.
-func (w *Watch) lookAgain(ctx context.Context, o Options, part, _ *part) (evidence.World, []*array, error) {
+func (w *Watch) lookAgain(ctx context.Context, o Options, part *part) (evidence.World, []*array, error) {
 	world, limits := part.base.world, o.limits(ctx)
 	world.Seen = o.Seen
 	arrays := make([]*array, len(part.base.arrays))
