@@ -460,7 +460,7 @@ func (h *history) sleep(ctx context.Context, d time.Duration) error {
 func (h *history) ask(context.Context, Question) (Reply, error) {
 	h.turn("while the operator thinks")
 	if !h.calm && h.chance(0.03) {
-		return Skip, nil
+		return No, nil
 	}
 	return Yes, nil
 }

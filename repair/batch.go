@@ -128,7 +128,8 @@ func (p Plan) irrevocable() bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return Irrevocable(s.Kind) })
 }
 
-// destroys reports a plan that takes something from a pool.
+// destroys reports a plan that takes something from a pool, which undo can bring
+// back only until the array eradicates it.
 func (p Plan) destroys() bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Kind == StepDestroy || s.Kind == StepDestroySnapshot })
 }

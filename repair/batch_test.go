@@ -68,7 +68,7 @@ func TestBatch(t *testing.T) {
 			n := 0
 			t.Ask = func(context.Context, Question) (Reply, error) {
 				n++
-				return map[bool]Reply{true: Skip, false: Yes}[n == 1], nil
+				return map[bool]Reply{true: No, false: Yes}[n == 1], nil
 			}
 		}, want: []string{"declined", "done"}},
 	} {

@@ -16,11 +16,11 @@ import (
 // of work, which nothing can come into: run.act.
 //
 // Whatever lies between them is time in which LXD may take the volume into use,
-// and then its connection is cut under it: another run of the batch that holds
-// the lock for as long as an ssh takes, a disk that is slow to sync the
+// and then its connection is cut under it: the turn of another run of the
+// wave, which may take as long as an ssh does, a disk that is slow to sync the
 // journal, a process that is stopped, a machine that is suspended. So the
-// journal is written first and the lock taken next; then comes the look, then
-// the gates, and what they rest on may not be older than freshFor when the
+// journal is written first; then comes the look, then the
+// gates, and what they rest on may not be older than freshFor when the
 // request is sent, by a clock that runs on in suspend. If it is, everything is
 // asked again, a few times. Then the run refuses, and says who is too slow.
 //
@@ -140,9 +140,9 @@ func (r *run) aged() string {
 }
 
 // act does a step. What changes something is looked at, judged and done without
-// a pause in between. What cuts a connection is looked at alone: nothing of the
-// wave comes between that look and the request. Else a look is for all volumes
-// of the wave that want to go on, and serves each for as long as it is fresh.
+// a pause in between. What sends a request to the array is looked at alone:
+// nothing of the wave comes between that look and the request. Else a look is for
+// all volumes of the wave that want to go on, and serves each while it is fresh.
 func (r *run) act(ctx context.Context, step Step, kind StepType) error {
 	if kind.changes() {
 		see := r.look

@@ -94,10 +94,9 @@ type Reply int
 
 // The answers. The zero Reply is no.
 const (
+	// No leaves this object alone and goes on with the next.
 	No Reply = iota
 	Yes
-	// Skip leaves this object alone and goes on with the next.
-	Skip
 	// More asks again with Question.More set.
 	More
 	// Quit leaves this object alone and all that follow.

@@ -433,7 +433,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		{name: "no", ask: func(int) (Reply, error) { return No, nil }},
 		{name: "nobody there", nobody: true},
-		{name: "skip before the disconnect", ask: func(n int) (Reply, error) { return map[bool]Reply{true: Yes, false: Skip}[n == 1], nil }},
+		{name: "no before the disconnect", ask: func(n int) (Reply, error) { return map[bool]Reply{true: Yes, false: No}[n == 1], nil }},
 		{name: "no before the destroy", ask: func(n int) (Reply, error) { return map[bool]Reply{true: Yes, false: No}[n < 3], nil }, changed: true},
 		{name: "quit", ask: func(int) (Reply, error) { return Quit, nil }, quit: true},
 		{name: "more and more", ask: func(int) (Reply, error) { return More, nil }},

@@ -565,7 +565,7 @@ func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult)
 	q := Question{Plan: r.plan, Step: step, N: r.n, Of: len(r.plan.Steps), Gates: answers}
 	undo := r.typeOf(step.Kind).Undo
 	undoable := undo == UndoReconnect || undo == UndoRecover || undo == UndoRollback
-	if a := r.latest.array; undoable && r.destroys() && a != nil && !a.Clock.IsZero() && a.EradicationDelay > 0 {
+	if a := r.latest.array; undoable && r.plan.destroys() && a != nil && !a.Clock.IsZero() && a.EradicationDelay > 0 {
 		q.Until = a.Deadline(a.EradicationDelay)
 	}
 	if r.t.Ask == nil {
@@ -584,11 +584,6 @@ func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult)
 			return &DeclinedError{Step: step.Say, Reply: reply}
 		}
 	}
-}
-
-// destroys reports a plan that destroys: only that ends what undo can do.
-func (r *run) destroys() bool {
-	return slices.ContainsFunc(r.plan.Steps, func(s Step) bool { return s.Kind == StepDestroy || s.Kind == StepDestroySnapshot })
 }
 
 func (r *run) refuse(step string, gate diagnose.GateResult) error {
