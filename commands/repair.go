@@ -78,7 +78,7 @@ func (o *changing) mayAsk() error {
 	}
 	return &HintedError{
 		Err:  usagef("no terminal to ask on: each step needs an answer"),
-		Hint: "--yes answers yes to what can be undone; pureclean fix --dry-run shows a plan and changes nothing",
+		Hint: "--yes answers yes to what can be undone; pureclean fix VOLUME --dry-run shows a plan and changes nothing",
 	}
 }
 
