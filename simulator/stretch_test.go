@@ -6,6 +6,7 @@ import (
 
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
@@ -57,6 +58,20 @@ func TestStretch(t *testing.T) {
 	if rows := w.Array.Connections(); len(rows) != 0 {
 		t.Errorf("the array still shows %+v", rows)
 	}
+	// No array moves a volume into a stretched pod or out of it; within it, it does.
+	outside, err := w.Array.CreateVolume("outside", simulator.Small, array.VolumeOptions{})
+	ok(err)
+	for from, to := range map[string]string{before: "out", outside.Name: pool + "::in"} {
+		if w.Array.RelocateVolume(from, to) == nil {
+			t.Errorf("%s was moved to %s", from, to)
+		}
+	}
+	renamed := pool + "::group/renamed"
+	ok(w.Array.RelocateVolume(before, renamed))
+	if _, there := w.Peer.Volume(renamed); !there {
+		t.Error("it is renamed on one array only")
+	}
+	ok(w.Array.RelocateVolume(renamed, before))
 	ok(w.Array.DestroyVolume(before))
 	if there, _ := w.Peer.Volume(before); !there.Destroyed {
 		t.Error("it is destroyed on one array only")
@@ -77,6 +92,7 @@ func TestStretch(t *testing.T) {
 	if _, here := w.Array.Volume(before); !here {
 		t.Error("it is no longer on the array")
 	}
+	ok(w.Array.RelocateVolume(before, "out"))
 	if strings.Contains(w.PeerServer.URL, w.Server.URL) {
 		t.Error("both are at one address")
 	}

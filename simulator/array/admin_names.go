@@ -35,10 +35,8 @@ func (a *Array) RelocateVolume(name, to string) error {
 		case other != nil && other != v:
 			return refuse(s.config.texts.VolumeExists, to)
 		}
-		if p != v.pod {
-			if err := s.checkQuota(p, v.provisioned); err != nil {
-				return err
-			}
+		if err := s.checkMove(v, p); err != nil {
+			return err
 		}
 		v.pod = p
 		s.setVolumeName(v, join(p, local))

@@ -42,6 +42,10 @@ const (
 	noResource      = "Resource does not exist."
 	noMembership    = "Protection group does not include the volume."
 	notInGroup      = "Host does not belong to the host group."
+
+	// As the vendor's Ansible module says it, which asks no array.
+	intoStretched  = "Volume cannot be moved into a stretched pod."
+	outOfStretched = "Volume cannot be moved out of a stretched pod."
 )
 
 // inUse is the refusal of an initiator that another host has.

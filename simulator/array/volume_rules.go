@@ -323,12 +323,26 @@ func (s *state) moveVolume(v *volume, p *pod) error {
 	if other := s.volumeNames[key(full)]; other != nil && other != v {
 		return refuse(s.config.texts.VolumeExists, full)
 	}
-	if err := s.checkQuota(p, v.provisioned); err != nil {
+	if err := s.checkMove(v, p); err != nil {
 		return err
 	}
 	v.pod = p
 	s.setVolumeName(v, full)
 	return nil
+}
+
+// checkMove refuses to put a volume into another pod that has no room for it,
+// and moves into and out of stretched pods: the peer has the same volume.
+func (s *state) checkMove(v *volume, p *pod) error {
+	switch {
+	case p == v.pod:
+		return nil
+	case p != nil && len(p.arrays) > 1:
+		return refuse(intoStretched, v.name)
+	case v.pod != nil && len(v.pod.arrays) > 1:
+		return refuse(outOfStretched, v.name)
+	}
+	return s.checkQuota(p, v.provisioned)
 }
 
 // resizeVolume changes the size; making it smaller needs truncate.
