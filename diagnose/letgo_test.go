@@ -181,8 +181,9 @@ func TestLXDRunsSince(t *testing.T) {
 	}
 }
 
-// LXD unpacks an image again: that it made and kept one says nothing of its
-// database. Nor does a half whose other one LXD destroyed, and nobody else.
+// LXD unpacks an image again, and records no temporary copy of a snapshot: that
+// it made and kept one says nothing of its database. Nor does a half whose other
+// one LXD destroyed, and nobody else.
 func TestMadeAndKeptByDesign(t *testing.T) {
 	half := name(evidence.TypeVM, evidence.ContentFilesystem, 100)
 	block := name(evidence.TypeVM, evidence.ContentBlock, 100)
@@ -204,6 +205,7 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 		want       Result
 	}{
 		{"an image", "leaked-image", name(evidence.TypeImage, "", 100), "", nil, Pass},
+		{"a temporary copy of a snapshot", "leaked-volume", copyOf(evidence.TypeCustom, "", 100), "", nil, Pass},
 		{"a half, nothing is known of the other", "leaked-half", half, "", nil, Uncertain},
 		{"a half, LXD destroyed the other", "leaked-half", half, "lxd", nil, Pass},
 		{"a half, somebody destroyed the other", "leaked-half", half, "root", nil, Uncertain},
