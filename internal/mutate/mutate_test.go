@@ -143,7 +143,7 @@ func TestSample(t *testing.T) {
 	if one, two := sample(1), sample(2); one != sample(1) || one == two {
 		t.Errorf("samples of seed 1 and 2:\n%s\n%s", one, two)
 	}
-	for _, o := range []options{{function: "("}, {packages: "none"}} {
+	for _, o := range []options{{function: "("}, {files: "("}, {packages: "none"}} {
 		if err := run(context.Background(), io.Discard, o, targets, "internal/mutate/equivalent.txt"); err == nil {
 			t.Errorf("%+v is accepted", o)
 		}
