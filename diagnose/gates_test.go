@@ -770,3 +770,41 @@ func (s *scene) goneMount(device, where string) {
 }
 
 func lastMap(s *scene) *evidence.Map { return &s.Hosts[0].Maps.Items[len(s.Hosts[0].Maps.Items)-1] }
+
+// What a gate of a whole pool answers is kept for all that is found there, so
+// it may look at nothing else.
+func TestPoolWideAnswersAreThePools(t *testing.T) {
+	asked := 0
+	for _, spoil := range []func(*scene){
+		func(*scene) {},
+		func(s *scene) { s.Arrays[0].Volumes = s.Arrays[0].Volumes.Doubt("cut") },
+		func(s *scene) { s.LXD.Records = s.LXD.Records.Doubt("cut") },
+		func(s *scene) { s.LXD.Members = s.LXD.Members.Doubt("cut") },
+		func(s *scene) { s.operate("Creating volume") },
+	} {
+		s := everything()
+		spoil(s)
+		f := newFacts(&s.World, s.policy)
+		for _, kind := range Kinds {
+			for _, d := range kind.Check(f) {
+				d.subject.f = f
+				for _, gate := range Gates {
+					if !gate.PoolWide {
+						continue
+					}
+					of := gate.ask(Subject{f: f, array: d.subject.array, pool: d.subject.pool})
+					for _, class := range gate.Classes {
+						d.subject.class = class
+						if diff := cmp.Diff(of, gate.ask(d.subject)); diff != "" {
+							t.Errorf("%s of %s (-pool +object):\n%s", gate.Name, d.Object, diff)
+						}
+						asked++
+					}
+				}
+			}
+		}
+	}
+	if asked == 0 {
+		t.Error("nobody was asked")
+	}
+}
