@@ -20,6 +20,8 @@ type mutant struct {
 	Func    string `json:"func"`
 	File    string `json:"file"`
 	Line    int    `json:"line"`
+	// Refusal marks that a refusal is taken away: see refusal.go.
+	Refusal bool `json:"refusal,omitempty"`
 }
 
 // edit puts text around a piece of a file.
@@ -37,6 +39,13 @@ type finder struct {
 	fset   *token.FileSet
 	info   *types.Info
 	fn     string
+	// reasons is set where an empty answer of the function permits; refuses
+	// while a condition is changed that must hold, or must not, before anything
+	// is permitted: && and ||.
+	reasons bool
+	refuses token.Token
+	// marked are such conditions, and what these are made of.
+	marked map[ast.Expr]token.Token
 
 	// lastID is shared by the files of a package, and so are keys.
 	lastID *int
@@ -69,6 +78,7 @@ func (f *finder) add(n ast.Node, format string, args ...any) int {
 	f.mutants = append(f.mutants, mutant{
 		ID: *f.lastID, Key: key, Package: f.pkg, Func: f.fn, File: f.file, Line: f.fset.Position(n.Pos()).Line,
 	})
+	f.mutants[len(f.mutants)-1].Refusal = isRefused(what, f.refuses)
 	return *f.lastID
 }
 
@@ -79,7 +89,8 @@ func (f *finder) wrap(n ast.Node, before, after string) {
 }
 
 func (f *finder) declaration(d ast.Decl) {
-	f.fn = "var"
+	f.fn, f.reasons = "var", false
+	f.marked = map[ast.Expr]token.Token{}
 	switch d := d.(type) {
 	case *ast.FuncDecl:
 		f.fn = d.Name.Name
@@ -89,6 +100,7 @@ func (f *finder) declaration(d ast.Decl) {
 		if d.Body == nil {
 			return
 		}
+		f.reasons = givesReasons(d)
 	case *ast.GenDecl:
 		if d.Tok != token.VAR {
 			return
@@ -125,6 +137,7 @@ func (f *finder) node(n ast.Node, around []ast.Node) {
 	}
 	switch n := n.(type) {
 	case *ast.IfStmt:
+		f.mark(n.Cond, n.Body.List)
 		f.condition("if", n.Cond, true)
 	case *ast.ForStmt:
 		if n.Cond != nil {
@@ -133,6 +146,7 @@ func (f *finder) node(n ast.Node, around []ast.Node) {
 	case *ast.CaseClause:
 		if s, ok := grandparent(around).(*ast.SwitchStmt); ok && s.Tag == nil {
 			for _, e := range n.List {
+				f.mark(e, n.Body)
 				f.condition("case", e, false)
 			}
 		}
@@ -164,6 +178,8 @@ func grandparent(around []ast.Node) ast.Node {
 // condition makes one that never holds, and one that always does. Of a || b
 // and a && b the one of both that leaving out a or b does not stand for.
 func (f *finder) condition(word string, cond ast.Expr, always bool) {
+	f.refuses = f.marked[cond]
+	defer func() { f.refuses = token.ILLEGAL }()
 	op := token.ILLEGAL
 	if b, ok := ast.Unparen(cond).(*ast.BinaryExpr); ok {
 		op = b.Op
@@ -185,6 +201,10 @@ var boundaries = map[token.Token]string{token.LSS: "<=", token.LEQ: "<", token.G
 func (f *finder) binary(n *ast.BinaryExpr, parent ast.Node) {
 	switch n.Op {
 	case token.LAND, token.LOR:
+		if f.marked[n] == n.Op {
+			f.refuses = n.Op
+		}
+		defer func() { f.refuses = token.ILLEGAL }()
 		for _, operand := range []ast.Expr{n.X, n.Y} {
 			id := f.add(operand, "without %q: %s", f.text(operand), f.text(n))
 			if n.Op == token.LAND {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,9 @@ import (
 type suite struct {
 	dir, program string
 	tests        []test
+	// kills are what each test has noticed so far, by its name.
+	mu    sync.Mutex
+	kills map[string]int
 }
 
 type test struct {
@@ -91,7 +95,7 @@ func (p *loaded) build(ctx context.Context, w io.Writer, dir, reader string) (*s
 	if err := os.WriteFile(file, overlay, 0o600); err != nil {
 		return nil, err
 	}
-	s := &suite{program: filepath.Join(dir, strings.ReplaceAll(reader, "/", "-")+".test")}
+	s := &suite{kills: map[string]int{}, program: filepath.Join(dir, strings.ReplaceAll(reader, "/", "-")+".test")}
 	if s.dir, err = filepath.Abs(reader); err != nil {
 		return nil, err
 	}
@@ -112,7 +116,6 @@ func (p *loaded) build(ctx context.Context, w io.Writer, dir, reader string) (*s
 			s.tests = append(s.tests, t)
 		}
 	}
-	slices.SortStableFunc(s.tests, func(a, b test) int { return int(a.took - b.took) })
 	fmt.Fprintf(w, "%s: %d tests, %s\n", reader, len(s.tests), time.Since(began).Round(time.Second))
 	return s, nil
 }
@@ -204,6 +207,17 @@ func (s *suite) ask(ctx context.Context, w io.Writer, open []*verdict, o options
 	return left, failed
 }
 
+// order puts first what takes little time for what it notices.
+func (s *suite) order() []test {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tests := slices.Clone(s.tests)
+	slices.SortStableFunc(tests, func(a, b test) int {
+		return cmp.Compare(a.took/time.Duration(1+s.kills[a.name]), b.took/time.Duration(1+s.kills[b.name]))
+	})
+	return tests
+}
+
 // quick is what tests may take that are run in one process.
 const quick = 2 * time.Second
 
@@ -212,7 +226,7 @@ const quick = 2 * time.Second
 func (s *suite) try(ctx context.Context, v *verdict, limit time.Duration) error {
 	var portions [][]test
 	sum := time.Duration(0)
-	for _, t := range s.tests {
+	for _, t := range s.order() {
 		if !t.reaches[v.ID] {
 			continue
 		}
@@ -245,7 +259,11 @@ func (s *suite) try(ctx context.Context, v *verdict, limit time.Duration) error 
 			return ctx.Err()
 		}
 		if err != nil {
-			v.State, v.By = Killed, filepath.Base(s.dir)+" "+failedOf(out, names)
+			by := failedOf(out, names)
+			v.State, v.By = Killed, filepath.Base(s.dir)+" "+by
+			s.mu.Lock()
+			s.kills[by]++
+			s.mu.Unlock()
 			return nil
 		}
 	}

@@ -126,7 +126,7 @@ func goCommand(ctx context.Context, args ...string) ([]byte, error) {
 func choose(all []mutant, files, function *regexp.Regexp, o options) []mutant {
 	var chosen []mutant
 	for _, m := range all {
-		if files.MatchString(path.Base(m.File)) && function.MatchString(m.Func) {
+		if (m.Refusal || !o.refusals) && files.MatchString(path.Base(m.File)) && function.MatchString(m.Func) {
 			chosen = append(chosen, m)
 		}
 	}

@@ -3,6 +3,7 @@
 // without a test. Run it from the top of the repository, before a release:
 //
 //	go run ./internal/mutate                        # everything: hours
+//	go run ./internal/mutate -refusals              # what takes a refusal away
 //	go run ./internal/mutate -n 40                  # a sample of each package
 //	go run ./internal/mutate -package diagnose -func 'share|seenBefore'
 //	go run ./internal/mutate -package diagnose -file '^gates'
@@ -58,7 +59,7 @@ type options struct {
 	seed                           uint64
 	workers                        int
 	limit                          time.Duration
-	own, list, listed              bool
+	own, list, listed, refusals    bool
 }
 
 func main() {
@@ -72,6 +73,7 @@ func main() {
 	flag.IntVar(&o.workers, "j", runtime.NumCPU(), "how many test programs run at once")
 	flag.DurationVar(&o.limit, "limit", 3*time.Minute, "how long the tests of one change may take in all")
 	flag.BoolVar(&o.own, "own", false, "ask the package's own tests only")
+	flag.BoolVar(&o.refusals, "refusals", false, "only changes that take a refusal away")
 	flag.BoolVar(&o.list, "list", false, "print the changes and run nothing")
 	flag.BoolVar(&o.listed, "listed", false, "try also what is listed as equivalent, and fail if a test notices it")
 	flag.Parse()

@@ -129,6 +129,31 @@ func TestListIsHeld(t *testing.T) {
 	}
 }
 
+// TestRefusals: of the toy's changes those are chosen that take a refusal away,
+// or make a permission easier.
+func TestRefusals(t *testing.T) {
+	t.Chdir("../..")
+	said, err := tryToy(t, options{list: true, refusals: true}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(said) {
+		_, key, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		got = append(got, strings.TrimPrefix(key, toyDir+"."))
+	}
+	want := []string{
+		`Allowed: without "!known": !known || used`,
+		`Allowed: without "used": !known || used`,
+		"Allowed: never: if n > most",
+		`Forgotten: without "len(names) > 0": len(names) > 0 && names[0] == bad`,
+		`Forgotten: without "names[0] == bad": len(names) > 0 && names[0] == bad`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // TestSample: a sample is the same each time, and the other flags say what is
 // wrong with them.
 func TestSample(t *testing.T) {
