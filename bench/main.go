@@ -7,6 +7,7 @@
 //	go run ./bench                      20 000 volumes
 //	go run ./bench -volumes 200000      ten times that
 //	go run ./bench -fleet               only how long 64 members take
+//	go run ./bench -repair              only what repairs cost
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -35,12 +37,18 @@ func main() {
 	runs := flag.Int("runs", 5, "counted runs of each command")
 	script := flag.Bool("script", true, "also run the script of curl and jq")
 	onlyFleet := flag.Bool("fleet", false, "measure only how long the members of a cluster take")
+	onlyRepair := flag.Bool("repair", false, "measure repairs, with an array that takes its time")
+	hosts := flag.Int("hosts", 1, "with -repair: members of the cluster")
+	batches := flag.String("batches", "1,10", "with -repair: how many leftovers each run repairs")
+	profile := flag.String("profile", "", "with -repair: where the processor's profile of the last run goes")
 	floorOf := flag.String("floor", "", "be the bare client: fetch what this plan names, and nothing else")
 	flag.Parse()
 	var err error
 	switch {
 	case *floorOf != "":
 		err = fetch(*floorOf)
+	case *onlyRepair:
+		err = repairs(repairOptions{*volumes, *hosts, numbers(*batches), *profile})
 	case *onlyFleet:
 		err = fleetRatio(*runs)
 	default:
@@ -50,6 +58,17 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// numbers are those of a list; what is none is left out.
+func numbers(list string) []int {
+	var all []int
+	for one := range strings.SplitSeq(list, ",") {
+		if n, err := strconv.Atoi(one); err == nil && n > 0 {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 // run is one finished command.

@@ -29,6 +29,7 @@ const (
 	// As many members as a cluster of that size needs: an array gives each
 	// host some thousand LUNs at most.
 	membersPer = 20000.0 / 64
+	mostLUNs   = 950 // connections of one host
 	perVolume  = 3   // connections
 	perMachine = 9   // attached volumes of one instance
 	leakEvery  = 100 // one volume in so many has no record
@@ -73,7 +74,7 @@ func newWorld(dir string, volumes int) (*world, error) {
 	return w, w.serve(dir, server, hosts)
 }
 
-// fill makes a healthy estate by the thousand, with one leak in a hundred.
+// fill makes the world's pod and pool, and an estate in it.
 func (w *world) fill(server *lxd.Server, hosts []*lxd.Member) error {
 	if err := w.world.CreatePod(pool); err != nil {
 		return err
@@ -86,25 +87,43 @@ func (w *world) fill(server *lxd.Server, hosts []*lxd.Member) error {
 	if err := server.CreatePool(lxd.PoolSpec{Name: pool, Gateway: w.array.URL, Token: w.world.Token(), Mode: evidence.ModeISCSI, Recover: true}); err != nil {
 		return err
 	}
+	e := estate{array: w.world, server: server, members: w.members}
+	err := e.fill(w.volumes)
+	w.records = e.records
+	return err
+}
+
+// estate is what a healthy cluster has, by the thousand, with one leak in a
+// hundred.
+type estate struct {
+	array   *array.Array
+	server  *lxd.Server
+	members int
+	records int
+	// connected counts connections.
+	connected int
+}
+
+func (e *estate) fill(volumes int) error {
 	var failed error
-	w.world.Batch(func() {
+	e.array.Batch(func() {
 		instances := map[string]*lxd.Instance{}
-		for i := range w.volumes {
-			if failed = w.volume(server, instances, i); failed != nil {
+		for i := range volumes {
+			if failed = e.volume(instances, i); failed != nil {
 				return
 			}
 		}
 		for _, instance := range instances {
-			server.PutInstance(*instance)
+			e.server.PutInstance(*instance)
 		}
 	})
 	return failed
 }
 
-func (w *world) volume(server *lxd.Server, instances map[string]*lxd.Instance, i int) error {
+func (e *estate) volume(instances map[string]*lxd.Instance, i int) error {
 	hex := fmt.Sprintf("%08x%04x4000800000%010x", i*2654435761%(1<<32), i%65536, i)
 	name := pool + "::u-" + hex
-	if _, err := w.world.CreateVolume(name, 10<<30, array.VolumeOptions{Used: 1 << 30}); err != nil {
+	if _, err := e.array.CreateVolume(name, 10<<30, array.VolumeOptions{Used: 1 << 30}); err != nil {
 		return err
 	}
 	uuid, err := evidence.ParseUUID(hex)
@@ -113,7 +132,7 @@ func (w *world) volume(server *lxd.Server, instances map[string]*lxd.Instance, i
 	}
 	recorded := i%leakEvery != 0
 	suffix := fmt.Sprintf("su-%08x%04x4000900000%010x", i*2654435761%(1<<32), i%65536, i)
-	if _, err := w.world.CreateSnapshot(name, suffix); err != nil {
+	if _, err := e.array.CreateSnapshot(name, suffix); err != nil {
 		return err
 	}
 	if recorded {
@@ -122,20 +141,26 @@ func (w *world) volume(server *lxd.Server, instances map[string]*lxd.Instance, i
 			return err
 		}
 		volume := fmt.Sprintf("data%06d", i)
-		server.PutVolume(lxd.Volume{Pool: pool, Type: "custom", Name: volume, Content: "filesystem", Config: map[string]string{"volatile.uuid": uuid.String()}})
-		server.PutVolume(lxd.Volume{Pool: pool, Type: "custom", Name: volume + "/snap0", Content: "filesystem", Config: map[string]string{"volatile.uuid": snapshot.String()}})
-		w.records++
-		for j := range perVolume {
-			attach(instances, (i+j)%w.members, i/w.members*perVolume/perMachine, volume)
+		e.server.PutVolume(lxd.Volume{Pool: pool, Type: "custom", Name: volume, Content: "filesystem", Config: map[string]string{"volatile.uuid": uuid.String()}})
+		e.server.PutVolume(lxd.Volume{Pool: pool, Type: "custom", Name: volume + "/snap0", Content: "filesystem", Config: map[string]string{"volatile.uuid": snapshot.String()}})
+		e.records++
+		for j := range e.ways() {
+			attach(instances, (i+j)%e.members, i/e.members*perVolume/perMachine, volume)
 		}
 	}
-	for j := range perVolume {
-		if err := w.world.Connect(fmt.Sprintf("lxd%02d-iscsi", (i+j)%w.members+1), name, 0); err != nil {
+	for j := range e.ways() {
+		if e.connected++; e.connected > mostLUNs*e.members {
+			return nil
+		}
+		if err := e.array.Connect(fmt.Sprintf("lxd%02d-iscsi", (i+j)%e.members+1), name, 0); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// ways is to how many members a volume is connected.
+func (e *estate) ways() int { return min(perVolume, e.members) }
 
 // attach gives the volume to a running instance on a member that it is
 // connected to.
