@@ -47,7 +47,8 @@ func TestRepairCostsTheVolume(t *testing.T) {
 }
 
 // TestWaveCostsLess: in a wave of ten the waits of one are the waits of all, and
-// so are the looks after which nothing is sent to the array.
+// so are the looks after which nothing is sent to the array. That one of them
+// changes something is no reason to look at everything for the others.
 func TestWaveCostsLess(t *testing.T) {
 	const size = 10
 	k := leakedOn(t, 1, 1+size, evidence.ModeISCSI)
@@ -73,7 +74,7 @@ func TestWaveCostsLess(t *testing.T) {
 	}
 	each = len(k.world.Array.Requests()) / size
 	t.Logf("alone: %d requests and %s of waiting; in a wave of %d: %d requests and %s each", first, firstWaited, size, each, waited/size)
-	if 3*each > 2*first || waited > firstWaited+5*time.Second {
+	if 2*each > first || waited > firstWaited+5*time.Second {
 		t.Errorf("alone: %d requests and %s of waiting; the wave of %d: %d requests each, and %s for all", first, firstWaited, size, each, waited)
 	}
 }

@@ -27,12 +27,14 @@ type seer struct {
 // their plans. When it ended is noted here: a run that hears of it later, when
 // it has its turn, rests on what is as old as it is.
 func (t Tools) see(ctx context.Context, seers ...seer) (sight, error) {
+	about := t.turn.widen(scopeOf(seers))
 	began := t.instant()
-	world, err := t.Look(ctx, scopeOf(seers))
+	world, err := t.Look(ctx, about)
 	ended := t.instant()
 	if err != nil {
 		return sight{}, fmt.Errorf("looking at %s: %w", objects(seers), err)
 	}
+	t.turn.seen(about)
 	own := func(id string) bool {
 		return slices.ContainsFunc(seers, func(s seer) bool { return s.run.id() == id })
 	}

@@ -158,6 +158,9 @@ func (r *run) act(ctx context.Context, step Step, kind StepType) error {
 	}
 	r.acting = &acting{step, kind}
 	defer func() { r.acting = nil }()
+	if kind.Array {
+		r.t.turn.touch()
+	}
 	return kind.Do(ctx, r, step)
 }
 

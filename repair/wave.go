@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -40,6 +41,9 @@ type turn struct {
 	ended bool
 	// late is set when the others did not wait for it any more.
 	late bool
+	// touched is set from a request to the array on, until a look has seen what
+	// became of it.
+	touched bool
 }
 
 // wish is to wait for some time, or to look.
@@ -224,6 +228,39 @@ func (p *turn) others() int {
 		return 0
 	}
 	return len(p.wave.turns) - 1
+}
+
+// touch notes that the run changes its volume on the array.
+func (p *turn) touch() {
+	if p != nil {
+		p.touched = true
+	}
+}
+
+// widen adds the volumes of the wave that were touched, and that no look has
+// seen since: without them the array's own counts are not what is known.
+func (p *turn) widen(about evidence.Scope) evidence.Scope {
+	if p == nil || about.IsEverything() {
+		return about
+	}
+	for _, other := range p.wave.turns {
+		if other.touched && other.plan.ArrayID == about.ArrayID && other.plan.ID != "" && !slices.Contains(about.Volumes, other.plan.ID) {
+			about.Volumes = append(slices.Clip(about.Volumes), other.plan.ID)
+		}
+	}
+	return about
+}
+
+// seen notes what a look has seen.
+func (p *turn) seen(about evidence.Scope) {
+	if p == nil || about.Anew == evidence.AnewHosts && !about.IsEverything() {
+		return
+	}
+	for _, other := range p.wave.turns {
+		if about.IsEverything() || slices.Contains(about.Volumes, other.plan.ID) {
+			other.touched = false
+		}
+	}
 }
 
 // ahead says of each volume of the wave how many of its pool may be destroyed
