@@ -19,8 +19,8 @@ import (
 	"github.com/pureclean/pureclean/sightings"
 )
 
-// Monitoring systems kill a plugin after a minute, or sooner; one that is
-// killed says nothing at all.
+// checkTimeout is less than the minute after which monitoring systems kill a
+// plugin: one that is killed says nothing at all.
 const checkTimeout = 50 * time.Second
 
 type checkOptions struct {

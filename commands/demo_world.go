@@ -45,7 +45,7 @@ func (o *demoOptions) build() (*simulator.World, error) {
 	return scenario.Past(time.Now(), scenarioAge)
 }
 
-// list prints the scenarios and their stories.
+// printScenarios prints the scenarios and their stories.
 func (o *demoOptions) printScenarios() error {
 	return o.print(func(w io.Writer) error {
 		out := &lineWriter{w: w}

@@ -117,7 +117,7 @@ func (f *facts) mountedFrom(use *evidence.Use) []*volume {
 	return found
 }
 
-// kinds of LXD's directories by volume type.
+// directories are the names of LXD's directories by volume type.
 var directories = map[string]string{
 	evidence.TypeContainer: "containers",
 	evidence.TypeVM:        "virtual-machines",

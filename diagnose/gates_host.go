@@ -7,8 +7,8 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// witnesses are the machines that must have answered before a device or a
-// volume is touched: for what is removed on one host that host; otherwise
+// machines are those that must have answered before a device or a volume is
+// touched: for what is removed on one host that host; otherwise
 // every member, connected or not, because a device that is in use although
 // the array no longer connects it is in use all the same.
 func (s Subject) machines() []*hostFacts {
@@ -80,7 +80,7 @@ func (h *hostFacts) partial() string {
 	return ""
 }
 
-// device is what a machine has of the subject.
+// on is the device that a machine has of the subject.
 func (s Subject) on(h *hostFacts) *device {
 	if s.device != nil && s.onHost() {
 		return s.device

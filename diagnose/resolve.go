@@ -199,7 +199,7 @@ func (r *resolver) snapshots() {
 	}
 }
 
-// lxdNames are volume types as they stand in a path of LXD's.
+// lxdTypes are volume types as they stand in a path of LXD's.
 var lxdTypes = []string{evidence.TypeContainer, evidence.TypeVM, evidence.TypeImage, evidence.TypeCustom}
 
 // records reads [POOL/[PROJECT/]]TYPE/NAME[/SNAPSHOT], optionally with the

@@ -51,7 +51,8 @@ func (p *patient) shared() []Advice {
 	})
 }
 
-// modes are the transports of the pools; all when they are not known.
+// uses reports that a pool has one of the transports, or that the pools are not
+// known.
 func (p *patient) uses(modes ...string) bool {
 	pools := p.world.LXD.Pools
 	if len(pools.Items) == 0 && !pools.IsComplete() {

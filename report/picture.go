@@ -88,7 +88,7 @@ func (p *pictures) of(f diagnose.Finding, id string) (*picture, string) {
 	return draw(portrait, id), ""
 }
 
-// tieClasses are how a tie looks.
+// tieClass is how a tie looks.
 func tieClass(a evidence.Answer) string {
 	return map[evidence.Answer]string{evidence.Yes: "yes", evidence.No: "no", evidence.Unknown: "unknown"}[a]
 }

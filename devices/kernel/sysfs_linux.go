@@ -34,7 +34,7 @@ func (h *hands) openDirectory(path string) (*directory, error) {
 	return &directory{fd, path}, nil
 }
 
-// Nothing is lost when it can't be closed.
+// close has no error: nothing is lost when it can't be closed.
 func (d *directory) close() { _ = unix.Close(d.fd) }
 
 // openat opens a name below, which may not lead elsewhere by a link.

@@ -56,7 +56,7 @@ func (e *entry) text(key string) (string, bool) {
 	return "", false
 }
 
-// Name is how people know the section: its kind, and what it is for.
+// name is how people know the section: its kind, and what it is for.
 func (e *entry) name() string {
 	name := e.kind
 	for _, key := range []string{"type", "wwid", "vendor", "product", "revision"} {

@@ -2,7 +2,7 @@
 
 package main
 
-// What pureclean says of a leak.
+// leaked is what pureclean calls a leak.
 const leaked = "leaked-volume"
 
 // Why a scenario can't exist on one of the transports.

@@ -77,6 +77,38 @@ func checkPanic(s source, wrong report) {
 	})
 }
 
+// What a comment says is looked for by the name of what it is about.
+func checkComments(s source, wrong report) {
+	if s.test {
+		return
+	}
+	for _, d := range s.syntax.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			checkComment(d.Doc, d.Name, wrong)
+		case *ast.GenDecl:
+			if d.Lparen.IsValid() {
+				continue // the comment is about several
+			}
+			switch spec := d.Specs[0].(type) {
+			case *ast.TypeSpec:
+				checkComment(d.Doc, spec.Name, wrong)
+			case *ast.ValueSpec:
+				checkComment(d.Doc, spec.Names[0], wrong)
+			}
+		}
+	}
+}
+
+var article = regexp.MustCompile(`^(A|An|The) `)
+
+func checkComment(doc *ast.CommentGroup, name *ast.Ident, wrong report) {
+	text := article.ReplaceAllString(doc.Text(), "")
+	if rest, ok := strings.CutPrefix(text, name.Name); text != "" && name.Name != "_" && (!ok || rest != "" && !strings.ContainsAny(rest[:1], " \n,:'.(")) {
+		wrong(doc.Pos(), "a doc comment begins with the name that it documents, %s", name.Name)
+	}
+}
+
 // programs are the directories of a package main: ours, the benchmark's, those of
 // the proof on a real kernel, the one that breaks the code to try the tests, and the
 // one that lists what a release is made of.

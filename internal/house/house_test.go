@@ -22,6 +22,7 @@ var rules = map[string]func(source, report){
 	"readers":        checkReaders,
 	"hands":          checkHands,
 	"records":        checkRecords,
+	"comments":       checkComments,
 }
 
 func TestHouse(t *testing.T) {
@@ -105,6 +106,14 @@ func TestRules(t *testing.T) {
 		{"default client", "pure/a_test.go", `import "net/http"; var _, _ = http.Get("x")`, "http.Get"},
 		{"default client", "pure/a.go", `import "net/http"; var c = http.Client{}`, ""},
 
+		{"comments", "pure/a.go", "// f does it.\nfunc f() {}", ""},
+		{"comments", "pure/a.go", "// It does it.\nfunc f() {}", "begins with the name"},
+		{"comments", "pure/a.go", "// fg does it.\nfunc f() {}", "begins with the name"},
+		{"comments", "pure/a.go", "// A T is one.\ntype T int", ""},
+		{"comments", "pure/a.go", "// Ts are many.\ntype T int", "begins with the name"},
+		{"comments", "pure/a.go", "// b is one.\nvar a = 1", "begins with the name"},
+		{"comments", "pure/a.go", "// Both are small.\nconst (a = 1; b = 2)", ""},
+		{"comments", "pure/a_test.go", "// It does it.\nfunc f() {}", ""},
 		{"init", "pure/a.go", `func init() {}`, "no init"},
 		{"init", "pure/a_test.go", `func init() {}`, "no init"},
 		{"init", "pure/a.go", `type x int; func (x) init() {}`, ""},

@@ -3,8 +3,11 @@ package house
 import (
 	"cmp"
 	"go/token"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // imports are the rooms that a room's packages may import, besides those of
@@ -189,5 +192,37 @@ func checkStandard(s source, p string, at token.Pos, wrong report) {
 	}
 	if belowAny(s.dir, judges) && belowAny(p, notForJudges) && p != "net/netip" {
 		wrong(at, "%s has no clock, network or file, so it may not import %s", s.dir, p)
+	}
+}
+
+// TestArchitecture: the table of rooms in docs/architecture.md is this one.
+func TestArchitecture(t *testing.T) {
+	text, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile("`([a-z0-9/]+)`")
+	told := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\| (.*) \\| ([^|]*) \\|$").FindAllStringSubmatch(string(text), -1) {
+		room, cell := row[1], row[3]
+		rooms, known := imports[room]
+		if told[room] = true; !known {
+			t.Errorf("the table has %s, which is no room", room)
+		}
+		said := []string{}
+		for _, name := range names.FindAllStringSubmatch(cell, -1) {
+			said = append(said, name[1])
+		}
+		if room != "commands" { // of which it says: all of them
+			slices.Sort(said)
+			if want := slices.Sorted(slices.Values(rooms)); !slices.Equal(said, want) {
+				t.Errorf("%s may import %v, and the table says %v", room, want, said)
+			}
+		}
+	}
+	for room := range imports {
+		if room != "" && !told[room] {
+			t.Errorf("the table has no row for %s", room)
+		}
 	}
 }

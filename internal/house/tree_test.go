@@ -37,7 +37,7 @@ func parse(name string, text any) (source, error) {
 		s.dir = dir
 	}
 	var err error
-	s.syntax, err = parser.ParseFile(s.positions, name, text, parser.SkipObjectResolution)
+	s.syntax, err = parser.ParseFile(s.positions, name, text, parser.SkipObjectResolution|parser.ParseComments)
 	return s, err
 }
 

@@ -70,7 +70,7 @@ func things(nics []nic) []*thing {
 	return rows
 }
 
-// named finds a row by the name of its port, in any case.
+// namedThing finds a row by the name of its port, in any case.
 func namedThing(rows func(*call) []*thing) func(*call, string) (*thing, error) {
 	return func(c *call, n string) (*thing, error) {
 		for _, row := range rows(c) {

@@ -40,7 +40,7 @@ func sortRows[T ordered](rows []T) []T {
 	return slices.CompactFunc(rows, func(a, b T) bool { return a.order() == b.order() })
 }
 
-// serial number of rows: embedded in every object.
+// rank is the serial number of a row, embedded in every object.
 type rank uint64
 
 func (r rank) order() uint64 { return uint64(r) }

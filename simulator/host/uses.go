@@ -54,8 +54,8 @@ type partition struct {
 	number int
 }
 
-// users of a volume are added by its serial. with finds the device that they
-// use, and fails as LXD would when there is none.
+// with finds the device of the volume with this serial, to add a user to, and
+// fails as LXD would when there is none.
 func (h *Host) with(doing, serial string, f func(*block) error) error {
 	serial = strings.ToUpper(serial)
 	return h.change(func(v view) error {

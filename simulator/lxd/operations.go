@@ -83,7 +83,7 @@ func (m *Member) StartOperation(project, class, description, entity string) (fin
 	return r.end, nil
 }
 
-// listed are the operations that the API shows now.
+// listedLocked are the operations that the API shows now.
 func (s *Server) listedLocked() []*operation {
 	now := s.clock.Now()
 	s.operations = slices.DeleteFunc(s.operations, func(o *operation) bool {
