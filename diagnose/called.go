@@ -47,17 +47,29 @@ func (f *facts) calledToo(d *device) string {
 			}
 		}
 	}
+	for _, disk := range d.everyPath() {
+		add(disk)
+	}
+	return words
+}
+
+// everyPath lists the disks below the device's own maps, and those that say
+// that they are its.
+func (d *device) everyPath() []*evidence.Disk {
+	var all []*evidence.Disk
 	for _, m := range d.ownMaps() {
 		for _, p := range m.Paths {
 			if disk := d.host.path(p); disk != nil {
-				add(disk)
+				all = append(all, disk)
 			}
 		}
 	}
 	for _, disk := range d.disks {
-		add(disk)
+		if !slices.Contains(all, disk) {
+			all = append(all, disk)
+		}
 	}
-	return words
+	return all
 }
 
 func inParentheses(name string) string {

@@ -19,6 +19,8 @@ type Portrait struct {
 	Array     Panel
 	// Hosts are the machines that have it or are connected to it.
 	Hosts []HostPortrait
+	// Strays are the other volumes to which paths of its devices lead.
+	Strays []Stray
 	// Elsewhere are the machines that answered and have neither a connection
 	// nor a device of it, Unread those that did not answer.
 	Elsewhere []string
@@ -39,6 +41,12 @@ type Panel struct {
 type Tie struct {
 	Agrees evidence.Answer
 	Words  string
+}
+
+// Stray is a volume that is read and written under the name of another one.
+type Stray struct {
+	Words string
+	Array Panel
 }
 
 // HostPortrait is one machine's part.
@@ -142,10 +150,7 @@ func (f *facts) lxdWitness() string { return strings.TrimSpace("LXD " + f.world.
 func (f *facts) portrayVolume(v *volume) Portrait {
 	p := Portrait{Key: "volume " + v.array.ID + " " + v.ID}
 	p.Record, p.RecordTie = f.recordPanel(v)
-	p.Array = Panel{Witness: v.array.Name, Has: evidence.Yes, Title: v.Name, Lines: []string{
-		join(size(v.Provisioned), destroyedWords(v.array, v.Destroyed, v.Remaining), made(v.Created)),
-		"serial " + either(string(v.Serial), "not known"),
-	}}
+	p.Array = arrayPanel(v)
 	if v.disagrees() {
 		p.Array.Lines = append(p.Array.Lines, "its count of connections contradicts their list")
 	}
@@ -154,6 +159,14 @@ func (f *facts) portrayVolume(v *volume) Portrait {
 	}
 	f.portrayHosts(&p, v)
 	return p
+}
+
+// arrayPanel is the array's side of a volume.
+func arrayPanel(v *volume) Panel {
+	return Panel{Witness: v.array.Name, Has: evidence.Yes, Title: v.Name, Lines: []string{
+		join(size(v.Provisioned), destroyedWords(v.array, v.Destroyed, v.Remaining), made(v.Created)),
+		"serial " + either(string(v.Serial), "not known"),
+	}}
 }
 
 // recordPanel is LXD's side of a volume.

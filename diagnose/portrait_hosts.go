@@ -24,6 +24,7 @@ func (f *facts) portrayHosts(p *Portrait, v *volume) {
 			continue
 		}
 		p.Hosts = append(p.Hosts, f.portrayHost(v, h, d, rows))
+		p.Strays = append(p.Strays, f.straysOf(d)...)
 	}
 	var silent []string
 	v.connections(func(row *evidence.Connection) {
@@ -90,6 +91,53 @@ func (f *facts) portrayHost(v *volume, h *hostFacts, d *device, rows []*evidence
 		}
 	}
 	return host
+}
+
+// straysOf are the volumes to which a device's paths lead and that are not its
+// own.
+func (f *facts) straysOf(d *device) []Stray {
+	if d == nil {
+		return nil
+	}
+	var serials []evidence.Serial
+	paths := map[evidence.Serial][]string{}
+	for _, disk := range d.everyPath() {
+		for _, serial := range identities(disk) {
+			if serial == d.serial {
+				continue
+			}
+			if paths[serial] == nil {
+				serials = append(serials, serial)
+			}
+			paths[serial] = append(paths[serial], disk.Name)
+		}
+	}
+	var strays []Stray
+	for _, serial := range serials {
+		s := Stray{
+			Words: list(paths[serial]) + " on " + d.host.Name + " leads here instead",
+			Array: Panel{Witness: "the array", Title: "not known which volume", Lines: []string{"of serial " + string(serial)}},
+		}
+		for _, a := range f.created(serial) {
+			switch found := a.lookups[serial]; {
+			case found == nil:
+			case found.Found.Is():
+				s.Array = Panel{Witness: a.Name, Has: evidence.Yes, Title: either(found.Name, "a volume"), Lines: []string{"serial " + string(serial), "outside LXD's pods"}}
+			case found.Found.IsNot():
+				s.Array = Panel{Witness: a.Name, Has: evidence.No, Title: "no volume", Lines: []string{"of serial " + string(serial)}}
+			}
+		}
+		if v := f.volumeOf(serial); v != nil {
+			s.Array = arrayPanel(v)
+			record := "no record in LXD is known"
+			if v.record != nil {
+				record = "LXD's " + lxdName(v.record).String()
+			}
+			s.Array.Lines = append(s.Array.Lines, record)
+		}
+		strays = append(strays, s)
+	}
+	return strays
 }
 
 // useTie says what uses a device. A use is as it should be when the array

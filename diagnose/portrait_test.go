@@ -192,6 +192,45 @@ func TestPortraitsOfFindings(t *testing.T) {
 	}
 }
 
+// What is read and written under the name of another volume is shown with it.
+func TestPortraitOfStrays(t *testing.T) {
+	mixed := func(serial func(*scene) evidence.Serial) Portrait {
+		s := healthy()
+		s.Hosts[0].Disks.Items[2].Live.Serial = serial(s) // the first path of data's map
+		p, ok := NewGallery(s.World, s.policy).Finding(only(t, s.judge(), "mixed-map"))
+		if !ok || len(p.Strays) != 1 || !strings.Contains(p.Strays[0].Words, "sdd on lxd01") {
+			t.Fatalf("%+v", p.Strays)
+		}
+		return p
+	}
+	p := mixed(func(s *scene) evidence.Serial { return s.vol(0).Serial })
+	s := healthy()
+	if other := p.Strays[0].Array; other.Title != s.vol(0).Name || !other.Has.Is() || !strings.Contains(strings.Join(other.Lines, " "), "LXD's ") {
+		t.Errorf("%+v", other)
+	}
+	p = mixed(func(*scene) evidence.Serial { return serialNo(999) })
+	if other := p.Strays[0].Array; other.Has != evidence.Unknown || !strings.Contains(strings.Join(other.Lines, " "), string(serialNo(999))) {
+		t.Errorf("%+v", other)
+	}
+	p = mixed(func(s *scene) evidence.Serial {
+		s.array().Lookups = []evidence.Lookup{{Serial: serialNo(999), Found: evidence.Yes, Name: "oracle"}}
+		return serialNo(999)
+	})
+	if other := p.Strays[0].Array; other.Title != "oracle" || !other.Has.Is() {
+		t.Errorf("%+v", other)
+	}
+	p = mixed(func(s *scene) evidence.Serial {
+		s.array().Lookups = []evidence.Lookup{{Serial: serialNo(999), Found: evidence.No}}
+		return serialNo(999)
+	})
+	if other := p.Strays[0].Array; other.Title != "no volume" || !other.Has.IsNot() {
+		t.Errorf("%+v", other)
+	}
+	if p, ok := healthy().portraits()[healthy().vol(0).Name]; !ok || len(p.Strays) > 0 {
+		t.Errorf("%+v", p.Strays)
+	}
+}
+
 // In a cluster each member is told of: connected, idle, or not read.
 func TestPortraitsOfCluster(t *testing.T) {
 	s := healthy()

@@ -17,7 +17,10 @@ type page struct {
 	// Doubts is set when a witness could not tell everything.
 	Doubts bool
 	// Next is the command to type.
-	Next      string
+	Next string
+	// About is who was asked, in a line.
+	About     []about
+	Contents  []chapter
 	Witnesses []witness
 	Pools     []pool
 	Groups    []group
@@ -33,6 +36,22 @@ type page struct {
 type witness struct {
 	Name, Reason, Hint, Cost string
 	Complete                 bool
+}
+
+// about is one kind of source and the names of those that were asked.
+type about struct{ Kind, Names string }
+
+// chapter is a group in the table of contents.
+type chapter struct {
+	diagnose.Group
+	N       int
+	Entries []entry
+}
+
+// entry leads to a finding, or to the first of so many of a kind.
+type entry struct {
+	To, Code, Object, LXD, Size, Age string
+	N                                int
 }
 
 type pool struct {
@@ -70,12 +89,14 @@ type verdict struct{ Class, Words string }
 // card is one finding in full.
 type card struct {
 	ID, Code, Severity, Object, LXD string
-	Facts                           []fact
-	Detail, Effect, Cause           string
-	Reasons                         []gate
-	Passed                          string
-	Remedy                          []string
-	Picture                         *picture
+	// Doc is the finding's page.
+	Doc                   string
+	Facts                 []fact
+	Detail, Effect, Cause string
+	Reasons               []gate
+	Passed                string
+	Remedy                []string
+	Picture               *picture
 	// Same is the card that has the picture of the same volume.
 	Same  string
 	Gates *gates
@@ -112,6 +133,7 @@ func newPage(j Judged) *page {
 		}
 		p.Witnesses = append(p.Witnesses, witness{name, text(w.Reason), text(w.Hint), cost, w.Complete})
 	}
+	p.About = aboutOf(j.Report.Witnesses)
 	for _, s := range j.Report.Pools {
 		used := words.KnownSize(s.Used.N, s.Used.Known)
 		if s.Quota.N > 0 {
@@ -125,11 +147,19 @@ func newPage(j Judged) *page {
 // answer is what is read first: the same that scan says at its end.
 func (p *page) answer(r diagnose.Report) {
 	s := r.Summary
+	leaked := words.Count(s.LeakedVolumes, "leaked volume") + " hold " + words.Size(s.LeakedBytes)
+	if s.LeakedVolumes == 1 {
+		leaked = "1 leaked volume holds " + words.Size(s.LeakedBytes)
+	}
+	first := diagnose.Groups[0]
+	risks := len(diagnose.Grouped(r.Findings)[0])
 	switch {
-	case s.LeakedVolumes == 1:
-		p.Headline = "1 leaked volume holds " + words.Size(s.LeakedBytes)
+	case risks == 1:
+		p.Headline = "1 of " + words.Count(s.Findings, "finding") + " " + first.One
+	case risks > 0:
+		p.Headline = fmt.Sprintf("%d of %s %s", risks, words.Count(s.Findings, "finding"), first.Many)
 	case s.LeakedVolumes > 0:
-		p.Headline = words.Count(s.LeakedVolumes, "leaked volume") + " hold " + words.Size(s.LeakedBytes)
+		p.Headline = leaked
 	case s.Findings > 0:
 		p.Headline = words.Count(s.Findings, "finding") + ", no leaked volume"
 	case r.Complete:
@@ -138,7 +168,12 @@ func (p *page) answer(r diagnose.Report) {
 		p.Headline = "Nothing was found in what could be seen"
 	}
 	if s.LeakedVolumes > 0 {
-		p.Lead = words.KnownSize(s.LeakedUnique.N, s.LeakedUnique.Known) + " of it not shared with other volumes."
+		unique := words.KnownSize(s.LeakedUnique.N, s.LeakedUnique.Known) + " of it not shared with other volumes"
+		if risks > 0 {
+			p.Lead = leaked + ", " + unique + "."
+		} else {
+			p.Lead = unique + "."
+		}
 		if s.Oldest > 0 {
 			p.Lead += " The oldest has been there for " + words.AgePhrase(s.Oldest) + "."
 		}
@@ -150,6 +185,9 @@ func (p *page) card(f diagnose.Finding, pictures *pictures) card {
 	c := card{
 		ID: fmt.Sprintf("f%d", p.cards), Code: f.Code, Severity: string(f.Severity), Object: text(f.Object), LXD: text(f.LXD.String()),
 		Detail: text(f.Detail), Effect: text(f.Effect), Cause: text(f.Cause), Facts: factsOf(f),
+	}
+	if slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == f.Code }) {
+		c.Doc = docs + f.Code + ".md"
 	}
 	for _, r := range f.Remedy {
 		c.Remedy = append(c.Remedy, text(r))
@@ -185,8 +223,12 @@ func sharedReasons(findings []diagnose.Finding) []gate {
 	return shared
 }
 
-// next is the command that scan would have typed: about what can be repaired
-// if there is any, else about what is read first.
+// docs is where the findings' pages are on the web. The page links there and
+// loads nothing of it.
+const docs = "https://github.com/pureclean/pureclean/blob/main/docs/findings/"
+
+// next is the command that scan ends with: to finish what was begun, else about
+// what puts data at risk, else about what can be repaired.
 func next(findings []diagnose.Finding) string {
 	if len(findings) == 0 {
 		return ""
@@ -195,7 +237,7 @@ func next(findings []diagnose.Finding) string {
 		return "pureclean runs --resume " + words.Shell(findings[i].Interrupted)
 	}
 	first := findings[0]
-	if i := slices.IndexFunc(findings, func(f diagnose.Finding) bool { return f.Verdict == diagnose.Safe && f.Pool != "" }); i >= 0 {
+	if i := slices.IndexFunc(findings, func(f diagnose.Finding) bool { return f.Verdict == diagnose.Safe && f.Pool != "" }); i >= 0 && first.Severity != diagnose.Critical {
 		first = findings[i]
 	}
 	return "pureclean explain --object " + words.Shell(first.Object)
@@ -224,6 +266,80 @@ func factsOf(f diagnose.Finding) []fact {
 		add("host", f.Host)
 	}
 	return facts
+}
+
+// aboutOf names who was asked, array first, for the head of the page.
+func aboutOf(all []diagnose.Witness) []about {
+	var asked []about
+	for _, kind := range []string{"array", "lxd", "host"} {
+		var names []string
+		for _, w := range all {
+			if w.Kind != kind {
+				continue
+			}
+			name := text(strings.TrimPrefix(w.Title, kind+" "))
+			if kind == "lxd" {
+				name = text(strings.TrimPrefix(w.Title, "LXD "))
+			}
+			if !w.Complete {
+				name += " (not complete)"
+			}
+			names = append(names, name)
+		}
+		if len(names) > 0 {
+			asked = append(asked, about{map[string]string{"array": "array", "lxd": "LXD", "host": "host"}[kind], some(names)})
+		}
+	}
+	return asked
+}
+
+// mostEntries is how many findings the table of contents lists by themselves;
+// of more it has a line for each kind, so that it stays one page.
+const mostEntries = 40
+
+// contents lists the findings of the groups by the cards and rows that have them.
+func (p *page) contents(grouped [][]diagnose.Finding) {
+	each := 0
+	for _, findings := range grouped {
+		each += len(findings)
+	}
+	for i, findings := range grouped {
+		if len(findings) == 0 || each < 2 {
+			continue
+		}
+		c := chapter{Group: diagnose.Groups[i], N: len(findings)}
+		at := map[string]int{}
+		for n, f := range findings {
+			e := entry{To: c.Name, Code: f.Code, Object: text(f.Object), LXD: text(f.LXD.String()), N: 1}
+			if g := p.groupOf(c.Name); n < len(g.Cards) {
+				e.To = g.Cards[n].ID
+			}
+			r := rowOf(f)
+			e.Size, e.Age = r.Size, r.Age
+			if each <= mostEntries {
+				c.Entries = append(c.Entries, e)
+				continue
+			}
+			if k, ok := at[f.Code]; ok {
+				c.Entries[k].N++
+				continue
+			}
+			at[f.Code] = len(c.Entries)
+			c.Entries = append(c.Entries, e)
+		}
+		p.Contents = append(p.Contents, c)
+	}
+	for i := range p.Contents {
+		for k := range p.Contents[i].Entries {
+			if e := &p.Contents[i].Entries[k]; e.N > 1 {
+				e.Object, e.LXD, e.Size, e.Age = fmt.Sprintf("%d of them", e.N), "", "", ""
+			}
+		}
+	}
+}
+
+func (p *page) groupOf(name string) group {
+	return p.Groups[slices.IndexFunc(p.Groups, func(g group) bool { return g.Name == name })]
 }
 
 func rowOf(f diagnose.Finding) row {

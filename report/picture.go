@@ -17,8 +17,8 @@ import (
 const (
 	pictureWidth = 400
 	spine        = 14 // the line on which the ties' signs stand
-	boxPad       = 12
-	lineHeight   = 17
+	boxPad       = 10
+	lineHeight   = 15
 	// Widths of one character, generous: nobody knows the reader's fonts.
 	proseChar = 7.3
 	codeChar  = 7.0
@@ -62,7 +62,8 @@ type sign struct {
 type label struct {
 	X, Y  int
 	Class string
-	Text  string
+	// Witness stands before Text, where both fit on a line.
+	Witness, Text string
 }
 
 // pictures draws each volume once; other findings of the same refer to it.
@@ -128,6 +129,13 @@ func draw(p diagnose.Portrait, id string) *picture {
 		}
 		d.host(h, indent)
 	}
+	for i, stray := range p.Strays {
+		if i == mostHosts {
+			break
+		}
+		d.tie(diagnose.Tie{Agrees: evidence.No, Words: stray.Words}, d.y)
+		d.panel(stray.Array, 0)
+	}
 	d.rest(p, left)
 	d.Height = d.y + 2
 	return d.picture
@@ -140,12 +148,17 @@ func (d *pen) lastSign() int { return d.Signs[len(d.Signs)-1].Y + 9 }
 func (d *pen) panel(p diagnose.Panel, indent int) {
 	top := d.y
 	d.y += boxPad + 9
-	d.lines(boxPad+indent, "witness", text(p.Witness))
-	title, class := text(p.Title), "name"
+	who, title, class := text(p.Witness), text(p.Title), "name"
 	if !p.Has.Is() {
 		class = "none"
 	}
-	d.lines(boxPad+indent, class, title)
+	if room := float64(pictureWidth - indent - 2*boxPad); float64(width(who)+1+width(title))*proseChar < room && title != "" {
+		d.Labels = append(d.Labels, label{boxPad + indent, d.y, class, who, title})
+		d.y += lineHeight
+	} else {
+		d.lines(boxPad+indent, "witness", who)
+		d.lines(boxPad+indent, class, title)
+	}
 	for _, l := range p.Lines {
 		d.lines(boxPad+indent, "code", text(l))
 	}
@@ -157,7 +170,7 @@ func (d *pen) panel(p diagnose.Panel, indent int) {
 // tie draws whether two of them agree, on the line from above.
 func (d *pen) tie(t diagnose.Tie, from int) {
 	class := tieClass(t.Agrees)
-	d.y += 26
+	d.y += 22
 	sign := sign{X: spine, Y: d.y - 4, Class: class}
 	d.Lines = append(d.Lines, line{spine, from, spine, sign.Y - 9, class})
 	d.Signs = append(d.Signs, sign)
@@ -260,7 +273,7 @@ func (d *pen) note(class, words string) {
 
 // put writes one line.
 func (d *pen) put(x int, class, words string) {
-	d.Labels = append(d.Labels, label{x, d.y, class, words})
+	d.Labels = append(d.Labels, label{X: x, Y: d.y, Class: class, Text: words})
 	d.y += lineHeight
 }
 
@@ -298,6 +311,12 @@ func describe(p diagnose.Portrait) string {
 			break
 		}
 		parts = append(parts, fmt.Sprintf("%s and %s: %s, %s. Use: %s.", p.Array.Witness, h.Name, said[h.Tie.Agrees], h.Tie.Words, h.Use.Words))
+	}
+	for i, s := range p.Strays {
+		if i == mostHosts {
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s: %s, contradicts: %s.", s.Array.Witness, s.Array.Title, s.Words))
 	}
 	return text(strings.Join(parts, " "))
 }

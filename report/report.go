@@ -64,6 +64,7 @@ func Scan(w io.Writer, j Judged) error {
 		}
 		p.Groups = append(p.Groups, g)
 	}
+	p.contents(grouped)
 	p.Next = next(slices.Concat(grouped...))
 	return p.write(w)
 }
@@ -72,7 +73,7 @@ func Scan(w io.Writer, j Judged) error {
 func Explain(w io.Writer, j Judged, e diagnose.Explanation) error {
 	p := newPage(j)
 	p.Title = text(e.Object)
-	p.Headline, p.Lead = text(e.Object), text(strings.TrimPrefix(e.What, e.Object+" is "))
+	p.Headline, p.Lead = text(e.Object), text(strings.TrimPrefix(strings.TrimPrefix(e.What, e.Object+" "), "is "))
 	o := &object{Verdict: verdictOf(e), LXD: text(e.LXD.String()), Serial: text(string(e.Serial)), WWID: text(e.WWID)}
 	for _, s := range e.Statements {
 		o.Statements = append(o.Statements, statement{witnessName(s.Kind, s.Name), text(s.Text), s.Known})
@@ -132,7 +133,7 @@ func (p *page) write(w io.Writer) error {
 		return err
 	}
 	p.Style = template.CSS(style)
-	t, err := template.ParseFS(files, "*.tmpl")
+	t, err := template.New("page.tmpl").Funcs(template.FuncMap{"prose": prose, "whole": whole}).ParseFS(files, "*.tmpl")
 	if err != nil {
 		return fmt.Errorf("the report's template: %w", err)
 	}

@@ -54,6 +54,12 @@ func harmless(t *testing.T, page string) []element {
 			if strings.HasPrefix(strings.ToLower(name), "on") || name == "src" || name == "style" {
 				t.Errorf("<%s %s=%q>", e.name, name, value)
 			}
+			if page, ok := strings.CutPrefix(value, "https://github.com/pureclean/pureclean/blob/main/docs/findings/"); ok && name == "href" {
+				if _, err := os.Stat("../docs/findings/" + page); err != nil || e.name != "a" || e.text+".md" != page {
+					t.Errorf("<%s> %q leads to %q", e.name, e.text, value)
+				}
+				continue
+			}
 			if name == "href" && !strings.HasPrefix(value, "#") {
 				t.Errorf("<%s> leads to %q", e.name, value)
 			}
@@ -155,7 +161,7 @@ func TestEveryScenario(t *testing.T) {
 		drawn, titles := 0, map[string]bool{}
 		for i, e := range all {
 			if e.is("finding") {
-				shown = append(shown, all[i+2].text+" "+all[i+3].text) // code, object
+				shown = append(shown, codeAndObject(all[i:]))
 			}
 			if e.is("picture") {
 				drawn++
@@ -187,6 +193,16 @@ func TestEveryScenario(t *testing.T) {
 			}
 		}
 	}
+}
+
+// codeAndObject are what a card's two headings say.
+func codeAndObject(card []element) string {
+	code := slices.IndexFunc(card, func(e element) bool { return e.is("code") })
+	object := slices.IndexFunc(card, func(e element) bool { return e.name == "h3" })
+	if object == code { // what is about nothing
+		return card[code].text + " "
+	}
+	return card[code].text + " " + card[object].text
 }
 
 // explained: the page of an object has the gates of every verdict.
@@ -384,6 +400,53 @@ func TestSizes(t *testing.T) {
 		}
 		if shown > 250 && !strings.Contains(all[0].text, "more, without pictures") {
 			t.Error("it is not said what was left out")
+		}
+	}
+}
+
+// TestHead: what puts data at risk leads, and who was asked stands with it.
+func TestHead(t *testing.T) {
+	j := demoJudged(t)
+	critical := len(diagnose.Grouped(j.Report.Findings)[0])
+	page := scan(t, j)
+	head := page[:strings.Index(page, "</header>")]
+	for _, want := range []string{
+		fmt.Sprintf("<h1>%d of %d findings put data at risk</h1>", critical, len(j.Report.Findings)),
+		"<span>array</span> fa-sim", "<span>LXD</span> 6.9, 1 member", "<span>host</span> lxd01",
+	} {
+		if !strings.Contains(head, want) {
+			t.Errorf("%s is missing: %s", want, head[strings.Index(head, "<main>"):])
+		}
+	}
+	j.World.Hosts[0].Name, j.World.Hosts[0].Disks = "", j.World.Hosts[0].Disks.Doubt("cut short")
+	j.Report = diagnose.Judge(j.World, j.Policy)
+	page = scan(t, j)
+	if !strings.Contains(page[:strings.Index(page, "</header>")], "(not complete)") {
+		t.Error("a source that is not complete looks complete")
+	}
+}
+
+// TestContents: each finding has a line that leads to it, and of very many each
+// kind has one, so that the table stays a page.
+func TestContents(t *testing.T) {
+	for n, most := range map[int]int{0: 40, 5000: 40} {
+		j := many(t, n)
+		lines, links := 0, map[string]bool{}
+		all := harmless(t, scan(t, j))
+		at := slices.IndexFunc(all, func(e element) bool { return e.is("contents") })
+		for _, e := range all[at:] {
+			if e.name == "section" {
+				break
+			}
+			if e.name == "td" && strings.HasPrefix(all[at+1].name, "table") && e.is("of") {
+				lines++
+			}
+			if e.name == "a" {
+				links[e.attributes["href"]] = true
+			}
+		}
+		if lines > most || (n == 0 && lines != len(j.Report.Findings)) || len(links) < lines {
+			t.Errorf("%d findings: %d lines, %d links", len(j.Report.Findings), lines, len(links))
 		}
 	}
 }
