@@ -16,7 +16,7 @@ func size(bytes int64) string { return words.Size(bytes) }
 
 func age(d time.Duration) string { return words.Age(d) }
 
-func agePhrase(d time.Duration) string { return words.AgePhrase(d) }
+func agePhrase(d time.Duration) string { return words.Span(d) }
 
 func count(n int, noun string) string { return words.Count(n, noun) }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/words"
 )
 
 // list joins names as one says them: "a, b and c"; a long list ends with how
@@ -34,47 +35,16 @@ func quoted(name string) string {
 }
 
 // count is a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
+func count(n int, noun string) string { return words.Count(n, noun) }
 
-// span is a duration in its coarsest unit that fits twice or more.
-func span(d time.Duration) string {
-	for _, u := range []struct {
-		unit time.Duration
-		noun string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if n := int(d / u.unit); n >= 2 {
-			return count(n, u.noun)
-		}
-	}
-	return count(int(d/time.Second), "second")
-}
+// span is a duration in words.
+func span(d time.Duration) string { return words.Span(d) }
 
-// size spells bytes with the largest unit that leaves at least one.
-func size(bytes int64) string {
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
-	n, i := float64(bytes), 0
-	for n >= 1024 && i < len(units)-1 {
-		n, i = n/1024, i+1
-	}
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", n), ".0") + units[i]
-}
+// size spells bytes as lxc does.
+func size(bytes int64) string { return words.Size(bytes) }
 
-// shell quotes a word for a command line that a person may copy. Names come
-// from others: nothing in one may end the word.
-func shell(word string) string {
-	plain := func(r rune) bool {
-		return (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z') || (r >= '0' && r <= '9') || strings.ContainsRune("-_.:/@%+=,", r)
-	}
-	if word != "" && word[0] != '-' && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
+// shell quotes a word for a command line that a person may copy.
+func shell(word string) string { return words.Shell(word) }
 
 // either returns the first text that is not empty.
 func either(texts ...string) string {

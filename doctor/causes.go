@@ -7,6 +7,7 @@ import (
 
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/settings"
+	"github.com/pureclean/pureclean/words"
 )
 
 // knownCauses are why a device comes late or not at all, as LXD's code and
@@ -38,7 +39,7 @@ var knownCauses = []struct {
 	{
 		"first-session-only", "LXD scans only the first session that it finds for an array: the others do not see the new volume, and if it is the first that is lost, none does", func(p *patient, h *evidence.Host, _ *Waits) string {
 			if n := len(p.degraded(h)); n > 0 && len(h.Sessions.Items) > 1 {
-				return have(n, "volume") + " short of a path, though " + plural(len(h.Sessions.Items), "session") + " are there"
+				return have(n, "volume") + " short of a path, though " + words.Count(len(h.Sessions.Items), "session") + " are there"
 			}
 			return ""
 		},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/words"
 )
 
 // Patience is how long LXD waits for a device.
@@ -248,7 +249,7 @@ func (p *patient) slow() []Advice {
 		if w.Late == 0 && w.P90 < Patience/2 {
 			return nil
 		}
-		observed := fmt.Sprintf("%s measured, 90 %% within %s, the slowest %s", plural(w.Devices, "device"), Seconds(w.P90), Seconds(w.Slowest))
+		observed := fmt.Sprintf("%s measured, 90 %% within %s, the slowest %s", words.Count(w.Devices, "device"), Seconds(w.P90), Seconds(w.Slowest))
 		if w.Late > 0 {
 			observed += fmt.Sprintf(", %d later than LXD waits", w.Late)
 		}

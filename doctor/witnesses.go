@@ -7,6 +7,7 @@ import (
 
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/settings"
+	"github.com/pureclean/pureclean/words"
 )
 
 // witnesses joins who could testify, which diagnose knows, with what makes
@@ -53,7 +54,7 @@ func arrayFacts(a *evidence.Array) []string {
 	}
 	add(verified != "", "%s", verified)
 	add(!a.Clock.IsZero(), "clock %s", clockWord(a.Skew(a.Clock)))
-	add(a.Ports.IsComplete(), "%s", plural(len(a.Ports.Items), "target port"))
+	add(a.Ports.IsComplete(), "%s", words.Count(len(a.Ports.Items), "target port"))
 	return facts
 }
 
@@ -79,10 +80,10 @@ func lxdFacts(l *evidence.LXD) []string {
 		facts = append(facts, fmt.Sprintf("%d of %d members online", online, n))
 	}
 	if n := len(l.Pools.Items); n > 0 {
-		facts = append(facts, plural(n, "pool"))
+		facts = append(facts, words.Count(n, "pool"))
 	}
 	if n := len(l.Records.Items); n > 0 {
-		facts = append(facts, plural(n, "record"))
+		facts = append(facts, words.Count(n, "record"))
 	}
 	return facts
 }
@@ -99,7 +100,7 @@ func hostFacts(h *evidence.Host) []string {
 		}
 	}
 	if n := len(h.Sessions.Items); n > 0 {
-		facts = append(facts, fmt.Sprintf("%d of %s logged in", live, plural(n, "session")))
+		facts = append(facts, fmt.Sprintf("%d of %s logged in", live, words.Count(n, "session")))
 	}
 	live = 0
 	for _, c := range h.Controllers.Items {
@@ -108,7 +109,7 @@ func hostFacts(h *evidence.Host) []string {
 		}
 	}
 	if n := len(h.Controllers.Items); n > 0 {
-		facts = append(facts, fmt.Sprintf("%d of %s live", live, plural(n, "NVMe controller")))
+		facts = append(facts, fmt.Sprintf("%d of %s live", live, words.Count(n, "NVMe controller")))
 	}
 	for _, t := range h.Tools.Items {
 		if t.Running.Is() {
@@ -122,16 +123,9 @@ func hostFacts(h *evidence.Host) []string {
 		}
 	}
 	if n := len(h.Reached); n > 0 {
-		facts = append(facts, fmt.Sprintf("%d of %s answer", open, plural(n, "portal")))
+		facts = append(facts, fmt.Sprintf("%d of %s answer", open, words.Count(n, "portal")))
 	}
 	return facts
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // silent is about every witness that could not answer all.

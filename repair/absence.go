@@ -165,7 +165,7 @@ func (s *sought) goneOn(h *evidence.Host) (evidence.Answer, string) {
 		g := gear{host: h}
 		g.fill(serial)
 		if !g.empty() {
-			return evidence.No, h.Name + " has " + words(g.names())
+			return evidence.No, h.Name + " has " + devicesNamed(g.names())
 		}
 		if left, which := nameless(h, serial); left.IsNot() {
 			return left, which

@@ -11,6 +11,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/words"
 )
 
 // What Eradicate refuses with.
@@ -41,7 +42,7 @@ func (t Tools) Eradicate(ctx context.Context, object, typed string) (Result, err
 		return Result{}, err
 	}
 	plan := ours.plan
-	plan.Steps = []Step{{Kind: stepEradicate, Say: "eradicate " + object, Manual: []string{"purevol eradicate " + shell(object)}}}
+	plan.Steps = []Step{{Kind: stepEradicate, Say: "eradicate " + object, Manual: []string{"purevol eradicate " + words.Shell(object)}}}
 	r := t.newRun(plan)
 	r.types, r.ours = eradicateSteps, ours
 	begin, err := r.begin(journal.KindEradicate, ours.run)

@@ -10,6 +10,7 @@ import (
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/words"
 )
 
 // The conditions of steps besides the gates of package diagnose. They answer
@@ -467,9 +468,9 @@ func undoWindow(_ *run, s subject, _ Step) (diagnose.Result, string) {
 	case s.array.EradicationDelay <= 0:
 		return diagnose.Uncertain, "the array does not say how long it keeps what is destroyed"
 	case s.array.EradicationDelay < leastUndo:
-		return diagnose.Fail, "the array keeps what is destroyed for " + hours(s.array.EradicationDelay) + " only"
+		return diagnose.Fail, "the array keeps what is destroyed for " + words.Span(s.array.EradicationDelay) + " only"
 	}
-	return diagnose.Pass, "the array keeps it for " + hours(s.array.EradicationDelay)
+	return diagnose.Pass, "the array keeps it for " + words.Span(s.array.EradicationDelay)
 }
 
 // nameTyped: what can't be undone wants the name of what it is about, which no
@@ -478,7 +479,7 @@ func nameTyped(r *run, _ subject, step Step) (diagnose.Result, string) {
 	name := cmp.Or(step.HostObject, r.plan.Object)
 	switch {
 	case r.t.Typed == "":
-		return diagnose.Fail, "this can't be undone; give its name again, as --confirm " + shell(name)
+		return diagnose.Fail, "this can't be undone; give its name again, as --confirm " + words.Shell(name)
 	case r.t.Typed != name:
 		return diagnose.Fail, fmt.Sprintf("the name that was typed is %q and not %q", r.t.Typed, name)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/words"
 )
 
 // Promise is whether undo takes a run back. What is printed about undo, at the
@@ -65,7 +66,7 @@ func promiseOf(book *journal.Book, all []journal.Summary, s journal.Summary) Pro
 	case diagnose.ClassHost:
 		return broken("what it removed was dead")
 	case diagnose.ClassWaiting:
-		return broken("I/O that was ended can't be begun again; multipathd restorequeueing map " + shell(r.plan.Object) + " lets the map queue again")
+		return broken("I/O that was ended can't be begun again; multipathd restorequeueing map " + words.Shell(r.plan.Object) + " lets the map queue again")
 	}
 	steps, _ := r.takenBack(history)
 	recovers := false

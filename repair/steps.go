@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/words"
 )
 
 // The kinds of steps.
@@ -109,14 +109,14 @@ var Steps = []StepType{
 		Do:    doRelease, Confirm: confirmReleased, Seen: evidence.AnewHosts, Undo: UndoRollback,
 		Say: func(_ Plan, s Step) string {
 			if !mayHaveMap(s) {
-				return fmt.Sprintf("on %s: prove that nothing uses %s, and set its paths offline", s.Member, words(s.Devices))
+				return fmt.Sprintf("on %s: prove that nothing uses %s, and set its paths offline", s.Member, devicesNamed(s.Devices))
 			}
-			return fmt.Sprintf("on %s: prove that nothing uses %s, remove the map and set its paths offline", s.Member, words(s.Devices))
+			return fmt.Sprintf("on %s: prove that nothing uses %s, remove the map and set its paths offline", s.Member, devicesNamed(s.Devices))
 		},
 		Manual: func(p Plan, s Step) []string {
 			var all []string
 			if mayHaveMap(s) {
-				all = append(all, "multipath -f "+shell(p.Serial.WWID()))
+				all = append(all, "multipath -f "+words.Shell(p.Serial.WWID()))
 			}
 			for _, disk := range disksOf(s) {
 				all = append(all, "echo offline > /sys/block/"+disk+"/device/state")
@@ -130,7 +130,7 @@ var Steps = []StepType{
 		Needs: []string{needSame, needMachine, needNoGroup},
 		Do:    doRelease,
 		Say: func(_ Plan, s Step) string {
-			return fmt.Sprintf("on %s: prove that nothing uses %s", s.Member, words(s.Devices))
+			return fmt.Sprintf("on %s: prove that nothing uses %s", s.Member, devicesNamed(s.Devices))
 		},
 		Manual: func(p Plan, _ Step) []string {
 			return []string{"lsblk -o NAME,WWN,MOUNTPOINTS | grep -i " + identities(p)}
@@ -143,7 +143,7 @@ var Steps = []StepType{
 		Do:    doDisconnect, Confirm: confirmDisconnected, Seen: evidence.AnewArray, Undo: UndoReconnect,
 		Say: func(p Plan, s Step) string { return "disconnect " + p.Object + " from " + s.HostObject + s.on() },
 		Manual: func(p Plan, s Step) []string {
-			return s.there("purevol disconnect --host " + shell(s.HostObject) + " " + shell(p.Object))
+			return s.there("purevol disconnect --host " + words.Shell(s.HostObject) + " " + words.Shell(p.Object))
 		},
 	},
 	{
@@ -179,7 +179,7 @@ var Steps = []StepType{
 			return "confirm, twice, that nothing is connected and that no host has a device of it"
 		},
 		Manual: func(p Plan, _ Step) []string {
-			return []string{"purevol list --connect " + shell(p.Object), "lsblk -o NAME,WWN | grep -i " + identities(p)}
+			return []string{"purevol list --connect " + words.Shell(p.Object), "lsblk -o NAME,WWN | grep -i " + identities(p)}
 		},
 	},
 	{
@@ -188,7 +188,7 @@ var Steps = []StepType{
 		Needs: []string{needSame, needDetached, needUndo},
 		Do:    doDestroy, Confirm: confirmDestroyed, Seen: evidence.AnewArray, Undo: UndoRecover,
 		Say:    func(p Plan, _ Step) string { return "destroy " + p.Object + recoverable(p) },
-		Manual: func(p Plan, _ Step) []string { return []string{"purevol destroy " + shell(p.Object)} },
+		Manual: func(p Plan, _ Step) []string { return []string{"purevol destroy " + words.Shell(p.Object)} },
 	},
 	{
 		Kind: StepDestroySnapshot, Title: "destroy the snapshot", Asks: true, Gated: true, Array: true,
@@ -196,7 +196,7 @@ var Steps = []StepType{
 		Needs: []string{needSame, needUndo},
 		Do:    doDestroySnapshot, Confirm: confirmDestroyed, Undo: UndoRecover,
 		Say:    func(p Plan, _ Step) string { return "destroy the snapshot " + p.Object + recoverable(p) },
-		Manual: func(p Plan, _ Step) []string { return []string{"purevol destroy " + shell(p.Object)} },
+		Manual: func(p Plan, _ Step) []string { return []string{"purevol destroy " + words.Shell(p.Object)} },
 	},
 	{
 		Kind: StepRemoveStale, Title: "remove dead devices on a host", Asks: true, Gated: true, Final: true, Devices: true,
@@ -207,13 +207,13 @@ var Steps = []StepType{
 		// brings it back as soon as there is something behind it.
 		Do: doRemoveStale, Confirm: confirmNoDevice, Undo: UndoDead,
 		Say: func(_ Plan, s Step) string {
-			return fmt.Sprintf("on %s: remove %s, which no volume is behind; the array is not touched", s.Member, words(s.Devices))
+			return fmt.Sprintf("on %s: remove %s, which no volume is behind; the array is not touched", s.Member, devicesNamed(s.Devices))
 		},
 		Manual: func(p Plan, s Step) []string {
 			var all []string
 			for _, name := range s.Devices {
 				if strings.HasPrefix(name, "map ") {
-					all = append(all, "multipath -f "+shell(p.Serial.WWID()))
+					all = append(all, "multipath -f "+words.Shell(p.Serial.WWID()))
 				}
 			}
 			return append(all, deletions(s)...)
@@ -227,7 +227,9 @@ var Steps = []StepType{
 		Say: func(p Plan, s Step) string {
 			return fmt.Sprintf("on %s: let what waits in map %s fail, and in no other; it ends I/O that waits: readers and writers get an error; data not yet written is lost", s.Member, p.Object)
 		},
-		Manual: func(p Plan, _ Step) []string { return []string{"multipathd disablequeueing map " + shell(p.Object)} },
+		Manual: func(p Plan, _ Step) []string {
+			return []string{"multipathd disablequeueing map " + words.Shell(p.Object)}
+		},
 	},
 	{
 		Kind: StepDeleteHost, Title: "delete a host object", Asks: true, Gated: true, Array: true,
@@ -237,7 +239,7 @@ var Steps = []StepType{
 		Say: func(_ Plan, s Step) string {
 			return "delete the host object " + s.HostObject + " on the array; LXD makes it again when it needs it"
 		},
-		Manual: func(_ Plan, s Step) []string { return []string{"purehost delete " + shell(s.HostObject)} },
+		Manual: func(_ Plan, s Step) []string { return []string{"purehost delete " + words.Shell(s.HostObject)} },
 	},
 	{
 		Kind: StepVerify, Title: "verify by reading again", Final: true, Repeat: true,
@@ -245,7 +247,7 @@ var Steps = []StepType{
 		Say: func(Plan, Step) string { return "read everything again and verify" },
 		Manual: func(p Plan, _ Step) []string {
 			if p.Class == diagnose.ClassDestroy || p.Class == diagnose.ClassSnapshot {
-				return []string{"purevol list --pending-only " + shell(p.Object), "pureclean verify --volume " + shell(p.Object)}
+				return []string{"purevol list --pending-only " + words.Shell(p.Object), "pureclean verify --volume " + words.Shell(p.Object)}
 			}
 			return []string{"pureclean scan"}
 		},
@@ -278,14 +280,14 @@ func stepTypeOf(kind string) (StepType, bool) {
 // identities are what the WWN of a device of the volume holds: of a SCSI path
 // its serial, of a namespace the EUI, which has the serial in two parts.
 func identities(p Plan) string {
-	all := "-e " + shell(strings.ToLower(string(p.Serial)))
+	all := "-e " + words.Shell(strings.ToLower(string(p.Serial)))
 	if eui := p.Serial.EUI(); eui != "" {
-		all += " -e " + shell(eui)
+		all += " -e " + words.Shell(eui)
 	}
 	return all
 }
 
-func words(names []string) string {
+func devicesNamed(names []string) string {
 	if len(names) == 0 {
 		return "its devices"
 	}
@@ -323,26 +325,7 @@ func recoverable(p Plan) string {
 	if p.UndoFor <= 0 {
 		return ""
 	}
-	return " (recoverable for " + hours(p.UndoFor) + ")"
-}
-
-func hours(d time.Duration) string {
-	if d%(24*time.Hour) == 0 && d > 24*time.Hour {
-		return fmt.Sprintf("%d days", d/(24*time.Hour))
-	}
-	return fmt.Sprintf("%.4g hours", d.Hours())
-}
-
-// shell quotes a word for a POSIX shell: names come from an array and from
-// LXD, and the commands are to be pasted.
-func shell(word string) string {
-	plain := word != "" && strings.IndexFunc(word, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(":._-/@+=,", r))
-	}) < 0
-	if plain {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return " (recoverable for " + words.Span(p.UndoFor) + ")"
 }
 
 // The confirmations.
@@ -410,7 +393,7 @@ func confirmNoDevice(s subject, step Step) (evidence.Answer, string) {
 		return evidence.Unknown, step.Member + " was not read"
 	}
 	if !g.empty() {
-		return evidence.No, step.Member + " has " + words(g.names())
+		return evidence.No, step.Member + " has " + devicesNamed(g.names())
 	}
 	if why := g.doubt(); why != "" {
 		return evidence.Unknown, why

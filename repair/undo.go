@@ -12,6 +12,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/words"
 )
 
 // The kinds of steps of an undo.
@@ -38,7 +39,7 @@ var undoSteps = []StepType{
 		Do:      func(ctx context.Context, r *run, _ Step) error { return r.writer.Recover(ctx, r.plan.ID) },
 		Confirm: confirmRecovered,
 		Say:     func(p Plan, _ Step) string { return "recover " + p.Object },
-		Manual:  func(p Plan, _ Step) []string { return []string{"purevol recover " + shell(p.Object)} },
+		Manual:  func(p Plan, _ Step) []string { return []string{"purevol recover " + words.Shell(p.Object)} },
 	},
 	{
 		Kind: StepRecoverSnapshot, Title: "recover the snapshot", Asks: true, Array: true, Undo: UndoFix,
@@ -46,7 +47,7 @@ var undoSteps = []StepType{
 		Do:      func(ctx context.Context, r *run, _ Step) error { return r.writer.RecoverSnapshot(ctx, r.plan.ID) },
 		Confirm: confirmRecovered,
 		Say:     func(p Plan, _ Step) string { return "recover the snapshot " + p.Object },
-		Manual:  func(p Plan, _ Step) []string { return []string{"purevol recover " + shell(p.Object)} },
+		Manual:  func(p Plan, _ Step) []string { return []string{"purevol recover " + words.Shell(p.Object)} },
 	},
 	{
 		Kind: StepReconnect, Title: "connect it again", Asks: true, Array: true, Undo: UndoFix,
@@ -59,7 +60,7 @@ var undoSteps = []StepType{
 			return "connect " + p.Object + " to " + s.HostObject + s.on() + " again; its device comes back with the next scan there"
 		},
 		Manual: func(p Plan, s Step) []string {
-			return s.there("purevol connect --host " + shell(s.HostObject) + " " + shell(p.Object))
+			return s.there("purevol connect --host " + words.Shell(s.HostObject) + " " + words.Shell(p.Object))
 		},
 	},
 }

@@ -175,7 +175,7 @@ func (p *page) answer(r diagnose.Report) {
 			p.Lead = unique + "."
 		}
 		if s.Oldest > 0 {
-			p.Lead += " The oldest has been there for " + words.AgePhrase(s.Oldest) + "."
+			p.Lead += " The oldest has been there for " + words.Span(s.Oldest) + "."
 		}
 	}
 }

@@ -79,18 +79,17 @@ func Age(d time.Duration) string {
 	}
 }
 
-// AgePhrase is an age in words.
-func AgePhrase(d time.Duration) string {
-	units := []struct {
+// Span is a duration in words, in its coarsest unit that fits twice or more.
+func Span(d time.Duration) string {
+	for _, u := range []struct {
 		unit time.Duration
-		word string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}}
-	for _, u := range units {
-		if n := int(d / u.unit); n >= 2 || (n >= 1 && u.unit == time.Second) {
-			return Count(n, u.word)
+		noun string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if n := int(d / u.unit); n >= 2 {
+			return Count(n, u.noun)
 		}
 	}
-	return "a moment"
+	return Count(int(d/time.Second), "second")
 }
 
 // Count is a number with its noun.
@@ -110,11 +109,12 @@ func Transport(mode string) string {
 	return "transport unknown"
 }
 
-// Shell quotes what a shell would not take as one plain word, for a command
-// line that a person may copy.
+// Shell quotes what a shell would not take as one plain word, or a program as a
+// flag's name, for a command line that a person may copy. Names come from
+// others: nothing in one may end the word.
 func Shell(s string) string {
 	s = Visible(s)
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+	if s != "" && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@%+=,", r)
 	}) {
 		return s

@@ -31,12 +31,12 @@ var imports = map[string][]string{
 	// settings is a table of rules about one host's or one version's settings,
 	// which scan and doctor share: nothing is judged twice.
 	"settings": {"evidence"},
-	"diagnose": {"evidence", "settings"},
+	"diagnose": {"evidence", "settings", "words"},
 	// doctor turns evidence, and what diagnose found in it, into advice.
-	"doctor": {"diagnose", "evidence", "settings"},
+	"doctor": {"diagnose", "evidence", "settings", "words"},
 	// repair acts through interfaces: which array and which machine is wired
 	// in commands.
-	"repair":    {"devices", "diagnose", "evidence", "wait"},
+	"repair":    {"devices", "diagnose", "evidence", "wait", "words"},
 	"sightings": {"diagnose", "evidence"},
 	// metrics is told by commands what the journal says: it judges numbers.
 	"metrics": {"config", "diagnose", "evidence"},
