@@ -333,13 +333,16 @@ func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choi
 	*w.ask.several = len(c.plans) > 1
 	// In a wave several speak by turns: each line says whose it is.
 	w.report.named = len(c.plans) > 2 && w.tools.WaveSize > 1
+	w.report.batch = len(c.plans) > 1
 	rows, err := w.tools.Batch(ctx, c.plans)
 	rows = append(rows, c.rows()...)
 	took := o.clock()().Sub(began)
-	if err := o.printRows(f, rows...); err != nil {
-		return err
+	if f != formatTable || len(rows) < 2 || o.verbose {
+		if err := o.printRows(f, rows...); err != nil {
+			return err
+		}
 	}
-	if err := o.printEnd(f, rows, took); err != nil {
+	if err := o.printEnd(f, rows, took, !o.verbose); err != nil {
 		return err
 	}
 	if err != nil {
@@ -355,10 +358,33 @@ func (o *fixOptions) cancelled(rows []repair.Row, err error) error {
 			return o.ended(row.Result, err)
 		}
 	}
-	if slices.ContainsFunc(rows, func(row repair.Row) bool { return row.Result.Changed }) {
-		return &HintedError{Err: errors.New("cancelled after a part of the batch was repaired"), Hint: "pureclean runs lists what was done"}
+	if !slices.ContainsFunc(rows, func(row repair.Row) bool { return row.Result.Changed }) {
+		return err
 	}
-	return err
+	text := "stopped: it was cancelled"
+	if where := haltedIn(rows); where != "" {
+		text = where
+	}
+	return &HintedError{
+		Err:  fmt.Errorf("%s; %d repaired before that", text, tallyOf(rows).done),
+		Hint: "the same command goes on with the rest; pureclean runs lists what was done",
+	}
+}
+
+// haltedIn says at which volume a batch was stopped, if it was in the middle of
+// one of which nothing has stayed.
+func haltedIn(rows []repair.Row) string {
+	for _, row := range rows {
+		where := halted(row)
+		if where == "" || !row.Result.Quit && !errors.Is(row.Err, context.Canceled) {
+			continue
+		}
+		if where += " of " + row.Plan.Object; row.Result.Done > 0 {
+			where += ", which is as it was"
+		}
+		return where
+	}
+	return ""
 }
 
 // savedPlans is the file that --save writes.

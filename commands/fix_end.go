@@ -1,8 +1,12 @@
 package commands
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -12,34 +16,35 @@ import (
 )
 
 // printEnd ends a batch of several: a line for each that was tried, or that a
-// gate refused, and what it comes to. What is only reported was listed above.
-func (o *fixOptions) printEnd(f format, rows []repair.Row, took time.Duration) error {
+// gate refused, why those are left that are, and what it comes to, which is last.
+// With whys, nothing of that was told before.
+func (o *fixOptions) printEnd(f format, rows []repair.Row, took time.Duration, whys bool) error {
 	if f != formatTable || len(rows) < 2 {
 		return nil
 	}
-	t := table{header: []string{"RESULT", "SIZE", "RUN", "UNDO UNTIL", "OBJECT"}, right: []bool{1: true}}
+	t := table{header: []string{"RESULT", "SIZE", "RUN", "OBJECT"}, right: []bool{1: true}}
 	freed := evidence.CountOf(0)
-	last := ""
+	last, end := "", time.Time{}
 	for _, row := range rows {
 		result := endOf(row)
 		if result == "" {
 			continue
 		}
-		bytes, until := "", undoWords(row.Result.Undo)
-		found := o.found[row.Plan.Object]
+		bytes, found := "", o.found[row.Plan.Object]
 		if found.Provisioned > 0 {
 			bytes = size(found.Provisioned)
 		}
-		if result == "done" {
-			if row.Result.Undo.Works {
-				last = row.Result.Run
-			}
-			if row.Plan.Class == diagnose.ClassDestroy && !row.Plan.Keeps {
-				freed.Known = freed.Known && found.Unique.Known
-				freed.N += found.Unique.N
+		if undo := row.Result.Undo; result == "done" && undo.Works {
+			last = row.Result.Run
+			if end.IsZero() || !undo.Until.IsZero() && undo.Until.Before(end) {
+				end = undo.Until
 			}
 		}
-		t.rows = append(t.rows, []string{result, bytes, row.Result.Run, until, row.Plan.Object})
+		if result == "done" && row.Plan.Class == diagnose.ClassDestroy && !row.Plan.Keeps {
+			freed.Known = freed.Known && found.Unique.Known
+			freed.N += found.Unique.N
+		}
+		t.rows = append(t.rows, []string{result, bytes, row.Result.Run, row.Plan.Object})
 	}
 	n := tallyOf(rows)
 	text := fmt.Sprintf("%d repaired", n.done)
@@ -47,20 +52,29 @@ func (o *fixOptions) printEnd(f format, rows []repair.Row, took time.Duration) e
 		text += " (only they hold " + size(freed.N) + ", free once the array eradicates them)"
 	}
 	text += fmt.Sprintf(", %d refused, %d left alone, %d not finished, in %s.", n.refused, n.left, n.failed, took.Round(time.Second))
+	if where := haltedIn(rows); where != "" {
+		text = capital(where) + ". " + text
+	}
 	return o.print(func(w io.Writer) error {
 		out := &lineWriter{w: w}
 		if len(t.rows) > 0 {
 			out.line("")
 			if out.err == nil {
-				out.err = t.print(w)
+				out.err = t.printIn(w, o.width())
 			}
 			out.line("")
+		}
+		if whys && !o.brief {
+			o.printWhys(out, rows)
 		}
 		for _, line := range wrap(text, o.width()) {
 			out.line(line)
 		}
-		if last != "" {
+		switch {
+		case last != "" && end.IsZero():
 			out.line("To take one back: pureclean undo " + last)
+		case last != "":
+			out.line("To take one back: pureclean undo " + last + " (until " + until(end) + ")")
 		}
 		return out.err
 	})
@@ -69,10 +83,10 @@ func (o *fixOptions) printEnd(f format, rows []repair.Row, took time.Duration) e
 // endOf is how one of a batch ended, in a word; empty for what nobody would try.
 func endOf(row repair.Row) string {
 	switch {
-	case row.Result.Changed && row.Result.Outcome != journal.Done && row.Result.Outcome != journal.Already:
+	case row.Result.Changed && row.Result.Outcome != journal.Done && row.Result.Outcome != journal.Already, errors.Is(row.Err, context.Canceled):
 		return "stopped"
 	case row.Result.Gate != "":
-		return "refused: " + row.Result.Gate
+		return "gate " + row.Result.Gate
 	case row.NotTried != "" && len(row.Plan.Steps) == 0:
 		return ""
 	case row.NotTried != "" || row.Result.Outcome == journal.Declined:
@@ -81,6 +95,89 @@ func endOf(row repair.Row) string {
 		return "done"
 	}
 	return "failed"
+}
+
+// why is a reason for which some of a batch were left.
+type why struct {
+	result, gate, text, passes string
+	// n are left for it, of a gate also those with other words.
+	n, others int
+}
+
+// printWhys says once each why rows are left, and all there is of what did not
+// go well.
+func (o *fixOptions) printWhys(out *lineWriter, rows []repair.Row) {
+	var all []why
+	var broken []repair.Row
+	reported := 0
+	for _, row := range rows {
+		result := endOf(row)
+		switch {
+		case result == "done" || halted(row) != "" && result == "stopped":
+			continue
+		case result == "":
+			reported++
+			continue
+		case result == "stopped" || result == "failed":
+			broken = append(broken, row)
+			continue
+		}
+		w := whyOf(result, row)
+		i := slices.IndexFunc(all, func(other why) bool {
+			return other.result == w.result && (w.gate != "" || other.text == w.text)
+		})
+		switch {
+		case i < 0:
+			all = append(all, w)
+		default:
+			all[i].n++
+			if all[i].text != w.text {
+				all[i].others++
+			}
+		}
+	}
+	para := func(text string) {
+		for i, line := range wrap(clean(text), o.width()-2) {
+			if i > 0 {
+				line = "  " + line
+			}
+			out.line(line)
+		}
+	}
+	for _, w := range all {
+		text := fmt.Sprintf("%s (%d): ", w.result, w.n)
+		if w.others > 0 {
+			text += "of the first, "
+		}
+		text += w.text
+		if w.passes != "" {
+			text += ". What to do: " + w.passes
+		}
+		para(text)
+	}
+	if reported > 0 {
+		para(fmt.Sprintf("%d more %s only reported: pureclean scan says why, and what to do", reported, verb(reported, "is", "are")))
+	}
+	if len(all) > 0 || reported > 0 {
+		out.line("")
+	}
+	for _, row := range broken {
+		printResult(out, o.palette(), o.width(), repaired, resultOf(row))
+	}
+}
+
+// whyOf is why a row is left that was not repaired.
+func whyOf(result string, row repair.Row) why {
+	w := why{result: result, text: cmp.Or(row.NotTried, row.Result.Why), n: 1}
+	var refused *repair.RefusedError
+	switch {
+	case errors.As(row.Err, &refused):
+		left := refusedBy(row.Plan, row.Err)
+		w.gate, w.text, w.passes = left.Gate, left.Why, left.Passes
+	case errors.As(row.Err, new(*repair.DeclinedError)):
+		w.text = "the answer was no"
+	}
+	return w
 }
 
 func undoWords(p repair.Promise) string {

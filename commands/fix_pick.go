@@ -104,7 +104,7 @@ func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe 
 			return err
 		}
 	}
-	if err := o.printEnd(f, rows, o.clock()().Sub(began)); err != nil {
+	if err := o.printEnd(f, rows, o.clock()().Sub(began), false); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

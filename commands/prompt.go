@@ -141,15 +141,25 @@ func (a asker) more(p palette, q repair.Question) {
 // reporter prints how a run goes.
 type reporter struct {
 	o *changing
+	// batch says of each volume what it is, before anything is done to it.
+	batch bool
 	// named puts the run's name before each line, where several are under
 	// way.
 	named bool
+	// of is how many a batch tries, and ended how many of them have ended.
+	of, ended int
 	// now is the clock's, began is when it was first reported.
 	now   func() time.Time
 	began time.Time
 }
 
 func (r *reporter) report(e repair.Event) {
+	if e.Phase == repair.Counted {
+		r.of, r.ended = e.Of, e.N
+	}
+	if e.Phase == repair.Planned && r.batch {
+		r.planned(e)
+	}
 	if r.o.brief {
 		return
 	}
@@ -189,11 +199,53 @@ func (r *reporter) report(e repair.Event) {
 			r.began = r.now()
 		}
 	case repair.Counted:
-		if e.Of > 1 {
+		// Where each step is asked about, how fast the answers come is no measure.
+		if e.Of > 1 && e.N > 0 && r.o.yes {
 			lines(p.bold, "", progressOf(e.N, e.Of, r.now().Sub(r.began)))
 		}
 	}
 	fmt.Fprint(r.o.Err, out)
+}
+
+// planned says which volume of a batch comes now; where it is asked about, also
+// why it is a leftover and what would be done.
+func (r *reporter) planned(e repair.Event) {
+	p, width := colourise(r.o.Streams, r.o.color, r.o.ErrTerminal), r.o.width()
+	what := clean(e.Plan.Object) + " (" + e.Plan.Code
+	if e.Finding.Provisioned > 0 {
+		what += ", " + size(e.Finding.Provisioned)
+	}
+	what += ")"
+	out := &lineWriter{w: r.o.Err}
+	switch {
+	case r.o.yes && r.o.brief:
+		return
+	case r.named:
+		out.line(p.bold(e.Run + " " + what))
+		return
+	}
+	out.line("")
+	for _, line := range wrap(fmt.Sprintf("%d of %d: %s", r.ended+1, max(r.of, r.ended+1), what), width) {
+		out.line(p.bold(line))
+	}
+	if r.o.yes || r.o.brief {
+		return
+	}
+	for _, line := range inTwoLines(e.Finding.Detail, width-2) {
+		out.line("  " + line)
+	}
+	printSteps(out, p, width, *e.Plan, r.o.byHandIf(r.o.verbose))
+	out.line("")
+}
+
+// inTwoLines is the beginning of a text that may be longer: a question that
+// follows it has to fit the same small screen.
+func inTwoLines(text string, width int) []string {
+	lines := wrap(clean(text), width)
+	if len(lines) > 2 {
+		lines = []string{lines[0], shortened(strings.Join(lines[1:], " "), width)}
+	}
+	return lines
 }
 
 // until spells the end of an undo window.

@@ -29,20 +29,7 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 	out := &lineWriter{w: w}
 	for _, plan := range answer.Plans {
 		out.line(p.bold("plan for " + clean(plan.Object)))
-		for i, step := range plan.Steps {
-			for j, line := range wrap(fmt.Sprintf("%d/%d  %s", i+1, len(plan.Steps), clean(step.Say)), width-2) {
-				if j > 0 {
-					line = "     " + line
-				}
-				out.line("  " + line)
-			}
-			for _, command := range step.Manual {
-				if answer.byHandWords == "" {
-					break
-				}
-				out.line(p.dim("       " + answer.byHandWords + clean(command)))
-			}
-		}
+		printSteps(out, p, width, plan, answer.byHandWords)
 		out.line("")
 	}
 	for _, l := range answer.Left {
@@ -70,6 +57,24 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 	return out.err
 }
 
+// printSteps lists the steps of a plan.
+func printSteps(out *lineWriter, p palette, width int, plan repair.Plan, byHandWords string) {
+	for i, step := range plan.Steps {
+		for j, line := range wrap(fmt.Sprintf("%d/%d  %s", i+1, len(plan.Steps), clean(step.Say)), width-7) {
+			if j > 0 {
+				line = "     " + line
+			}
+			out.line("  " + line)
+		}
+		for _, command := range step.Manual {
+			if byHandWords == "" {
+				break
+			}
+			out.line(p.dim("       " + byHandWords + clean(command)))
+		}
+	}
+}
+
 // resultsAnswer is what "fix -o json" prints.
 type resultsAnswer struct {
 	Schema  string         `json:"schema"`
@@ -88,28 +93,17 @@ type resultAnswer struct {
 	State     []string   `json:"state"`
 	Undoable  bool       `json:"undoable"`
 	UndoUntil *time.Time `json:"undo_until"`
-	// stopped says where it was stopped in the middle, and how things are.
-	stopped string
+	// stopped says where it was stopped in the middle; halted the same of one
+	// that left nothing changed.
+	stopped, halted string
 }
 
 // printResults prints how runs ended; done is the word for those that went
 // well.
 func printResults(w io.Writer, f format, p palette, width int, done string, rows []repair.Row) error {
 	answer := resultsAnswer{Schema: "pureclean/fix/v1", Results: make([]resultAnswer, 0, len(rows))}
-	for _, d := range rows {
-		r := resultAnswer{
-			Object: d.Plan.Object, Code: d.Plan.Code, Run: d.Result.Run, Outcome: string(d.Result.Outcome), Gate: d.Result.Gate,
-			Why: d.Result.Why, Step: d.Result.Step, Changed: d.Result.Changed, State: some(d.Result.State),
-		}
-		r.Undoable, r.UndoUntil = d.Result.Undo.Works, undoUntil(d.Result.Undo)
-		r.stopped = stopped(d.Result)
-		if errors.Is(d.Err, context.Canceled) {
-			r.Why = "it was cancelled"
-		}
-		if d.NotTried != "" {
-			r.Outcome, r.Why = string(journal.Declined), d.NotTried
-		}
-		answer.Results = append(answer.Results, r)
+	for _, row := range rows {
+		answer.Results = append(answer.Results, resultOf(row))
 	}
 	switch f {
 	case formatJSON:
@@ -125,6 +119,22 @@ func printResults(w io.Writer, f format, p palette, width int, done string, rows
 	return out.err
 }
 
+func resultOf(row repair.Row) resultAnswer {
+	r := resultAnswer{
+		Object: row.Plan.Object, Code: row.Plan.Code, Run: row.Result.Run, Outcome: string(row.Result.Outcome), Gate: row.Result.Gate,
+		Why: row.Result.Why, Step: row.Result.Step, Changed: row.Result.Changed, State: some(row.Result.State),
+	}
+	r.Undoable, r.UndoUntil = row.Result.Undo.Works, undoUntil(row.Result.Undo)
+	r.stopped, r.halted = stopped(row.Result), halted(row)
+	if errors.Is(row.Err, context.Canceled) {
+		r.Why = "it was cancelled"
+	}
+	if row.NotTried != "" {
+		r.Outcome, r.Why = string(journal.Declined), row.NotTried
+	}
+	return r
+}
+
 func printResult(out *lineWriter, p palette, width int, done string, r resultAnswer) {
 	head, paint := done, p.good
 	switch journal.Outcome(r.Outcome) {
@@ -136,8 +146,11 @@ func printResult(out *lineWriter, p palette, width int, done string, r resultAns
 	default:
 		head, paint = "Not finished", p.critical
 	}
-	if r.stopped != "" {
+	switch {
+	case r.stopped != "":
 		head, paint = capital(r.stopped), p.critical
+	case r.halted != "":
+		head, paint = capital(r.halted), p.warning
 	}
 	text := head + ": " + clean(r.Object)
 	if r.Why != "" {
@@ -217,6 +230,22 @@ func stopped(result repair.Result) string {
 	default:
 		return fmt.Sprintf("stopped after step %d of %d", result.Done, result.Of)
 	}
+}
+
+// halted says where a run was stopped of which nothing has stayed: it was
+// cancelled, or a no came after steps that were taken back then.
+func halted(row repair.Row) string {
+	cancelled := errors.Is(row.Err, context.Canceled)
+	takenBack := row.Result.Outcome == journal.Declined && len(row.Result.State) > 0
+	switch {
+	case row.Result.Changed || row.Result.Of == 0 || !cancelled && !takenBack:
+		return ""
+	case row.Result.Done > 0:
+		return fmt.Sprintf("stopped after step %d of %d", row.Result.Done, row.Result.Of)
+	case cancelled:
+		return fmt.Sprintf("stopped before step 1 of %d", row.Result.Of)
+	}
+	return ""
 }
 
 // capital begins a sentence.

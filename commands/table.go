@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
@@ -70,8 +71,49 @@ func (t table) lines() ([]string, error) {
 	return lines, nil
 }
 
-func (t table) print(w io.Writer) error {
+// linesIn are its lines in so many columns.
+func (t table) linesIn(width int) ([]string, error) {
 	lines, err := t.lines()
+	if err != nil || width <= 0 || len(lines) != len(t.rows)+1 {
+		return lines, err
+	}
+	last := len(t.header) - 1
+	rest := map[int]string{}
+	for i, row := range t.rows {
+		if len([]rune(lines[i+1])) > width && len(row) > last {
+			rest[i] = clean(row[last])
+		}
+	}
+	if len(rest) == 0 {
+		return lines, nil
+	}
+	short := table{header: t.header, right: t.right}
+	for i, row := range t.rows {
+		row = slices.Clone(row)
+		if rest[i] != "" {
+			row[last] = ""
+		}
+		short.rows = append(short.rows, row)
+	}
+	if lines, err = short.lines(); err != nil {
+		return nil, err
+	}
+	fitted := lines[:1:1]
+	for i, line := range lines[1:] {
+		fitted = append(fitted, line)
+		if rest[i] != "" {
+			fitted = append(fitted, "  "+rest[i])
+		}
+	}
+	return fitted, nil
+}
+
+func (t table) print(w io.Writer) error { return t.printIn(w, 0) }
+
+// printIn prints it in so many columns: where a row is wider, what stands in
+// its last one has a line of its own, whole. 0 is any width.
+func (t table) printIn(w io.Writer, width int) error {
+	lines, err := t.linesIn(width)
 	if err != nil {
 		return err
 	}

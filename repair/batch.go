@@ -30,6 +30,7 @@ func (t Tools) Batch(ctx context.Context, plans []Plan) ([]Row, error) {
 	b := &batch{tools: t, rows: make([]Row, len(plans))}
 	rest := b.sort(plans)
 	b.of = min(len(rest), b.tools.MaxPerRun)
+	b.tools.Report(Event{Phase: Counted, Of: b.of})
 	for len(rest) > 0 {
 		if why := b.over(ctx); why != "" {
 			for _, i := range rest {

@@ -123,12 +123,15 @@ type Phase string
 
 // The phases.
 const (
+	// Planned is of a run: its plan was made again from the world as it is, and
+	// nothing is begun.
+	Planned Phase = "planned"
 	Begins  Phase = "begins"
 	Acts    Phase = "acts"  // one write to a device
 	Waits   Phase = "waits" // for something that takes seconds, and until when
 	Ended   Phase = "ended"
 	RolledB Phase = "rolled-back"
-	// Counted is of a batch: N of Of have ended, for now.
+	// Counted is of a batch: N of Of have ended, for now; none when it begins.
 	Counted Phase = "counted"
 )
 
@@ -141,6 +144,9 @@ type Event struct {
 	// Outcome is set when the step has ended.
 	Outcome journal.Outcome
 	Text    string
+	// Plan and Finding are what is done and why, when it is planned.
+	Plan    *Plan
+	Finding *diagnose.Finding
 }
 
 // Result is how a run ended.

@@ -113,6 +113,8 @@ func (t Tools) Run(ctx context.Context, plan Plan) (Result, error) {
 	if refused != nil {
 		return r.finish(ctx, refused)
 	}
+	plan = r.plan
+	t.Report(Event{Phase: Planned, Run: r.journal.ID, Of: len(plan.Steps), Plan: &plan, Finding: r.latest.finding})
 	return r.finish(ctx, r.steps(ctx))
 }
 
