@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // What a terminal is told. The alternate screen keeps what was there before;
@@ -53,7 +54,9 @@ func (c *canvas) show(lines []string) error {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		b.WriteString(line + clearLine)
+		// Cleared first: behind a line as wide as the terminal the cursor still
+		// stands on its last column.
+		b.WriteString(clearLine + line)
 	}
 	b.WriteString(clearBelow)
 	if _, err := c.out.Write(b.Bytes()); err != nil {
@@ -120,7 +123,7 @@ func (w *watcher) draw(looking bool) error {
 			return err
 		}
 		for line := range strings.Lines(b.String()) {
-			lines = append(lines, strings.TrimRight(line, "\n"))
+			lines = append(lines, fold(strings.TrimRight(line, "\n"), width)...)
 		}
 	}
 	if rows := w.o.height(); rows > 2 && len(lines) > rows {
@@ -128,6 +131,27 @@ func (w *watcher) draw(looking bool) error {
 		lines = append(lines[:rows-1], p.dim(fmt.Sprintf("… %s below; a taller window shows more", count(hidden, "line"))))
 	}
 	return w.screen.show(lines)
+}
+
+// fold breaks a line that is wider than the terminal: a name that is longer
+// than it. What colours it takes no room.
+func fold(line string, width int) []string {
+	var lines []string
+	used, from := 0, 0
+	for i := 0; i < len(line); {
+		if at := noRoom.FindStringIndex(line[i:]); at != nil && at[0] == 0 {
+			i += at[1]
+			continue
+		}
+		if used == width {
+			lines = append(lines, line[from:i])
+			used, from = 0, i
+		}
+		_, n := utf8.DecodeRuneInString(line[i:])
+		i += n
+		used++
+	}
+	return append(lines, line[from:])
 }
 
 // leave prints the last look once more, where it stays.

@@ -83,7 +83,7 @@ func runDevices(ctx context.Context, o *common) error {
 			}
 			return printCSV(w, t)
 		default:
-			return printDevices(w, o.palette(), host, f == formatWide || o.verbose)
+			return printDevices(w, o.palette(), o.width(), host, f == formatWide, o.verbose)
 		}
 	})
 	if err != nil {
@@ -105,26 +105,28 @@ func (o *common) thisHost() (devices.System, error) {
 
 func deviceRows(host evidence.Host) table {
 	t := table{header: []string{"DEVICE", "KIND", "SERIAL", "SIZE", "STATE", "USED BY"}, right: []bool{3: true}}
-	for _, m := range host.Maps.Items {
-		t.rows = append(t.rows, []string{m.Kernel + " " + m.Name, "map", string(m.Serial), words.KnownSize(m.Bytes.N, m.Bytes.Known), mapState(m), uses(host, m.Kernel, m.Dev)})
+	for _, m := range byCount(host.Maps.Items, func(m evidence.Map) string { return m.Kernel }) {
+		t.rows = append(t.rows, []string{m.Kernel + " " + m.Name, "map", string(m.Serial), words.KnownSize(m.Bytes.N, m.Bytes.Known), mapState(host, m), uses(host, m.Kernel, m.Dev)})
 	}
-	for _, d := range host.Disks.Items {
+	for _, d := range byCount(host.Disks.Items, func(d evidence.Disk) string { return d.Name }) {
 		t.rows = append(t.rows, []string{d.Name, "path " + d.HCTL, string(d.Serial), words.KnownSize(d.Bytes.N, d.Bytes.Known), diskState(d), uses(host, d.Name, d.Dev)})
 	}
-	for _, n := range host.Namespaces.Items {
+	for _, n := range byCount(host.Namespaces.Items, func(n evidence.Namespace) string { return n.Name }) {
 		t.rows = append(t.rows, []string{n.Name, "namespace", string(n.Serial), words.KnownSize(n.Bytes.N, n.Bytes.Known), namespaceState(n), uses(host, n.Name, n.Dev)})
 	}
 	return t
 }
 
-func mapState(m evidence.Map) string {
+// mapState says how many of a map's paths are live, of those that it has and
+// those that it should have by the sessions that there are.
+func mapState(host evidence.Host, m evidence.Map) string {
 	live := 0
 	for _, p := range m.Paths {
 		if p.Active.Is() {
 			live++
 		}
 	}
-	state := fmt.Sprintf("%d of %d paths, open %s", live, len(m.Paths), m.OpenCount)
+	state := fmt.Sprintf("%d of %d paths, open %s", live, len(m.Paths)+len(sessionsWithout(host, m)), m.OpenCount)
 	if m.Suspended.Is() {
 		state += ", suspended"
 	}
@@ -138,7 +140,7 @@ func diskState(d evidence.Disk) string {
 	state := d.State
 	switch {
 	case d.Live.Kind == evidence.IdentityGone:
-		state += ", no volume behind it"
+		state += ", no such LUN"
 	case d.Live.Kind == evidence.IdentityKnown && d.Live.Serial != d.Serial:
 		state += ", answers as " + string(d.Live.Serial)
 	}
@@ -158,22 +160,38 @@ func namespaceState(n evidence.Namespace) string {
 // uses lists what uses the device, by its name or its number.
 func uses(host evidence.Host, name, dev string) string {
 	var all []string
-	for _, use := range host.Uses.Items {
-		if (use.Device != "" && use.Device == name) || (use.Dev != "" && use.Dev == dev) {
-			words := strings.TrimSpace(string(use.Kind) + " " + use.Where)
-			if use.Kind == evidence.UseOpener {
-				words = fmt.Sprintf("open in %s (pid %d)", cmp.Or(use.Process, "a process"), use.PID)
-			}
-			if use.Namespace != "" {
-				words += " (mount namespace " + use.Namespace + ")"
-			}
-			all = append(all, words)
-		}
+	for _, use := range usesOf(host, name, dev) {
+		all = append(all, useWords(use, plain))
 	}
 	return strings.Join(all, ", ")
 }
 
-func printDevices(w io.Writer, p palette, host evidence.Host, wide bool) error {
+func usesOf(host evidence.Host, name, dev string) []evidence.Use {
+	var all []evidence.Use
+	for _, use := range host.Uses.Items {
+		if (use.Device != "" && use.Device == name) || (use.Dev != "" && use.Dev == dev) {
+			all = append(all, use)
+		}
+	}
+	return all
+}
+
+// useWords is one use; shown is how its path is.
+func useWords(use evidence.Use, shown func(string) string) string {
+	if use.Kind == evidence.UseOpener {
+		return fmt.Sprintf("open in %s (pid %d)", cmp.Or(use.Process, "a process"), use.PID) + inNamespace(use)
+	}
+	return strings.TrimSpace(string(use.Kind)+" "+shown(use.Where)) + inNamespace(use)
+}
+
+func inNamespace(use evidence.Use) string {
+	if use.Namespace == "" {
+		return ""
+	}
+	return " (mount namespace " + use.Namespace + ")"
+}
+
+func printDevices(w io.Writer, p palette, width int, host evidence.Host, wide, verbose bool) error {
 	name := host.Name
 	if name == "" {
 		name = "this host"
@@ -184,20 +202,27 @@ func printDevices(w io.Writer, p palette, host evidence.Host, wide bool) error {
 	for _, doubt := range host.Doubts() {
 		fmt.Fprintln(w, p.warning("not seen: "+clean(doubt)))
 	}
-	rows := deviceRows(host)
-	if len(rows.rows) == 0 {
+	none := len(host.Maps.Items)+len(host.Disks.Items)+len(host.Namespaces.Items) == 0
+	if none {
 		fmt.Fprintln(w, "There is no device of a Pure volume here.")
 	} else {
 		fmt.Fprintln(w)
-		if err := rows.print(w); err != nil {
+		v := devicesView{width: width, whole: wide, host: host}
+		if wide {
+			v.width = 0
+		}
+		if err := v.print(w); err != nil {
 			return err
 		}
 	}
-	if err := printNames(w, oddNames(host)); err != nil || !wide || len(rows.rows) == 0 {
+	if wide {
+		width = 0
+	}
+	if err := printNames(w, width, oddNames(host)); err != nil || !(wide || verbose) || none {
 		return err
 	}
 	fmt.Fprintln(w)
-	return sessionRows(host).print(w)
+	return sessionRows(host).printIn(w, width)
 }
 
 // oddNames are the names in /dev that say a volume and lead elsewhere, nowhere
@@ -212,15 +237,26 @@ func oddNames(host evidence.Host) []diagnose.Name {
 	return odd
 }
 
-func printNames(w io.Writer, names []diagnose.Name) error {
+func printNames(w io.Writer, width int, names []diagnose.Name) error {
 	if len(names) == 0 {
 		return nil
+	}
+	fmt.Fprintln(w)
+	if width > 0 {
+		out := &lineWriter{w: w}
+		out.line("NAMES THAT LEAD ELSEWHERE")
+		for _, n := range names {
+			out.line(clean(n.Path))
+			for _, line := range wrap(clean("says "+string(n.Says)+"; "+n.Why), width-2) {
+				out.line("  " + line)
+			}
+		}
+		return out.err
 	}
 	t := table{header: []string{"NAME", "SAYS", "LEADS TO"}}
 	for _, n := range names {
 		t.rows = append(t.rows, []string{n.Path, string(n.Says), strings.TrimPrefix(n.Why, "leads to ")})
 	}
-	fmt.Fprintln(w)
 	return t.print(w)
 }
 

@@ -167,6 +167,19 @@ func (o *common) onePool() (string, error) {
 	}
 }
 
+// codeMeant is the code of a finding that was probably meant; empty for none.
+func codeMeant(typed string) string {
+	codes := make([]string, 0, len(diagnose.Kinds))
+	for _, k := range diagnose.Kinds {
+		codes = append(codes, k.Code)
+	}
+	code, ok := nearest(strings.ToLower(strings.TrimSpace(typed)), codes)
+	if !ok || len(typed) < 4 {
+		return ""
+	}
+	return code
+}
+
 // notExplained adds what the operator can do. What is unknown while a witness
 // is silent may exist all the same, so that is no mistake of the operator's.
 func notExplained(err error, report diagnose.Report) error {
@@ -176,6 +189,8 @@ func notExplained(err error, report diagnose.Report) error {
 		e := incomplete(report)
 		e.Doubts[0] = err.Error() + ": " + e.Doubts[0]
 		return e
+	case errors.As(err, &unknown) && codeMeant(unknown.Object) != "":
+		return &HintedError{Err: err, Hint: "did you mean the finding? pureclean explain " + codeMeant(unknown.Object) + " prints its page"}
 	case errors.As(err, &unknown) && len(unknown.Near) > 0:
 		return &HintedError{Err: err, Hint: "did you mean " + unknown.Near[0] + "?"}
 	case errors.As(err, &unknown):

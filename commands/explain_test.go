@@ -66,3 +66,42 @@ func TestNearMiss(t *testing.T) {
 		}
 	}
 }
+
+// TestNextStepOfVerify: who asks after what nobody knows is told what to do next.
+func TestNextStepOfVerify(t *testing.T) {
+	w := worlds.Demo(t)
+	for object, want := range map[string]string{
+		"nosuch":                   "pureclean scan lists what is there",
+		"purepol/custom/mail":      "did you mean purepool/custom/mail?",
+		"E3437A58A527A86800099999": "hint: ",
+	} {
+		if status, _, errs := runBefore(context.Background(), w, nil, "verify", object); status != 8 || !strings.Contains(errs, want) {
+			t.Errorf("%s: status %d\n%s", object, status, errs)
+		}
+	}
+	status, out, errs := runBefore(context.Background(), w, nil, "verify", "purepool/custom/mail", "--project", "default")
+	if status != 4 || !strings.Contains(out, "Not gone: purepool/default/custom/mail") || !strings.Contains(out, "it has a record: custom/mail in project default") {
+		t.Errorf("--project: status %d\n%s%s", status, out, errs)
+	}
+	if status, out, _ := runBefore(context.Background(), w, nil, "verify", "purepool/custom/mail", "--project", "other"); status != 8 {
+		t.Errorf("another project: status %d\n%s", status, out)
+	}
+}
+
+// TestCodeMeant: a finding's misspelled code is answered with it.
+func TestCodeMeant(t *testing.T) {
+	w := worlds.Demo(t)
+	for typed, meant := range map[string]string{"leaked-volum": "leaked-volume", "leeked-volume": "leaked-volume", "ghost-paht": "ghost-path", "Mixed-Mapp": "mixed-map"} {
+		if status, _, errs := runBefore(context.Background(), w, nil, "explain", typed); status != 16 || !strings.Contains(errs, "pureclean explain "+meant+" prints its page") {
+			t.Errorf("%s: status %d\n%s", typed, status, errs)
+		}
+		if status, _, errs := runBefore(context.Background(), w, nil, "fix", "--finding", typed, "--dry-run"); status != 16 || !strings.Contains(errs, "did you mean "+meant+"?") {
+			t.Errorf("fix %s: status %d\n%s", typed, status, errs)
+		}
+	}
+	for _, typed := range []string{"u-58053695", "nosuch"} {
+		if _, _, errs := runBefore(context.Background(), w, nil, "explain", typed); strings.Contains(errs, "prints its page") {
+			t.Errorf("%s: %s", typed, errs)
+		}
+	}
+}

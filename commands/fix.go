@@ -110,7 +110,11 @@ func (o *fixOptions) checkFix() error {
 	case o.evenIfRecovered && o.volume == "":
 		return usagef("--even-if-recovered goes with --volume: in a batch nobody answers for what somebody brought back")
 	case o.finding != "" && !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == o.finding }):
-		return &HintedError{Err: usagef("there is no finding %q", o.finding), Hint: "codes are those that pureclean scan prints"}
+		hint := "codes are those that pureclean scan prints"
+		if code := codeMeant(o.finding); code != "" {
+			hint = "did you mean " + code + "?"
+		}
+		return &HintedError{Err: usagef("there is no finding %q", o.finding), Hint: hint}
 	case o.dryRun || o.save != "":
 		return nil
 	default:

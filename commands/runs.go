@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -32,6 +33,7 @@ func runsCommand(s Streams) *cli.Command {
 			o.confirmFlag(),
 			o.databaseFlag(),
 			o.recoveredFlag(),
+			o.briefFlag(),
 		}, o.changingFlags(), o.flags()),
 		Action: func(c *cli.Context) error {
 			if o.resume == "" && o.databaseIsCurrent {
@@ -101,17 +103,58 @@ func runRuns(o *runsOptions) error {
 		case formatCSV:
 			return printCSV(w, runRows(answer))
 		default:
-			if len(answer.Runs) == 0 {
-				_, err := fmt.Fprintln(w, "Nothing was repaired from this machine yet.")
-				return err
-			}
-			return runRows(answer).print(w)
+			return o.printRuns(w, answer, f == formatWide)
 		}
 	})
 	if err == nil && interrupted {
 		err = errFindings
 	}
 	return err
+}
+
+// printRuns ends with how many there are, and with what to do first. In a
+// terminal it is as wide as that.
+func (o *runsOptions) printRuns(w io.Writer, answer runsAnswer, wide bool) error {
+	if len(answer.Runs) == 0 {
+		_, err := fmt.Fprintln(w, "Nothing was repaired from this machine yet.")
+		return err
+	}
+	rows, width := runRows(answer), 0
+	if o.OutTerminal && !wide {
+		width = o.width()
+		if lines, err := rows.lines(); err == nil && slices.ContainsFunc(lines, func(line string) bool { return len([]rune(line)) > width }) {
+			rows = narrowRuns(answer)
+		}
+	}
+	if !o.brief {
+		if err := rows.printIn(w, width); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	n, undoable, first := map[string]int{}, 0, ""
+	for _, r := range answer.Runs {
+		n[r.State]++
+		if r.Undoable {
+			undoable++
+		}
+		if r.State == string(journal.Interrupted) && first == "" {
+			first = r.Run
+		}
+	}
+	text := count(len(answer.Runs), "run")
+	for i, part := range []string{
+		fmt.Sprintf("%d interrupted", n[string(journal.Interrupted)]), fmt.Sprintf("%d under way", n[string(journal.UnderWay)]),
+		fmt.Sprintf("%d can be undone", undoable),
+	} {
+		text += map[bool]string{true: ": ", false: ", "}[i == 0] + part
+	}
+	out := &lineWriter{w: w}
+	out.line(text + ".")
+	if first != "" {
+		out.line("next:  pureclean runs --resume " + first)
+	}
+	return out.err
 }
 
 func runAnswerOf(s journal.Summary, p repair.Promise) runAnswer {
@@ -148,17 +191,35 @@ func atIt(s journal.Summary) string {
 func runRows(answer runsAnswer) table {
 	t := table{header: []string{"RUN", "KIND", "STATE", "BEGAN", "BY", "UNDO UNTIL", "OBJECT"}}
 	for _, r := range answer.Runs {
-		end, state := "", r.State
-		switch {
-		case r.UndoUntil != nil:
-			end = until(*r.UndoUntil)
-		case r.Undoable:
-			end = "any time"
-		}
+		state := r.State
 		if r.State == string(journal.UnderWay) {
 			state += ": " + r.Why
 		}
-		t.rows = append(t.rows, []string{r.Run, r.Kind, state, until(r.Began), r.Operator, end, r.Object})
+		t.rows = append(t.rows, []string{r.Run, r.Kind, state, until(r.Began), r.Operator, r.undo(), r.Object})
 	}
 	return t
+}
+
+// narrowRuns are the same where there is less room.
+func narrowRuns(answer runsAnswer) table {
+	t := table{header: []string{"RUN", "KIND", "STATE", "BEGAN (UTC)", "BY", "UNDO UNTIL", "OBJECT"}}
+	for _, r := range answer.Runs {
+		object := r.Object
+		if r.State == string(journal.UnderWay) {
+			object += ": " + r.Why
+		}
+		t.rows = append(t.rows, []string{r.Run, r.Kind, r.State, strings.TrimSuffix(until(r.Began), " UTC"), r.Operator, strings.TrimSuffix(r.undo(), " UTC"), object})
+	}
+	return t
+}
+
+// undo is until when it can be undone; empty when it can't be.
+func (r runAnswer) undo() string {
+	switch {
+	case r.UndoUntil != nil:
+		return until(*r.UndoUntil)
+	case r.Undoable:
+		return "any time"
+	}
+	return ""
 }

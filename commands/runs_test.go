@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -83,5 +84,70 @@ func TestRunUnderWay(t *testing.T) {
 	}
 	if status, out, errs := b.run("", "runs"); status != StatusFindings || !strings.Contains(out, "interrupted") {
 		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+}
+
+// The list fits the terminal, and ends with what there is and what to do first;
+// elsewhere a run is one line.
+func TestRunsFitTheTerminal(t *testing.T) {
+	b := newBench(t, aged(t, "device-too-late-nvme"))
+	book, err := journal.Open(b.s.given.config.StateDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator := journal.Operator{User: "root", Sudo: "annabelle", Host: "lxd01", PID: 4711}
+	object := journal.Object{Name: "purepool::su-3dd1cf154efe41d1931d1e8d75d54ae6"}
+	run, err := book.Create(journal.Record{Kind: journal.KindFix, Operator: &operator, Object: &object}, b.world.Clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Append(journal.Record{What: journal.WhatBefore, Step: 1, StepKind: "disconnect"}); err != nil {
+		t.Fatal(err)
+	}
+	check := func(args ...string) string {
+		t.Helper()
+		_, out, errs := b.run("", append([]string{"runs"}, args...)...)
+		for line := range strings.Lines(out) {
+			if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > defaultWidth {
+				t.Errorf("%d columns: %s", n, line)
+			}
+		}
+		return out + errs
+	}
+	if out := check(); !strings.Contains(out, "\n  "+object.Name) || !strings.Contains(out, "\n1 run: 0 interrupted, 1 under way, ") {
+		t.Error(out)
+	}
+	if err := run.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_ = book.Close()
+	next := "1 run: 1 interrupted, 0 under way, 0 can be undone.\nnext:  pureclean runs --resume " + run.ID + "\n"
+	if out := check(); !strings.HasSuffix(out, next) {
+		t.Error(out)
+	}
+	if out := check("-q"); out != next {
+		t.Errorf("-q: %s", out)
+	}
+	if _, out, _ := b.run("", "runs", "-o", "wide"); !strings.Contains(out, "UTC  annabelle as root") || strings.Contains(out, "\n  purepool") {
+		t.Error(out)
+	}
+	b.s.OutTerminal = false
+	if _, out, _ := b.run("", "runs"); !strings.Contains(out, "annabelle as root              "+object.Name) {
+		t.Error(out)
+	}
+}
+
+// A Ctrl-C at the question of an undo says where it was, in words.
+func TestUndoIsStopped(t *testing.T) {
+	b := newBench(t, aged(t, "device-too-late-nvme"))
+	b.run("", "fix", b.leaked("leaked-volume"), "--yes")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	b.out.Reset()
+	b.err.Reset()
+	b.s.In = &answering{answers: []string{"^C"}, at: "^C", do: cancel}
+	status := Main(ctx, []string{"pureclean", "undo", "--last"}, b.s)
+	if said := b.out.String() + b.err.String(); status != StatusRefused || !strings.Contains(said, "Stopped before step 1 of ") || strings.Contains(said, "context canceled") {
+		t.Errorf("status %d\n%s", status, said)
 	}
 }

@@ -16,6 +16,7 @@ import (
 type scanOptions struct {
 	common
 	watch interval
+	listed
 }
 
 func scanCommand(s Streams) *cli.Command {
@@ -29,6 +30,7 @@ func scanCommand(s Streams) *cli.Command {
 			"   pureclean scan --pool purepool -o wide\n" +
 			"   pureclean scan -o json | jq '.findings[] | select(.verdict == \"safe\") | .object'\n" +
 			"   pureclean scan -o html > scan.html\n" +
+			"   pureclean scan --since 1d --sort size\n" +
 			"   pureclean scan --watch=1m\n\n" +
 			exitHelp(
 				"0   nothing was found, and everything could be seen",
@@ -37,7 +39,7 @@ func scanCommand(s Streams) *cli.Command {
 				"16  usage or configuration error",
 				"32  cancelled",
 			),
-		Flags:  slices.Concat(o.flags(append(slices.Clone(formats), formatHTML)...), o.reachFlags(), []cli.Flag{o.toldFlag(), watchFlag(&o.watch), o.briefFlag()}),
+		Flags:  slices.Concat(o.common.flags(append(slices.Clone(formats), formatHTML)...), o.reachFlags(), []cli.Flag{o.toldFlag(), watchFlag(&o.watch), o.briefFlag()}, o.listed.flags()),
 		Action: func(c *cli.Context) error { return runScan(c.Context, o) },
 	}
 }
@@ -45,6 +47,9 @@ func scanCommand(s Streams) *cli.Command {
 func runScan(ctx context.Context, o *scanOptions) error {
 	f, err := o.begin()
 	if err != nil {
+		return err
+	}
+	if err := o.listed.check(f, o.clock()()); err != nil {
 		return err
 	}
 	if o.watch != "" {
@@ -56,30 +61,37 @@ func runScan(ctx context.Context, o *scanOptions) error {
 	}
 	(&warner{}).warn(o.Err, unverified(world))
 	found := o.judge(world, policy)
+	shown := o.listed.of(found.Findings, lastWord(world))
 	err = o.print(func(w io.Writer) error {
 		switch f {
 		case formatJSON:
-			return printJSON(w, scanAnswerOf(world, found))
+			return printJSON(w, scanAnswerOf(world, found, shown))
 		case formatYAML:
-			return printYAML(w, scanAnswerOf(world, found))
+			return printYAML(w, scanAnswerOf(world, found, shown))
 		case formatCSV:
-			return printCSV(w, scanRows(found))
+			return printCSV(w, scanRows(shown))
 		case formatHTML:
 			return report.Scan(w, o.judged(world, policy, found))
 		case formatWide:
-			return scanRows(found).print(w)
+			return scanRows(shown).print(w)
 		default:
-			return o.scanView(o.width(), found).print(w)
+			return o.scanView(o.width(), found, shown).print(w)
 		}
 	})
 	if err != nil {
 		return err
 	}
+	if hidden := o.hidden(found.Findings, shown); hidden != "" && (f == formatWide || f == formatCSV) {
+		say(o.Err, hidden, 0)
+	}
 	return verdict(found)
 }
 
-func (o *scanOptions) scanView(width int, found diagnose.Report) scanView {
-	return scanView{palette: o.palette(), width: width, verbose: o.verbose, brief: o.brief, report: found, interrupted: o.interrupted()}
+func (o *scanOptions) scanView(width int, found diagnose.Report, shown []diagnose.Finding) scanView {
+	return scanView{
+		palette: o.palette(), width: width, verbose: o.verbose, brief: o.brief, report: found, interrupted: o.interrupted(),
+		shown: shown, hidden: o.hidden(found.Findings, shown),
+	}
 }
 
 // watchedScan is one line of "scan --watch -o json".
@@ -96,16 +108,17 @@ func (o *scanOptions) view(ctx context.Context, f format) (view, error) {
 		return view{}, err
 	}
 	found := o.judge(world, policy)
+	shown := o.listed.of(found.Findings, lastWord(world))
 	v := view{
 		err: verdict(found), partial: !found.Complete, warnings: unverified(world),
 		print: func(w io.Writer, width int) error {
 			if f == formatWide {
-				return scanRows(found).print(w)
+				return scanRows(shown).print(w)
 			}
-			return o.scanView(width, found).print(w)
+			return o.scanView(width, found, shown).print(w)
 		},
 		answer: func(look int, changes []change) any {
-			return watchedScan{scanAnswerOf(world, found), look, changes}
+			return watchedScan{scanAnswerOf(world, found, shown), look, changes}
 		},
 	}
 	var counts []string

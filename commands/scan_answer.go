@@ -19,7 +19,9 @@ type scanAnswer struct {
 	Doubts    []string        `json:"doubts"`
 	Witnesses []witnessAnswer `json:"witnesses"`
 	Findings  []findingAnswer `json:"findings"`
-	Summary   summaryAnswer   `json:"summary"`
+	// Hidden is how many findings are not listed; the summary counts them.
+	Hidden  int           `json:"hidden"`
+	Summary summaryAnswer `json:"summary"`
 }
 
 type witnessAnswer struct {
@@ -91,14 +93,15 @@ type summaryAnswer struct {
 	UniqueBytes   evidence.Count `json:"leaked_unique_bytes"`
 }
 
-func scanAnswerOf(world evidence.World, report diagnose.Report) scanAnswer {
+func scanAnswerOf(world evidence.World, report diagnose.Report, shown []diagnose.Finding) scanAnswer {
 	answer := scanAnswer{
 		Schema:    "pureclean/scan/v1",
 		Time:      lastWord(world).UTC(),
 		Complete:  report.Complete,
 		Doubts:    some(report.Doubts),
 		Witnesses: witnessAnswers(report),
-		Findings:  findingAnswers(report.Findings),
+		Findings:  findingAnswers(shown),
+		Hidden:    len(report.Findings) - len(shown),
 		Summary: summaryAnswer{
 			Findings:      report.Summary.Findings,
 			ByCode:        report.Summary.ByCode,
@@ -205,12 +208,12 @@ func some[T any](list []T) []T {
 }
 
 // scanRows is the flat form, for wide and csv.
-func scanRows(report diagnose.Report) table {
+func scanRows(findings []diagnose.Finding) table {
 	t := table{
 		header: []string{"CODE", "SEVERITY", "VERDICT", "POOL", "OBJECT", "LXD", "SIZE", "UNIQUE", "AGE", "CONNECTED", "HOST", "SERIAL", "DETAIL"},
 		right:  []bool{6: true, 7: true, 8: true},
 	}
-	for _, f := range report.Findings {
+	for _, f := range findings {
 		t.rows = append(t.rows, []string{
 			f.Code, string(f.Severity), string(f.Verdict), f.Pool, f.Object, lxdName(f.LXD), sizeOrDash(f, evidence.CountOf(f.Provisioned)), sizeOrDash(f, f.Unique),
 			findingAge(f), strings.Join(f.Connections, " "), f.Host, string(f.Serial), f.Detail,

@@ -42,6 +42,9 @@ type scanView struct {
 	// brief is the end alone.
 	brief  bool
 	report diagnose.Report
+	// shown are those of its findings that are listed, hidden says which are not.
+	shown  []diagnose.Finding
+	hidden string
 	// interrupted is what the journal says of runs that were not finished.
 	interrupted []journal.Summary
 }
@@ -51,12 +54,15 @@ func (v scanView) print(w io.Writer) error {
 	groups := diagnose.Grouped(v.report.Findings)
 	if !v.brief {
 		v.heads(out)
-		for i, findings := range groups {
+		for i, findings := range diagnose.Grouped(v.shown) {
 			if len(findings) > 0 {
 				v.group(out, strings.ToUpper(diagnose.Groups[i].Title), findings)
 			}
 		}
 		out.line("")
+		for _, line := range wrap(clean(v.hidden), v.width) {
+			out.line(v.warning(line))
+		}
 	}
 	v.summary(out, groups)
 	v.next(out, groups)
@@ -110,8 +116,12 @@ func (v scanView) doubt(out *lineWriter, witness diagnose.Witness) {
 	}
 }
 
-// numbersWidth is what the columns beside the object need.
-const numbersWidth = 37
+// numbersWidth is what the columns beside the object need, besideWidth the same
+// without that of the hosts.
+const (
+	numbersWidth = 37
+	besideWidth  = 26
+)
 
 // group prints one group: a table, and under each row why it is there. Rows
 // stand below their pool where there is more than one.
@@ -124,8 +134,11 @@ func (v scanView) group(out *lineWriter, title string, findings []diagnose.Findi
 	}
 	out.line("")
 	out.line(v.bold(lines[0]))
-	shared := sharedReason(findings)
-	v.because(out, shared)
+	shared := ""
+	if !v.verbose {
+		shared = sharedReason(findings)
+		v.because(out, shared)
+	}
 	pool := ""
 	for i, f := range findings {
 		if len(v.report.Pools) > 1 && (i == 0 || f.Pool != pool) {
@@ -147,7 +160,7 @@ func (v scanView) rows(title string, findings []diagnose.Finding) table {
 		if len([]rune(clean(name))) > width {
 			name = "" // it gets a line of its own, whole
 		}
-		t.rows = append(t.rows, []string{name, sizeOrDash(f, evidence.CountOf(f.Provisioned)), sizeOrDash(f, f.Unique), findingAge(f), connected(f)})
+		t.rows = append(t.rows, []string{name, sizeOrDash(f, evidence.CountOf(f.Provisioned)), sizeOrDash(f, f.Unique), findingAge(f), shortened(connected(f), max(v.width-width-besideWidth, 11))})
 	}
 	return t
 }
@@ -205,7 +218,7 @@ func (v scanView) codeWidth() int {
 // repaired.
 func (v scanView) why(out *lineWriter, f diagnose.Finding, shared string) {
 	width := v.codeWidth()
-	lines := wrap(clean(f.Detail), max(v.width-2-width, 24))
+	lines := wrap(shortPaths(clean(f.Detail), max(v.width-2-width, 24)), max(v.width-2-width, 24))
 	if len(lines) == 0 {
 		lines = []string{""}
 	}
@@ -217,9 +230,7 @@ func (v scanView) why(out *lineWriter, f diagnose.Finding, shared string) {
 		out.line(strings.TrimRight("  "+v.dim(fmt.Sprintf("%-*s", width, label))+line, " "))
 	}
 	if v.verbose {
-		for _, reason := range reasons(f) {
-			v.because(out, reason)
-		}
+		v.gates(out, f)
 		return
 	}
 	// One reason is enough to know that it stays; explain has them all.
@@ -228,8 +239,28 @@ func (v scanView) why(out *lineWriter, f diagnose.Finding, shared string) {
 	}
 }
 
+// gates says how many of a finding's gates pass, and each that does not.
+func (v scanView) gates(out *lineWriter, f diagnose.Finding) {
+	if len(f.Gates) == 0 {
+		return
+	}
+	pass := 0
+	var rest []string
+	for _, gate := range f.Gates {
+		if gate.Result == diagnose.Pass {
+			pass++
+			continue
+		}
+		rest = append(rest, fmt.Sprintf("%s %s: %s", gate.Gate, gate.Result, gate.Why))
+	}
+	v.because(out, fmt.Sprintf("%d of %d gates pass", pass, len(f.Gates)))
+	for _, text := range rest {
+		v.because(out, text)
+	}
+}
+
 func (v scanView) because(out *lineWriter, reason string) {
-	for i, line := range wrap(clean(reason), max(v.width-4, 24)) {
+	for i, line := range wrap(shortPaths(clean(reason), v.width-4), max(v.width-4, 24)) {
 		mark := "    "
 		if i == 0 {
 			mark = "  - "

@@ -71,56 +71,47 @@ func (t table) lines() ([]string, error) {
 	return lines, nil
 }
 
-// linesIn are its lines in so many columns.
-func (t table) linesIn(width int) ([]string, error) {
+// rowsIn are its header and its rows in so many columns: where a row is wider,
+// what stands in its last one has lines of its own. 0 is any width.
+func (t table) rowsIn(width int) (head string, rows [][]string, err error) {
 	lines, err := t.lines()
-	if err != nil || width <= 0 || len(lines) != len(t.rows)+1 {
-		return lines, err
+	if err != nil || len(lines) != len(t.rows)+1 {
+		return strings.Join(lines, "\n"), nil, err
 	}
 	last := len(t.header) - 1
-	rest := map[int]string{}
+	short, alone := table{header: t.header, right: t.right}, make([]string, len(t.rows))
 	for i, row := range t.rows {
-		if len([]rune(lines[i+1])) > width && len(row) > last {
-			rest[i] = clean(row[last])
-		}
-	}
-	if len(rest) == 0 {
-		return lines, nil
-	}
-	short := table{header: t.header, right: t.right}
-	for i, row := range t.rows {
-		row = slices.Clone(row)
-		if rest[i] != "" {
-			row[last] = ""
+		if row = slices.Clone(row); width > 0 && len([]rune(lines[i+1])) > width && len(row) > last {
+			alone[i], row[last] = clean(row[last]), ""
 		}
 		short.rows = append(short.rows, row)
 	}
 	if lines, err = short.lines(); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	fitted := lines[:1:1]
 	for i, line := range lines[1:] {
-		fitted = append(fitted, line)
-		if rest[i] != "" {
-			fitted = append(fitted, "  "+rest[i])
+		rows = append(rows, []string{line})
+		for _, text := range wrap(alone[i], width-2) {
+			rows[i] = append(rows[i], "  "+text)
 		}
 	}
-	return fitted, nil
+	return lines[0], rows, nil
 }
 
-func (t table) print(w io.Writer) error { return t.printIn(w, 0) }
-
-// printIn prints it in so many columns: where a row is wider, what stands in
-// its last one has a line of its own, whole. 0 is any width.
+// printIn prints it in so many columns.
 func (t table) printIn(w io.Writer, width int) error {
-	lines, err := t.linesIn(width)
+	head, rows, err := t.rowsIn(width)
 	if err != nil {
 		return err
 	}
-	for _, line := range lines {
-		if _, err := io.WriteString(w, line+"\n"); err != nil {
-			return err
+	out := &lineWriter{w: w}
+	out.line(head)
+	for _, row := range rows {
+		for _, line := range row {
+			out.line(line)
 		}
 	}
-	return nil
+	return out.err
 }
+
+func (t table) print(w io.Writer) error { return t.printIn(w, 0) }

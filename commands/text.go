@@ -63,3 +63,33 @@ func wrap(text string, width int) []string {
 	}
 	return lines
 }
+
+// shortPaths shortens the paths in a text that would not fit in so many columns.
+// A name in /dev is to be compared, and stays whole.
+func shortPaths(text string, width int) string {
+	all := strings.Fields(text)
+	for i, word := range all {
+		if !strings.HasPrefix(word, "/dev/") {
+			all[i] = inTheMiddle(word, width)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// inTheMiddle leaves directories out of the middle of a path that is longer than
+// so many columns: where it is and whose it is stand at its ends.
+func inTheMiddle(path string, width int) string {
+	if len([]rune(path)) <= width || !strings.HasPrefix(path, "/") {
+		return path
+	}
+	parts := strings.Split(path, "/") // the first is empty
+	for first := min(3, len(parts)-1); first > 0; first-- {
+		for last := first + 1; last < len(parts); last++ {
+			short := strings.Join(parts[:first], "/") + "/…/" + strings.Join(parts[last:], "/")
+			if len([]rune(short)) <= width {
+				return short
+			}
+		}
+	}
+	return "/…/" + parts[len(parts)-1]
+}

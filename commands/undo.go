@@ -179,7 +179,7 @@ func (o *changing) work(ctx context.Context, done, object string, do func(contex
 	result, err := do(ctx, w.tools)
 	if result.Run != "" || len(result.State) > 0 {
 		printed := o.print(func(out io.Writer) error {
-			return printResults(out, f, o.palette(), o.width(), done, []repair.Row{{Plan: repair.Plan{Object: object}, Result: result}})
+			return printResults(out, f, o.palette(), o.width(), done, []repair.Row{{Plan: repair.Plan{Object: object}, Result: result, Err: err}})
 		})
 		if printed != nil {
 			return printed

@@ -3,6 +3,7 @@ package commands
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -19,8 +20,9 @@ import (
 
 type verifyOptions struct {
 	common
-	volume string
-	watch  interval
+	volume  string
+	project string
+	watch   interval
 	// known is what the volume was when it was last found. When it is gone,
 	// its name alone would not lead to its devices.
 	known repair.Target
@@ -40,6 +42,7 @@ func verifyCommand(s Streams) *cli.Command {
 			exitHelp("0   it is gone, everywhere", "4   it is not gone", "8   not everything could be seen", "16  usage error", "32  cancelled"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Aliases: []string{"object"}, Usage: "`VOLUME`, as explain takes it: the array's full name, a serial, a device, LXD's own name; the same as the word without a flag", Destination: &o.volume},
+			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of VOLUME", Destination: &o.project},
 		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.downFlag(), watchFlag(&o.watch), o.briefFlag()}),
 		Action: func(c *cli.Context) error {
 			if c.IsSet("volume") && o.volume == "" {
@@ -84,6 +87,16 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 	if strings.TrimSpace(o.volume) == "" {
 		return &HintedError{Err: usagef("say which volume: pureclean verify VOLUME"), Hint: "give the array's full name, POD::VOLUME"}
 	}
+	pool, err := o.onePool()
+	if o.project == "" {
+		pool, err = "", nil
+	}
+	if err != nil {
+		return err
+	}
+	if o.volume, err = inProject(o.volume, o.project, pool); err != nil {
+		return err
+	}
 	if o.watch != "" {
 		return o.common.watch(ctx, "verify", o.watch, f, o.view)
 	}
@@ -118,8 +131,26 @@ func (o *verifyOptions) prove(ctx context.Context) (answer verifyAnswer, ended, 
 	case proof.Gone.IsNot():
 		return answer, errFindings, nil
 	default:
-		return answer, incomplete(diagnose.Judge(world, policy)), nil
+		e := incomplete(diagnose.Judge(world, policy))
+		if e.Hint == "" && len(e.Doubts) == 0 {
+			e.Hint = o.nextStep(world, policy)
+		}
+		return answer, e, nil
 	}
+}
+
+// nextStep is what to do where everybody answered, and what was asked for leads
+// to nothing that can be looked up.
+func (o *verifyOptions) nextStep(world evidence.World, policy diagnose.Policy) string {
+	var unknown *diagnose.UnknownObjectError
+	_, err := diagnose.Explain(world, policy, o.volume, "")
+	switch {
+	case errors.As(err, &unknown) && len(unknown.Near) > 0:
+		return "did you mean " + unknown.Near[0] + "?"
+	case errors.As(err, &unknown):
+		return "nobody knows that name; give the array's full name, POD::VOLUME: pureclean scan lists what is there, pureclean runs what was repaired"
+	}
+	return "what is not known is marked with a ?; pureclean explain " + quoteShell(o.volume) + " says what each source knows"
 }
 
 // target is everything that is known of what was asked for: what it fits now,

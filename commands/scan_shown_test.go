@@ -1,0 +1,129 @@
+package commands
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
+)
+
+// TestListed: what is not listed is the old, what comes last and nothing else;
+// what has no age may be new.
+func TestListed(t *testing.T) {
+	now := time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
+	finding := func(name string, severity diagnose.Severity, age time.Duration, bytes, unique int64) diagnose.Finding {
+		return diagnose.Finding{Object: name, Severity: severity, Age: age, Provisioned: bytes, Unique: evidence.CountOf(unique)}
+	}
+	found := []diagnose.Finding{
+		finding("small", diagnose.Info, time.Hour, 1, 0), finding("big", diagnose.Warning, 48*time.Hour, 9, 1), finding("full", diagnose.Warning, 24*time.Hour, 9, 2),
+		finding("worst", diagnose.Critical, 2*time.Hour, 2, 0), finding("ageless", diagnose.Info, 0, 0, 0),
+	}
+	for _, test := range []struct {
+		l    listed
+		want string
+	}{
+		{listed{}, "small big full worst ageless"},
+		{listed{since: "1d"}, "small full worst ageless"},
+		{listed{since: "90m"}, "small ageless"},
+		{listed{since: "2026-11-22 12:30"}, "small worst ageless"},
+		{listed{since: "2026-11-22T13:30:00+01:00"}, "small worst ageless"},
+		{listed{since: "2026-11-22"}, "small worst ageless"},
+		{listed{sort: "size"}, "full big worst small ageless"},
+		{listed{sort: "age"}, "big full worst small ageless"},
+		{listed{sort: "severity"}, "worst big full small ageless"},
+		{listed{limit: 2}, "worst big"},
+		{listed{limit: 2, sort: "size"}, "full big"},
+		{listed{limit: 9}, "worst big full small ageless"},
+		{listed{limit: 1, sort: "age", since: "3h"}, "worst"},
+	} {
+		var names []string
+		shown := test.l.of(found, now)
+		for _, f := range shown {
+			names = append(names, f.Object)
+		}
+		if got := strings.Join(names, " "); got != test.want {
+			t.Errorf("%+v: %s, want %s", test.l, got, test.want)
+		}
+		if said := test.l.hidden(found, shown); (said == "") != (len(shown) == len(found)) {
+			t.Errorf("%+v: %q", test.l, said)
+		}
+	}
+	cut := listed{limit: 1, sort: "age", since: "3h"}
+	if said := cut.hidden(found, cut.of(found, now)); said != "4 findings not listed (--since 3h, --limit 1): 2 for you to decide, 2 good to know." {
+		t.Error(said)
+	}
+	if found[0].Object != "small" {
+		t.Error("the findings themselves were sorted")
+	}
+}
+
+// TestScanListsLess: the summary and the status are of all that was found,
+// whatever is listed.
+func TestScanListsLess(t *testing.T) {
+	b := newBench(t, worlds.Demo(t))
+	status, whole, _ := b.run("", "scan", "-q")
+	for _, args := range [][]string{{"--limit", "1"}, {"--since", "1m"}, {"--sort", "size", "--limit", "2"}} {
+		got, out, errs := b.run("", append([]string{"scan"}, args...)...)
+		if got != status || !strings.HasSuffix(out, whole) || !strings.Contains(oneSpace(out), " not listed ("+args[0]+" "+args[1]) && args[0] != "--sort" {
+			t.Errorf("%v: status %d, want %d\n%s%s", args, got, status, out, errs)
+		}
+		for line := range strings.Lines(out) {
+			line = strings.TrimSpace(noRoom.ReplaceAllString(line, ""))
+			if n := len([]rune(line)); n > defaultWidth-2 && strings.Contains(line, "/var/") {
+				t.Errorf("%v: %d columns: %s", args, n, line)
+			}
+		}
+	}
+	for _, format := range []string{"wide", "csv"} {
+		if _, out, errs := b.run("", "scan", "--limit", "3", "-o", format); strings.Count(out, "\n") != 4 || !strings.Contains(errs, " not listed (--limit 3): ") {
+			t.Errorf("%s\n%s%s", format, out, errs)
+		}
+	}
+	var answer scanAnswer
+	_, out, errs := b.run("", "scan", "--limit", "3", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &answer); err != nil || len(answer.Findings) != 3 || answer.Hidden != answer.Summary.Findings-3 || answer.Hidden < 20 {
+		t.Errorf("%v, %d listed, %d hidden\n%s", err, len(answer.Findings), answer.Hidden, errs)
+	}
+	for _, args := range [][]string{{"--since", "soon"}, {"--since", "-1h"}, {"--since", "2999-01-01"}, {"--since", "0s"}, {"--limit", "-1"}, {"--sort", "name"}, {"--since", "1d", "-o", "html"}} {
+		if status, out, errs := b.run("", append([]string{"scan"}, args...)...); status != StatusUsage || out != "" {
+			t.Errorf("%v: status %d\n%s%s", args, status, out, errs)
+		}
+	}
+}
+
+// TestScanVerboseShowsGates: -v says of each finding how many gates pass, and
+// every one that does not, and logs nothing.
+func TestScanVerboseShowsGates(t *testing.T) {
+	b := newBench(t, worlds.Demo(t))
+	_, out, errs := b.run("", "scan", "-v")
+	text := oneSpace(out)
+	for _, words := range []string{"- 23 of 23 gates pass", "- pod-ownership fail: another machine uses the pod", "- explained unknown: "} {
+		if !strings.Contains(text, words) {
+			t.Errorf("it does not say %q:\n%s", words, out)
+		}
+	}
+	if strings.Contains(errs, "DEBUG") || strings.Contains(errs, "level=") {
+		t.Errorf("-v logs:\n%s", errs)
+	}
+	if _, _, errs = b.run("", "scan", "--debug"); !strings.Contains(errs, "level=DEBUG") {
+		t.Errorf("--debug logs nothing:\n%s", errs)
+	}
+}
+
+// TestFold: a line that is wider than a terminal is broken, and its colours are
+// left as they are.
+func TestFold(t *testing.T) {
+	for line, want := range map[string][]string{
+		"": {""}, "abc": {"abc"}, "abcd": {"abcd"}, "abcde": {"abcd", "e"}, "äöüßäöüß": {"äöüß", "äöüß"},
+		"\x1b[1mabcd\x1b[22m": {"\x1b[1mabcd\x1b[22m"}, "\x1b[33mabcdef\x1b[0m": {"\x1b[33mabcd", "ef\x1b[0m"},
+	} {
+		if got := fold(line, 4); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", line, got, want)
+		}
+	}
+}
