@@ -43,7 +43,9 @@ func (v explainView) print(w io.Writer) error {
 
 // body is what each witness says, why, and what may be done.
 func (v explainView) body(out *lineWriter) {
-	out.line("")
+	if len(v.e.Statements) > 0 {
+		out.line("")
+	}
 	for _, s := range v.e.Statements {
 		label := s.Kind
 		switch {

@@ -341,12 +341,15 @@ func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choi
 	rows, err := w.tools.Batch(ctx, c.plans)
 	rows = append(rows, c.rows()...)
 	took := o.clock()().Sub(began)
-	if f != formatTable || len(rows) < 2 || o.verbose {
+	// Where there is nothing but reports, each says what to do instead.
+	reports := !slices.ContainsFunc(rows, func(row repair.Row) bool { return endOf(row) != "" })
+	told := f != formatTable || len(rows) < 2 || o.verbose || reports
+	if told {
 		if err := o.printRows(f, rows...); err != nil {
 			return err
 		}
 	}
-	if err := o.printEnd(f, rows, took, !o.verbose); err != nil {
+	if err := o.printEnd(f, rows, took, !told); err != nil {
 		return err
 	}
 	if err != nil {
@@ -400,6 +403,9 @@ type savedPlans struct {
 	// Waves are how many go together, one wave after the other, if nobody is
 	// asked step by step.
 	Waves []int `json:"waves"`
+	// batch ends with what it comes to; whole lists also what is only reported
+	// beside others.
+	batch, whole bool
 	// byHandWords stand before the commands that do about the same, which are
 	// shown then, too.
 	byHandWords string

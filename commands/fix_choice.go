@@ -32,6 +32,8 @@ type leftOut struct {
 	Why    string `json:"why"`
 	// Passes is what makes it pass, or what there is to do instead.
 	Passes string `json:"passes"`
+	// reported is set when nothing is ever done about it here.
+	reported bool
 }
 
 // choose makes a plan of each finding that is selected and safe.
@@ -55,11 +57,11 @@ func (w *workshop) choose(report diagnose.Report, now time.Time, selected func(d
 			if !errors.Is(err, repair.ErrNoRemedy) {
 				return choice{}, err
 			}
-			left.Why, left.Passes = err.Error(), strings.Join(f.Remedy, "; ")
+			left.Why, left.Passes, left.reported = err.Error(), strings.Join(f.Remedy, "; "), true
 		case diagnose.Blocked:
 			left.blocked(f.Gates)
 		default:
-			left.Why, left.Passes = "it is only reported: "+f.Detail, strings.Join(f.Remedy, "; ")
+			left.Why, left.Passes, left.reported = "it is only reported: "+f.Detail, strings.Join(f.Remedy, "; "), true
 		}
 		c.left = append(c.left, left)
 	}
@@ -153,7 +155,7 @@ func (o *fixOptions) show(ctx context.Context, f format, w *workshop, c choice) 
 		}
 	}
 	c.plans = plans
-	answer := savedPlans{Schema: plansSchema, Plans: some(plans), Left: some(c.left), Waves: o.waves(w, plans), byHandWords: o.byHand()}
+	answer := savedPlans{Schema: plansSchema, Plans: some(plans), Left: some(c.left), Waves: o.waves(w, plans), byHandWords: o.byHand(), batch: o.volume == "", whole: o.verbose}
 	if o.save == "" || len(c.left) > 0 {
 		if err := o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), answer) }); err != nil {
 			return err

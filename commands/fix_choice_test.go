@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pureclean/pureclean/internal/worlds"
 )
 
 // Nothing that was selected is passed over in silence: what a batch leaves is
@@ -48,6 +50,22 @@ func TestNothingIsLeftInSilence(t *testing.T) {
 	for i, plan := range plans.Plans {
 		if r := results.Results[i]; r.Object != plan.Object || r.Outcome != "done" {
 			t.Errorf("the dry run takes %s, the run %s: %s", plan.Object, r.Object, r.Outcome)
+		}
+	}
+}
+
+// A dry run of a batch ends with what it comes to, and does not list at length
+// what nobody would try; -v does.
+func TestDryRunEndsWithTheAnswer(t *testing.T) {
+	b := newBench(t, worlds.Demo(t))
+	for _, args := range [][]string{{"--dry-run"}, {"--dry-run", "-v"}} {
+		_, out, errs := b.run("", append([]string{"fix", "--all"}, args...)...)
+		end := oneSpace(out[strings.LastIndex(out, "would be repaired")-3:])
+		if !strings.Contains(end, " would be repaired, ") || !strings.HasSuffix(end, " only reported: pureclean scan says what to do. Nothing was changed.") {
+			t.Errorf("%v: it ends with %q\n%s", args, end, errs)
+		}
+		if whole := strings.Contains(out, "foreign-volume"); whole != (len(args) > 1) {
+			t.Errorf("%v: what is only reported is listed: %v\n%s", args, whole, out)
 		}
 	}
 }

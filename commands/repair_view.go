@@ -32,7 +32,20 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 		printSteps(out, p, width, plan, answer.byHandWords)
 		out.line("")
 	}
+	reported, refused := 0, 0
 	for _, l := range answer.Left {
+		switch {
+		case l.reported:
+			reported++
+		case l.Gate != "":
+			refused++
+		}
+	}
+	others := len(answer.Plans)+len(answer.Left) > reported
+	for _, l := range answer.Left {
+		if l.reported && answer.batch && !answer.whole && others {
+			continue // scan has them, with what to do
+		}
 		out.line(p.bold(clean(l.Object) + " (" + l.Code + ")"))
 		word := "would be refused: " + l.Gate + ": "
 		if l.Gate == "" {
@@ -53,6 +66,14 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 	}
 	if len(answer.Plans)+len(answer.Left) == 0 {
 		out.line("There is nothing to repair.")
+	} else if answer.batch {
+		text := fmt.Sprintf("%d would be repaired, %d refused, %d left for later", len(answer.Plans), refused, len(answer.Left)-reported-refused)
+		if reported > 0 {
+			text += fmt.Sprintf("; %d %s only reported: pureclean scan says what to do", reported, verb(reported, "is", "are"))
+		}
+		for _, line := range wrap(text+". Nothing was changed.", width) {
+			out.line(line)
+		}
 	}
 	return out.err
 }
@@ -208,9 +229,12 @@ func (o *changing) ended(result repair.Result, err error) error {
 	if result.Stands != "" {
 		why += "; " + result.Stands
 	}
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		why += " (it was cancelled)"
-	} else {
+	case errors.As(err, new(*repair.DeclinedError)):
+		why += " (the answer was no)"
+	default:
 		why += " (" + err.Error() + ")"
 	}
 	hint := "go on with pureclean runs --resume " + result.Run

@@ -351,7 +351,7 @@ func TestNamespaceThatStays(t *testing.T) {
 	// It is known before, so nothing is begun.
 	_, err := r.rel.Release(t.Context(), ours, connected)
 	var refusal *devices.Refusal
-	if !errors.As(err, &refusal) || !refusal.Has(devices.CodeSession) || !strings.Contains(err.Error(), "controller nvme0 is connecting and would not hear that nvme0n1 goes") {
+	if !errors.As(err, &refusal) || !refusal.Has(devices.CodeSession) || !strings.Contains(err.Error(), "controller nvme0 is connecting and would not see nvme0n1 go") {
 		t.Errorf("%v", err)
 	}
 	r.RestorePortal(controllerPortal)

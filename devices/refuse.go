@@ -243,7 +243,7 @@ func (v *view) unproven(expect Expect) []Reason {
 		// for ten minutes or for ever.
 		for _, p := range n.Paths {
 			if expect.StillConnected && p.State != "live" {
-				add(CodeSession, "controller %s is %s and would not hear that %s goes", p.Controller, cmp.Or(p.State, "in no known state"), n.Name)
+				add(CodeSession, "controller %s is %s and would not see %s go", p.Controller, cmp.Or(p.State, "in no known state"), n.Name)
 			}
 		}
 	}

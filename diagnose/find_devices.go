@@ -188,7 +188,7 @@ func (f *facts) ghostNamespaces() []draft {
 		out := f.ofDevice(d)
 		out.Object = d.namespaces[0].Name
 		out.Detail = either(d.volumeName(), "serial "+string(d.serial)) + ": " + why + "; " + d.words() + d.state()
-		out.Cause = "the controllers did not hear that the namespace went: they were not connected at that moment, or the notice was lost"
+		out.Cause = "the controllers did not see that the namespace went: they were not connected at that moment, or the notice was lost"
 		var controllers []string
 		for _, path := range d.namespaces[0].Paths {
 			controllers = append(controllers, path.Controller)

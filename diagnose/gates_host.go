@@ -298,7 +298,7 @@ func (s Subject) deaf(h *hostFacts, n *evidence.Namespace) string {
 	}
 	for _, p := range n.Paths {
 		if p.State != "live" {
-			return "controller " + p.Controller + " is " + either(p.State, "in no known state") + " and would not hear that " + n.Name + " goes"
+			return "controller " + p.Controller + " is " + either(p.State, "in no known state") + " and would not see " + n.Name + " go"
 		}
 	}
 	return ""

@@ -357,7 +357,7 @@ var gateCases = map[string][]gateCase{
 		}, Uncertain, "may be this one", ""},
 		{"a controller that would not hear of the disconnect", leakNVMeOne, "leaked-volume", func(s *scene) {
 			s.Hosts[0].Namespaces.Items[1].Paths[0].State = "connecting"
-		}, Uncertain, "controller nvme0 is connecting and would not hear that nvme0n2 goes", ""},
+		}, Uncertain, "controller nvme0 is connecting and would not see nvme0n2 go", ""},
 		{"its path sits in another volume's map", leakAndCopy, "leaked-volume", func(s *scene) { s.into(2, 4) }, Fail, "lxd01: sdf is a path of mpathc, which is volume " + string(serialNo(10)), ""},
 		{"only its own word says so", leakAndCopy, "leaked-volume", func(s *scene) {
 			s.into(2, 4)

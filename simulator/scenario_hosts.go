@@ -36,7 +36,7 @@ func hostScenarios() []Scenario {
 		},
 		Scenario{
 			Name: "namespace-left", Codes: []string{"ghost-namespace", "idle-host"}, Options: Options{Transports: nvme}, Run: namespaceLeft,
-			Story: "A controller that tries to reconnect does not hear that the array took a namespace away.",
+			Story: "A controller that tries to reconnect does not see that the array took a namespace away.",
 		},
 		Scenario{
 			Name: "lun-reused", Codes: []string{"mixed-map", "leaked-volume", "unsafe-setting"}, Options: Options{Transports: iscsi, LXDVersion: "6.3"}, Run: lunReused,
