@@ -121,10 +121,8 @@ func readRows[T any](body io.Reader, rows []T, row func(*puller) T) ([]T, error)
 		return nil, api.NewStatusError(http.StatusOK, message)
 	case kind != string(api.SyncResponse) || code != http.StatusOK:
 		return nil, fmt.Errorf("%w: an answer of type %q with status %d", ErrMalformed, kind, code)
-	case metadata == 0 || metadata == 'n':
-		return nil, fmt.Errorf("%w: it has no metadata", ErrMalformed)
 	case metadata != '[':
-		return nil, fmt.Errorf("%w: its metadata is no list", ErrMalformed)
+		return nil, fmt.Errorf("%w: it has no list in it", ErrMalformed)
 	}
 	return rows, p.wrong
 }

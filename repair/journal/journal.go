@@ -60,6 +60,11 @@ type Book struct {
 	grow func(*os.File, int64) error
 	// write makes one write and syncs it; tests replace it.
 	write func(*os.File, []byte) error
+	// sync writes the names in a directory to the disk; tests replace it.
+	sync func(string) error
+	// patience is how long a run's file may be held by those who only ask;
+	// tests have less.
+	patience time.Duration
 	// mu guards known, the files that were read and have not changed since.
 	mu    sync.Mutex
 	known map[string]known
@@ -99,8 +104,8 @@ func openWith(dir string, take func(*flock.Flock) (bool, error)) (*Book, error) 
 	if !locked {
 		return nil, fmt.Errorf("%s: %w; wait until it has ended", lock.Path(), ErrLocked)
 	}
-	b := &Book{IDs: rand.Reader, dir: runs, lock: lock, grow: reserveRoom, write: writeSynced}
-	if err := errors.Join(syncDir(dir), syncDir(runs)); err != nil {
+	b := &Book{IDs: rand.Reader, dir: runs, lock: lock, grow: reserveRoom, write: writeSynced, sync: syncDir, patience: claimFor}
+	if err := errors.Join(b.sync(dir), b.sync(runs)); err != nil {
 		return nil, errors.Join(unwritable(dir, err), lock.Close())
 	}
 	return b, nil
@@ -145,14 +150,14 @@ func (b *Book) Create(first Record, now func() time.Time) (*Run, error) {
 		return nil, unwritable(b.dir, err)
 	}
 	r := &Run{ID: id, book: b, file: file, held: claimOf(file.Name()), now: now}
-	if err := errors.Join(claim(r.held), b.grow(file, reserve)); err != nil {
+	if err := errors.Join(b.claim(r.held), b.grow(file, reserve)); err != nil {
 		return nil, b.drop(r, err)
 	}
 	first.What, first.Schema = WhatBegin, Schema
 	if err := r.Append(first); err != nil {
 		return nil, b.drop(r, err)
 	}
-	if err := syncDir(b.dir); err != nil {
+	if err := b.sync(b.dir); err != nil {
 		return nil, b.drop(r, err)
 	}
 	return r, nil
@@ -211,17 +216,18 @@ func (r *Run) Close() error { return errors.Join(r.file.Close(), r.held.Close())
 // reader for longer than it takes to ask, and never makes a file.
 func claimOf(name string) *flock.Flock { return flock.New(name, flock.SetFlag(os.O_RDONLY)) }
 
-// claimFor is how long a run's file may be held by those who only ask.
+// claimFor is what a Book has as its patience.
 const claimFor = 5 * time.Second
 
 // claim takes the lock of a run's file. Whoever keeps it works on the run, in
 // this process or another; a reader has it for a moment.
-func claim(held *flock.Flock) error {
-	ctx, stop := context.WithTimeout(context.Background(), claimFor)
+func (b *Book) claim(held *flock.Flock) error {
+	ctx, stop := context.WithTimeout(context.Background(), b.patience)
 	defer stop()
-	if locked, err := held.TryLockContext(ctx, lockPoll/10); !locked && ctx.Err() == nil {
-		return err
-	} else if !locked {
+	if locked, err := held.TryLockContext(ctx, lockPoll/10); !locked {
+		if ctx.Err() == nil {
+			return err
+		}
 		return fmt.Errorf("%s is held by another: %w", held.Path(), ErrLocked)
 	}
 	return nil
@@ -250,7 +256,7 @@ func (b *Book) Continue(id string, now func() time.Time) (*Run, History, error) 
 		return nil, history, unwritable(b.path(id), err)
 	}
 	r := &Run{ID: id, book: b, file: file, held: claimOf(file.Name()), next: len(history.Records), now: now}
-	err = claim(r.held)
+	err = b.claim(r.held)
 	if err == nil && history.Torn {
 		err = errors.Join(file.Truncate(history.good), file.Sync())
 	}
