@@ -246,15 +246,12 @@ func (f *facts) recordsThatWent(p *poolFacts) []string {
 
 func (f *facts) recordsOfSnapshotsAlone(p *poolFacts) []string {
 	var names []string
-	parents := map[disk]bool{}
-	for i := range f.records.list {
-		if record := &f.records.list[i]; record.Pool == p.name && !record.Snapshot {
-			parents[diskOf(record, record.Name)] = true
-		}
-	}
 	for i := range f.records.list {
 		record := &f.records.list[i]
-		if record.Pool == p.name && record.Snapshot && !parents[diskOf(record, parentOf(record))] {
+		if record.Pool != p.name || !record.Snapshot {
+			continue
+		}
+		if parent := diskOf(record, parentOf(record)); parent.snapshot || !f.records.has(parent) {
 			names = append(names, lxdName(record).String())
 		}
 	}
@@ -291,12 +288,7 @@ func (f *facts) snapshotsOfUnrecorded(p *poolFacts) []string {
 }
 
 func (f *facts) disksWithoutRecord(p *poolFacts) []string {
-	known := map[disk]bool{}
-	for i := range f.records.list {
-		if record := &f.records.list[i]; record.Pool == p.name {
-			known[diskOf(record, record.Name)] = true
-		}
-	}
+	known := func(d disk) bool { return d.pool == p.name && f.records.has(d) }
 	var names []string
 	for i := range f.world.LXD.Instances.Items {
 		inst := &f.world.LXD.Instances.Items[i]
@@ -306,14 +298,14 @@ func (f *facts) disksWithoutRecord(p *poolFacts) []string {
 		}
 		for j := range inst.Disks {
 			d := &inst.Disks[j]
-			if (d.Pool == p.name || d.Pool == "") && !known[diskFor(inst, d)] {
+			if (d.Pool == p.name || d.Pool == "") && !known(diskFor(inst, d)) {
 				names = append(names, d.Device+" of "+inst.Name)
 			}
 		}
 	}
 	for _, d := range f.world.LXD.DaemonVolumes.Items {
 		key := disk{pool: p.name, project: "default", kind: evidence.TypeCustom, name: d.Volume}
-		if (d.Pool == p.name || d.Pool == "") && !known[key] {
+		if (d.Pool == p.name || d.Pool == "") && !known(key) {
 			names = append(names, d.Key+" of "+either(d.Member, "LXD"))
 		}
 	}

@@ -13,6 +13,9 @@ type recordFacts struct {
 	byUUID map[evidence.UUID]int32
 	next   []int32
 	inPool map[string]int
+	// byName begins the chain of records of one name; made on demand.
+	byName   map[string]int32
+	nameNext []int32
 	// projects counts the distinct ones.
 	projects int
 	// nameless is a record that can't be joined to the array, if any.
@@ -54,6 +57,29 @@ func (r *recordFacts) of(id evidence.UUID, f func(*evidence.Record) bool) {
 			return
 		}
 	}
+}
+
+// has reports a record of just that volume or snapshot. Names are hashed alone:
+// tens of thousands have all the rest in common.
+func (r *recordFacts) has(d disk) bool {
+	if r.byName == nil {
+		r.byName, r.nameNext = make(map[string]int32, len(r.list)), make([]int32, len(r.list))
+		for i := range r.list {
+			head, chained := r.byName[r.list[i].Name]
+			if !chained {
+				head = none
+			}
+			r.nameNext[i] = head
+			r.byName[r.list[i].Name] = int32(i)
+		}
+	}
+	i, ok := r.byName[d.name]
+	for ; ok && i != none; i = r.nameNext[i] {
+		if record := &r.list[i]; diskOf(record, record.Name) == d {
+			return true
+		}
+	}
+	return false
 }
 
 // find returns the pool's record that an array name stands for.

@@ -11,9 +11,9 @@ import (
 // says of instances and of its own configuration.
 type expectations struct {
 	instances map[place]*evidence.Instance
-	// attached begins and ends the chain of attachments of one volume or
-	// snapshot.
-	attached    map[disk]ends
+	// attached begins and ends the chain of attachments of all volumes, or
+	// snapshots, of one name: nearly always it is one.
+	attached    map[string]ends
 	attachments []attachment
 	daemon      map[disk][]string // members by volume
 	// doubt says why a use may be missing from the above; unsure the same of
@@ -31,8 +31,14 @@ type disk struct {
 
 type attachment struct {
 	instance *evidence.Instance
-	device   string
+	disk     *evidence.InstanceDisk
 	next     int32
+}
+
+// isOf reports the attachment of a volume or snapshot, whose name it has.
+func (a *attachment) isOf(key disk) bool {
+	d := a.disk
+	return d.Pool == key.pool && d.Project == key.project && either(d.Type, evidence.TypeCustom) == key.kind && (d.Snapshot != "") == key.snapshot
 }
 
 type ends struct{ first, last int32 }
@@ -79,7 +85,7 @@ func newExpectations(f *facts) expectations {
 	}
 	e := expectations{
 		instances:   make(map[place]*evidence.Instance, len(lxd.Instances.Items)),
-		attached:    map[disk]ends{},
+		attached:    make(map[string]ends, min(disks, len(lxd.Records.Items))),
 		attachments: make([]attachment, 0, disks),
 		daemon:      map[disk][]string{},
 	}
@@ -123,35 +129,33 @@ func (e *expectations) attach(inst *evidence.Instance, d *evidence.InstanceDisk,
 	if d.Source == "" {
 		return // the root disk: it follows its instance
 	}
-	kind := d.Type
-	if kind == "" {
-		kind = evidence.TypeCustom
-	}
 	if d.Pool == "" || d.Project == "" {
 		doubt("of disk " + quoted(d.Device) + " of instance " + quoted(inst.Name) + " the volume is not known")
 	}
-	key := disk{pool: d.Pool, project: d.Project, kind: kind, name: d.Source}
+	name := d.Source
 	if d.Snapshot != "" {
-		key.name, key.snapshot = key.name+"/"+d.Snapshot, true
+		name += "/" + d.Snapshot
 	}
 	i := int32(len(e.attachments))
-	e.attachments = append(e.attachments, attachment{inst, d.Device, none})
-	chain, chained := e.attached[key]
+	e.attachments = append(e.attachments, attachment{inst, d, none})
+	chain, chained := e.attached[name]
 	if chained {
 		e.attachments[chain.last].next = i
 		chain.last = i
 	} else {
 		chain = ends{i, i}
 	}
-	e.attached[key] = chain
+	e.attached[name] = chain
 }
 
 // attachedTo calls f for each running instance that has the volume or
 // snapshot as a disk, in LXD's order.
 func (e *expectations) attachedTo(key disk, f func(*attachment)) {
-	chain, ok := e.attached[key]
+	chain, ok := e.attached[key.name]
 	for i := chain.first; ok && i != none; i = e.attachments[i].next {
-		f(&e.attachments[i])
+		if a := &e.attachments[i]; a.isOf(key) {
+			f(a)
+		}
 	}
 }
 
@@ -183,7 +187,7 @@ func (f *facts) expectedAgain(e *expectation, v *volume) {
 	switch {
 	case record.Snapshot:
 		f.use.attachedTo(key, func(a *attachment) {
-			f.expect(e, use{"the snapshot is attached to ", a.instance, " as device " + a.device})
+			f.expect(e, use{"the snapshot is attached to ", a.instance, " as device " + a.disk.Device})
 		})
 	case record.Type == evidence.TypeContainer || record.Type == evidence.TypeVM:
 		inst := f.use.instances[place{record.Project, record.Name}]
@@ -193,7 +197,7 @@ func (f *facts) expectedAgain(e *expectation, v *volume) {
 		fallthrough // the disk of one virtual machine can be attached to another
 	default:
 		f.use.attachedTo(key, func(a *attachment) {
-			f.expect(e, use{"attached to ", a.instance, " as device " + a.device})
+			f.expect(e, use{"attached to ", a.instance, " as device " + a.disk.Device})
 		})
 		for _, member := range f.use.daemon[key] {
 			f.expectOn(e, member, use{before: "LXD on " + member + " uses it for itself"})
