@@ -104,6 +104,9 @@ func (f *facts) findings() []Finding {
 	for i := range Kinds {
 		kind := &Kinds[i]
 		order[kind.Code] = i
+		if f.policy.Codes != nil && !slices.Contains(f.policy.Codes, kind.Code) {
+			continue
+		}
 		for _, d := range kind.Check(f) {
 			all = append(all, judge.finding(f, kind, d))
 		}

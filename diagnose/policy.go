@@ -48,6 +48,8 @@ type Policy struct {
 	// Only picks the findings whose gates are asked. The others are found, and
 	// never safe; nil picks all.
 	Only func(*Finding) bool
+	// Codes limits what is looked for to findings of these codes; nil is all.
+	Codes []string
 	// Ahead says of volumes and snapshots, by their ids, how many of their pool
 	// the same batch may destroy before them on the same evidence.
 	Ahead map[string]int

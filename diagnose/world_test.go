@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -438,6 +439,24 @@ func TestHintForAMemberThatIsAway(t *testing.T) {
 		}
 		if hint != want {
 			t.Errorf("online %s: %q", online, hint)
+		}
+	}
+}
+
+// Whoever looks for findings of one code finds all of that code, with the
+// answers that the whole report has.
+func TestCodesLimit(t *testing.T) {
+	for trap, set := range traps {
+		s := everything()
+		set(s)
+		whole := s.judge().Findings
+		for i := range Kinds {
+			code := Kinds[i].Code
+			s.policy.Codes = []string{code}
+			want := slices.DeleteFunc(slices.Clone(whole), func(f Finding) bool { return f.Code != code })
+			if diff := cmp.Diff(want, s.judge().Findings, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s: findings of code %s (-want +got):\n%s", trap, code, diff)
+			}
 		}
 	}
 }

@@ -198,8 +198,8 @@ func doVerify(ctx context.Context, r *run, _ Step) error {
 			return fmt.Errorf("%s: %s", step.Say, why)
 		}
 	}
-	if l.finding != nil && !r.plan.Keeps {
-		return fmt.Errorf("%s %s is still found: %s", r.plan.Code, r.plan.Object, l.finding.Detail)
+	if l.finding() != nil && !r.plan.Keeps {
+		return fmt.Errorf("%s %s is still found: %s", r.plan.Code, r.plan.Object, l.finding().Detail)
 	}
 	return nil
 }

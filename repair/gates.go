@@ -54,16 +54,25 @@ var Needs = []Need{
 type look struct {
 	subject
 	reading reading
-	finding *diagnose.Finding
+	// found is the plan's finding, or what it has become; nil for none.
+	found func() *diagnose.Finding
+}
+
+func (l look) finding() *diagnose.Finding {
+	if l.found == nil {
+		return nil
+	}
+	return l.found()
 }
 
 // waived are the gates that the operator answered for, with what they said.
 func (l look) waived() []string {
-	if l.finding == nil {
+	finding := l.finding()
+	if finding == nil {
 		return nil
 	}
 	var all []string
-	for _, gate := range l.finding.Gates {
+	for _, gate := range finding.Gates {
 		if gate.Result == diagnose.Waived {
 			all = append(all, gate.Gate+": "+gate.Why)
 		}
@@ -94,7 +103,7 @@ func (r *run) gates(l look, step Step, kind StepType) ([]diagnose.GateResult, *d
 
 // judged are the gates of the finding that a step rests on.
 func (r *run) judged(l look, step Step, kind StepType) []diagnose.GateResult {
-	finding := l.finding
+	finding := l.finding()
 	if kind.Ghost && r.plan.Class == diagnose.ClassDisconnect {
 		// The volume stays, and the connection that was the finding is cut.
 		// What is left is a device without one.
@@ -223,8 +232,9 @@ func (r *run) vouch(l look, was diagnose.GateResult) diagnose.GateResult {
 	if len(vouched) == 0 {
 		return was
 	}
-	report := r.t.judge(world, r.policy())
-	finding := r.find(report)
+	policy := r.policy()
+	policy.Codes = r.codes()
+	finding := r.find(r.t.judge(world, policy))
 	if finding == nil {
 		return was
 	}
@@ -255,6 +265,11 @@ var successors = map[string][]string{
 
 // follows reports a finding that is the plan's, perhaps under its later name.
 func follows(code, was string) bool { return code == was || slices.Contains(successors[was], code) }
+
+// codes are those of the plan's finding, also under its later name.
+func (r *run) codes() []string {
+	return append([]string{r.plan.Code}, successors[r.plan.Code]...)
+}
 
 // find is the plan's finding in a report, or what it has become.
 func (r *run) find(report diagnose.Report) *diagnose.Finding {

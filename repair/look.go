@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -11,8 +12,10 @@ import (
 
 // sight is one reading of all witnesses, and what is found in it.
 type sight struct {
-	world   *evidence.World
-	report  diagnose.Report
+	world *evidence.World
+	// report is what is found about the objects of the plans. It is judged when
+	// the first asks: whether a step is done is seen without.
+	report  func() diagnose.Report
 	fences  []diagnose.Fence
 	reading reading
 }
@@ -45,8 +48,12 @@ func (t Tools) see(ctx context.Context, seers ...seer) (sight, error) {
 	policy.Only = func(f *diagnose.Finding) bool {
 		return slices.ContainsFunc(seers, func(s seer) bool { return s.run.concerns(f) })
 	}
+	for _, s := range seers {
+		policy.Codes = append(policy.Codes, s.run.codes()...)
+	}
 	policy.Ahead = t.turn.ahead(&world)
-	return sight{&world, t.judge(world, policy), diagnose.Fences(world, policy), readingOf(&world, began, ended)}, nil
+	report := sync.OnceValue(func() diagnose.Report { return t.judge(world, policy) })
+	return sight{&world, report, diagnose.Fences(world, policy), readingOf(&world, began, ended)}, nil
 }
 
 // scopeOf joins what several runs have to look at.

@@ -89,7 +89,7 @@ func (r *run) resume(ctx context.Context, kind journal.Kind) error {
 // holds what is left to do against it. Where the finding is not there any more
 // there is nothing to hold: what is gated is then refused.
 func (r *run) holdRest(l look) error {
-	if l.finding == nil {
+	if l.finding() == nil {
 		return nil
 	}
 	var left []Step
@@ -108,7 +108,7 @@ func (r *run) holdRest(l look) error {
 	if len(left) == 0 {
 		return nil
 	}
-	again, err := NewPlan(*l.world, r.policy(), *l.finding, r.t.Now())
+	again, err := NewPlan(*l.world, r.policy(), *l.finding(), r.t.Now())
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pureclean/pureclean/devices"
@@ -114,7 +115,7 @@ func (t Tools) Run(ctx context.Context, plan Plan) (Result, error) {
 		return r.finish(ctx, refused)
 	}
 	plan = r.plan
-	t.Report(Event{Phase: Planned, Run: r.journal.ID, Of: len(plan.Steps), Plan: &plan, Finding: r.latest.finding})
+	t.Report(Event{Phase: Planned, Run: r.journal.ID, Of: len(plan.Steps), Plan: &plan, Finding: r.latest.finding()})
 	return r.finish(ctx, r.steps(ctx))
 }
 
@@ -154,10 +155,11 @@ func (r *run) hold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if l.finding == nil {
+	finding := l.finding()
+	if finding == nil {
 		return r.refuse("start", r.notFound(l))
 	}
-	again, err := NewPlan(*l.world, r.policy(), *l.finding, r.t.Now())
+	again, err := NewPlan(*l.world, r.policy(), *finding, r.t.Now())
 	if err != nil {
 		return r.refuse("start", diagnose.GateResult{Gate: "plan", Result: diagnose.Fail, Why: err.Error()})
 	}
@@ -175,7 +177,7 @@ func (r *run) refusedAtOnce(l look) error {
 	if r.typeOf(first.Kind).Gated {
 		return nil
 	}
-	for _, gate := range l.finding.Gates {
+	for _, gate := range l.finding().Gates {
 		if gate.Result != diagnose.Pass && gate.Result != diagnose.Waived {
 			return r.refuse(first.Say, gate)
 		}
@@ -549,7 +551,7 @@ func (r *run) lookAt(s sight, err error) (look, error) {
 	}
 	l := look{subject: find(s.world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), reading: s.reading}
 	l.fences = s.fences
-	l.finding = r.find(s.report)
+	l.found = sync.OnceValue(func() *diagnose.Finding { return r.find(s.report()) })
 	r.latest = l
 	return l, r.encrypted(s.world)
 }
