@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/jsonpull"
 )
 
 // maxNew is how many volumes are asked for one by one. With more of them the
@@ -43,12 +44,15 @@ func (r *Reader) Again(ctx context.Context, before *evidence.LXD, about, there m
 type earlier struct {
 	server       string
 	pid          int64
-	rows         map[place]*evidence.Record
+	list         []evidence.Record
+	rows         func() map[place]*evidence.Record
 	about, there map[evidence.UUID]bool
-	// mu guards taken, which are the places of the rows that were taken: pools
-	// are listed side by side.
-	mu    sync.Mutex
-	taken places
+	// mu guards what follows: pools are listed side by side. reused are pools of
+	// which all rows were taken as they are, taken the places of the rows of others
+	// that were.
+	mu     sync.Mutex
+	reused map[string]bool
+	taken  places
 }
 
 // newEarlier is nil where nothing can be built on the reading.
@@ -57,19 +61,40 @@ func newEarlier(before *evidence.LXD, about, there map[evidence.UUID]bool) *earl
 	if before.Trouble != "" || !before.Records.IsComplete() || i < 0 || before.Members.Items[i].PID == 0 {
 		return nil
 	}
-	e := &earlier{
+	return &earlier{
 		server: before.Server,
 		pid:    before.Members.Items[i].PID,
-		rows:   make(map[place]*evidence.Record, len(before.Records.Items)),
+		list:   before.Records.Items,
+		rows: sync.OnceValue(func() map[place]*evidence.Record {
+			rows := make(map[place]*evidence.Record, len(before.Records.Items))
+			for i := range before.Records.Items {
+				row := &before.Records.Items[i]
+				rows[placeOfRow(row)] = row
+			}
+			return rows
+		}),
 		about:  about,
 		there:  there,
-		taken:  places{},
+		reused: map[string]bool{},
 	}
-	for i := range before.Records.Items {
-		row := &before.Records.Items[i]
-		e.rows[place{row.Pool, row.Project, row.Type, row.Name}] = row
+}
+
+func placeOfRow(row *evidence.Record) place {
+	return place{row.Pool, row.Project, row.Type, row.Name}
+}
+
+// ofPool are the rows of a pool, which stand together.
+func (e *earlier) ofPool(pool string) []evidence.Record {
+	other := func(row evidence.Record) bool { return row.Pool != pool }
+	first := slices.IndexFunc(e.list, func(row evidence.Record) bool { return !other(row) })
+	if first < 0 {
+		return nil
 	}
-	return e
+	rows := e.list[first:]
+	if n := slices.IndexFunc(rows, other); n >= 0 {
+		rows = rows[:n:n]
+	}
+	return rows
 }
 
 // keeps reports that a row is as it was.
@@ -78,7 +103,10 @@ func (e *earlier) keeps(row *evidence.Record) bool {
 }
 
 // has reports that the row of a place was taken from before.
-func (e *earlier) has(p place) bool { return e != nil && e.taken.has(p) }
+func (e *earlier) has(p place) bool { return e != nil && (e.reused[p.pool] || e.taken.has(p)) }
+
+// all reports that all rows of a pool are those of before.
+func (e *earlier) all(pool string) bool { return e != nil && e.reused[pool] }
 
 // isSameProcess asks LXD whether it is still the process that spoke before.
 func (e *earlier) isSameProcess(ctx context.Context, r *Reader) bool {
@@ -93,19 +121,33 @@ var errWhole = errors.New("the whole list is needed")
 func (r *Reader) volumesAgain(ctx context.Context, pool string, before *earlier) reply[[]evidence.Record] {
 	failed := func(err error) reply[[]evidence.Record] { return reply[[]evidence.Record]{err: err} }
 	u := api.NewURL().Path("1.0", "storage-pools", pool, "volumes").WithQuery("all-projects", "true")
-	names := getRows(ctx, r, u.String(), len(before.rows), (*puller).text)
+	span := before.ofPool(pool)
+	names := getRows(ctx, r, u.String(), len(span), knownNames(span))
 	if names.err != nil {
 		return failed(names.err)
+	}
+	if before.keepsAll(span, names.value) {
+		before.mu.Lock()
+		defer before.mu.Unlock()
+		before.reused[pool] = true
+		return reply[[]evidence.Record]{value: span}
 	}
 	rows := make([]evidence.Record, len(names.value))
 	var taken, anew []place
 	var into []int // where the rows of anew go
 	for i, name := range names.value {
-		at, ok := placeOf(pool, name)
-		if of, known := poolOf(name); !ok || !known || of != pool {
-			return failed(fmt.Errorf("%w: LXD calls a volume of pool %q %q", errWhole, pool, name))
+		at, row := place{}, name.row
+		if row != nil {
+			at = placeOfRow(row)
+		} else {
+			var ok bool
+			at, ok = placeOf(pool, name.text)
+			if of, known := poolOf(name.text); !ok || !known || of != pool {
+				return failed(fmt.Errorf("%w: LXD calls a volume of pool %q %q", errWhole, pool, name.text))
+			}
+			row = before.rows()[at]
 		}
-		if row := before.rows[at]; before.keeps(row) {
+		if before.keeps(row) {
 			rows[i] = *row
 			taken = append(taken, at)
 			continue
@@ -137,6 +179,98 @@ func (r *Reader) volumesAgain(ctx context.Context, pool string, before *earlier)
 		before.taken.add(at)
 	}
 	return reply[[]evidence.Record]{value: rows}
+}
+
+// name is what LXD calls a volume in a list of names: that of a row, or a text.
+type name struct {
+	row  *evidence.Record
+	text string
+}
+
+// knownNames reads names of a pool whose rows are known. LXD lists them in the
+// same order each time, so nearly each is that of the next row, and is not even
+// made a text.
+func knownNames(rows []evidence.Record) func(*puller) name {
+	next := 0
+	return func(p *puller) (n name) {
+		p.stream.Try(func(c *jsonpull.Cursor) {
+			n = name{}
+			raw := (&pulled{p, c}).raw()
+			if next < len(rows) && isPathOf(raw, &rows[next]) {
+				n.row = &rows[next]
+			} else {
+				n.text = string(raw)
+			}
+		})
+		if n.row != nil {
+			next++
+		} else if at, ok := placeOf("", n.text); ok {
+			// One is new, or was deleted: the next is known again.
+			next = resume(rows, next, at)
+		}
+		return n
+	}
+}
+
+// resume is where rows go on after a name that is not the next row's.
+func resume(rows []evidence.Record, next int, at place) int {
+	for i := next; i < min(next+maxNew, len(rows)); i++ {
+		if row := &rows[i]; row.Name == at.name && row.Project == at.project && row.Type == at.kind {
+			return i + 1
+		}
+	}
+	return next
+}
+
+// isPathOf reports that LXD's path of a volume is certainly that of a row, as
+// placeOf would read it. Of names that have to be escaped it never says so.
+func isPathOf(path []byte, row *evidence.Record) bool {
+	volume, snapshot, isSnapshot := strings.Cut(row.Name, "/")
+	if isSnapshot != row.Snapshot || row.Type == evidence.TypeImage && row.Project != defaultProject {
+		return false
+	}
+	cut := func(text string, plain bool) bool {
+		if len(path) < len(text) || string(path[:len(text)]) != text || !plain {
+			return false
+		}
+		path = path[len(text):]
+		return true
+	}
+	if !cut("/1.0/storage-pools/", true) || !cut(row.Pool, isPlain(row.Pool)) || !cut("/volumes/", true) ||
+		!cut(row.Type, isPlain(row.Type)) || !cut("/", true) || !cut(volume, isPlain(volume)) {
+		return false
+	}
+	if isSnapshot && (!cut("/snapshots/", true) || !cut(snapshot, isPlain(snapshot))) {
+		return false
+	}
+	if len(path) == 0 {
+		return row.Project == defaultProject
+	}
+	return cut("?project=", true) && cut(row.Project, isPlain(row.Project)) && len(path) == 0
+}
+
+// isPlain reports a text that stands for itself in a path.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		c := text[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return text != ""
+}
+
+// keepsAll reports that the names are those of all rows, and each is as it was.
+func (e *earlier) keepsAll(rows []evidence.Record, names []name) bool {
+	if len(rows) != len(names) {
+		return false
+	}
+	for i := range rows {
+		if names[i].row != &rows[i] || !e.keeps(&rows[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // volume asks for one volume or snapshot.

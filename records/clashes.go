@@ -77,22 +77,41 @@ func (a *answers) clashes(out evidence.LXD) []clash {
 }
 
 // places is a set of places, by pool, project and kind and then by name: tens
-// of thousands have the first three in common.
-type places map[place]map[string]struct{}
-
-func (s places) add(p place) {
-	name := p.name
-	p.name = ""
-	if s[p] == nil {
-		s[p] = map[string]struct{}{}
+// of thousands have the first three in common. The zero one is empty.
+type places struct {
+	names map[place]map[string]struct{}
+	// last are the names of what was asked for last, which is mostly what is asked
+	// for next.
+	last struct {
+		of    place
+		names map[string]struct{}
 	}
-	s[p][name] = struct{}{}
+	// room is how many there will be about.
+	room int
 }
 
-func (s places) has(p place) bool {
-	name := p.name
-	p.name = ""
-	_, ok := s[p][name]
+func (s *places) of(p place) map[string]struct{} {
+	if p.name = ""; s.last.names == nil || s.last.of != p {
+		s.last.of, s.last.names = p, s.names[p]
+	}
+	return s.last.names
+}
+
+func (s *places) add(p place) {
+	names := s.of(p)
+	if names == nil {
+		if s.names == nil {
+			s.names = map[place]map[string]struct{}{}
+		}
+		names = make(map[string]struct{}, s.room)
+		s.room = 0 // most are alike
+		s.last.names, s.names[s.last.of] = names, names
+	}
+	names[p.name] = struct{}{}
+}
+
+func (s *places) has(p place) bool {
+	_, ok := s.of(p)[p.name]
 	return ok
 }
 
@@ -110,7 +129,7 @@ type comparison struct {
 func (a *answers) newComparison(out evidence.LXD) *comparison {
 	c := &comparison{
 		readable:  map[string]bool{},
-		listed:    places{},
+		listed:    places{room: len(out.Records.Items)},
 		instances: make(map[place]*evidence.Instance, len(out.Instances.Items)),
 		answered:  a.instances.err == nil,
 	}

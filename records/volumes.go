@@ -74,9 +74,13 @@ func (a *answers) recordList(pools evidence.List[evidence.Pool], d *doubts) []ev
 	for i, pool := range a.pure() {
 		got := a.volumes[i]
 		d.fail(got.err)
+		understood := a.before.all(pool.Name) // and not only ours
 		for i := range got.value {
-			record := &got.value[i]
-			if why := understand(record, pool.Name); why != "" {
+			record, why := &got.value[i], ""
+			if !understood {
+				why = understand(record, pool.Name)
+			}
+			if why != "" {
 				d.add("pool %q: %s %q (project %q): %s", pool.Name, record.Type, record.Name, record.Project, why)
 			} else if _, shown := a.project[record.Project]; !shown && a.projects.err == nil {
 				d.add("project %q has volumes in pool %q but LXD does not list it", record.Project, pool.Name)
