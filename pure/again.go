@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,6 +105,11 @@ func (o *observation) readAgain(ctx context.Context, base *evidence.Array, ids [
 			again(ctx, s, &a.Volumes, part[evidence.Volume]{
 				all:       o.scope.volumes(),
 				parameter: "ids", of: func(v *evidence.Volume) string { return v.ID }, every: true,
+				carry: func(fresh, before *evidence.Volume) {
+					if fresh.Name == before.Name && fresh.Pod == before.Pod {
+						fresh.LXD = before.LXD
+					}
+				},
 			}, ids),
 			again(ctx, s, &a.Connections, part[evidence.Connection]{
 				all:       question[evidence.Connection]{resource: &connections},
@@ -117,6 +123,11 @@ func (o *observation) readAgain(ctx context.Context, base *evidence.Array, ids [
 			again(ctx, s, &a.Snapshots, part[evidence.Snapshot]{
 				all:       o.scope.snapshots(),
 				parameter: "source_ids", of: func(v *evidence.Snapshot) string { return v.SourceID },
+				carry: func(fresh, before *evidence.Snapshot) {
+					if fresh.Suffix == before.Suffix {
+						fresh.LXD = before.LXD
+					}
+				},
 			}, ids),
 			again(ctx, s, &a.Protections, part[evidence.Protection]{
 				all:       question[evidence.Protection]{resource: &protections},
@@ -199,6 +210,32 @@ type part[R any] struct {
 	of        func(*R) string
 	// every is set where each volume has a row.
 	every bool
+	// carry gives a row what was concluded from the one before it, if it is the
+	// same.
+	carry func(fresh, before *R)
+}
+
+// isUnchanged reports that the rows of a list that are about volumes are those
+// that were read anew.
+func (p part[R]) isUnchanged(before, fresh []R, about map[string]bool) bool {
+	n := 0
+	for i := range before {
+		if !about[p.of(&before[i])] {
+			continue
+		}
+		if n == len(fresh) {
+			return false
+		}
+		row := fresh[n]
+		if p.carry != nil {
+			p.carry(&row, &before[i])
+		}
+		if !reflect.DeepEqual(row, before[i]) {
+			return false
+		}
+		n++
+	}
+	return n == len(fresh)
 }
 
 // again reads the rows of a list that are about volumes, and replaces those.
@@ -245,6 +282,9 @@ func again[R any](ctx context.Context, s *session, place *evidence.List[R], p pa
 			if p.every && !seen[id] {
 				return &NotAgainError{why: "volume " + id + " is not there any more"}
 			}
+		}
+		if p.isUnchanged(place.Items, fresh, about) {
+			return nil // and none of the others has to be copied
 		}
 		*place = replaced(*place, fresh, func(row *R) bool { return about[p.of(row)] })
 		return nil

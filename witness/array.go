@@ -194,13 +194,17 @@ func (o Options) unread(a *array, name string, err error) evidence.Array {
 func decode(said *evidence.Array) {
 	for i := range said.Volumes.Items {
 		volume := &said.Volumes.Items[i]
+		if volume.LXD != (evidence.Name{}) {
+			continue // by an earlier look, of which this one has the row
+		}
 		if pod, name, ok := strings.Cut(volume.Name, "::"); ok && strings.EqualFold(pod, volume.Pod) {
 			volume.LXD, _ = records.ParseName(name)
 		}
 	}
 	for i := range said.Snapshots.Items {
-		snapshot := &said.Snapshots.Items[i]
-		snapshot.LXD, _ = records.ParseName(snapshot.Suffix)
+		if snapshot := &said.Snapshots.Items[i]; snapshot.LXD == (evidence.Name{}) {
+			snapshot.LXD, _ = records.ParseName(snapshot.Suffix)
+		}
 	}
 }
 

@@ -18,31 +18,29 @@ func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, 
 	if a.reader == nil || said.Trouble != "" || !lxd.Records.IsComplete() {
 		return // nothing is safe then
 	}
-	recorded := make(map[evidence.UUID]bool, len(lxd.Records.Items))
-	for _, record := range lxd.Records.Items {
-		recorded[record.UUID] = true
-	}
-	var volumes []evidence.Volume
-	live := map[string]bool{}
-	for _, v := range said.Volumes.Items {
-		live[v.Name] = !v.Destroyed.Is()
+	// Few are asked about, so they are found first, and then whether they have a
+	// record.
+	var volumes, unknown []evidence.Volume
+	for i := range said.Volumes.Items {
+		v := &said.Volumes.Items[i]
 		if slices.Contains(o.past, v.ID) {
-			volumes = slices.Insert(volumes, 0, v) // not among what is too many
+			volumes = slices.Insert(volumes, 0, *v) // not among what is too many
 			continue
 		}
-		if v.LXD.IsLXD() && !v.LXD.UUID.IsZero() && !v.LXD.Snapshot && !v.Destroyed.Is() && !recorded[v.LXD.UUID] && about(v.ID) {
-			volumes = append(volumes, v)
+		if v.LXD.IsLXD() && !v.LXD.UUID.IsZero() && !v.LXD.Snapshot && !v.Destroyed.Is() && about(v.ID) {
+			unknown = append(unknown, *v)
 		}
 	}
-	for _, v := range slices.Clone(volumes) {
-		if other := evidence.OtherHalf(v.Name); v.LXD.Type == evidence.TypeVM && !live[other] {
-			volumes = append(volumes, evidence.Volume{ID: other, Name: other})
+	volumes = append(volumes, withoutRecord(unknown, lxd)...)
+	volumes = append(volumes, otherHalves(volumes, said)...)
+	unknown = unknown[:0]
+	for i := range said.Snapshots.Items {
+		if s := &said.Snapshots.Items[i]; s.LXD.IsLXD() && !s.LXD.UUID.IsZero() && !s.Destroyed.Is() && about(s.SourceID) {
+			unknown = append(unknown, evidence.Volume{ID: s.ID, Name: s.Name, LXD: s.LXD})
 		}
 	}
-	for _, s := range said.Snapshots.Items {
-		if s.LXD.IsLXD() && !s.LXD.UUID.IsZero() && !s.Destroyed.Is() && !recorded[s.LXD.UUID] && about(s.SourceID) {
-			volumes = append(volumes, evidence.Volume{ID: s.ID, Name: s.Name})
-		}
+	for _, s := range withoutRecord(unknown, lxd) {
+		volumes = append(volumes, evidence.Volume{ID: s.ID, Name: s.Name})
 	}
 	if len(volumes) == 0 {
 		return
@@ -51,4 +49,43 @@ func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, 
 		return slices.ContainsFunc(volumes, func(v evidence.Volume) bool { return v.ID == t.VolumeID })
 	}
 	said.Trails = append(slices.DeleteFunc(slices.Clone(said.Trails), anew), a.reader.Trails(ctx, volumes)...)
+}
+
+// withoutRecord are those of which LXD has none.
+func withoutRecord(volumes []evidence.Volume, lxd *evidence.LXD) []evidence.Volume {
+	if len(volumes) == 0 {
+		return nil
+	}
+	unrecorded := make(map[evidence.UUID]bool, len(volumes))
+	for i := range volumes {
+		unrecorded[volumes[i].LXD.UUID] = true
+	}
+	for i := range lxd.Records.Items {
+		delete(unrecorded, lxd.Records.Items[i].UUID)
+	}
+	return slices.DeleteFunc(slices.Clone(volumes), func(v evidence.Volume) bool { return !unrecorded[v.LXD.UUID] })
+}
+
+// otherHalves are those of virtual machines that are not there, live.
+func otherHalves(volumes []evidence.Volume, said *evidence.Array) []evidence.Volume {
+	var names []string
+	for i := range volumes {
+		if volumes[i].LXD.Type == evidence.TypeVM {
+			names = append(names, evidence.OtherHalf(volumes[i].Name))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	live := map[string]bool{}
+	for i := range said.Volumes.Items {
+		live[said.Volumes.Items[i].Name] = !said.Volumes.Items[i].Destroyed.Is()
+	}
+	var all []evidence.Volume
+	for _, name := range names {
+		if !live[name] {
+			all = append(all, evidence.Volume{ID: name, Name: name})
+		}
+	}
+	return all
 }

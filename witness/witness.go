@@ -378,20 +378,23 @@ func (o Options) lookUp(ctx context.Context, a *array, said *evidence.Array, hos
 	if a.reader == nil {
 		return
 	}
-	known := make(map[evidence.Serial]bool, len(said.Volumes.Items))
-	for _, volume := range said.Volumes.Items {
-		known[volume.Serial] = true
+	serials := shown(hosts)
+	known := make(map[evidence.Serial]bool, len(serials))
+	for _, serial := range serials {
+		known[serial] = false
 	}
-	for _, answer := range said.Lookups {
-		known[answer.Serial] = true // told in the reading that this one is built on
-	}
-	var unknown []evidence.Serial
-	for _, serial := range shown(hosts) {
-		if !known[serial] {
+	tell := func(serial evidence.Serial) {
+		if _, asked := known[serial]; asked {
 			known[serial] = true
-			unknown = append(unknown, serial)
 		}
 	}
+	for i := range said.Volumes.Items {
+		tell(said.Volumes.Items[i].Serial)
+	}
+	for i := range said.Lookups {
+		tell(said.Lookups[i].Serial) // in the reading that this one is built on
+	}
+	unknown := slices.DeleteFunc(serials, func(serial evidence.Serial) bool { return known[serial] })
 	if len(unknown) == 0 {
 		return
 	}
