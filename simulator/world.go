@@ -6,6 +6,7 @@ package simulator
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,7 +147,7 @@ func (w *World) build() error {
 		}
 		members = append(members, m)
 	}
-	if w.LXD, err = lxd.New(lxd.Options{Version: o.LXDVersion, Clock: w.Clock, Members: members, Clustered: o.Members > 1, Seed: o.Seed}); err != nil {
+	if w.LXD, err = lxd.New(lxd.Options{Version: o.LXDVersion, Arrays: w.Direct(), Clock: w.Clock, Members: members, Clustered: o.Members > 1, Seed: o.Seed}); err != nil {
 		return err
 	}
 	for _, mode := range o.Transports {
@@ -161,6 +162,23 @@ func (w *World) build() error {
 	w.Socket = filepath.Join(w.dir, "unix.socket")
 	w.API, err = w.LXD.Serve(w.Socket)
 	return err
+}
+
+// Direct leads requests to the world's arrays without a network: greetings are
+// most of the work of building a world, and of a look. What is about
+// connections goes to Server and PeerServer.
+func (w *World) Direct() http.RoundTripper { return direct{w} }
+
+type direct struct{ world *World }
+
+// RoundTrip asks the array at that address.
+func (d direct) RoundTrip(request *http.Request) (*http.Response, error) {
+	for _, s := range []*array.Server{d.world.Server, d.world.PeerServer} {
+		if s != nil && s.URL == "https://"+request.URL.Host {
+			return s.RoundTrip(request)
+		}
+	}
+	return nil, fmt.Errorf("there is no array at %s", request.URL.Host)
 }
 
 // Answering are the machines of the members that are up, in the order of
@@ -229,7 +247,7 @@ func (w *World) AddOther(server, attach string) (*lxd.Server, error) {
 		Name: server, IQN: fmt.Sprintf("iqn.2004-10.com.ubuntu:01:0a1b2c3d4e%02d", n),
 		ServerUUID: fmt.Sprintf("0199c0de-7a11-7000-8000-%012d", n),
 	})}
-	other, err := lxd.New(lxd.Options{Version: w.LXD.Version(), Clock: w.Clock, Members: []*lxd.Member{m}, Seed: w.options.Seed + uint64(n)<<32})
+	other, err := lxd.New(lxd.Options{Version: w.LXD.Version(), Arrays: w.Direct(), Clock: w.Clock, Members: []*lxd.Member{m}, Seed: w.options.Seed + uint64(n)<<32})
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func options(w *simulator.World) witness.Options {
 func near(w *simulator.World, changes ...func(r *http.Request, body []byte) []byte) witness.Options {
 	o := options(w)
 	o.Array.Wrap = func(next http.RoundTripper) http.RoundTripper {
-		next = worlds.Direct(w)(next)
+		next = w.Direct()
 		for _, change := range changes {
 			next = rewriting(change)(next)
 		}

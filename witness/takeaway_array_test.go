@@ -235,7 +235,7 @@ func TestTakingArrayPagesAway(t *testing.T) {
 	threeRows := func(count bool) func(http.RoundTripper) http.RoundTripper {
 		var mu sync.Mutex
 		return func(next http.RoundTripper) http.RoundTripper {
-			next = worlds.Direct(b.w)(next)
+			next = b.w.Direct()
 			return roundTripper(func(r *http.Request) (*http.Response, error) {
 				if r.Method == http.MethodGet && r.URL.Query().Has("limit") {
 					r = r.Clone(r.Context())

@@ -31,9 +31,10 @@ type Server struct {
 	// Fingerprint is "sha256:" and the certificate's digest in hexadecimal.
 	Fingerprint string
 
-	server *http.Server
-	stop   context.CancelFunc
-	served chan error
+	server  *http.Server
+	stopped context.Context
+	stop    context.CancelFunc
+	served  chan error
 }
 
 // Serve starts the array on a free port of 127.0.0.1.
@@ -59,6 +60,7 @@ func (a *Array) Listen(address string) (*Server, error) {
 		URL:         "https://" + listener.Addr().String(),
 		CertPEM:     certPEM,
 		Fingerprint: "sha256:" + hex.EncodeToString(digest[:]),
+		stopped:     ctx,
 		stop:        stop,
 		served:      make(chan error, 1),
 		server: &http.Server{

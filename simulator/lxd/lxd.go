@@ -3,10 +3,10 @@ package lxd
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -26,9 +26,8 @@ type Options struct {
 	Clustered bool
 	// Seed makes the UUIDs.
 	Seed uint64
-	// Roots stands for the certificates that the members' systems trust; it
-	// matters to pools with pure.gateway.verify=true.
-	Roots *x509.CertPool
+	// Arrays leads to the arrays; nil is the network.
+	Arrays http.RoundTripper
 	// BeforeCall is asked before every step of every flow: a REST call, with
 	// its method and path, or a step with method StepHost or StepRecord. Its
 	// error is that step's; ErrKilled kills the daemon. It runs without any
@@ -72,7 +71,7 @@ type Server struct {
 	version   string
 	clock     *fabric.Clock
 	clustered bool
-	roots     *x509.CertPool
+	arrays    http.RoundTripper
 	sessions  tls.ClientSessionCache
 	ctx       context.Context
 	cancel    context.CancelFunc
@@ -106,7 +105,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		Member:    o.Members[0],
 		behaviour: b, version: o.Version, clock: o.Clock, clustered: o.Clustered,
-		roots: o.Roots, sessions: tls.NewLRUClientSessionCache(0),
+		arrays: o.Arrays, sessions: tls.NewLRUClientSessionCache(0),
 		ctx: ctx, cancel: cancel,
 		random:  rand.New(rand.NewPCG(o.Seed, 0x6c7864)),
 		members: slices.Clone(o.Members), config: map[string]string{}, db: newDatabase(),

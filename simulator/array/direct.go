@@ -1,0 +1,76 @@
+package array
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+)
+
+// RoundTrip answers a request as the server does over the network, without the
+// network: greetings are most of the work of a short request. It implements
+// http.RoundTripper.
+func (s *Server) RoundTrip(request *http.Request) (*http.Response, error) {
+	if s.stopped.Err() != nil {
+		return nil, net.ErrClosed
+	}
+	ctx, cancel := context.WithCancel(request.Context())
+	defer cancel()
+	defer context.AfterFunc(s.stopped, cancel)()
+	in := request.Clone(ctx)
+	in.RequestURI, in.RemoteAddr = request.URL.RequestURI(), "127.0.0.1:1"
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	to := &answer{header: http.Header{}}
+	s.server.Handler.ServeHTTP(to, in)
+	_ = in.Body.Close() // as a transport must; nothing was written to it
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if to.hungUp && !to.flushed {
+		return nil, io.ErrUnexpectedEOF
+	}
+	var body io.Reader = &to.body
+	if to.hungUp {
+		body = io.MultiReader(body, brokenOff{})
+	}
+	return &http.Response{
+		Status: http.StatusText(to.status), StatusCode: to.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: to.header, Body: io.NopCloser(body), ContentLength: int64(to.body.Len()), Request: request,
+	}, nil
+}
+
+// answer takes an answer down. Its connection is taken over by whoever means
+// to break it off.
+type answer struct {
+	header          http.Header
+	status          int
+	body            bytes.Buffer
+	flushed, hungUp bool
+}
+
+// Header implements http.ResponseWriter.
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) { a.status = status }
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
+
+// Flush implements http.Flusher.
+func (a *answer) Flush() { a.flushed = true }
+
+// Hijack implements http.Hijacker.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	a.hungUp = true
+	ours, theirs := net.Pipe()
+	return ours, bufio.NewReadWriter(bufio.NewReader(ours), bufio.NewWriter(ours)), theirs.Close()
+}
+
+type brokenOff struct{}
+
+func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
