@@ -7,16 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/rpc"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/simulator/visit"
 	"github.com/pureclean/pureclean/witness"
 )
 
@@ -37,12 +40,11 @@ func TestMain(m *testing.M) {
 
 // errand is what a child is to do, and where.
 type errand struct {
-	// Machine is the socket of the simulated machine.
-	Machine  string
-	Hostname string
-	LXDDirs  []string
-	World    reach
-	Dir      string
+	// Machine is the directory of the world that the machine is in, Arrays the
+	// socket of its arrays, and Events where it tells what it does.
+	Machine, Arrays, Events string
+	World                   reach
+	Dir                     string
 	// Plan is carried out; with Resume that run is finished.
 	Plan   Plan
 	Resume string
@@ -57,57 +59,122 @@ func beChild(text string) error {
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		return err
 	}
-	client, err := rpc.Dial("unix", e.Machine)
+	ctx := context.Background()
+	machine, err := visit.Enter(ctx, e.Machine, "", os.Geteuid())
 	if err != nil {
 		return err
 	}
-	far := farHost{client}
+	client, err := rpc.Dial("unix", e.Events)
+	if err != nil {
+		return err
+	}
+	told := witnessed{client}
 	book, err := journal.Open(e.Dir)
 	if err != nil {
 		return err
 	}
-	system := devices.System{FS: far, Kernel: far, Hostname: e.Hostname, LXDDirs: e.LXDDirs, Now: far.now}
-	tools := e.World.tools(far.now, far.sleep)
+	sleep := func(ctx context.Context, d time.Duration) error {
+		_, err := machine.Advance(ctx, d)
+		return err
+	}
+	e.World.wrap = arraysAt(e.Arrays)
+	tools := e.World.tools(machine.Now, sleep)
 	var watch witness.Watch
-	defer watch.Close(context.Background())
+	defer watch.Close(ctx)
 	tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
-		if err := far.event("look"); err != nil {
+		if err := told.event("look"); err != nil {
 			return evidence.World{}, err
 		}
-		return e.World.look(ctx, &watch, about, system, far.now, far.sleep)
+		return e.World.look(ctx, &watch, about, machine.System(), machine.Now, sleep)
 	}
 	writer := tools.Writer
 	tools.Writer = func(ctx context.Context, id string) (Writer, error) {
 		w, err := writer(ctx, id)
-		return badWriter{w, witnessed{far}}, err
+		return badWriter{w, told}, err
 	}
 	tools.Machine = func(string) (Machine, bool) {
-		return devices.Local{System: system, Hands: badHands{far, witnessed{far}}, Sleep: far.sleep}, true
+		return devices.Local{System: machine.System(), Hands: badHands{machine.Hands(), told}, Sleep: sleep}, true
 	}
 	tools.Journal, tools.Typed = book, e.Plan.Object
 	tools.record = func(r *journal.Run, record journal.Record) error {
-		return witnessed{far}.call("record", func() error { return r.Append(record) })
+		return told.call("record", func() error { return r.Append(record) })
 	}
 	if len(e.Wave) > 0 {
 		tools.WaveSize, tools.Policy.MaxShare = len(e.Wave), 1
-		_, err = tools.Batch(context.Background(), e.Wave)
+		_, err = tools.Batch(ctx, e.Wave)
 	} else if e.Resume != "" {
-		_, err = tools.Resume(context.Background(), e.Resume)
+		_, err = tools.Resume(ctx, e.Resume)
 	} else {
-		_, err = tools.Run(context.Background(), e.Plan)
+		_, err = tools.Run(ctx, e.Plan)
 	}
 	return errors.Join(err, book.Close())
 }
 
+// arraysAt leads requests to the arrays over a unix socket: greetings would be
+// most of what a child does.
+func arraysAt(socket string) func(http.RoundTripper) http.RoundTripper {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}
+	return func(http.RoundTripper) http.RoundTripper { return plain{transport} }
+}
+
+type plain struct{ http.RoundTripper }
+
+func (p plain) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL.Scheme = "http"
+	return p.RoundTripper.RoundTrip(r)
+}
+
+// serveArrays answers there for the world's arrays.
+func (k *kit) serveArrays(socket string) (stop func()) {
+	k.t.Helper()
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		to := k.world.Array
+		if p := k.world.PeerServer; p != nil && p.URL == "https://"+r.Host {
+			to = k.world.Peer
+		}
+		to.Handler().ServeHTTP(w, r)
+	})}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(listener) // until it is closed
+	}()
+	return func() {
+		_ = server.Close()
+		<-served
+	}
+}
+
 // witnessed tells the other process of each call, before and after it.
-type witnessed struct{ far farHost }
+type witnessed struct{ client *rpc.Client }
+
+func (w witnessed) event(name string) error {
+	return w.client.Call("Events.Happened", name, &struct{}{})
+}
 
 func (w witnessed) call(name string, do func() error) error {
-	if err := w.far.event("before " + name); err != nil {
+	if err := w.event("before " + name); err != nil {
 		return err
 	}
 	err := do()
-	return errors.Join(err, w.far.event("after "+name))
+	return errors.Join(err, w.event("after "+name))
+}
+
+// Events hears what a child is about to do or has done. It may not return.
+// (Package rpc wants exported types and methods of this shape.)
+type Events struct{ happened func(string) }
+
+// Happened is one event.
+func (e *Events) Happened(name string, _ *struct{}) error {
+	e.happened(name)
+	return nil
 }
 
 // child runs an errand in a process of its own, which is killed at its n-th
@@ -115,15 +182,13 @@ func (w witnessed) call(name string, do func() error) error {
 // there were.
 func (k *kit) child(e errand, n int) (last string, events int) {
 	k.t.Helper()
-	h := k.world.Hosts[0]
 	dir, err := os.MkdirTemp("", "child") // short: a socket's path is
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	e.Machine = filepath.Join(dir, "machine")
-	system := h.System()
-	e.Hostname, e.LXDDirs, e.World, e.Dir = system.Hostname, system.LXDDirs, k.reach(), k.dir
+	e.Machine, e.Arrays, e.Events = dir, filepath.Join(dir, "arrays"), filepath.Join(dir, "events")
+	e.World, e.Dir = k.reach(), k.dir
 	text, err := json.Marshal(e)
 	if err != nil {
 		k.t.Fatal(err)
@@ -139,25 +204,28 @@ func (k *kit) child(e errand, n int) (last string, events int) {
 
 	gone := make(chan struct{})
 	server := rpc.NewServer()
-	err = server.RegisterName("Host", &hostServer{
-		system: system, hands: h.Hands(), now: k.world.Clock.Now, sleep: k.sleep,
-		event: func(name string) {
-			events++
-			if events == n {
-				last = name
-				// SIGKILL: nothing of it runs any more, neither a defer nor a
-				// signal handler.
-				if err := cmd.Process.Kill(); err != nil {
-					k.t.Error(err)
-				}
-				<-gone
+	err = server.Register(&Events{func(name string) {
+		events++
+		if events == n {
+			last = name
+			// SIGKILL: nothing of it runs any more, neither a defer nor a
+			// signal handler.
+			if err := cmd.Process.Kill(); err != nil {
+				k.t.Error(err)
 			}
-		},
-	})
+			<-gone
+		}
+	}})
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	listener, err := net.Listen("unix", e.Machine)
+	machine, err := visit.Serve(k.world, visit.Socket(dir), visit.Facts{})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer machine.Close()
+	defer k.serveArrays(e.Arrays)()
+	listener, err := net.Listen("unix", e.Events)
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -32,17 +32,23 @@ func (f farFS) ask(op, name string) (FileAnswer, error) {
 
 // Open follows links.
 func (f farFS) Open(name string) (fs.File, error) {
-	found, err := f.ask(opStat, name)
+	found, err := f.ask(opOpen, name)
 	if err != nil {
 		return nil, err
 	}
 	found.Info.Base = path.Base(name)
 	if found.Info.Flags.IsDir() {
-		entries, err := f.ReadDir(name)
-		return treefs.OpenDir(info{found.Info}, entries), err
+		return treefs.OpenDir(info{found.Info}, found.entries()), nil
 	}
-	content, err := f.ask(opReadFile, name)
-	return treefs.OpenFile(info{found.Info}, content.Data), err
+	return treefs.OpenFile(info{found.Info}, found.Data), nil
+}
+
+func (a FileAnswer) entries() []fs.DirEntry {
+	entries := make([]fs.DirEntry, 0, len(a.Entries))
+	for _, one := range a.Entries {
+		entries = append(entries, fs.FileInfoToDirEntry(info{one}))
+	}
+	return entries
 }
 
 // Stat follows links.
@@ -81,9 +87,5 @@ func (f farFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]fs.DirEntry, 0, len(answer.Entries))
-	for _, one := range answer.Entries {
-		entries = append(entries, fs.FileInfoToDirEntry(info{one}))
-	}
-	return entries, nil
+	return answer.entries(), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/rpc"
@@ -131,34 +132,57 @@ func (s *service) File(q FileQuestion, reply *FileAnswer) error {
 	if err != nil {
 		return err
 	}
-	tree := m.FS()
+	reply.Failure = failureOf(reply.read(m.FS(), q))
+	return nil
+}
+
+// read asks a tree what is asked.
+func (a *FileAnswer) read(tree fs.FS, q FileQuestion) (err error) {
 	var one fs.FileInfo
 	switch q.Op {
+	case opOpen:
+		one, err = a.open(tree, q.Name)
 	case opStat:
 		one, err = fs.Stat(tree, q.Name)
 	case opLstat:
 		one, err = fs.Lstat(tree, q.Name)
 	case opReadLink:
-		reply.Target, err = fs.ReadLink(tree, q.Name)
+		a.Target, err = fs.ReadLink(tree, q.Name)
 	case opReadFile:
-		reply.Data, err = fs.ReadFile(tree, q.Name)
+		a.Data, err = fs.ReadFile(tree, q.Name)
 	case opReadDir:
-		var entries []fs.DirEntry
-		entries, err = fs.ReadDir(tree, q.Name)
-		for _, e := range entries {
-			if one, failed := e.Info(); failed == nil { // one of memory does not fail
-				reply.Entries = append(reply.Entries, infoOf(one))
-			}
-		}
-		one = nil
+		err = a.list(tree, q.Name)
 	default:
 		return fmt.Errorf("unknown question %q", q.Op)
 	}
-	if one != nil {
-		reply.Info = infoOf(one)
+	if err == nil && one != nil {
+		a.Info = infoOf(one)
 	}
-	reply.Failure = failureOf(err)
-	return nil
+	return err
+}
+
+func (a *FileAnswer) open(tree fs.FS, name string) (fs.FileInfo, error) {
+	f, err := tree.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	one, err := f.Stat()
+	if err == nil && one.IsDir() {
+		err = a.list(tree, name)
+	} else if err == nil {
+		a.Data, err = io.ReadAll(f)
+	}
+	return one, errors.Join(err, f.Close())
+}
+
+func (a *FileAnswer) list(tree fs.FS, dir string) error {
+	entries, err := fs.ReadDir(tree, dir)
+	for _, e := range entries {
+		if one, failed := e.Info(); failed == nil { // one of memory does not fail
+			a.Entries = append(a.Entries, infoOf(one))
+		}
+	}
+	return err
 }
 
 // Kernel asks the machine's kernel.

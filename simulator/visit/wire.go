@@ -34,6 +34,7 @@ type Facts struct {
 
 // What a question about a file may be.
 const (
+	opOpen     = "open" // all of it, following links
 	opStat     = "stat"
 	opLstat    = "lstat"
 	opReadLink = "readlink"
@@ -44,7 +45,8 @@ const (
 // FileQuestion asks for one file of a machine's tree.
 type FileQuestion struct{ Machine, Op, Name string }
 
-// FileAnswer is what it holds: only one of the fields is used.
+// FileAnswer is what it holds: only one of the fields is used, but for opOpen,
+// which says what it is as well.
 type FileAnswer struct {
 	Info    Info
 	Entries []Info
