@@ -45,12 +45,17 @@ type scanView struct {
 	// shown are those of its findings that are listed, hidden says which are not.
 	shown  []diagnose.Finding
 	hidden string
+	// codes is the column behind the findings' codes, in which details begin.
+	codes int
 	// interrupted is what the journal says of runs that were not finished.
 	interrupted []journal.Summary
 }
 
 func (v scanView) print(w io.Writer) error {
 	out := &lineWriter{w: w}
+	for _, f := range v.report.Findings {
+		v.codes = max(v.codes, len(f.Code)+2)
+	}
 	groups := diagnose.Grouped(v.report.Findings)
 	if !v.brief {
 		v.heads(out)
@@ -205,20 +210,11 @@ func (v scanView) name(f diagnose.Finding) string {
 	return f.Object
 }
 
-// codeWidth is the column in which the details begin.
-func (v scanView) codeWidth() int {
-	width := 0
-	for _, f := range v.report.Findings {
-		width = max(width, len(f.Code))
-	}
-	return width + 2
-}
-
 // why prints the finding's code, what is seen, and what keeps it from being
 // repaired.
 func (v scanView) why(out *lineWriter, f diagnose.Finding, shared string) {
-	width := v.codeWidth()
-	lines := wrap(shortPaths(clean(f.Detail), max(v.width-2-width, 24)), max(v.width-2-width, 24))
+	width := max(v.width-2-v.codes, 24)
+	lines := wrap(shortPaths(clean(f.Detail), width), width)
 	if len(lines) == 0 {
 		lines = []string{""}
 	}
@@ -227,7 +223,7 @@ func (v scanView) why(out *lineWriter, f diagnose.Finding, shared string) {
 		if i == 0 {
 			label = f.Code
 		}
-		out.line(strings.TrimRight("  "+v.dim(fmt.Sprintf("%-*s", width, label))+line, " "))
+		out.line(strings.TrimRight("  "+v.dim(fmt.Sprintf("%-*s", v.codes, label))+line, " "))
 	}
 	if v.verbose {
 		v.gates(out, f)

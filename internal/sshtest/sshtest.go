@@ -81,9 +81,11 @@ func (s *Servers) run(name string) int {
 		if err := l.Close(); err != nil {
 			s.t.Fatal(err)
 		}
-		s.write("sshd-"+name, fmt.Sprintf("Port %d\nListenAddress 127.0.0.1\nHostKey %s/host-%s\nAuthorizedKeysFile %s/authorized_keys\n"+
+		// Bash and other shells read files of their user even for one command:
+		// those are the machine's, and some run a hundred programs.
+		s.write("sshd-"+name, fmt.Sprintf("Port %d\nListenAddress 127.0.0.1\nHostKey %[2]s/host-%[3]s\nAuthorizedKeysFile %[2]s/authorized_keys\n"+
 			"PidFile none\nUsePAM no\nStrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"+
-			"UseDNS no\nPrintMotd no\nMaxStartups 200\nMaxSessions 200\nLogLevel INFO\n", port, s.Dir, name, s.Dir))
+			"UseDNS no\nPrintMotd no\nMaxStartups 200\nMaxSessions 200\nLogLevel INFO\nSetEnv HOME=%[2]s\n", port, s.Dir, name))
 		command := exec.Command(sshd, "-D", "-e", "-f", filepath.Join(s.Dir, "sshd-"+name))
 		says, err := command.StderrPipe()
 		if err != nil {
