@@ -290,16 +290,7 @@ func TestClearRests(t *testing.T) {
 				slept += d
 				return nil
 			}
-			if _, err := s.converse(s.request("release"), func(int, message) (reply, bool) { return reply{OK: true}, true }); err != nil {
-				t.Fatal(err)
-			}
-			for _, connection := range s.world.Array.Connections() {
-				if v, _ := s.world.Array.Volume(connection.Volume); v.Serial == string(s.service.Serial) {
-					if err := s.world.Array.Disconnect(connection.Host, connection.Volume); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
+			released(t, s)
 			slept = 0
 			var waits []time.Duration
 			done, err := s.converse(s.request("clear"), func(_ int, m message) (reply, bool) {
