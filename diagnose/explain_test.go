@@ -316,3 +316,31 @@ func TestExplainSaysWhatIsNotKnown(t *testing.T) {
 		}
 	}
 }
+
+// That an array has nothing of a record is said only of lists that are whole.
+func TestExplainARecordOfNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		doubt func(*evidence.Array)
+		known bool
+		says  string
+	}{
+		"all was listed":        {func(*evidence.Array) {}, true, "in the pod or anywhere else"},
+		"not all volumes":       {func(a *evidence.Array) { a.Volumes = a.Volumes.Doubt("cut") }, false, "none of the objects that could be read"},
+		"not all snapshots":     {func(a *evidence.Array) { a.Snapshots = a.Snapshots.Doubt("cut") }, false, "none of the objects that could be read"},
+		"not all elsewhere":     {func(a *evidence.Array) { a.Elsewhere = a.Elsewhere.Doubt("cut") }, false, "what is outside of it is not all known"},
+		"not all copies beside": {func(a *evidence.Array) { a.ElsewhereSnapshots = a.ElsewhereSnapshots.Doubt("cut") }, false, "what is outside of it is not all known"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := healthy()
+			s.recordOfNothing("lost")
+			c.doubt(s.array())
+			e, err := Explain(s.World, s.policy, "custom/lost", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := statement(e, "array", s.array().Name); got.Known != c.known || !strings.Contains(got.Text, c.says) {
+				t.Errorf("known %v: %s", got.Known, got.Text)
+			}
+		})
+	}
+}

@@ -886,6 +886,17 @@ var kindCases = []kindCase{
 		[]string{"lxd09 is no member any more", "lxd recover"},
 	},
 	{
+		"the same of a virtual machine",
+		func(s *scene) {
+			s.LXD.Clustered = evidence.Yes
+			s.elsewhere(s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100)), "lxd09-iscsi")
+			s.elsewhere(s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100)), "lxd09-iscsi")
+		},
+		[]string{"disappeared-record p1::v-00000064000040008000000000000000", "disappeared-record p1::v-00000064000040008000000000000000-b"},
+		ReportOnly,
+		[]string{"lxd09 is no member any more"},
+	},
+	{
 		"instance volume of a server, where it is not known whether there is a cluster",
 		func(s *scene) {
 			s.LXD.Clustered = evidence.Unknown
@@ -1186,6 +1197,45 @@ func TestNVMeUnderDeviceMapper(t *testing.T) {
 			}
 			if (got == "") != (c.detail == "") || !strings.Contains(got, c.detail) {
 				t.Errorf("%q, want %q", got, c.detail)
+			}
+		})
+	}
+}
+
+// An image's record goes to a newer copy of the same image when LXD makes one.
+// Whatever else had a record and has none has lost it.
+func TestReplacedImage(t *testing.T) {
+	const image = "2d7588f66bcde5214f46dc034c8fbc60b6af404fcb33221b14a5bced4a860757"
+	lost := []string{"disappeared-record"}
+	for name, c := range map[string]struct {
+		kind, lxd string
+		change    func(*scene, *evidence.Record)
+		want      []string
+	}{
+		"a newer copy has the record": {evidence.TypeImage, "image/" + image + " (default)", nil, []string{"leaked-image"}},
+		"another image has one":       {evidence.TypeImage, "image/other (default)", nil, lost},
+		"another pool's copy has one": {evidence.TypeImage, "image/" + image + " (default)", func(s *scene, r *evidence.Record) { r.Pool = "n1" }, lost},
+		"a volume of that name":       {evidence.TypeImage, "image/" + image + " (default)", func(s *scene, r *evidence.Record) { r.Type = evidence.TypeCustom }, lost},
+		"a record without a name":     {evidence.TypeImage, "image/other (default)", func(s *scene, r *evidence.Record) { r.Name = "" }, lost},
+		"a volume is no image":        {evidence.TypeCustom, "custom/" + image + " (default)", nil, lost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := healthy()
+			v := s.volume("p1", evidence.Name{Type: c.kind, Content: evidence.ContentFilesystem, UUID: uuid(100)})
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: s.vol(v).ID, Recorded: clock.Add(-24 * time.Hour), LXDName: c.lxd}}
+			for i := range s.LXD.Records.Items {
+				if r := &s.LXD.Records.Items[i]; r.Name == image && c.change != nil {
+					c.change(s, r)
+				}
+			}
+			var got []string
+			for _, f := range s.judge().Findings {
+				if f.VolumeID == s.vol(v).ID {
+					got = append(got, f.Code)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%v, want %v", got, c.want)
 			}
 		})
 	}
