@@ -54,6 +54,15 @@ func TestNothingIsLeftInSilence(t *testing.T) {
 	}
 }
 
+// A run that a gate refuses says what makes it pass.
+func TestRefusedSaysWhatToDo(t *testing.T) {
+	b := newBench(t, aged(t, "unmap-refused-iscsi"))
+	status, out, errs := b.run("", "fix", b.leaked("leaked-volume"), "--min-age", "30d", "--yes")
+	if status != StatusRefused || !strings.Contains(oneSpace(out), "Nothing was changed. What to do: wait until it is old enough") || strings.Contains(errs, ": failed") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+}
+
 // A dry run of a batch ends with what it comes to, and does not list at length
 // what nobody would try; -v does.
 func TestDryRunEndsWithTheAnswer(t *testing.T) {

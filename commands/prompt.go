@@ -120,7 +120,9 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 			}
 			return r.reply, nil
 		}
-		fmt.Fprintf(a.o.Err, "     %q is none of %s\n", clean(line), none)
+		for _, line := range wrap(fmt.Sprintf("%q is none of %s", clean(line), none), a.o.width()-5) {
+			fmt.Fprintln(a.o.Err, "     "+line)
+		}
 	}
 }
 

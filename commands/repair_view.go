@@ -117,6 +117,8 @@ type resultAnswer struct {
 	// stopped says where it was stopped in the middle; halted the same of one
 	// that left nothing changed.
 	stopped, halted string
+	// passes is what to do about a refusal.
+	passes string
 }
 
 // printResults prints how runs ended; done is the word for those that went
@@ -152,6 +154,9 @@ func resultOf(row repair.Row) resultAnswer {
 	}
 	if row.NotTried != "" {
 		r.Outcome, r.Why = string(journal.Declined), row.NotTried
+	}
+	if as[*repair.RefusedError](row.Err) && !row.Result.Changed && !strings.Contains(r.Why, ". What to do: ") {
+		r.passes = refusedBy(row.Plan, row.Err).Passes
 	}
 	return r
 }
@@ -202,6 +207,11 @@ func printResult(out *lineWriter, p palette, width int, done string, r resultAns
 	}
 	if !r.Changed && head != done {
 		out.line("Nothing was changed.")
+	}
+	if r.passes != "" {
+		for _, line := range wrap("What to do: "+clean(r.passes), width) {
+			out.line(line)
+		}
 	}
 }
 

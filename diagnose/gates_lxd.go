@@ -349,7 +349,7 @@ func unusedBefore(s Subject) (Result, string) {
 	case s.array.Began.IsZero() || old < 0:
 		return Uncertain, "it is not known for how long its connection to " + s.connection + " is unused"
 	case old < need:
-		return Fail, "its connection to " + s.connection + " was first seen unused on " + day(since) + ", " + span(need) + " ago are needed"
+		return Fail, "its connection to " + s.connection + " was first seen unused on " + day(since) + ", which has to be " + span(need) + " ago"
 	}
 	return Pass, "its connection to " + s.connection + " was first seen unused on " + day(since)
 }

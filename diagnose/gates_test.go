@@ -208,7 +208,7 @@ var gateCases = map[string][]gateCase{
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Leaked: clock.Add(time.Minute)}}
 		}, Uncertain, "in this very run", ""},
 		{"a connection, never", staleOne, "stale-connection", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier run saw its connection to lxd01-iscsi unused", ""},
-		{"a connection, an hour ago", staleOne, "stale-connection", func(s *scene) { s.unused(hostName, time.Hour) }, Fail, "24 hours ago are needed", ""},
+		{"a connection, an hour ago", staleOne, "stale-connection", func(s *scene) { s.unused(hostName, time.Hour) }, Fail, "which has to be 24 hours ago", ""},
 		{"a connection to another host", staleOne, "stale-connection", func(s *scene) { s.unused("lxd02-iscsi", 48*time.Hour) }, Fail, "no earlier run saw its connection to lxd01-iscsi", ""},
 		{"a connection, nobody knows when now is", staleOne, "stale-connection", func(s *scene) { s.unused(hostName, -48*time.Hour) }, Uncertain, "not known for how long", ""},
 		{"a snapshot, never", orphanSnapshot, "leaked-snapshot", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier run", ""},

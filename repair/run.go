@@ -394,11 +394,15 @@ func (r *run) untried(step Step, kind StepType, begun bool, why error) error {
 		record.Outcome = journal.Unclear
 	}
 	err := r.write(record)
-	r.tell(Ended, record.Outcome, record.Note)
+	gate, told := (*refusal)(nil), record.Outcome
+	if errors.As(why, &gate) && !begun {
+		told = journal.Refused
+	}
+	r.tell(Ended, told, record.Note)
 	if err != nil {
 		return err
 	}
-	if gate := (*refusal)(nil); errors.As(why, &gate) {
+	if gate != nil {
 		return r.refuse(step.Say, gate.gate)
 	}
 	return why
