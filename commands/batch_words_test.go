@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -67,6 +68,14 @@ func TestBatchSaysWhichVolume(t *testing.T) {
 	_, _, errs = b.run("n\nn\nn\nn\n", "fix", "--finding", "leaked-image", "-q")
 	if !strings.Contains(errs, "2 of 5: ") || strings.Contains(errs, "no LXD record") {
 		t.Errorf("-q:\n%s", errs)
+	}
+	file := filepath.Join(t.TempDir(), "plan.json")
+	if status, out, errs := b.run("", "fix", "--finding", "leaked-image", "--limit", "2", "--save", file); status != StatusFindings {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	_, out, errs = b.run("n\nn\n", "fix", "--plan", file)
+	if !strings.Contains(errs, "2 of 2: ") || !strings.Contains(errs, "no LXD record") || !strings.Contains(out, "left    64MiB") {
+		t.Errorf("--plan:\n%s%s", out, errs)
 	}
 	_, _, errs = b.run("", "fix", "--finding", "leaked-image", "--limit", "2", "--yes")
 	if strings.Contains(errs, "no LXD record") || !strings.Contains(errs, " (leaked-image, ") {

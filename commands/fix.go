@@ -339,6 +339,9 @@ func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choi
 	w.report.named = len(c.plans) > 2 && w.tools.WaveSize > 1
 	w.report.batch = len(c.plans) > 1
 	rows, err := w.tools.Batch(ctx, c.plans)
+	if o.found == nil {
+		o.found = w.report.found // of a plan from a file nothing was known before
+	}
 	rows = append(rows, c.rows()...)
 	took := o.clock()().Sub(began)
 	// Where there is nothing but reports, each says what to do instead.

@@ -150,6 +150,8 @@ type reporter struct {
 	named bool
 	// of is how many a batch tries, and ended how many of them have ended.
 	of, ended int
+	// found are what was to be repaired, by its object's name.
+	found map[string]diagnose.Finding
 	// now is the clock's, began is when it was first reported.
 	now   func() time.Time
 	began time.Time
@@ -160,6 +162,7 @@ func (r *reporter) report(e repair.Event) {
 		r.of, r.ended = e.Of, e.N
 	}
 	if e.Phase == repair.Planned && r.batch {
+		r.found[e.Plan.Object] = *e.Finding
 		r.planned(e)
 	}
 	if r.o.brief {

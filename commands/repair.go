@@ -142,7 +142,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		// Whoever is asked about each step goes through one volume at a time.
 		waveSize = w.waveSize
 	}
-	report := &reporter{o: o, now: o.clock()}
+	report := &reporter{o: o, now: o.clock(), found: map[string]diagnose.Finding{}}
 	w.report = report
 	w.policy = o.policy(from.config)
 	w.policy.Batch = batch
