@@ -159,6 +159,9 @@ func TestBatchIsStopped(t *testing.T) {
 			if status != test.status || !strings.Contains(oneSpace(out), test.out) || !strings.Contains(oneSpace(errs), test.errs) {
 				t.Errorf("status %d, want %d, %q and %q\n%s\n%s", status, test.status, test.out, test.errs, out, errs)
 			}
+			if strings.HasPrefix(name, "Ctrl-C") && !strings.Contains("\n"+out, "\nstopped ") {
+				t.Errorf("the table does not say which was stopped:\n%s", out)
+			}
 			for _, words := range []string{"context canceled", "EOF"} {
 				if strings.Contains(out+errs, words) {
 					t.Errorf("it says %q:\n%s%s", words, out, errs)

@@ -67,6 +67,9 @@ func TestListed(t *testing.T) {
 func TestScanListsLess(t *testing.T) {
 	b := newBench(t, worlds.Demo(t))
 	status, whole, _ := b.run("", "scan", "-q")
+	if status != StatusFindings {
+		t.Fatalf("status %d", status)
+	}
 	for _, args := range [][]string{{"--limit", "1"}, {"--since", "1m"}, {"--sort", "size", "--limit", "2"}} {
 		got, out, errs := b.run("", append([]string{"scan"}, args...)...)
 		if got != status || !strings.HasSuffix(out, whole) || !strings.Contains(oneSpace(out), " not listed ("+args[0]+" "+args[1]) && args[0] != "--sort" {
