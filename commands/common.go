@@ -34,6 +34,8 @@ type common struct {
 	verbose bool
 	debug   bool
 	sysroot string
+	// progress says what is waited for; nil where nobody is to be told.
+	progress *progress
 	// brief leaves only the end of the answer, and what is asked.
 	brief bool
 	// asked reads what a person types, for all questions of a command.
@@ -86,6 +88,7 @@ func (o *common) colorFlag() cli.Flag {
 func (o *common) answers() *lines {
 	if o.asked == nil {
 		o.asked = newLines(o.In)
+		o.asked.entered = func() { o.progress.entered() }
 	}
 	return o.asked
 }
@@ -171,6 +174,7 @@ func (o *common) askAgain(ctx context.Context, from sources, watch *witness.Watc
 	if o.BeforeLook != nil {
 		o.BeforeLook()
 	}
+	o.watched()
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	agent := "pureclean/" + version()
@@ -189,7 +193,7 @@ func (o *common) askAgain(ctx context.Context, from sources, watch *witness.Watc
 		Whole:    o.whole,
 		Dial:     from.dial,
 		Getenv:   o.Getenv,
-		Progress: newProgress(o.Streams).report,
+		Progress: o.progress.asking,
 		Now:      from.now,
 	}
 	if o.Memory != nil {

@@ -124,7 +124,6 @@ var noRoom = regexp.MustCompile("\x1b\\[[0-9;]*[mK]")
 // rowsOf is how many rows of a terminal a line fills.
 func rowsOf(line string, width int) int {
 	shown := strings.TrimRight(noRoom.ReplaceAllString(line, ""), "\n")
-	shown = shown[strings.LastIndex(shown, "\r")+1:] // a countdown stands below it
 	n := len([]rune(shown))
 	return max(1, (n+width-1)/width)
 }

@@ -18,9 +18,14 @@ import (
 // The default of every question is no.
 
 // lines reads answers without keeping a cancelled command waiting.
-type lines struct{ reader *bufio.Reader }
+type lines struct {
+	reader *bufio.Reader
+	// entered is told that a line came, which the terminal has shown; nil is
+	// nobody.
+	entered func()
+}
 
-func newLines(r io.Reader) *lines { return &lines{bufio.NewReader(r)} }
+func newLines(r io.Reader) *lines { return &lines{reader: bufio.NewReader(r)} }
 
 // next returns one answer. The goroutine that waits for a line that never
 // comes ends with the process.
@@ -36,6 +41,9 @@ func (l *lines) next(ctx context.Context) (string, error) {
 	}()
 	select {
 	case a := <-answers:
+		if l.entered != nil {
+			l.entered()
+		}
 		return a.line, a.err
 	case <-ctx.Done():
 		return "", ctx.Err()
@@ -85,7 +93,7 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 		return repair.Yes, nil // the name, typed twice, is the answer
 	}
 	if a.o.noInput || !a.o.InTerminal || !a.o.ErrTerminal {
-		return repair.No, &HintedError{Err: usagef("nobody is there to answer: %s", text), Hint: "--yes answers yes to what can be undone, --confirm NAME to the one thing that can't"}
+		return repair.No, &HintedError{Err: usagef("no terminal to ask on: %s", text), Hint: "--yes answers yes to what can be undone, --confirm NAME to the one thing that can't"}
 	}
 	choices, none := "[y/N/?]", "y (do it), n (stop here), ? (why, and by hand)"
 	if *a.several {
@@ -168,6 +176,7 @@ func (r *reporter) report(e repair.Event) {
 	if r.o.brief {
 		return
 	}
+	r.o.progress.repairing(e, r.now().Sub(r.began))
 	p := colourise(r.o.Streams, r.o.color, r.o.ErrTerminal)
 	indent := strings.Repeat(" ", 5)
 	if r.named {
@@ -203,6 +212,7 @@ func (r *reporter) report(e repair.Event) {
 		if r.began.IsZero() {
 			r.began = r.now()
 		}
+	case repair.Over:
 	case repair.Counted:
 		// Where each step is asked about, how fast the answers come is no measure.
 		if e.Of > 1 && e.N > 0 && r.o.yes {

@@ -48,12 +48,12 @@ func (o *changing) allDone() error {
 // databaseFlag is for commands that may rest on the operator's word for one
 // volume.
 func (o *changing) databaseFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "database-is-current", Usage: "your word for this one volume that LXD's database is the pool's true history, and not restored from a backup", Destination: &o.databaseIsCurrent}
+	return &cli.BoolFlag{Name: "database-is-current", Usage: "state for this one volume that LXD's database is the pool's true history, and not restored from a backup", Destination: &o.databaseIsCurrent}
 }
 
 // recoveredFlag is for the same commands.
 func (o *changing) recoveredFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "even-if-recovered", Usage: "your word for this one volume that it may be destroyed again, although somebody recovered it after a run destroyed it", Destination: &o.evenIfRecovered}
+	return &cli.BoolFlag{Name: "even-if-recovered", Usage: "state for this one volume that it may be destroyed again, although somebody recovered it after a run destroyed it", Destination: &o.evenIfRecovered}
 }
 
 func (o *changing) changingFlags() []cli.Flag {
@@ -68,7 +68,7 @@ func (o *changing) changingFlags() []cli.Flag {
 // confirmFlag is for the commands that may come to a step that can't be
 // undone.
 func (o *changing) confirmFlag() cli.Flag {
-	return &cli.StringFlag{Name: "confirm", Usage: "the full `NAME` again of what can't be undone: a host object, a map in which I/O waits", Destination: &o.typed}
+	return &cli.StringFlag{Name: "confirm", Usage: "the full `NAME` again of what can't be undone: an array host, a map in which I/O waits", Destination: &o.typed}
 }
 
 // mayAsk refuses to begin what would need an answer that nobody can give.
@@ -125,6 +125,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	if from.operator != nil {
 		operator = *from.operator
 	}
+	o.watched()
 	watch := &witness.Watch{}
 	w := &workshop{stateDir: from.config.StateDir, waveSize: from.config.Safety.WaveSize, close: func() {
 		watch.Close(ctx)
@@ -159,6 +160,8 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 			if !ok {
 				return nil, fmt.Errorf("array %s did not answer when it was last looked at%s", arrayID, why)
 			}
+			o.progress.asking(witness.Asking{Kind: "login", Name: "the array for a login", Begins: true})
+			defer o.progress.asking(witness.Asking{Kind: "login", Name: "the array for a login", Done: true})
 			writer, err := pure.OpenWriter(ctx, access, pure.Options{UserAgent: "pureclean/" + version(), Log: o.log()})
 			if err != nil {
 				return nil, &HintedError{Err: err, Hint: pure.Hint(err)}
@@ -174,7 +177,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Typed:     o.typed,
 		MaxPerRun: from.config.Safety.MaxPerRun,
 		Now:       from.now,
-		Sleep:     countdown(o.Streams, from.sleep),
+		Sleep:     o.progress.sleeping(from.sleep),
 		WaveSize:  waveSize,
 	}
 	return w, nil

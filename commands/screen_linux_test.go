@@ -102,8 +102,6 @@ func (s *screen) put(text string) {
 		case r == '\r', r == 0:
 			// All that returns to a line's begin wipes it, too; the carriage
 			// return in front of a line feed must not.
-		case strings.HasSuffix(*last, "...") && r == ' ': // a countdown's next
-			*last = " "
 		case len([]rune(*last)) >= screenWidth:
 			s.rows = append(s.rows, string(r))
 		default:

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -26,6 +27,8 @@ type Streams struct {
 	Height func() int
 	// Resized tells when the terminal changed its size, until it is stopped.
 	Resized func() (<-chan os.Signal, func())
+	// Pulse is how what is waited for is shown; nil is not at all.
+	Pulse *Pulse
 	// Getenv reads the environment.
 	Getenv func(string) string
 	// BeforeLook is called before the world is read; nil is nothing.
@@ -52,8 +55,16 @@ func System() Streams {
 		}
 		return width, height
 	}
+	pulse := &Pulse{Now: time.Now, Every: every, Width: func() int {
+		width, _, _ := term.GetSize(int(os.Stderr.Fd())) // 0 is as good as an error
+		return width
+	}}
+	if out, err := os.Stdout.Stat(); err == nil && out.Mode()&os.ModeNamedPipe != 0 {
+		pulse = nil // whoever reads it, a pager for one, may draw on the same terminal
+	}
 	return Streams{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		Pulse: pulse,
+		In:    os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal: terminal(os.Stdin), OutTerminal: terminal(os.Stdout), ErrTerminal: terminal(os.Stderr),
 		Width:    func() int { width, _ := size(); return width },
 		Height:   func() int { _, height := size(); return height },

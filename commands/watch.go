@@ -163,7 +163,7 @@ func (o *common) watch(ctx context.Context, name string, every interval, asked f
 		defer w.screen.close()
 		if o.ErrTerminal {
 			// What is written beside the picture would destroy it.
-			o.ErrTerminal, o.quiet = false, true
+			o.ErrTerminal, o.quiet, o.progress = false, true, nil
 		}
 	}
 	err = w.run(ctx)

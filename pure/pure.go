@@ -56,6 +56,9 @@ type Options struct {
 	Memory int64
 	// Log gets a line per request at debug level; nil discards them.
 	Log *slog.Logger
+	// Progress is told how many rows have come of those that the array counted
+	// so far, of all lists together and by several at once; nil tells nobody.
+	Progress func(got, of int64)
 	// Wrap is put around the transport, to count or to disturb; nil is none.
 	Wrap func(http.RoundTripper) http.RoundTripper
 	// Sleep waits between tries and returns early with the context's error;
@@ -71,6 +74,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Memory <= 0 {
 		o.Memory = defaultMemory
+	}
+	if o.Progress == nil {
+		o.Progress = func(int64, int64) {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

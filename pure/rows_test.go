@@ -423,7 +423,7 @@ func TestDestroyedHosts(t *testing.T) {
 	}
 }
 
-// What somebody has set on a host object: yes, no, or not told.
+// What somebody has set on an array host: yes, no, or not told.
 func TestSettingsOfHosts(t *testing.T) {
 	type settings struct{ chap, personality, preferred evidence.Answer }
 	no, yes, unknown := evidence.No, evidence.Yes, evidence.Unknown

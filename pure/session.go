@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/secret"
 )
 
@@ -34,6 +36,9 @@ type session struct {
 	// user is whom the array took the token for, set by a login.
 	user  string
 	sleep func(context.Context, time.Duration) error
+	// progress is told that rows came, of all that were counted.
+	progress func(got, of int64)
+	got, of  atomic.Int64
 
 	mu sync.Mutex
 	// key is the login's, and number counts the logins, so that of many
@@ -62,7 +67,7 @@ func openSession(ctx context.Context, access Access, options Options, spoken []v
 		return nil, err
 	}
 	w.secrets.Hide(token)
-	s := &session{wire: w, token: token, sleep: options.Sleep}
+	s := &session{wire: w, token: token, sleep: options.Sleep, progress: options.Progress}
 	s.memory.limit = options.Memory
 	if err := s.negotiate(ctx, spoken); err != nil {
 		s.wire.hangUp()
@@ -75,6 +80,19 @@ func openSession(ctx context.Context, access Access, options Options, spoken []v
 		return nil, err
 	}
 	return s, nil
+}
+
+// came tells that a page of a list came; first is set of its first one. What the
+// array does not count is not counted here.
+func (s *session) came(rows int64, first bool, total evidence.Count) {
+	if !total.Known {
+		return
+	}
+	of := s.of.Load()
+	if first {
+		of = s.of.Add(total.N)
+	}
+	s.progress(s.got.Add(rows), of)
 }
 
 func (s *session) negotiate(ctx context.Context, spoken []version) error {
@@ -153,6 +171,8 @@ var errNoKey = errors.New("the answer has no session token")
 
 // resume forgets that a login failed.
 func (s *session) resume() {
+	s.got.Store(0) // of an earlier reading
+	s.of.Store(0)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lost = nil

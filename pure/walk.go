@@ -163,6 +163,7 @@ func (w *walk[R]) run(ctx context.Context) {
 				w.doubt("the array does not say how many there are")
 			}
 		}
+		w.session.came(page.rows, n == 1, w.total)
 		token := maphash.String(w.seed, page.envelope.token)
 		switch {
 		case w.broken != "":

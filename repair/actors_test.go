@@ -19,6 +19,7 @@ import (
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/host"
 	"github.com/pureclean/pureclean/simulator/lxd"
+	"github.com/pureclean/pureclean/witness"
 )
 
 // history is a world in which two act: we, and LXD with its administrators,
@@ -440,8 +441,8 @@ func (h *history) look(ctx context.Context, about evidence.Scope) (evidence.Worl
 	if h.blind {
 		reach.Peer = peerReach{} // nobody has configured it
 	}
-	reach.progress = func(kind, _ string, done bool) {
-		if kind == "array" && done {
+	reach.progress = func(a witness.Asking) {
+		if a.Kind == "array" && a.Done {
 			h.turn("in the middle of a look")
 		}
 	}

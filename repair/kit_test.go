@@ -116,7 +116,7 @@ type reach struct {
 	// child gets none.
 	wrap func(http.RoundTripper) http.RoundTripper
 	// progress is told what has been asked.
-	progress func(kind, name string, done bool)
+	progress func(witness.Asking)
 }
 
 // peerReach is how the peer of a stretched pod is reached; empty without one.

@@ -131,6 +131,7 @@ const (
 	Waits   Phase = "waits" // for something that takes seconds, and until when
 	Ended   Phase = "ended"
 	RolledB Phase = "rolled-back"
+	Over    Phase = "over" // the run, however it ended
 	// Counted is of a batch: N of Of have ended, for now; none when it begins.
 	Counted Phase = "counted"
 )

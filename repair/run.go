@@ -667,6 +667,7 @@ func (r *run) finish(ctx context.Context, failed error) (Result, error) {
 		failed = errors.Join(failed, err)
 	}
 	result.Undo = r.promise()
+	r.tell(Over, "", "")
 	return result, failed
 }
 

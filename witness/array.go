@@ -147,14 +147,15 @@ func (o Options) observeArray(ctx context.Context, a *array, part *part) evidenc
 	if a.peer != "" {
 		name = a.title()
 	}
-	o.Progress("array", name, false)
-	defer o.Progress("array", name, true)
+	defer o.asking(ctx, "array", name)()
 	err := a.err
 	if err == nil {
 		err = a.pinned()
 	}
 	if err == nil && a.reader == nil {
-		a.reader, err = pure.Open(ctx, a.pure, o.Array)
+		options := o.Array
+		options.Progress = func(got, of int64) { o.Progress(Asking{Kind: "array", Name: name, Got: got, Of: of}) }
+		a.reader, err = pure.Open(ctx, a.pure, options)
 	}
 	if err != nil {
 		silent := o.unread(a, name, err)

@@ -87,8 +87,11 @@ func (e *lateError) Timeout() bool { return true }
 func (e *lateError) Unwrap() error { return context.DeadlineExceeded }
 
 func round(d time.Duration) time.Duration {
-	if d > 10*time.Second {
+	switch {
+	case d > 10*time.Second:
 		return d.Round(time.Second)
+	case d > time.Second:
+		return d.Round(time.Second / 10)
 	}
 	return d.Round(time.Millisecond)
 }
@@ -98,7 +101,7 @@ func round(d time.Duration) time.Duration {
 func lateHint(ctx context.Context, trouble, hint string) string {
 	_, late := context.Cause(ctx).(*lateError) //nolint:errorlint // made above, never wrapped
 	if late && trouble != "" {
-		return "give a look more time with --timeout; the others were not waiting for it"
+		return "give a look more time with --timeout; the other sources did not wait for it"
 	}
 	return hint
 }

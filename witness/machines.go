@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,17 +24,19 @@ func (o Options) observeOthers(ctx context.Context, l limits, lxd *evidence.LXD,
 	hosts := make([]evidence.Host, len(names), len(names)+1)
 	var group errgroup.Group
 	group.SetLimit(machinesAtOnce)
+	var answered atomic.Int64
 	for i, name := range names {
 		group.Go(func() error {
-			o.Progress("host", name, false)
-			defer o.Progress("host", name, true)
 			ctx, cancel := l.of(ctx, others, name)
 			defer cancel()
+			done := o.asking(ctx, "host", name)
 			hosts[i] = o.Fleet.Ask(ctx, name)
+			done()
+			o.Progress(Asking{Kind: "members", Got: answered.Add(1), Of: int64(len(names))})
 			return nil
 		})
 	}
-	_ = group.Wait() // a testimony says itself what failed
+	_ = group.Wait() // what failed is said in what they return
 	hosts = slices.Insert(hosts, 0, here)
 	contradict(hosts)
 	return o.withTold(hosts)

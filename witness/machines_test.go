@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/evidence"
@@ -46,6 +47,51 @@ func threeMembers(t *testing.T) (*simulator.World, *reached, witness.Options) {
 	o := options(w)
 	o.Fleet = r
 	return w, r, o
+}
+
+// Who watches is told of everybody who is asked, for how long at most, how many
+// rows of an array have come and how many members have answered.
+func TestProgressOfALook(t *testing.T) {
+	_, _, o := threeMembers(t)
+	var mu sync.Mutex
+	open, limited, rows, members := map[string]int{}, 0, int64(0), int64(0)
+	o.Progress = func(a witness.Asking) {
+		mu.Lock()
+		defer mu.Unlock()
+		key := a.Kind + " " + a.Name
+		switch {
+		case a.Begins:
+			open[key]++
+			if a.Limit > 0 {
+				limited++
+			}
+		case a.Done:
+			open[key]--
+		case a.Kind == "array":
+			rows = max(rows, a.Got)
+			if a.Got > a.Of {
+				t.Errorf("%d of %d rows", a.Got, a.Of)
+			}
+		case a.Kind == "members":
+			members = max(members, a.Got)
+			if a.Of != 2 {
+				t.Errorf("%d of %d members", a.Got, a.Of)
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	if _, err := witness.Ask(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	for key, n := range open {
+		if n != 0 {
+			t.Errorf("%s: %d", key, n)
+		}
+	}
+	if len(open) < 5 || limited < 5 || rows == 0 || members != 2 {
+		t.Errorf("%v, %d with a limit, %d rows, %d members", open, limited, rows, members)
+	}
 }
 
 func names(hosts []evidence.Host) string {

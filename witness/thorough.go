@@ -38,9 +38,9 @@ func (o Options) askMore(ctx context.Context, l limits, arrays []*array, world *
 		}
 	})
 	if o.Live && !world.Hosts[0].Recorded {
-		o.Progress("host", "portals", false)
+		done := o.asking(ctx, "portals", "")
 		world.Hosts[0].Reached = o.reach(ctx, portals(world))
-		o.Progress("host", "portals", true)
+		done()
 	}
 }
 
@@ -48,8 +48,7 @@ func (o Options) askMore(ctx context.Context, l limits, arrays []*array, world *
 func (o Options) readLog(ctx context.Context, l limits) *evidence.Log {
 	ctx, cancel := l.of(ctx, estate, "this host")
 	defer cancel()
-	o.Progress("host", "logs", false)
-	defer o.Progress("host", "logs", true)
+	defer o.asking(ctx, "logs", o.Host.Hostname)()
 	log := devices.ReadLog(ctx, o.Host)
 	return &log
 }

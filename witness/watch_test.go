@@ -150,7 +150,7 @@ func TestChangesAreNoticed(t *testing.T) {
 			return w.Array.StretchPod(pool, array.PodArray{ID: "peer", Name: "fa2"})
 		}, everything: true},
 		"a pod that is linked": {do: func(w *simulator.World, _ array.Volume) error { return w.Array.SetPodLinks(pool, 1, 0) }, everything: true},
-		"a host object that changes hands": {do: func(w *simulator.World, _ array.Volume) error {
+		"an array host that changes hands": {do: func(w *simulator.World, _ array.Volume) error {
 			return w.Array.SetInitiators("lxd01-iscsi", []string{"iqn.2026-11.example:other"}, nil, nil)
 		}, everything: true},
 		"an LXD that is killed": {do: func(w *simulator.World, _ array.Volume) error { w.LXD.KillDaemon(); return nil }, everything: true},

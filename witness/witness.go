@@ -64,8 +64,9 @@ type Options struct {
 	// Whole also asks the arrays for what they have outside the pools' pods:
 	// the question is about one object, which may be anywhere.
 	Whole bool
-	// Progress is told when a witness begins and when it is done.
-	Progress func(kind, name string, done bool)
+	// Progress is told when somebody is asked, how far that is, and when it is
+	// done, by several at once.
+	Progress func(Asking)
 	// Now is time.Now outside of tests, and Uptime the clock that runs on in
 	// suspend.
 	Now    func() time.Time
@@ -265,7 +266,7 @@ func (o Options) withDefaults() Options {
 		o.Getenv = func(string) string { return "" }
 	}
 	if o.Progress == nil {
-		o.Progress = func(string, string, bool) {}
+		o.Progress = func(Asking) {}
 	}
 	return o
 }
@@ -279,10 +280,9 @@ func (o Options) silent(name string, err error, hint string) evidence.Source {
 // openRecords returns a reader even when only the pools could not be listed:
 // there may be more to learn from it, and it says itself what is missing.
 func (o Options) openRecords(ctx context.Context, l limits) (*records.Reader, []records.PoolAccess, error) {
-	o.Progress("lxd", "LXD", false)
-	defer o.Progress("lxd", "LXD", true)
 	ctx, cancel := l.of(ctx, opening, "LXD")
 	defer cancel()
+	defer o.asking(ctx, "lxd", "LXD")()
 	reader, err := records.Open(ctx, o.Records)
 	if err != nil {
 		return nil, nil, err
@@ -325,8 +325,7 @@ func (o Options) choose(found []records.PoolAccess, lxdListed bool) ([]access, e
 }
 
 func (o Options) observeRecords(ctx context.Context, reader *records.Reader, asked []access, observe func(context.Context, *records.Reader) evidence.LXD) evidence.LXD {
-	o.Progress("lxd", "LXD", false)
-	defer o.Progress("lxd", "LXD", true)
+	defer o.asking(ctx, "lxd", "LXD")()
 	ledger := observe(ctx, reader)
 	// What was really asked is what the pools' gateways are.
 	for i, pool := range ledger.Pools.Items {
@@ -342,8 +341,7 @@ func (o Options) observeRecords(ctx context.Context, reader *records.Reader, ask
 func (o Options) observeHost(ctx context.Context, l limits) evidence.Host {
 	ctx, cancel := l.of(ctx, estate, "this host")
 	defer cancel()
-	o.Progress("host", o.Host.Hostname, false)
-	defer o.Progress("host", o.Host.Hostname, true)
+	defer o.asking(ctx, "host", o.Host.Hostname)()
 	host := devices.Observe(ctx, o.Host)
 	host.Hint = lateHint(ctx, host.Trouble, host.Hint)
 	return host
