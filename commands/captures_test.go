@@ -259,7 +259,7 @@ func TestLateDeviceInTheSimulator(t *testing.T) {
 func TestVolumeOutsideThePods(t *testing.T) {
 	_, flags := replayed(t, "05-stale-array-side")
 	_, stdout, stderr := run(t, append([]string{"explain", "--object", "plainvol"}, flags...)...)
-	if !strings.Contains(strings.Join(strings.Fields(stdout), " "), "plainvol is a volume outside LXD's pods: it is nobody's business here.") {
+	if !strings.Contains(strings.Join(strings.Fields(stdout), " "), "plainvol is a volume outside LXD's pods; pureclean leaves it alone.") {
 		t.Error(stdout, stderr)
 	}
 }

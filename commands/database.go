@@ -33,7 +33,7 @@ func (o *fixOptions) answersForDatabase(ctx context.Context, w *workshop, plan r
 	text, question := "You answer for LXD's database: volumes that were made after a backup look just like this one.",
 		"Is LXD's database the true history of pool "+clean(plan.Pool)+", and not from a backup?"
 	if o.evenIfRecovered {
-		text, question = "You answer for what somebody brought back: they may want to keep it.", "Is it certain that nobody wants "+clean(plan.Object)+" any more?"
+		text, question = "Somebody recovered it, and may want to keep it.", "Is it certain that nobody wants "+clean(plan.Object)+" any more?"
 		if o.databaseIsCurrent {
 			question += " And is LXD's database the true history of its pool?"
 		}

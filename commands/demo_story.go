@@ -44,7 +44,7 @@ var demoStory = []string{
 	"Then life happened: a device came later than LXD waits, the array did not answer during a rollback, LXD was killed " +
 		"while it exported a snapshot, an administrator disconnected a volume that was mounted, a LUN number was used again.",
 	"LXD rolled back as well as it could and forgot. The array did not forget: what was connected can't be deleted, " +
-		"and keeps its space and its quota for ever.",
+		"and keeps its space and its quota.",
 }
 
 func (o *demoOptions) runStory(ctx context.Context, world *simulator.World) error {

@@ -106,9 +106,9 @@ func (o *fixOptions) checkFix() error {
 	case o.typed != "" && o.volume == "":
 		return usagef("--confirm goes with --volume: it is the name of one thing that does not come back")
 	case o.databaseIsCurrent && o.volume == "":
-		return usagef("--database-is-current goes with --volume: in a batch nobody answers for the database")
+		return usagef("--database-is-current goes with --volume: it is stated for one volume, never for a batch")
 	case o.evenIfRecovered && o.volume == "":
-		return usagef("--even-if-recovered goes with --volume: in a batch nobody answers for what somebody brought back")
+		return usagef("--even-if-recovered goes with --volume: it is stated for one volume, never for a batch")
 	case o.finding != "" && !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == o.finding }):
 		hint := "codes are those that pureclean scan prints"
 		if code := codeMeant(o.finding); code != "" {

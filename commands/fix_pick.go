@@ -80,7 +80,7 @@ func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe 
 		case ctx.Err() != nil:
 			stop = "it was cancelled"
 		case row.Result.Quit:
-			stop = "the operator wanted no more"
+			stop = "the operator ended the batch"
 		case row.Result.Changed && row.Err != nil:
 			stop = finding.Object + " did not go well, so the rest was left alone"
 		}

@@ -18,7 +18,7 @@ func hasHost(w *simulator.World, name string) bool {
 	return false
 }
 
-// A host object that is idle and named as LXD names them may be anybody's, and
+// An array host that is idle and named as LXD names them may be anybody's, and
 // nothing brings it back: only a member's goes, and only by its full name.
 func TestFixOfAHostObject(t *testing.T) {
 	for _, test := range []struct {

@@ -100,7 +100,7 @@ func TestConditionsHoldAlone(t *testing.T) {
 	}
 }
 
-// What the array says of a host object counts in each of its ways of saying
+// What the array says of an array host counts in each of its ways of saying
 // that somebody uses it.
 func TestHostObjectIsIdle(t *testing.T) {
 	for _, c := range []struct {

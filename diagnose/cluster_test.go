@@ -22,7 +22,7 @@ func cluster() *scene {
 
 const iqn3 = "iqn.1993-08.org.debian:01:lxd03"
 
-// object is the array's host object of that name.
+// object is the array host of that name.
 func (s *scene) object(name string) *evidence.ArrayHost {
 	items := s.array().Hosts.Items
 	return &items[slices.IndexFunc(items, func(h evidence.ArrayHost) bool { return h.Name == name })]
@@ -88,7 +88,7 @@ func TestHostObjectsOfMembers(t *testing.T) {
 				s.addObject("lxd02-b", "iqn.second:lxd02")
 			},
 			[]string{"unsafe-setting lxd02-b"},
-			[]string{"lxd02's initiators are in 2 host objects, lxd02-b and lxd02-iscsi", "the first that has one of them"},
+			[]string{"lxd02's initiators are in 2 array hosts, lxd02-b and lxd02-iscsi", "the first that has one of them"},
 		},
 		{
 			"one member in two objects of two transports",

@@ -49,7 +49,7 @@ type Statement struct {
 // not be touched. object is what the operator has in hand: a full name on the
 // array, a name within a pod, a serial, a WWID or NGUID, a host's device
 // ("sdb", "dm-3", "mpatha", "/dev/…", "host:sdb"), LXD's own name
-// ("[pool/[project/]]type/name"), a host object, an initiator, or a mount
+// ("[pool/[project/]]type/name"), an array host, an initiator, or a mount
 // directory. pool limits the search. The error is an *AmbiguousError or an
 // *UnknownObjectError.
 func Explain(w evidence.World, p Policy, object, pool string) (Explanation, error) {
@@ -120,10 +120,10 @@ func (f *facts) describe(t target) Explanation {
 		e.LXD = lxdName(t.record)
 		e.What = e.LXD.String() + " is a record of LXD in pool " + t.record.Pool + " without anything on the array."
 	case t.host != nil:
-		e.What = t.host.Name + " is a host object on " + t.array.Name + "."
+		e.What = t.host.Name + " is an array host on " + t.array.Name + "."
 	case t.other != nil:
 		e.VolumeID, e.Serial = t.other.ID, t.other.Serial
-		e.What = t.other.Name + " is a " + t.what + " outside LXD's pods: it is nobody's business here."
+		e.What = t.other.Name + " is a " + t.what + " outside LXD's pods; pureclean leaves it alone."
 		if record := f.recordOf(t.other); record != nil {
 			e.LXD, e.Pool = lxdName(record), record.Pool
 			e.What = t.other.Name + " is LXD's " + e.LXD.String() + ", which was moved there."
@@ -149,7 +149,7 @@ func (f *facts) volumeSentence(v *volume) string {
 	is := v.Name + " is "
 	switch {
 	case v.pool == nil:
-		return is + "a volume outside LXD's pods: it is nobody's business here."
+		return is + "a volume outside LXD's pods; pureclean leaves it alone."
 	case v.code == codeMoved:
 		return is + "LXD's " + lxdName(v.record).String() + ", which was renamed or moved there."
 	case v.code == codeForeign:
@@ -366,7 +366,7 @@ func (f *facts) lxdStatement(t target) Statement {
 	case lxd.Trouble != "":
 		return Statement{Kind: "lxd", Name: s.Name, Text: lxd.Trouble}
 	case t.host != nil:
-		s.Text = "knows no host objects"
+		s.Text = "knows no array hosts"
 	case t.dir != nil:
 		s.Text = "has no record whose directory it is"
 		left := map[string]bool{directoryKey(t.dir): true}

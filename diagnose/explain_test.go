@@ -243,7 +243,7 @@ func TestExplainOtherThings(t *testing.T) {
 		{s.array().Snapshots.Items[1].Name, "no record of it was found", []string{"leaked-snapshot"}, Blocked}, // a record of nothing stands beside it
 		{"custom/lost", "custom/lost (default) is a record of LXD in pool p1 without anything on the array.", []string{"missing-volume"}, ReportOnly},
 		{"p1/custom/lost", "custom/lost (default) is a record", []string{"missing-volume"}, ReportOnly},
-		{"old-iscsi", "old-iscsi is a host object on fa1.", []string{"idle-host"}, ReportOnly},
+		{"old-iscsi", "old-iscsi is an array host on fa1.", []string{"idle-host"}, ReportOnly},
 		{dir, dir + " is a mount directory of LXD's pool p1 on lxd01.", []string{"leftover-directory"}, ReportOnly},
 	} {
 		e, err := Explain(s.World, s.policy, c.object, "")

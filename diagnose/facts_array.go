@@ -66,7 +66,7 @@ type goneUse struct {
 	use  *evidence.Use
 }
 
-// arrayHost is a host object and whose it is.
+// arrayHost is an array host and whose it is.
 type arrayHost struct {
 	*evidence.ArrayHost
 	owner owner

@@ -7,8 +7,8 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// owner says whose a host object on the array is. That follows from the
-// initiators, never from the name: LXD looks its host object up by initiator,
+// owner says whose an array host is. That follows from the
+// initiators, never from the name: LXD looks its array host up by initiator,
 // and old names stay when a mode or a machine's name changes.
 type owner struct {
 	// host is the testimony of the machine that has one of the initiators,
@@ -30,7 +30,7 @@ type owner struct {
 // what releases up to 6.8 wrote.
 var suffixes = []string{"-iscsi", "-nvme-tcp", "-nvme-fc", "-nvme", "-scsi-fc"}
 
-// serverOf is the server that a host object is named after.
+// serverOf is the server that an array host is named after.
 func serverOf(host string) (string, bool) {
 	for _, suffix := range suffixes {
 		if server, ok := strings.CutSuffix(strings.ToLower(host), suffix); ok && server != "" {
@@ -46,7 +46,7 @@ func (f *facts) joinOwners(a *arrayFacts) {
 	}
 }
 
-// owner finds whose the host object of that name is.
+// owner finds whose the array host of that name is.
 func (a *arrayFacts) owner(name string) owner {
 	if object := a.hosts[strings.ToLower(name)]; object != nil {
 		return object.owner
@@ -98,7 +98,7 @@ func (f *facts) ownerOf(object *evidence.ArrayHost) owner {
 	return o
 }
 
-// belongs settles a host object whose initiators are all one machine's.
+// belongs settles an array host whose initiators are all one machine's.
 func (f *facts) belongs(o *owner, object *evidence.ArrayHost, h *hostFacts) {
 	switch {
 	case o.member != "":
@@ -112,7 +112,7 @@ func (f *facts) belongs(o *owner, object *evidence.ArrayHost, h *hostFacts) {
 	}
 }
 
-// stranger settles a host object whose initiators nobody showed. It is
+// stranger settles an array host whose initiators nobody showed. It is
 // certainly not ours only when every member has shown all of its own.
 func (f *facts) stranger(o *owner, object *evidence.ArrayHost) {
 	silent := ""
@@ -139,7 +139,7 @@ func (f *facts) stranger(o *owner, object *evidence.ArrayHost) {
 }
 
 // shows reports that a machine has shown all initiators of the kinds that a
-// host object carries.
+// array host carries.
 func (h *hostFacts) shows(object *evidence.ArrayHost) bool {
 	return (len(object.IQNs) == 0 || whole(h.IQNs)) &&
 		(len(object.NQNs) == 0 || whole(h.NQNs)) &&
@@ -169,7 +169,7 @@ func (f *facts) memberOf(h *hostFacts) string {
 	return member
 }
 
-// former reports a host object named as LXD names those of its servers, after
+// former reports an array host named as LXD names those of its servers, after
 // a server that this LXD does not have, with initiators that are not ours. A
 // server that is certainly no cluster never had another member: there it is
 // another LXD's.

@@ -17,11 +17,11 @@ type Fence struct {
 	// Holds is set when the word counts; Why says why it does, or not.
 	Holds bool
 	Why   string
-	// Objects are the machine's host objects.
+	// Objects are the machine's array hosts.
 	Objects []FencedObject
 }
 
-// FencedObject is a host object of a machine that is down.
+// FencedObject is an array host of a machine that is down.
 type FencedObject struct{ ArrayID, Name string }
 
 // Fences judges the operator's words in Policy.Down, in their order.
@@ -32,7 +32,7 @@ func Fences(w evidence.World, p Policy) []Fence {
 	return newFacts(&w, p).fences
 }
 
-// joinFences judges the words, and gives the machines' host objects to them.
+// joinFences judges the words, and gives the machines' array hosts to them.
 func (f *facts) joinFences() {
 	for _, member := range f.policy.Down {
 		fence, objects := f.fence(member)
@@ -46,7 +46,7 @@ func (f *facts) joinFences() {
 	}
 }
 
-// tellOwners adds to what is said of a machine's host objects why the word
+// tellOwners adds to what is said of a machine's array hosts why the word
 // does not count.
 func (f *facts) tellOwners(member string) {
 	for _, a := range f.arrays {
@@ -123,7 +123,7 @@ func (f *facts) goneForLXD(name string) (shown, why string) {
 	return "", ""
 }
 
-// silentObjects are the host objects of an array that are named after a member
+// silentObjects are the array hosts of an array that are named after a member
 // and whose initiators no machine has shown, if the array sees nothing of
 // them; or why that is not certain.
 func (f *facts) silentObjects(a *arrayFacts, name string) (found []*arrayHost, why string) {
@@ -154,7 +154,7 @@ func (f *facts) silentObjects(a *arrayFacts, name string) (found []*arrayHost, w
 	return found, ""
 }
 
-// notSilent says why a host object may be another machine's, or alive. What
+// notSilent says why an array host may be another machine's, or alive. What
 // the array says of logged-in paths is no proof for NVMe, where it may say
 // none of a living host; but without it there is no proof either.
 func (f *facts) notSilent(object *arrayHost, name string) string {
@@ -178,7 +178,7 @@ func (f *facts) notSilent(object *arrayHost, name string) string {
 	return ""
 }
 
-// notIdle says why a connection of a host object may be in use. I/O that
+// notIdle says why a connection of an array host may be in use. I/O that
 // another machine makes does not count where the object can make none: without
 // a session SCSI has no path.
 func (f *facts) notIdle(a *arrayFacts, object *arrayHost, row *evidence.Connection) string {
@@ -210,7 +210,7 @@ func (f *facts) usedBySomebody(v *volume) bool {
 func (f *facts) fenceWitnesses() []Witness {
 	var all []Witness
 	for _, fence := range f.fences {
-		w := Witness{Kind: "host", Name: fence.Member, Title: "host " + fence.Member + ", down by your word", Complete: fence.Holds}
+		w := Witness{Kind: "host", Name: fence.Member, Title: "host " + fence.Member + ", stated to be down", Complete: fence.Holds}
 		if !fence.Holds {
 			w.Reason, w.Hint = "that it is down is not taken for granted: "+fence.Why, "fence it, wait until LXD and the array show it, and try again"
 		}

@@ -57,7 +57,7 @@ func (f *facts) isStale(v *volume, row *evidence.Connection, e expectation) bool
 	}
 }
 
-// machineOf is the machine of a host object: by its initiators, and where a
+// machineOf is the machine of an array host: by its initiators, and where a
 // member could not show its own (only root may read some) by its name.
 func (f *facts) machineOf(o owner) *hostFacts {
 	if o.host != nil {
@@ -130,7 +130,7 @@ func (f *facts) foreignCause(v *volume, names []string) string {
 		return "a member that was removed or renamed, another LXD that uses the same pod, or an operator who connected it by hand"
 	}
 	if server, ok := serverOf(names[0]); ok {
-		return "another LXD (" + server + ", by the name of the host object) uses the same pod and has the record of it"
+		return "another LXD (" + server + ", by the name of the array host) uses the same pod and has the record of it"
 	}
 	return "another LXD or another tool uses the same pod; this LXD knows nothing of it"
 }

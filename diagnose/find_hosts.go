@@ -7,7 +7,7 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// eachArrayHost calls do once for every host object of every array with a
+// eachArrayHost calls do once for every array host of every array with a
 // pool that is asked about, in the array's order.
 func (f *facts) eachArrayHost(do func(*arrayFacts, *evidence.ArrayHost)) {
 	told := map[string]bool{}
@@ -36,7 +36,7 @@ func ofArrayHost(a *arrayFacts, object *evidence.ArrayHost) draft {
 	return d
 }
 
-// idleHosts lists host objects that are named as LXD names them and have no
+// idleHosts lists array hosts that are named as LXD names them and have no
 // connection at all. LXD deletes its own when it takes the last connection
 // away, so such a one was left.
 func (f *facts) idleHosts() []draft {
@@ -64,10 +64,10 @@ func (f *facts) idleHosts() []draft {
 	return found
 }
 
-// hijackedHosts lists host objects that carry a member's name and none, or
+// hijackedHosts lists array hosts that carry a member's name and none, or
 // not only, of its initiators, and those that hold a member's initiators and
 // another machine's, whatever they are called. LXD overwrites the initiators
-// of a host object that has the name it wants: a reinstalled machine, or
+// of an array host that has the name it wants: a reinstalled machine, or
 // another server of the same name, takes over all connections.
 func (f *facts) hijackedHosts() []draft {
 	var found []draft
@@ -141,8 +141,8 @@ func (f *facts) shared(a *arrayFacts, object *evidence.ArrayHost) (draft, bool) 
 		d.Detail = "it has initiators of " + list(append(names, strangers[0])) + ", which is nobody's that answered"
 	}
 	d.Effect = "each of them sees the volumes of all, and nothing tells which of them a connection is for; nothing that is connected to it is repaired"
-	d.Cause = "somebody put several machines into one host object by hand; LXD wants one for each member and transport"
-	d.Remedy = []string{"give each machine a host object of its own on the array, one after the other, while nothing of it runs", "connect its volumes again by starting what uses them"}
+	d.Cause = "somebody put several machines into one array host by hand; LXD wants one for each member and transport"
+	d.Remedy = []string{"give each machine an array host of its own on the array, one after the other, while nothing of it runs", "connect its volumes again by starting what uses them"}
 	return d, true
 }
 

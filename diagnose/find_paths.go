@@ -338,7 +338,7 @@ func (h *hostFacts) lacks(v *volume) bool {
 // seen says what a machine has that should have shown it a volume, and what
 // that makes the likely cause.
 func (h *hostFacts) seen(v *volume) (words, cause string) {
-	const cut = "the host has lost its way to the array, or the host object's initiators are not those it logs in with"
+	const cut = "the host has lost its way to the array, or the array host's initiators are not those it logs in with"
 	live := 0
 	if v.pool.isNVMe() {
 		for _, c := range h.Controllers.Items {

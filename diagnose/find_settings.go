@@ -98,7 +98,7 @@ func longSpan(d time.Duration) string {
 }
 
 // splitHosts looks for members whose initiators of one transport are in several
-// host objects. NVMe is left out: the machine's own NQN may well have an object
+// array hosts. NVMe is left out: the machine's own NQN may well have an object
 // beside that of LXD's.
 func (f *facts) splitHosts(add adder) {
 	kinds := []struct {
@@ -127,10 +127,10 @@ func (f *facts) splitHosts(add adder) {
 			if len(names) < 2 {
 				continue
 			}
-			add(names[0], h.Name, h.Name+"'s initiators are in "+strconv.Itoa(len(names))+" host objects, "+list(names),
-				"somebody made a second host object for the machine's other port or initiator name",
+			add(names[0], h.Name, h.Name+"'s initiators are in "+strconv.Itoa(len(names))+" array hosts, "+list(names),
+				"somebody made a second array host for the machine's other port or initiator name",
 				"LXD connects a volume to the first that has one of them, so the other paths never see it; and what it left on one it never looks for on the other",
-				"put all of "+h.Name+"'s initiators into one host object, while nothing is connected to the other")
+				"put all of "+h.Name+"'s initiators into one array host, while nothing is connected to the other")
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 // would go on then, and ending it loses what is not written.
 func (s Subject) freeing() (command, words string) {
 	if s.volume == nil && (s.device == nil || s.class != ClassHost) || s.class == ClassWaiting {
-		return "", "" // a host object, a snapshot of nothing, or the finding itself
+		return "", "" // an array host, a snapshot of nothing, or the finding itself
 	}
 	for _, h := range s.machines() {
 		d := s.on(h)

@@ -70,7 +70,7 @@ type Finding struct {
 	Severity Severity
 	Pool     string
 	// Object is what explain takes: the array's full name of a volume or
-	// snapshot, else the name of a map, device, host object or directory.
+	// snapshot, else the name of a map, device, array host or directory.
 	Object string
 	// Volume is the array's full name of the volume or snapshot, where it is
 	// known, also of a finding whose object is a map, a path or a name.
@@ -80,10 +80,10 @@ type Finding struct {
 	Serial   evidence.Serial
 	// WWID is the identity as hosts of the pool's transport spell it.
 	WWID string
-	// Host is set when the finding is about one machine or host object.
+	// Host is set when the finding is about one machine or array host.
 	Host string
 	LXD  LXDName
-	// Connections are the host objects that the volume is connected to; a
+	// Connections are the array hosts that the volume is connected to; a
 	// connection of a whole group is given as "group NAME".
 	Connections []string
 	Created     time.Time

@@ -142,7 +142,7 @@ func noRecord(s Subject) (Result, string) {
 		name = s.volume.LXD
 	}
 	if name.UUID.IsZero() {
-		return Uncertain, "its name says no uuid by which LXD's record could be found"
+		return Uncertain, "its name holds no uuid, so LXD's record of it can't be looked up"
 	}
 	copyOf := s.volume != nil && s.snapshot == nil && name.Snapshot
 	var found, original *evidence.Record
@@ -183,7 +183,7 @@ func notExpected(s Subject) (Result, string) {
 	case e.doubt != "":
 		return Uncertain, e.doubt
 	case s.volume.record == nil:
-		return Pass, "LXD has no record of it, so it expects it nowhere"
+		return Pass, "LXD has no record of it, so LXD expects it on no host"
 	case s.volume.record.Snapshot:
 		return Pass, "nothing that runs has snapshot " + s.volume.record.Name + " attached"
 	default:
@@ -222,7 +222,7 @@ func explained(s Subject) (Result, string) {
 	proof := s.letGo()
 	if wanted := s.recovered(); wanted != "" {
 		if !s.f.policy.EvenIfRecovered || s.f.policy.Batch {
-			return Fail, wanted + "; if nobody wants it after all, answer for it with --even-if-recovered"
+			return Fail, wanted + "; if nobody wants it after all, state so with --even-if-recovered"
 		}
 		result, said = Waived, append(said, "you say that it may go although "+wanted)
 	}
@@ -232,7 +232,7 @@ func explained(s Subject) (Result, string) {
 	}
 	switch {
 	case doubt != "" && (!s.f.policy.DatabaseIsCurrent || s.f.policy.Batch):
-		return Uncertain, doubt + "; settle that, or answer for one of them with --database-is-current"
+		return Uncertain, doubt + "; settle that, or state for one of them that the database is current: --database-is-current"
 	case doubt != "":
 		result, said = Waived, append(said, "you say that LXD's database is current; "+doubt)
 	default:
@@ -267,7 +267,7 @@ func recordLost(s Subject) (Result, string) {
 	why := s.f.disappeared(s.volume)
 	switch {
 	case why == "":
-		return Pass, "nothing says that LXD ever had a record of it that it then lost"
+		return Pass, "there is no sign that LXD had a record of it and lost it"
 	case s.volume.code == codeLeakedHalf:
 		return Pass, "its twin is gone from the array too, so LXD was deleting it (" + why + ")"
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// The gates of a host object on the array. LXD names its own after its servers,
+// The gates of an array host. LXD names its own after its servers,
 // and so does other software; deleted, an object does not come back with what
 // somebody had set on it. So it must be a member's, idle, and as LXD makes it.
 
@@ -16,7 +16,7 @@ import (
 // a machine that was one there is no proof: its name is no identity.
 func objectOurs(s Subject) (Result, string) {
 	if s.array == nil || s.object == nil {
-		return Uncertain, "the array lists no such host object"
+		return Uncertain, "the array lists no such array host"
 	}
 	switch o := s.array.owner(s.object.Name); {
 	case o.ours.Is() && o.host.Recorded:
@@ -33,7 +33,7 @@ func objectOurs(s Subject) (Result, string) {
 func objectIdle(s Subject) (Result, string) {
 	o := s.object
 	if s.array == nil || o == nil {
-		return Uncertain, "the array lists no such host object"
+		return Uncertain, "the array lists no such array host"
 	}
 	for _, row := range s.array.Connections.Items {
 		if strings.EqualFold(row.Host, o.Name) {
@@ -75,7 +75,7 @@ func loggedIn(connectivity string) (Result, string) {
 
 func objectPlain(s Subject) (Result, string) {
 	if s.object == nil {
-		return Uncertain, "the array lists no such host object"
+		return Uncertain, "the array lists no such array host"
 	}
 	for _, setting := range []struct {
 		name string

@@ -27,7 +27,7 @@ type gateCase struct {
 	class Class
 }
 
-// idleObject is a host object of the first machine that nothing connects.
+// idleObject is an array host of the first machine that nothing connects.
 func idleObject(s *scene) {
 	const wwn = "2100000000000001"
 	s.Hosts[0].WWPNs = evidence.Complete([]string{wwn})
@@ -700,7 +700,7 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// A host object that is not certainly a member's is told of and stays.
+// An array host that is not certainly a member's is told of and stays.
 func TestOthersObjectsStay(t *testing.T) {
 	for name, spoil := range map[string]func(*scene){
 		"nobody's":                      func(s *scene) { lastObject(s).WWNs = []string{"2100000000000bad"} },

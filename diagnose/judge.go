@@ -28,9 +28,9 @@ type Subject struct {
 	volume   *volume
 	snapshot *evidence.Snapshot
 	device   *device
-	// object is set for a host object of the array.
+	// object is set for an array host of the array.
 	object *evidence.ArrayHost
-	// connection is the host object of what is disconnected alone.
+	// connection is the array host of what is disconnected alone.
 	connection string
 }
 

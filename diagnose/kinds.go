@@ -35,7 +35,7 @@ const (
 	ClassDisconnect Class = "disconnect"
 	// ClassHost removes devices on one host and leaves the array alone.
 	ClassHost Class = "host"
-	// ClassArrayHost deletes a host object on the array.
+	// ClassArrayHost deletes an array host.
 	ClassArrayHost Class = "array-host"
 	// ClassWaiting ends the I/O that waits in one map of one host.
 	ClassWaiting Class = "waiting"
@@ -112,7 +112,7 @@ var Kinds = []Kind{
 	},
 	{
 		Code: "hijacked-host", Severity: Warning, Class: ClassReport,
-		Meaning: "an array host object has a member's name or initiators, and another machine's initiators",
+		Meaning: "an array host has a member's name or initiators, and another machine's initiators",
 		Effect:  "another machine sees this member's volumes, or this member can't see its own",
 		Remedy:  []string{"find the machine with these initiators; give each machine a name of its own on the array"},
 		Check:   (*facts).hijackedHosts,
@@ -127,21 +127,21 @@ var Kinds = []Kind{
 	{
 		Code: "leaked-volume", Severity: Warning, Class: ClassDestroy, Leaked: true,
 		Meaning: "a volume in LXD's naming of which LXD has no record",
-		Effect:  "it takes space and quota for ever, and LXD can't delete it",
+		Effect:  "it takes space and quota until it is removed, and LXD can't delete it",
 		Remedy:  []string{"remove its devices", "disconnect it", "confirm that it is detached everywhere", "destroy it"},
 		Check:   check(codeLeakedVolume),
 	},
 	{
 		Code: "leaked-half", Severity: Warning, Class: ClassDestroy, Leaked: true,
 		Meaning: "one of a virtual machine's or image's two volumes, without the other and without a record",
-		Effect:  "it takes space and quota for ever, and LXD can't delete it",
+		Effect:  "it takes space and quota until it is removed, and LXD can't delete it",
 		Remedy:  []string{"remove its devices", "disconnect it", "confirm that it is detached everywhere", "destroy it"},
 		Check:   check(codeLeakedHalf),
 	},
 	{
 		Code: "leaked-image", Severity: Info, Class: ClassDestroy, Leaked: true,
 		Meaning: "a copy of an image of which LXD has no record",
-		Effect:  "it takes space and quota for ever, and LXD never uses it again",
+		Effect:  "it takes space and quota until it is removed, and LXD never uses it again",
 		Remedy:  []string{"disconnect it", "confirm that it is detached everywhere", "destroy it"},
 		Check:   check(codeLeakedImage),
 	},
@@ -190,15 +190,15 @@ var Kinds = []Kind{
 	{
 		Code: codeWaiting, Severity: Warning, Class: ClassWaiting,
 		Meaning: "processes wait in a multipath map without a path, to which the array gives none any more",
-		Effect:  "they can't be stopped, with kill -9 neither, and nothing of the map can be removed while they are there",
+		Effect:  "kill -9 does not end them, and nothing of the map can be removed while they are there",
 		Remedy:  []string{"end the I/O that waits, in this map alone: whoever waits gets an error, and what is not written yet is lost"},
 		Check:   (*facts).waitingIO,
 	},
 	{
 		Code: "idle-host", Severity: Info, Class: ClassArrayHost,
-		Meaning: "a host object on the array, named as LXD names them, without any connection",
+		Meaning: "an array host, named as LXD names them, without any connection",
 		Effect:  "none for volumes; a reinstalled machine of the same name takes the object over",
-		Remedy:  []string{"delete the host object on the array if its machine no longer uses it"},
+		Remedy:  []string{"delete the array host if its machine no longer uses it"},
 		Check:   (*facts).idleHosts,
 	},
 	{

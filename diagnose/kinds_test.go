@@ -947,7 +947,7 @@ var kindCases = []kindCase{
 		ReportOnly, nil,
 	},
 	{
-		"host object without connections",
+		"array host without connections",
 		func(s *scene) {
 			a := s.array()
 			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "oldnode-iscsi", Local: evidence.Yes, ConnectionCount: evidence.CountOf(0), IQNs: []string{"iqn.x:old"}, Destroyed: evidence.No})
@@ -957,7 +957,7 @@ var kindCases = []kindCase{
 		[]string{"no connections; initiators iqn.x:old", "purehost delete oldnode-iscsi"},
 	},
 	{
-		"host object without connections that is not named like LXD's",
+		"array host without connections that is not named like LXD's",
 		func(s *scene) {
 			a := s.array()
 			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "esx-07", Local: evidence.Yes, ConnectionCount: evidence.CountOf(0), IQNs: []string{"iqn.x:esx"}, Destroyed: evidence.No})
@@ -966,7 +966,7 @@ var kindCases = []kindCase{
 		"", nil,
 	},
 	{
-		"host object of a member with another machine's initiators",
+		"array host of a member with another machine's initiators",
 		func(s *scene) {
 			a := s.array()
 			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "lxd01-nvme", Local: evidence.Yes, NQNs: []string{"nqn.other"}, ConnectionCount: evidence.CountOf(1), Destroyed: evidence.No})

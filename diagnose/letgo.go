@@ -128,7 +128,7 @@ func (s Subject) madeAndKept() string {
 		// destroyed the other half.
 		return ""
 	case p.why != "":
-		return "what the array's audit trail tells of it is not all known: " + p.why
+		return "the array's audit trail of it could not be read in full: " + p.why
 	case p.made.At.IsZero(), s.ranSince() != "":
 		return ""
 	}

@@ -229,7 +229,7 @@ func nameIdentity(s Subject) (Result, string) {
 	if doubt != "" {
 		return Uncertain, doubt
 	}
-	return Pass, "no name of it leads to another volume, and none of another volume's to it"
+	return Pass, "each name of it leads to it, and no name of another volume does"
 }
 
 // serial is the identity of what is asked about.
@@ -313,9 +313,9 @@ func (f *facts) misleadingName(h *hostFacts, says evidence.Serial) draft {
 	find := "find out what took one for the other: no use of it is seen"
 	if len(users) > 0 {
 		out.Detail += "; in use: " + list(users)
-		find = "find out what was started by a name of " + string(says) + ", and stop it first: in use is what they lead to (" + list(users) + ")"
+		find = "find out what was started by a name of " + string(says) + ", and stop it first: what they lead to is in use (" + list(users) + ")"
 	}
-	out.Cause = "the array gave the LUN number of this volume to another one while its path was still there; a scan told the kernel, and nobody told udev"
+	out.Cause = "the array gave the LUN number of this volume to another one while its path was still there; a scan told the kernel, and udev was not told"
 	out.Remedy = []string{
 		find,
 		"on " + h.Name + ": udevadm trigger --action=change " + strings.Join(devices, " "),

@@ -152,7 +152,7 @@ func (f *facts) portrayVolume(v *volume) Portrait {
 	p.Record, p.RecordTie = f.recordPanel(v)
 	p.Array = arrayPanel(v)
 	if v.disagrees() {
-		p.Array.Lines = append(p.Array.Lines, "its count of connections contradicts their list")
+		p.Array.Lines = append(p.Array.Lines, "the array counts other connections of it than it lists")
 	}
 	if v.busy.Is() {
 		p.Array.Lines = append(p.Array.Lines, "recent I/O")
@@ -203,7 +203,7 @@ func (f *facts) recordPanel(v *volume) (Panel, Tie) {
 	panel.Has, panel.Title, panel.Lines = evidence.No, "no record", []string{"of uuid " + v.LXD.UUID.String()}
 	switch {
 	case v.Destroyed.Is():
-		return panel, Tie{evidence.Yes, "both let it go"}
+		return panel, Tie{evidence.Yes, "destroyed on the array, no record in LXD"}
 	case v.code == codeDisappeared:
 		return panel, Tie{evidence.No, "LXD had a record and has lost it"}
 	default:
@@ -238,7 +238,7 @@ func (f *facts) portraySnapshot(a *arrayFacts, index int) Portrait {
 	case result != Pass:
 		p.Record.Title, p.RecordTie = "not known whether there is a record", Tie{evidence.Unknown, why}
 	case s.Destroyed.Is():
-		p.Record.Has, p.Record.Title, p.RecordTie = evidence.No, "no record", Tie{evidence.Yes, "both let it go"}
+		p.Record.Has, p.Record.Title, p.RecordTie = evidence.No, "no record", Tie{evidence.Yes, "destroyed on the array, no record in LXD"}
 	default:
 		p.Record.Has, p.Record.Title, p.RecordTie = evidence.No, "no record", Tie{evidence.No, "the array has it, LXD does not know it"}
 	}

@@ -439,7 +439,7 @@ func (t target) candidate() Candidate {
 	case t.record != nil:
 		return Candidate{t.record.Pool + "/" + t.record.Project + "/" + t.record.Type + "/" + t.record.Name, "LXD's record"}
 	case t.host != nil:
-		return Candidate{t.host.Name, "host object on " + t.array.Name}
+		return Candidate{t.host.Name, "array host on " + t.array.Name}
 	case t.dir != nil:
 		return Candidate{t.dir.Path, "directory on " + t.machine.Name}
 	case t.other != nil:

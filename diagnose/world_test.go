@@ -82,11 +82,11 @@ func TestCluster(t *testing.T) {
 		t.Errorf("witnesses %+v", r.Witnesses)
 	}
 	if slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Code == "foreign-connection" }) {
-		t.Error("a member's own host object is called foreign because the member was not read")
+		t.Error("a member's own array host is called foreign because the member was not read")
 	}
 }
 
-// Whose a host object is follows from its initiators.
+// Whose an array host is follows from its initiators.
 func TestOwner(t *testing.T) {
 	const fc = "21000024ff000001"
 	for _, c := range []struct {

@@ -172,8 +172,8 @@ func (p *patient) collisions() []Advice {
 	}
 	all := p.ofFindings(func(f diagnose.Finding) bool { return f.Code == "hijacked-host" }, func(f diagnose.Finding) Advice {
 		return Advice{
-			Witness: arrayOf(f), Subject: "host object " + f.Object, Observed: f.Object + ": " + f.Detail, Source: "the array's hosts against the machines' initiators",
-			Why:  "LXD overwrites the initiators of a host object of the name it wants: two servers of one name cut each other off, or share their volumes",
+			Witness: arrayOf(f), Subject: "array host " + f.Object, Observed: f.Object + ": " + f.Detail, Source: "the array's hosts against the machines' initiators",
+			Why:  "LXD overwrites the initiators of an array host of the name it wants: two servers of one name cut each other off, or share their volumes",
 			Then: []string{"pureclean explain --object " + settings.Shell(f.Object)},
 		}
 	})

@@ -24,7 +24,7 @@ const (
 // settings.Rules, and of LXD's versions in settings.Bugs.
 var Checks = []Check{
 	{
-		Code: "cannot-testify", Question: "did each witness answer everything it was asked?", Weight: settings.Critical,
+		Code: "cannot-testify", Question: "did each source answer everything it was asked?", Weight: settings.Critical,
 		Why: "until it can, nothing that depends on it is called safe, and findings may be missing", find: (*patient).silent,
 	},
 

@@ -211,7 +211,7 @@ type Snapshot struct {
 	Provisioned int64 `json:"provisioned"`
 }
 
-// ArrayHost is a host object on the array: a name for initiators. Which
+// ArrayHost is an array host: a name for initiators. Which
 // machine it is follows from the initiators, never from the name.
 type ArrayHost struct {
 	Name  string `json:"name"`

@@ -117,7 +117,7 @@ type Sighting struct {
 // StaleSighting is a connection that nothing uses. The array does not say when
 // a connection was made, so this is all that is known of its age.
 type StaleSighting struct {
-	// Host is the host object.
+	// Host is the array host.
 	Host string `json:"host"`
 	// Since is when it was first seen unused, and was so ever since.
 	Since time.Time `json:"since"`

@@ -159,7 +159,7 @@ func (b *batch) end(ctx context.Context, row Row) {
 	stop := ""
 	switch {
 	case row.Result.Quit:
-		stop = "the operator wanted no more"
+		stop = "the operator ended the batch"
 	case errors.Is(row.Err, journal.ErrUnwritable) || errors.Is(row.Err, journal.ErrLocked):
 		stop = "the journal can't be written"
 	case row.Result.Outcome == journal.Done:

@@ -419,7 +419,7 @@ var bites = []bite{
 
 const codeIdleHost = "idle-host"
 
-// typed is a host object as which nobody is logged in, and whose name the
+// typed is an array host as which nobody is logged in, and whose name the
 // operator types.
 func (b *table) typed(host string) string {
 	b.t.Helper()

@@ -106,7 +106,7 @@ func rowsAt(a *evidence.Array, v *evidence.Volume) []evidence.Connection {
 	return rows
 }
 
-// isRemote reports a host object that is another array's.
+// isRemote reports an array host that is another array's.
 func isRemote(a *evidence.Array, host string) bool {
 	return slices.ContainsFunc(a.Hosts.Items, func(h evidence.ArrayHost) bool {
 		return strings.EqualFold(h.Name, host) && h.Local.IsNot()

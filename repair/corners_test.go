@@ -158,7 +158,7 @@ func TestTheConfirmationHolds(t *testing.T) {
 	}
 }
 
-// LXD makes a host object when it begins to map a volume, before the connection
+// LXD makes an array host when it begins to map a volume, before the connection
 // is there to be seen.
 func TestNoHostIsDeletedWhileLXDIsBusy(t *testing.T) {
 	for name, busy := range map[string]func(w *evidence.World){

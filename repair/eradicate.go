@@ -199,7 +199,7 @@ func (d destruction) isThis(a *evidence.Array, v *evidence.Volume) (diagnose.Res
 // by how much the array's clock is ahead of ours.
 func (d destruction) isLast(t *evidence.Trail, ahead time.Duration) (diagnose.Result, string) {
 	if why := t.Deeds.Why(); why != "" {
-		return diagnose.Uncertain, "what the array's audit trail tells of it is not all known: " + why
+		return diagnose.Uncertain, "the array's audit trail of it could not be read in full: " + why
 	}
 	if t.VolumeID == "" {
 		return diagnose.Uncertain, "there is an audit trail that does not say of which volume it tells"
@@ -215,7 +215,7 @@ func (d destruction) isLast(t *evidence.Trail, ahead time.Duration) (diagnose.Re
 		if i == own || x.Verb == evidence.DeedEradicate || (!x.At.IsZero() && x.At.Before(t.Deeds.Items[own].At)) {
 			continue
 		}
-		return diagnose.Fail, fmt.Sprintf("after run %s destroyed it, the array's audit trail has %q by %s at %s: it is somebody else's by now",
+		return diagnose.Fail, fmt.Sprintf("after run %s destroyed it, the array's audit trail has %q by %s at %s: somebody else has changed it since",
 			d.run, cmp.Or(x.Verb, evidence.DeedOther), cmp.Or(x.User, "somebody"), stamp(x.At))
 	}
 	return diagnose.Pass, ""

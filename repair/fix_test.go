@@ -137,7 +137,7 @@ func TestScenarios(t *testing.T) {
 				tools.Typed = plans[0].Object
 				result, err := tools.Run(context.Background(), plans[0])
 				if plans[0].Class == diagnose.ClassArrayHost && result.Gate == "object-idle" && !result.Changed {
-					// The member is still logged in with its host object.
+					// The member is still logged in with its array host.
 					loggedIn[plans[0].Object] = true
 					continue
 				}
@@ -159,7 +159,7 @@ func TestScenarios(t *testing.T) {
 				repaired++
 			}
 			for _, code := range k.codes() {
-				// A copy that nothing connects is left to LXD, and a host object
+				// A copy that nothing connects is left to LXD, and an array host
 				// goes only when somebody asks for it.
 				if class := classOf(code); class != diagnose.ClassReport && class != diagnose.ClassArrayHost && code != codeCopy {
 					t.Errorf("%s is still found", code)

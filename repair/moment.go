@@ -107,7 +107,7 @@ func readingOf(world *evidence.World, began, ended instant) reading {
 // slowestOf says what the operator can do about the witness that the others
 // had to wait for.
 func slowestOf(world *evidence.World) string {
-	longest, who := time.Second, "try again: nobody was slow when last asked"
+	longest, who := time.Second, "try again: every source was fast when last asked"
 	note := func(name string, s evidence.Source) {
 		if s.Took() > longest {
 			longest, who = s.Took(), fmt.Sprintf("%s took %s to answer: see that it answers faster, and try again", name, seconds(s.Took()))

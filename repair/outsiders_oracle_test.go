@@ -59,7 +59,7 @@ func TestOracleSeesHarmToOutsiders(t *testing.T) {
 			h.eradicating = true
 			return func() error { return w.Eradicate(h.ctx, v.ID) }, err
 		}},
-		{"edits plan files", "deletes the host object of others", func(h *history, w Writer) (func() error, error) {
+		{"edits plan files", "deletes the array host of others", func(h *history, w Writer) (func() error, error) {
 			err := h.world.Array.CreateHost("db7", []string{"iqn.1998-01.com.vmware:db7"}, nil, nil)
 			return func() error { return w.DeleteHost(h.ctx, "db7") }, err
 		}},

@@ -245,7 +245,7 @@ func (h *history) arrive(pool string) error {
 const (
 	// otherSite is a machine near the peer, which also has a path to our array.
 	otherSite = "db9"
-	// secondWay is our machine's own host object at the peer.
+	// secondWay is our machine's own array host at the peer.
 	secondWay = "lxd01-iscsi"
 )
 
@@ -404,7 +404,7 @@ func (h *history) eradicate() {
 	h.tell("we eradicate %s: %s %v", object, result.Outcome, err)
 }
 
-// strange reports a host object of the array that is no member's.
+// strange reports an array host of the array that is no member's.
 func (h *history) strange(object string) bool { return h.strangeAt(h.world.Array, object) }
 
 func (h *history) strangeAt(a *array.Array, object string) bool {

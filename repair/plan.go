@@ -40,7 +40,7 @@ type Plan struct {
 	ArrayName string         `json:"array_name"`
 	PodID     string         `json:"pod_id"`
 	// Object is the array's full name of a volume or snapshot, else what the
-	// finding is about; Host the host object or machine of the finding.
+	// finding is about; Host the array host or machine of the finding.
 	Object string `json:"object"`
 	Host   string `json:"host,omitempty"`
 	// ID is the volume's or snapshot's on the array.

@@ -191,7 +191,7 @@ func (k *kit) hostObject() string {
 			return h.Name
 		}
 	}
-	k.t.Fatal("the machine has no host object")
+	k.t.Fatal("the machine has no array host")
 	return ""
 }
 

@@ -232,12 +232,12 @@ var Steps = []StepType{
 		},
 	},
 	{
-		Kind: StepDeleteHost, Title: "delete a host object", Asks: true, Gated: true, Array: true,
+		Kind: StepDeleteHost, Title: "delete an array host", Asks: true, Gated: true, Array: true,
 		Rests: []diagnose.Class{diagnose.ClassArrayHost},
 		Needs: []string{needTyped},
 		Do:    doDeleteHost, Confirm: confirmNoHost, Undo: UndoNever,
 		Say: func(_ Plan, s Step) string {
-			return "delete the host object " + s.HostObject + " on the array; LXD makes it again when it needs it"
+			return "delete array host " + s.HostObject + "; LXD makes it again when it needs it"
 		},
 		Manual: func(_ Plan, s Step) []string { return []string{"purehost delete " + words.Shell(s.HostObject)} },
 	},
@@ -428,13 +428,13 @@ func confirmNoHost(s subject, step Step) (evidence.Answer, string) {
 	}
 	for _, h := range s.array.Hosts.Items {
 		if strings.EqualFold(h.Name, step.HostObject) {
-			return evidence.No, "the host object is there"
+			return evidence.No, "the array host is there"
 		}
 	}
 	if !s.array.Hosts.IsComplete() {
 		return evidence.Unknown, "the array's hosts are not all known: " + s.array.Hosts.Why()
 	}
-	return evidence.Yes, "the array has no such host object"
+	return evidence.Yes, "the array has no such array host"
 }
 
 func confirmNotQueueing(s subject, step Step) (evidence.Answer, string) {
@@ -459,7 +459,7 @@ func confirmNotQueueing(s subject, step Step) (evidence.Answer, string) {
 // expect says for the Releaser what the array says of the volume and a host.
 func expect(s subject, member string) devices.Expect {
 	for _, row := range s.rows {
-		// A host object that can't be told counts as this machine.
+		// An array host that can't be told counts as this machine.
 		if owner := s.member(row); owner == member || owner == "" {
 			return devices.Expect{StillConnected: true}
 		}

@@ -24,7 +24,7 @@ type subject struct {
 	fences []diagnose.Fence
 }
 
-// fenced reports a host object of a machine that is down for certain: nothing
+// fenced reports an array host of a machine that is down for certain: nothing
 // is to be done there.
 func (s subject) fenced(c connection) bool {
 	return c.array != nil && slices.ContainsFunc(s.fences, func(f diagnose.Fence) bool {
@@ -73,7 +73,7 @@ func podOf(a *evidence.Array, name string) *evidence.Pod {
 	return nil
 }
 
-// member is the machine that the host object of a connection is, by its
+// member is the machine that the array host of a connection is, by its
 // initiators; empty when no machine that was read has them, or more than one.
 func (s subject) member(c connection) string {
 	if c.array == nil {
@@ -126,7 +126,7 @@ func (s subject) isOf(c connection, p Plan) bool {
 	return c.array == s.array && strings.EqualFold(c.Host, p.Host)
 }
 
-// initiators are those of a step's host object, to know it again.
+// initiators are those of a step's array host, to know it again.
 func (s subject) initiators(step Step) []string {
 	if a, _ := s.at(step); a != nil {
 		for _, host := range a.Hosts.Items {

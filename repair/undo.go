@@ -264,7 +264,7 @@ func (r *run) undoable(step Step) (diagnose.GateResult, bool) {
 		return diagnose.GateResult{Gate: needHostObject, Result: diagnose.Uncertain, Why: at.Hosts.Why()}, false
 	}
 	if now == nil {
-		return no(needHostObject, "the array has no host object "+step.HostObject+" any more; LXD makes it again when it needs it")
+		return no(needHostObject, "the array has no array host "+step.HostObject+" any more; LXD makes it again when it needs it")
 	}
 	if !slices.Equal(now, step.Devices) {
 		return no(needHostObject, step.HostObject+" has other initiators now: "+strings.Join(now, ", "))

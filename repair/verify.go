@@ -59,7 +59,7 @@ func Verify(world evidence.World, target Target, fences ...diagnose.Fence) Proof
 	}
 	for _, m := range world.LXD.Members.Items {
 		if slices.ContainsFunc(fences, func(f diagnose.Fence) bool { return f.Holds && f.Member == m.Name }) {
-			add("host "+m.Name, evidence.Yes, "it is down by your word, and starts without a device of what nothing is connected to")
+			add("host "+m.Name, evidence.Yes, "you state that it is down; it starts without a device of what is not connected")
 			continue
 		}
 		if !slices.ContainsFunc(world.Hosts, func(h evidence.Host) bool { return h.Name == m.Name }) {

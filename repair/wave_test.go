@@ -30,7 +30,7 @@ func leakedOn(t *testing.T, members, leaks int, transport string) *kit {
 	w := worlds.New(t, simulator.Options{Members: members, Transports: []string{transport}})
 	k := kitOf(t, w)
 	for m, member := range w.LXD.Members() {
-		// An instance makes the member's host object, and keeps it.
+		// An instance makes the member's array host, and keeps it.
 		if err := member.Launch(lxd.InstanceSpec{Name: fmt.Sprint("web", m), Pool: w.Pool(), Image: simulator.Image}); err != nil {
 			t.Fatal(err)
 		}

@@ -277,7 +277,7 @@ func leftovers(report diagnose.Report) map[string]bool {
 	return ids
 }
 
-// hosts are the host objects to which a volume is connected without a use.
+// hosts are the array hosts to which a volume is connected without a use.
 type hosts []string
 
 // since carries over since when each is seen like that.

@@ -295,7 +295,7 @@ func (d *demo) otherMachines() error {
 	if err := d.Array.SetConnectivity("lxd00-iscsi", "critical", "None"); err != nil {
 		return err
 	}
-	d.tell("The old server lxd00 was switched off; the array still has its host object.")
+	d.tell("The old server lxd00 was switched off; its array host is still there.")
 
 	twin, err := d.AddOther("lxd01", "")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 func arrayScenarios() []Scenario {
 	var s []Scenario
-	s = append(s, onBoth("same-name", "Another machine with the same name connects to the array: LXD there takes the host object over, and this machine loses its volumes.",
+	s = append(s, onBoth("same-name", "Another machine with the same name connects to the array: LXD there takes the array host over, and this machine loses its volumes.",
 		Options{}, sameName, []string{"hijacked-host", "in-use-without-connection", "foreign-connection"},
 		[]string{"hijacked-host", "in-use-without-connection", "foreign-connection"})...)
 	s = append(s, onBoth("second-lxd", "Another LXD has taken the pod over as its own pool and runs an instance from it.",

@@ -36,7 +36,7 @@ func clusterScenarios() []Scenario {
 		old, leakEverywhere, []string{"leaked-volume", "unsafe-setting"}, []string{"leaked-volume", "unsafe-setting"})...)
 	return append(s, Scenario{
 		Name: "shared-object", Codes: []string{"hijacked-host"}, Options: Options{Members: 3, Transports: iscsi}, Run: sharedObject,
-		Story: "While the third member has no volume an administrator adds its initiator to the second's host object, and LXD uses that.",
+		Story: "While the third member has no volume an administrator adds its initiator to the second's array host, and LXD uses that.",
 	})
 }
 
@@ -88,7 +88,7 @@ func memberOffline(w *World) error {
 }
 
 // everywhere starts a container on each member, so that each has sessions and
-// a host object on the array.
+// an array host.
 func (w *World) everywhere() error {
 	for i, m := range w.LXD.Members() {
 		// Without an image: each launch with one would leave a copy.

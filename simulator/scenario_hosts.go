@@ -23,7 +23,7 @@ func hostScenarios() []Scenario {
 	s = append(s, onBoth("portal-lost", "One of the array's portals can't be reached any more.", Options{}, portalLost, degraded, degraded)...)
 	s = append(s, onBoth("mount-fails", "A new volume can't be mounted; LXD takes all back but the mount directory.",
 		Options{}, mountFails, []string{"leftover-directory"}, []string{"leftover-directory"})...)
-	s = append(s, onBoth("host-not-deleted", "The array does not delete the host object of a machine without volumes.",
+	s = append(s, onBoth("host-not-deleted", "The array does not delete the array host of a machine without volumes.",
 		Options{}, hostNotDeleted, []string{"idle-host", "leftover-directory"}, []string{"idle-host", "leftover-directory"})...)
 	return append(s,
 		Scenario{
@@ -107,7 +107,7 @@ func cutOffByHand(w *World) error {
 }
 
 // somethingRuns starts a container, so that the machine has sessions and a
-// host object on the array whatever happens to other volumes.
+// array host on the array whatever happens to other volumes.
 func (w *World) somethingRuns() error { return w.LXD.Launch(w.container("web1")) }
 
 // portals are those of the first pool's transport.

@@ -18,7 +18,7 @@ func stretchedScenarios() []Scenario {
 	}
 }
 
-// secondWay is the member's host object on the peer.
+// secondWay is the member's array host on the peer.
 const secondWay = "lxd01-iscsi"
 
 // stretchedLeaks stretches the pod, and leaves as many volumes behind in it.

@@ -81,7 +81,7 @@ type Object struct {
 	Name     string `json:"name,omitempty"`
 	ID       string `json:"id,omitempty"`
 	Serial   string `json:"serial,omitempty"`
-	Host     string `json:"host,omitempty"`     // the array's host object
+	Host     string `json:"host,omitempty"`     // the array host
 	Machine  string `json:"machine,omitempty"`  // the member whose devices
 	Snapshot bool   `json:"snapshot,omitempty"` // it is a snapshot
 }

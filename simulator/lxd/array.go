@@ -276,7 +276,7 @@ func (c *client) deleteSnapshot(pool, name, suffix string) error {
 
 // ---- hosts, connections, target ----
 
-// currentHost finds the member's host object by its initiator's name, never
+// currentHost finds the member's array host by its initiator's name, never
 // by its own; only the first page is looked at.
 func (c *client) currentHost(t transport) (arrayHost, error) {
 	var answer items[arrayHost]
@@ -297,7 +297,7 @@ func (c *client) currentHost(t transport) (arrayHost, error) {
 	return arrayHost{}, fmt.Errorf("host with qualified name %q %w", t.initiator, errNotFound)
 }
 
-// ensureHost returns the name of the member's host object. When there is none
+// ensureHost returns the name of the member's array host. When there is none
 // it makes one, or takes over the one that has its name: the initiators that
 // stand there are replaced, whoever they belong to. undo is never nil.
 func (c *client) ensureHost(t transport) (name string, undo func(), err error) {

@@ -19,7 +19,7 @@ type transport struct {
 	mode string // as package evidence has it
 	nvme bool
 	// service is what the array calls it, initiator the member's name in it,
-	// and hostName what LXD would name the member's host object.
+	// and hostName what LXD would name the member's array host.
 	service, initiator, hostName string
 }
 

@@ -154,7 +154,7 @@ func (d *driver) mapVolume(v volume) (unmap func(), err error) {
 }
 
 // unmapVolume takes the volume's device and connection away from this member,
-// and after the last one the sessions and the host object too. It stops at
+// and after the last one the sessions and the array host too. It stops at
 // the first step that fails.
 func (d *driver) unmapVolume(v volume) error {
 	host, err := d.array.currentHost(d.transport)

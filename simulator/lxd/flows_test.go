@@ -372,7 +372,7 @@ func TestOnlyTheFirstPageOfHostsIsRead(t *testing.T) {
 	for n := range 1001 {
 		w.ok(w.array.CreateHost(fmt.Sprintf("esx%04d", n), []string{fmt.Sprintf("iqn.1998-01.com.vmware:esx%d", n)}, nil, nil))
 	}
-	// The member's own host object is on the second page: LXD connects the
+	// The member's own array host is on the second page: LXD connects the
 	// volume, and when it wants to let go it does not find the host.
 	w.fails(w.CreateVolume(volume1()), "not found")
 	if len(w.array.Connections()) != 1 {

@@ -37,7 +37,7 @@ type Options struct {
 
 // Member is one server: its daemon and its machine.
 type Member struct {
-	// Name is the server's name, which the array's host object is named after.
+	// Name is the server's name, which the array host is named after.
 	Name string
 	Host Machine
 
