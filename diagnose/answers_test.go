@@ -74,7 +74,7 @@ func TestGateAnswers(t *testing.T) {
 		{"no-record", ClassDestroy, "records not all known", doubt(func(s *scene) { s.LXD.Records = s.LXD.Records.Doubt("x") }), Uncertain, "records are not all known: x"},
 		{"no-record", ClassDestroy, "rights", doubt(func(s *scene) { s.LXD.SeesAll = evidence.Unknown }), Uncertain, "may hide records"},
 		{"no-record", ClassDestroy, "recorded", func(s *scene) { stale(s) }, Fail, "custom/kill1 (default)"},
-		{"no-record", ClassDestroy, "no uuid in the name", func(s *scene) { s.volume("p1", evidence.Name{}) }, Uncertain, "says no uuid"},
+		{"no-record", ClassDestroy, "no uuid in the name", func(s *scene) { s.volume("p1", evidence.Name{}) }, Uncertain, "holds no uuid"},
 		{"no-record", ClassDestroy, "a copy of something else", func(s *scene) { s.volume("p1", copyOf(evidence.TypeCustom, evidence.ContentBlock, 3)) }, Fail, "of a snapshot that is not this copy's"},
 		{"no-record", ClassSnapshot, "recorded", func(*scene) {}, Fail, "custom/data/snap0 (default)"},
 		{"not-expected", ClassDestroy, "on a member that is not known", func(s *scene) {

@@ -71,7 +71,7 @@ func TestWhatTheTrailProves(t *testing.T) {
 		alone, beside Result
 		says          string
 	}{
-		{"nothing is told of its making", []evidence.Deed{linked}, Pass, Uncertain, "nothing says"},
+		{"nothing is told of its making", []evidence.Deed{linked}, Pass, Uncertain, "there is no sign"},
 		{"LXD never came to the end", []evidence.Deed{madeIt, linked}, Pass, Pass, "never came to its end"},
 		{"LXD never connected it", []evidence.Deed{madeIt}, Pass, Pass, "never came to its end"},
 		{"LXD tried to destroy it", []evidence.Deed{madeIt, linked, cut, refused}, Pass, Pass, "tried to destroy it"},
