@@ -62,7 +62,7 @@ func TestBatchSaysWhichVolume(t *testing.T) {
 	if strings.Contains(errs, "4 of 5") || strings.Contains(errs, " each, about ") {
 		t.Errorf("it goes on, or tells how fast the answers came:\n%s", errs)
 	}
-	if !strings.Contains(oneSpace(out), "left (3): the answer was no") || !strings.Contains(out, "left (2): the operator wanted no more") {
+	if !strings.Contains(oneSpace(out), "left (3): the answer was no") || !strings.Contains(out, "left (2): the operator ended the batch") {
 		t.Errorf("it does not say why they are left:\n%s", out)
 	}
 	_, _, errs = b.run("n\nn\nn\nn\n", "fix", "--finding", "leaked-image", "-q")

@@ -176,7 +176,11 @@ func (r *reporter) report(e repair.Event) {
 	if r.o.brief {
 		return
 	}
-	r.o.progress.repairing(e, r.now().Sub(r.began))
+	took := time.Duration(0) // where each step is asked about, it is no measure
+	if r.o.yes && !r.began.IsZero() {
+		took = r.now().Sub(r.began)
+	}
+	r.o.progress.repairing(e, took)
 	p := colourise(r.o.Streams, r.o.color, r.o.ErrTerminal)
 	indent := strings.Repeat(" ", 5)
 	if r.named {
