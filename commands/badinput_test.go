@@ -370,6 +370,9 @@ func crowd(t *testing.T, n int) *simulator.World {
 // TestTenThousandFindingsIntoAClosedPipe runs the program itself: the kernel
 // ends it with a signal, or it says one sentence.
 func TestTenThousandFindingsIntoAClosedPipe(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what is large")
+	}
 	s := serve(t, crowd(t, 10_000))
 	for _, format := range []string{"table", "json"} {
 		cmd := exec.Command(program(t), "scan", "-o", format, "--config", s.config, "--sysroot", s.tree)

@@ -161,6 +161,7 @@ func pair(t *testing.T) (*cluster, string, string) {
 // Whatever message an ssh is ended at, nothing that lives is harmed, and
 // running again finishes what was begun.
 func TestCutAnywhere(t *testing.T) {
+	t.Parallel()
 	all := os.Getenv("PURECLEAN_LONG") != ""
 	at, last := 4, 12
 	for at <= last {

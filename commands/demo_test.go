@@ -95,6 +95,9 @@ func TestDemoAtATerminal(t *testing.T) {
 // On a small terminal every page fits, with the question on it, and Enter alone
 // leads through all of it: it is never a no.
 func TestDemoPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the whole story, page by page")
+	}
 	var out, errs bytes.Buffer
 	screen := &pages{}
 	status := commands.Main(t.Context(), []string{"pureclean", "demo"}, commands.Streams{

@@ -12,6 +12,7 @@ import (
 // A member that is fenced can't say that it uses nothing. The operator may,
 // but only where LXD and the array agree.
 func TestHostDown(t *testing.T) {
+	t.Parallel()
 	world, leaked := three(t)
 	c := newCluster(t, world)
 	// The second member is asked as ever, the third has no power.

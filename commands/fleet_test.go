@@ -20,6 +20,7 @@ import (
 // all three before the first connection does, and all three prove that they
 // have gone.
 func TestFixAcrossMembers(t *testing.T) {
+	t.Parallel()
 	world, leaked := three(t)
 	c := newCluster(t, world)
 	live := liveVolumes(world)
@@ -54,6 +55,7 @@ func TestFixAcrossMembers(t *testing.T) {
 // An instance was moved away from the second member, which is still connected
 // to its volume and has its device: the connection goes, and the volume stays.
 func TestStaleConnectionOnMember(t *testing.T) {
+	t.Parallel()
 	s, _ := simulator.Find("member-died")
 	world := worlds.Built(t, s)
 	root, err := world.ArrayName(world.Pool(), "container", "web1")
@@ -94,6 +96,7 @@ func TestStaleConnectionOnMember(t *testing.T) {
 // While one member does not answer as it should, nothing that it might use is
 // touched, and the operator is told which and why.
 func TestMemberInDoubtBlocks(t *testing.T) {
+	t.Parallel()
 	world, leaked := three(t)
 	c := newCluster(t, world)
 	third := c.members["lxd03"]
@@ -146,6 +149,7 @@ func TestMemberInDoubtBlocks(t *testing.T) {
 // A file from a machine that ssh can't reach says more than nothing, and never
 // enough for a change.
 func TestHostEvidence(t *testing.T) {
+	t.Parallel()
 	world, leaked := three(t)
 	c := newCluster(t, world)
 	c.servers.Stop("lxd03")

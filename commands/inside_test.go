@@ -14,6 +14,9 @@ import (
 
 // TestInsideIsTheSameTwice: what the docs show is what everybody sees.
 func TestInsideIsTheSameTwice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the whole story, told twice")
+	}
 	leaked := "purepool::u-5805369565714a11a69ed2b62f2a3da1"
 	picture := func() string {
 		w, err := simulator.DemoAt(worlds.Now)

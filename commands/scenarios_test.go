@@ -18,6 +18,9 @@ var recordings = map[string]bool{"healthy-nvme": true, "device-too-late-iscsi": 
 // the live host and before a recording of it. All of them are looked at in
 // package simulator.
 func TestScenariosThroughTheProgram(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the sweep over all scenarios")
+	}
 	for _, name := range []string{
 		"healthy-iscsi", "healthy-nvme", "device-too-late-iscsi", "device-never-nvme", "killed-in-export-iscsi", "snapshot-reply-lost",
 		"lun-reused", "held-in-namespace", "namespace-left", "safemode", "killed-before-create",

@@ -224,6 +224,9 @@ type terminal struct {
 
 func start(t *testing.T, shell string) *terminal {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out real shells")
+	}
 	for _, tool := range []string{"tmux", shell} {
 		if _, err := exec.LookPath(tool); err != nil {
 			if os.Getenv("CI") == "true" {

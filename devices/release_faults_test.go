@@ -104,6 +104,9 @@ func failing(call, when string, now bool, err error) error {
 // gone on with, a run without faults ends it, and what others use is as it
 // was all the while.
 func TestEachCallFails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the faults of each call")
+	}
 	t.Parallel()
 	runs, turn := 0, 0
 	for _, state := range slices.Sorted(maps.Keys(states)) {
@@ -218,6 +221,9 @@ func TestLateCalls(t *testing.T) {
 // off. Whatever the order, nothing that somebody uses is cut: not by a call
 // of ours, and not by the disconnect that follows a Release.
 func TestAnyHistoryOfTwo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the random histories")
+	}
 	t.Parallel()
 	volumes := []evidence.Serial{ours, theirs, third}
 	deeds := map[string]func(r *rig, s evidence.Serial, n int){

@@ -83,6 +83,9 @@ func (p page) changes(i int) bool {
 
 // TestExamples runs every command line of the docs and compares its output.
 func TestExamples(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the examples, which are real processes")
+	}
 	ran := 0
 	for _, p := range pages(t) {
 		if !slices.ContainsFunc(p.blocks, func(b block) bool { return b.language == "console" }) {

@@ -100,6 +100,9 @@ func TestListsOfUnknownLength(t *testing.T) {
 // TestSmallRows: what is kept of an answer is not many times its text. The
 // rows are counted and what lives is measured while the answer still comes.
 func TestSmallRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what is large")
+	}
 	small := `{"id":"%08d","name":"lxd::%d"},`
 	for name, c := range map[string]struct {
 		begin  string

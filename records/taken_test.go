@@ -93,6 +93,9 @@ func matches(want, got string) bool { return want == "*" || want == got }
 // Whatever single value is taken out of LXD's answers, or is null there, the
 // testimony either stays the same or says that it is not complete.
 func TestAnythingTakenAwayIsNoticed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the sweeps over all that can be missing")
+	}
 	for name, whole := range map[string]map[string]any{
 		"recorded": capture(t, stale),
 		"cluster":  cluster(t),

@@ -257,6 +257,9 @@ func (k *kit) child(e errand, n int) (last string, events int) {
 // write to a device, and at each look. Another real process resumes what is
 // interrupted. Then nothing is left of the leftover.
 func TestKilledForReal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what kills real processes")
+	}
 	kills := 0
 	for i, c := range remedied(t) {
 		if !everything && i%6 != 0 {

@@ -15,6 +15,9 @@ import (
 // TestRepairCostsTheVolume: one repair takes as many requests to the array in a
 // pod of three pages as in a small one.
 func TestRepairCostsTheVolume(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what is large")
+	}
 	for _, scenario := range []string{"device-too-late-iscsi", "device-never-iscsi", "connect-reply-lost-nvme"} {
 		var costs []int
 		for _, more := range []int{0, 2500} {

@@ -204,6 +204,9 @@ func (k *kit) interrupted() string {
 // there is a remedy for, and runs again without faults: it converges, nothing
 // live is touched, the journal tells the truth.
 func TestFailTheNth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the faults of each call")
+	}
 	faults := 0
 	for i, c := range remedied(t) {
 		counts := c.calls(t)
@@ -320,6 +323,9 @@ func untilKilled(f func()) (died bool) {
 // TestKilledAnywhere kills the process before and after each record, and
 // resumes with a new process.
 func TestKilledAnywhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out a kill at each record")
+	}
 	for _, c := range []struct{ scenario, code string }{
 		{"unmap-refused-iscsi", "leaked-volume"}, {"device-too-late-nvme", "leaked-volume"}, {"killed-while-waiting-iscsi", "stale-connection"},
 	} {

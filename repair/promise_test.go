@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -145,6 +146,9 @@ var whole = quitAt(99)
 // TestPromises ends runs of every kind in every way, and holds what is printed
 // about undo against what undo does: the last words of the run, and the lists.
 func TestPromises(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the many endings")
+	}
 	again := func(e ending) ending { return e.then("fixed again", fixedAgain) }
 	endings := []ending{
 		whole, whole.then("undone", undone), whole.then("eradicated", eradicatedIt), whole.then("recovered by hand", recoveredByHand),
@@ -159,7 +163,17 @@ func TestPromises(t *testing.T) {
 			endings = append(endings, killedAt(n), killedAt(n).then("resumed", resumed), killedAt(n).then("undone", undone))
 		}
 	}
-	works, tried := 0, 0
+	var works atomic.Int64
+	tried := 0
+	t.Run("all", func(t *testing.T) { tried = promisesOf(t, endings, &works) })
+	t.Logf("%d of %d could be undone", works.Load(), tried)
+	if works.Load() < int64(tried/4) {
+		t.Error("too little could be undone for this to prove anything")
+	}
+}
+
+// promisesOf tries the endings side by side.
+func promisesOf(t *testing.T, endings []ending, works *atomic.Int64) (tried int) {
 	for i, c := range []struct{ scenario, code string }{
 		{"unmap-refused-iscsi", "leaked-volume"},
 		{"device-too-late-nvme", "leaked-volume"},
@@ -175,6 +189,7 @@ func TestPromises(t *testing.T) {
 			}
 			tried++
 			t.Run(c.scenario+"/"+e.name, func(t *testing.T) {
+				t.Parallel()
 				k := newKit(t, c.scenario)
 				plan := k.plan(c.code)
 				connections := k.connections(plan.Object)
@@ -195,7 +210,7 @@ func TestPromises(t *testing.T) {
 					t.Errorf("promised %+v, and undo: %+v, %v", promise, result, err)
 				}
 				if promise.Works {
-					works++
+					works.Add(1)
 					destroyed, there := k.volume(plan.Object)
 					if snapshot := c.code == "leaked-snapshot"; !snapshot && (destroyed || !there || k.connections(plan.Object) != connections) {
 						t.Errorf("undone: destroyed %v, there %v, %d connections, were %d", destroyed, there, k.connections(plan.Object), connections)
@@ -208,10 +223,7 @@ func TestPromises(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("%d of %d could be undone", works, tried)
-	if works < tried/4 {
-		t.Error("too little could be undone for this to prove anything")
-	}
+	return tried
 }
 
 // What somebody has destroyed since can't be connected: a run that only

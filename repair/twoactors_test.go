@@ -36,6 +36,9 @@ const longLane = 12 * time.Minute
 // outsider acts, too. The world knows what lives. When the faults end, repeating the run must leave no leak that
 // is safe to repair.
 func TestTwoActors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the random histories")
+	}
 	first, n := uint64(1), defaultHistories
 	if everything {
 		if wanted, err := strconv.Atoi(os.Getenv("PURECLEAN_LONG")); err == nil && wanted > n {

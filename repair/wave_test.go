@@ -259,6 +259,9 @@ func (k *kit) honest(rows []Row) {
 // TestWaveGoesWrong: whatever goes wrong with one volume of a wave, the others
 // come to their ends, nothing more is begun, and each journal tells what is.
 func TestWaveGoesWrong(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the faults of each call")
+	}
 	for _, c := range []struct {
 		at, outcome string
 		// ends is set where that ends the batch.
@@ -394,6 +397,9 @@ func TestWaveRestsOnFreshLooks(t *testing.T) {
 // TestWaveIsKilled: the process ends in front of any record of any volume of a
 // wave. Each run is resumed, or was not begun.
 func TestWaveIsKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out a kill at each record")
+	}
 	for at := 1; ; at++ {
 		k := leakedOn(t, 1, 4, evidence.ModeISCSI)
 		tools, plans := k.inWaves(3)
@@ -436,6 +442,9 @@ func TestWaveIsKilled(t *testing.T) {
 // TestWaveIsCancelled: a Ctrl-C anywhere leaves each volume of a wave finished,
 // as it was, or with a run that can be resumed.
 func TestWaveIsCancelled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the faults of each call")
+	}
 	for at := 1; ; at++ {
 		k := leakedOn(t, 1, 6, evidence.ModeISCSI)
 		tools, plans := k.inWaves(3)
@@ -570,6 +579,9 @@ func TestWaveIsCancelledAtOnce(t *testing.T) {
 // TestWaveKilledForReal kills a real process that repairs in waves with SIGKILL,
 // and another resumes what is interrupted.
 func TestWaveKilledForReal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what kills real processes")
+	}
 	begin := func() (*kit, errand) {
 		k := leakedOn(t, 1, 4, evidence.ModeISCSI)
 		_, plans := k.inWaves(3)

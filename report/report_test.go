@@ -154,6 +154,9 @@ func inside(t *testing.T, all []element) {
 
 // TestEveryScenario: the page of each is sound, and has every finding once.
 func TestEveryScenario(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the sweep over all scenarios")
+	}
 	for _, s := range simulator.Scenarios() {
 		j := scenario(t, s)
 		all := harmless(t, scan(t, j))

@@ -267,6 +267,9 @@ func TestDoorOfAPeer(t *testing.T) {
 // TestTakingThePeersAnswersAway: nothing becomes safe, and nothing stays so,
 // when a list of the peer lacks something.
 func TestTakingThePeersAnswersAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the sweeps over all that can be missing")
+	}
 	w := stretched(t)
 	b := everythingSeen(t, w, diagnose.ClassDestroy)
 	look := func(list string, path []string) {

@@ -103,6 +103,9 @@ func (b *baseline) without(t *testing.T, list string, path []string, nth int, wh
 }
 
 func TestTakingArrayFieldsAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the sweeps over all that can be missing")
+	}
 	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	answers := recordedAnswers(t, b)
 	for _, row := range arrayFields {
@@ -176,6 +179,9 @@ var lies = map[string]least{
 }
 
 func TestArrayFailsInOneList(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the sweeps over all that can be missing")
+	}
 	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	for _, list := range []string{
 		"/api_version", "/login", "/arrays", "/pods", "/volumes", "/volume-snapshots", "/hosts", "/host-groups",
@@ -229,6 +235,9 @@ func (b *baseline) fault(t *testing.T, list string, fault array.Fault, want leas
 // TestTakingArrayPagesAway makes the array give three rows at a time, and
 // lets each page of each list go wrong.
 func TestTakingArrayPagesAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the sweeps over all that can be missing")
+	}
 	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	b.w.Array.ResetRequests()
 	pages := map[string]int{}

@@ -105,6 +105,9 @@ func (b *baseline) onHost(system devices.System) diagnose.Report {
 var number = regexp.MustCompile(`[0-9]+|sd[a-z]+|[0-9a-f]{8,}`)
 
 func TestTakingHostFilesAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the sweeps over all that can be missing")
+	}
 	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	system := b.w.Hosts[0].System()
 	tree := &spoiled{FS: system.FS, opened: map[string]bool{}}

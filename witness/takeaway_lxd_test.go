@@ -87,6 +87,9 @@ func kindOf(endpoint string, path []string) string {
 }
 
 func TestTakingLXDFieldsAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the sweeps over all that can be missing")
+	}
 	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	var e editor
 	socket := between(t, b.w.Socket, e.change)
