@@ -27,7 +27,7 @@ func (t *typed) inOrder(app *cli.App, program string) ([]string, error) {
 	if t.swallowed[0] != "" {
 		return nil, &HintedError{
 			Err:  usagef("%s needs a value, and %s is a flag", t.swallowed[0], t.swallowed[1]),
-			Hint: "if it is meant: " + t.swallowed[0] + "=" + quoteShell(t.swallowed[1]),
+			Hint: "if it is meant: " + t.swallowed[0] + "=" + typedAgain(t.swallowed[1]),
 		}
 	}
 	line := append([]string{program}, t.words...)
@@ -66,9 +66,19 @@ func objectWord(flag cli.Flag) string {
 func quoted(words []string) []string {
 	all := make([]string, 0, len(words))
 	for _, word := range words {
-		all = append(all, quoteShell(word))
+		all = append(all, typedAgain(word))
 	}
 	return all
+}
+
+// typedAgain is a word of the line as a person would type it once more: a flag
+// is one there, and needs no quotes for its dashes.
+func typedAgain(word string) string {
+	rest := strings.TrimLeft(word, "-")
+	if rest == "" || rest == word {
+		return quoteShell(word)
+	}
+	return word[:len(word)-len(rest)] + quoteShell(rest)
 }
 
 // emptyName refuses a name that is none: nothing is what a script's empty
