@@ -3,6 +3,7 @@
 package worlds
 
 import (
+	"os"
 	"runtime/debug"
 	"sync"
 	"testing"
@@ -33,8 +34,27 @@ func buildDemo() (*simulator.World, error) {
 // what is left of them again and again, took a quarter of the time.
 func Run(m interface{ Run() int }) int {
 	debug.SetGCPercent(400)
+	defer shortTemp()()
 	defer func() { ended() }()
 	return m.Run()
+}
+
+// maxTemp is how long the name of the directory for temporary files may be: the
+// name of a unix socket below it, and below a test's own, has 107 bytes.
+const maxTemp = 30
+
+// shortTemp has temporary files made below a directory of our own in /tmp when
+// the name of the usual one is too long.
+func shortTemp() (undo func()) {
+	usual := os.TempDir()
+	if len(usual) <= maxTemp {
+		return func() {}
+	}
+	dir, err := os.MkdirTemp("/tmp", "pc")
+	if err != nil || os.Setenv("TMPDIR", dir) != nil {
+		return func() {} // then the tests say what does not fit
+	}
+	return func() { _ = os.RemoveAll(dir) }
 }
 
 // Demo is the world with every kind of leftover, as of Now. It is built once
