@@ -33,6 +33,13 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 5 && os.Args[1] == "-member" {
+		if err := beMember(os.Args[2], os.Args[3], os.Args[4], os.Args[5:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	volumes := flag.Int("volumes", 20000, "volumes on the array; connections, snapshots and records follow")
 	runs := flag.Int("runs", 5, "counted runs of each command")
 	script := flag.Bool("script", true, "also run the script of curl and jq")

@@ -24,6 +24,7 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/fleet"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
@@ -53,7 +54,7 @@ func repairs(o repairOptions) error {
 		return fmt.Errorf("building the world: %w", err)
 	}
 	defer w.close()
-	fmt.Printf("world: %d volumes, %d connections, %d snapshots, %d records, %d hosts, %d leftovers with devices; built in %.1f s\n",
+	fmt.Printf("world: %d volumes, %d connections, %d snapshots, %d records, %d hosts, %d leftovers; built in %.1f s\n",
 		o.volumes, len(w.Array.Connections()), o.volumes, w.estate.records, o.hosts, len(w.leftovers), time.Since(began).Seconds())
 	fmt.Printf("by its own clock the array takes %s a request and %s a row, LXD %s a request and %s a row of volumes or instances\n",
 		arrayRequest, arrayRow, lxdRequest, lxdRow)
@@ -130,13 +131,11 @@ func newRepairWorld(dir string, o repairOptions) (*repairWorld, error) {
 		return w, err
 	}
 	w.estate = &estate{array: w.Array, server: w.LXD, members: o.hosts}
-	ours := map[string]bool{}
-	for _, name := range w.leftovers {
-		v, _ := w.Array.Volume(name)
-		ours[v.Serial] = true
-	}
 	// The devices of others' volumes are not what is measured.
-	w.Hosts[0].NeverAppear(func(serial string) bool { return !ours[serial] })
+	w.Hosts[0].NeverAppear(func(string) bool { return true })
+	if err := w.Hosts[0].Login("iscsi"); err != nil {
+		return w, err
+	}
 	if err := w.estate.fill(o.volumes); err != nil {
 		return w, err
 	}
@@ -144,8 +143,8 @@ func newRepairWorld(dir string, o repairOptions) (*repairWorld, error) {
 	return w, w.serve()
 }
 
-// leave leaves volumes without a record, connected to the first member, with
-// devices there. In the order of names they come first.
+// leave leaves volumes without a record, connected to the first member. In the
+// order of names they come first.
 func (w *repairWorld) leave(n int) error {
 	for i := range n {
 		name := fmt.Sprintf("%s::u-%016x8000%012x", w.Pool(), 0x3000, i+1)
@@ -157,13 +156,21 @@ func (w *repairWorld) leave(n int) error {
 		}
 		w.leftovers = append(w.leftovers, name)
 	}
-	if err := w.Hosts[0].Login("iscsi"); err != nil {
-		return err
-	}
-	for _, name := range w.leftovers {
+	return nil
+}
+
+// appear gives the next n leftovers a map with its paths.
+func (w *repairWorld) appear(n int) error {
+	ours := map[string]bool{}
+	for _, name := range w.leftovers[:n] {
 		v, _ := w.Array.Volume(name)
-		if _, ok := w.Hosts[0].Device(v.Serial); !ok {
-			return fmt.Errorf("%s has no device", name)
+		ours[v.Serial] = true
+	}
+	w.Hosts[0].NeverAppear(func(serial string) bool { return !ours[serial] })
+	w.Hosts[0].Rescan()
+	for serial := range ours {
+		if _, ok := w.Hosts[0].Device(serial); !ok {
+			return fmt.Errorf("volume %s has no device", serial)
 		}
 	}
 	return nil
@@ -305,13 +312,40 @@ func (w *repairWorld) members() error {
 	for _, h := range w.Hosts[1:] {
 		w.answers[h.Name()] = fleet.Answer{Schema: fleet.AnswerSchema, Version: own.Version, Host: devices.Observe(context.Background(), h.System())}
 	}
-	script := fmt.Sprintf("#!/bin/sh\nfor a; do [ \"$a\" = -- ] && break; name=$a; done\necho >>%[1]s/asked\nexec cat %[1]s/answers/$name\n", w.dir)
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	script := fmt.Sprintf("#!/bin/sh\nfor a; do [ \"$a\" = -- ] && break; name=$a; done\necho >>%[1]s/asked\n"+
+		"case $* in *--step*) exec %[2]s -member %[1]s %[3]s $name \"$@\";; esac\nexec cat %[1]s/answers/$name\n", w.dir, self, own.Version)
 	if err := os.WriteFile(filepath.Join(w.dir, "bin", "ssh"), []byte(script), 0o700); err != nil {
 		return err
 	}
 	w.Clock.OnAdvance(w.refresh)
 	w.refresh(w.Clock.Now())
 	return nil
+}
+
+// beMember stands in for a step on another member's machine: it is what ssh
+// would have run there.
+func beMember(dir, version, name string, args []string) error {
+	words := strings.Fields(strings.Join(args, " "))
+	step, remove := slices.Index(words, "--step")+1, slices.Index(words, "--remove")+1
+	if step == 0 || remove == 0 || max(step, remove) >= len(words) {
+		return fmt.Errorf("no step in %q", args)
+	}
+	serial, err := evidence.ParseSerial(words[remove])
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	v, err := visit.Enter(ctx, dir, name, os.Geteuid())
+	if err != nil {
+		return err
+	}
+	defer v.Close() //nolint:errcheck // nothing was written
+	service := fleet.Service{Local: devices.Local{System: v.System(), Hands: v.Hands()}, Step: words[step], Serial: serial, Version: version}
+	return service.Serve(ctx, os.Stdin, os.Stdout)
 }
 
 // refresh lets members say what they say now: an answer that is old is none.
@@ -448,6 +482,9 @@ type spent struct {
 
 // repair repairs the next n leftovers with the program.
 func (w *repairWorld) repair(n int) error {
+	if err := w.appear(n); err != nil {
+		return err
+	}
 	out, err := w.run(w.measure, w.program, "fix", "--finding", "leaked-volume", "--yes", "--limit", strconv.Itoa(n), "-o", "json")
 	if err != nil {
 		return err

@@ -137,7 +137,7 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 }
 
 // hostsAtOnce bounds how many machines are asked at the same time.
-const hostsAtOnce = 16
+const hostsAtOnce = 64
 
 // leftOnHosts asks every host, and says what the first one still has; nil is
 // nothing on any.
