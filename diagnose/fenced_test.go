@@ -28,6 +28,11 @@ func TestFences(t *testing.T) {
 	if fence := Fences(s.World, s.policy)[0]; !fence.Holds || len(fence.Objects) != 1 || fence.Objects[0].Name != "lxd02-iscsi" {
 		t.Fatalf("%+v", fence)
 	}
+	s.mounted(s.attach(0, len(s.array().Volumes.Items)-1, 1), "/mnt")
+	s.busy(evidence.Yes)
+	if fence := Fences(s.World, s.policy)[0]; !fence.Holds {
+		t.Errorf("the I/O is this machine's: %+v", fence)
+	}
 	for _, c := range []struct {
 		name, why string
 		spoil     func(s *scene)
@@ -56,6 +61,22 @@ func TestFences(t *testing.T) {
 		{"another machine has its initiators", "has initiators of lxd01", func(s *scene) { s.object("lxd02-iscsi").IQNs = []string{iqn1} }},
 		{"another member may have its initiators", "may be lxd01", func(s *scene) { s.Hosts[0].IQNs = s.Hosts[0].IQNs.Doubt("EACCES") }},
 		{"a volume of its is in use", "measured I/O", func(s *scene) { s.busy(evidence.Yes) }},
+		{"a volume of its is in use here, over NVMe it may be in use there, too", "measured I/O", func(s *scene) {
+			s.mounted(s.attach(0, len(s.array().Volumes.Items)-1, 1), "/mnt")
+			s.busy(evidence.Yes)
+			s.object("lxd02-iscsi").NQNs = []string{"nqn.other"}
+		}},
+		{"a volume of its is in use here, and was not measured", "not known whether there is I/O", func(s *scene) {
+			s.mounted(s.attach(0, len(s.array().Volumes.Items)-1, 1), "/mnt")
+			s.busy(evidence.Unknown)
+		}},
+		{"it is connected to what the array does not list", "measured nothing for us", func(s *scene) {
+			items := s.array().Connections.Items
+			items[len(items)-1].VolumeID = "elsewhere"
+		}},
+		{"it may be a member that was not asked", "may be lxd03", func(s *scene) {
+			s.LXD.Members = appendTo(s.LXD.Members, evidence.Member{Name: "lxd03", Online: evidence.Yes, Status: "Online"})
+		}},
 		{"a volume of its was not measured", "not known whether there is I/O", func(s *scene) { s.busy(evidence.Unknown) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1240,3 +1240,39 @@ func TestReplacedImage(t *testing.T) {
 		})
 	}
 }
+
+// A connection is stale only if it is just one member's: of what goes through a
+// group, or to somebody else, nobody here can tell.
+func TestStaleConnectionsAreMembers(t *testing.T) {
+	for name, c := range map[string]struct {
+		set  func(*scene, *evidence.Connection)
+		want bool
+	}{
+		"a member's":                   {func(*scene, *evidence.Connection) {}, true},
+		"through a group":              {func(_ *scene, row *evidence.Connection) { row.Group = "all" }, false},
+		"of no host":                   {func(_ *scene, row *evidence.Connection) { row.Host = "" }, false},
+		"of a host that is not listed": {func(_ *scene, row *evidence.Connection) { row.Host = "gone-iscsi" }, false},
+		"of another's host":            {func(s *scene, _ *evidence.Connection) { s.object(hostName).IQNs = []string{"iqn.x:other"} }, false},
+		"a mount of it whose device is gone": {func(s *scene, _ *evidence.Connection) {
+			s.Hosts[0].Uses = appendTo(s.Hosts[0].Uses, evidence.Use{
+				Kind: evidence.UseMount, Device: "dm-77", Dev: "253:77", Where: "/var/snap/lxd/common/lxd/storage-pools/p1/custom/default_kill1",
+			})
+		}, false},
+		"somebody has it mounted there": {func(s *scene, _ *evidence.Connection) {
+			s.mounted(s.attach(0, len(s.array().Volumes.Items)-1, 2), "/mnt")
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := healthy()
+			v := s.volume("p1", evidence.Name{Type: evidence.TypeCustom, Content: evidence.ContentFilesystem, UUID: uuid(102)})
+			s.record(v, "kill1")
+			s.connect(v, hostName)
+			items := s.array().Connections.Items
+			c.set(s, &items[len(items)-1])
+			got := slices.ContainsFunc(s.judge().Findings, func(f Finding) bool { return f.Code == "stale-connection" && f.VolumeID == s.vol(v).ID })
+			if got != c.want {
+				t.Errorf("stale: %v, want %v: %v", got, c.want, found(s.judge()))
+			}
+		})
+	}
+}
