@@ -58,6 +58,11 @@ func TestConditionsHoldAlone(t *testing.T) {
 			v := s.volume("p1", name(evidence.TypeCustom, "", 100))
 			s.path(0, v, 1).Live = unread
 		}, Uncertain, "did not say which volume it is"},
+		{"path-identity", ClassDestroy, "not connected, and a path of which nothing is known did not answer", func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 100))
+			disk := s.path(0, v, 1)
+			disk.Live, disk.State = unread, ""
+		}, Uncertain, "did not say which volume it is"},
 		{"path-identity", ClassDestroy, "a namespace without a name", func(s *scene) {
 			leakNVMe(s)
 			s.Hosts[0].Namespaces.Items[len(s.Hosts[0].Namespaces.Items)-1].Name = ""

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -49,6 +50,25 @@ func TestGateAnswers(t *testing.T) {
 		{"array-identity", ClassDestroy, "not pinned", doubt(func(*scene) {}), Pass, "no array is pinned"},
 		{"array-identity", ClassDestroy, "no id", doubt(func(s *scene) { s.array().ID = "" }), Uncertain, "did not say which one"},
 		{"pod-ownership", ClassDestroy, "no pool", doubt(func(s *scene) { s.LXD.Pools.Items = s.LXD.Pools.Items[1:] }), Uncertain, "LXD lists no pool"},
+		{"pod-ownership", ClassDestroy, "not known whether replicated", doubt(func(s *scene) { s.array().Pods.Items[0].Links = evidence.Count{} }), Uncertain, "whether pod p1 is replicated"},
+		{"read-order", ClassDestroy, "no beginning of the array's answers", doubt(func(s *scene) { s.array().Began = time.Time{} }), Uncertain, "not known when"},
+		{"read-order", ClassDestroy, "no end of the array's answers", doubt(func(s *scene) { s.array().Ended = time.Time{} }), Uncertain, "not known when"},
+		{"read-order", ClassDestroy, "no beginning of LXD's answers", doubt(func(s *scene) { s.LXD.Began = time.Time{} }), Uncertain, "not known when"},
+		{"read-order", ClassDestroy, "no end of LXD's answers", doubt(func(s *scene) { s.LXD.Ended = time.Time{} }), Uncertain, "not known when"},
+		{"no-io", ClassDestroy, "not measured, and connections are missing", func(s *scene) {
+			s.volume("p1", name(evidence.TypeCustom, "", 100))
+			s.busy(evidence.Unknown)
+			s.array().Connections = s.array().Connections.Doubt("page 2")
+		}, Uncertain, "the array has not measured it"},
+		{"ordinary", ClassDestroy, "a uuid of no kind", doubt(func(s *scene) { last(s).LXD = evidence.Name{UUID: uuid(100)} }), Fail, "not a name that LXD gives"},
+		{"ordinary", ClassDestroy, "a kind without uuid", doubt(func(s *scene) { last(s).LXD.UUID = evidence.UUID{} }), Fail, "not a name that LXD gives"},
+		{"ordinary", ClassSnapshot, "another pod's", func(s *scene) {
+			s.snapshot(leak(s), copyOf(evidence.TypeCustom, "", 200), "").Pod = "p2"
+		}, Uncertain, "is not what its volume"},
+		{"ordinary", ClassSnapshot, "of no volume", func(s *scene) {
+			snap := s.snapshot(leak(s), copyOf(evidence.TypeCustom, "", 200), "")
+			snap.Pod, snap.SourceName, snap.Name = "", "", "."+snap.Suffix
+		}, Uncertain, "is not what its volume"},
 		{"pod-ownership", ClassDestroy, "replicated", doubt(func(s *scene) { s.array().Pods.Items[0].Links = evidence.CountOf(1) }), Pass, "replicated over 1 link"},
 		{"pod-ownership", ClassDestroy, "stretched to an array that was read", doubt(func(s *scene) {
 			s.stretch()
