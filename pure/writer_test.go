@@ -798,6 +798,21 @@ func TestAWriterSendsNothingElse(t *testing.T) {
 	if n := len(l.asked()); n != 0 {
 		t.Errorf("%d requests sent", n)
 	}
+	for name, tail := range map[string]string{"a part that can't be read": "&context_names=%zz", "a semicolon": ";names=" + labVolume} {
+		odd, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, l.server.URL+"/api/2.21/volumes?"+ids.Encode()+tail, http.NoBody)
+		l.must(err)
+		if _, err := w.guard.RoundTrip(odd); !errors.Is(err, errNoChange) {
+			t.Errorf("%s of the query: %v", name, err)
+		}
+	}
+	hidden, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, l.server.URL+"/api/2.21/volumes?"+ids.Encode(), strings.NewReader(`{"destroyed":true}`))
+	l.must(err)
+	hidden.GetBody = func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(`{"destroyed":true}`)), io.ErrUnexpectedEOF
+	}
+	if _, err := w.guard.RoundTrip(hidden); !errors.Is(err, errNoChange) {
+		t.Errorf("a body of which no copy is to be had: %v", err)
+	}
 	streamed, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, l.server.URL+"/api/2.21/volumes?"+ids.Encode(),
 		io.MultiReader(strings.NewReader(`{"destroyed":true}`)))
 	l.must(err)
