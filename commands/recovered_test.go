@@ -46,3 +46,31 @@ func TestRecoveredIsAskedAbout(t *testing.T) {
 		t.Errorf("the word is given: status %d\n%s%s", status, out, errs)
 	}
 }
+
+// What an undo took back is no part of a batch, and alone it is repaired, and
+// the operator is told.
+func TestTakenBackIsNoPartOfABatch(t *testing.T) {
+	b := newBench(t, worlds.Of(t, "rollback-refused-iscsi"))
+	volume := b.leaked("leaked-volume")
+	b.run("", "check")
+	b.world.Age(50 * time.Hour)
+	if status, out, errs := b.run("", "fix", "--finding", "leaked-volume", "--yes"); status != StatusOK {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	if status, out, errs := b.run("", "undo", "--last", "--yes"); status != StatusOK {
+		t.Fatalf("undo: status %d\n%s%s", status, out, errs)
+	}
+	for range 2 {
+		b.world.Age(25 * time.Hour)
+		b.run("", "check")
+		if status, out, errs := b.run("", "fix", "--finding", "leaked-volume", "--yes"); status != StatusRefused || !strings.Contains(oneSpace(out+errs), "destroyed it, and undo ") {
+			t.Errorf("in a batch: status %d\n%s%s", status, out, errs)
+		}
+	}
+	if v, ok := b.world.Array.Volume(volume); !ok || v.Destroyed {
+		t.Fatal("it was destroyed again")
+	}
+	if status, out, errs := b.run("", "fix", volume, "--yes"); status != StatusOK || !strings.Contains(oneSpace(errs), "destroyed it, and undo ") {
+		t.Errorf("alone: status %d\n%s%s", status, out, errs)
+	}
+}

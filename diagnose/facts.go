@@ -40,6 +40,7 @@ type facts struct {
 	offline map[offlineKey]*evidence.LeftOffline
 	// destroyed is what our runs destroyed, by id.
 	destroyed map[string]*evidence.Destroyed
+	takenBack map[string]*evidence.TakenBack
 	// trails are of volumes, by id.
 	trails map[string]*evidence.Trail
 	// late are the volumes for whose device LXD waited in vain.
@@ -53,6 +54,7 @@ func newFacts(w *evidence.World, p Policy) *facts {
 	}
 	f.offline = leftOffline(w.LeftOffline)
 	f.destroyed = destroyedByUs(w.Destroyed)
+	f.takenBack = takenBackByUs(w.TakenBack)
 	f.trails = map[string]*evidence.Trail{}
 	for i := range w.Arrays {
 		for j := range w.Arrays[i].Trails {

@@ -219,6 +219,10 @@ func explained(s Subject) (Result, string) {
 		return result, why
 	}
 	var said []string
+	undone := s.takenBack()
+	if undone != "" && s.f.policy.Batch {
+		return Fail, undone + alone
+	}
 	proof := s.letGo()
 	if wanted := s.recovered(); wanted != "" {
 		if !s.f.policy.EvenIfRecovered || s.f.policy.Batch {
@@ -237,6 +241,9 @@ func explained(s Subject) (Result, string) {
 		result, said = Waived, append(said, "you say that LXD's database is current; "+doubt)
 	default:
 		why = either(proof, s.ranSince(), why)
+	}
+	if undone != "" {
+		said, why = append(said, undone), why+"; "+undone
 	}
 	if result == Waived {
 		why = strings.Join(said, "; ")
@@ -337,6 +344,9 @@ func seenBefore(s Subject) (Result, string) {
 func unusedBefore(s Subject) (Result, string) {
 	if s.connection == "" {
 		return Uncertain, "it is not known of which connection"
+	}
+	if undone := s.takenBack(); undone != "" {
+		return Fail, undone + alone
 	}
 	seen, since := s.f.sighting(s.array, s.volume.ID), time.Time{}
 	if seen != nil {

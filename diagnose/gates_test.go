@@ -209,6 +209,12 @@ var gateCases = map[string][]gateCase{
 		}, Uncertain, "in this very run", ""},
 		{"a connection, never", staleOne, "stale-connection", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier run saw its connection to lxd01-iscsi unused", ""},
 		{"a connection, an hour ago", staleOne, "stale-connection", func(s *scene) { s.unused(hostName, time.Hour) }, Fail, "which has to be 24 hours ago", ""},
+		{"a connection that an undo brought back", staleOne, "stale-connection", func(s *scene) {
+			s.unused(hostName, 48*time.Hour)
+			for _, v := range s.array().Volumes.Items {
+				s.World.TakenBack = append(s.World.TakenBack, evidence.TakenBack{Run: "7f3a", Undo: "bd85", Did: "disconnected", ArrayID: arrayID, VolumeID: v.ID, At: clock})
+			}
+		}, Fail, "run 7f3a disconnected it, and undo bd85 took that back", ""},
 		{"a connection to another host", staleOne, "stale-connection", func(s *scene) { s.unused("lxd02-iscsi", 48*time.Hour) }, Fail, "no earlier run saw its connection to lxd01-iscsi", ""},
 		{"a connection, nobody knows when now is", staleOne, "stale-connection", func(s *scene) { s.unused(hostName, -48*time.Hour) }, Uncertain, "not known for how long", ""},
 		{"a snapshot, never", orphanSnapshot, "leaked-snapshot", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier run", ""},

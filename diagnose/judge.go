@@ -122,6 +122,9 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 	if out.Volume != out.Object && !strings.Contains(out.Detail, out.Volume) {
 		out.Detail = out.Volume + ": " + out.Detail
 	}
+	if undone := s.takenBack(); undone != "" && kind.Class != ClassReport {
+		out.Detail += "; " + undone
+	}
 	s.interrupted(&out)
 	out.Late = f.lateOf(s.volume, out.Host)
 	out.Verdict = verdict(kind.Class, out.Gates)

@@ -290,6 +290,30 @@ func TestRecoveredSince(t *testing.T) {
 	}
 }
 
+// What an undo brought back is no part of a batch, and is said where it is
+// repaired by itself.
+func TestTakenBack(t *testing.T) {
+	s := healthy()
+	detached(s)
+	v := s.vol(len(s.array().Volumes.Items) - 1)
+	s.World.TakenBack = []evidence.TakenBack{{Run: "7f3a", Undo: "bd85", Did: "destroyed", ArrayID: arrayID, VolumeID: v.ID, At: clock.Add(-time.Hour)}}
+	const words = "run 7f3a destroyed it, and undo bd85 took that back on "
+	if got := s.explained(t); got.Result != Pass || !strings.Contains(got.Why, words) {
+		t.Errorf("%s: %s", got.Result, got.Why)
+	}
+	if !slices.ContainsFunc(s.judge().Findings, func(f Finding) bool { return f.VolumeID == v.ID && strings.Contains(f.Detail, words) }) {
+		t.Error("the finding does not say it")
+	}
+	s.policy.Batch = true
+	if got := s.explained(t); got.Result != Fail || !strings.HasPrefix(got.Why, words) {
+		t.Errorf("in a batch %s: %s", got.Result, got.Why)
+	}
+	s.World.TakenBack[0].ArrayID = "another"
+	if got := s.explained(t); got.Result != Pass {
+		t.Errorf("on another array: %s: %s", got.Result, got.Why)
+	}
+}
+
 // Trails and starts that are taken away, row by row, make nothing safe.
 func TestTakingTrailsAwayNeverMakesSafe(t *testing.T) {
 	for name, s := range map[string]*scene{

@@ -49,3 +49,34 @@ func (s Subject) recovered() string {
 		return "run " + d.Run + " destroyed it on " + day(d.At) + ", and somebody has recovered it since"
 	}
 }
+
+func takenBackByUs(all []evidence.TakenBack) map[string]*evidence.TakenBack {
+	known := make(map[string]*evidence.TakenBack, len(all))
+	for i := range all {
+		if b := &all[i]; b.VolumeID != "" && known[b.VolumeID] == nil {
+			known[b.VolumeID] = b // the newest comes first
+		}
+	}
+	return known
+}
+
+// takenBack says which run an undo took back of this very object; empty for
+// none. Who looks at it alone may repair it again, and is told; a batch, in
+// which nobody does, leaves it.
+func (s Subject) takenBack() string {
+	id := ""
+	switch {
+	case s.snapshot != nil:
+		id = s.snapshot.ID
+	case s.volume != nil:
+		id = s.volume.ID
+	}
+	b := s.f.takenBack[id]
+	if b == nil || s.array == nil || b.ArrayID != s.array.ID {
+		return ""
+	}
+	return "run " + b.Run + " " + b.Did + " it, and undo " + b.Undo + " took that back on " + day(b.At)
+}
+
+// alone is what a batch is told of what an undo took back.
+const alone = ": who took it back may want it, so no batch takes it again; by itself it can be repaired"

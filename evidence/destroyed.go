@@ -18,3 +18,17 @@ type Destroyed struct {
 	// look that was to follow.
 	Certain Answer `json:"certain"`
 }
+
+// TakenBack is a volume or a snapshot that a run of pureclean destroyed or
+// disconnected, and that an undo brought back: whoever undid it wants it.
+type TakenBack struct {
+	// Run and Undo name the two runs.
+	Run  string `json:"run"`
+	Undo string `json:"undo"`
+	// Did is what the run had done, in a word: destroyed, or disconnected.
+	Did      string `json:"did"`
+	ArrayID  string `json:"array_id"`
+	VolumeID string `json:"volume_id"`
+	// At is when the undo ended, by the clock of the machine with the journal.
+	At time.Time `json:"at"`
+}

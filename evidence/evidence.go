@@ -28,6 +28,8 @@ type World struct {
 	// Destroyed are what runs in the journal here destroyed, and no undo
 	// brought back.
 	Destroyed []Destroyed `json:"destroyed,omitempty"`
+	// TakenBack are what runs in the journal here did and undo took back.
+	TakenBack []TakenBack `json:"taken_back,omitempty"`
 }
 
 // Scope is what a look is about. The zero Scope is everything. Else it is what

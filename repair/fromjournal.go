@@ -10,7 +10,7 @@ import (
 )
 
 // FromJournal adds to a world what only the journal knows: what runs destroyed
-// and no undo brought back, and which commands in an array's audit trail were
+// and no undo brought back, what undo did bring back, and which commands in an array's audit trail were
 // theirs. What own, a run that is under way, has asked for and not yet seen is
 // not among what is destroyed: it looks for that itself.
 func FromJournal(book *journal.Book, own string, world *evidence.World) error {
@@ -26,7 +26,13 @@ func fromJournal(book *journal.Book, own func(id string) bool, world *evidence.W
 	if err != nil {
 		return err
 	}
-	world.Destroyed = nil
+	world.Destroyed, world.TakenBack = nil, nil
+	undone := map[string]journal.Summary{}
+	for _, s := range all {
+		if s.Kind == journal.KindUndo && s.State == journal.Finished {
+			undone[s.Of] = s
+		}
+	}
 	var deeds []deed
 	for _, s := range all {
 		if s.Object.ID == "" || s.Kind == journal.KindEradicate {
@@ -37,7 +43,16 @@ func fromJournal(book *journal.Book, own func(id string) bool, world *evidence.W
 			return fmt.Errorf("run %s: %w", s.ID, err)
 		}
 		deeds = append(deeds, deedsOf(s.Object, history)...)
-		if s.Kind != journal.KindFix || s.State == journal.Undone {
+		if s.Kind != journal.KindFix {
+			continue
+		}
+		if s.State == journal.Undone {
+			if did := didTo(history); did != "" {
+				undo := undone[s.ID]
+				world.TakenBack = append(world.TakenBack, evidence.TakenBack{
+					Run: s.ID, Undo: undo.ID, Did: did, ArrayID: s.Object.ArrayID, VolumeID: s.Object.ID, At: undo.Ended,
+				})
+			}
 			continue
 		}
 		d := evidence.Destroyed{Run: s.ID, ArrayID: s.Object.ArrayID, VolumeID: s.Object.ID, At: s.Began}
@@ -51,6 +66,19 @@ func fromJournal(book *journal.Book, own func(id string) bool, world *evidence.W
 	}
 	mark(world, deeds)
 	return nil
+}
+
+// didTo is what a run that was taken back had done to its object on the array.
+func didTo(history journal.History) (did string) {
+	if at, _ := destroyedAt(history); !at.IsZero() {
+		return "destroyed"
+	}
+	for _, record := range history.Records {
+		if record.StepKind == StepDisconnect && record.What == journal.WhatAfter && (record.Outcome == journal.Done || record.Outcome == journal.Already) {
+			did = "disconnected"
+		}
+	}
+	return did
 }
 
 // destroyedAt is when a run destroyed its object: yes where it saw that, no

@@ -3,6 +3,7 @@ package repair
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,7 +74,8 @@ func TestRecoveredIsNotDestroyedAgain(t *testing.T) {
 	}
 }
 
-// TestUndoneIsNoRecovery: our own undo brings it back for the next repair.
+// TestUndoneIsNoRecovery: our own undo brings it back for the next repair by
+// itself, and no batch takes it: who took it back wants it.
 func TestUndoneIsNoRecovery(t *testing.T) {
 	k := newKit(t, "rollback-refused-iscsi")
 	result, err := k.tools().Run(context.Background(), k.plan("leaked-volume"))
@@ -84,6 +86,13 @@ func TestUndoneIsNoRecovery(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.world.Hosts[0].Rescan()
+	rows, err := k.tools().Batch(context.Background(), []Plan{k.plan("leaked-volume")})
+	if err != nil || rows[0].Result.Gate != "explained" || rows[0].Result.Changed || !strings.Contains(rows[0].Result.Why, "run "+result.Run+" destroyed it, and undo ") {
+		t.Fatalf("a batch: %+v, %v", rows, err)
+	}
+	if destroyed, there := k.volume(k.plan("leaked-volume").Object); destroyed || !there {
+		t.Fatal("a batch destroyed it again")
+	}
 	again, err := k.tools().Run(context.Background(), k.plan("leaked-volume"))
 	if err != nil || again.Outcome != journal.Done {
 		t.Fatalf("%+v, %v", again, err)
