@@ -92,7 +92,7 @@ func TestBatchEndsWithTheAnswer(t *testing.T) {
 	if status != StatusFindings && status != StatusRefused || !strings.Contains(lines[len(lines)-1], "0 repaired, 5 refused") {
 		t.Fatalf("status %d\n%s%s", status, out, errs)
 	}
-	if n := strings.Count(out, "no earlier run saw it"); n != 1 || !strings.Contains(out, "gate seen-before (5): ") || strings.Contains(out, "Nothing was changed") {
+	if n := strings.Count(out, "no earlier check or fix saw it"); n != 1 || !strings.Contains(out, "gate seen-before (5): ") || strings.Contains(out, "Nothing was changed") {
 		t.Errorf("the reason stands there %d times:\n%s", n, out)
 	}
 	if !strings.HasPrefix(lines[0], "RESULT") {

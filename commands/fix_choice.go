@@ -26,7 +26,7 @@ type choice struct {
 type leftOut struct {
 	Code   string `json:"code"`
 	Object string `json:"object"`
-	// Gate is the first that does not pass; empty for what is only reported.
+	// Gate is the one that keeps it; empty for what is only reported.
 	Gate   string `json:"gate"`
 	Result string `json:"result"`
 	Why    string `json:"why"`
@@ -59,7 +59,7 @@ func (w *workshop) choose(report diagnose.Report, now time.Time, selected func(d
 			}
 			left.Why, left.Passes, left.reported = err.Error(), strings.Join(f.Remedy, "; "), true
 		case diagnose.Blocked:
-			left.blocked(f.Gates)
+			left.blocked(f)
 		default:
 			left.Why, left.Passes, left.reported = "it is only reported: "+f.Detail, strings.Join(f.Remedy, "; "), true
 		}
@@ -71,13 +71,12 @@ func (w *workshop) choose(report diagnose.Report, now time.Time, selected func(d
 	return c, nil
 }
 
-func (l *leftOut) blocked(gates []diagnose.GateResult) {
+// blocked takes the reason that scan names first, too; seen-before, which
+// another batch passes, only where it is the only one.
+func (l *leftOut) blocked(f diagnose.Finding) {
 	l.Why = "no gate was asked"
-	for _, g := range gates {
-		if g.Result != diagnose.Pass && g.Result != diagnose.Waived {
-			l.Gate, l.Result, l.Why = g.Gate, string(g.Result), g.Why
-			break
-		}
+	if g, is := f.Blocker(); is {
+		l.Gate, l.Result, l.Why = g.Gate, string(g.Result), g.Why
 	}
 	l.Passes = diagnose.Mend(l.Gate)
 }

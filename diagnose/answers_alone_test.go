@@ -89,7 +89,7 @@ func TestConditionsHoldAlone(t *testing.T) {
 			s.policy.Batch = true
 			snap := s.array().Snapshots.Items[0]
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: snap.SourceID, Leaked: clock.Add(-48 * time.Hour)}}
-		}, Fail, "no earlier run saw it"},
+		}, Fail, "no earlier check or fix saw it"},
 		{"seen-before", ClassSnapshot, "it was seen", func(s *scene) {
 			s.policy.Batch = true
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: s.array().Snapshots.Items[0].ID, Leaked: clock.Add(-48 * time.Hour)}}

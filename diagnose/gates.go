@@ -28,6 +28,9 @@ var (
 	byName  = []Class{ClassArrayHost, ClassWaiting}
 )
 
+// seenBeforeGate passes by itself, with the next look or a day later.
+const seenBeforeGate = "seen-before"
+
 // Gates is the table of all gates, in the order in which they are shown: whom
 // we ask, whether they told everything, what LXD says, what the array says,
 // what the hosts say, how much it is.
@@ -45,7 +48,7 @@ var Gates = []Gate{
 	{Name: "original-kept", Title: "If it is a copy, does the original still exist?", Classes: []Class{ClassDestroy}, Check: originalKept},
 	{Name: "explained", Title: "Is it known why it has no record, and has nobody brought it back?", Classes: removed, Check: explained},
 	{Name: "old-enough", Title: "Is it older than anything that LXD may still be making?", Classes: onArray, Check: oldEnough},
-	{Name: "seen-before", Title: "In a batch: did an earlier run see it as a leftover?", Classes: onArray, Check: seenBefore},
+	{Name: seenBeforeGate, Title: "In a batch: did an earlier run see it as a leftover?", Classes: onArray, Check: seenBefore},
 	{Name: "ordinary", Title: "Is it live, ordinary, and named as LXD names its own?", Classes: onArray, Check: ordinary},
 	{Name: "not-protected", Title: "Does nobody else snapshot or protect it?", Classes: []Class{ClassDestroy}, Check: notProtected},
 	{Name: "connections-ours", Title: "Does every connection belong to a member?", Classes: volumes, Check: connectionsOurs},

@@ -330,7 +330,7 @@ func seenBefore(s Subject) (Result, string) {
 	seen := s.f.sighting(s.array, id)
 	switch {
 	case seen == nil || seen.Leaked.IsZero():
-		return Fail, "no earlier run saw it as a leftover"
+		return Fail, "no earlier check or fix saw it as a leftover; scan remembers nothing"
 	case !seen.Leaked.Before(s.array.Began):
 		return Uncertain, "it was first seen as a leftover in this very run"
 	}
@@ -355,11 +355,14 @@ func unusedBefore(s Subject) (Result, string) {
 	need := s.f.policy.BatchMinAge
 	switch old := s.array.Began.Sub(since); {
 	case since.IsZero():
-		return Fail, "no earlier run saw its connection to " + s.connection + " unused"
+		if s.array.Began.IsZero() {
+			return Fail, "no earlier check or fix saw its connection to " + s.connection + " unused"
+		}
+		return Fail, "no check or fix before this saw its connection to " + s.connection + " unused, and a batch takes what was first seen so " + span(need) + " ago: run it again after " + day(s.array.Began.Add(need))
 	case s.array.Began.IsZero() || old < 0:
 		return Uncertain, "it is not known for how long its connection to " + s.connection + " is unused"
 	case old < need:
-		return Fail, "its connection to " + s.connection + " was first seen unused on " + day(since) + ", which has to be " + span(need) + " ago"
+		return Fail, "its connection to " + s.connection + " was first seen unused " + span(old) + " ago, and a batch takes what was " + span(need) + " ago: run it again after " + day(since.Add(need))
 	}
 	return Pass, "its connection to " + s.connection + " was first seen unused on " + day(since)
 }

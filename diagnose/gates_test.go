@@ -198,26 +198,26 @@ var gateCases = map[string][]gateCase{
 		}, Fail, "60 minutes are needed", ""},
 	},
 	"seen-before": {
-		{"never", leakOne, "leaked-volume", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier run", ""},
+		{"never", leakOne, "leaked-volume", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier check or fix saw it as a leftover", ""},
 		{"only with a record of another array's", leakOne, "leaked-volume", func(s *scene) {
 			s.policy.Batch = true
 			s.Seen = []evidence.Sighting{{ArrayID: "other", VolumeID: last(s).ID, Leaked: clock.Add(-time.Hour)}}
-		}, Fail, "no earlier run", ""},
+		}, Fail, "no earlier check or fix saw it as a leftover", ""},
 		{"in this run", leakOne, "leaked-volume", func(s *scene) {
 			s.policy.Batch = true
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Leaked: clock.Add(time.Minute)}}
 		}, Uncertain, "in this very run", ""},
-		{"a connection, never", staleOne, "stale-connection", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier run saw its connection to lxd01-iscsi unused", ""},
-		{"a connection, an hour ago", staleOne, "stale-connection", func(s *scene) { s.unused(hostName, time.Hour) }, Fail, "which has to be 24 hours ago", ""},
+		{"a connection, never", staleOne, "stale-connection", func(s *scene) { s.policy.Batch = true }, Fail, "no check or fix before this saw its connection to lxd01-iscsi unused, and a batch takes what was first seen so 24 hours ago: run it again after 2026-11-23 12:00 UTC", ""},
+		{"a connection, an hour ago", staleOne, "stale-connection", func(s *scene) { s.unused(hostName, time.Hour) }, Fail, "was first seen unused 60 minutes ago, and a batch takes what was 24 hours ago: run it again after 2026-11-23 11:00 UTC", ""},
 		{"a connection that an undo brought back", staleOne, "stale-connection", func(s *scene) {
 			s.unused(hostName, 48*time.Hour)
 			for _, v := range s.array().Volumes.Items {
 				s.World.TakenBack = append(s.World.TakenBack, evidence.TakenBack{Run: "7f3a", Undo: "bd85", Did: "disconnected", ArrayID: arrayID, VolumeID: v.ID, At: clock})
 			}
 		}, Fail, "run 7f3a disconnected it, and undo bd85 took that back", ""},
-		{"a connection to another host", staleOne, "stale-connection", func(s *scene) { s.unused("lxd02-iscsi", 48*time.Hour) }, Fail, "no earlier run saw its connection to lxd01-iscsi", ""},
+		{"a connection to another host", staleOne, "stale-connection", func(s *scene) { s.unused("lxd02-iscsi", 48*time.Hour) }, Fail, "no check or fix before this saw its connection to lxd01-iscsi", ""},
 		{"a connection, nobody knows when now is", staleOne, "stale-connection", func(s *scene) { s.unused(hostName, -48*time.Hour) }, Uncertain, "not known for how long", ""},
-		{"a snapshot, never", orphanSnapshot, "leaked-snapshot", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier run", ""},
+		{"a snapshot, never", orphanSnapshot, "leaked-snapshot", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier check or fix saw it as a leftover", ""},
 	},
 	"ordinary": {
 		{"destroyed or not", leakOne, "leaked-volume", func(s *scene) { last(s).Destroyed = evidence.Unknown }, Uncertain, "not known whether it is destroyed", ""},

@@ -1276,3 +1276,24 @@ func TestStaleConnectionsAreMembers(t *testing.T) {
 		})
 	}
 }
+
+// TestBlocker: what a later batch passes by itself is named only where nothing
+// else is in the way, and what failed before what is not known.
+func TestBlocker(t *testing.T) {
+	seen, old, idle := GateResult{Gate: "seen-before", Result: Fail}, GateResult{Gate: "old-enough", Result: Fail}, GateResult{Gate: "no-io", Result: Uncertain}
+	passed := GateResult{Gate: "share", Result: Pass}
+	for _, c := range []struct {
+		gates []GateResult
+		want  string
+	}{
+		{[]GateResult{passed, seen, old}, "old-enough"},
+		{[]GateResult{seen, idle, passed}, "no-io"},
+		{[]GateResult{idle, old}, "old-enough"},
+		{[]GateResult{passed, seen}, "seen-before"},
+		{nil, ""},
+	} {
+		if got, _ := (Finding{Verdict: Blocked, Gates: c.gates}).Blocker(); got.Gate != c.want {
+			t.Errorf("%v: %q, want %q", c.gates, got.Gate, c.want)
+		}
+	}
+}

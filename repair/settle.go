@@ -20,7 +20,7 @@ func (r *run) settle(ctx context.Context) error {
 	if r.plan.Class != diagnose.ClassDisconnect || r.seenUnused() {
 		return nil
 	}
-	r.waits(settles, fmt.Sprintf("waiting for %d seconds: LXD may just have made this connection, and no earlier look saw it", int(settles.Seconds())))
+	r.waits(settles, fmt.Sprintf("waiting for %d seconds: LXD may just have made this connection, and no check or fix saw it unused before (scan remembers nothing)", int(settles.Seconds())))
 	if err := r.t.Sleep(ctx, settles); err != nil {
 		return err
 	}
