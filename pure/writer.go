@@ -90,9 +90,16 @@ func (w *Writer) Disconnect(ctx context.Context, volumeName, host string) error 
 	return w.send(ctx, disconnect, volumeName, host)
 }
 
-// Connect connects a volume to a host, at the LUN that the array chooses.
-func (w *Writer) Connect(ctx context.Context, volumeName, host string) error {
-	return w.send(ctx, connect, volumeName, host)
+// Connect connects a volume to a host at a LUN, or for 0 at the lowest that is
+// free there. The array refuses one that is not.
+func (w *Writer) Connect(ctx context.Context, volumeName, host string, lun int64) error {
+	c := connect
+	if lun != 0 {
+		if c.body = fmt.Sprintf(`{"lun":%d}`, lun); !c.may.MatchString(c.body) {
+			return fmt.Errorf("connect volume %s to host %s: %d is no LUN, so nothing was sent", volumeName, host, lun)
+		}
+	}
+	return w.send(ctx, c, volumeName, host)
 }
 
 // Destroy puts a volume, by its id, and its snapshots into the time in which
@@ -133,6 +140,8 @@ func (w *Writer) DeleteHost(ctx context.Context, name string) error {
 type change struct {
 	method, path string
 	body         string
+	// may be the body, in place of the one above.
+	may *regexp.Regexp
 	// objects are its whole query: each names one object.
 	objects []parameter
 	slow    bool
@@ -152,9 +161,10 @@ var (
 		method: http.MethodDelete, path: "connections",
 		objects: []parameter{{"volume_names", "disconnect volume", volumeName}, {"host_names", "from host", hostName}},
 	}
-	// LXD connects without a body, too.
+	// LXD connects without a body: the array chooses the LUN. What is connected
+	// again gets the one that it had.
 	connect = change{
-		method: http.MethodPost, path: "connections",
+		method: http.MethodPost, path: "connections", may: regexp.MustCompile(`^\{"lun":[1-9][0-9]{0,4}\}$`),
 		objects: []parameter{{"volume_names", "connect volume", volumeName}, {"host_names", "to host", hostName}},
 	}
 	destroy = change{
@@ -307,27 +317,32 @@ func isChange(request *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	return slices.ContainsFunc(changes, func(c change) bool {
+	body, ok := bodyOf(request)
+	return ok && slices.ContainsFunc(changes, func(c change) bool {
 		return c.method == request.Method && c.path == path && len(query) == len(c.objects) &&
 			!slices.ContainsFunc(c.objects, func(p parameter) bool {
 				return len(query[p.key]) != 1 || !p.name.fits.MatchString(query.Get(p.key))
-			}) && hasBody(request, c.body)
+			}) && (body == c.body || c.may != nil && c.may.MatchString(body))
 	})
 }
 
-// hasBody compares a request's body through a copy of it.
-func hasBody(request *http.Request, want string) bool {
+// longest is longer than any body of a change.
+const longest = 64
+
+// bodyOf is a request's body, read from a copy of it; false when there is none to
+// be had, or it is too long to be a change's.
+func bodyOf(request *http.Request) (string, bool) {
 	if request.Body == nil || request.Body == http.NoBody {
-		return want == ""
+		return "", true
 	}
 	if request.GetBody == nil {
-		return false
+		return "", false
 	}
 	body, err := request.GetBody()
 	if err != nil {
-		return false
+		return "", false
 	}
-	text, err := io.ReadAll(io.LimitReader(body, int64(len(want))+1))
+	text, err := io.ReadAll(io.LimitReader(body, longest+1))
 	_ = body.Close() // text in memory
-	return err == nil && want != "" && string(text) == want
+	return string(text), err == nil && len(text) > 0 && len(text) <= longest
 }

@@ -143,10 +143,17 @@ func deeds() []deed {
 		},
 		{
 			"connect", nothing,
-			func(l *lab, w *Writer) error { return w.Connect(l.t.Context(), labVolume, labHost) },
+			func(l *lab, w *Writer) error { return w.Connect(l.t.Context(), labVolume, labHost, 0) },
 			(*lab).isConnected,
 			array.Request{Method: "POST", Path: "/connections", Query: ends},
 			"", 20 * time.Second,
+		},
+		{
+			"connect at a LUN", nothing,
+			func(l *lab, w *Writer) error { return w.Connect(l.t.Context(), labVolume, labHost, 77) },
+			(*lab).isConnected,
+			array.Request{Method: "POST", Path: "/connections", Query: ends},
+			`{"lun":77}`, 20 * time.Second,
 		},
 		{
 			"destroy", nothing,
@@ -564,7 +571,7 @@ func TestRefusalsOfTheArray(t *testing.T) {
 			"connect twice",
 			array.Options{},
 			(*lab).connect,
-			func(l *lab, ctx context.Context, w *Writer) error { return w.Connect(ctx, labVolume, labHost) },
+			func(l *lab, ctx context.Context, w *Writer) error { return w.Connect(ctx, labVolume, labHost, 0) },
 			"Connection already exists.", "exists",
 		},
 		{
@@ -724,7 +731,7 @@ func TestWhatNamesNoOneObjectIsNotSent(t *testing.T) {
 	for _, bad := range names {
 		for what, err := range map[string]error{
 			"disconnect volume": w.Disconnect(ctx, bad, labHost), "disconnect host": w.Disconnect(ctx, labVolume, bad),
-			"connect volume": w.Connect(ctx, bad, labHost), "connect host": w.Connect(ctx, labVolume, bad),
+			"connect volume": w.Connect(ctx, bad, labHost, 0), "connect host": w.Connect(ctx, labVolume, bad, 0),
 			"delete host": w.DeleteHost(ctx, bad), "destroy": w.Destroy(ctx, bad), "recover": w.Recover(ctx, bad),
 			"eradicate": w.Eradicate(ctx, bad), "destroy snapshot": w.DestroySnapshot(ctx, bad), "recover snapshot": w.RecoverSnapshot(ctx, bad),
 		} {
@@ -736,7 +743,7 @@ func TestWhatNamesNoOneObjectIsNotSent(t *testing.T) {
 	}
 	for _, peer := range []string{"fa02:lxd01-iscsi", "pod::host", ":"} {
 		notDone(t, w.Disconnect(ctx, labVolume, peer))
-		notDone(t, w.Connect(ctx, labVolume, peer))
+		notDone(t, w.Connect(ctx, labVolume, peer, 0))
 		notDone(t, w.DeleteHost(ctx, peer))
 	}
 	for _, id := range []string{labVolume, "u-df2ba6a8d9a047beab5d2d0586abac61", someID + "0", someID[1:], someID + "," + someID, someID + "\n"} {
@@ -767,7 +774,9 @@ func TestAWriterSendsNothingElse(t *testing.T) {
 		"another body":          {method: "PATCH", path: "volumes", query: ids, body: `{"destroyed":true,"name":"x"}`},
 		"no body":               {method: "PATCH", path: "volumes", query: ids},
 		"a body too many":       {method: "DELETE", path: "volumes", query: ids, body: `{"destroyed":true}`},
-		"connect with a body":   {method: "POST", path: "connections", query: ends, body: `{"lun":1}`},
+		"connect at no LUN":     {method: "POST", path: "connections", query: ends, body: `{"lun":0}`},
+		"connect, and more":     {method: "POST", path: "connections", query: ends, body: `{"lun":1,"force":true}`},
+		"disconnect a LUN":      {method: "DELETE", path: "connections", query: ends, body: `{"lun":1}`},
 		"eradicate a snapshot":  {method: "DELETE", path: "volume-snapshots", query: ids},
 		"a pod":                 {method: "PATCH", path: "pods", query: ids, body: `{"destroyed":true}`},
 		"make a volume":         {method: "POST", path: "volumes", query: query("names", "a")},

@@ -415,6 +415,31 @@ var bites = []bite{
 		b.then = func(t Tools) (Result, error) { return t.Undo(context.Background(), result.Run) }
 		return volume
 	}, harms: func(b *table, volume string) bool { return b.connections(volume) > 0 }},
+	{gate: needNumber, story: "the volume of a running container was cut off by hand, and its dead path has the lowest number that is free", tale: func(b *table) string {
+		volume := b.connected()
+		root, err := b.world.ArrayName(b.world.Pool(), evidence.TypeContainer, "web1")
+		b.ok(err)
+		number := 0
+		for _, c := range b.world.Array.Connections() {
+			if c.Volume == volume {
+				number = c.LUN
+			}
+		}
+		result, err := b.tools.Run(context.Background(), b.plan("leaked-volume"))
+		b.ok(err)
+		// Its own number was given to another meanwhile, so the array chooses.
+		b.ok(b.world.Array.Connect("lxd01-iscsi", b.imported(1), number))
+		b.ok(b.world.Array.Disconnect("lxd01-iscsi", root))
+		b.then = func(t Tools) (Result, error) { return t.Undo(context.Background(), result.Run) }
+		return volume
+	}, harms: func(b *table, volume string) bool {
+		v, _ := b.world.Array.Volume(volume)
+		look, err := b.look(context.Background(), evidence.Scope{})
+		b.ok(err)
+		return slices.ContainsFunc(look.Hosts[0].Disks.Items, func(d evidence.Disk) bool {
+			return d.Live.Serial == evidence.Serial(v.Serial) && d.Serial != d.Live.Serial
+		})
+	}},
 }
 
 const codeIdleHost = "idle-host"

@@ -84,8 +84,8 @@ func (b badWriter) Disconnect(ctx context.Context, v, h string) error {
 	return b.s.call("disconnect", func() error { return b.Writer.Disconnect(ctx, v, h) })
 }
 
-func (b badWriter) Connect(ctx context.Context, v, h string) error {
-	return b.s.call("connect", func() error { return b.Writer.Connect(ctx, v, h) })
+func (b badWriter) Connect(ctx context.Context, v, h string, lun int64) error {
+	return b.s.call("connect", func() error { return b.Writer.Connect(ctx, v, h, lun) })
 }
 
 func (b badWriter) Destroy(ctx context.Context, id string) error {

@@ -48,6 +48,7 @@ var Needs = []Need{
 	{needTyped, "Was the name of what can't come back typed?", nameTyped},
 	{needPending, "Is it destroyed, and certainly nobody's?", isPending},
 	{needUndoable, "Can it still be taken back?", stillUndoable},
+	{needNumber, "Is no path left on the host that would become one to this volume?", noDeadPath},
 }
 
 // look is one reading of all witnesses and what it means for the plan.

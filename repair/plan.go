@@ -68,6 +68,9 @@ type Step struct {
 	// that it is about.
 	Member     string `json:"member,omitempty"`
 	HostObject string `json:"host_object,omitempty"`
+	// LUN is the number under which that host sees the volume; 0 where it has
+	// none (NVMe), or it is not known.
+	LUN int64 `json:"lun,omitempty"`
 	// ArrayID and Array are set where it is done on another array than the
 	// plan's: the peer of a stretched pod.
 	ArrayID string `json:"array_id,omitempty"`
@@ -173,7 +176,7 @@ func (p Plan) detach(s subject, rows []connection) ([]Step, error) {
 		if member != "" {
 			connected[member] = true
 		}
-		step := Step{Kind: StepDisconnect, HostObject: row.Host, Member: member}
+		step := Step{Kind: StepDisconnect, HostObject: row.Host, Member: member, LUN: row.LUN}
 		if row.array != s.array {
 			step.ArrayID, step.Array = row.array.ID, row.array.Name
 			if !strings.EqualFold(row.VolumeName, p.Object) {

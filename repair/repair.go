@@ -23,7 +23,7 @@ import (
 // array has ids.
 type Writer interface {
 	Disconnect(ctx context.Context, volumeName, host string) error
-	Connect(ctx context.Context, volumeName, host string) error
+	Connect(ctx context.Context, volumeName, host string, lun int64) error
 	Destroy(ctx context.Context, volumeID string) error
 	Recover(ctx context.Context, volumeID string) error
 	Eradicate(ctx context.Context, volumeID string) error

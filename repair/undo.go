@@ -29,6 +29,7 @@ const (
 	needHostObject = "host-object"
 	needLive       = "live"
 	needUndoable   = "undoable"
+	needNumber     = "no-dead-path"
 )
 
 // undoSteps is the table of the steps that take others back.
@@ -51,16 +52,20 @@ var undoSteps = []StepType{
 	},
 	{
 		Kind: StepReconnect, Title: "connect it again", Asks: true, Array: true, Undo: UndoFix,
-		Needs: []string{needUndoable},
+		Needs: []string{needUndoable, needNumber},
 		Do: func(ctx context.Context, r *run, s Step) error {
-			return r.at(s).Connect(ctx, r.plan.Object, s.HostObject)
+			return r.at(s).Connect(ctx, r.plan.Object, s.HostObject, r.latest.number(s))
 		},
 		Confirm: confirmConnected,
 		Say: func(p Plan, s Step) string {
 			return "connect " + p.Object + " to " + s.HostObject + s.on() + " again; its device comes back with the next scan there"
 		},
 		Manual: func(p Plan, s Step) []string {
-			return s.there("purevol connect --host " + words.Shell(s.HostObject) + " " + words.Shell(p.Object))
+			command := "purevol connect --host " + words.Shell(s.HostObject)
+			if s.LUN != 0 {
+				command += fmt.Sprintf(" --lun %d", s.LUN)
+			}
+			return s.there(command + " " + words.Shell(p.Object))
 		},
 	},
 }
@@ -167,7 +172,7 @@ func (r *run) takenBack(history journal.History) (steps []Step, lines []string) 
 		case StepDisconnect:
 			// The initiators are kept where a step has room for them.
 			reconnects = append(reconnects, Step{
-				Kind: StepReconnect, HostObject: step.HostObject, Member: step.Member, ArrayID: step.ArrayID, Array: step.Array, Devices: before[i+1].Initiators,
+				Kind: StepReconnect, HostObject: step.HostObject, Member: step.Member, ArrayID: step.ArrayID, Array: step.Array, LUN: step.LUN, Devices: before[i+1].Initiators,
 			})
 		case StepRemoveStale, StepDeleteHost, StepEndWaiting:
 			lines = append(lines, "stays so: "+step.Say)
@@ -234,6 +239,67 @@ func stillUndoable(r *run, _ subject, step Step) (diagnose.Result, string) {
 		return gate.Result, gate.Why
 	}
 	return diagnose.Pass, "it is the very object that the run changed"
+}
+
+// number is the LUN at which a volume is connected again: the one that it had,
+// unless that is another volume's by now; 0 lets the array choose.
+func (s subject) number(step Step) int64 {
+	if at, _ := s.at(step); at == nil || luns(at, step.HostObject)[step.LUN] {
+		return 0
+	}
+	return step.LUN
+}
+
+// luns are those at which an array shows volumes to one of its hosts.
+func luns(a *evidence.Array, host string) map[int64]bool {
+	taken := map[int64]bool{}
+	for _, row := range a.Connections.Items {
+		if strings.EqualFold(row.Host, host) && row.LUN != 0 {
+			taken[row.LUN] = true
+		}
+	}
+	return taken
+}
+
+// noDeadPath: a path of another volume that was cut off without being removed
+// keeps its number. A volume that is connected at that number is what it leads to
+// from then on: with its map, and what is mounted from it. Where the array chooses
+// the number it may be any that is free.
+func noDeadPath(_ *run, s subject, step Step) (diagnose.Result, string) {
+	at, _ := s.at(step)
+	if at == nil {
+		return diagnose.Uncertain, "the array" + step.on() + " was not read"
+	}
+	if why := at.Connections.Why(); why != "" {
+		return diagnose.Uncertain, "the connections of " + step.HostObject + " are not all known: " + why
+	}
+	to := connection{array: at, Connection: evidence.Connection{Host: step.HostObject}}
+	if s.fenced(to) {
+		return diagnose.Pass, "the machine is down, and has no paths"
+	}
+	i := slices.IndexFunc(at.Hosts.Items, func(h evidence.ArrayHost) bool { return strings.EqualFold(h.Name, step.HostObject) })
+	if i >= 0 && len(at.Hosts.Items[i].IQNs)+len(at.Hosts.Items[i].WWNs) == 0 && len(at.Hosts.Items[i].NQNs) > 0 {
+		return diagnose.Pass, "over NVMe nothing is known by a number that another may have had"
+	}
+	member := s.member(to)
+	j := slices.IndexFunc(s.world.Hosts, func(h evidence.Host) bool { return h.Name == member })
+	if member == "" || j < 0 {
+		return diagnose.Uncertain, "no machine that was read has the initiators of " + step.HostObject + ", so its paths are not known"
+	}
+	host := &s.world.Hosts[j]
+	if why := host.Disks.Why(); why != "" {
+		return diagnose.Uncertain, "the paths of " + member + " are not all known: " + why
+	}
+	taken, number := luns(at, step.HostObject), s.number(step)
+	for _, disk := range host.Disks.Items {
+		lun, known := evidence.LUN(disk.HCTL)
+		if disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial != "" || disk.Serial == s.serial || known && (taken[lun] || number != 0 && lun != number) {
+			continue
+		}
+		return diagnose.Fail, disk.Name + " on " + member + " leads to no volume that is connected there, and would lead to this one at the same number; " +
+			"have it removed or its volume connected again first, as pureclean explain " + disk.Name + " says"
+	}
+	return diagnose.Pass, "no path on " + member + " would become one to it"
 }
 
 // undoable says whether a step can still be taken back.
