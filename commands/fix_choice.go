@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -76,9 +77,15 @@ func (w *workshop) choose(report diagnose.Report, now time.Time, selected func(d
 func (l *leftOut) blocked(f diagnose.Finding) {
 	l.Why = "no gate was asked"
 	if g, is := f.Blocker(); is {
-		l.Gate, l.Result, l.Why = g.Gate, string(g.Result), g.Why
+		l.Gate, l.Result, l.Why, l.Passes = g.Gate, string(g.Result), g.Why, g.Mend
 	}
-	l.Passes = diagnose.Mend(l.Gate)
+	l.Passes = cmp.Or(l.Passes, mendOf(l.Gate, l.Object))
+}
+
+// mendOf is what makes a gate pass. Of what is no gate of the table the
+// commands that look say more.
+func mendOf(gate, object string) string {
+	return cmp.Or(diagnose.Mend(gate), "pureclean explain --object "+quoteShell(object)+" says what was seen")
 }
 
 // refusedBy is what a run would be refused by.
@@ -87,10 +94,7 @@ func refusedBy(plan repair.Plan, err error) leftOut {
 	var refused *repair.RefusedError
 	if errors.As(err, &refused) {
 		left.Gate, left.Result, left.Why = refused.Gate, string(refused.Result), refused.Why
-		left.Passes = diagnose.Mend(refused.Gate)
-		if refused.Hint != "" {
-			left.Passes = refused.Hint
-		}
+		left.Passes = cmp.Or(refused.Hint, mendOf(refused.Gate, plan.Object))
 	}
 	return left
 }
@@ -102,7 +106,7 @@ func (c choice) rows() []repair.Row {
 		row := repair.Row{Plan: repair.Plan{Object: l.Object, Code: l.Code}, NotTried: l.why()}
 		if l.Gate != "" {
 			row = repair.Row{Plan: row.Plan, Result: repair.Result{Outcome: journal.Refused, Gate: l.Gate, Why: l.why()}}
-			row.Err = &repair.RefusedError{Step: "start", Gate: l.Gate, Result: diagnose.Result(l.Result), Why: l.Why}
+			row.Err = &repair.RefusedError{Step: "start", Gate: l.Gate, Result: diagnose.Result(l.Result), Why: l.Why, Hint: l.Passes}
 		}
 		rows = append(rows, row)
 	}

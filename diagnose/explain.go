@@ -316,10 +316,13 @@ func (f *facts) arrayWords(v *volume) string {
 	v.connections(func(row *evidence.Connection) {
 		connections = append(connections, connectionName(row)+numberWords(row))
 	})
-	if len(connections) > 0 {
+	switch {
+	case len(connections) > 0:
 		words = append(words, "connected to "+list(connections))
-	} else {
+	case v.array.Connections.IsComplete():
 		words = append(words, "connected to nothing")
+	default:
+		words = append(words, "not known whether it is connected")
 	}
 	words = append(words, v.peerWords()...)
 	if v.disagrees() {
@@ -426,6 +429,9 @@ func (f *facts) hostStatement(h *hostFacts, t target) Statement {
 		return h.ownerStatement(t.host)
 	case t.way != nil:
 		s.Text = either(t.way.hosts[h], "has nothing of it")
+		if why := h.partial(); why != "" {
+			s.Known, s.Text = false, join(t.way.hosts[h], why)
+		}
 		return s
 	case t.dir != nil:
 		s.Text = "nothing is mounted there, and it is empty"

@@ -116,6 +116,8 @@ type poolFacts struct {
 	// foreign and unsure are an example of a connection of this pod to a host
 	// that is certainly, or perhaps, not a member's.
 	foreign, unsure string
+	// unsureOf is that host, where unsure is of one.
+	unsureOf owner
 	// peers are the other arrays that the pod lies on and that told all of it;
 	// unreadPeer says why one of them is not among these.
 	peers      []*peer

@@ -248,6 +248,8 @@ func (f *facts) noteStrangers(v *volume) {
 		if o.ours.IsNot() {
 			v.pool.foreign = either(v.pool.foreign, words)
 		}
-		v.pool.unsure = either(v.pool.unsure, words)
+		if v.pool.unsure == "" {
+			v.pool.unsure, v.pool.unsureOf = words, o
+		}
 	})
 }

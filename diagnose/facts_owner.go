@@ -22,6 +22,9 @@ type owner struct {
 	// when it is certain that another machine has them.
 	ours evidence.Answer
 	why  string
+	// silent is the member that would have to show its initiators before it
+	// is known whose it is.
+	silent string
 	// fenced is set for the object of a machine that is down for certain.
 	fenced bool
 }
@@ -130,8 +133,15 @@ func (f *facts) stranger(o *owner, object *evidence.ArrayHost) {
 		o.why = object.Name + " belongs to no member: " + object.Initiators()[0]
 	case f.members.has(named):
 		o.member, _ = f.members.at(named)
+		if h := f.hostOf(o.member); h != nil && h.shows(object) {
+			o.silent = silent
+			o.why = object.Name + " is named after " + o.member + " and has none of its initiators; it may be " + either(silent, "a member that is not known") + "'s"
+			return
+		}
+		o.silent = o.member
 		o.why = object.Name + " is " + o.member + " by its name only, " + o.member + " has not shown its initiators"
 	case silent != "":
+		o.silent = silent
 		o.why = object.Name + " (" + object.Initiators()[0] + ") may be " + silent + ", which has not shown its initiators"
 	default:
 		o.why = object.Name + " (" + object.Initiators()[0] + ") is known to nobody, and LXD's members are not all known"

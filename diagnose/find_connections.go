@@ -70,23 +70,33 @@ func (f *facts) staleConnection(v *volume, host string, e expectation) draft {
 	d := ofVolume(v)
 	o := v.array.owner(host)
 	d.Host, d.subject.connection = host, host
-	used := "used by nothing"
-	if why := e.why(); len(why) > 0 {
+	sight := f.sight()
+	used := sight.unused()
+	switch why := e.why(); {
+	case len(why) > 0 && sight.unread() != "":
+		used = "used elsewhere: " + list(why)
+	case len(why) > 0:
 		used = "used only elsewhere: " + list(why)
 	}
 	d.Detail = d.LXD.String() + ", " + used + "; connected to " + host
 	h := f.machineOf(o)
-	if h == nil {
-		d.Detail += ", whose devices were not read"
-	} else if device := h.of(v); device != nil && device.words() != "" {
-		d.Detail += "; " + device.words() + device.state()
-		if len(device.namespaces) == 0 {
-			d.Remedy = append(d.Remedy, "remove "+device.words())
+	var here *device
+	if h != nil {
+		here = h.of(v)
+	}
+	switch {
+	case here != nil && here.words() != "":
+		d.Detail += "; " + here.words() + here.state()
+		if len(here.namespaces) == 0 {
+			d.Remedy = append(d.Remedy, "remove "+here.words())
 		}
-	} else if device != nil && device.strays() != "" {
-		d.Detail += "; " + device.strays() + " on " + h.Name
-	} else {
+	case here != nil && here.strays() != "":
+		d.Detail += "; " + here.strays() + " on " + h.Name
+	case h != nil && h.partial() == "":
 		d.Detail += "; no device on " + h.Name
+	}
+	if unread := sight.unread(); unread != "" {
+		d.Detail += "; " + unread
 	}
 	d.Remedy = append(d.Remedy, "disconnect it from "+host, "confirm that "+o.member+" has no device of it")
 	d.Cause = "LXD or the machine was stopped while the volume was mapped there, or an unmap failed; only the next mount and unmount on that machine would take the connection away"

@@ -60,7 +60,7 @@ func (f *facts) leakWords(v *volume) string {
 	case v.code == codeLeakedHalf:
 		words = "no LXD record, and its other half is gone"
 	case v.record != nil:
-		words = "copy of snapshot " + v.record.Name + ", used by nothing"
+		words = "copy of snapshot " + v.record.Name + ", " + f.sight().unused()
 	case v.LXD.Snapshot:
 		words = "copy of a snapshot of which LXD has no record either"
 	}
@@ -88,18 +88,23 @@ func (f *facts) whereWords(v *volume) string {
 			parts = append(parts, words+" on "+d.host.Name)
 		}
 	}
-	if len(devices) == 0 && len(hosts) > 0 && len(f.hosts) > 0 {
-		parts = append(parts, "no device on "+list(f.hostNames()))
+	if len(devices) == 0 && len(hosts) > 0 {
+		parts = append(parts, f.noDevice()...)
 	}
 	return strings.Join(parts, "; ")
 }
 
-func (f *facts) hostNames() []string {
-	var names []string
-	for _, h := range f.hosts {
-		names = append(names, h.Name)
+// noDevice says where there is no device of a volume, and where nobody looked.
+func (f *facts) noDevice() []string {
+	var parts []string
+	sight := f.sight()
+	if len(sight.whole) > 0 {
+		parts = append(parts, "no device on "+list(sight.whole))
 	}
-	return names
+	if unread := sight.unread(); unread != "" {
+		parts = append(parts, unread)
+	}
+	return parts
 }
 
 // state says whether the device is in use, as far as that is known.
@@ -110,7 +115,7 @@ func (d *device) state() string {
 		return ", " + list(u.certain)
 	case len(u.waits) > 0:
 		return ", " + list(u.waits)
-	case u.doubt != "" || d.host.blindness() != "":
+	case u.doubt != "" || d.host.partial() != "" || d.host.blindness() != "":
 		return ", no use of it seen"
 	default:
 		return ", idle"

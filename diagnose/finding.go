@@ -55,6 +55,9 @@ type GateResult struct {
 	Gate   string
 	Result Result
 	Why    string
+	// Mend is what makes it pass here, where that is not what Mend says of
+	// the gate.
+	Mend string
 }
 
 // LXDName is what LXD calls a volume or a snapshot.

@@ -77,7 +77,11 @@ func (j *gateJudge) one(gate *Gate, s Subject) GateResult {
 
 func (g *Gate) ask(s Subject) GateResult {
 	result, why := g.Check(s)
-	return GateResult{Gate: g.Name, Result: result, Why: why}
+	out := GateResult{Gate: g.Name, Result: result, Why: why}
+	if mend := mendsHere[g.Name]; mend != nil && result != Pass {
+		out.Mend = mend(s, result)
+	}
+	return out
 }
 
 // verdict is what the gates' answers add up to. No gates at all is no

@@ -114,7 +114,7 @@ func (f *facts) joinLate() {
 // machine did not come of it.
 func (f *facts) lateOf(v *volume, host string) *Late {
 	l := f.late[v]
-	if l != nil && host != l.Host && slices.Contains(f.hostNames(), host) {
+	if l != nil && host != l.Host && slices.ContainsFunc(f.hosts, func(h *hostFacts) bool { return h.Name == host }) {
 		return nil
 	}
 	return l

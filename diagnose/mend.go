@@ -1,10 +1,12 @@
 package diagnose
 
+import "github.com/pureclean/pureclean/evidence"
+
 // mends says of each gate what makes it pass, for the operator whose finding it
 // holds back. Most are answers that change with the world, and none is a switch.
 var mends = map[string]string{
 	"array-identity":    "let the pool's gateway lead to the pinned array, or pin the one that it is (pools.NAME.array.id)",
-	"pod-ownership":     "take away what another machine has connected in the pod, or wait until every array of it answers",
+	"pod-ownership":     "find out whose that is; take away only what no member has connected, and wait until every array of the pod answers",
 	"lists-complete":    "let the array and LXD list everything: pureclean doctor says what is in the way",
 	"lxd-sees-all":      "run it as an administrator of LXD",
 	"records-not-empty": "find out whether LXD's database was lost; pureclean repairs nothing in a pool without a record",
@@ -34,11 +36,60 @@ var mends = map[string]string{
 	"share":             "find out whether records are missing; then repair one by one with --volume, or set safety.max_share",
 }
 
-// Mend is what makes a gate pass; what is no gate of the table is explained by
-// the commands that look.
-func Mend(gate string) string {
-	if mend, ok := mends[gate]; ok {
+// mendsHere say it for what a gate is asked about: which member is away, and
+// that what may be a member's is never to be taken away.
+var mendsHere = map[string]func(Subject, Result) string{
+	"members-online": func(s Subject, _ Result) string {
+		for _, m := range s.f.world.LXD.Members.Items {
+			if m.Online.IsNot() && !s.f.down(m.Name) {
+				return backOrFenced(m.Name)
+			}
+		}
+		return ""
+	},
+	"pod-ownership": func(s Subject, result Result) string {
+		if s.pool == nil || result != Uncertain {
+			return ""
+		}
+		return s.f.letShow(s.pool.unsureOf)
+	},
+	"connections-ours": func(s Subject, result Result) string {
+		mend := ""
+		if result != Uncertain {
+			return mend
+		}
+		s.volume.connections(func(row *evidence.Connection) {
+			if o := s.volume.array.owner(row.Host); row.Group == "" && o.ours == evidence.Unknown {
+				mend = either(mend, s.f.letShow(o))
+			}
+		})
 		return mend
-	}
-	return "pureclean explain --object NAME says what was seen"
+	},
 }
+
+// letShow is how it is found out whose an array host is, where a member has not
+// shown its initiators; empty where that is not what is missing.
+func (f *facts) letShow(o owner) string {
+	h := f.hostOf(o.silent)
+	switch {
+	case o.silent == "" || o.ours != evidence.Unknown:
+		return ""
+	case h != nil && h.Trouble == "":
+		return "let pureclean read the initiators of " + o.silent + ", as root"
+	case o.silent != o.member: // a word that it is down is about the objects of its name
+		return "bring " + o.silent + " back, or let it answer: until then it may be its"
+	}
+	for _, m := range f.world.LXD.Members.Items {
+		if m.Name == o.silent && m.Online.IsNot() {
+			return backOrFenced(o.silent)
+		}
+	}
+	return "let " + o.silent + " answer, by ssh or with --host-evidence; if it is down, fence it and state so with --host-down " + shell(o.silent)
+}
+
+func backOrFenced(member string) string {
+	return "bring " + member + " back, or fence it and state so with --host-down " + shell(member) + ": until then it may run what is connected to it"
+}
+
+// Mend is what makes a gate pass; empty for what is no gate of the table.
+func Mend(gate string) string { return mends[gate] }

@@ -1,6 +1,11 @@
 package diagnose
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/pureclean/pureclean/evidence"
+)
 
 // Whoever is refused is told what makes it pass.
 func TestEveryGateCanBeMended(t *testing.T) {
@@ -11,5 +16,57 @@ func TestEveryGateCanBeMended(t *testing.T) {
 	}
 	if len(mends) > len(Gates) {
 		t.Errorf("%d are mended, and there are %d gates", len(mends), len(Gates))
+	}
+}
+
+// What may be a member's nobody is told to take away: the member has to answer,
+// or to be fenced.
+func TestMendOfWhatMayBeAMembers(t *testing.T) {
+	for how, c := range map[string]struct {
+		make       func(*scene)
+		want, must string
+	}{
+		"offline": {
+			func(s *scene) { s.Hosts = s.Hosts[:2]; s.LXD.Members.Items[2].Online = evidence.No },
+			"bring lxd03 back, or fence it and state so with --host-down lxd03: until then it may run what is connected to it", "by its name only",
+		},
+		"online and not asked": {
+			func(s *scene) { s.Hosts = s.Hosts[:2] },
+			"let lxd03 answer, by ssh or with --host-evidence; if it is down, fence it and state so with --host-down lxd03", "by its name only",
+		},
+		"initiators not read": {
+			func(s *scene) { s.Hosts[2].IQNs = evidence.List[string]{} },
+			"let pureclean read the initiators of lxd03, as root", "by its name only",
+		},
+		"another member may have taken it": {
+			func(s *scene) {
+				s.object("lxd03-iscsi").IQNs = []string{"iqn.x"}
+				s.Hosts = append(s.Hosts[:1], s.Hosts[2])
+			},
+			"bring lxd02 back, or let it answer: until then it may be its", "is named after lxd03 and has none of its initiators; it may be lxd02's",
+		},
+		"a name that is no member's": {
+			func(s *scene) {
+				s.object("lxd03-iscsi").Name = "old"
+				s.array().Connections.Items[len(s.array().Connections.Items)-1].Host = "old"
+				s.Hosts = s.Hosts[:2]
+			},
+			"bring lxd03 back, or let it answer: until then it may be its", "may be lxd03, which",
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			s := cluster()
+			s.connect(s.volume("p1", name(evidence.TypeCustom, "", 100)), "lxd03-iscsi")
+			c.make(s)
+			f := only(t, s.judge(), "leaked-volume")
+			for _, name := range []string{"pod-ownership", "connections-ours"} {
+				if got := gate(t, f, name); got.Mend != c.want || !strings.Contains(got.Why, c.must) || got.Result == Pass {
+					t.Errorf("%s %s: %q (%s), want %q", name, got.Result, got.Mend, got.Why, c.want)
+				}
+			}
+			if got := gate(t, f, "members-online"); got.Result == Fail && got.Mend != c.want {
+				t.Errorf("members-online: %q, want %q", got.Mend, c.want)
+			}
+		})
 	}
 }

@@ -196,7 +196,9 @@ func (p *poolFacts) noteStranger(v *volume, c throughPeer) {
 	case o.ours.IsNot(), c.row.Group != "" && c.row.Host != "":
 		p.foreign = either(p.foreign, words)
 	case !o.ours.Is() && !(c.row.Host == "" && c.row.Group != ""):
-		p.unsure = either(p.unsure, words)
+		if p.unsure == "" {
+			p.unsure, p.unsureOf = words, o
+		}
 	}
 }
 

@@ -595,7 +595,7 @@ func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult)
 }
 
 func (r *run) refuse(step string, gate diagnose.GateResult) error {
-	e := &RefusedError{Gate: gate.Gate, Result: gate.Result, Why: gate.Why, Step: step}
+	e := &RefusedError{Gate: gate.Gate, Result: gate.Result, Why: gate.Why, Hint: gate.Mend, Step: step}
 	switch gate.Gate {
 	case needFresh:
 		e.Hint = slowestOf(r.latest.world)

@@ -1,0 +1,41 @@
+package commands
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pureclean/pureclean/internal/worlds"
+)
+
+// While a member is away, nobody is told that it has nothing, or to take away
+// what may be its: neither by a scan, nor by a run, dry or not.
+func TestMemberAway(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, worlds.Of(t, "member-offline"))
+	c.servers.Stop("lxd03")
+	for _, run := range []struct {
+		says, never []string
+		args        []string
+	}{
+		{
+			[]string{"no device on lxd01 and lxd02; lxd03 was not read", "no running use known; connected to lxd03-iscsi; lxd03 was not read"},
+			[]string{"used by nothing", "lxd02 and lxd03"},
+			[]string{"scan", "-v"},
+		},
+		{[]string{"bring lxd03 back, or fence it and state so with --host-down lxd03"}, []string{"take away"}, []string{"fix", "--all", "--dry-run"}},
+		{[]string{"What to do: bring lxd03 back, or fence it and state so with --host-down lxd03"}, []string{"take away"}, []string{"fix", "--all", "--yes"}},
+	} {
+		_, out, _ := c.run("", append(run.args, "--color", "never")...)
+		text := strings.Join(strings.Fields(out), " ")
+		for _, says := range run.says {
+			if !strings.Contains(text, says) {
+				t.Errorf("%v: %q is not in\n%s", run.args, says, out)
+			}
+		}
+		for _, never := range run.never {
+			if strings.Contains(text, never) {
+				t.Errorf("%v: %q is in\n%s", run.args, never, out)
+			}
+		}
+	}
+}
