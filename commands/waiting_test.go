@@ -59,6 +59,10 @@ func TestFixOfWhatWaits(t *testing.T) {
 			leak = v.Name
 		}
 	}
+	_, scanned, _ := b.run("", "scan", "--color", "never")
+	if _, decide, ok := strings.Cut(scanned, "FOR YOU TO DECIDE"); !ok || !strings.Contains(decide, "waiting-io") || strings.Contains(scanned, "\nSAFE TO REPAIR") {
+		t.Errorf("what is lost for good is safe to repair:\n%s", scanned)
+	}
 	says(StatusFindings, []string{"next: pureclean fix --volume lxd01:mpathc --confirm mpathc", "waiting-io", "unsafe-setting", "no live path and queues I/O", "dd (pid 14658)"}, "explain", "--object", "mpathc")
 	says(0, []string{"open in dd (pid 14658)"}, "devices")
 	says(StatusRefused, []string{"not-in-use"}, "fix", "--volume", leak, "--yes")

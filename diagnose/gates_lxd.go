@@ -330,7 +330,7 @@ func seenBefore(s Subject) (Result, string) {
 	seen := s.f.sighting(s.array, id)
 	switch {
 	case seen == nil || seen.Leaked.IsZero():
-		return Fail, "no earlier check or fix saw it as a leftover; scan remembers nothing"
+		return Fail, "no earlier check or fix saw it as a leftover (scan remembers nothing): run the batch again"
 	case !seen.Leaked.Before(s.array.Began):
 		return Uncertain, "it was first seen as a leftover in this very run"
 	}

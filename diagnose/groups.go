@@ -14,7 +14,8 @@ type Group struct {
 }
 
 // Groups are all groups in the order of reading; a finding is in the first
-// that takes it.
+// that takes it. I/O that waits is never called safe to end: its gates pass,
+// and what was to be written is lost for good.
 var Groups = []Group{
 	{
 		"first", "Look at this first", "Data is at risk. Nothing here is touched by pureclean.",
@@ -24,7 +25,7 @@ var Groups = []Group{
 	{
 		"safe", "Safe to repair", "Every gate passed on this evidence. Each is asked again before every step.",
 		"safe to repair", "safe to repair",
-		func(f Finding) bool { return f.Verdict == Safe },
+		func(f Finding) bool { return f.Verdict == Safe && f.Code != codeWaiting },
 	},
 	{
 		"unknown", "Could not tell if it is safe", "No gate failed, and not all could be answered. Unknown is never safe.",
@@ -37,7 +38,7 @@ var Groups = []Group{
 		func(f Finding) bool { return f.Verdict == Blocked },
 	},
 	{
-		"decide", "For you to decide", "pureclean reports these and changes nothing.",
+		"decide", "For you to decide", "pureclean reports these and changes nothing by itself.",
 		"for you to decide", "for you to decide",
 		func(f Finding) bool { return f.Severity == Warning },
 	},
