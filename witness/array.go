@@ -199,12 +199,16 @@ func decode(said *evidence.Array) {
 			continue // by an earlier look, of which this one has the row
 		}
 		if pod, name, ok := strings.Cut(volume.Name, "::"); ok && strings.EqualFold(pod, volume.Pod) {
-			volume.LXD, _ = records.ParseName(name)
+			if is, ours := records.ParseName(name); ours {
+				volume.LXD = is // what is none stays none: others may read the same row
+			}
 		}
 	}
 	for i := range said.Snapshots.Items {
 		if snapshot := &said.Snapshots.Items[i]; snapshot.LXD == (evidence.Name{}) {
-			snapshot.LXD, _ = records.ParseName(snapshot.Suffix)
+			if is, ours := records.ParseName(snapshot.Suffix); ours {
+				snapshot.LXD = is
+			}
 		}
 	}
 }

@@ -226,6 +226,12 @@ func (p *part) again(ctx context.Context, a *array) evidence.Array {
 	var ids []string
 	if strings.EqualFold(base.ID, p.scope.ArrayID) {
 		ids = related(base, p.scope.Volumes)
+		for _, id := range p.scope.Volumes {
+			if !slices.ContainsFunc(base.Volumes.Items, func(v evidence.Volume) bool { return v.ID == id }) {
+				p.changed(fmt.Errorf("volume %s was not there before", id))
+				return evidence.Array{}
+			}
+		}
 	}
 	few := p.scope.Anew != evidence.AnewAll
 	if few && len(ids) == 0 {
@@ -387,6 +393,10 @@ func (p *part) changes(ctx context.Context, a *array, said *evidence.Array, worl
 	if p.scope.Anew != evidence.AnewAll {
 		return
 	}
+	if p.takenUp(said, &world.LXD) {
+		p.changed(errors.New("LXD has made a volume since, which the array counts and nobody has asked for"))
+		return
+	}
 	if err := a.reader.Counts(ctx, said); err != nil {
 		p.changed(err)
 	}
@@ -417,6 +427,32 @@ func stillThere(ctx context.Context, a *array, said *evidence.Array, ids []strin
 		pure.Forget(said, gone)
 	}
 	return slices.DeleteFunc(ids, func(id string) bool { return gone[id] }), nil
+}
+
+// takenUp reports a record that was not there at the last look, and of which the
+// array has nothing that is known. Its volume would make up for one that somebody
+// else has destroyed: the array counts as many as before.
+func (p *part) takenUp(said *evidence.Array, now *evidence.LXD) bool {
+	before := p.base.world.LXD.Records.Items
+	if len(before) > 0 && len(before) == len(now.Records.Items) && &before[0] == &now.Records.Items[0] {
+		return false
+	}
+	known := make(map[evidence.UUID]bool, len(before))
+	for i := range before {
+		known[before[i].UUID] = true
+	}
+	for i := range said.Volumes.Items {
+		known[said.Volumes.Items[i].LXD.UUID] = true
+	}
+	for i := range said.Snapshots.Items {
+		known[said.Snapshots.Items[i].LXD.UUID] = true
+	}
+	for i := range now.Records.Items {
+		if !known[now.Records.Items[i].UUID] {
+			return true
+		}
+	}
+	return false
 }
 
 // letGo are the volumes of records that were there at the last look, and are

@@ -172,6 +172,16 @@ func TestChangesAreNoticed(t *testing.T) {
 		if err := w.Array.CreateHost(stranger, []string{"iqn.2026-11.example:stranger"}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
+		// Others have of each what a volume may get: an answer without it is then
+		// held against those, and the list is not read whole.
+		for _, v := range w.Array.Volumes() {
+			if w.Recorded(v.Name) {
+				_, snapped := w.Array.CreateSnapshot(v.Name, "nightly")
+				if err := errors.Join(snapped, w.Array.AddToProtectionGroup("pg", v.Name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
 		o := near(w)
 		var watch witness.Watch
 		world, report := lookAt(t, &watch, o, evidence.Scope{})
@@ -370,6 +380,10 @@ func TestPartCosts(t *testing.T) {
 // login, and leave none behind.
 func TestLooksAtTheSameTime(t *testing.T) {
 	w := worlds.Of(t, "device-too-late-iscsi")
+	// Of what is not LXD's nothing is concluded from the name, look after look.
+	if _, err := w.Array.CreateVolume(w.Pool()+"::by-hand", simulator.Small, array.VolumeOptions{}); err != nil {
+		t.Fatal(err)
+	}
 	w.Array.ResetRequests() // LXD's own
 	o := options(w)
 	var watch witness.Watch
@@ -405,5 +419,59 @@ func TestLooksAtTheSameTime(t *testing.T) {
 	}
 	if in != out || in > 8 {
 		t.Errorf("%d logins, %d logouts", in, out)
+	}
+}
+
+// TestACreationHidesNoDestruction: between two looks an administrator destroys a volume that LXD knows, and LXD
+// makes another one: the array counts as many as before.
+func TestACreationHidesNoDestruction(t *testing.T) {
+	w := worlds.New(t, simulator.Options{Transports: []string{evidence.ModeISCSI}})
+	for _, name := range []string{"a", "b", "c", "d"} {
+		if err := w.LXD.CreateVolume(lxd.VolumeSpec{Pool: w.Pool(), Name: name, Content: evidence.ContentFilesystem, Bytes: simulator.Small}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leak, err := w.Array.CreateVolume(w.Pool()+"::u-000000000000000000000000000feed1", simulator.Small, array.VolumeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Age(50 * time.Hour)
+	o := near(w)
+	var watch witness.Watch
+	world, report := lookAt(t, &watch, o, evidence.Scope{})
+	id := ""
+	for _, f := range aboutVolumes(world, report) {
+		if f.Object == leak.Name {
+			id = f.VolumeID
+		}
+	}
+	row, _ := w.LXD.Volume(w.Pool(), "default", evidence.TypeCustom, "b")
+	for _, v := range world.Arrays[0].Volumes.Items {
+		if v.LXD.UUID.String() == row.Config["volatile.uuid"] {
+			av, _ := w.Array.Volume(v.Name)
+			if err := takenAway(w, av, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.LXD.CreateVolume(lxd.VolumeSpec{Pool: w.Pool(), Name: "new", Content: evidence.ContentFilesystem, Bytes: simulator.Small}); err != nil {
+		t.Fatal(err)
+	}
+	_, again := lookAt(t, &watch, o, evidence.Scope{ArrayID: world.Arrays[0].ID, Volumes: []string{id}})
+	_, fresh := ask(t, o)
+	say := func(r diagnose.Report) string {
+		for _, f := range r.Findings {
+			if f.VolumeID == id {
+				for _, g := range f.Gates {
+					if g.Gate == "explained" {
+						return string(f.Verdict) + ", explained: " + string(g.Result) + " " + g.Why
+					}
+				}
+			}
+		}
+		return "nothing"
+	}
+	if say(again) != say(fresh) {
+		t.Errorf("a part: %s\na fresh look: %s", say(again), say(fresh))
 	}
 }
