@@ -48,6 +48,8 @@ type common struct {
 	logs bool
 	// whole asks the arrays for what is outside the pods, too.
 	whole bool
+	// ports asks the arrays for their target ports, too.
+	ports bool
 	// quiet keeps logs away from a terminal that is being drawn on.
 	quiet bool
 }
@@ -191,6 +193,7 @@ func (o *common) askAgain(ctx context.Context, from sources, watch *witness.Watc
 		Live:     o.live,
 		Logs:     o.logs,
 		Whole:    o.whole,
+		Ports:    o.ports,
 		Dial:     from.dial,
 		Getenv:   o.Getenv,
 		Progress: o.progress.asking,

@@ -82,7 +82,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	if err != nil {
 		return err
 	}
-	o.whole, o.logs = true, true
+	o.whole, o.ports, o.logs = true, true, true
 	world, policy, err := o.look(ctx)
 	if err != nil {
 		return err

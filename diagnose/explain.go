@@ -298,7 +298,7 @@ func (f *facts) arrayStatement(a *arrayFacts, t target) Statement {
 	case t.other != nil:
 		s.Text = join("exists", destroyedWords(a, t.other.Destroyed, 0), "serial "+string(t.other.Serial), "outside the pods of LXD")
 	case t.way != nil:
-		s.Text = either(t.way.arrays[a], "names no port like this")
+		s.Known, s.Text = t.way.ofArray(a)
 	default:
 		s.Text = "it knows nothing of directories and paths"
 	}

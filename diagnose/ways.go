@@ -19,6 +19,44 @@ type way struct {
 	// hosts and arrays are what each witness says of it.
 	hosts  map[*hostFacts]string
 	arrays map[*arrayFacts]string
+	// nameless is set for what no array names a port by.
+	nameless bool
+}
+
+// ofArray is what an array says of a way. That it has no such port is said only
+// where it named all of them, and by what it names them by.
+func (w *way) ofArray(a *arrayFacts) (known bool, words string) {
+	switch {
+	case w.arrays[a] != "":
+		return true, w.arrays[a]
+	case w.nameless:
+		return true, "does not name its ports by this"
+	case !a.Ports.IsComplete():
+		return false, "it is not known whether it is a port of it: " + either(a.Ports.Why(), "its ports were not read")
+	default:
+		return true, "names no port like this"
+	}
+}
+
+// atPort notes the arrays' ports at an address and a port, where that is not
+// empty, or of one of the names.
+func (w *way) atPort(arrays []*arrayFacts, address, port string, names ...string) {
+	for _, a := range arrays {
+		var words []string
+		for _, p := range a.Ports.Items {
+			at, number := evidence.SplitPortal(p.Portal)
+			is := p.Portal != "" && at == address && address != "" && (port == "" || port == number)
+			for _, name := range []string{p.IQN, p.NQN, p.WWN} {
+				is = is || name != "" && slices.ContainsFunc(names, func(n string) bool { return evidence.Initiator(n) == evidence.Initiator(name) })
+			}
+			if is {
+				words = append(words, cmp.Or(p.Name, "a port")+" is "+either(p.Portal, p.WWN))
+			}
+		}
+		if len(words) > 0 {
+			w.arrays[a] = list(words)
+		}
+	}
 }
 
 func newWay(object, what string) *way {
@@ -77,10 +115,11 @@ func (r *resolver) ways() {
 }
 
 func (r *resolver) kernelsNames(h *hostFacts, want string) {
-	add := func(name, what, words string) {
+	add := func(name, what, words string) *way {
 		w := newWay(h.Name+":"+name, what)
 		w.hosts[h] = words
 		r.add(w.object, target{way: w, machine: h})
+		return w
 	}
 	for i := range h.Sessions.Items {
 		s := &h.Sessions.Items[i]
@@ -90,23 +129,27 @@ func (r *resolver) kernelsNames(h *hostFacts, want string) {
 				words += ", through the interface record " + s.Iface
 			}
 			add(name, "an iSCSI session to "+s.Target+" at "+evidence.Portal(s.Address, s.Port),
-				join(words, h.through(func(d *evidence.Disk) bool { return d.Session == s.ID }, noNamespace)))
+				join(words, h.through(func(d *evidence.Disk) bool { return d.Session == s.ID }, noNamespace))).
+				atPort(r.f.arrays, evidence.Address(s.Address), s.Port)
 		}
 	}
 	for i := range h.Controllers.Items {
 		c := &h.Controllers.Items[i]
 		if c.Name == want {
-			add(c.Name, "an NVMe controller over "+either(c.Transport, "an unknown transport")+" to "+evidence.Portal(c.Address, c.Port),
+			w := add(c.Name, "an NVMe controller over "+either(c.Transport, "an unknown transport")+" to "+evidence.Portal(c.Address, c.Port),
 				join(either(c.State, "state unknown"), h.through(noDisk, func(n *evidence.Namespace) bool {
 					return slices.ContainsFunc(n.Paths, func(p evidence.NamespacePath) bool { return p.Controller == c.Name })
 				})))
+			w.atPort(r.f.arrays, evidence.Address(c.Address), c.Port)
+			w.nameless = c.Transport != "tcp" // whose addresses are no portals
 		}
 	}
 	for i := range h.RemotePorts.Items {
 		p := &h.RemotePorts.Items[i]
 		if lower(p.Name) == want || p.WWPN != "" && p.WWPN == evidence.Initiator(want) {
 			add(p.Name, "a Fibre Channel remote port, "+p.WWPN+", that "+p.Adapter+" sees",
-				join(either(p.State, "state unknown"), h.through(func(d *evidence.Disk) bool { return d.RemotePort == p.Name }, noNamespace)))
+				join(either(p.State, "state unknown"), h.through(func(d *evidence.Disk) bool { return d.RemotePort == p.Name }, noNamespace))).
+				atPort(r.f.arrays, "", "", p.WWPN)
 		}
 	}
 }
@@ -116,20 +159,9 @@ func (r *resolver) kernelsNames(h *hostFacts, want string) {
 func (r *resolver) portalsAndTargets(want string) {
 	address, port := evidence.SplitPortal(want)
 	found := newWay(want, "")
+	found.atPort(r.f.arrays, address, port, want)
 	for _, a := range r.f.arrays {
-		var words []string
-		for _, p := range a.Ports.Items {
-			at, number := evidence.SplitPortal(p.Portal)
-			isPortal := p.Portal != "" && at == address && (port == "" || port == number)
-			for _, name := range []string{p.IQN, p.NQN, p.WWN} {
-				isPortal = isPortal || name != "" && evidence.Initiator(name) == evidence.Initiator(want)
-			}
-			if isPortal {
-				words = append(words, cmp.Or(p.Name, "a port")+" is "+either(p.Portal, p.WWN))
-			}
-		}
-		if len(words) > 0 {
-			found.arrays[a] = list(words)
+		if found.arrays[a] != "" {
 			found.what = "a way to " + a.Name
 		}
 	}

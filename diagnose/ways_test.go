@@ -38,6 +38,8 @@ func TestNamesOfOtherTools(t *testing.T) {
 		{"session1", "lxd01:session1", "LOGGED_IN, its connection up, through it"},
 		{"connection1:0", "lxd01:session1", data},
 		{"lxd01:session2", "lxd01:session2", "an iSCSI session to"},
+		{"session1", "lxd01:session1", "CT0.ETH4 is " + session.Address},
+		{"session2", "lxd01:session2", "names no port like this"},
 		{"rport-7:0-1", "lxd01:rport-7:0-1", "Blocked, no volume is reached through it"},
 		{"52:4A:93:71:23:45:67:00", "lxd01:rport-7:0-1", "a Fibre Channel remote port"},
 		{session.Address, session.Address, "CT0.ETH4 is " + session.Address},
@@ -110,4 +112,34 @@ func TestByPathOverFibreChannel(t *testing.T) {
 
 func (s *scene) fibrePort() {
 	s.Hosts[0].RemotePorts = evidence.Complete([]evidence.RemotePort{{Name: "rport-7:0-1", Adapter: "host7", WWPN: "524a937123456700", State: "Blocked", Link: "Online"}})
+}
+
+// An array is said to have no such port only where it named all of its ports,
+// and by what it names them by.
+func TestPortsThatNobodyAskedFor(t *testing.T) {
+	for how, c := range map[string]struct {
+		ports  evidence.List[evidence.Port]
+		object string
+		want   string
+		known  bool
+	}{
+		"not asked":    {evidence.List[evidence.Port]{}, "session1", "not known whether it is a port of it", false},
+		"not all":      {evidence.Complete([]evidence.Port{{Name: "CT0.ETH9", Portal: "10.9.9.9:3260"}}).Doubt("403"), "session1", "not known whether it is a port of it: 403", false},
+		"named":        {evidence.Complete([]evidence.Port{{Name: "CT0.ETH9", Portal: "10.9.9.9:3260"}}), "session1", "names no port like this", true},
+		"no such name": {evidence.Complete([]evidence.Port{}), "nvme0", "does not name its ports by this", true},
+		"its own":      {evidence.Complete([]evidence.Port{{Name: "CT0.FC0", WWN: "52:4A:93:71:23:45:67:00"}}), "rport-7:0-1", "CT0.FC0 is 52:4A", true},
+	} {
+		s := healthy()
+		s.fibrePort()
+		s.Hosts[0].Controllers.Items[0].Transport = "fc"
+		s.array().Ports = c.ports
+		e, err := Explain(s.World, s.policy, c.object, "")
+		if err != nil {
+			t.Errorf("%s: %v", how, err)
+			continue
+		}
+		if said := e.Statements[0]; said.Kind != "array" || said.Known != c.known || !strings.Contains(said.Text, c.want) {
+			t.Errorf("%s: %+v, want %q", how, said, c.want)
+		}
+	}
 }

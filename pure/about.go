@@ -42,9 +42,7 @@ var admins = resource[adminRow]{
 // what can't be read stays unknown: no verdict about a volume needs it.
 func (r *Reader) About(ctx context.Context, a *evidence.Array) {
 	r.session.resume()
-	if !a.Ports.IsComplete() {
-		a.Ports, _ = list(ctx, r.session, question[evidence.Port]{resource: &ports}) // the list has the error's words
-	}
+	r.ports(ctx, a)
 	a.User = r.session.user
 	if a.User != "" {
 		// A user without much of a role may be refused this list; that is no
@@ -57,6 +55,24 @@ func (r *Reader) About(ctx context.Context, a *evidence.Array) {
 			}
 		}
 	}
+	r.count(a)
+}
+
+// Ports adds the array's target ports alone.
+func (r *Reader) Ports(ctx context.Context, a *evidence.Array) {
+	r.session.resume()
+	r.ports(ctx, a)
+	r.count(a)
+}
+
+func (r *Reader) ports(ctx context.Context, a *evidence.Array) {
+	if !a.Ports.IsComplete() {
+		a.Ports, _ = list(ctx, r.session, question[evidence.Port]{resource: &ports}) // the list has the error's words
+	}
+}
+
+// count adds the requests since the last count.
+func (r *Reader) count(a *evidence.Array) {
 	sent := r.session.wire.requests.Load()
 	a.Requests += int(sent - r.counted)
 	r.counted = sent

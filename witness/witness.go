@@ -64,6 +64,9 @@ type Options struct {
 	// Whole also asks the arrays for what they have outside the pools' pods:
 	// the question is about one object, which may be anywhere.
 	Whole bool
+	// Ports also asks them for their target ports, as Thorough does: the object
+	// may be one, or a way to one.
+	Ports bool
 	// Progress is told when somebody is asked, how far that is, and when it is
 	// done, by several at once.
 	Progress func(Asking)
@@ -179,6 +182,9 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 		o.lookUp(ctx, arrays[i], &world.Arrays[i], world.Hosts)
 		if part == nil {
 			o.lookElsewhere(ctx, arrays[i], &world.Arrays[i], &world)
+			if o.Ports && arrays[i].reader != nil {
+				arrays[i].reader.Ports(ctx, &world.Arrays[i])
+			}
 		}
 		o.lookTrail(ctx, arrays[i], &world.Arrays[i], &world.LXD, part)
 	})
