@@ -115,11 +115,25 @@ func (o *fixOptions) checkFix() error {
 			hint = "did you mean " + code + "?"
 		}
 		return &HintedError{Err: usagef("there is no finding %q", o.finding), Hint: hint}
-	case o.dryRun || o.save != "":
-		return nil
-	default:
-		return o.mayAsk()
 	}
+	if o.plan != "" {
+		if err := o.planFile(); err != nil {
+			return err
+		}
+	}
+	if o.dryRun || o.save != "" {
+		return nil
+	}
+	return o.mayAsk()
+}
+
+// planFile reads the plans before anybody is asked whether they can answer.
+func (o *fixOptions) planFile() error {
+	if err := mended(config.Trusted(o.plan)); err != nil {
+		return err
+	}
+	_, err := readPlans(o.plan)
+	return err
 }
 
 func runFix(ctx context.Context, o *fixOptions) error {
@@ -129,11 +143,6 @@ func runFix(ctx context.Context, o *fixOptions) error {
 	}
 	if err := o.checkFix(); err != nil {
 		return err
-	}
-	if o.plan != "" {
-		if err := mended(config.Trusted(o.plan)); err != nil {
-			return err
-		}
 	}
 	if o.volume == "" && o.finding == "" && !o.all && o.plan == "" {
 		return o.runPicked(ctx, f)

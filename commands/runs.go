@@ -45,9 +45,28 @@ func runsCommand(s Streams) *cli.Command {
 			if o.resume == "" {
 				return runRuns(o)
 			}
+			if err := o.known(); err != nil {
+				return err
+			}
 			return o.work(c.Context, repaired, "run "+o.resume, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Resume(ctx, o.resume) })
 		},
 	}
+}
+
+// known says of a run that there is none before anything else is asked for.
+func (o *runsOptions) known() error {
+	from, err := o.sources()
+	if err != nil {
+		return err
+	}
+	if err := trusted(from.config); err != nil {
+		return err
+	}
+	all, err := journal.Read(from.config.StateDir).List()
+	if err == nil && !slices.ContainsFunc(all, func(s journal.Summary) bool { return s.ID == o.resume }) {
+		err = &HintedError{Err: fmt.Errorf("%q: %w", o.resume, journal.ErrNoRun), Hint: "pureclean runs lists them"}
+	}
+	return err
 }
 
 // runsAnswer is what "runs -o json" prints.

@@ -19,6 +19,8 @@ type Promise struct {
 	Until time.Time
 	// Why is why it does not work.
 	Why string
+	// first is the run that has to be undone before.
+	first string
 }
 
 // Promises are those of all runs in a journal, by the run's name. Journals know
@@ -81,7 +83,9 @@ func promiseOf(book *journal.Book, all []journal.Summary, s journal.Summary) Pro
 	case recovers:
 		return Promise{Works: true, Until: s.Deadline()}
 	case len(steps) > 0 && since != "":
-		return broken(fmt.Sprintf("run %s has destroyed %s since: that one comes first", since, s.Object.Name))
+		p := broken(fmt.Sprintf("run %s has destroyed %s since: that one comes first, pureclean undo %s", since, s.Object.Name, since))
+		p.first = since
+		return p
 	}
 	return Promise{Works: true}
 }

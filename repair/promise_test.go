@@ -251,6 +251,23 @@ func TestUndoOfWhatSomebodyDestroyed(t *testing.T) {
 	}
 }
 
+// Before what only disconnected a volume the run comes that destroyed it since,
+// and the command is named: it is not that there is nothing to undo.
+func TestUndoNamesTheOneThatComesFirst(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	plan := k.plan("leaked-volume")
+	first := k.stopAt(plan, 3)
+	k.crash()
+	second, err := k.tools().Run(context.Background(), k.plan("leaked-volume"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = k.tools().Undo(context.Background(), first.Run)
+	if !errors.Is(err, ErrNothingToUndo) || !strings.HasSuffix(err.Error(), "that one comes first, pureclean undo "+second.Run) {
+		t.Errorf("%v", err)
+	}
+}
+
 // A run that another process is at is not one that was stopped.
 func TestUnderWay(t *testing.T) {
 	k := newKit(t, "unmap-refused-iscsi")

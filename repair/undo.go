@@ -25,6 +25,14 @@ const (
 // ErrNothingToUndo is a run that changed nothing that could be taken back.
 var ErrNothingToUndo = errors.New("there is nothing to undo")
 
+// laterFirstError is a run before which another has to be undone: there is
+// something to undo, but not yet.
+type laterFirstError struct{ why string }
+
+func (e *laterFirstError) Error() string { return e.why }
+
+func (e *laterFirstError) Unwrap() error { return ErrNothingToUndo }
+
 const (
 	needHostObject = "host-object"
 	needLive       = "live"
@@ -120,7 +128,10 @@ func (t Tools) Undo(ctx context.Context, id string) (Result, error) {
 	if kind == journal.KindFix {
 		steps, lines = old.takenBack(history)
 	}
-	if p := promises[id]; !p.Works {
+	switch p := promises[id]; {
+	case p.first != "":
+		return Result{State: lines}, &laterFirstError{fmt.Sprintf("run %s: %s", id, p.Why)}
+	case !p.Works:
 		return Result{State: lines}, fmt.Errorf("run %s: %s: %w", id, p.Why, ErrNothingToUndo)
 	}
 	r := t.newRun(old.plan)

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -173,6 +174,7 @@ func (b *Book) List() ([]Summary, error) {
 		return nil, fmt.Errorf("listing the runs: %w", err)
 	}
 	var all []Summary
+	written := map[string]time.Time{} // of two that began together the one that was written to last is the newer
 	for _, entry := range entries {
 		id, ours := strings.CutSuffix(entry.Name(), suffix)
 		if !ours || !validID(id) {
@@ -190,6 +192,9 @@ func (b *Book) List() ([]Summary, error) {
 			s.State, s.Damaged = Interrupted, err.Error()
 		}
 		all = append(all, s)
+		if info, err := entry.Info(); err == nil {
+			written[id] = info.ModTime()
+		}
 	}
 	undone := map[string]bool{}
 	for _, s := range all {
@@ -202,7 +207,9 @@ func (b *Book) List() ([]Summary, error) {
 			all[i].State = Undone
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Summary) int { return b.Began.Compare(a.Began) })
+	slices.SortFunc(all, func(a, b Summary) int {
+		return cmp.Or(b.Began.Compare(a.Began), written[b.ID].Compare(written[a.ID]), cmp.Compare(b.ID, a.ID))
+	})
 	return all, nil
 }
 

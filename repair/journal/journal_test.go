@@ -290,6 +290,37 @@ func TestUndoneIsSaidByTheOther(t *testing.T) {
 	}
 }
 
+// TestBeganTogether: of runs that began in the same moment the one that was
+// written to last comes first, and else the order is always the same.
+func TestBeganTogether(t *testing.T) {
+	b := open(t, t.TempDir())
+	var ids []string
+	for range 6 {
+		r := create(t, b, Record{Kind: KindFix}, func() time.Time { return start })
+		ids = append(ids, r.ID)
+	}
+	for i, id := range ids {
+		if err := os.Chtimes(b.path(id), start, start.Add(time.Duration(i/2)*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{}
+	for i := 4; i >= 0; i -= 2 {
+		want = append(want, max(ids[i], ids[i+1]), min(ids[i], ids[i+1]))
+	}
+	list, err := b.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{}
+	for _, s := range list {
+		got = append(got, s.ID)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestNoJournalYet(t *testing.T) {
 	if all, err := Read(filepath.Join(t.TempDir(), "none")).List(); err != nil || len(all) != 0 {
 		t.Error(all, err)
