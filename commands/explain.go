@@ -185,6 +185,8 @@ func codeMeant(typed string) string {
 func notExplained(err error, report diagnose.Report) error {
 	var unknown *diagnose.UnknownObjectError
 	switch {
+	case errors.As(err, &unknown) && unknown.What != "":
+		return &HintedError{Err: err, Hint: unknown.Instead}
 	case errors.As(err, &unknown) && !report.Complete:
 		e := incomplete(report)
 		e.Doubts[0] = err.Error() + ": " + e.Doubts[0]

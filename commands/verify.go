@@ -145,6 +145,8 @@ func (o *verifyOptions) nextStep(world evidence.World, policy diagnose.Policy) s
 	var unknown *diagnose.UnknownObjectError
 	_, err := diagnose.Explain(world, policy, o.volume, "")
 	switch {
+	case errors.As(err, &unknown) && unknown.What != "":
+		return unknown.What + "; " + unknown.Instead
 	case errors.As(err, &unknown) && len(unknown.Near) > 0:
 		return "did you mean " + unknown.Near[0] + "?"
 	case errors.As(err, &unknown):

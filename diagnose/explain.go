@@ -55,11 +55,12 @@ type Statement struct {
 func Explain(w evidence.World, p Policy, object, pool string) (Explanation, error) {
 	f := newFacts(&w, p)
 	t, err := f.resolve(object, pool)
-	if _, unknown := err.(*UnknownObjectError); unknown { //nolint:errorlint // resolve makes it, and wraps nothing
+	if unknown, is := err.(*UnknownObjectError); is { //nolint:errorlint // resolve makes it, and wraps nothing
 		// What a finding is about need be nothing that a witness has: a version.
 		if e, ok := f.reported(object); ok {
 			return e, nil
 		}
+		unknown.What, unknown.Instead = f.larger(object)
 	}
 	if err != nil {
 		return Explanation{}, err

@@ -33,6 +33,9 @@ func (e *AmbiguousError) Error() string {
 // UnknownObjectError is a name that fits nothing that a witness knows.
 type UnknownObjectError struct {
 	Object string
+	// What says what has that name all the same and is too large to be told as
+	// one thing, a pool, a member or an array; Instead is what to run then.
+	What, Instead string
 	// Near are names that look like it.
 	Near []string
 	// Complete is false when a witness could not tell everything, so that
@@ -41,6 +44,9 @@ type UnknownObjectError struct {
 }
 
 func (e *UnknownObjectError) Error() string {
+	if e.What != "" {
+		return e.What
+	}
 	text := fmt.Sprintf("neither the array nor LXD nor a host knows %q", e.Object)
 	if !e.Complete {
 		text += ", but not all of them could tell everything"
