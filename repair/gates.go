@@ -55,6 +55,7 @@ var Needs = []Need{
 type look struct {
 	subject
 	reading reading
+	anew    evidence.Anew
 	// found is the plan's finding, or what it has become; nil for none.
 	found func() *diagnose.Finding
 }

@@ -263,6 +263,13 @@ func (r *run) step(ctx context.Context, step Step) error {
 			return r.refuse(step.Say, *refused)
 		}
 	}
+	if kind.Asks && r.latest.anew == evidence.AnewArray {
+		// What showed that the step before is done asked the array alone: of what
+		// is newer than LXD's answers no gate knows anything.
+		if _, err := r.look(ctx); err != nil {
+			return err
+		}
+	}
 	if kind.Asks {
 		if done, err := r.already(r.latest, step, kind); done || err != nil {
 			return err
@@ -553,7 +560,7 @@ func (r *run) lookAt(s sight, err error) (look, error) {
 	if err != nil {
 		return look{}, err
 	}
-	l := look{subject: find(s.world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), reading: s.reading}
+	l := look{subject: find(s.world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), reading: s.reading, anew: s.anew}
 	l.fences = s.fences
 	l.found = sync.OnceValue(func() *diagnose.Finding { return r.find(s.report()) })
 	r.latest = l
