@@ -81,7 +81,7 @@ func (v explainView) nextLine(out *lineWriter) {
 	for _, f := range v.e.Findings {
 		if v.next && f.Verdict == diagnose.Safe && f.Interrupted == "" {
 			out.line("")
-			told = fixCommandLine(f)
+			told = clean(f.FixCommand())
 			out.line("next:  " + told)
 			break
 		}

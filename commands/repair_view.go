@@ -30,6 +30,11 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 	for _, plan := range answer.Plans {
 		out.line(p.bold("plan for " + clean(plan.Object)))
 		printSteps(out, p, width, plan, answer.byHandWords)
+		if name := plan.Typed(); name != "" {
+			for _, line := range wrap("It can't be undone: the run wants its name again, as --confirm "+quoteShell(name), width-2) {
+				out.line("  " + clean(line))
+			}
+		}
 		out.line("")
 	}
 	reported, refused := 0, 0

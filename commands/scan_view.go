@@ -388,16 +388,8 @@ func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
 	}
 	out.line("next:  pureclean explain --object " + quoteShell(first.Object))
 	if first.Verdict == diagnose.Safe {
-		out.line("       " + fixCommandLine(first))
+		out.line("       " + clean(first.FixCommand()))
 	}
-}
-
-// fixCommandLine is what to type to repair it.
-func fixCommandLine(f diagnose.Finding) string {
-	if kindClass(f.Code) == diagnose.ClassWaiting {
-		return clean(f.Next) // with the name that it wants
-	}
-	return "pureclean fix --volume " + quoteShell(f.Object)
 }
 
 // lineWriter writes lines until the first error.

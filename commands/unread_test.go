@@ -57,3 +57,33 @@ func TestExplainOfAPoolAMemberAndAnArray(t *testing.T) {
 		}
 	}
 }
+
+// What scan says comes next is what works: what can't be undone wants its name,
+// and a dry run and a refusal say so with that name.
+func TestNextCommandWorks(t *testing.T) {
+	t.Parallel()
+	for scenario, c := range map[string]struct{ object, typed string }{
+		"host-not-deleted-iscsi": {"lxd01-iscsi", "lxd01-iscsi"},
+		"waiting-reader":         {"lxd01:mpathc", "mpathc"},
+	} {
+		b := newBench(t, worlds.Of(t, scenario))
+		run := func(args ...string) (int, string) {
+			status, out, errs := b.run("", append(args, "--color", "never")...)
+			return status, strings.Join(strings.Fields(out+errs), " ")
+		}
+		_, out := run("scan")
+		_, next, _ := strings.Cut(out, "next: pureclean explain")
+		if want := "pureclean fix --volume " + c.object + " --confirm " + c.typed; c.object == c.typed && !strings.Contains(next, want) {
+			t.Errorf("%s: %q is not next in\n%s", scenario, want, out)
+		}
+		if _, out = run("fix", "--volume", c.object, "--dry-run"); !strings.Contains(out, "the run wants its name again, as --confirm "+c.typed) {
+			t.Errorf("%s: a dry run does not say that it wants the name\n%s", scenario, out)
+		}
+		if status, out := run("fix", "--volume", c.object, "--yes"); status != StatusRefused || !strings.Contains(out, "What to do: give its name again, with --confirm "+c.typed) {
+			t.Errorf("%s: status %d\n%s", scenario, status, out)
+		}
+		if status, out := run("fix", "--volume", c.object, "--confirm", c.typed, "--yes"); status != StatusOK {
+			t.Errorf("%s: status %d\n%s", scenario, status, out)
+		}
+	}
+}

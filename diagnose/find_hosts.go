@@ -57,7 +57,7 @@ func (f *facts) idleHosts() []draft {
 		}
 		d.Remedy = []string{"if its machine no longer uses it: purehost delete " + shell(object.Name)}
 		if !d.told {
-			d.Remedy = []string{"if it is not wanted: pureclean fix --volume " + shell(object.Name) + " --confirm " + shell(object.Name)}
+			d.Remedy = []string{"if it is not wanted: " + fixArrayHost(object.Name)}
 		}
 		found = append(found, d)
 	})

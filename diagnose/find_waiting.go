@@ -62,6 +62,24 @@ func (f *facts) waitingIO() []draft {
 	return found
 }
 
+// FixCommand is what to type to repair it, with the name that is wanted again
+// of what can't be undone.
+func (f Finding) FixCommand() string {
+	kind, _ := kindOf(f.Code)
+	switch kind.Class {
+	case ClassWaiting:
+		return f.Next
+	case ClassArrayHost:
+		return fixArrayHost(f.Object)
+	default:
+		return "pureclean fix --volume " + shell(f.Object)
+	}
+}
+
+func fixArrayHost(name string) string {
+	return "pureclean fix --volume " + shell(name) + " --confirm " + shell(name)
+}
+
 func fixWaiting(d *device, m *evidence.Map) string {
 	return "pureclean fix --volume " + shell(d.host.Name+":"+m.Name) + " --confirm " + shell(m.Name)
 }

@@ -98,7 +98,7 @@ func objectPlain(s Subject) (Result, string) {
 
 func askedFor(s Subject) (Result, string) {
 	if s.f.policy.Batch {
-		return Fail, "what can't be undone is done one by one only: pureclean fix --volume NAME --confirm NAME"
+		return Fail, "what can't be undone is done one by one only"
 	}
 	return Pass, "it is not part of a batch"
 }

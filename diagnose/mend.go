@@ -47,6 +47,17 @@ var mendsHere = map[string]func(Subject, Result) string{
 		}
 		return ""
 	},
+	"asked-for": func(s Subject, _ Result) string {
+		if s.object != nil {
+			return "ask for it alone: " + fixArrayHost(s.object.Name)
+		}
+		if s.device != nil {
+			if m, _ := s.device.waiters(); m != nil {
+				return "ask for it alone: " + fixWaiting(s.device, m)
+			}
+		}
+		return ""
+	},
 	"pod-ownership": func(s Subject, result Result) string {
 		if s.pool == nil || result != Uncertain {
 			return ""

@@ -490,10 +490,23 @@ func undoWindow(_ *run, s subject, _ Step) (diagnose.Result, string) {
 	return diagnose.Pass, "the array keeps it for " + words.Span(s.array.EradicationDelay)
 }
 
+// Typed is the name that has to be given again for a step that can't be undone;
+// empty for a plan without one.
+func (p Plan) Typed() string {
+	for _, step := range p.Steps {
+		if kind, ok := stepTypeOf(step.Kind); ok && slices.Contains(kind.Needs, needTyped) {
+			return typedFor(p, step)
+		}
+	}
+	return ""
+}
+
+func typedFor(p Plan, step Step) string { return cmp.Or(step.HostObject, p.Object) }
+
 // nameTyped: what can't be undone wants the name of what it is about, which no
 // history of a shell and no loop gives by mistake.
 func nameTyped(r *run, _ subject, step Step) (diagnose.Result, string) {
-	name := cmp.Or(step.HostObject, r.plan.Object)
+	name := typedFor(r.plan, step)
 	switch {
 	case r.t.Typed == "":
 		return diagnose.Fail, "this can't be undone; give its name again, as --confirm " + words.Shell(name)

@@ -14,6 +14,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/words"
 )
 
 // run is one run while it runs.
@@ -606,6 +607,12 @@ func (r *run) refuse(step string, gate diagnose.GateResult) error {
 	switch gate.Gate {
 	case needFresh:
 		e.Hint = slowestOf(r.latest.world)
+	case needTyped:
+		name := r.plan.Object
+		if i := slices.IndexFunc(r.plan.Steps, func(s Step) bool { return s.Kind == StepDeleteHost }); i >= 0 {
+			name = typedFor(r.plan, r.plan.Steps[i])
+		}
+		e.Hint = "give its name again, with --confirm " + words.Shell(name)
 	case needEncrypted:
 		e.Hint = "use https:// as the pool's pure.gateway"
 	}
