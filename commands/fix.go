@@ -48,8 +48,8 @@ func fixCommand(s Streams) *cli.Command {
 			"   pureclean fix --finding leaked-image --dry-run\n" +
 			"   pureclean fix --finding leaked-image --save plan.json\n" +
 			"   pureclean fix --plan plan.json --yes\n\n" +
-			"A batch takes only what an earlier look saw as a leftover. The first is repaired alone; with --yes the\n" +
-			"others follow in waves, each volume with its own gates, journal and undo.\n\n" +
+			"A batch takes only what an earlier check or fix saw as a leftover, and nothing that undo took back. The\n" +
+			"first is repaired alone; with --yes the others follow in waves, each volume with its own gates, journal and undo.\n\n" +
 			exitHelp(
 				"0   all that was asked for is done; there was nothing to repair, or a dry run leaves nothing out",
 				"1   with --detailed-exitcode: all was repaired, and there was something to repair",
