@@ -238,6 +238,11 @@ func (f *facts) conclude(e *Explanation, t target) {
 	e.Verdict = ReportOnly
 	if len(e.Findings) > 0 {
 		first := e.Findings[0]
+		if i := slices.IndexFunc(e.Findings, func(x Finding) bool { return t.host != nil && strings.EqualFold(x.Object, t.host.Name) }); i > 0 {
+			// What is said of a host itself comes before what follows for volumes.
+			e.Findings = slices.Insert(slices.Delete(slices.Clone(e.Findings), i, i+1), 0, e.Findings[i])
+			first = e.Findings[0]
+		}
 		if i := slices.IndexFunc(e.Findings, func(x Finding) bool { return x.Verdict != ReportOnly }); i >= 0 {
 			first = e.Findings[i]
 		}

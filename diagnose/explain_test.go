@@ -344,3 +344,20 @@ func TestExplainARecordOfNothing(t *testing.T) {
 		})
 	}
 }
+
+// Of an array host what is wrong with itself is told first: what follows from that
+// for a volume has another cause by its own name.
+func TestExplainAHostItself(t *testing.T) {
+	s := healthy()
+	s.object(hostName).IQNs = []string{"iqn.x:other"}
+	e, err := Explain(s.World, s.policy, hostName, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := codes(e); len(got) < 2 || got[0] != "hijacked-host" {
+		t.Fatalf("%v", got)
+	}
+	if e.Cause != e.Findings[0].Cause || !slices.Equal(e.Remedy, e.Findings[0].Remedy) {
+		t.Errorf("cause %q, remedy %q", e.Cause, e.Remedy)
+	}
+}
