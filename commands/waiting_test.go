@@ -67,7 +67,7 @@ func TestFixOfWhatWaits(t *testing.T) {
 	says(0, []string{"open in dd (pid 14658)"}, "devices")
 	says(StatusRefused, []string{"not-in-use"}, "fix", "--volume", leak, "--yes")
 	says(StatusRefused, []string{"--confirm mpathc"}, "fix", "--volume", "mpathc", "--yes")
-	says(StatusRefused, []string{"mpathc", "asked-for", "--confirm NAME"}, "fix", "--finding", "waiting-io", "--yes")
+	says(StatusRefused, []string{"mpathc", "asked-for", "--confirm mpathc"}, "fix", "--finding", "waiting-io", "--yes")
 	says(0, []string{"multipathd disablequeueing map mpathc"}, "fix", "--volume", "mpathc", "--confirm", "mpathc", "--dry-run", "-v")
 	says(StatusOK, []string{"data not yet written is lost"}, "fix", "--volume", "lxd01:mpathc", "--confirm", "mpathc", "--no-input")
 	_, runs, _ := b.run("", "runs")
