@@ -37,8 +37,8 @@ func options(w *simulator.World) witness.Options {
 // goes through changes, if there are any.
 func near(w *simulator.World, changes ...func(r *http.Request, body []byte) []byte) witness.Options {
 	o := options(w)
-	o.Array.Wrap = func(next http.RoundTripper) http.RoundTripper {
-		next = w.Direct()
+	o.Array.Wrap = func(http.RoundTripper) http.RoundTripper {
+		next := w.Direct()
 		for _, change := range changes {
 			next = rewriting(change)(next)
 		}
