@@ -68,10 +68,10 @@ func (o *common) sources() (sources, error) {
 	if err != nil {
 		return sources{}, err
 	}
-	seen, err := sightings.Load(settings.StateDir)
-	if err != nil {
+	seen, forgotten := sightings.Load(settings.StateDir)
+	if forgotten != nil {
 		// Without a memory batches wait; nothing else needs it.
-		o.log().Warn("going on without memory", "error", err)
+		o.log().Warn("going on without memory", "error", forgotten)
 	}
 	from := sources{config: settings, host: host, seen: seen}
 	if o.sysroot == "" {
