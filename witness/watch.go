@@ -429,12 +429,19 @@ func stillThere(ctx context.Context, a *array, said *evidence.Array, ids []strin
 	return slices.DeleteFunc(ids, func(id string) bool { return gone[id] }), nil
 }
 
+// hasRows reports that LXD's records are the very rows of the last look, and not
+// copies of them: nothing has come or gone.
+func (p *part) hasRows(now *evidence.LXD) bool {
+	before, after := p.base.world.LXD.Records.Items, now.Records.Items
+	return len(before) > 0 && len(before) == len(after) && &before[0] == &after[0]
+}
+
 // takenUp reports a record that was not there at the last look, and of which the
 // array has nothing that is known. Its volume would make up for one that somebody
 // else has destroyed: the array counts as many as before.
 func (p *part) takenUp(said *evidence.Array, now *evidence.LXD) bool {
 	before := p.base.world.LXD.Records.Items
-	if len(before) > 0 && len(before) == len(now.Records.Items) && &before[0] == &now.Records.Items[0] {
+	if p.hasRows(now) {
 		return false
 	}
 	known := make(map[evidence.UUID]bool, len(before))
@@ -458,8 +465,8 @@ func (p *part) takenUp(said *evidence.Array, now *evidence.LXD) bool {
 // letGo are the volumes of records that were there at the last look, and are
 // not any more.
 func (p *part) letGo(said *evidence.Array, now *evidence.LXD) []string {
-	if before := p.base.world.LXD.Records.Items; len(before) > 0 && len(before) == len(now.Records.Items) && &before[0] == &now.Records.Items[0] {
-		return nil // the very same rows
+	if p.hasRows(now) {
+		return nil
 	}
 	there := make(map[evidence.UUID]bool, len(now.Records.Items))
 	for i := range now.Records.Items {

@@ -475,3 +475,38 @@ func TestACreationHidesNoDestruction(t *testing.T) {
 		t.Errorf("a part: %s\na fresh look: %s", say(again), say(fresh))
 	}
 }
+
+// TestAVolumeThatWasNotThere: a look about a volume that the look before did not
+// list is one at everything. The rows of LXD that are taken over are from before it.
+func TestAVolumeThatWasNotThere(t *testing.T) {
+	w := worlds.New(t, simulator.Options{Transports: []string{evidence.ModeISCSI}})
+	old := lxd.VolumeSpec{Pool: w.Pool(), Content: evidence.ContentFilesystem, Bytes: simulator.Small}
+	for n := range 12 {
+		old.Name = fmt.Sprint("v", n)
+		if err := w.LXD.CreateVolume(old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old.Name = "v5"
+	w.Age(50 * time.Hour)
+	o := near(w)
+	var watch witness.Watch
+	before, _ := lookAt(t, &watch, o, evidence.Scope{})
+	// The same name again, and as many as before.
+	if err := errors.Join(w.LXD.DeleteVolume(w.Pool(), "", old.Name), w.LXD.CreateVolume(old)); err != nil {
+		t.Fatal(err)
+	}
+	id := ""
+	for _, v := range w.Array.Volumes() {
+		if !slices.ContainsFunc(before.Arrays[0].Volumes.Items, func(known evidence.Volume) bool { return known.ID == v.ID }) {
+			id = v.ID
+		}
+	}
+	if id == "" {
+		t.Fatal("there is no new volume")
+	}
+	now, _ := lookAt(t, &watch, o, evidence.Scope{ArrayID: before.Arrays[0].ID, Volumes: []string{id}, Anew: evidence.AnewBoth})
+	if !now.Arrays[0].Since.IsZero() {
+		t.Error("it was looked at as a part of what was there before")
+	}
+}
