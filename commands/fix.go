@@ -26,6 +26,8 @@ type fixOptions struct {
 	all, dryRun                          bool
 	minAge                               string
 	limit                                int
+	// plans are those of the file plan.
+	plans []repair.Plan
 	// doubt is what speaks against LXD's database, or for what somebody brought
 	// back, where the operator answers for it.
 	doubt string
@@ -128,11 +130,11 @@ func (o *fixOptions) checkFix() error {
 }
 
 // planFile reads the plans before anybody is asked whether they can answer.
-func (o *fixOptions) planFile() error {
+func (o *fixOptions) planFile() (err error) {
 	if err := mended(config.Trusted(o.plan)); err != nil {
 		return err
 	}
-	_, err := readPlans(o.plan)
+	o.plans, err = readPlans(o.plan)
 	return err
 }
 
@@ -204,8 +206,7 @@ func (o *fixOptions) limited(w *workshop) error {
 // volume's.
 func (o *fixOptions) choose(ctx context.Context, w *workshop) (choice, error) {
 	if o.plan != "" {
-		plans, err := readPlans(o.plan)
-		return choice{plans: plans}, err
+		return choice{plans: o.plans}, nil
 	}
 	pool, err := o.onePool()
 	if o.volume == "" {

@@ -161,15 +161,9 @@ func (o *runsOptions) printRuns(w io.Writer, answer runsAnswer, wide bool) error
 			first = r.Run
 		}
 	}
-	text := count(len(answer.Runs), "run")
-	for i, part := range []string{
-		fmt.Sprintf("%d interrupted", n[string(journal.Interrupted)]), fmt.Sprintf("%d under way", n[string(journal.UnderWay)]),
-		fmt.Sprintf("%d can be undone", undoable),
-	} {
-		text += map[bool]string{true: ": ", false: ", "}[i == 0] + part
-	}
 	out := &lineWriter{w: w}
-	out.line(text + ".")
+	out.line(fmt.Sprintf("%s: %d interrupted, %d under way, %d can be undone.",
+		count(len(answer.Runs), "run"), n[string(journal.Interrupted)], n[string(journal.UnderWay)], undoable))
 	if first != "" {
 		out.line("next:  pureclean runs --resume " + first)
 	}

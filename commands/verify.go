@@ -87,15 +87,14 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 	if strings.TrimSpace(o.volume) == "" {
 		return &HintedError{Err: usagef("say which volume: pureclean verify VOLUME"), Hint: "give the array's full name, POD::VOLUME"}
 	}
-	pool, err := o.onePool()
-	if o.project == "" {
-		pool, err = "", nil
-	}
-	if err != nil {
-		return err
-	}
-	if o.volume, err = inProject(o.volume, o.project, pool); err != nil {
-		return err
+	if o.project != "" {
+		pool, err := o.onePool()
+		if err != nil {
+			return err
+		}
+		if o.volume, err = inProject(o.volume, o.project, pool); err != nil {
+			return err
+		}
 	}
 	if o.watch != "" {
 		return o.common.watch(ctx, "verify", o.watch, f, o.view)

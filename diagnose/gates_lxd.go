@@ -320,14 +320,7 @@ func seenBefore(s Subject) (Result, string) {
 	if s.class == ClassDisconnect {
 		return unusedBefore(s)
 	}
-	id := ""
-	switch {
-	case s.snapshot != nil:
-		id = s.snapshot.ID
-	case s.volume != nil:
-		id = s.volume.ID
-	}
-	seen := s.f.sighting(s.array, id)
+	seen := s.f.sighting(s.array, s.id())
 	switch {
 	case seen == nil || seen.Leaked.IsZero():
 		return Fail, "no earlier check or fix saw it as a leftover (scan remembers nothing): run the batch again"

@@ -34,6 +34,18 @@ type Subject struct {
 	connection string
 }
 
+// id is the array's of the snapshot, or else of the volume; empty for what is
+// neither.
+func (s Subject) id() string {
+	switch {
+	case s.snapshot != nil:
+		return s.snapshot.ID
+	case s.volume != nil:
+		return s.volume.ID
+	}
+	return ""
+}
+
 // gateJudge runs a table of gates and remembers the answers that are the same
 // for a whole pool.
 type gateJudge struct {

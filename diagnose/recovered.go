@@ -23,12 +23,12 @@ func destroyedByUs(all []evidence.Destroyed) map[string]*evidence.Destroyed {
 // recovered says who destroyed an object that lives, and when; empty when
 // nothing tells of it.
 func (s Subject) recovered() string {
-	id, destroyed := "", evidence.Unknown
+	id, destroyed := s.id(), evidence.Unknown
 	switch {
 	case s.snapshot != nil:
-		id, destroyed = s.snapshot.ID, s.snapshot.Destroyed
+		destroyed = s.snapshot.Destroyed
 	case s.volume != nil:
-		id, destroyed = s.volume.ID, s.volume.Destroyed
+		destroyed = s.volume.Destroyed
 	}
 	if destroyed.Is() || s.array == nil {
 		return ""
@@ -64,14 +64,7 @@ func takenBackByUs(all []evidence.TakenBack) map[string]*evidence.TakenBack {
 // none. Who looks at it alone may repair it again, and is told; a batch, in
 // which nobody does, leaves it.
 func (s Subject) takenBack() string {
-	id := ""
-	switch {
-	case s.snapshot != nil:
-		id = s.snapshot.ID
-	case s.volume != nil:
-		id = s.volume.ID
-	}
-	b := s.f.takenBack[id]
+	b := s.f.takenBack[s.id()]
 	if b == nil || s.array == nil || b.ArrayID != s.array.ID {
 		return ""
 	}
