@@ -9,19 +9,44 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// Detached reports whether nothing of the volume is left on this host: no
+// Sought is one volume of which a machine is asked whether anything is left.
+type Sought struct {
+	Serial evidence.Serial
+	// Elsewhere tells a use of another volume, see Releaser.
+	Elsewhere func(evidence.Use) bool
+}
+
+// Detachment is a machine's word on that: yes when nothing is left. The reasons
+// say what is, or what is not certain.
+type Detachment struct {
+	Answer  evidence.Answer
+	Reasons []string
+}
+
+// Detached reports of each volume whether nothing of it is left on this host: no
 // map, path or namespace, by what sysfs says and by what each device says
 // itself, no name of it in /dev or in udev's database, no use of it, also of
-// a device that has gone. The answer is of one reading; what was just removed
+// a device that has gone. The answers are of one reading; what was just removed
 // can come back with a scan, so it is to be asked twice, some seconds apart.
-// The reasons say what is left, or what is not certain.
-func (r *Releaser) Detached(ctx context.Context, serial evidence.Serial) (evidence.Answer, []string) {
-	if err := usable(serial); err != nil {
-		return evidence.Unknown, []string{err.Error()}
+func (l Local) Detached(ctx context.Context, sought []Sought) []Detachment {
+	host := Observe(ctx, l.System)
+	noted, err := inUdev(tree{l.System.FS}, sought)
+	all := make([]Detachment, len(sought))
+	for i, s := range sought {
+		if bad := usable(s.Serial); bad != nil {
+			all[i].Reasons = []string{bad.Error()}
+			continue
+		}
+		v := l.releaser(Callbacks{Elsewhere: s.Elsewhere}).viewOf(host, s.Serial)
+		all[i] = v.detached(noted[s.Serial], err)
 	}
-	v := r.look(ctx, serial)
+	return all
+}
+
+// detached judges one volume, of which udev's database has the entries noted.
+func (v *view) detached(noted []string, unread error) Detachment {
 	if left := v.left(); len(left) > 0 {
-		return evidence.No, left
+		return Detachment{evidence.No, left}
 	}
 	var doubts []string
 	for _, reason := range v.blind() {
@@ -31,17 +56,16 @@ func (r *Releaser) Detached(ctx context.Context, serial evidence.Serial) (eviden
 	if why := v.host.Links.Why(); why != "" {
 		doubts = append(doubts, "the names in /dev are not all known: "+why)
 	}
-	noted, err := v.inUdev()
-	if err != nil {
-		doubts = append(doubts, fmt.Sprintf("udev's database could not be read: %v", err))
+	if unread != nil {
+		doubts = append(doubts, fmt.Sprintf("udev's database could not be read: %v", unread))
 	}
-	if len(noted) > 0 {
-		return evidence.No, noted
+	switch {
+	case len(noted) > 0:
+		return Detachment{evidence.No, noted}
+	case len(doubts) > 0:
+		return Detachment{evidence.Unknown, doubts}
 	}
-	if len(doubts) > 0 {
-		return evidence.Unknown, doubts
-	}
-	return evidence.Yes, nil
+	return Detachment{Answer: evidence.Yes}
 }
 
 // left is what there certainly still is.
@@ -102,20 +126,20 @@ func (v *view) silent() []string {
 	return silent
 }
 
-// inUdev are the entries of udev's database that name the volume: udev has
+// inUdev are the entries of udev's database that name each volume: udev has
 // not come to their removal yet, or is stuck.
-func (v *view) inUdev() ([]string, error) {
+func inUdev(t tree, sought []Sought) (map[evidence.Serial][]string, error) {
 	const dir = "run/udev/data"
-	names, err := v.tree.names(dir)
+	names, err := t.names(dir)
 	if err != nil {
 		return nil, err
 	}
-	var noted []string
+	noted := map[evidence.Serial][]string{}
 	for _, name := range names {
 		if !strings.HasPrefix(name, "b") {
 			continue
 		}
-		data, err := v.tree.data(dir+"/"+name, attributeBytes)
+		data, err := t.data(dir+"/"+name, attributeBytes)
 		if err != nil {
 			if absent(err) {
 				continue
@@ -123,9 +147,11 @@ func (v *view) inUdev() ([]string, error) {
 			return noted, err
 		}
 		data = bytes.ToLower(data)
-		// The digits behind the leading 3 are the same in all SCSI spellings.
-		if bytes.Contains(data, []byte(v.serial.WWID()[1:])) || bytes.Contains(data, []byte(v.serial.EUI())) {
-			noted = append(noted, "udev's entry of block device "+name[1:])
+		for _, s := range sought {
+			// The digits behind the leading 3 are the same in all SCSI spellings.
+			if usable(s.Serial) == nil && (bytes.Contains(data, []byte(s.Serial.WWID()[1:])) || bytes.Contains(data, []byte(s.Serial.EUI()))) {
+				noted[s.Serial] = append(noted[s.Serial], "udev's entry of block device "+name[1:])
+			}
 		}
 	}
 	return noted, nil

@@ -52,11 +52,6 @@ func (l Local) Free(ctx context.Context, serial evidence.Serial, c Callbacks) er
 	return l.releaser(c).Free(ctx, serial)
 }
 
-// Detached reports whether nothing of the volume is left, see Releaser.
-func (l Local) Detached(ctx context.Context, serial evidence.Serial, c Callbacks) (evidence.Answer, []string) {
-	return l.releaser(c).Detached(ctx, serial)
-}
-
 // Wait waits as the steps of this machine do.
 func (l Local) Wait(ctx context.Context, d time.Duration) error {
 	return l.releaser(Callbacks{}).sleep(ctx, d)

@@ -46,7 +46,7 @@ func TestReleaseDisconnectClear(t *testing.T) {
 	r.StopMultipathd()
 	r.StartMultipathd()
 	r.has(ours, "sda offline; sdb offline")
-	if answer, why := r.rel.Detached(t.Context(), ours); !answer.IsNot() {
+	if answer, why := r.leftOf(ours); !answer.IsNot() {
 		t.Errorf("detached with paths: %v, %q", answer, why)
 	}
 
@@ -658,7 +658,7 @@ func TestNotASerial(t *testing.T) {
 		if err := r.rel.Rollback(t.Context(), devices.Released{Serial: serial}); err == nil {
 			t.Errorf("rolled back %q", serial)
 		}
-		if answer, _ := r.rel.Detached(t.Context(), serial); answer != evidence.Unknown {
+		if answer, _ := r.leftOf(serial); answer != evidence.Unknown {
 			t.Errorf("detached %q: %v", serial, answer)
 		}
 	}

@@ -223,7 +223,7 @@ func (r *rig) has(serial evidence.Serial, want string) {
 func (r *rig) detached() {
 	r.Helper()
 	for range 2 {
-		if answer, why := r.rel.Detached(context.Background(), ours); !answer.Is() {
+		if answer, why := r.leftOf(ours); !answer.Is() {
 			r.Errorf("detached: %v, %q", answer, why)
 		}
 		_ = r.sleep(context.Background(), 5*time.Second)
@@ -295,3 +295,10 @@ func (o overlay) ReadLink(name string) (string, error) {
 
 func (o overlay) Lstat(name string) (fs.FileInfo, error) { return fs.Lstat(o.FS, name) }
 func (o overlay) Stat(name string) (fs.FileInfo, error)  { return fs.Stat(o.FS, name) }
+
+// leftOf asks the machine whether anything of one volume is left.
+func (r *rig) leftOf(serial evidence.Serial) (evidence.Answer, []string) {
+	local := devices.Local{System: r.rel.System, Hands: r.rel.Hands}
+	said := local.Detached(context.Background(), []devices.Sought{{Serial: serial, Elsewhere: r.rel.Elsewhere}})
+	return said[0].Answer, said[0].Reasons
+}

@@ -40,7 +40,12 @@ func usable(serial evidence.Serial) error {
 
 // look reads the whole host anew.
 func (r *Releaser) look(ctx context.Context, serial evidence.Serial) *view {
-	v := &view{serial: serial, host: Observe(ctx, r.System), tree: tree{r.System.FS}}
+	return r.viewOf(Observe(ctx, r.System), serial)
+}
+
+// viewOf is what was read of one volume.
+func (r *Releaser) viewOf(host evidence.Host, serial evidence.Serial) *view {
+	v := &view{serial: serial, host: host, tree: tree{r.System.FS}}
 	for _, m := range v.host.Maps.Items {
 		switch {
 		case m.Serial != serial:

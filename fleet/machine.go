@@ -57,19 +57,36 @@ func (m *Machine) Free(ctx context.Context, serial evidence.Serial, c devices.Ca
 	return err
 }
 
-// Detached reports whether nothing of the volume is left there, see
-// devices.Releaser.
-func (m *Machine) Detached(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (evidence.Answer, []string) {
-	r, err := m.talk(ctx, request{Step: "detached", Serial: serial}, c)
-	if err != nil {
-		return evidence.Unknown, []string{err.Error()}
+// Detached reports of each volume whether nothing of it is left there, with one
+// ssh for all, see devices.Local.
+func (m *Machine) Detached(ctx context.Context, sought []devices.Sought) []devices.Detachment {
+	all := make([]devices.Detachment, len(sought))
+	if len(sought) == 0 {
+		return all
 	}
-	return r.Answer, r.Reasons
+	ask := request{Step: "detached", Serial: sought[0].Serial}
+	for _, s := range sought[1:] {
+		ask.Also = append(ask.Also, s.Serial)
+	}
+	r, err := m.talk(ctx, ask, devices.Callbacks{}, sought...)
+	for i, s := range sought {
+		all[i].Reasons = []string{"it did not say what is left of " + string(s.Serial)}
+		if err != nil {
+			all[i].Reasons = []string{err.Error()}
+			continue
+		}
+		for _, said := range r.Detached {
+			if said.Serial == s.Serial {
+				all[i] = devices.Detachment{Answer: said.Answer, Reasons: said.Reasons}
+			}
+		}
+	}
+	return all
 }
 
 // talk has the conversation about one step. A nil error means that the machine
 // heard that its result was heard, and ended well.
-func (m *Machine) talk(ctx context.Context, ask request, back devices.Callbacks) (result, error) {
+func (m *Machine) talk(ctx context.Context, ask request, back devices.Callbacks, sought ...devices.Sought) (result, error) {
 	if _, err := evidence.ParseSerial(string(ask.Serial)); err != nil {
 		return result{}, fmt.Errorf("%w: %w", devices.ErrRefused, err)
 	}
@@ -80,7 +97,7 @@ func (m *Machine) talk(ctx context.Context, ask request, back devices.Callbacks)
 	if err != nil {
 		return result{}, fmt.Errorf("%s: %w", m.name, err)
 	}
-	t := &talk{call: c, ask: ask.Step, back: back}
+	t := &talk{call: c, ask: ask.Step, back: back, sought: sought}
 	said, broken := t.run(m.complete(ask))
 	_ = c.stdout.Close()
 	status := c.end()
@@ -109,6 +126,8 @@ type talk struct {
 	*call
 	ask  string
 	back devices.Callbacks
+	// sought are the volumes of a step that is about several.
+	sought []devices.Sought
 	// allowed is set once a write was allowed. Before that none was made,
 	// except to take others back.
 	allowed bool
@@ -141,7 +160,7 @@ func (t *talk) run(ask request) (result, error) {
 		case m.Say == sayNote && m.Action != nil:
 			answer = t.note(*m.Action)
 		case m.Say == sayElsewhere && m.Use != nil:
-			answer.OK = t.back.Elsewhere != nil && t.back.Elsewhere(*m.Use)
+			answer.OK = t.elsewhere(m.Serial, *m.Use)
 		case m.Say == sayWait && m.Wait > 0:
 			answer.OK = t.back.Sleep != nil && t.back.Sleep(t.ctx, m.Wait) == nil
 		case m.Say == sayDone && m.Done != nil:
@@ -156,6 +175,18 @@ func (t *talk) run(ask request) (result, error) {
 			return result{}, errHungUp
 		}
 	}
+}
+
+// elsewhere says whether a use is of another volume than the one that the
+// machine judges just now.
+func (t *talk) elsewhere(serial evidence.Serial, use evidence.Use) bool {
+	back := t.back.Elsewhere
+	for _, s := range t.sought {
+		if s.Serial == serial {
+			back = s.Elsewhere
+		}
+	}
+	return back != nil && back(use)
 }
 
 // note writes the note here before the write is made there.

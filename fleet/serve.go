@@ -78,7 +78,9 @@ func (s Service) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	local := s.Local
 	local.System.Hostname = ask.Name
 	if err == nil {
-		back := devices.Callbacks{Note: p.note, Elsewhere: p.elsewhere}
+		back := callbacks{elsewhere: p.elsewhere, Callbacks: devices.Callbacks{
+			Note: p.note, Elsewhere: func(use evidence.Use) bool { return p.elsewhere(s.Serial, use) },
+		}}
 		if step.rests {
 			back.Sleep = func(ctx context.Context, d time.Duration) error {
 				if d < restsFrom {
@@ -120,6 +122,8 @@ func (s Service) check(ask request) error {
 		return fmt.Errorf("%w: this pureclean is %s, and %.40s asks", devices.ErrRefused, s.Version, ask.Version)
 	case ask.Step != s.Step || ask.Serial != s.Serial:
 		return fmt.Errorf("%w: the request is about another step or volume than the command line", devices.ErrRefused)
+	case len(ask.Also) > 0 && steps[s.Step].writes:
+		return fmt.Errorf("%w: a step that writes is about one volume", devices.ErrRefused)
 	case s.Step == "rollback" && ask.Released.Serial == "":
 		return fmt.Errorf("%w: it does not say of which volume something was released", devices.ErrRefused)
 	case boot == "" || ask.Boot != boot:
@@ -228,8 +232,8 @@ func (p *peer) note(a devices.Action) error {
 }
 
 // elsewhere asks whether a use is of another volume. No answer is no.
-func (p *peer) elsewhere(use evidence.Use) bool {
-	r, err := p.ask(message{Say: sayElsewhere, Use: &use})
+func (p *peer) elsewhere(serial evidence.Serial, use evidence.Use) bool {
+	r, err := p.ask(message{Say: sayElsewhere, Serial: serial, Use: &use})
 	return err == nil && r.OK
 }
 
@@ -248,8 +252,8 @@ func (p *peer) wait(ctx context.Context, d time.Duration, here func(context.Cont
 
 // done says what became of it, and waits until that was heard.
 func (p *peer) done(said result) error {
-	if said.Reasons == nil {
-		said.Reasons = []string{}
+	if said.Detached == nil {
+		said.Detached = []detachment{}
 	}
 	r, err := p.ask(message{Say: sayDone, Done: &said})
 	if err == nil && !r.OK {

@@ -211,8 +211,51 @@ func TestDetachedTakesNoLock(t *testing.T) {
 	s := newSite(t)
 	s.service.Lock = func(context.Context) (func(), error) { return nil, errors.New("locked") }
 	done, err := s.converse(s.request("detached"), yes)
-	if err != nil || done == nil || done.Error != nil || done.Answer != evidence.No || len(done.Reasons) == 0 {
+	if err != nil || done == nil || done.Error != nil || len(done.Detached) != 1 || done.Detached[0].Answer != evidence.No || len(done.Detached[0].Reasons) == 0 {
 		t.Errorf("%v, %+v", err, done)
+	}
+}
+
+// One call is about several volumes only where nothing is written, and each is
+// judged for itself. What the machine does not answer for is not known.
+func TestDetachedOfSeveral(t *testing.T) {
+	s := newSite(t)
+	for _, step := range Steps() {
+		ask := s.request(step)
+		ask.Also = []evidence.Serial{another}
+		done, err := s.converse(ask, yes)
+		if err != nil || done == nil || s.writes > 0 {
+			t.Fatalf("%s: %v, %+v, %d writes", step, err, done, s.writes)
+		}
+		if step != "detached" {
+			if !errors.Is(done.Error, devices.ErrRefused) {
+				t.Errorf("%s was not refused: %+v", step, done)
+			}
+			continue
+		}
+		want := []detachment{{Serial: s.service.Serial, Answer: evidence.No}, {Serial: another, Answer: evidence.Yes}}
+		if done.Error != nil || len(done.Detached) != 2 || len(done.Detached[0].Reasons) == 0 {
+			t.Fatalf("%+v", done)
+		}
+		want[0].Reasons = done.Detached[0].Reasons
+		if !reflect.DeepEqual(done.Detached, want) {
+			t.Errorf("%+v", done.Detached)
+		}
+	}
+}
+
+// Whose use it is not is asked of each volume for itself.
+func TestElsewhereOfSeveral(t *testing.T) {
+	s := newSite(t)
+	use := evidence.Use{Kind: evidence.UseMount, Where: "/var/lib/lxd/storage-pools/purepool/custom/default_x", Device: "dm-99"}
+	k := &talk{sought: []devices.Sought{
+		{Serial: s.service.Serial, Elsewhere: func(u evidence.Use) bool { return u == use }},
+		{Serial: another, Elsewhere: func(evidence.Use) bool { return false }},
+	}}
+	for serial, want := range map[evidence.Serial]bool{s.service.Serial: true, another: false, "": false, "ABCDEF0123456789ABCDEF01": false} {
+		if got := k.elsewhere(serial, use); got != want {
+			t.Errorf("%q: %v", serial, got)
+		}
 	}
 }
 
@@ -253,7 +296,7 @@ func TestReleasedOnTheWire(t *testing.T) {
 			Maps:    []devices.ReleasedMap{{Name: "mpatha", UUID: "mpath-3624", Removed: true, QueueingOff: true}},
 			Offline: []devices.Target{{Name: "sda", HCTL: "1:0:0:1", Dev: "8:0", Seq: 7, Serial: "0123456789ABCDEF01234567"}},
 		},
-		Answer: evidence.Yes, Reasons: []string{"a"},
+		Detached: []detachment{{Serial: "0123456789ABCDEF01234567", Answer: evidence.Yes, Reasons: []string{"a"}}},
 	}
 	text, err := json.Marshal(was)
 	if err != nil {

@@ -74,8 +74,8 @@ func TestSudoersLine(t *testing.T) {
 	_, errRelease := m.Release(t.Context(), serial, devices.Expect{}, devices.Callbacks{})
 	_, errStale := m.RemoveStale(t.Context(), serial, devices.Callbacks{})
 	errFree := m.Free(t.Context(), serial, devices.Callbacks{})
-	answer, _ := m.Detached(t.Context(), serial, devices.Callbacks{})
-	if errRelease == nil || errStale == nil || errFree == nil || answer.Is() || m.Rollback(t.Context(), released, devices.Callbacks{}) == nil ||
+	left := m.Detached(t.Context(), []devices.Sought{{Serial: serial}, {Serial: another}})
+	if errRelease == nil || errStale == nil || errFree == nil || left[0].Answer.Is() || left[1].Answer.Is() || m.Rollback(t.Context(), released, devices.Callbacks{}) == nil ||
 		m.Clear(t.Context(), serial, released, devices.Callbacks{}) == nil {
 		t.Fatal("a client that fails did something")
 	}

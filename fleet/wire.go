@@ -42,6 +42,9 @@ type request struct {
 	Serial   evidence.Serial  `json:"serial"`
 	Expect   devices.Expect   `json:"expect"`
 	Released devices.Released `json:"released"`
+	// Also are other volumes that a step which writes nothing is about as well:
+	// who may ask for one may read everything.
+	Also []evidence.Serial `json:"also,omitempty"`
 }
 
 // What a message is.
@@ -58,6 +61,9 @@ type message struct {
 	Say    string          `json:"say"`
 	Action *devices.Action `json:"action,omitempty"`
 	Use    *evidence.Use   `json:"use,omitempty"`
+	// Serial is the volume that is asked for, where that can be another than the
+	// command line's.
+	Serial evidence.Serial `json:"serial,omitempty"`
 	Wait   time.Duration   `json:"wait_ns,omitempty"`
 	Done   *result         `json:"done,omitempty"`
 }
@@ -72,9 +78,15 @@ type reply struct {
 // result is what became of a step.
 type result struct {
 	Released devices.Released `json:"released"`
-	Answer   evidence.Answer  `json:"answer"`
-	Reasons  []string         `json:"reasons"`
+	Detached []detachment     `json:"detached"`
 	Error    *wireError       `json:"error,omitempty"`
+}
+
+// detachment is what a machine says of one volume.
+type detachment struct {
+	Serial  evidence.Serial `json:"serial"`
+	Answer  evidence.Answer `json:"answer"`
+	Reasons []string        `json:"reasons"`
 }
 
 // steps is the table of what can be asked of a machine, and how long each may
@@ -86,29 +98,43 @@ var steps = map[string]struct {
 	// for those that let others work there while they wait, and wait with
 	// whoever asked: each look after a wait begins anew.
 	writes, rests bool
-	do            func(context.Context, devices.Local, request, devices.Callbacks) (result, error)
+	do            func(context.Context, devices.Local, request, callbacks) (result, error)
 }{
-	"release": {3 * time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
-		released, err := l.Release(ctx, r.Serial, r.Expect, c)
+	"release": {3 * time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
+		released, err := l.Release(ctx, r.Serial, r.Expect, c.Callbacks)
 		return result{Released: released}, err
 	}},
-	"rollback": {3 * time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
-		return result{}, l.Rollback(ctx, r.Released, c)
+	"rollback": {3 * time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
+		return result{}, l.Rollback(ctx, r.Released, c.Callbacks)
 	}},
-	"clear": {20 * time.Minute, true, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
-		return result{}, l.Clear(ctx, r.Serial, r.Released, c)
+	"clear": {20 * time.Minute, true, true, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
+		return result{}, l.Clear(ctx, r.Serial, r.Released, c.Callbacks)
 	}},
-	"stale": {20 * time.Minute, true, true, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
-		released, err := l.RemoveStale(ctx, r.Serial, c)
+	"stale": {20 * time.Minute, true, true, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
+		released, err := l.RemoveStale(ctx, r.Serial, c.Callbacks)
 		return result{Released: released}, err
 	}},
-	"free": {time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
-		return result{}, l.Free(ctx, r.Serial, c)
+	"free": {time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
+		return result{}, l.Free(ctx, r.Serial, c.Callbacks)
 	}},
-	"detached": {time.Minute, false, false, func(ctx context.Context, l devices.Local, r request, c devices.Callbacks) (result, error) {
-		answer, reasons := l.Detached(ctx, r.Serial, c)
-		return result{Answer: answer, Reasons: reasons}, nil
+	"detached": {time.Minute, false, false, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
+		sought := []devices.Sought{}
+		for _, serial := range append([]evidence.Serial{r.Serial}, r.Also...) {
+			sought = append(sought, devices.Sought{Serial: serial, Elsewhere: func(use evidence.Use) bool { return c.elsewhere(serial, use) }})
+		}
+		var all []detachment
+		for i, said := range l.Detached(ctx, sought) {
+			all = append(all, detachment{sought[i].Serial, said.Answer, said.Reasons})
+		}
+		return result{Detached: all}, nil
 	}},
+}
+
+// callbacks are what a step asks of whoever wants it, and a step about several
+// volumes which of them a use is not of.
+type callbacks struct {
+	devices.Callbacks
+	elsewhere func(evidence.Serial, evidence.Use) bool
 }
 
 // kinds are the errors that keep their meaning on the way: errors.Is finds

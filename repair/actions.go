@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
@@ -134,40 +131,6 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 			return err
 		}
 	}
-}
-
-// hostsAtOnce bounds how many machines are asked at the same time.
-const hostsAtOnce = 64
-
-// leftOnHosts asks every host, and says what the first one still has; nil is
-// nothing on any.
-func (r *run) leftOnHosts(ctx context.Context, l look) (*diagnose.GateResult, error) {
-	members := r.asked(l)
-	left := make([]*diagnose.GateResult, len(members))
-	group := errgroup.Group{}
-	group.SetLimit(hostsAtOnce)
-	for i, member := range members {
-		machine, callbacks, err := r.machine(ctx, member)
-		if err != nil {
-			_ = group.Wait() // none of them returns an error
-			return nil, &refusal{diagnose.GateResult{Gate: needMachine, Result: diagnose.Uncertain, Why: err.Error()}}
-		}
-		group.Go(func() error {
-			answer, reasons := machine.Detached(ctx, r.plan.Serial, callbacks)
-			if !answer.Is() {
-				left[i] = &diagnose.GateResult{Gate: needDetached, Result: diagnose.Uncertain, Why: member + ": " + strings.Join(reasons, "; ")}
-			}
-			if answer.IsNot() {
-				left[i].Result = diagnose.Fail
-			}
-			return nil
-		})
-	}
-	_ = group.Wait() // none of them returns an error
-	if i := slices.IndexFunc(left, func(g *diagnose.GateResult) bool { return g != nil }); i >= 0 {
-		return left[i], nil
-	}
-	return nil, nil
 }
 
 // asked are the machines that must say that they have nothing of the volume:

@@ -87,11 +87,11 @@ type named struct {
 	late  func(asked int) bool
 }
 
-func (m named) Detached(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (evidence.Answer, []string) {
+func (m named) Detached(ctx context.Context, sought []devices.Sought) []devices.Detachment {
 	if *m.asked++; m.late(*m.asked) {
-		return evidence.No, []string{"the name /dev/disk/by-id/wwn-0x" + string(serial)}
+		return []devices.Detachment{{Answer: evidence.No, Reasons: []string{"the name /dev/disk/by-id/wwn-0x" + string(sought[0].Serial)}}}
 	}
-	return m.Machine.Detached(ctx, serial, c)
+	return m.Machine.Detached(ctx, sought)
 }
 
 func TestUdevIsWaitedFor(t *testing.T) {

@@ -44,7 +44,8 @@ type Machine interface {
 	Clear(ctx context.Context, serial evidence.Serial, done devices.Released, c devices.Callbacks) error
 	RemoveStale(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (devices.Released, error)
 	Free(ctx context.Context, serial evidence.Serial, c devices.Callbacks) error
-	Detached(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (evidence.Answer, []string)
+	// Detached is about several volumes at once.
+	Detached(ctx context.Context, sought []devices.Sought) []devices.Detachment
 }
 
 // Tools are what a run works with.

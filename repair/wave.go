@@ -18,9 +18,9 @@ const meetFor = 15 * time.Second
 
 // wave is some runs that go together: each as it would go alone, with its own
 // gates, journal and rollback. One at a time has its turn. It ends where the
-// run wants to wait or to look, and there the runs meet: they wait at the same
-// time, and one look is for all who want one. Nobody looks while another acts,
-// and a run that ends, however it ends, is not waited for.
+// run wants to wait, to look or to ask the machines, and there the runs meet: they
+// wait at the same time, one look is for all who want one, and each machine is
+// asked once for all who want to know. Nobody looks while another acts, and a run that ends, however it ends, is not waited for.
 type wave struct {
 	t     Tools
 	turns []*turn
@@ -46,11 +46,12 @@ type turn struct {
 	touched bool
 }
 
-// wish is to wait for some time, or to look.
+// wish is to wait for some time, to look, or to ask the machines.
 type wish struct {
 	ctx  context.Context //nolint:containedctx // it is the caller's, for as long as it waits here
 	wait time.Duration
 	seer *seer
+	asks *inquiry
 	// What came of it.
 	sight sight
 	err   error
@@ -72,14 +73,17 @@ func (w *wave) join(plan Plan, do func(Tools)) {
 func (w *wave) run() {
 	defer w.leave()
 	for w.turn() {
-		looking, waiting := w.wishes()
-		switch d := w.pause(looking, waiting); {
-		case len(looking)+len(waiting) == 0: // they were cancelled, and go on
+		looking, asking, waiting := w.wishes()
+		switch d := w.pause(len(looking)+len(asking) > 0, waiting); {
+		case len(looking)+len(asking)+len(waiting) == 0: // they were cancelled, and go on
 		case d > 0:
 			w.wait(d, waiting)
-			if len(looking) > 0 {
+			if len(looking)+len(asking) > 0 {
 				w.waited += d
 			}
+		case len(asking) > 0:
+			w.inquire(asking)
+			w.waited = 0
 		default:
 			w.look(looking)
 			w.waited = 0
@@ -101,9 +105,9 @@ func (w *wave) turn() bool {
 	return left
 }
 
-// wishes are those who want to look and those who wait. Who was cancelled
-// meanwhile does neither.
-func (w *wave) wishes() (looking, waiting []*turn) {
+// wishes are those who want to look, to ask, and to wait. Who was cancelled
+// meanwhile does nothing of that.
+func (w *wave) wishes() (looking, asking, waiting []*turn) {
 	for _, p := range w.turns {
 		switch {
 		case p.wish == nil:
@@ -111,16 +115,19 @@ func (w *wave) wishes() (looking, waiting []*turn) {
 			p.grant(sight{}, p.wish.ctx.Err())
 		case p.wish.seer != nil:
 			looking = append(looking, p)
+		case p.wish.asks != nil:
+			asking = append(asking, p)
 		default:
 			waiting = append(waiting, p)
 		}
 	}
-	return looking, waiting
+	return looking, asking, waiting
 }
 
-// pause is how long the wave waits now; 0 is that it looks.
-func (w *wave) pause(looking, waiting []*turn) time.Duration {
-	soonest, met := time.Duration(0), len(looking) > 0
+// pause is how long the wave waits now; 0 is that it looks or asks, as some want
+// to.
+func (w *wave) pause(wanted bool, waiting []*turn) time.Duration {
+	soonest, met := time.Duration(0), wanted
 	for _, p := range waiting {
 		if soonest == 0 || p.wish.wait < soonest {
 			soonest = p.wish.wait
@@ -180,6 +187,23 @@ func (w *wave) look(looking []*turn) {
 	}
 }
 
+// inquire is for all who want to ask the machines. It is cut off only if all of
+// them would be.
+func (w *wave) inquire(asking []*turn) {
+	ctx := asking[0].wish.ctx
+	all := make([]*inquiry, 0, len(asking))
+	for _, p := range asking {
+		all = append(all, p.wish.asks)
+		if p.wish.ctx.Done() == nil {
+			ctx = p.wish.ctx
+		}
+	}
+	inquire(ctx, all)
+	for _, p := range asking {
+		p.grant(sight{}, nil)
+	}
+}
+
 // leave ends where they are those that are left: another panicked, and as when
 // the process ends none of them does anything more.
 func (w *wave) leave() {
@@ -219,6 +243,12 @@ func (p *turn) look(ctx context.Context, s seer) (sight, error) {
 	w := &wish{ctx: ctx, seer: &s}
 	p.end(w)
 	return w.sight, w.err
+}
+
+func (p *turn) inquire(ctx context.Context, q *inquiry) error {
+	w := &wish{ctx: ctx, asks: q}
+	p.end(w)
+	return w.err
 }
 
 // others are how many may have their turn between a look and what this run does

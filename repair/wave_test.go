@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -200,11 +201,14 @@ func (m victimsMachine) Clear(ctx context.Context, serial evidence.Serial, done 
 	return m.Machine.Clear(ctx, serial, done, c)
 }
 
-func (m victimsMachine) Detached(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (evidence.Answer, []string) {
-	if err := m.v.call(StepConfirm, string(serial)); err != nil {
-		return evidence.No, []string{err.Error()}
+func (m victimsMachine) Detached(ctx context.Context, sought []devices.Sought) []devices.Detachment {
+	all := m.Machine.Detached(ctx, sought)
+	for i, s := range sought {
+		if err := m.v.call(StepConfirm, string(s.Serial)); err != nil {
+			all[i] = devices.Detachment{Answer: evidence.No, Reasons: []string{err.Error()}}
+		}
 	}
-	return m.Machine.Detached(ctx, serial, c)
+	return all
 }
 
 func (k *kit) with(tools *Tools, v *victim) {
@@ -507,8 +511,69 @@ func TestShareOfAWave(t *testing.T) {
 	}
 }
 
+// asked is a machine that tells what it is asked about.
+type asked struct {
+	Machine
+	tell func(about string)
+}
+
+func (a asked) Detached(_ context.Context, sought []devices.Sought) []devices.Detachment {
+	var about []string
+	for _, s := range sought {
+		about = append(about, string(s.Serial))
+	}
+	a.tell(strings.Join(about, ","))
+	return make([]devices.Detachment, len(sought))
+}
+
+// counting are machines that count how often they are asked what is left of how
+// many volumes.
+type counting struct {
+	Machine
+	member string
+	count  func(member string, volumes int)
+}
+
+func (c counting) Detached(ctx context.Context, sought []devices.Sought) []devices.Detachment {
+	c.count(c.member, len(sought))
+	return c.Machine.Detached(ctx, sought)
+}
+
+// TestWaveAsksEachMachineOnce: twice each machine of the cluster says what it has
+// left of all volumes of the wave. A volume of which one has something left is
+// not destroyed, and the others are.
+func TestWaveAsksEachMachineOnce(t *testing.T) {
+	k := leakedOn(t, 3, 2, evidence.ModeISCSI)
+	tools, plans := k.inWaves(5)
+	var mu sync.Mutex
+	calls := map[string][]int{}
+	v := &victim{plan: plans[4], fails: StepConfirm}
+	tools.Machine = func(member string) (Machine, bool) {
+		m, ok := k.machine(member)
+		return counting{victimsMachine{m, v}, member, func(member string, volumes int) {
+			mu.Lock()
+			defer mu.Unlock()
+			calls[member] = append(calls[member], volumes)
+		}}, ok
+	}
+	rows, err := tools.Batch(context.Background(), plans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"done", "done", "done", "done", "refused detached", "done"}, outcomes(rows)); diff != "" {
+		t.Errorf("%s\n%+v", diff, rows)
+	}
+	for _, h := range k.world.Hosts {
+		of := calls[h.Name()]
+		if len(of) < 4 || !slices.Equal(of[:4], []int{1, 1, 5, 5}) || slices.ContainsFunc(of[4:], func(n int) bool { return n != 1 }) {
+			t.Errorf("%s was asked about %v volumes", h.Name(), of)
+		}
+	}
+	k.noHarm()
+}
+
 // TestMeet: who waits and who looks, and for whom. Each run is a list of what
-// it wants, "1s" or "look", and tells when it is done.
+// it wants, "1s", "look" or "ask", and tells when it is done.
 func TestMeet(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -519,6 +584,8 @@ func TestMeet(t *testing.T) {
 		{"whoever ends is not waited for", []string{"", "1s look", "look"}, "1s look(1,2)"},
 		{"who still waits is waited for", []string{"look", "4s look", "10s look"}, "4s 6s look(0,1,2)"},
 		{"but not for long", []string{"look look", "20s look"}, "look(0) look(0) 20s look(1)"},
+		{"machines are asked once for all", []string{"1s ask look", "ask look"}, "1s ask(0,1) look(0,1)"},
+		{"who looks does not wait for who asks", []string{"ask 20s ask", "look look"}, "ask(0) look(1) look(1) 20s ask(0)"},
 		{"many short waits are a long one", []string{"look look", "10s 10s look"}, "10s look(0) look(0) 10s look(1)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -540,6 +607,13 @@ func TestMeet(t *testing.T) {
 					for _, want := range strings.Fields(wants) {
 						if d, err := time.ParseDuration(want); err == nil {
 							_ = tools.Sleep(context.Background(), d)
+							continue
+						}
+						if want == "ask" {
+							_ = tools.turn.inquire(context.Background(), &inquiry{
+								members: []string{"a"}, machines: []Machine{asked{tell: func(about string) { did = append(did, "ask("+about+")") }}},
+								sought: devices.Sought{Serial: evidence.Serial(plan.ID)},
+							})
 							continue
 						}
 						_, _ = r.look(context.Background()) // it is no array
