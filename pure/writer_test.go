@@ -583,7 +583,7 @@ func TestRefusalsOfTheArray(t *testing.T) {
 		},
 		{
 			"destroy a connected volume, in other words",
-			array.Options{Unverified: array.Unverified{Texts: array.Texts{DestroyConnected: "No way."}}},
+			array.Options{Unverified: array.Unverified{ConnectedText: "No way."}},
 			(*lab).connect,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Destroy(ctx, l.volumeID) },
 			"No way.", "",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -141,7 +142,22 @@ func optionsOf(seed uint64) simulator.Options {
 	if seed%3 == 0 {
 		o.LXDVersion = "6.3"
 	}
+	if seed%5 == 2 {
+		o.Unverified = eitherWay(rand.New(rand.NewPCG(seed, 0)))
+	}
 	return o
+}
+
+// eitherWay is an array that answers some of what nobody has documented in
+// another way than is assumed. That it destroys what is connected is left to
+// TestEveryGateBites: LXD's own rollback then leaves nothing to repair.
+func eitherWay(random *rand.Rand) array.Unverified {
+	maybe := func() bool { return random.IntN(2) == 0 }
+	return array.Unverified{
+		DisconnectSharedByHost: maybe(), WithoutLimit: array.PageDefault(random.IntN(3)), SkipUnknownNames: maybe(),
+		PartialSuccess: maybe(), LastFilterOnly: maybe(), AcceptUnknownParameters: maybe(), SilentNoAttribute: maybe(),
+		PodRestoreLeavesContents: maybe(), AbsoluteSession: maybe(), NVMeConnectivityKnown: maybe(), AuditRefused: maybe(),
+	}
 }
 
 // tale is one history from beginning to end.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -506,6 +507,39 @@ func TestListsThatContradictEachOther(t *testing.T) {
 	} {
 		if !list.Is() {
 			t.Error("an honest list is doubted")
+		}
+	}
+}
+
+// TestAnswersEitherWay: what a look says does not rest on one side of what an
+// array's documentation leaves open, but for the audit trail, of which package
+// pure's TestTrails has both sides. A page holds three rows here.
+func TestAnswersEitherWay(t *testing.T) {
+	seen := func(u array.Unverified) evidence.Array {
+		s, found := simulator.Find("device-never-iscsi")
+		if !found {
+			t.Fatal("no such scenario")
+		}
+		s.Options.Unverified, s.Options.PageSize = u, 3
+		world, err := witness.Ask(t.Context(), options(worlds.Built(t, s)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := world.Arrays[0]
+		seen.Gateway, seen.TLS = "", evidence.TLS{} // each server has its own
+		return seen
+	}
+	want := seen(array.Unverified{})
+	for name, u := range map[string]array.Unverified{
+		"a page without a token":  {WithoutLimit: array.PageWithoutToken},
+		"everything at once":      {WithoutLimit: array.Everything},
+		"unknown names skipped":   {SkipUnknownNames: true},
+		"the last filter counts":  {LastFilterOnly: true},
+		"parameters ignored":      {AcceptUnknownParameters: true},
+		"sessions end absolutely": {AbsoluteSession: true},
+	} {
+		if diff := cmp.Diff(want, seen(u), cmp.Exporter(func(reflect.Type) bool { return true })); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
 		}
 	}
 }

@@ -326,7 +326,7 @@ func (a *Array) CreateHostGroup(name string, hosts ...string) error {
 				return err
 			}
 			if h.group != nil {
-				return refuse(s.config.texts.HostInGroup, h.name)
+				return refuse(hostInGroup, h.name)
 			}
 			members = append(members, h)
 		}

@@ -33,7 +33,7 @@ func (a *Array) RelocateVolume(name, to string) error {
 		case p != nil && p.destroyed:
 			return refuse(podDestroyed, p.name)
 		case other != nil && other != v:
-			return refuse(s.config.texts.VolumeExists, to)
+			return refuse(volumeExists, to)
 		}
 		if err := s.checkMove(v, p); err != nil {
 			return err

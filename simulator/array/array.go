@@ -98,7 +98,7 @@ func New(o Options) *Array {
 	if o.IdleTimeout <= 0 {
 		o.IdleTimeout = 30 * time.Minute
 	}
-	a := &Array{options: config{Options: o, texts: o.Unverified.Texts.filled()}, clock: o.Clock, endpoints: endpoints()}
+	a := &Array{options: config{Options: o}, clock: o.Clock, endpoints: endpoints()}
 	a.state = newState(&a.options)
 	if a.options.ID == "" {
 		a.options.ID = a.state.newID()

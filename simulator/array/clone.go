@@ -35,7 +35,7 @@ func (s *state) clone() *state {
 	for _, v := range c.volumes.rows {
 		// A source that has been eradicated is not in the list any more and
 		// becomes nil, which is what a row shows for it.
-		v.pod, v.source, v.sourceSnapshot = pods[v.pod], volumes[v.source], snapshots[v.sourceSnapshot]
+		v.pod, v.source = pods[v.pod], volumes[v.source]
 		v.connections = mapped(v.connections, connections)
 		v.snapshots = mapped(v.snapshots, snapshots)
 		v.memberships = mapped(v.memberships, memberships)

@@ -114,7 +114,7 @@ func (s *state) connectHost(v *volume, h *host, lun int) (*connection, error) {
 	case v.destroyed:
 		return nil, refuse(volumeDestroyed, v.name)
 	case h.remote():
-		return nil, refuse(s.config.texts.RemoteHost, h.name)
+		return nil, refuse(remoteHost, h.name)
 	case connected(v, h) != nil:
 		return nil, refuse(connectionExists, v.name)
 	}
@@ -130,11 +130,11 @@ func (s *state) connectHost(v *volume, h *host, lun int) (*connection, error) {
 func (s *state) checkLUN(lun int, taken bool, v *volume) error {
 	switch {
 	case lun == 0:
-		return refuse(s.config.texts.NoLUN, v.name)
+		return refuse(noLUN, v.name)
 	case lun < 0 || lun > maxLUN:
-		return refuse(s.config.texts.BadParameter, v.name)
+		return refuse(badParameter, v.name)
 	case taken:
-		return refuse(s.config.texts.LUNInUse, v.name)
+		return refuse(lunInUse, v.name)
 	}
 	return nil
 }
@@ -177,7 +177,7 @@ func (s *state) disconnectHost(v *volume, h *host) error {
 	c := connected(v, h)
 	switch {
 	case h.remote():
-		return refuse(s.config.texts.RemoteHost, h.name)
+		return refuse(remoteHost, h.name)
 	case c == nil:
 		return refuse(noConnection, v.name)
 	case c.group == nil:
@@ -186,7 +186,7 @@ func (s *state) disconnectHost(v *volume, h *host) error {
 	case s.config.Unverified.DisconnectSharedByHost:
 		return s.disconnectGroup(v, c.group)
 	default:
-		return refuse(s.config.texts.SharedDisconnect, v.name)
+		return refuse(noConnection, v.name)
 	}
 }
 

@@ -42,7 +42,7 @@ func connectionsResource() *resource[*connection] {
 // several parameters must all hold.
 func narrowConnections(c *call) (rows []*connection, handled bool, err error) {
 	if c.query.Has("protocol_endpoint_names") || c.query.Has("protocol_endpoint_ids") {
-		return nil, false, refuse(c.array.options.texts.Unsupported, "protocol_endpoint")
+		return nil, false, refuse(unsupported, "protocol_endpoint")
 	}
 	narrow := func(found []*connection) {
 		if handled {
@@ -114,7 +114,7 @@ func postConnections(c *call) ([]byte, error) {
 	if given, err := c.attribute("lun", &lun); err != nil {
 		return nil, err
 	} else if given && (lun < 1 || lun > maxLUN) {
-		return nil, refuse(c.array.options.texts.BadParameter, "lun")
+		return nil, refuse(badParameter, "lun")
 	}
 	var made []*connection
 	s := c.state

@@ -225,7 +225,7 @@ func arraysEndpoint() endpoint {
 		path: "/arrays", columns: columns, rows: local, local: local, tokenSince: 38, more: []string{"names"},
 		narrow: func(c *call) ([]*thing, bool, error) {
 			names, given := c.list("names")
-			if !given || c.array.options.Unverified.IgnoreArrayNames {
+			if !given {
 				return local(c), true, nil
 			}
 			rows := []*thing{}

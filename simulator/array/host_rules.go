@@ -94,16 +94,11 @@ func (s *state) createHost(name string, in initiators, remote bool) (*host, erro
 func (s *state) deleteHost(h *host) error {
 	switch {
 	case h.remote():
-		return refuse(s.config.texts.RemoteHost, h.name)
+		return refuse(remoteHost, h.name)
 	case len(h.connections) > 0:
 		return refuse(hostConnected, h.name)
-	case h.group != nil && !s.config.Unverified.DeleteGroupedHost:
-		return refuse(s.config.texts.GroupedHost, h.name)
-	}
-	if h.group != nil {
-		if err := s.leaveGroup(h); err != nil {
-			return err
-		}
+	case h.group != nil:
+		return refuse(groupedHost, h.name)
 	}
 	s.setInitiators(h, initiators{})
 	s.hosts.remove(h)
@@ -146,7 +141,7 @@ func (s *state) createGroup(name string) (*group, error) {
 
 func (s *state) deleteGroup(g *group) error {
 	if len(g.hosts) > 0 || len(g.shared) > 0 {
-		return refuse(s.config.texts.GroupInUse, g.name)
+		return refuse(groupInUse, g.name)
 	}
 	s.groups.remove(g)
 	delete(s.groupNames, key(g.name))
@@ -173,11 +168,11 @@ func (s *state) joinGroup(h *host, g *group) error {
 	case h.group == g:
 		return nil
 	case h.group != nil:
-		return refuse(s.config.texts.HostInGroup, h.name)
+		return refuse(hostInGroup, h.name)
 	}
 	for _, e := range g.shared {
 		if h.luns.has(e.lun) {
-			return refuse(s.config.texts.LUNInUse, h.name)
+			return refuse(lunInUse, h.name)
 		}
 		if connected(e.volume, h) != nil {
 			return refuse(connectionExists, e.volume.name)

@@ -182,7 +182,7 @@ func patchHosts(c *call) ([]byte, error) {
 	var changed []*host
 	err := apply(c, "names", "", c.state.host, nil, func(h *host) error {
 		if h.remote() {
-			return refuse(c.state.config.texts.RemoteHost, h.name)
+			return refuse(remoteHost, h.name)
 		}
 		in, err := patchedInitiators(c, h)
 		if err != nil {

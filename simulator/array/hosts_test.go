@@ -92,12 +92,6 @@ func TestDeleteHost(t *testing.T) {
 	c.refused("DELETE", "/hosts"+query("names", "fa2:far"), "", "fa2:far: Host belongs to a remote array.")
 	c.refused("PATCH", "/hosts"+query("names", "fa2:far"), `{"iqns":[]}`, "fa2:far: Host belongs to a remote array.")
 	c.refused("POST", "/connections"+query("host_names", "fa2:far", "volume_names", "v"), "", "fa2:far: Host belongs to a remote array.")
-
-	loose := start(t, Options{Unverified: Unverified{DeleteGroupedHost: true}})
-	must(t, loose.array.CreateHost("h", nil, nil, nil))
-	must(t, loose.array.CreateHostGroup("g", "h"))
-	loose.do("DELETE", "/hosts"+query("names", "h"), "")
-	equal(t, loose.one("/host-groups"), "host_count", 0)
 }
 
 func TestHostGroups(t *testing.T) {

@@ -281,7 +281,7 @@ func (c *call) checkParameters(op operation) error {
 			return p == name && (!versioned || err == nil && c.minor >= minor)
 		})
 		if !known && !c.array.options.Unverified.AcceptUnknownParameters {
-			return refuse(c.array.options.texts.UnknownParameter, name)
+			return refuse(unknownParameter, name)
 		}
 	}
 	return nil
@@ -291,14 +291,14 @@ func (c *call) checkParameters(op operation) error {
 func (c *call) readBody(r *http.Request) error {
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 	if err != nil {
-		return refuseAll(c.array.options.texts.BadBody)
+		return refuseAll(badBody)
 	}
 	c.body = map[string]json.RawMessage{}
 	if len(strings.TrimSpace(string(data))) == 0 {
 		return nil
 	}
 	if err := json.Unmarshal(data, &c.body); err != nil {
-		return refuseAll(c.array.options.texts.BadBody)
+		return refuseAll(badBody)
 	}
 	return nil
 }
@@ -326,7 +326,7 @@ func (c *call) flag(parameter string) (on, given bool, err error) {
 	case "false":
 		return false, true, nil
 	default:
-		return false, false, refuse(c.array.options.texts.BadParameter, parameter)
+		return false, false, refuse(badParameter, parameter)
 	}
 }
 
@@ -337,7 +337,7 @@ func (c *call) count(parameter string) (n int64, given bool, err error) {
 	}
 	n, err = strconv.ParseInt(c.query.Get(parameter), 10, 64)
 	if err != nil || n < 0 {
-		return 0, false, refuse(c.array.options.texts.BadParameter, parameter)
+		return 0, false, refuse(badParameter, parameter)
 	}
 	return n, true, nil
 }
@@ -350,7 +350,7 @@ func (c *call) attribute(name string, into any) (given bool, err error) {
 		return false, nil
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return false, refuse(c.array.options.texts.BadBody, name)
+		return false, refuse(badBody, name)
 	}
 	return true, nil
 }
@@ -387,7 +387,7 @@ func apply[T any](c *call, names, ids string, byName, byID func(string) (T, erro
 	case byNames && byIDs:
 		return refuseAll(badCombination)
 	case !byNames && !byIDs:
-		return refuse(c.array.options.texts.MissingParameter, names)
+		return refuse(missingParameter, names)
 	}
 	find := byName
 	if byIDs {

@@ -172,7 +172,7 @@ func (r *resource[T]) base(c *call) ([]T, error) {
 	case byNames:
 	case c.query.Has("names") || c.query.Has("ids"):
 		if r.local == nil {
-			return nil, refuse(c.array.options.texts.BadParameter, "names")
+			return nil, refuse(badParameter, "names")
 		}
 		return r.local(c), nil
 	default:
@@ -212,7 +212,7 @@ func (r *resource[T]) narrowed(c *call, t *table[T], rows []T) ([]T, error) {
 	for _, f := range filters {
 		test, err := parseFilter(f, t)
 		if err != nil {
-			return nil, refuseAll(c.array.options.texts.BadFilter + err.Error())
+			return nil, refuseAll(badFilter + err.Error())
 		}
 		tests = append(tests, test)
 	}
@@ -247,7 +247,7 @@ func sorted[T ordered](c *call, t *table[T], rows []T) ([]T, error) {
 		}
 		get, _, err := t.at(field)
 		if err != nil {
-			return nil, refuse(c.array.options.texts.BadSort, f)
+			return nil, refuse(badSort, f)
 		}
 		orders = append(orders, order{get, sign})
 	}
@@ -381,7 +381,7 @@ func makeToken(path string, c *call, order uint64) string {
 }
 
 func readToken(text, path string, c *call) (uint64, error) {
-	bad := refuse(c.array.options.texts.BadToken, text)
+	bad := refuse(badPageToken, text)
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		return 0, bad

@@ -13,7 +13,7 @@ func (s *state) checkName(kind, local, full string) error {
 		good = good && (isAlphanumeric(c) || c == '_' || c == '-')
 	}
 	if !good {
-		return refuse(kind+s.config.texts.BadName, full)
+		return refuse(kind+badName, full)
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func samples(c *call) ([]*sample, bool, error) {
 		return nil, false, err
 	}
 	if len(volumes)*len(times) > maxSamples {
-		return nil, false, refuse(c.array.options.texts.BadParameter, "resolution")
+		return nil, false, refuse(badParameter, "resolution")
 	}
 	all := make([]sample, 0, len(volumes)*len(times))
 	rows := make([]*sample, 0, cap(all))
@@ -184,7 +184,7 @@ func sampleTimes(c *call) ([]int64, error) {
 		step = resolutions[0]
 	}
 	if !slices.Contains(resolutions, step) {
-		return nil, refuse(c.array.options.texts.BadParameter, "resolution")
+		return nil, refuse(badParameter, "resolution")
 	}
 	if !ended {
 		end = now
@@ -263,7 +263,7 @@ var historyParameters = []string{"start_time", "end_time", "resolution"}
 func noHistory[T any](c *call) ([]T, bool, error) {
 	for _, p := range historyParameters {
 		if c.query.Has(p) {
-			return nil, false, refuse(c.array.options.texts.Unsupported, p)
+			return nil, false, refuse(unsupported, p)
 		}
 	}
 	return nil, false, nil

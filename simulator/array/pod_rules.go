@@ -40,22 +40,22 @@ func (s *state) destroyPod(now time.Time, p *pod, contents bool) error {
 	case p.destroyed:
 		return refuse(podDeleted, p.name)
 	case len(p.arrays) > 1:
-		return refuse(s.config.texts.PodStretched, p.name)
+		return refuse(podStretched, p.name)
 	}
 	for _, v := range s.volumes.rows {
 		if v.pod != p || v.destroyed {
 			continue
 		}
 		if !contents {
-			return refuse(s.config.texts.PodNotEmpty, p.name)
+			return refuse(podNotEmpty, p.name)
 		}
 		if len(v.connections) > 0 && !s.config.Unverified.AllowDestroyConnected {
-			return refuse(s.config.texts.DestroyConnected, v.name)
+			return refuse(s.config.connectedText(), v.name)
 		}
 	}
 	for _, g := range s.protections.rows {
 		if g.pod == p && !g.destroyed && !contents {
-			return refuse(s.config.texts.PodNotEmpty, p.name)
+			return refuse(podNotEmpty, p.name)
 		}
 	}
 	p.destroy(now, s.delay, 0)
@@ -74,7 +74,7 @@ func (s *state) destroyPod(now time.Time, p *pod, contents bool) error {
 
 func (s *state) recoverPod(p *pod) error {
 	if !p.destroyed {
-		return refuse("Pod"+s.config.texts.RecoverLive, p.name)
+		return refuse("Pod"+recoverLive, p.name)
 	}
 	p.recover()
 	if s.config.Unverified.PodRestoreLeavesContents {
@@ -95,14 +95,14 @@ func (s *state) recoverPod(p *pod) error {
 
 func (s *state) eradicatePod(p *pod, contents bool) error {
 	if !p.destroyed {
-		return refuse("Pod"+s.config.texts.EradicateLive, p.name)
+		return refuse("Pod"+eradicateLive, p.name)
 	}
 	locked := s.safeMode
 	for _, v := range s.volumes.rows {
 		locked = locked || v.pod == p && (!contents || v.locked())
 	}
 	if locked {
-		return refuse(s.config.texts.PodEradicate, p.name)
+		return refuse(podEradicate, p.name)
 	}
 	s.dropPod(p)
 	return nil
@@ -156,7 +156,7 @@ func (s *state) setQuota(p *pod, quota int64) error {
 		return refuse(podDestroyed, p.name)
 	}
 	if quota < 0 || quota%512 != 0 {
-		return refuse(s.config.texts.BadParameter, p.name)
+		return refuse(badParameter, p.name)
 	}
 	p.quota = quota
 	return nil

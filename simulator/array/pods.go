@@ -43,12 +43,7 @@ func podColumns() []column[*podRow] {
 
 // quotaColumns: documented from 2.23 on, shown before as LXD relies on it.
 func quotaColumns() []column[*podRow] {
-	return []column[*podRow]{{path: "quota_limit", get: func(c *call, p *podRow) value {
-		if c.minor < 23 && c.array.options.Unverified.HideQuotaBefore223 {
-			return nothing()
-		}
-		return limit(p.quota)
-	}}}
+	return []column[*podRow]{{path: "quota_limit", get: func(_ *call, p *podRow) value { return limit(p.quota) }}}
 }
 
 func manualEradication(c *call) value {
@@ -143,7 +138,7 @@ func podsEndpoint() endpoint {
 func postPods(c *call) ([]byte, error) {
 	var source ref
 	if copying, err := c.attribute("source", &source); err != nil || copying {
-		return nil, refuse(c.array.options.texts.Unsupported, "source")
+		return nil, refuse(unsupported, "source")
 	}
 	var quota int64
 	if _, err := c.attribute("quota_limit", &quota); err != nil {
@@ -223,7 +218,7 @@ func patchPod(c *call, p *pod, attribute string, destroyed, contents bool) error
 			return err
 		}
 		if promotion != "promoted" && promotion != "demoted" {
-			return refuse(c.state.config.texts.BadParameter, p.name)
+			return refuse(badParameter, p.name)
 		}
 		c.state.promote(p, promotion, promotion)
 		return nil

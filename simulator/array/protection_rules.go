@@ -54,7 +54,7 @@ func (s *state) destroyProtection(now time.Time, g *protection) error {
 		return refuse(protectDeleted, g.name)
 	}
 	if g.ratchet {
-		return refuse(s.config.texts.ProtectionLocked, g.name)
+		return refuse(protectionLocked, g.name)
 	}
 	g.destroy(now, s.delay, 0)
 	return nil
@@ -63,7 +63,7 @@ func (s *state) destroyProtection(now time.Time, g *protection) error {
 func (s *state) recoverProtection(g *protection) error {
 	switch {
 	case !g.destroyed:
-		return refuse("Protection group"+s.config.texts.RecoverLive, g.name)
+		return refuse("Protection group"+recoverLive, g.name)
 	case g.pod != nil && g.pod.destroyed:
 		return refuse(podDestroyed, g.pod.name)
 	}
@@ -74,7 +74,7 @@ func (s *state) recoverProtection(g *protection) error {
 func (s *state) eradicateProtection(g *protection) error {
 	switch {
 	case !g.destroyed:
-		return refuse("Protection group"+s.config.texts.EradicateLive, g.name)
+		return refuse("Protection group"+eradicateLive, g.name)
 	case s.safeMode:
 		return refuseAll(eradicationOff)
 	}
@@ -141,7 +141,7 @@ func (s *state) joinProtection(g *protection, v *volume) (*membership, error) {
 // leaveProtection takes a volume out, unless the group's retention is locked.
 func (s *state) leaveProtection(g *protection, v *volume) error {
 	if g.ratchet {
-		return refuse(s.config.texts.ProtectionLocked, g.name)
+		return refuse(protectionLocked, g.name)
 	}
 	for _, m := range v.memberships {
 		if m.group == g {

@@ -164,7 +164,7 @@ func patchProtections(c *call) ([]byte, error) {
 		case given[0] == "retention_lock":
 			// Only the vendor's support takes the lock off again.
 			if lock != "ratcheted" && (lock != "unlocked" || g.ratchet) {
-				return refuse(c.state.config.texts.ProtectionLocked, g.name)
+				return refuse(protectionLocked, g.name)
 			}
 			g.ratchet = lock == "ratcheted"
 			return nil
@@ -327,7 +327,7 @@ func patchDefaults(c *call, columns []column[*defaultRow]) ([]byte, error) {
 		names = append(names, g.name)
 	}
 	if !c.query.Has("names") && !c.query.Has("ids") {
-		return nil, refuse(c.array.options.texts.MissingParameter, "names")
+		return nil, refuse(missingParameter, "names")
 	}
 	_, byName := c.list("names")
 	_, byID := c.list("ids")

@@ -6,8 +6,7 @@ import (
 	"net/http"
 )
 
-// Messages that were published or seen on real arrays. The invented ones are
-// in Texts.
+// Messages that were published or seen on real arrays.
 const (
 	noVolume           = "Volume does not exist."
 	noVolumeOrSnapshot = "No such volume or snapshot."
@@ -46,6 +45,39 @@ const (
 	// As the vendor's Ansible module says it, which asks no array.
 	intoStretched  = "Volume cannot be moved into a stretched pod."
 	outOfStretched = "Volume cannot be moved out of a stretched pod."
+)
+
+// Messages of refusals whose fact is known or likely, but whose wording is
+// invented here by analogy with published ones: a client must not depend on
+// them. Those that begin with a space follow the kind of object ("Volume",
+// "Pod"); badFilter is followed by the reason.
+const (
+	destroyConnected = "Volume cannot be deleted due to existing connections."
+	eradicateLive    = " has not been destroyed."
+	recoverLive      = " is not destroyed."
+	volumeExists     = "Volume already exists."
+	shrink           = "Volume cannot be reduced in size without truncate."
+	badSize          = "Volume size must be a multiple of 512 bytes between 1 MB and 4 PB."
+	lunInUse         = "The specified LUN is already in use."
+	noLUN            = "No LUN is available."
+	groupedHost      = "Host cannot be deleted because it belongs to a host group."
+	groupInUse       = "Host group cannot be deleted while it has hosts or connections."
+	hostInGroup      = "Host already belongs to a host group."
+	remoteHost       = "Host belongs to a remote array."
+	podNotEmpty      = "Pod cannot be destroyed because it is not empty."
+	podStretched     = "Pod cannot be destroyed because it is stretched."
+	podEradicate     = "Cannot eradicate pod with contents that cannot be eradicated."
+	protectionLocked = "Protection group retention is locked."
+	badFilter        = "Invalid filter: "
+	badSort          = "Invalid sort field."
+	badPageToken     = "Invalid continuation token."
+	unknownParameter = "Unknown query parameter."
+	missingParameter = "Missing required query parameter."
+	badParameter     = "Invalid query parameter value."
+	badBody          = "Invalid request body."
+	unsupported      = "Not supported by this simulator."
+	badName          = " name must be between 1 and 63 characters (alphanumeric, '_' and '-') in length and begin and end with a letter or number."
+	snapshotExists   = "Volume snapshot already exists."
 )
 
 // inUse is the refusal of an initiator that another host has.

@@ -198,11 +198,6 @@ func TestSessionsAndAudits(t *testing.T) {
 	}
 }
 
-func TestSessionTimesInMilliseconds(t *testing.T) {
-	c := start(t, Options{Unverified: Unverified{SessionTimesInMilliseconds: true}})
-	equal(t, c.one("/sessions"), "start_time", int(c.clock.Now().UnixMilli()))
-}
-
 func TestUnknownParameters(t *testing.T) {
 	c := start(t, Options{})
 	c.refused("GET", "/volumes"+query("filters", "name='x'"), "", "filters: Unknown query parameter.")

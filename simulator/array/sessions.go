@@ -151,14 +151,10 @@ func sessionsResource() *resource[*session] {
 		return column[*session]{path: path, get: func(_ *call, s *session) value { return get(s) }}
 	}
 	moment := func(c *call, t time.Time) value {
-		switch {
-		case t.IsZero():
+		if t.IsZero() {
 			return nothing()
-		case c.array.options.Unverified.SessionTimesInMilliseconds:
-			return number(t.UnixMilli())
-		default:
-			return number(t.Unix())
 		}
+		return number(t.Unix())
 	}
 	rows := func(c *call) []*session {
 		s := &c.array.sessions

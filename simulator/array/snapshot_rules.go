@@ -32,7 +32,7 @@ func (s *state) checkSuffix(v *volume, suffix string) error {
 		return err
 	}
 	if s.snapshotNames[key(full)] != nil {
-		return refuse(s.config.texts.SnapshotExists, full)
+		return refuse(snapshotExists, full)
 	}
 	return nil
 }
@@ -60,7 +60,7 @@ func (s *state) destroySnapshot(now time.Time, n *snapshot) error {
 func (s *state) recoverSnapshot(n *snapshot) error {
 	switch {
 	case !n.destroyed:
-		return refuse("Volume snapshot"+s.config.texts.RecoverLive, n.name())
+		return refuse("Volume snapshot"+recoverLive, n.name())
 	case n.volume.destroyed:
 		return refuse(volumeDestroyed, n.volume.name)
 	}
@@ -71,7 +71,7 @@ func (s *state) recoverSnapshot(n *snapshot) error {
 func (s *state) eradicateSnapshot(n *snapshot) error {
 	switch {
 	case !n.destroyed:
-		return refuse("Volume snapshot"+s.config.texts.EradicateLive, n.name())
+		return refuse("Volume snapshot"+eradicateLive, n.name())
 	case s.safeMode:
 		return refuseAll(eradicationOff)
 	}

@@ -46,7 +46,6 @@ type state struct {
 // config is what never changes after New.
 type config struct {
 	Options
-	texts  Texts
 	serial string // first 16 digits of every volume's serial
 }
 
@@ -105,7 +104,6 @@ type volume struct {
 	priorityOperator string
 	priority         int64
 	source           *volume
-	sourceSnapshot   *snapshot
 	connections      []*connection
 	snapshots        []*snapshot
 	memberships      []*membership

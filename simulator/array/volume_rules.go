@@ -49,24 +49,7 @@ func (s *state) origin(name string) (*volume, *snapshot, error) {
 
 func (s *state) checkSize(bytes int64, context string) error {
 	if bytes < minVolume || bytes > maxVolume || bytes%512 != 0 {
-		return refuse(s.config.texts.BadSize, context)
-	}
-	return nil
-}
-
-// checkQuota refuses growth beyond the pod's quota, if that is enforced.
-func (s *state) checkQuota(p *pod, grow int64) error {
-	if p == nil || p.quota == 0 || grow <= 0 || !s.config.Unverified.EnforceQuota {
-		return nil
-	}
-	total := grow
-	for _, v := range s.volumes.rows {
-		if v.pod == p {
-			total += v.provisioned
-		}
-	}
-	if total > p.quota {
-		return refuse(s.config.texts.QuotaExceeded, p.name)
+		return refuse(badSize, context)
 	}
 	return nil
 }
@@ -82,7 +65,7 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 		return nil, err
 	}
 	if s.volumeNames[key(full)] != nil {
-		return nil, refuse(s.config.texts.VolumeExists, full)
+		return nil, refuse(volumeExists, full)
 	}
 	switch {
 	case o.snapshot != nil:
@@ -99,9 +82,6 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 			return nil, err
 		}
 	}
-	if err := s.checkQuota(p, o.bytes); err != nil {
-		return nil, err
-	}
 	for _, g := range o.groups {
 		if g.destroyed {
 			return nil, refuse(protectDestroyed, g.name)
@@ -113,7 +93,7 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 	v := &volume{
 		rank: s.next(), id: s.newID(), name: full, pod: p, provisioned: o.bytes, created: o.created.UnixMilli(),
 		subtype: o.subtype, promoted: "promoted", priorityOperator: "+",
-		source: o.source, sourceSnapshot: o.snapshot,
+		source: o.source,
 	}
 	if v.subtype == "" {
 		v.subtype = "regular"
@@ -151,15 +131,12 @@ func (s *state) overwriteVolume(now time.Time, full string, source *volume, from
 	if v == nil {
 		return s.createVolume(now, full, newVolume{source: source, snapshot: from})
 	}
-	if v.destroyed && !s.config.Unverified.OverwriteRestoresDestroyed {
+	if v.destroyed {
 		return nil, refuse(volumeDestroyed, v.name)
 	}
 	bytes, used := source.provisioned, source.used
 	if from != nil {
 		bytes, used = from.provisioned, from.used
-	}
-	if err := s.checkQuota(v.pod, bytes-v.provisioned); err != nil {
-		return nil, err
 	}
 	if v.destroyed {
 		if err := s.recoverVolume(v); err != nil {
@@ -169,7 +146,7 @@ func (s *state) overwriteVolume(now time.Time, full string, source *volume, from
 	s.undoSnapshot(now, v)
 	v.provisioned, v.used, v.written = bytes, used, source.written
 	if v != source {
-		v.source, v.sourceSnapshot = source, from
+		v.source = source
 	}
 	return v, nil
 }
@@ -177,9 +154,6 @@ func (s *state) overwriteVolume(now time.Time, full string, source *volume, from
 // undoSnapshot keeps the content before an overwrite or truncate as a
 // destroyed snapshot.
 func (s *state) undoSnapshot(now time.Time, v *volume) {
-	if s.config.Unverified.NoUndoSnapshots {
-		return
-	}
 	n := s.addSnapshot(now, v, s.freeSuffix(v, "undo-"))
 	n.destroy(now, s.delay, 0)
 }
@@ -198,7 +172,7 @@ func (s *state) destroyVolume(now time.Time, v *volume) error {
 		return refuse(volumeDeleted, v.name)
 	}
 	if len(v.connections) > 0 && !s.config.Unverified.AllowDestroyConnected {
-		return refuse(s.config.texts.DestroyConnected, v.name)
+		return refuse(s.config.connectedText(), v.name)
 	}
 	s.sinkVolume(now, v, 0)
 	return nil
@@ -216,7 +190,7 @@ func (s *state) sinkVolume(now time.Time, v *volume, with rank) {
 // recoverVolume brings a volume back, and the snapshots destroyed with it.
 func (s *state) recoverVolume(v *volume) error {
 	if !v.destroyed {
-		return refuse("Volume"+s.config.texts.RecoverLive, v.name)
+		return refuse("Volume"+recoverLive, v.name)
 	}
 	if v.pod != nil && v.pod.destroyed {
 		return refuse(podDestroyed, v.pod.name)
@@ -237,7 +211,7 @@ func (s *state) floatVolume(v *volume) {
 // eradicateVolume removes a destroyed volume for good, if SafeMode lets it.
 func (s *state) eradicateVolume(v *volume) error {
 	if !v.destroyed {
-		return refuse("Volume"+s.config.texts.EradicateLive, v.name)
+		return refuse("Volume"+eradicateLive, v.name)
 	}
 	if s.safeMode || v.locked() {
 		return refuseAll(eradicationOff)
@@ -293,7 +267,7 @@ func (s *state) renameVolume(v *volume, full string) error {
 		return err
 	}
 	if other := s.volumeNames[key(full)]; other != nil && other != v {
-		return refuse(s.config.texts.VolumeExists, full)
+		return refuse(volumeExists, full)
 	}
 	s.setVolumeName(v, full)
 	return nil
@@ -321,7 +295,7 @@ func (s *state) moveVolume(v *volume, p *pod) error {
 	}
 	full := join(p, localName(v.name))
 	if other := s.volumeNames[key(full)]; other != nil && other != v {
-		return refuse(s.config.texts.VolumeExists, full)
+		return refuse(volumeExists, full)
 	}
 	if err := s.checkMove(v, p); err != nil {
 		return err
@@ -342,7 +316,7 @@ func (s *state) checkMove(v *volume, p *pod) error {
 	case v.pod != nil && len(v.pod.arrays) > 1:
 		return refuse(outOfStretched, v.name)
 	}
-	return s.checkQuota(p, v.provisioned)
+	return nil
 }
 
 // resizeVolume changes the size; making it smaller needs truncate.
@@ -355,12 +329,9 @@ func (s *state) resizeVolume(now time.Time, v *volume, bytes int64, truncate boo
 	}
 	if bytes < v.provisioned {
 		if !truncate {
-			return refuse(s.config.texts.Shrink, v.name)
+			return refuse(shrink, v.name)
 		}
 		s.undoSnapshot(now, v)
-	}
-	if err := s.checkQuota(v.pod, bytes-v.provisioned); err != nil {
-		return err
 	}
 	v.provisioned = bytes
 	v.used = min(v.used, bytes)

@@ -15,8 +15,8 @@ func volumeColumns() []column[*volume] {
 			{path: "provisioned", total: true, get: func(_ *call, v *volume) value { return number(v.provisioned) }},
 		},
 		[]column[*volume]{
-			v("source.name", func(c *call, v *volume) value { n, _ := v.shownSource(c); return name(n) }),
-			v("source.id", func(c *call, v *volume) value { _, id := v.shownSource(c); return name(id) }),
+			v("source.name", func(c *call, v *volume) value { n, _ := v.shownSource(); return name(n) }),
+			v("source.id", func(c *call, v *volume) value { _, id := v.shownSource(); return name(id) }),
 			v("created", func(_ *call, v *volume) value { return number(v.created) }),
 			v("name", func(_ *call, v *volume) value { return name(v.name) }),
 			v("priority", func(_ *call, v *volume) value { return number(v.priority) }),
@@ -62,12 +62,9 @@ func (p *pod) reference() (name, id string) {
 }
 
 // shownSource names what the volume was copied from, as long as that exists.
-func (v *volume) shownSource(c *call) (name, id string) {
+func (v *volume) shownSource() (name, id string) {
 	if v.source == nil || v.source.gone {
 		return "", ""
-	}
-	if n := v.sourceSnapshot; n != nil && c.array.options.Unverified.SourceShowsSnapshot {
-		return n.name(), n.id
 	}
 	return v.source.name, v.source.id
 }
@@ -148,7 +145,7 @@ func postVolumes(c *call) ([]byte, error) {
 	switch o.subtype {
 	case "", "regular", "protocol_endpoint":
 	default:
-		return nil, refuse(s.config.texts.BadParameter, o.subtype)
+		return nil, refuse(badParameter, o.subtype)
 	}
 	var source ref
 	copying, err := c.attribute("source", &source)
@@ -304,7 +301,7 @@ var volumePatches = map[string]func(c *call, v *volume, truncate bool) error{
 		case v.destroyed:
 			return refuse(volumeDestroyed, v.name)
 		case state != "promoted" && state != "demoted":
-			return refuse(c.state.config.texts.BadParameter, v.name)
+			return refuse(badParameter, v.name)
 		}
 		v.promoted = state
 		return nil
