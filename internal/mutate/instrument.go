@@ -81,7 +81,7 @@ func mutant_scale(longer, shorter int, d time.Duration) time.Duration {
 	return d
 }
 
-func mutant_step[T ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64](more, less int, n T) T {
+func mutant_step[T ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~uintptr](more, less int, n T) T {
 	if mutant_on(more) {
 		return n + 1
 	}
