@@ -343,7 +343,7 @@ func beMember(dir, version, name string, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer v.Close() //nolint:errcheck // nothing was written
+	defer v.Close() // nothing was written
 	service := fleet.Service{Local: devices.Local{System: v.System(), Hands: v.Hands()}, Step: words[step], Serial: serial, Version: version}
 	return service.Serve(ctx, os.Stdin, os.Stdout)
 }

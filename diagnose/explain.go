@@ -456,26 +456,7 @@ func (f *facts) hostStatement(h *hostFacts, t target) Statement {
 		}
 		return s
 	}
-	words := "no device"
-	if d != nil {
-		words = either(strings.TrimSuffix(d.words(), " on "+h.Name), "no device")
-		if len(d.ownMaps()) > 0 && d.ownMaps()[0].OpenCount.Known {
-			words += ", open count " + d.ownMaps()[0].OpenCount.String()
-		}
-		if mixed := d.mixed(); mixed != "" {
-			words += "; " + mixed
-		}
-		if strays := d.strays(); strays != "" {
-			words += "; " + strays
-		}
-		if u := d.usage(); len(u.certain) > 0 {
-			words += "; " + list(u.certain)
-		} else if len(u.waits) > 0 {
-			words += "; " + list(u.waits)
-		} else {
-			words += "; no use of it seen"
-		}
-	}
+	words := h.deviceWords(d)
 	if why := f.misnomers(h, t.serial()); why != "" && (d == nil || either(d.mixed(), d.strays()) == "") {
 		words += "; " + why // where the paths do so, too, that was said
 	}
@@ -492,6 +473,29 @@ func (f *facts) hostStatement(h *hostFacts, t target) Statement {
 		s.Text = join(s.Text, why)
 	}
 	return s
+}
+
+// deviceWords are what a machine's device is, and what uses it; nil is none.
+func (h *hostFacts) deviceWords(d *device) string {
+	if d == nil {
+		return "no device"
+	}
+	words := either(strings.TrimSuffix(d.words(), " on "+h.Name), "no device")
+	if maps := d.ownMaps(); len(maps) > 0 && maps[0].OpenCount.Known {
+		words += ", open count " + maps[0].OpenCount.String()
+	}
+	for _, doubt := range []string{d.mixed(), d.strays()} {
+		if doubt != "" {
+			words += "; " + doubt
+		}
+	}
+	used := "no use of it seen"
+	if u := d.usage(); len(u.certain) > 0 {
+		used = list(u.certain)
+	} else if len(u.waits) > 0 {
+		used = list(u.waits)
+	}
+	return words + "; " + used
 }
 
 func (h *hostFacts) ownerStatement(object *evidence.ArrayHost) Statement {

@@ -52,7 +52,7 @@ func (t Tools) Eradicate(ctx context.Context, object, typed string) (Result, err
 	if r.journal, err = t.Journal.Create(begin, t.Now); err != nil {
 		return Result{}, err
 	}
-	defer r.journal.Close() //nolint:errcheck // all records are synced
+	defer r.journal.Close() // all records are synced
 	l, err := r.look(ctx)
 	if err != nil {
 		return r.finish(ctx, err)

@@ -31,7 +31,7 @@ func (t Tools) Resume(ctx context.Context, id string) (Result, error) {
 	if err != nil {
 		return Result{Run: id}, err
 	}
-	defer file.Close() //nolint:errcheck // all records are synced
+	defer file.Close() // all records are synced
 	r, kind, err := t.restored(history)
 	if err != nil {
 		return Result{Run: id}, err

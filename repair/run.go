@@ -111,7 +111,7 @@ func (t Tools) Run(ctx context.Context, plan Plan) (Result, error) {
 		return Result{Outcome: journal.Refused, Why: err.Error()}, err
 	}
 	r.journal = file
-	defer r.journal.Close() //nolint:errcheck // all records are synced
+	defer r.journal.Close() // all records are synced
 	if refused != nil {
 		return r.finish(ctx, refused)
 	}

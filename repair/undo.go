@@ -144,7 +144,7 @@ func (t Tools) Undo(ctx context.Context, id string) (Result, error) {
 	if r.journal, err = t.Journal.Create(begin, t.Now); err != nil {
 		return Result{}, err
 	}
-	defer r.journal.Close() //nolint:errcheck // all records are synced
+	defer r.journal.Close() // all records are synced
 	_, err = r.look(ctx)
 	if err == nil {
 		err = r.undoSteps(ctx)
