@@ -41,10 +41,11 @@ func (a *array) moved(said evidence.Array) error {
 	return &pure.OtherArrayError{Expected: a.pure.ID, ID: said.ID, Name: said.Name}
 }
 
-// named adds to an error about another array whose pin it is.
+// named adds to an error about another array, which only a pin expects, whose
+// pin it is.
 func (a *array) named(err error) error {
 	var other *pure.OtherArrayError
-	if !errors.As(err, &other) || len(a.pins) == 0 {
+	if !errors.As(err, &other) {
 		return err
 	}
 	if p := a.pins[0]; p.peer != "" {

@@ -82,9 +82,12 @@ func TestPinnedArray(t *testing.T) {
 func TestAnotherArrayIsDoubted(t *testing.T) {
 	w := worlds.Demo(t)
 	pool := w.Pool()
-	for name, change := range map[string]func(*witness.Options){
-		"serials": func(o *witness.Options) { o.Seen = nil; claiming(w, o, elsewhere) },
-		"serials, where the pod is": func(o *witness.Options) {
+	for name, c := range map[string]struct {
+		change func(*witness.Options)
+		why    string
+	}{
+		"its pods": {func(o *witness.Options) { o.Seen = nil; claiming(w, o, elsewhere) }, "that the pod lies on " + w.Array.ID()},
+		"serials": {func(o *witness.Options) {
 			o.Seen = nil
 			o.Array.Wrap = rewriting(func(r *http.Request, body []byte) []byte {
 				if strings.HasSuffix(r.URL.Path, "/arrays") || strings.HasSuffix(r.URL.Path, "/pods") {
@@ -92,17 +95,17 @@ func TestAnotherArrayIsDoubted(t *testing.T) {
 				}
 				return body
 			})
-		},
-		"memory": func(o *witness.Options) {
+		}, "the serials of all that LXD has there"},
+		"memory": {func(o *witness.Options) {
 			o.Seen = []evidence.Sighting{{ArrayID: elsewhere, Pod: pool, VolumeID: "v"}}
-		},
-		"devices": func(o *witness.Options) { o.Seen = nil; claimingAll(w, o) },
+		}, "earlier runs saw the pod on array " + elsewhere},
+		"devices": {func(o *witness.Options) { o.Seen = nil; claimingAll(w, o) }, "lxd01 has a volume with serial"},
 	} {
 		o := options(w)
-		change(&o)
+		c.change(&o)
 		world, report := ask(t, o)
 		said := world.Arrays[0]
-		if !strings.Contains(said.Trouble, "may not be the array of pool") || !strings.Contains(said.Hint, "array.id: "+said.ID) {
+		if !strings.Contains(said.Trouble, "may not be the array of pool "+pool+": it says that it is "+said.ID+", and "+c.why) || !strings.Contains(said.Hint, "array.id: "+said.ID) {
 			t.Errorf("%s: trouble %q, hint %q", name, said.Trouble, said.Hint)
 		}
 		if report.Complete || len(safe(report)) > 0 {

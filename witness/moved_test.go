@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -99,6 +100,36 @@ func TestMoved(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("%s: not found among %v", name, verdicts(report))
+		}
+	}
+}
+
+// TestElsewhereIsReadWhereSomethingLacks: the whole array is read because of
+// what an earlier run saw with a record in a pod of its that was asked for, if
+// it is no longer there, and because of nothing else.
+func TestElsewhereIsReadWhereSomethingLacks(t *testing.T) {
+	w, err := simulator.Healthy(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	gone := evidence.Sighting{ArrayID: w.Array.ID(), Pod: strings.ToUpper(w.Pool()), VolumeID: "gone", Recorded: w.Clock.Now()}
+	for name, c := range map[string]struct {
+		change func(*evidence.Sighting)
+		lacks  bool
+	}{
+		"gone":                {change: func(*evidence.Sighting) {}, lacks: true},
+		"there":               {change: func(s *evidence.Sighting) { s.VolumeID = w.Array.Volumes()[0].ID }},
+		"never had a record":  {change: func(s *evidence.Sighting) { s.Recorded = time.Time{} }},
+		"on another array":    {change: func(s *evidence.Sighting) { s.ArrayID = elsewhere }},
+		"in nobody's own pod": {change: func(s *evidence.Sighting) { s.Pod = "other" }},
+	} {
+		o := near(w)
+		seen := gone
+		c.change(&seen)
+		o.Seen = []evidence.Sighting{seen}
+		if world, _ := ask(t, o); world.Arrays[0].Elsewhere.IsComplete() != c.lacks {
+			t.Errorf("%s: read elsewhere: %v", name, !c.lacks)
 		}
 	}
 }

@@ -2,6 +2,8 @@ package witness
 
 import (
 	"fmt"
+	"net"
+	"strings"
 	"testing"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -42,5 +44,24 @@ func TestPortals(t *testing.T) {
 	}
 	if n := len(portals(world(evidence.ModeISCSI, iscsi(many...)...))); n != maxReached {
 		t.Errorf("%d portals are tried", n)
+	}
+}
+
+// TestConnect: an address at which nobody listens is not reached, and why is
+// said without it.
+func TestConnect(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := connect(t.Context(), address); err != nil {
+		t.Error(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := connect(t.Context(), address); err == nil || strings.Contains(err.Error(), address) {
+		t.Errorf("nobody listens at %s: %v", address, err)
 	}
 }

@@ -115,11 +115,10 @@ func (o Options) reach(ctx context.Context, portals []netip.AddrPort) []evidence
 
 func connect(ctx context.Context, address string) error {
 	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-	var failed *net.OpError
-	switch {
-	case errors.As(err, &failed) && failed.Err != nil:
+	if failed := (*net.OpError)(nil); errors.As(err, &failed) {
 		return failed.Err // the address is told anyway
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
 	return connection.Close()

@@ -373,12 +373,7 @@ func (p *part) changes(ctx context.Context, a *array, said *evidence.Array, worl
 	if world.LXD.Trouble != "" || !world.LXD.Records.IsComplete() {
 		return // nothing is safe then, whatever the array has
 	}
-	ids, err := stillThere(ctx, a, said, p.letGo(said, &world.LXD))
-	if err != nil {
-		p.changed(err)
-		return
-	}
-	if len(ids) > 0 {
+	if ids := stillThere(ctx, a, said, p.letGo(said, &world.LXD)); len(ids) > 0 {
 		again, err := a.reader.Again(ctx, said, ids, false)
 		if err != nil {
 			p.changed(err)
@@ -403,8 +398,8 @@ func (p *part) changes(ctx context.Context, a *array, said *evidence.Array, worl
 }
 
 // stillThere asks what became of volumes, takes from what the array said those
-// that it does not have any more, and returns the others.
-func stillThere(ctx context.Context, a *array, said *evidence.Array, ids []string) ([]string, error) {
+// that it certainly does not have any more, and returns the others.
+func stillThere(ctx context.Context, a *array, said *evidence.Array, ids []string) []string {
 	serials := map[evidence.Serial]string{}
 	for i := range said.Volumes.Items {
 		if v := &said.Volumes.Items[i]; slices.Contains(ids, v.ID) {
@@ -412,21 +407,18 @@ func stillThere(ctx context.Context, a *array, said *evidence.Array, ids []strin
 		}
 	}
 	if len(serials) == 0 {
-		return ids, nil
+		return ids
 	}
 	gone := map[string]bool{}
 	for _, answer := range a.reader.Lookup(ctx, slices.Sorted(maps.Keys(serials))) {
-		switch {
-		case answer.Found.IsNot():
+		if answer.Found.IsNot() {
 			gone[serials[answer.Serial]] = true
-		case !answer.Found.Is():
-			return nil, fmt.Errorf("the array could not be asked for serial %s", answer.Serial)
 		}
 	}
 	if len(gone) > 0 {
 		pure.Forget(said, gone)
 	}
-	return slices.DeleteFunc(ids, func(id string) bool { return gone[id] }), nil
+	return slices.DeleteFunc(ids, func(id string) bool { return gone[id] })
 }
 
 // hasRows reports that LXD's records are the very rows of the last look, and not

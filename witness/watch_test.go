@@ -153,6 +153,7 @@ func TestChangesAreNoticed(t *testing.T) {
 		"an array host that changes hands": {do: func(w *simulator.World, _ array.Volume) error {
 			return w.Array.SetInitiators("lxd01-iscsi", []string{"iqn.2026-11.example:other"}, nil, nil)
 		}, everything: true},
+		"another pool":          {do: func(w *simulator.World, _ array.Volume) error { return w.NewPool(w.LXD, "newpool") }, everything: true},
 		"an LXD that is killed": {do: func(w *simulator.World, _ array.Volume) error { w.LXD.KillDaemon(); return nil }, everything: true},
 		"another record deleted": {do: func(w *simulator.World, _ array.Volume) error {
 			if err := w.LXD.StopInstance("default", "web8"); err != nil {
@@ -490,8 +491,9 @@ func TestAVolumeThatWasNotThere(t *testing.T) {
 	old.Name = "v5"
 	w.Age(50 * time.Hour)
 	o := near(w)
-	var watch witness.Watch
-	before, _ := lookAt(t, &watch, o, evidence.Scope{})
+	var watches [2]witness.Watch
+	before, _ := lookAt(t, &watches[0], o, evidence.Scope{})
+	lookAt(t, &watches[1], o, evidence.Scope{})
 	// The same name again, and as many as before.
 	if err := errors.Join(w.LXD.DeleteVolume(w.Pool(), "", old.Name), w.LXD.CreateVolume(old)); err != nil {
 		t.Fatal(err)
@@ -505,8 +507,10 @@ func TestAVolumeThatWasNotThere(t *testing.T) {
 	if id == "" {
 		t.Fatal("there is no new volume")
 	}
-	now, _ := lookAt(t, &watch, o, evidence.Scope{ArrayID: before.Arrays[0].ID, Volumes: []string{id}, Anew: evidence.AnewBoth})
-	if !now.Arrays[0].Since.IsZero() {
-		t.Error("it was looked at as a part of what was there before")
+	for i, anew := range []evidence.Anew{evidence.AnewBoth, evidence.AnewArray} {
+		now, _ := lookAt(t, &watches[i], o, evidence.Scope{ArrayID: before.Arrays[0].ID, Volumes: []string{id}, Anew: anew})
+		if a := &now.Arrays[0]; !a.Since.IsZero() || a.ID != before.Arrays[0].ID {
+			t.Errorf("%d: it was looked at as a part of what was there before", anew)
+		}
 	}
 }
