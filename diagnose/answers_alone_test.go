@@ -90,6 +90,19 @@ func TestConditionsHoldAlone(t *testing.T) {
 			snap := s.array().Snapshots.Items[0]
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: snap.SourceID, Leaked: clock.Add(-48 * time.Hour)}}
 		}, Fail, "no earlier check or fix saw it"},
+		{"seen-before", ClassDisconnect, "of no connection", func(s *scene) {
+			stale(s)
+			s.policy.Batch = true
+		}, Uncertain, "not known of which connection"},
+		{"explained", ClassSnapshot, "LXD tried to destroy the volume that it is of", func(s *scene) {
+			orphanSnapshot(s)
+			v, snap := s.vol(1), s.array().Snapshots.Items[len(s.array().Snapshots.Items)-1]
+			var deeds []evidence.Deed
+			for i, verb := range []string{evidence.DeedCreate, evidence.DeedDestroy} {
+				deeds = append(deeds, evidence.Deed{Verb: verb, At: v.Created.Add(time.Duration(i) * time.Hour), User: "lxd", Interface: "REST", Ours: evidence.No})
+			}
+			s.array().Trails = []evidence.Trail{{VolumeID: v.ID, Deeds: evidence.Complete(deeds)}, {VolumeID: snap.ID, Deeds: evidence.Complete([]evidence.Deed{})}}
+		}, Uncertain, "older than this snapshot"},
 		{"seen-before", ClassSnapshot, "it was seen", func(s *scene) {
 			s.policy.Batch = true
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: s.array().Snapshots.Items[0].ID, Leaked: clock.Add(-48 * time.Hour)}}
@@ -125,6 +138,8 @@ func TestHostObjectIsIdle(t *testing.T) {
 		{"in a group", func(_ *scene, o *evidence.ArrayHost) { o.Group = "esx" }, Fail, "host group esx"},
 		{"destroyed", func(_ *scene, o *evidence.ArrayHost) { o.Destroyed = evidence.Yes }, Fail, "already destroyed"},
 		{"logged in", func(_ *scene, o *evidence.ArrayHost) { o.Connectivity = "healthy Redundant" }, Fail, "something is logged in"},
+		{"logged in by one controller", func(_ *scene, o *evidence.ArrayHost) { o.Connectivity = "critical Single Controller" }, Fail, "something is logged in"},
+		{"none, and healthy", func(_ *scene, o *evidence.ArrayHost) { o.Connectivity = "healthy None" }, Fail, "something is logged in"},
 		{"nothing said of logins", func(_ *scene, o *evidence.ArrayHost) { o.Connectivity = "" }, Uncertain, "does not say"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -138,9 +153,13 @@ func TestHostObjectIsIdle(t *testing.T) {
 			}
 		})
 	}
-	for name, gate := range map[string]func(Subject) (Result, string){"idle": objectIdle, "plain": objectPlain} {
-		if got, why := gate(Subject{}); got != Uncertain {
-			t.Errorf("%s without an object: %s: %s", name, got, why)
+	s := healthy()
+	f := newFacts(&s.World, s.policy)
+	for name, gate := range map[string]func(Subject) (Result, string){"idle": objectIdle, "plain": objectPlain, "ours": objectOurs} {
+		for _, part := range []Subject{{}, {f: f, array: f.arrays[0]}, {f: f, object: &evidence.ArrayHost{}}} {
+			if got, why := gate(part); got != Uncertain {
+				t.Errorf("%s without an object or its array: %s: %s", name, got, why)
+			}
 		}
 	}
 }

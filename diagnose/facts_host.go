@@ -358,10 +358,7 @@ func useWords(use *evidence.Use) string {
 
 // lxdPath reads LXD's own path of a mount: storage-pools/POOL/KIND/NAME….
 func lxdPath(path string) (pool, kind, name string, ok bool) {
-	_, rest, found := strings.Cut(path, "/storage-pools/")
-	if !found {
-		return "", "", "", false
-	}
+	_, rest, _ := strings.Cut(path, "/storage-pools/")
 	parts := strings.SplitN(rest, "/", 3)
 	if len(parts) < 3 || parts[2] == "" {
 		return "", "", "", false

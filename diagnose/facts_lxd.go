@@ -82,25 +82,17 @@ func (r *recordFacts) has(d disk) bool {
 	return false
 }
 
-// find returns the pool's record that an array name stands for.
+// find returns the pool's record that an array name stands for. A virtual
+// machine and its image have two names, of one UUID.
 func (r *recordFacts) find(pool string, name evidence.Name) *evidence.Record {
 	var found *evidence.Record
 	r.of(name.UUID, func(record *evidence.Record) bool {
-		if record.Pool == pool && stands(record, name) {
+		if record.Pool == pool && record.Snapshot == name.Snapshot && record.Type == name.Type && slices.Contains(contents(record), name.Content) {
 			found = record
 		}
 		return found == nil
 	})
 	return found
-}
-
-// stands reports whether a record has an array object of that name. A virtual
-// machine and its image have two, of one UUID.
-func stands(record *evidence.Record, name evidence.Name) bool {
-	if record.UUID != name.UUID || record.Snapshot != name.Snapshot || record.Type != name.Type {
-		return false
-	}
-	return slices.Contains(contents(record), name.Content)
 }
 
 // contents lists the contents of a record's array objects. A record that does

@@ -70,7 +70,7 @@ func readOrder(s Subject) (Result, string) {
 		if h.Recorded {
 			continue // the hosts' own gate speaks of those
 		}
-		if h.Began.IsZero() || h.Ended.IsZero() || h.Began.Before(a.Began.Add(-s.f.policy.ReadWithin)) {
+		if h.Ended.IsZero() || h.Began.Before(a.Began.Add(-s.f.policy.ReadWithin)) {
 			return Uncertain, "it is not known that " + h.Name + " was read at about the same time as the array"
 		}
 		if h.Ended.After(last) {
@@ -291,7 +291,7 @@ func oldEnough(s Subject) (Result, string) {
 	}
 	clock := s.array.Clock
 	switch {
-	case created.IsZero() || created.Year() < 2000:
+	case created.Year() < 2000: // or never
 		return Uncertain, "the array does not say when it was made"
 	case clock.IsZero():
 		return Uncertain, "the array's clock is not known"
@@ -352,7 +352,7 @@ func unusedBefore(s Subject) (Result, string) {
 			return Fail, "no earlier check or fix saw its connection to " + s.connection + " unused"
 		}
 		return Fail, "no check or fix before this saw its connection to " + s.connection + " unused, and a batch takes what was first seen so " + span(need) + " ago: run it again after " + day(s.array.Began.Add(need))
-	case s.array.Began.IsZero() || old < 0:
+	case old < 0:
 		return Uncertain, "it is not known for how long its connection to " + s.connection + " is unused"
 	case old < need:
 		return Fail, "its connection to " + s.connection + " was first seen unused " + span(old) + " ago, and a batch takes what was " + span(need) + " ago: run it again after " + day(since.Add(need))

@@ -1296,4 +1296,7 @@ func TestBlocker(t *testing.T) {
 			t.Errorf("%v: %q, want %q", c.gates, got.Gate, c.want)
 		}
 	}
+	if got, is := (Finding{Verdict: ReportOnly, Gates: []GateResult{old}}).Blocker(); is {
+		t.Errorf("what is only reported is held back by %s", got.Gate)
+	}
 }

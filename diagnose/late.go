@@ -219,7 +219,7 @@ func madeFor(v *volume, w wait) bool {
 	if w.host.Recorded {
 		skew = 0
 	}
-	if v.array.Clock.IsZero() || skew.Abs() > evidence.ClockTolerance || v.Created.IsZero() || !v.array.Volumes.IsComplete() {
+	if v.array.Clock.IsZero() || skew.Abs() > evidence.ClockTolerance || !v.array.Volumes.IsComplete() {
 		return false
 	}
 	switch prefixed := strings.Contains(w.name, "_"); {

@@ -41,7 +41,7 @@ type past struct {
 }
 
 func (s Subject) past() (past, bool) {
-	if s.volume == nil || s.snapshot != nil || s.volume.Created.IsZero() {
+	if s.snapshot != nil || s.volume.Created.IsZero() {
 		return past{}, false
 	}
 	t := s.f.trailOf(s.volume.ID)

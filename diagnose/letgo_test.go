@@ -203,14 +203,27 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 		by         string // who destroyed the other half; nobody knows
 		then       []evidence.Deed
 		want       Result
+		each       func(*evidence.Trail, *evidence.Deed)
 	}{
-		{"an image", "leaked-image", name(evidence.TypeImage, "", 100), "", nil, Pass},
-		{"a temporary copy of a snapshot", "leaked-volume", copyOf(evidence.TypeCustom, "", 100), "", nil, Pass},
-		{"a half, nothing is known of the other", "leaked-half", half, "", nil, Uncertain},
-		{"a half, LXD destroyed the other", "leaked-half", half, "lxd", nil, Pass},
-		{"a half, somebody destroyed the other", "leaked-half", half, "root", nil, Uncertain},
-		{"a half, by the user of whom alone the other's trail tells", "leaked-half", half, "late", nil, Uncertain},
-		{"a half, LXD destroyed the other, which was recovered", "leaked-half", half, "lxd", []evidence.Deed{did(evidence.DeedRecover, 3*time.Hour)}, Uncertain},
+		{"an image", "leaked-image", name(evidence.TypeImage, "", 100), "", nil, Pass, nil},
+		{"a temporary copy of a snapshot", "leaked-volume", copyOf(evidence.TypeCustom, "", 100), "", nil, Pass, nil},
+		{"a half, nothing is known of the other", "leaked-half", half, "", nil, Uncertain, nil},
+		{"a half, LXD destroyed the other", "leaked-half", half, "lxd", nil, Pass, nil},
+		{"a half, somebody destroyed the other", "leaked-half", half, "root", nil, Uncertain, nil},
+		{"a half, by the user of whom alone the other's trail tells", "leaked-half", half, "late", nil, Uncertain, nil},
+		{"a half, LXD destroyed the other, which was recovered", "leaked-half", half, "lxd", []evidence.Deed{did(evidence.DeedRecover, 3*time.Hour)}, Uncertain, nil},
+		{"a half, an administrator made both and destroyed the other", "leaked-half", half, "lxd", nil, Uncertain, func(_ *evidence.Trail, d *evidence.Deed) { d.Interface = "CLI" }},
+		{"a half, it is not told who made both and destroyed the other", "leaked-half", half, "lxd", nil, Uncertain, func(_ *evidence.Trail, d *evidence.Deed) { d.User = "" }},
+		{"a half, of one deed it is not told what it was", "leaked-half", half, "lxd", nil, Uncertain, func(_ *evidence.Trail, d *evidence.Deed) {
+			if d.Verb == evidence.DeedConnect {
+				d.Verb = ""
+			}
+		}},
+		{"a half, of the other not all is told", "leaked-half", half, "lxd", nil, Uncertain, func(trail *evidence.Trail, _ *evidence.Deed) {
+			if strings.Contains(trail.VolumeID, "::") {
+				trail.Deeds = trail.Deeds.Doubt("page 2")
+			}
+		}},
 	} {
 		s := healthy()
 		at := s.volume("p1", c.of)
@@ -228,6 +241,14 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 			s.array().Trails = append(s.array().Trails, trail)
 		}
 		s.array().Trails = append(s.array().Trails, told(s.vol(at), "", madeIt, linked, cut))
+		for i := range s.array().Trails {
+			trail := &s.array().Trails[i]
+			for j := range trail.Deeds.Items {
+				if c.each != nil {
+					c.each(trail, &trail.Deeds.Items[j])
+				}
+			}
+		}
 		report := s.judge()
 		i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == c.code })
 		if i < 0 {
