@@ -153,6 +153,9 @@ func TestHostObjectIsIdle(t *testing.T) {
 			}
 		})
 	}
+	if got, why := share(Subject{}); got != Uncertain {
+		t.Errorf("the share of no pool: %s: %s", got, why)
+	}
 	s := healthy()
 	f := newFacts(&s.World, s.policy)
 	for name, gate := range map[string]func(Subject) (Result, string){"idle": objectIdle, "plain": objectPlain, "ours": objectOurs} {

@@ -361,3 +361,38 @@ func TestExplainAHostItself(t *testing.T) {
 		t.Errorf("cause %q, remedy %q", e.Cause, e.Remedy)
 	}
 }
+
+// TestWordsOfParts: what explain says of small things.
+func TestWordsOfParts(t *testing.T) {
+	a := &arrayFacts{Array: &evidence.Array{Clock: clock}}
+	for got, want := range map[string]string{
+		"VM's block: " + halfWords(name(evidence.TypeVM, evidence.ContentBlock, 1)):       ", the half with the root disk",
+		"VM's config: " + halfWords(name(evidence.TypeVM, "", 1)):                         ", the half with its configuration",
+		"image's block: " + halfWords(name(evidence.TypeImage, evidence.ContentBlock, 1)): ", the half with the root disk",
+		"image's: " + halfWords(name(evidence.TypeImage, "", 1)):                          "",
+		"container's: " + halfWords(name(evidence.TypeContainer, "", 1)):                  "",
+		"NVMe: " + numberWords(&evidence.Connection{NSID: 7}):                             " (NSID 7)",
+		"SCSI: " + numberWords(&evidence.Connection{LUN: 7}):                              " (LUN 7)",
+		"empty: " + negated(evidence.Yes, "empty"):                                        "",
+		"not empty: " + negated(evidence.No, "empty"):                                     "not empty",
+		"perhaps empty: " + negated(evidence.Unknown, "empty"):                            "not known to be empty",
+		"no use: " + goneNameOf(nil):                                                      "",
+		"a use: " + goneNameOf(&evidence.Use{Device: "dm-7"}):                             goneName(&evidence.Use{Device: "dm-7"}),
+		"SCSI's name: " + wwid(serialNo(1), false):                                        serialNo(1).WWID(),
+		"NVMe's name: " + wwid(serialNo(1), true):                                         serialNo(1).EUI(),
+		"live: " + destroyedWords(a, evidence.No, 0):                                      "",
+		"destroyed or not: " + destroyedWords(a, evidence.Unknown, 0):                     "not known whether destroyed",
+		"destroyed: " + destroyedWords(a, evidence.Yes, time.Hour):                        "destroyed, " + a.until(time.Hour, "its data will be lost"),
+	} {
+		if what, words, _ := strings.Cut(got, ": "); words != want {
+			t.Errorf("%s: %q, want %q", what, words, want)
+		}
+	}
+	for path, want := range map[string]bool{
+		"/lxd/storage-pools/p1/custom/default_v": true, "/lxd/storage-pools/p1/custom/": false, "/lxd/storage-pools/p1/custom": false, "/lxd/storage-pools/p1": false, "/mnt": false,
+	} {
+		if _, _, _, ok := lxdPath(path); ok != want {
+			t.Errorf("%s is a path of LXD's: %t", path, ok)
+		}
+	}
+}

@@ -485,6 +485,32 @@ var kindCases = []kindCase{
 		[]string{"answers as something that is no Pure volume"},
 	},
 	{
+		"path beside its volume's map that answers as another volume",
+		func(s *scene) {
+			s.path(0, 1, 2).Live.Serial = serialNo(999)
+		},
+		[]string{"mixed-map mpathb"},
+		ReportOnly,
+		[]string{"sdf answers as volume " + string(serialNo(999))},
+	},
+	{
+		"path beside its volume's map, held by another, that answers as another volume",
+		func(s *scene) {
+			d := s.path(0, 1, 2)
+			d.Live.Serial, d.Holders = serialNo(999), []string{"dm-99"}
+		},
+		[]string{"mixed-map mpathb"},
+		ReportOnly,
+		[]string{"sdf answers as volume " + string(serialNo(999))},
+	},
+	{
+		"connected to a member's array host that has a stranger's initiator, too",
+		func(s *scene) { s.object(hostName).IQNs = append(s.object(hostName).IQNs, "iqn.x:other") },
+		[]string{"hijacked-host lxd01-iscsi", "foreign-connection p1::" + spell(name(evidence.TypeContainer, "", 1)), "foreign-connection p1::" + spell(name(evidence.TypeCustom, "", 2))},
+		ReportOnly,
+		[]string{"iqn.x:other"},
+	},
+	{
 		"leaked volume whose path sits in another volume's map",
 		func(s *scene) {
 			leak(s)
@@ -1252,7 +1278,10 @@ func TestStaleConnectionsAreMembers(t *testing.T) {
 		"through a group":              {func(_ *scene, row *evidence.Connection) { row.Group = "all" }, false},
 		"of no host":                   {func(_ *scene, row *evidence.Connection) { row.Host = "" }, false},
 		"of a host that is not listed": {func(_ *scene, row *evidence.Connection) { row.Host = "gone-iscsi" }, false},
-		"of another's host":            {func(s *scene, _ *evidence.Connection) { s.object(hostName).IQNs = []string{"iqn.x:other"} }, false},
+		"of another's and a member's": {func(s *scene, _ *evidence.Connection) {
+			s.object(hostName).IQNs = append(s.object(hostName).IQNs, "iqn.x:other")
+		}, false},
+		"of another's host": {func(s *scene, _ *evidence.Connection) { s.object(hostName).IQNs = []string{"iqn.x:other"} }, false},
 		"a mount of it whose device is gone": {func(s *scene, _ *evidence.Connection) {
 			s.Hosts[0].Uses = appendTo(s.Hosts[0].Uses, evidence.Use{
 				Kind: evidence.UseMount, Device: "dm-77", Dev: "253:77", Where: "/var/snap/lxd/common/lxd/storage-pools/p1/custom/default_kill1",
