@@ -81,6 +81,17 @@ func TestFreeingWhoWaits(t *testing.T) {
 func TestOnlyWaits(t *testing.T) {
 	for says, change := range map[string]func(s *scene, m *evidence.Map){
 		"only dd (pid 14658) has": func(*scene, *evidence.Map) {},
+		"dd (pid 14658) has ": func(s *scene, _ *evidence.Map) { // of a volume that the array does not list
+			s.array().Volumes.Items = s.array().Volumes.Items[:len(s.array().Volumes.Items)-1]
+		},
+		"not known which map": func(s *scene, m *evidence.Map) {
+			s.Hosts[0].Uses.Items = slices.DeleteFunc(s.Hosts[0].Uses.Items, func(u evidence.Use) bool { return u.PID == 14658 })
+		},
+		"not known which map it is": func(s *scene, m *evidence.Map) {
+			other := *m
+			other.Name, other.Kernel, other.Dev = "mpathy", "dm-77", "253:77"
+			s.Hosts[0].Maps.Items = slices.Insert(s.Hosts[0].Maps.Items, 0, other)
+		},
 		"it is mounted, held or swap": func(s *scene, m *evidence.Map) {
 			s.use(evidence.Use{Kind: evidence.UseMount, Device: m.Kernel, Dev: m.Dev, Serial: m.Serial, Where: "/mnt"})
 		},
@@ -97,8 +108,11 @@ func TestOnlyWaits(t *testing.T) {
 		f := newFacts(&s.World, s.policy)
 		d := f.hosts[0].devices[lastMap(s).Serial]
 		want := Fail
-		if strings.HasPrefix(says, "only") {
+		switch {
+		case strings.Contains(says, "dd (pid"):
 			want = Pass
+		case strings.HasPrefix(says, "not known"):
+			want = Uncertain
 		}
 		if got, why := onlyWaits(Subject{f: f, class: ClassWaiting, array: f.arrays[0], device: d}); got != want || !strings.Contains(why, says) {
 			t.Errorf("%q: %s: %s", says, got, why)

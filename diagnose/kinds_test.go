@@ -194,7 +194,7 @@ var kindCases = []kindCase{
 		func(s *scene) { s.volume("p1", copyOf(evidence.TypeCustom, "", 3)) },
 		[]string{"leaked-snapshot-volume p1::su-00000003000040008000000000000000"},
 		ReportOnly,
-		[]string{"copy of snapshot data/snap0, used by nothing; not connected", "leave it to LXD", "lxc storage volume delete p1 data/snap0"},
+		[]string{"copy of snapshot data/snap0, used by nothing; not connected", "if nothing connects it until then", "leave it to LXD", "lxc storage volume delete p1 data/snap0"},
 	},
 	{
 		"temporary copy of a snapshot, perhaps connected",
@@ -502,6 +502,12 @@ var kindCases = []kindCase{
 		[]string{"mixed-map mpathb"},
 		ReportOnly,
 		[]string{"sdf answers as volume " + string(serialNo(999))},
+	},
+	{
+		"map that would queue without a path, and has one",
+		func(s *scene) { s.Hosts[0].Maps.Items[1].Queueing = evidence.Yes },
+		[]string{},
+		"", nil,
 	},
 	{
 		"connected to a member's array host that has a stranger's initiator, too",
