@@ -24,6 +24,7 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/fleet"
 	"github.com/pureclean/pureclean/simulator"
@@ -344,7 +345,7 @@ func beMember(dir, version, name string, args []string) error {
 		return err
 	}
 	defer v.Close() // nothing was written
-	service := fleet.Service{Local: devices.Local{System: v.System(), Hands: v.Hands()}, Step: words[step], Serial: serial, Version: version}
+	service := fleet.Service{Local: release.Local{System: v.System(), Hands: v.Hands()}, Step: words[step], Serial: serial, Version: version}
 	return service.Serve(ctx, os.Stdin, os.Stdout)
 }
 

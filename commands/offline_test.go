@@ -7,19 +7,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 )
 
 // killedHands set one path offline and do nothing any more, as those of a
 // process that was killed.
 type killedHands struct {
-	devices.Hands
+	release.Hands
 	dead bool
 }
 
 var errKilled = errors.New("killed")
 
-func (k *killedHands) SetState(ctx context.Context, disk devices.Target, state string) error {
+func (k *killedHands) SetState(ctx context.Context, disk release.Target, state string) error {
 	if k.dead {
 		return errKilled
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/pure"
@@ -212,5 +212,5 @@ func (o *changing) machine(from sources, w *workshop, member string) (repair.Mac
 	case i > 0:
 		return from.fleet.Machine(w.world.Hosts[i]), true
 	}
-	return devices.Local{System: from.host, Hands: from.handsHere()}, true
+	return release.Local{System: from.host, Hands: from.handsHere()}, true
 }

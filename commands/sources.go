@@ -9,6 +9,7 @@ import (
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/devices/kernel"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/fleet"
 	"github.com/pureclean/pureclean/repair/journal"
@@ -31,7 +32,7 @@ type sources struct {
 	// visit is set for a demo world that another process holds.
 	visit bool
 	// What follows is a demo's; nil means this machine's own.
-	hands    devices.Hands
+	hands    release.Hands
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
 	operator *journal.Operator
@@ -42,7 +43,7 @@ type sources struct {
 }
 
 // handsHere change this machine's devices.
-func (s sources) handsHere() devices.Hands {
+func (s sources) handsHere() release.Hands {
 	if s.hands != nil {
 		return s.hands
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -18,16 +19,16 @@ const (
 )
 
 // allProcesses tells whether the walk saw every process of the machine.
-func allProcesses(t tree, s System, p processes) (evidence.Answer, string) {
-	status := t.field("proc/self/status")
-	pidNamespace, userNamespace := t.linkField("proc/self/ns/pid"), t.linkField("proc/self/ns/user")
+func allProcesses(t hostfs.Tree, s System, p processes) (evidence.Answer, string) {
+	status := t.Field("proc/self/status")
+	pidNamespace, userNamespace := t.LinkField("proc/self/ns/pid"), t.LinkField("proc/self/ns/user")
 	capabilities, known := effectiveCapabilities(status)
 	switch {
 	case s.Recorded && p.total == 0:
 		return evidence.Unknown, "no process was recorded"
 	case s.Recorded && p.total == 1:
 		return evidence.Unknown, "only one process was recorded"
-	case !p.doubts.none() && p.hidden == 0:
+	case !p.doubts.None() && p.hidden == 0:
 		return evidence.Unknown, p.doubts.String()
 	case !known || pidNamespace == "" || userNamespace == "":
 		return evidence.Unknown, "proc/self does not tell who looked at the processes, and from where"
@@ -39,7 +40,7 @@ func allProcesses(t tree, s System, p processes) (evidence.Answer, string) {
 		return evidence.No, "this does not run as root: the files of other users' processes are not visible"
 	case p.hidden > 0:
 		return evidence.No, p.doubts.String()
-	case s.Recorded && t.field("proc/2/comm") != "kthreadd":
+	case s.Recorded && t.Field("proc/2/comm") != "kthreadd":
 		return evidence.Unknown, "some processes were not recorded"
 	}
 	return evidence.Yes, ""

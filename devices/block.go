@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pureclean/pureclean/devices/hostfs"
 )
 
 // block is one block device, a disk or a partition.
@@ -24,30 +26,30 @@ type blocks struct {
 	// dmNames are device-mapper's names: "mpathc" to "dm-1".
 	dmNames map[string]string
 	// doubts are why one may be missing, devDoubts why a number may be.
-	doubts, devDoubts doubts
+	doubts, devDoubts hostfs.Doubts
 }
 
 // readBlocks lists /sys/block, and /sys/class/block for the partitions.
-func readBlocks(t tree) blocks {
+func readBlocks(t hostfs.Tree) blocks {
 	b := blocks{byName: map[string]block{}, byDev: map[string]string{}, parts: map[string][]string{}, dmNames: map[string]string{}}
-	disks, err := t.names("sys/block")
-	b.doubts.check("the block devices could not be listed", err)
-	if err == nil && disks == nil && !t.exists("sys/block").Is() {
-		b.doubts.add("there is no directory sys/block")
+	disks, err := t.Names("sys/block")
+	b.doubts.Check("the block devices could not be listed", err)
+	if err == nil && disks == nil && !t.Exists("sys/block").Is() {
+		b.doubts.Add("there is no directory sys/block")
 	}
 	for _, name := range disks {
-		dir, err := t.follow("sys/block/" + name)
-		b.doubts.check("where "+name+" is", err)
+		dir, err := t.Follow("sys/block/" + name)
+		b.doubts.Check("where "+name+" is", err)
 		b.add(t, block{name: name, dir: dir})
 	}
-	class, err := t.names("sys/class/block")
-	b.doubts.check("the partitions could not be listed", err)
+	class, err := t.Names("sys/class/block")
+	b.doubts.Check("the partitions could not be listed", err)
 	for _, name := range class {
 		if _, known := b.byName[name]; known {
 			continue
 		}
-		dir, err := t.follow("sys/class/block/" + name)
-		b.doubts.check("where "+name+" is", err)
+		dir, err := t.Follow("sys/class/block/" + name)
+		b.doubts.Check("where "+name+" is", err)
 		one := block{name: name, dir: dir}
 		if _, isPart := b.byName[path.Base(path.Dir(dir))]; isPart {
 			one.disk = path.Base(path.Dir(dir))
@@ -63,29 +65,29 @@ func readBlocks(t tree) blocks {
 
 // addPartitions finds the partitions below their disks, for a recording
 // without /sys/class/block.
-func (b *blocks) addPartitions(t tree, disks []string) {
+func (b *blocks) addPartitions(t hostfs.Tree, disks []string) {
 	for _, disk := range disks {
 		dir := b.byName[disk].dir
-		inside, err := t.names(dir)
-		b.doubts.check("the partitions of "+disk+" could not be listed", err)
+		inside, err := t.Names(dir)
+		b.doubts.Check("the partitions of "+disk+" could not be listed", err)
 		for _, name := range inside {
-			if strings.HasPrefix(name, disk) && t.exists(dir+"/"+name+"/partition").Is() {
+			if strings.HasPrefix(name, disk) && t.Exists(dir+"/"+name+"/partition").Is() {
 				b.add(t, block{name: name, disk: disk, dir: dir + "/" + name})
 			}
 		}
 	}
 }
 
-func (b *blocks) add(t tree, one block) {
-	dev, err := t.text(one.dir + "/dev")
-	b.devDoubts.check("the device number of "+one.name, err)
+func (b *blocks) add(t hostfs.Tree, one block) {
+	dev, err := t.Text(one.dir + "/dev")
+	b.devDoubts.Check("the device number of "+one.name, err)
 	if isDev(dev) {
 		one.dev = dev
 		b.byDev[dev] = one.name
 	}
 	if strings.HasPrefix(one.name, "dm-") {
-		name, err := t.text(one.dir + "/dm/name")
-		b.devDoubts.check("the name of "+one.name, err)
+		name, err := t.Text(one.dir + "/dm/name")
+		b.devDoubts.Check("the name of "+one.name, err)
 		b.dmNames[name] = one.name
 	}
 	b.all = append(b.all, one)
@@ -101,7 +103,7 @@ var blockName = regexp.MustCompile(`^(sd[a-z]+\d*|dm-\d+|nvme\d+(c\d+)?n\d+(p\d+
 
 // nodeName is the kernel name that a path below /dev leads to by its links,
 // "" for any other path. The node need not exist.
-func (b *blocks) nodeName(t tree, node string) (string, error) {
+func (b *blocks) nodeName(t hostfs.Tree, node string) (string, error) {
 	const hops = 8
 	for range hops {
 		name, ok := strings.CutPrefix(path.Clean(node), "/dev/")
@@ -114,7 +116,7 @@ func (b *blocks) nodeName(t tree, node string) (string, error) {
 		if dm, known := b.dmNames[strings.TrimPrefix(name, "mapper/")]; known && strings.HasPrefix(name, "mapper/") {
 			return dm, nil
 		}
-		next, err := t.follow("dev/" + name)
+		next, err := t.Follow("dev/" + name)
 		if err != nil {
 			return "", err
 		}

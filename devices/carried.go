@@ -43,7 +43,7 @@ func (w walker) holds(u unclear) (count int64, files []string) {
 	if u.path == ringPath {
 		key = "UserFiles:"
 	}
-	for line := range strings.Lines(w.tree.field(u.info)) {
+	for line := range strings.Lines(w.tree.Field(u.info)) {
 		value, isCount := strings.CutPrefix(line, key)
 		index, name, isRow := strings.Cut(strings.TrimSpace(line), ": ")
 		switch {
@@ -86,9 +86,9 @@ func (w walker) recheck(all *processes) {
 		switch {
 		case count <= int64(len(files)):
 		case u.path == ringPath:
-			all.doubts.add("the files of an io_uring of %s (pid %d) can't be seen", w.comm(u.pid), u.pid)
+			all.doubts.Add("the files of an io_uring of %s (pid %d) can't be seen", w.comm(u.pid), u.pid)
 		default:
-			all.doubts.add("%d descriptors are on their way to %s (pid %d), and it can't be seen of what", count, w.comm(u.pid), u.pid)
+			all.doubts.Add("%d descriptors are on their way to %s (pid %d), and it can't be seen of what", count, w.comm(u.pid), u.pid)
 		}
 	}
 }

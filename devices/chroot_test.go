@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pureclean/pureclean/devices/hostfs"
 )
 
 // The kernel's way through a recorded tree and os.Root's lead to the same
@@ -80,7 +82,7 @@ func look(fsys fs.FS, name string) looked {
 		l.Text = string(text)
 		_ = f.Close()
 	}
-	l.Missing = absent(err)
+	l.Missing = hostfs.Absent(err)
 	info, err := fs.Stat(fsys, name)
 	if l.Stats = err == nil; l.Stats {
 		if l.IsDir = info.IsDir(); !l.IsDir {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -14,7 +15,7 @@ import (
 // those of device-mapper, whose openers the kernel counts.
 func (r *useReader) readClaims(h *evidence.Host) {
 	for _, one := range r.blocks.all {
-		if r.stack.has(one.name) && r.tree.exists(one.dir+"/bcache").Is() {
+		if r.stack.has(one.name) && r.tree.Exists(one.dir+"/bcache").Is() {
 			r.add(evidence.Use{Kind: evidence.UseHolder, Device: one.name, Where: "bcache"})
 		}
 	}
@@ -52,7 +53,7 @@ func (r *useReader) readDRBD() []string {
 		if !drbdName.MatchString(one.name) {
 			continue
 		}
-		if lower, err := r.tree.names(one.dir + "/slaves"); err != nil || len(lower) == 0 {
+		if lower, err := r.tree.Names(one.dir + "/slaves"); err != nil || len(lower) == 0 {
 			unclear = append(unclear, one.name)
 		}
 	}
@@ -72,23 +73,23 @@ const (
 // readPools tells which devices the imported zpools are on, and returns the
 // pools of which that is not known.
 func (r *useReader) readPools() []string {
-	names, err := r.tree.dirs(poolsDir)
-	r.doubts.check("the imported zpools", err)
+	names, err := r.tree.Dirs(poolsDir)
+	r.doubts.Check("the imported zpools", err)
 	if len(names) == 0 {
 		return nil
 	}
 	cache := poolCache
-	if path := strings.TrimPrefix(r.tree.field(poolCacheName), "/"); path != "" {
+	if path := strings.TrimPrefix(r.tree.Field(poolCacheName), "/"); path != "" {
 		cache = path
 	}
 	var known []zpool
-	if data, err := r.tree.data(cache, attributeBytes); err == nil {
+	if data, err := r.tree.Data(cache, hostfs.AttributeBytes); err == nil {
 		known, _ = parseZpoolCache(data) // a pool that is not understood is unclear
 	}
 	var unclear []string
 	for _, name := range names {
 		i := slices.IndexFunc(known, func(p zpool) bool { return p.name == name })
-		guid := r.tree.field(poolsDir + "/" + name + "/guid")
+		guid := r.tree.Field(poolsDir + "/" + name + "/guid")
 		if i < 0 || (guid != "" && guid != known[i].guid) || !r.addPool(known[i]) {
 			unclear = append(unclear, "zpool "+name)
 		}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -17,12 +18,12 @@ const startColumn = 19
 
 // readDaemons lists the processes that may be LXD's daemon: LXD says its
 // number, this machine for how long it has been running.
-func readDaemons(t tree) []evidence.Daemon {
-	names, err := t.names("proc")
+func readDaemons(t hostfs.Tree) []evidence.Daemon {
+	names, err := t.Names("proc")
 	if err != nil {
 		return nil // the walk over the processes says so
 	}
-	up, _, _ := strings.Cut(t.field("proc/uptime"), " ")
+	up, _, _ := strings.Cut(t.Field("proc/uptime"), " ")
 	seconds, err := strconv.ParseFloat(up, 64)
 	if err != nil || seconds <= 0 {
 		return nil
@@ -30,11 +31,11 @@ func readDaemons(t tree) []evidence.Daemon {
 	var found []evidence.Daemon
 	for _, name := range names {
 		pid, err := strconv.ParseInt(name, 10, 64)
-		if err != nil || t.field("proc/"+name+"/comm") != "lxd" {
+		if err != nil || t.Field("proc/"+name+"/comm") != "lxd" {
 			continue
 		}
 		// The name in stat may hold blanks and brackets of its own.
-		stat := t.field("proc/" + name + "/stat")
+		stat := t.Field("proc/" + name + "/stat")
 		columns := strings.Fields(stat[strings.LastIndex(stat, ")")+1:])
 		if len(columns) <= startColumn {
 			continue

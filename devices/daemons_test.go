@@ -5,6 +5,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -22,11 +23,11 @@ func TestReadDaemons(t *testing.T) {
 		"proc/704/comm": {Data: []byte("lxd\n")}, "proc/704/stat": {Data: []byte("704 (lxd) S 1\n")},
 	}
 	want := []evidence.Daemon{{PID: 700, Running: evidence.CountOf(699)}, {PID: 702, Running: evidence.CountOf(99)}}
-	if got := readDaemons(tree{files}); !slices.Equal(got, want) {
+	if got := readDaemons(hostfs.Tree{FS: files}); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	delete(files, "proc/uptime")
-	if got := readDaemons(tree{files}); len(got) > 0 {
+	if got := readDaemons(hostfs.Tree{FS: files}); len(got) > 0 {
 		t.Errorf("without a clock %v", got)
 	}
 }

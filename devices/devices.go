@@ -1,17 +1,20 @@
 // Package devices reads one host's Pure block devices: SCSI paths, multipath
 // maps, NVMe namespaces, and everything that uses them. It reads sysfs,
 // procfs and /dev, and asks the kernel only what no file holds. It never
-// reads a device's data. What it changes, it changes through Hands: a Releaser
-// takes one volume's devices off the host.
+// reads a device's data, and it changes nothing: that is for devices/release.
 package devices
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/pureclean/pureclean/devices/hostfs"
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // System is a host to be read: the running one (Live), a recorded one
@@ -69,8 +72,8 @@ func FromDir(dir string) (System, error) {
 	return System{FS: fsys, Kernel: Recording(fsys), Recorded: true, place: dir}, nil
 }
 
-// withDefaults fills in what the caller left out.
-func (s System) withDefaults() System {
+// WithDefaults fills in what the caller left out.
+func (s System) WithDefaults() System {
 	if s.Kernel == nil {
 		s.Kernel = noKernel{}
 	}
@@ -84,4 +87,37 @@ func (s System) withDefaults() System {
 		s.InquiryTimeout = defaultInquiryTimeout
 	}
 	return s
+}
+
+// Boot is the boot id of the kernel that runs; empty when it can't be read.
+func (s System) Boot() string {
+	return hostfs.Tree{FS: s.FS}.Field("proc/sys/kernel/random/boot_id")
+}
+
+// Maps lists all of device-mapper's devices, or ends with an error in time.
+func (s System) Maps(ctx context.Context) ([]DM, error) {
+	return within(ctx, kernelLimit, s.WithDefaults().Kernel.Maps)
+}
+
+// Identify asks the disk at a SCSI address who it is, if it is running.
+func (s System) Identify(ctx context.Context, hctl, disk string) evidence.Identity {
+	return ask(ctx, s.WithDefaults(), "sys/class/scsi_device/"+hctl+"/device", disk, make(chan struct{}, 1))
+}
+
+// KernelLog is the kernel's own log; "" where nobody can tell it.
+func (s System) KernelLog(ctx context.Context) (string, error) {
+	reporter, ok := s.Kernel.(Reporter)
+	if !ok {
+		return "", nil
+	}
+	return within(ctx, kernelLimit, reporter.Log)
+}
+
+// Journal is systemd's journal of a recorded host. That of any other is no text.
+func (s System) Journal() (string, error) {
+	recorded, ok := s.Kernel.(recording)
+	if !ok {
+		return "", fs.ErrNotExist
+	}
+	return recorded.output("journalctl -b -o short-iso")
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -27,16 +28,16 @@ var directoryKinds = []struct {
 // directoryReader lists LXD's mount directories. It never lists one that is
 // mounted here: below a file system without a live path that never ends.
 type directoryReader struct {
-	tree   tree
+	tree   hostfs.Tree
 	mounts mounts
 	points map[string]bool
 	found  []evidence.Directory
-	doubts doubts
+	doubts hostfs.Doubts
 }
 
 // readDirectories lists the directories of the volumes in all of LXD's pools:
 // which pools are Pure's is for LXD to say.
-func readDirectories(t tree, s System, m mounts) ([]evidence.Directory, doubts) {
+func readDirectories(t hostfs.Tree, s System, m mounts) ([]evidence.Directory, hostfs.Doubts) {
 	r := &directoryReader{tree: t, mounts: m, points: map[string]bool{}}
 	for _, one := range m.all {
 		r.points[one.point] = true
@@ -84,10 +85,10 @@ func (r *directoryReader) readPool(dir, pool string) {
 // files.
 func (r *directoryReader) add(one evidence.Directory) {
 	name := strings.TrimPrefix(one.Path, "/")
-	info, err := r.tree.lstat(name)
+	info, err := r.tree.Lstat(name)
 	if err != nil {
-		if !absent(err) {
-			r.doubts.check(one.Path+" could not be looked at", err)
+		if !hostfs.Absent(err) {
+			r.doubts.Check(one.Path+" could not be looked at", err)
 		}
 		return
 	}
@@ -103,16 +104,16 @@ func (r *directoryReader) add(one evidence.Directory) {
 // could.
 func (r *directoryReader) names(dir string) ([]string, bool) {
 	if r.mounts.own == nil {
-		if !r.tree.exists(dir).IsNot() {
-			r.doubts.add("/%s was not listed: whether it is mounted is not known", dir)
+		if !r.tree.Exists(dir).IsNot() {
+			r.doubts.Add("/%s was not listed: whether it is mounted is not known", dir)
 		}
 		return nil, false
 	}
 	if r.mounts.own["/"+dir] {
 		return nil, false
 	}
-	names, err := r.tree.names(dir)
-	r.doubts.check("/"+dir+" could not be listed", err)
+	names, err := r.tree.Names(dir)
+	r.doubts.Check("/"+dir+" could not be listed", err)
 	return names, err == nil
 }
 
@@ -121,7 +122,7 @@ func (r *directoryReader) mounted(dir string) evidence.Answer {
 	switch {
 	case r.points["/"+dir]:
 		return evidence.Yes
-	case r.mounts.doubts.none():
+	case r.mounts.doubts.None():
 		return evidence.No
 	default:
 		return evidence.Unknown

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -13,8 +14,9 @@ import (
 const vendorPure = "PURE"
 
 // readDisks lists the SCSI disks that are paths to Pure volumes.
-func readDisks(t tree, b blocks) ([]evidence.Disk, doubts) {
-	d := doubts{reasons: slices.Clone(b.doubts.reasons)}
+func readDisks(t hostfs.Tree, b blocks) ([]evidence.Disk, hostfs.Doubts) {
+	var d hostfs.Doubts
+	d.Merge(b.doubts)
 	var disks []evidence.Disk
 	for _, one := range b.all {
 		if one.disk == "" && isSCSIDisk(one.name) {
@@ -33,11 +35,11 @@ func isSCSIDisk(name string) bool {
 
 // readDisk reads one disk and tells whether it is Pure's, by its vendor or by
 // the company id in its WWID. When neither can be read, that is a doubt.
-func readDisk(t tree, b blocks, one block, d *doubts) (evidence.Disk, bool) {
+func readDisk(t hostfs.Tree, b blocks, one block, d *hostfs.Doubts) (evidence.Disk, bool) {
 	device := deviceDir(t, one)
-	vendor, vendorErr := t.text(device + "/vendor")
-	wwid, wwidErr := t.text(device + "/wwid")
-	page, pageErr := t.data(device+"/vpd_pg83", attributeBytes)
+	vendor, vendorErr := t.Text(device + "/vendor")
+	wwid, wwidErr := t.Text(device + "/wwid")
+	page, pageErr := t.Data(device+"/vpd_pg83", hostfs.AttributeBytes)
 
 	serial, ours := evidence.SerialOf(wwid)
 	if !ours {
@@ -51,20 +53,20 @@ func readDisk(t tree, b blocks, one block, d *doubts) (evidence.Disk, bool) {
 	case ours || vendor == vendorPure:
 	case vendor != "":
 		return evidence.Disk{}, false
-	case vendorErr != nil || wwidErr != nil || (pageErr != nil && !absent(pageErr)):
-		d.add("%s may be Pure's: its vendor and WWID could not be read", one.name)
+	case vendorErr != nil || wwidErr != nil || (pageErr != nil && !hostfs.Absent(pageErr)):
+		d.Add("%s may be Pure's: its vendor and WWID could not be read", one.name)
 		return evidence.Disk{}, false
-	case wwid == "" && t.exists(device).Is():
-		d.add("%s may be Pure's: it shows neither vendor nor WWID", one.name)
+	case wwid == "" && t.Exists(device).Is():
+		d.Add("%s may be Pure's: it shows neither vendor nor WWID", one.name)
 		return evidence.Disk{}, false
 	default:
 		return evidence.Disk{}, false
 	}
 
 	disk := evidence.Disk{
-		Name: one.name, Dev: one.dev, Seq: t.count(one.dir + "/diskseq"),
+		Name: one.name, Dev: one.dev, Seq: t.Count(one.dir + "/diskseq"),
 		Serial: serial, WWID: wwid, Vendor: vendor,
-		State:   t.field(device + "/state"),
+		State:   t.Field(device + "/state"),
 		Bytes:   readBytes(t, one.dir),
 		Holders: holdersOf(t, b, one.name, d),
 		IO:      readIO(t, one.dir),
@@ -75,7 +77,7 @@ func readDisk(t tree, b blocks, one block, d *doubts) (evidence.Disk, bool) {
 
 // deviceDir is the SCSI device's directory: the sd's own is below it, in
 // "block".
-func deviceDir(t tree, one block) string {
+func deviceDir(t hostfs.Tree, one block) string {
 	if device, name, ok := strings.Cut(one.dir, "/block/"); ok && name == one.name && strings.HasPrefix(device, "sys/devices/") {
 		return device
 	}
@@ -84,7 +86,7 @@ func deviceDir(t tree, one block) string {
 		return device
 	}
 	// What can't be followed can't be read either, which is told there.
-	if target, err := t.follow(device); err == nil {
+	if target, err := t.Follow(device); err == nil {
 		return target
 	}
 	return device
@@ -112,11 +114,11 @@ func place(disk *evidence.Disk, device string) {
 }
 
 // holdersOf lists what stands on a device or on one of its partitions.
-func holdersOf(t tree, b blocks, name string, d *doubts) []string {
+func holdersOf(t hostfs.Tree, b blocks, name string, d *hostfs.Doubts) []string {
 	holders := []string{}
 	for _, one := range append([]string{name}, b.parts[name]...) {
-		names, err := t.names(b.byName[one].dir + "/holders")
-		d.check("the holders of "+one+" could not be listed", err)
+		names, err := t.Names(b.byName[one].dir + "/holders")
+		d.Check("the holders of "+one+" could not be listed", err)
 		holders = append(holders, names...)
 	}
 	slices.Sort(holders)

@@ -18,18 +18,18 @@ var exporters = map[string]string{"target_core_mod": configfs + "/target", "nvme
 // kernel opens them itself: no process has them.
 func (r *useReader) readExports(h *evidence.Host) {
 	for module, dir := range exporters {
-		if r.tree.exists("sys/module/"+module).Is() && !r.tree.exists(dir).Is() {
-			r.doubts.add("the module %s is loaded and configfs is not mounted at /%s, so what is exported can't be seen", module, configfs)
+		if r.tree.Exists("sys/module/"+module).Is() && !r.tree.Exists(dir).Is() {
+			r.doubts.Add("the module %s is loaded and configfs is not mounted at /%s, so what is exported can't be seen", module, configfs)
 		}
 	}
 	const lio, nvmet = configfs + "/target/core", configfs + "/nvmet/subsystems"
 	for _, dir := range r.below(lio, 2) {
-		node, err := r.tree.text(dir + "/udev_path")
-		r.doubts.check("what "+dir+" exports", err)
+		node, err := r.tree.Text(dir + "/udev_path")
+		r.doubts.Check("what "+dir+" exports", err)
 		r.addExport(node, strings.TrimPrefix(dir, lio+"/"))
 		// A file back-end may be put on a device too.
-		info, err := r.tree.text(dir + "/info")
-		r.doubts.check("what "+dir+" exports", err)
+		info, err := r.tree.Text(dir + "/info")
+		r.doubts.Check("what "+dir+" exports", err)
 		if _, rest, ok := strings.Cut(info, "File: "); ok {
 			node, _, _ := strings.Cut(rest, " ")
 			r.addExport(node, strings.TrimPrefix(dir, lio+"/"))
@@ -37,19 +37,19 @@ func (r *useReader) readExports(h *evidence.Host) {
 	}
 	for _, subsystem := range r.below(nvmet, 1) {
 		for _, dir := range r.below(subsystem+"/namespaces", 1) {
-			node, err := r.tree.text(dir + "/device_path")
-			r.doubts.check("what "+dir+" exports", err)
+			node, err := r.tree.Text(dir + "/device_path")
+			r.doubts.Check("what "+dir+" exports", err)
 			r.addExport(node, strings.TrimPrefix(dir, nvmet+"/"))
 		}
 		// A whole controller is passed on with all of its namespaces.
-		controller, err := r.tree.text(subsystem + "/passthru/device_path")
-		r.doubts.check("what "+subsystem+" exports", err)
+		controller, err := r.tree.Text(subsystem + "/passthru/device_path")
+		r.doubts.Check("what "+subsystem+" exports", err)
 		r.passOn(h, path.Base(controller), strings.TrimPrefix(subsystem, nvmet+"/")+"/passthru")
 	}
 	const scst = "sys/kernel/scst_tgt/devices"
 	for _, dir := range r.below(scst, 1) {
-		node, err := r.tree.text(dir + "/filename")
-		r.doubts.check("what "+dir+" exports", err)
+		node, err := r.tree.Text(dir + "/filename")
+		r.doubts.Check("what "+dir+" exports", err)
 		node, _, _ = strings.Cut(node, "\n")
 		r.addExport(node, "SCST "+path.Base(dir))
 	}
@@ -76,8 +76,8 @@ func (r *useReader) below(dir string, levels int) []string {
 	for range levels {
 		var next []string
 		for _, dir := range dirs {
-			names, err := r.tree.dirs(dir)
-			r.doubts.check(dir+" could not be listed", err)
+			names, err := r.tree.Dirs(dir)
+			r.doubts.Check(dir+" could not be listed", err)
 			for _, name := range names {
 				next = append(next, dir+"/"+name)
 			}

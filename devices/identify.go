@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -33,7 +34,7 @@ func identify(ctx context.Context, s System, b blocks, disks []evidence.Disk) {
 			continue
 		}
 		wait.Go(func() {
-			disks[i].Live = ask(all, s, deviceDir(tree{s.FS}, b.byName[disks[i].Name]), disks[i].Name, places)
+			disks[i].Live = ask(all, s, deviceDir(hostfs.Tree{FS: s.FS}, b.byName[disks[i].Name]), disks[i].Name, places)
 		})
 	}
 	wait.Wait()
@@ -47,7 +48,7 @@ func ask(ctx context.Context, s System, device, disk string, places chan struct{
 		return evidence.Identity{Why: "not asked: other disks do not answer"}
 	}
 	// It may have waited, and the state may have changed since.
-	if state := (tree{s.FS}).field(device + "/state"); state != stateRunning {
+	if state := (hostfs.Tree{FS: s.FS}).Field(device + "/state"); state != stateRunning {
 		<-places
 		return evidence.Identity{Why: fmt.Sprintf("not asked: its state is %q", state)}
 	}

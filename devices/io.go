@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -19,12 +20,12 @@ const (
 const sectorBytes = 512
 
 // readIO reads a device's counters.
-func readIO(t tree, dir string) evidence.IO {
+func readIO(t hostfs.Tree, dir string) evidence.IO {
 	var io evidence.IO
-	if stat := numbers(t.field(dir + "/stat")); len(stat) >= statFields {
+	if stat := numbers(t.Field(dir + "/stat")); len(stat) >= statFields {
 		io.Reads, io.Writes = evidence.CountOf(stat[statReads]), evidence.CountOf(stat[statWrites])
 	}
-	if inflight := numbers(t.field(dir + "/inflight")); len(inflight) == 2 {
+	if inflight := numbers(t.Field(dir + "/inflight")); len(inflight) == 2 {
 		io.Inflight = evidence.CountOf(inflight[0] + inflight[1])
 	}
 	return io
@@ -56,8 +57,8 @@ func addIO(a, b evidence.IO) evidence.IO {
 }
 
 // readBytes reads a device's size.
-func readBytes(t tree, dir string) evidence.Count {
-	sectors := t.count(dir + "/size")
+func readBytes(t hostfs.Tree, dir string) evidence.Count {
+	sectors := t.Count(dir + "/size")
 	if !sectors.Known || sectors.N < 0 || sectors.N > (1<<62)/sectorBytes {
 		return evidence.Count{}
 	}

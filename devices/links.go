@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -35,16 +36,16 @@ func serialOfLink(name string) (evidence.Serial, bool) {
 
 // readLinks lists the names that carry a Pure identity: in the name itself,
 // or by leading to a device of ours ("mpathc").
-func readLinks(t tree, b blocks, st *stack) ([]evidence.Link, doubts) {
-	var d doubts
+func readLinks(t hostfs.Tree, b blocks, st *stack) ([]evidence.Link, hostfs.Doubts) {
+	var d hostfs.Doubts
 	var links []evidence.Link
 	for _, dir := range linkDirs {
-		names, err := t.names("dev/" + dir)
-		d.check("/dev/"+dir+" could not be listed", err)
+		names, err := t.Names("dev/" + dir)
+		d.Check("/dev/"+dir+" could not be listed", err)
 		for _, name := range names {
 			full := "/dev/" + dir + "/" + name
-			target, err := t.link("dev/" + dir + "/" + name)
-			d.check("where "+full+" leads", err)
+			target, err := t.Link("dev/" + dir + "/" + name)
+			d.Check("where "+full+" leads", err)
 			kernel := ""
 			if target != "" {
 				kernel = path.Base(target)
@@ -79,7 +80,7 @@ func dangling(b blocks, target, kernel string) evidence.Answer {
 	if _, ok := b.byName[kernel]; ok {
 		return evidence.No
 	}
-	if !b.doubts.none() {
+	if !b.doubts.None() {
 		return evidence.Unknown
 	}
 	return evidence.Yes

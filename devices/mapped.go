@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+
+	"github.com/pureclean/pureclean/devices/hostfs"
 )
 
 // memory finds the devices that a process has mapped into its memory: it uses
@@ -14,19 +16,19 @@ import (
 // has its memory still, which its other threads show.
 func (w walker) memory(dir string, pid int, threads []string, one *process) {
 	files := dir
-	data, err := w.tree.data(dir+"/maps", tableBytes)
+	data, err := w.tree.Data(dir+"/maps", hostfs.TableBytes)
 	for _, tid := range threads {
 		if err != nil || len(data) > 0 {
 			break
 		}
 		if tid != strconv.Itoa(pid) && isDigits(tid) {
-			if data, err = w.tree.data(dir+"/task/"+tid+"/maps", tableBytes); absent(err) {
+			if data, err = w.tree.Data(dir+"/task/"+tid+"/maps", hostfs.TableBytes); hostfs.Absent(err) {
 				err = nil
 			}
 			files = "proc/" + tid // a thread's directory has none
 		}
 	}
-	if err != nil && !absent(err) {
+	if err != nil && !hostfs.Absent(err) {
 		one.err = err
 		return
 	}
@@ -105,7 +107,7 @@ func (w walker) mappedNumber(name string) (number deviceNumber, isDevice, certai
 	case err == nil:
 		number, isDevice, err = numberOf(info)
 		return number, isDevice, true, err
-	case absent(err), errors.Is(err, fs.ErrPermission):
+	case hostfs.Absent(err), errors.Is(err, fs.ErrPermission):
 		return deviceNumber{}, false, false, nil
 	default:
 		return deviceNumber{}, false, false, err

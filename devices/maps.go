@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -17,32 +18,44 @@ func isMultipathUUID(uuid string) bool {
 	return strings.HasPrefix(uuid, "mpath-") || partitionUUID.MatchString(uuid)
 }
 
+// PartitionOf reports a partition's map of the multipath map of that uuid.
+func (d DM) PartitionOf(uuid string) bool {
+	return strings.HasSuffix(d.UUID, "-"+uuid) && partitionUUID.MatchString(d.UUID)
+}
+
+// Queues reports whether I/O to a multipath map waits for a path when it has
+// none.
+func (d DM) Queues() (bool, error) {
+	table, err := parseMultipathTable(d.Table)
+	return table.queueing, err
+}
+
 // mapReader joins what sysfs and device-mapper say of Pure's maps.
 type mapReader struct {
-	tree     tree
+	tree     hostfs.Tree
 	blocks   blocks
 	pure     map[string]bool // kernel names of Pure's disks and namespaces
 	dms      []DM
 	dmsErr   error
 	checkers map[string]string
-	doubts   doubts
+	doubts   hostfs.Doubts
 }
 
 // read lists the maps that either side knows: one that only one of them knows
 // is being made or removed, or the other side could not be read.
 func (r *mapReader) read() []evidence.Map {
-	r.doubts.merge(r.blocks.doubts)
-	r.doubts.merge(r.blocks.devDoubts)
+	r.doubts.Merge(r.blocks.doubts)
+	r.doubts.Merge(r.blocks.devDoubts)
 	var maps []evidence.Map
 	joined := map[int]bool{}
 	for _, one := range r.blocks.all {
 		if !strings.HasPrefix(one.name, "dm-") {
 			continue
 		}
-		uuid, err := r.tree.text(one.dir + "/dm/uuid")
+		uuid, err := r.tree.Text(one.dir + "/dm/uuid")
 		i := slices.IndexFunc(r.dms, func(dm DM) bool { return dm.UUID == uuid && uuid != "" })
 		if err != nil {
-			r.doubts.check("the uuid of "+one.name, err)
+			r.doubts.Check("the uuid of "+one.name, err)
 			i = slices.IndexFunc(r.dms, func(dm DM) bool { return dm.Dev == one.dev && isDev(dm.Dev) })
 		}
 		var dm *DM
@@ -70,20 +83,20 @@ func (r *mapReader) join(one block, uuid string, dm *DM) (evidence.Map, bool) {
 	if !isMultipathUUID(uuid) {
 		return evidence.Map{}, false
 	}
-	slaves, err := r.tree.names(one.dir + "/slaves")
+	slaves, err := r.tree.Names(one.dir + "/slaves")
 	if err != nil && dm == nil {
-		r.doubts.check("the paths of "+one.name+" could not be listed", err)
+		r.doubts.Check("the paths of "+one.name+" could not be listed", err)
 	}
 	serial, ours := evidence.SerialOf(uuid)
 	if !ours && !slices.ContainsFunc(slaves, func(name string) bool { return r.pure[name] }) {
 		return evidence.Map{}, false
 	}
 	m := evidence.Map{
-		Name:   r.tree.field(one.dir + "/dm/name"),
+		Name:   r.tree.Field(one.dir + "/dm/name"),
 		Kernel: one.name, Dev: one.dev, UUID: uuid, Serial: serial,
 		Partition: partitionUUID.MatchString(uuid),
 		Bytes:     readBytes(r.tree, one.dir),
-		Suspended: r.tree.flag(one.dir + "/dm/suspended"),
+		Suspended: r.tree.Flag(one.dir + "/dm/suspended"),
 		Holders:   holdersOf(r.tree, r.blocks, one.name, &r.doubts),
 		IO:        readIO(r.tree, one.dir),
 	}
@@ -155,7 +168,7 @@ func (r *mapReader) paths(kernel string, slaves []string, dm *DM) []evidence.Pat
 				add(p.dev, evidence.AnswerOf(!p.failed))
 			}
 		} else if dm.Status != "" {
-			r.doubts.check("the paths of "+kernel, err)
+			r.doubts.Check("the paths of "+kernel, err)
 		}
 		if table, err := parseMultipathTable(dm.Table); err == nil {
 			known = true
@@ -173,7 +186,7 @@ func (r *mapReader) paths(kernel string, slaves []string, dm *DM) []evidence.Pat
 		}
 	}
 	if len(paths) == 0 && !known {
-		r.doubts.add("that %s has no paths could not be confirmed", kernel)
+		r.doubts.Add("that %s has no paths could not be confirmed", kernel)
 	}
 	return paths
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pureclean/pureclean/devices/hostfs"
 )
 
 // namespaceLimit bounds the reading of one mount namespace.
@@ -27,14 +29,14 @@ type mounts struct {
 	// own are the mount points that this process sees; nil when they could
 	// not be read.
 	own    map[string]bool
-	doubts doubts
+	doubts hostfs.Doubts
 }
 
 // mountReader reads each mount namespace once.
 type mountReader struct {
 	ctx    context.Context
 	kernel Kernel
-	tree   tree
+	tree   hostfs.Tree
 	first  string // the first process's namespace
 	seen   map[string]bool
 	texts  map[[sha256.Size]byte]bool
@@ -47,9 +49,9 @@ type mountReader struct {
 // readMounts reads the mounts of all namespaces: of those with a process in
 // them, of those that a mount or an open file keeps alive.
 func readMounts(ctx context.Context, s System, p processes) mounts {
-	t := tree{s.FS}
+	t := hostfs.Tree{FS: s.FS}
 	r := &mountReader{
-		ctx: ctx, kernel: s.Kernel, tree: t, first: t.linkField("proc/1/ns/mnt"),
+		ctx: ctx, kernel: s.Kernel, tree: t, first: t.LinkField("proc/1/ns/mnt"),
 		seen: map[string]bool{}, texts: map[[sha256.Size]byte]bool{}, bound: map[string][]string{},
 	}
 	own := r.readOwn()
@@ -60,7 +62,7 @@ func readMounts(ctx context.Context, s System, p processes) mounts {
 	r.seen[own] = true
 	r.readKept(p.held)
 	if len(r.result.all) == 0 {
-		r.result.doubts.add("no mounts could be read")
+		r.result.doubts.Add("no mounts could be read")
 	}
 	return r.result
 }
@@ -87,10 +89,10 @@ func (r *mountReader) order(namespaces map[string][]int) []string {
 // readOwn reads this process's mounts, and returns its namespace. That is read
 // again with the others, for this process may have another root.
 func (r *mountReader) readOwn() string {
-	data, err := r.tree.data("proc/self/mountinfo", tableBytes)
+	data, err := r.tree.Data("proc/self/mountinfo", hostfs.TableBytes)
 	if err != nil {
-		if !absent(err) {
-			r.result.doubts.check("the mounts of this process", err)
+		if !hostfs.Absent(err) {
+			r.result.doubts.Check("the mounts of this process", err)
 		}
 		return ""
 	}
@@ -100,7 +102,7 @@ func (r *mountReader) readOwn() string {
 	for _, m := range own {
 		r.result.own[m.point] = true
 	}
-	name := r.tree.linkField("proc/self/ns/mnt")
+	name := r.tree.LinkField("proc/self/ns/mnt")
 	label := name
 	if name == r.first || r.sameAsFirst(data) {
 		label = ""
@@ -112,7 +114,7 @@ func (r *mountReader) readOwn() string {
 // sameAsFirst tells for a user who may not see the first process's namespace
 // whether it is this one: then both show the same mounts.
 func (r *mountReader) sameAsFirst(data []byte) bool {
-	first, err := r.tree.data("proc/1/mountinfo", tableBytes)
+	first, err := r.tree.Data("proc/1/mountinfo", hostfs.TableBytes)
 	return r.first == "" && err == nil && bytes.Equal(first, data)
 }
 
@@ -130,7 +132,7 @@ func (r *mountReader) readNamespace(name string, pids []int, shut map[int]bool) 
 	}
 	open := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return shut[pid] })
 	for _, pid := range slices.Concat(open, pids) {
-		data, err := r.tree.data(fmt.Sprintf("proc/%d/mountinfo", pid), tableBytes)
+		data, err := r.tree.Data(fmt.Sprintf("proc/%d/mountinfo", pid), hostfs.TableBytes)
 		if err == nil {
 			r.add(data, label, fmt.Sprintf("/proc/%d/root", pid))
 			if r.seen[name] = !shut[pid]; shut[pid] {
@@ -138,8 +140,8 @@ func (r *mountReader) readNamespace(name string, pids []int, shut map[int]bool) 
 			}
 			return
 		}
-		if !absent(err) {
-			r.result.doubts.check("the mounts of process "+fmt.Sprint(pid), err)
+		if !hostfs.Absent(err) {
+			r.result.doubts.Check("the mounts of process "+fmt.Sprint(pid), err)
 			return
 		}
 	}
@@ -152,9 +154,9 @@ func (r *mountReader) readNameless(pids []int) {
 	failed := 0
 	var first error
 	for _, pid := range pids {
-		data, err := r.tree.data(fmt.Sprintf("proc/%d/mountinfo", pid), tableBytes)
+		data, err := r.tree.Data(fmt.Sprintf("proc/%d/mountinfo", pid), hostfs.TableBytes)
 		if err != nil {
-			if !absent(err) {
+			if !hostfs.Absent(err) {
 				if failed++; first == nil {
 					first = err
 				}
@@ -168,7 +170,7 @@ func (r *mountReader) readNameless(pids []int) {
 		r.add(data, label, fmt.Sprintf("/proc/%d/root", pid))
 	}
 	if failed > 0 {
-		r.result.doubts.add("the mounts of %d of %d processes could not be read: %v", failed, len(pids), first)
+		r.result.doubts.Add("the mounts of %d of %d processes could not be read: %v", failed, len(pids), first)
 	}
 }
 
@@ -208,7 +210,7 @@ func (r *mountReader) readBound(namespace string, paths []string) {
 		}
 		errs = append(errs, err)
 	}
-	r.result.doubts.add("the mount namespace %s kept at %s could not be read: %v", namespace, strings.Join(paths, ", "), errors.Join(errs...))
+	r.result.doubts.Add("the mount namespace %s kept at %s could not be read: %v", namespace, strings.Join(paths, ", "), errors.Join(errs...))
 }
 
 // add takes in one mountinfo, unless the same text was before. root leads to
@@ -228,7 +230,7 @@ func (r *mountReader) add(data []byte, namespace, root string) {
 		if where == "" {
 			where = "of the first process"
 		}
-		r.result.doubts.check("the mounts "+where, err)
+		r.result.doubts.Check("the mounts "+where, err)
 	}
 	for _, m := range list {
 		r.result.all = append(r.result.all, placedMount{m, namespace})

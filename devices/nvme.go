@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -36,14 +37,15 @@ type nvme struct {
 	// hostNQNs are the host NQNs in use.
 	hostNQNs initiators
 
-	subsystemDoubts, controllerDoubts, namespaceDoubts doubts
+	subsystemDoubts, controllerDoubts, namespaceDoubts hostfs.Doubts
 }
 
 // readNVMe lists Pure's subsystems, controllers and namespaces. A subsystem
 // with neither controllers nor namespaces is kept: it is what remains while
 // somebody still holds a namespace that has gone.
-func readNVMe(t tree, b blocks) nvme {
-	n := nvme{namespaceDoubts: doubts{reasons: slices.Clone(b.doubts.reasons)}}
+func readNVMe(t hostfs.Tree, b blocks) nvme {
+	var n nvme
+	n.namespaceDoubts.Merge(b.doubts)
 	pure := n.readSubsystems(t)
 	states := n.readControllers(t, pure)
 	n.readNamespaces(t, b, pure, states)
@@ -65,34 +67,42 @@ func readNVMe(t tree, b blocks) nvme {
 	return n
 }
 
+// Namespaces reads the host's NVMe namespaces and the controllers through which
+// they are reached, and nothing else of it.
+func Namespaces(s System) (evidence.List[evidence.Namespace], evidence.List[evidence.Controller]) {
+	t := hostfs.Tree{FS: s.FS}
+	n := readNVMe(t, readBlocks(t))
+	return hostfs.ListOf(n.namespaces, n.namespaceDoubts), hostfs.ListOf(n.controllers, n.controllerDoubts)
+}
+
 // isPureNVMe tells by model or NQN. Empty values tell nothing.
 func isPureNVMe(model, nqn string) bool {
 	return model == modelPure || strings.Contains(strings.ToLower(nqn), nqnPure)
 }
 
 // readSubsystems fills in the subsystems and returns which names are Pure's.
-func (n *nvme) readSubsystems(t tree) map[string]bool {
+func (n *nvme) readSubsystems(t hostfs.Tree) map[string]bool {
 	pure := map[string]bool{}
-	names, err := t.names("sys/class/nvme-subsystem")
-	n.subsystemDoubts.check("the NVMe subsystems could not be listed", err)
-	n.namespaceDoubts.check("the NVMe subsystems could not be listed", err)
+	names, err := t.Names("sys/class/nvme-subsystem")
+	n.subsystemDoubts.Check("the NVMe subsystems could not be listed", err)
+	n.namespaceDoubts.Check("the NVMe subsystems could not be listed", err)
 	for _, name := range names {
 		dir := "sys/class/nvme-subsystem/" + name
-		model, modelErr := t.text(dir + "/model")
-		nqn, nqnErr := t.text(dir + "/subsysnqn")
+		model, modelErr := t.Text(dir + "/model")
+		nqn, nqnErr := t.Text(dir + "/subsysnqn")
 		if nqn == nqnDiscovery {
 			continue
 		}
 		if !isPureNVMe(model, nqn) {
 			if nqnErr != nil || (modelErr != nil && nqn == "") {
-				n.subsystemDoubts.add("%s may be Pure's: its model and NQN could not be read", name)
+				n.subsystemDoubts.Add("%s may be Pure's: its model and NQN could not be read", name)
 			}
 			continue
 		}
 		pure[name] = true
 		s := evidence.Subsystem{Name: name, NQN: nqn, Controllers: []string{}, Namespaces: []string{}}
-		inside, err := t.names(dir)
-		n.subsystemDoubts.check("the controllers of "+name+" could not be listed", err)
+		inside, err := t.Names(dir)
+		n.subsystemDoubts.Check("the controllers of "+name+" could not be listed", err)
 		for _, entry := range inside {
 			switch {
 			case controllerName.MatchString(entry):
@@ -108,40 +118,40 @@ func (n *nvme) readSubsystems(t tree) map[string]bool {
 
 // readControllers fills in the controllers and returns the state of each one
 // of the host's, Pure's or not.
-func (n *nvme) readControllers(t tree, pure map[string]bool) map[string]string {
+func (n *nvme) readControllers(t hostfs.Tree, pure map[string]bool) map[string]string {
 	states := map[string]string{}
-	names, err := t.names("sys/class/nvme")
-	n.controllerDoubts.check("the NVMe controllers could not be listed", err)
+	names, err := t.Names("sys/class/nvme")
+	n.controllerDoubts.Check("the NVMe controllers could not be listed", err)
 	for _, name := range names {
 		dir := "sys/class/nvme/" + name
-		model, modelErr := t.text(dir + "/model")
-		nqn, nqnErr := t.text(dir + "/subsysnqn")
-		states[name] = t.field(dir + "/state")
-		if nqn == nqnDiscovery || t.field(dir+"/cntrltype") == "discovery" {
+		model, modelErr := t.Text(dir + "/model")
+		nqn, nqnErr := t.Text(dir + "/subsysnqn")
+		states[name] = t.Field(dir + "/state")
+		if nqn == nqnDiscovery || t.Field(dir+"/cntrltype") == "discovery" {
 			continue
 		}
 		subsystem := n.subsystemOf(name, nqn)
 		if !isPureNVMe(model, nqn) && subsystem == "" {
 			if nqnErr != nil || (modelErr != nil && nqn == "") {
-				n.controllerDoubts.add("%s may be Pure's: its model and NQN could not be read", name)
+				n.controllerDoubts.Add("%s may be Pure's: its model and NQN could not be read", name)
 			}
 			continue
 		}
-		address := addressOf(t.field(dir + "/address"))
+		address := addressOf(t.Field(dir + "/address"))
 		c := evidence.Controller{
 			Name: name, Subsystem: subsystem,
-			Transport: t.field(dir + "/transport"),
+			Transport: t.Field(dir + "/transport"),
 			Address:   address["traddr"], Port: address["trsvcid"],
 			State:       states[name],
-			CtrlLossTmo: t.count(dir + "/ctrl_loss_tmo"),
+			CtrlLossTmo: t.Count(dir + "/ctrl_loss_tmo"),
 		}
-		hostNQN, err := t.text(dir + "/hostnqn")
-		n.hostNQNs.doubts.check("the host NQN of "+name, err)
+		hostNQN, err := t.Text(dir + "/hostnqn")
+		n.hostNQNs.doubts.Check("the host NQN of "+name, err)
 		n.hostNQNs.add(hostNQN)
 		c.HostNQN = hostNQN
 		n.controllers = append(n.controllers, c)
 	}
-	n.hostNQNs.doubts.merge(n.controllerDoubts)
+	n.hostNQNs.doubts.Merge(n.controllerDoubts)
 	slices.SortFunc(n.controllers, func(a, b evidence.Controller) int { return compareNames(a.Name, b.Name) })
 	return states
 }
@@ -177,18 +187,18 @@ func addressOf(s string) map[string]string {
 
 // readNamespaces lists the heads, and on a kernel without native multipath
 // the namespaces of each controller.
-func (n *nvme) readNamespaces(t tree, b blocks, pure map[string]bool, states map[string]string) {
+func (n *nvme) readNamespaces(t hostfs.Tree, b blocks, pure map[string]bool, states map[string]string) {
 	d := &n.namespaceDoubts
 	paths := hiddenPaths(b)
 	for _, one := range b.all {
-		if one.disk != "" || !headName.MatchString(one.name) || t.field(one.dir+"/hidden") == "1" {
+		if one.disk != "" || !headName.MatchString(one.name) || t.Field(one.dir+"/hidden") == "1" {
 			continue
 		}
-		wwid, wwidErr := t.text(one.dir + "/wwid")
+		wwid, wwidErr := t.Text(one.dir + "/wwid")
 		serial, ours := evidence.SerialOf(wwid)
 		if !ours {
 			// An array that sets a UUID makes the wwid "uuid.…".
-			nguid, nguidErr := t.text(one.dir + "/nguid")
+			nguid, nguidErr := t.Text(one.dir + "/nguid")
 			serial, ours = evidence.SerialOf(nguid)
 			if wwidErr == nil {
 				wwidErr = nguidErr
@@ -201,13 +211,13 @@ func (n *nvme) readNamespaces(t tree, b blocks, pure map[string]bool, states map
 		}
 		if !ours && !pure[subsystem] {
 			if wwidErr != nil {
-				d.add("%s may be Pure's: its WWID could not be read", one.name)
+				d.Add("%s may be Pure's: its WWID could not be read", one.name)
 			}
 			continue
 		}
 		ns := evidence.Namespace{
-			Name: one.name, Dev: one.dev, Seq: t.count(one.dir + "/diskseq"),
-			Subsystem: subsystem, NSID: t.count(one.dir + "/nsid"),
+			Name: one.name, Dev: one.dev, Seq: t.Count(one.dir + "/diskseq"),
+			Subsystem: subsystem, NSID: t.Count(one.dir + "/nsid"),
 			Serial: serial, WWID: wwid,
 			Bytes:   readBytes(t, one.dir),
 			Paths:   []evidence.NamespacePath{},
@@ -225,8 +235,8 @@ func (n *nvme) readNamespaces(t tree, b blocks, pure map[string]bool, states map
 }
 
 // parentOf names the subsystem or the controller that a namespace belongs to.
-func parentOf(t tree, one block) string {
-	if base := t.linkBase(one.dir + "/device"); base != "" {
+func parentOf(t hostfs.Tree, one block) string {
+	if base := t.LinkBase(one.dir + "/device"); base != "" {
 		return base
 	}
 	parts := strings.Split(one.dir, "/")
@@ -251,10 +261,10 @@ func hiddenPaths(b blocks) map[string][]block {
 
 // addHiddenPaths describes a head's paths. Which controller one goes through
 // is told by its link, else by the second number of its name.
-func addHiddenPaths(t tree, paths []block, ns *evidence.Namespace, states map[string]string) {
+func addHiddenPaths(t hostfs.Tree, paths []block, ns *evidence.Namespace, states map[string]string) {
 	var sum evidence.IO
 	for _, one := range paths {
-		controller := t.linkBase(one.dir + "/device")
+		controller := t.LinkBase(one.dir + "/device")
 		if !controllerName.MatchString(controller) {
 			controller = "nvme" + pathName.FindStringSubmatch(one.name)[2]
 		}
@@ -272,9 +282,9 @@ func addHiddenPaths(t tree, paths []block, ns *evidence.Namespace, states map[st
 	}
 }
 
-func namespacePath(t tree, one block, controller string, states map[string]string) evidence.NamespacePath {
+func namespacePath(t hostfs.Tree, one block, controller string, states map[string]string) evidence.NamespacePath {
 	return evidence.NamespacePath{
 		Name: one.name, Controller: controller,
-		State: states[controller], ANA: t.field(one.dir + "/ana_state"),
+		State: states[controller], ANA: t.Field(one.dir + "/ana_state"),
 	}
 }

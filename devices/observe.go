@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/pureclean/pureclean/devices/hostconf"
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -16,15 +18,15 @@ const kernelLimit = 10 * time.Second
 // Observe reads one host. It never fails: what could not be read is unknown,
 // and each list says why it may lack something.
 func Observe(ctx context.Context, s System) evidence.Host {
-	s = s.withDefaults()
-	t := tree{s.FS}
+	s = s.WithDefaults()
+	t := hostfs.Tree{FS: s.FS}
 	h := evidence.Host{
 		Recorded: s.Recorded,
-		Boot:     t.field("proc/sys/kernel/random/boot_id"),
-		Kernel:   t.field("proc/sys/kernel/osrelease"),
+		Boot:     s.Boot(),
+		Kernel:   t.Field("proc/sys/kernel/osrelease"),
 	}
 	h.Began = s.Now()
-	h.Name = cmp.Or(s.Hostname, t.field("proc/sys/kernel/hostname"), t.field("etc/hostname"), s.place)
+	h.Name = cmp.Or(s.Hostname, t.Field("proc/sys/kernel/hostname"), t.Field("etc/hostname"), s.place)
 	whole := s
 	asked := &counted{Kernel: s.Kernel}
 	s.Kernel = asked
@@ -34,51 +36,51 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	disks, diskDoubts := readDisks(t, b)
 	identify(ctx, s, b, disks)
 	n := readNVMe(t, b)
-	h.Sessions = listOf(sessions, sessionDoubts)
-	h.Disks = listOf(disks, diskDoubts)
-	h.Subsystems = listOf(n.subsystems, n.subsystemDoubts)
-	h.Controllers = listOf(n.controllers, n.controllerDoubts)
-	h.Namespaces = listOf(n.namespaces, n.namespaceDoubts)
+	h.Sessions = hostfs.ListOf(sessions, sessionDoubts)
+	h.Disks = hostfs.ListOf(disks, diskDoubts)
+	h.Subsystems = hostfs.ListOf(n.subsystems, n.subsystemDoubts)
+	h.Controllers = hostfs.ListOf(n.controllers, n.controllerDoubts)
+	h.Namespaces = hostfs.ListOf(n.namespaces, n.namespaceDoubts)
 	mapDoubts := observeMaps(ctx, s, b, &h)
 
 	// A device that may be missing may have uses, and names, that are.
-	var missing doubts
-	missing.merge(diskDoubts)
-	missing.merge(mapDoubts)
-	missing.merge(n.namespaceDoubts)
+	var missing hostfs.Doubts
+	missing.Merge(diskDoubts)
+	missing.Merge(mapDoubts)
+	missing.Merge(n.namespaceDoubts)
 	st := newStack(t, b, &h)
-	st.holds.merge(missing)
+	st.holds.Merge(missing)
 	links, d := readLinks(t, b, st)
-	d.merge(missing)
-	h.Links = listOf(links, d)
+	d.Merge(missing)
+	h.Links = hostfs.ListOf(links, d)
 	p := readProcesses(ctx, whole, b, st)
 	h.AllProcesses, h.AllProcessesWhy = allProcesses(t, s, p)
 	m := readMounts(ctx, s, p)
 	uses, d := readUses(t, b, st, &h, m, p)
 	if !s.Recorded && !h.AllProcesses.Is() {
-		d.add("%s", h.AllProcessesWhy)
+		d.Add("%s", h.AllProcessesWhy)
 	}
-	markWaiting(t, &h, uses)
-	h.Uses = listOf(uses, d)
+	s.markWaiting(&h, uses)
+	h.Uses = hostfs.ListOf(uses, d)
 	directories, d := readDirectories(t, s, m)
-	h.Directories = listOf(directories, d)
+	h.Directories = hostfs.ListOf(directories, d)
 
 	h.IQNs = readIQNs(t, iqns)
 	h.NQNs = readNQNs(t, s.LXDDirs, n.hostNQNs)
 	h.WWPNs = readWWPNs(t)
 	ports, portDoubts := readRemotePorts(t)
-	h.RemotePorts = listOf(ports, portDoubts)
+	h.RemotePorts = hostfs.ListOf(ports, portDoubts)
 	h.Tools = readTools(t)
 	h.Daemons = readDaemons(t)
-	settings, d := readSettings(ctx, whole, &h)
-	d.merge(sessionDoubts)
-	d.merge(n.controllerDoubts)
-	h.Settings = listOf(settings, d)
+	settings, d := hostconf.Read(ctx, t, &h, daemonConfig(whole, &h))
+	d.Merge(sessionDoubts)
+	d.Merge(n.controllerDoubts)
+	h.Settings = hostfs.ListOf(settings, d)
 
 	switch {
 	case ctx.Err() != nil:
 		h.Trouble, h.Hint = "the reading was cut short: "+context.Cause(ctx).Error(), ""
-	case !b.doubts.none() && len(b.all) == 0:
+	case !b.doubts.None() && len(b.all) == 0:
 		h.Trouble, h.Hint = "its block devices could not be read: "+b.doubts.String(), "sysfs must be mounted at /sys and readable"
 	case h.Trouble == "" && !s.Recorded && h.AllProcesses.IsNot():
 		h.Trouble, h.Hint = h.AllProcessesWhy, "run it as root, and not in a container"
@@ -94,8 +96,8 @@ func Observe(ctx context.Context, s System) evidence.Host {
 // observeMaps joins sysfs, device-mapper and multipathd. Without
 // device-mapper's word the maps are all there, but who has them open and
 // which of their paths failed is not known, and that is trouble worth telling.
-func observeMaps(ctx context.Context, s System, b blocks, h *evidence.Host) doubts {
-	r := mapReader{tree: tree{s.FS}, blocks: b, pure: map[string]bool{}}
+func observeMaps(ctx context.Context, s System, b blocks, h *evidence.Host) hostfs.Doubts {
+	r := mapReader{tree: hostfs.Tree{FS: s.FS}, blocks: b, pure: map[string]bool{}}
 	for _, disk := range h.Disks.Items {
 		r.pure[disk.Name] = true
 	}
@@ -111,7 +113,7 @@ func observeMaps(ctx context.Context, s System, b blocks, h *evidence.Host) doub
 		}
 	}
 	maps := r.read()
-	h.Maps = listOf(maps, r.doubts)
+	h.Maps = hostfs.ListOf(maps, r.doubts)
 	if r.dmsErr != nil && len(maps) > 0 {
 		h.Trouble = "device-mapper could not be asked, so who has its maps open is not known: " + r.dmsErr.Error()
 		if errors.Is(r.dmsErr, fs.ErrPermission) {

@@ -265,21 +265,6 @@ func FuzzShowMaps(f *testing.F) {
 	})
 }
 
-func FuzzConfiguration(f *testing.F) {
-	f.Add("node.startup = manual\nnode.session.auth.password = hunter2\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		lines := strings.Count(text, "\n") + 1
-		for _, s := range parseISCSIConf("/f", text) {
-			if s.Line < 1 || s.Line > lines || s.File != "/f" || s.Name == "" {
-				t.Errorf("%+v of %d lines", s, lines)
-			}
-			if key := strings.TrimPrefix(s.Name, "iscsi "); strings.Contains(key, "password") {
-				t.Errorf("a credential: %+v", s)
-			}
-		}
-	})
-}
-
 func FuzzSerialOfLink(f *testing.F) {
 	f.Add("scsi-3624a93707a9ad0a2ce6b4c5a00011010-part1")
 	f.Add("scsi-1PURE_FlashArray:07A9AD0A2CE6B4C5A00011010")

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pureclean/pureclean/devices/hostfs"
 )
 
 const (
@@ -54,12 +56,12 @@ type processes struct {
 	// first reason.
 	hidden int
 	why    error
-	doubts doubts
+	doubts hostfs.Doubts
 }
 
 // walker looks at processes; it only reads what was prepared before.
 type walker struct {
-	tree   tree
+	tree   hostfs.Tree
 	blocks blocks
 	stack  *stack
 	// self is this process, whose own questions to disks are no use of them.
@@ -77,31 +79,33 @@ type walker struct {
 
 // readProcesses walks over all processes once.
 func readProcesses(ctx context.Context, s System, b blocks, st *stack) processes {
-	t := tree{s.FS}
+	t := hostfs.Tree{FS: s.FS}
 	w := walker{tree: t, blocks: b, stack: st, mapped: &sync.Map{}}
 	w.remote, w.remoteDevs = remoteMounts(t)
 	w.tables, _ = s.Kernel.(TableKernel)
-	if self := t.linkField("proc/self"); !s.Recorded && self == strconv.Itoa(os.Getpid()) {
+	if self := t.LinkField("proc/self"); !s.Recorded && self == strconv.Itoa(os.Getpid()) {
 		w.self = self
 	}
 	found, err := within(ctx, processLimit, w.walk)
 	if err != nil {
-		return processes{doubts: doubts{reasons: []string{"the processes could not be read: " + err.Error()}}}
+		var none processes
+		none.doubts.Check("the processes could not be read", err)
+		return none
 	}
 	if found.hidden > 0 {
-		found.doubts.add("the open files of %d of %d processes could not be read: %v", found.hidden, found.total, found.why)
+		found.doubts.Add("the open files of %d of %d processes could not be read: %v", found.hidden, found.total, found.why)
 	}
 	return found
 }
 
 func (w walker) walk(ctx context.Context) (processes, error) {
 	all := processes{namespaces: map[string][]int{}, held: map[string]string{}, shut: map[int]bool{}}
-	names, err := w.tree.names("proc")
+	names, err := w.tree.Names("proc")
 	if err != nil {
 		return all, err
 	}
 	if names == nil {
-		all.doubts.add("there is no directory proc")
+		all.doubts.Add("there is no directory proc")
 	}
 	var pids []int
 	for _, name := range names {
@@ -209,7 +213,7 @@ func (w walker) look(pid int) process {
 	}
 	one.shut = w.isShut(dir)
 	n := w.files(dir, pid, &one)
-	threads, err := w.tree.names(dir + "/task")
+	threads, err := w.tree.Names(dir + "/task")
 	if err != nil {
 		one.err = err
 	}
@@ -225,19 +229,19 @@ func (w walker) namespace(dir string) (name string, nameless bool) {
 	if err == nil && strings.HasPrefix(target, namespacePrefix) {
 		return target, false
 	}
-	return "", err == nil || !absent(err) || w.tree.exists(dir+"/mountinfo").Is()
+	return "", err == nil || !hostfs.Absent(err) || w.tree.Exists(dir+"/mountinfo").Is()
 }
 
 // files looks at each open file below dir and returns how many there are.
 func (w walker) files(dir string, pid int, one *process) int {
-	fds, err := w.tree.names(dir + "/fd")
+	fds, err := w.tree.Names(dir + "/fd")
 	if err != nil {
 		one.err = err
 		return 0
 	}
 	for _, fd := range fds {
 		name := dir + "/fd/" + fd
-		path, err := w.tree.link(name)
+		path, err := w.tree.Link(name)
 		if err != nil {
 			one.err = err
 			continue
@@ -269,7 +273,7 @@ func (w walker) keep(pid int, file openFile, one *process) {
 	}
 }
 
-func (w walker) comm(pid int) string { return w.tree.field("proc/" + strconv.Itoa(pid) + "/comm") }
+func (w walker) comm(pid int) string { return w.tree.Field("proc/" + strconv.Itoa(pid) + "/comm") }
 
 // open tells whether an open file is a device of ours, or of a device that
 // has gone.
@@ -334,7 +338,7 @@ func (w walker) number(dir, fd, path string) (number deviceNumber, isDevice bool
 	}
 	info, err := fs.Stat(w.tree.FS, dir+"/fd/"+fd)
 	if err != nil {
-		if absent(err) || w.withoutDevices(dir, fd) {
+		if hostfs.Absent(err) || w.withoutDevices(dir, fd) {
 			err = nil
 		}
 		return deviceNumber{}, false, err
@@ -355,12 +359,12 @@ func numberOf(info fs.FileInfo) (number deviceNumber, isDevice bool, err error) 
 // option nodev, as all those of users are: their servers may refuse even root.
 func (w walker) withoutDevices(dir, fd string) bool {
 	id := ""
-	for line := range strings.Lines(w.tree.field(dir + "/fdinfo/" + fd)) {
+	for line := range strings.Lines(w.tree.Field(dir + "/fdinfo/" + fd)) {
 		if value, ok := strings.CutPrefix(line, "mnt_id:"); ok {
 			id = strings.TrimSpace(value)
 		}
 	}
-	data, err := w.tree.data(dir+"/mountinfo", tableBytes)
+	data, err := w.tree.Data(dir+"/mountinfo", hostfs.TableBytes)
 	if id == "" || err != nil {
 		return false
 	}
@@ -390,15 +394,15 @@ func (w walker) isMultipathd(f openFile) bool {
 	if f.process != "multipathd" || !isSCSIDisk(f.device) {
 		return false
 	}
-	exe, err := w.tree.link("proc/" + strconv.Itoa(f.pid) + "/exe")
+	exe, err := w.tree.Link("proc/" + strconv.Itoa(f.pid) + "/exe")
 	return err == nil && (exe == "" || path.Base(strings.TrimSuffix(exe, deletedSuffix)) == "multipathd")
 }
 
 // remoteTypes are the file systems that a server or another process answers for.
 var remoteTypes = []string{"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "afs", "lustre", "glusterfs", "fuse"}
 
-func remoteMounts(t tree) (remote []string, numbers map[string]bool) {
-	data, err := t.data("proc/self/mountinfo", tableBytes)
+func remoteMounts(t hostfs.Tree) (remote []string, numbers map[string]bool) {
+	data, err := t.Data("proc/self/mountinfo", hostfs.TableBytes)
 	if err != nil {
 		return nil, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -26,14 +27,14 @@ import (
 //	multipathd show config
 //	multipathd show config local                  (where that was not recorded)
 //	dmesg
-func Recording(fsys fs.FS) Kernel { return recording{tree{fsys}} }
+func Recording(fsys fs.FS) Kernel { return recording{hostfs.Tree{FS: fsys}} }
 
-type recording struct{ tree tree }
+type recording struct{ tree hostfs.Tree }
 
 // output is what a command line printed.
 func (r recording) output(command string) (string, error) {
 	name := "commands/" + OutputName(command)
-	data, err := r.tree.data(name, tableBytes)
+	data, err := r.tree.Data(name, hostfs.TableBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%s was not recorded: %w", name, fs.ErrNotExist)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -15,11 +16,11 @@ type stack struct {
 	above map[string][]string // a device to those directly on it
 	chars map[string]string   // "major:minor" of a character device to its disk
 	nodes map[string]string   // its name below /dev to its disk
-	holds doubts
+	holds hostfs.Doubts
 }
 
 // newStack starts with the host's own evidence and climbs from there.
-func newStack(t tree, b blocks, h *evidence.Host) *stack {
+func newStack(t hostfs.Tree, b blocks, h *evidence.Host) *stack {
 	s := &stack{
 		own:   map[string][]evidence.Serial{},
 		below: map[string][]string{}, above: map[string][]string{},
@@ -81,10 +82,10 @@ func (s *stack) stackOn(lower string, uppers []string) {
 
 // addGeneric finds the SCSI device's other names, through which it can be
 // used just as well: /dev/sgN and /dev/bsg/H:C:T:L.
-func (s *stack) addGeneric(t tree, disk, device string) {
+func (s *stack) addGeneric(t hostfs.Tree, disk, device string) {
 	for class, prefix := range map[string]string{"scsi_generic": "", "bsg": "bsg/"} {
-		names, err := t.names(device + "/" + class)
-		s.holds.check("the generic devices of "+disk+" could not be listed", err)
+		names, err := t.Names(device + "/" + class)
+		s.holds.Check("the generic devices of "+disk+" could not be listed", err)
 		for _, name := range names {
 			s.addChar(t, disk, prefix+name, device+"/"+class+"/"+name)
 		}
@@ -92,18 +93,18 @@ func (s *stack) addGeneric(t tree, disk, device string) {
 }
 
 // addNVMeGeneric finds /dev/ngXnY, which stands beside nvmeXnY.
-func (s *stack) addNVMeGeneric(t tree, name, dir string) {
+func (s *stack) addNVMeGeneric(t hostfs.Tree, name, dir string) {
 	generic := "ng" + strings.TrimPrefix(name, "nvme")
 	beside := strings.TrimSuffix(dir, name) + generic
-	if t.exists(beside).IsNot() {
+	if t.Exists(beside).IsNot() {
 		beside = "sys/class/nvme-generic/" + generic
 	}
 	s.addChar(t, name, generic, beside)
 }
 
-func (s *stack) addChar(t tree, disk, node, dir string) {
-	dev, err := t.text(dir + "/dev")
-	s.holds.check("the device number of "+node, err)
+func (s *stack) addChar(t hostfs.Tree, disk, node, dir string) {
+	dev, err := t.Text(dir + "/dev")
+	s.holds.Check("the device number of "+node, err)
 	s.nodes[node] = disk
 	if isDev(dev) {
 		s.chars[dev] = disk
@@ -111,7 +112,7 @@ func (s *stack) addChar(t tree, disk, node, dir string) {
 }
 
 // climb goes from device to device to all that stand on them.
-func (s *stack) climb(t tree, b blocks) {
+func (s *stack) climb(t hostfs.Tree, b blocks) {
 	loops := loopFiles(t, b, &s.holds)
 	var todo []string
 	for name := range s.own {
@@ -139,16 +140,16 @@ func (s *stack) climb(t tree, b blocks) {
 
 // loopFiles lists the loop devices on block devices, by the device beneath: a
 // loop device is not among its holders.
-func loopFiles(t tree, b blocks, d *doubts) map[string][]string {
+func loopFiles(t hostfs.Tree, b blocks, d *hostfs.Doubts) map[string][]string {
 	loops := map[string][]string{}
 	for _, one := range b.all {
 		if !strings.HasPrefix(one.name, "loop") || one.disk != "" {
 			continue
 		}
-		file, err := t.text(one.dir + "/loop/backing_file")
-		d.check("the file behind "+one.name, err)
+		file, err := t.Text(one.dir + "/loop/backing_file")
+		d.Check("the file behind "+one.name, err)
 		lower, err := b.nodeName(t, strings.TrimSuffix(file, deletedSuffix))
-		d.check("the file behind "+one.name, err)
+		d.Check("the file behind "+one.name, err)
 		if lower != "" {
 			loops[lower] = append(loops[lower], one.name)
 		}

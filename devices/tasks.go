@@ -56,6 +56,6 @@ func (w walker) shares(tables []int, tid int) bool {
 // isShut reports a process or thread whose root is not its mount namespace's:
 // it shows only the mounts below.
 func (w walker) isShut(dir string) bool {
-	root := w.tree.linkField(dir + "/root")
+	root := w.tree.LinkField(dir + "/root")
 	return root != "" && root != "/"
 }

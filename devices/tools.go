@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -26,10 +27,10 @@ var toolNames = []string{"multipathd", "multipath", "iscsiadm", "iscsid", "nvme"
 var toolDirs = []string{"usr/sbin", "sbin", "usr/bin", "bin", "usr/local/sbin", "usr/local/bin"}
 
 // readTools looks for the programs. Whether multipathd runs is added by note.
-func readTools(t tree) evidence.List[evidence.Tool] {
+func readTools(t hostfs.Tree) evidence.List[evidence.Tool] {
 	seen := false
 	for _, dir := range toolDirs {
-		seen = seen || t.exists(dir).Is()
+		seen = seen || t.Exists(dir).Is()
 	}
 	tools := make([]evidence.Tool, 0, len(toolNames))
 	for _, name := range toolNames {
@@ -38,7 +39,7 @@ func readTools(t tree) evidence.List[evidence.Tool] {
 			tool.Present = evidence.Unknown
 		}
 		for _, dir := range toolDirs {
-			if there := t.exists(dir + "/" + name); !there.IsNot() {
+			if there := t.Exists(dir + "/" + name); !there.IsNot() {
 				tool.Present, tool.Path = there, "/"+dir+"/"+name
 				break
 			}
@@ -49,6 +50,19 @@ func readTools(t tree) evidence.List[evidence.Tool] {
 		return evidence.Incomplete(tools, "no directory of programs could be read")
 	}
 	return evidence.Complete(tools)
+}
+
+// daemonConfig asks multipathd for its settings; nil where nobody can.
+func daemonConfig(s System, h *evidence.Host) func(context.Context) (string, error) {
+	reporter, ok := s.Kernel.(Reporter)
+	if !ok {
+		return nil
+	}
+	return func(ctx context.Context) (string, error) {
+		text, err := within(ctx, kernelLimit, reporter.MultipathConfig)
+		note(h, err)
+		return text, err
+	}
 }
 
 // note adds how multipathd answered.

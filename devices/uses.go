@@ -6,25 +6,26 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
 // useReader collects everything that uses a device of the stack, or a device
 // that has gone.
 type useReader struct {
-	tree   tree
+	tree   hostfs.Tree
 	blocks blocks
 	stack  *stack
 	seen   map[evidence.Use]bool
 	uses   []evidence.Use
-	doubts doubts
+	doubts hostfs.Doubts
 }
 
 // readUses asks every place that knows of a use. None of them knows of all.
-func readUses(t tree, b blocks, st *stack, h *evidence.Host, m mounts, p processes) ([]evidence.Use, doubts) {
+func readUses(t hostfs.Tree, b blocks, st *stack, h *evidence.Host, m mounts, p processes) ([]evidence.Use, hostfs.Doubts) {
 	r := &useReader{tree: t, blocks: b, stack: st, seen: map[evidence.Use]bool{}}
-	for _, d := range []doubts{b.doubts, b.devDoubts, st.holds, m.doubts, p.doubts} {
-		r.doubts.merge(d)
+	for _, d := range []hostfs.Doubts{b.doubts, b.devDoubts, st.holds, m.doubts, p.doubts} {
+		r.doubts.Merge(d)
 	}
 	r.readHolders(h)
 	r.readLoops()
@@ -88,7 +89,7 @@ func (r *useReader) readHolders(h *evidence.Host) {
 				continue
 			}
 			where := upper
-			if name := r.tree.field(r.blocks.byName[upper].dir + "/dm/name"); name != "" {
+			if name := r.tree.Field(r.blocks.byName[upper].dir + "/dm/name"); name != "" {
 				where += " (" + name + ")"
 			}
 			r.add(evidence.Use{Kind: evidence.UseHolder, Device: lower, Where: where})
@@ -182,21 +183,21 @@ var superblockDirs = []string{"ext4", "xfs", "f2fs", "nilfs2", "erofs"}
 
 // readSuperblocks finds file systems that are alive though no mount shows.
 func (r *useReader) readSuperblocks() {
-	if !r.tree.exists("sys/fs").Is() {
-		r.doubts.add("sys/fs can't be seen, so a file system without a visible mount would not be noticed")
+	if !r.tree.Exists("sys/fs").Is() {
+		r.doubts.Add("sys/fs can't be seen, so a file system without a visible mount would not be noticed")
 	}
 	for _, fstype := range superblockDirs {
-		names, err := r.tree.names("sys/fs/" + fstype)
-		r.doubts.check("the live file systems of type "+fstype, err)
+		names, err := r.tree.Names("sys/fs/" + fstype)
+		r.doubts.Check("the live file systems of type "+fstype, err)
 		for _, name := range names {
 			r.addSuperblock(name, fstype)
 		}
 	}
-	ids, err := r.tree.names("sys/fs/btrfs")
-	r.doubts.check("the live file systems of type btrfs", err)
+	ids, err := r.tree.Names("sys/fs/btrfs")
+	r.doubts.Check("the live file systems of type btrfs", err)
 	for _, id := range ids {
-		names, err := r.tree.names("sys/fs/btrfs/" + id + "/devices")
-		r.doubts.check("the devices of btrfs "+id, err)
+		names, err := r.tree.Names("sys/fs/btrfs/" + id + "/devices")
+		r.doubts.Check("the devices of btrfs "+id, err)
 		for _, name := range names {
 			r.addSuperblock(name, "btrfs "+id)
 		}
@@ -217,8 +218,8 @@ func (r *useReader) addSuperblock(device, where string) {
 // readSwaps reads /proc/swaps. A swap file is on a file system, whose mount
 // tells.
 func (r *useReader) readSwaps() {
-	text, err := r.tree.text("proc/swaps")
-	r.doubts.check("the swap devices", err)
+	text, err := r.tree.Text("proc/swaps")
+	r.doubts.Check("the swap devices", err)
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
 		if len(fields) < 2 || fields[1] != "partition" {
@@ -242,8 +243,8 @@ func (r *useReader) readSwaps() {
 //
 //	md0 : active raid1 sdb1[1] sda1[0](F)
 func (r *useReader) readMD() {
-	text, err := r.tree.text("proc/mdstat")
-	r.doubts.check("the md arrays", err)
+	text, err := r.tree.Text("proc/mdstat")
+	r.doubts.Check("the md arrays", err)
 	for line := range strings.Lines(text) {
 		array, members, ok := strings.Cut(line, " : ")
 		if !ok {
@@ -260,7 +261,7 @@ func (r *useReader) readMD() {
 // nodeName is the kernel name of a device that something calls by a path.
 func (r *useReader) nodeName(node string) string {
 	name, err := r.blocks.nodeName(r.tree, node)
-	r.doubts.check("which device "+node+" is", err)
+	r.doubts.Check("which device "+node+" is", err)
 	return name
 }
 

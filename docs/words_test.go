@@ -58,7 +58,7 @@ func TestPlainWords(t *testing.T) {
 func TestPlainWordsInMessages(t *testing.T) {
 	read := 0
 	files := token.NewFileSet()
-	for _, dir := range []string{"commands", "completion", "config", "devices", "diagnose", "doctor", "fleet", "metrics", "pure", "records", "repair", "report", "settings", "witness"} {
+	for _, dir := range []string{"commands", "completion", "config", "devices", "devices/hostconf", "devices/hostlog", "devices/kernel", "devices/release", "diagnose", "doctor", "fleet", "metrics", "pure", "records", "repair", "report", "settings", "witness"} {
 		names, err := filepath.Glob("../" + dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/hostlog"
 	"github.com/pureclean/pureclean/devices/treefs"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/doctor"
@@ -58,7 +59,7 @@ func world(t *testing.T, tree *treefs.FS) evidence.World {
 		FS: tree, Kernel: devices.Recording(tree), Recorded: true, Hostname: "lxd01", Now: func() time.Time { return now },
 	}
 	h := devices.Observe(t.Context(), system)
-	log := devices.ReadLog(t.Context(), system)
+	log := hostlog.Read(t.Context(), system)
 	h.Log, h.Clock = &log, now
 	// Which processes run is not what is tested here.
 	h.AllProcesses, h.Recorded = evidence.Yes, false

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -182,6 +183,16 @@ type Map struct {
 	Paths    []Path   `json:"paths"`
 	Holders  []string `json:"holders"`
 	IO       IO       `json:"io"`
+}
+
+// Dead reports a map through which nothing can flow, for certain.
+func (m Map) Dead() bool {
+	return !slices.ContainsFunc(m.Paths, func(p Path) bool { return !p.Active.IsNot() })
+}
+
+// PartitionOf reports the map of a partition of the other one.
+func (m Map) PartitionOf(whole Map) bool {
+	return m.Partition && strings.HasSuffix(m.UUID, "-"+whole.UUID)
 }
 
 // Path is one path of a map as device-mapper and multipathd see it.

@@ -4,7 +4,7 @@
 // operator's. What answers is pureclean on that machine.
 //
 // Two things are asked. "devices -o json" is one look at the machine (Ask).
-// "devices --remove SERIAL --step STEP" is one step of devices.Releaser there,
+// "devices --remove SERIAL --step STEP" is one step of release.Releaser there,
 // as a conversation (Machine here, Serve there): the machine looks and judges
 // for itself, and asks back before each single write, so that the write
 // stands in the journal here before it is made there. When it gets no answer

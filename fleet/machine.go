@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -26,41 +26,41 @@ func (f *Fleet) Machine(host evidence.Host) *Machine {
 	return &Machine{fleet: f, name: host.Name, boot: host.Boot}
 }
 
-// Release makes the array's disconnect safe there, see devices.Releaser.
-func (m *Machine) Release(ctx context.Context, serial evidence.Serial, expect devices.Expect, c devices.Callbacks) (devices.Released, error) {
+// Release makes the array's disconnect safe there, see release.Releaser.
+func (m *Machine) Release(ctx context.Context, serial evidence.Serial, expect release.Expect, c release.Callbacks) (release.Released, error) {
 	r, err := m.talk(ctx, request{Step: "release", Serial: serial, Expect: expect}, c)
 	return r.Released, err
 }
 
-// Rollback takes back what was released, see devices.Releaser.
-func (m *Machine) Rollback(ctx context.Context, done devices.Released, c devices.Callbacks) error {
+// Rollback takes back what was released, see release.Releaser.
+func (m *Machine) Rollback(ctx context.Context, done release.Released, c release.Callbacks) error {
 	_, err := m.talk(ctx, request{Step: "rollback", Serial: done.Serial, Released: done}, c)
 	return err
 }
 
 // Clear removes what is left after the array's disconnect, see
-// devices.Releaser.
-func (m *Machine) Clear(ctx context.Context, serial evidence.Serial, done devices.Released, c devices.Callbacks) error {
+// release.Releaser.
+func (m *Machine) Clear(ctx context.Context, serial evidence.Serial, done release.Released, c release.Callbacks) error {
 	_, err := m.talk(ctx, request{Step: "clear", Serial: serial, Released: done}, c)
 	return err
 }
 
-// RemoveStale removes devices that no volume is behind, see devices.Releaser.
-func (m *Machine) RemoveStale(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (devices.Released, error) {
+// RemoveStale removes devices that no volume is behind, see release.Releaser.
+func (m *Machine) RemoveStale(ctx context.Context, serial evidence.Serial, c release.Callbacks) (release.Released, error) {
 	r, err := m.talk(ctx, request{Step: "stale", Serial: serial}, c)
 	return r.Released, err
 }
 
-// Free ends the I/O that waits in the volume's map there, see devices.Releaser.
-func (m *Machine) Free(ctx context.Context, serial evidence.Serial, c devices.Callbacks) error {
+// Free ends the I/O that waits in the volume's map there, see release.Releaser.
+func (m *Machine) Free(ctx context.Context, serial evidence.Serial, c release.Callbacks) error {
 	_, err := m.talk(ctx, request{Step: "free", Serial: serial}, c)
 	return err
 }
 
 // Detached reports of each volume whether nothing of it is left there, with one
-// ssh for all, see devices.Local.
-func (m *Machine) Detached(ctx context.Context, sought []devices.Sought) []devices.Detachment {
-	all := make([]devices.Detachment, len(sought))
+// ssh for all, see release.Local.
+func (m *Machine) Detached(ctx context.Context, sought []release.Sought) []release.Detachment {
+	all := make([]release.Detachment, len(sought))
 	if len(sought) == 0 {
 		return all
 	}
@@ -68,7 +68,7 @@ func (m *Machine) Detached(ctx context.Context, sought []devices.Sought) []devic
 	for _, s := range sought[1:] {
 		ask.Also = append(ask.Also, s.Serial)
 	}
-	r, err := m.talk(ctx, ask, devices.Callbacks{}, sought...)
+	r, err := m.talk(ctx, ask, release.Callbacks{}, sought...)
 	for i, s := range sought {
 		all[i].Reasons = []string{"it did not say what is left of " + string(s.Serial)}
 		if err != nil {
@@ -77,7 +77,7 @@ func (m *Machine) Detached(ctx context.Context, sought []devices.Sought) []devic
 		}
 		for _, said := range r.Detached {
 			if said.Serial == s.Serial {
-				all[i] = devices.Detachment{Answer: said.Answer, Reasons: said.Reasons}
+				all[i] = release.Detachment{Answer: said.Answer, Reasons: said.Reasons}
 			}
 		}
 	}
@@ -86,9 +86,9 @@ func (m *Machine) Detached(ctx context.Context, sought []devices.Sought) []devic
 
 // talk has the conversation about one step. A nil error means that the machine
 // heard that its result was heard, and ended well.
-func (m *Machine) talk(ctx context.Context, ask request, back devices.Callbacks, sought ...devices.Sought) (result, error) {
+func (m *Machine) talk(ctx context.Context, ask request, back release.Callbacks, sought ...release.Sought) (result, error) {
 	if _, err := evidence.ParseSerial(string(ask.Serial)); err != nil {
-		return result{}, fmt.Errorf("%w: %w", devices.ErrRefused, err)
+		return result{}, fmt.Errorf("%w: %w", release.ErrRefused, err)
 	}
 	step := steps[ask.Step]
 	limited, cancel := context.WithTimeout(ctx, step.limit)
@@ -125,9 +125,9 @@ func (m *Machine) complete(ask request) request {
 type talk struct {
 	*call
 	ask  string
-	back devices.Callbacks
+	back release.Callbacks
 	// sought are the volumes of a step that is about several.
-	sought []devices.Sought
+	sought []release.Sought
 	// allowed is set once a write was allowed. Before that none was made,
 	// except to take others back.
 	allowed bool
@@ -190,7 +190,7 @@ func (t *talk) elsewhere(serial evidence.Serial, use evidence.Use) bool {
 }
 
 // note writes the note here before the write is made there.
-func (t *talk) note(a devices.Action) reply {
+func (t *talk) note(a release.Action) reply {
 	if t.back.Note != nil {
 		if err := t.back.Note(a); err != nil {
 			return reply{Why: err.Error()}
@@ -204,7 +204,7 @@ func (t *talk) note(a devices.Action) reply {
 func (t *talk) lost(name string, why error) error {
 	err := fmt.Errorf("%s: %w: %w", name, ErrLost, why)
 	if t.allowed || t.ask == "rollback" {
-		err = fmt.Errorf("%w; it is not known what was done there: %w", err, devices.ErrHalfway)
+		err = fmt.Errorf("%w; it is not known what was done there: %w", err, release.ErrHalfway)
 	}
 	return err
 }

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -36,7 +36,7 @@ func Steps() []string { return slices.Sorted(maps.Keys(steps)) }
 
 // Service is a machine that does one step for somebody who asks over ssh.
 type Service struct {
-	Local   devices.Local
+	Local   release.Local
 	Step    string
 	Serial  evidence.Serial
 	Version string
@@ -71,14 +71,14 @@ func (s Service) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err == nil && step.writes && s.Lock != nil {
 		if unlock, err = s.Lock(ctx); err != nil {
 			unlock = func() {}
-			err = fmt.Errorf("%w: %w: %w", devices.ErrRefused, ErrBusy, err)
+			err = fmt.Errorf("%w: %w: %w", release.ErrRefused, ErrBusy, err)
 		}
 	}
 	defer func() { unlock() }()
 	local := s.Local
 	local.System.Hostname = ask.Name
 	if err == nil {
-		back := callbacks{elsewhere: p.elsewhere, Callbacks: devices.Callbacks{
+		back := callbacks{elsewhere: p.elsewhere, Callbacks: release.Callbacks{
 			Note: p.note, Elsewhere: func(use evidence.Use) bool { return p.elsewhere(s.Serial, use) },
 		}}
 		if step.rests {
@@ -105,7 +105,7 @@ func (s Service) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if heard := p.done(said); heard != nil {
 		if s.Step == "release" && err == nil {
 			// Whoever wanted it does not know of it.
-			return errors.Join(heard, local.Rollback(ctx, said.Released, devices.Callbacks{}))
+			return errors.Join(heard, local.Rollback(ctx, said.Released, release.Callbacks{}))
 		}
 		return heard
 	}
@@ -117,17 +117,17 @@ func (s Service) check(ask request) error {
 	boot := s.Local.Boot()
 	switch {
 	case ask.Schema != stepSchema:
-		return fmt.Errorf("%w: the request's schema is %.60q and not %q", devices.ErrRefused, ask.Schema, stepSchema)
+		return fmt.Errorf("%w: the request's schema is %.60q and not %q", release.ErrRefused, ask.Schema, stepSchema)
 	case ask.Version != s.Version:
-		return fmt.Errorf("%w: this pureclean is %s, and %.40s asks", devices.ErrRefused, s.Version, ask.Version)
+		return fmt.Errorf("%w: this pureclean is %s, and %.40s asks", release.ErrRefused, s.Version, ask.Version)
 	case ask.Step != s.Step || ask.Serial != s.Serial:
-		return fmt.Errorf("%w: the request is about another step or volume than the command line", devices.ErrRefused)
+		return fmt.Errorf("%w: the request is about another step or volume than the command line", release.ErrRefused)
 	case len(ask.Also) > 0 && steps[s.Step].writes:
-		return fmt.Errorf("%w: a step that writes is about one volume", devices.ErrRefused)
+		return fmt.Errorf("%w: a step that writes is about one volume", release.ErrRefused)
 	case s.Step == "rollback" && ask.Released.Serial == "":
-		return fmt.Errorf("%w: it does not say of which volume something was released", devices.ErrRefused)
+		return fmt.Errorf("%w: it does not say of which volume something was released", release.ErrRefused)
 	case boot == "" || ask.Boot != boot:
-		return fmt.Errorf("%w: this is not the machine that was looked at, or it was booted since", devices.ErrRefused)
+		return fmt.Errorf("%w: this is not the machine that was looked at, or it was booted since", release.ErrRefused)
 	}
 	// The command line is what sudo allowed and logged: nothing of another
 	// volume is touched under its name.
@@ -223,7 +223,7 @@ func (p *peer) ask(m message) (reply, error) {
 }
 
 // note asks whether a write may be made.
-func (p *peer) note(a devices.Action) error {
+func (p *peer) note(a release.Action) error {
 	r, err := p.ask(message{Say: sayNote, Action: &a})
 	if err == nil && !r.OK {
 		err = fmt.Errorf("it was not allowed: %s", r.Why)

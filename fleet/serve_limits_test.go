@@ -9,7 +9,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 )
 
 // What is no request is answered by nothing, and a step that is not there is
@@ -39,13 +39,13 @@ func TestServeRefusesTheUnnamed(t *testing.T) {
 	s := newSite(t)
 	ask := s.request("clear")
 	s.service.Local.System.FS, ask.Boot = fstest.MapFS{}, ""
-	if done, err := s.converse(ask, yes); err != nil || done == nil || !errors.Is(done.Error, devices.ErrRefused) || !strings.Contains(done.Error.Error(), "not the machine") {
+	if done, err := s.converse(ask, yes); err != nil || done == nil || !errors.Is(done.Error, release.ErrRefused) || !strings.Contains(done.Error.Error(), "not the machine") {
 		t.Errorf("no boot on either side: %v, %+v", err, done)
 	}
 	s = newSite(t)
 	ask = s.request("rollback")
 	ask.Released.Serial = ""
-	if done, err := s.converse(ask, yes); err != nil || done == nil || !errors.Is(done.Error, devices.ErrRefused) || !strings.Contains(done.Error.Error(), "of which volume") {
+	if done, err := s.converse(ask, yes); err != nil || done == nil || !errors.Is(done.Error, release.ErrRefused) || !strings.Contains(done.Error.Error(), "of which volume") {
 		t.Errorf("a rollback of nothing: %v, %+v", err, done)
 	}
 	if s.writes > 0 {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -17,10 +17,10 @@ const another = evidence.Serial("0123456789ABCDEF01234567")
 // the volume of the command line.
 func (s *site) requestOf(step string) request {
 	ask := s.request(step)
-	path := devices.Target{Name: "sdzz", HCTL: "9:0:0:9", Dev: "65:0", Seq: 900, Serial: s.service.Serial}
+	path := release.Target{Name: "sdzz", HCTL: "9:0:0:9", Dev: "65:0", Seq: 900, Serial: s.service.Serial}
 	ask.Released.Boot, ask.Released.Connected = ask.Boot, true
-	ask.Released.Maps = []devices.ReleasedMap{{Name: "mpathz", UUID: s.service.Serial.MapUUID(), QueueingOff: true}}
-	ask.Released.Offline, ask.Released.Found, ask.Released.Left = []devices.Target{path}, []devices.Target{path}, []devices.Target{path}
+	ask.Released.Maps = []release.ReleasedMap{{Name: "mpathz", UUID: s.service.Serial.MapUUID(), QueueingOff: true}}
+	ask.Released.Offline, ask.Released.Found, ask.Released.Left = []release.Target{path}, []release.Target{path}, []release.Target{path}
 	ask.Released.Namespaces, ask.Released.Numbers = []string{"nvme0n1"}, []int64{9}
 	return ask
 }
@@ -53,7 +53,7 @@ func TestServeTouchesNoOtherVolume(t *testing.T) {
 	refused := func(what string, ask request) {
 		t.Helper()
 		done, err := s.converse(ask, yes)
-		if err != nil || done == nil || done.Error == nil || !errors.Is(done.Error, devices.ErrRefused) || s.writes > 0 {
+		if err != nil || done == nil || done.Error == nil || !errors.Is(done.Error, release.ErrRefused) || s.writes > 0 {
 			t.Errorf("%s: %s: %v, %+v, %d writes", ask.Step, what, err, done, s.writes)
 		}
 	}
@@ -72,9 +72,9 @@ func TestServeTouchesNoOtherVolume(t *testing.T) {
 		if len(fields) != 6 {
 			t.Errorf("%s: the fields are %v", step, fields)
 		}
-		for _, bad := range []devices.Target{{Name: "nvme0n1", HCTL: "9:0:0:9"}, {Name: "sda", HCTL: "../../x"}, {Name: "../sda", HCTL: "9:0:0:9"}} {
+		for _, bad := range []release.Target{{Name: "nvme0n1", HCTL: "9:0:0:9"}, {Name: "sda", HCTL: "../../x"}, {Name: "../sda", HCTL: "9:0:0:9"}} {
 			bad.Serial = s.service.Serial
-			ask.Released.Offline = []devices.Target{bad}
+			ask.Released.Offline = []release.Target{bad}
 			refused("a path "+bad.Name+" at "+bad.HCTL, ask)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
@@ -40,7 +41,7 @@ func newSite(t *testing.T) *site {
 	machine := world.Hosts[0]
 	machine.FailHands(func(string, int) error { s.writes++; return nil })
 	s.service.Version = "v1"
-	s.service.Local = devices.Local{System: machine.System(), Hands: machine.Hands(), Sleep: func(ctx context.Context, d time.Duration) error {
+	s.service.Local = release.Local{System: machine.System(), Hands: machine.Hands(), Sleep: func(ctx context.Context, d time.Duration) error {
 		world.Clock.Advance(d)
 		return ctx.Err()
 	}}
@@ -71,7 +72,7 @@ func (s *site) request(step string) request {
 	s.service.Step = step
 	return request{
 		Schema: stepSchema, Version: "v1", Name: "lxd02", Boot: s.service.Local.Boot(), Step: step, Serial: s.service.Serial,
-		Expect: devices.Expect{StillConnected: true}, Released: devices.Released{Serial: s.service.Serial},
+		Expect: release.Expect{StillConnected: true}, Released: release.Released{Serial: s.service.Serial},
 	}
 }
 
@@ -154,10 +155,10 @@ func TestServeNotAllowed(t *testing.T) {
 		done, err := s.converse(s.request("release"), func(n int, m message) (reply, bool) {
 			return reply{OK: n != at || m.Say != sayNote, Why: "the disk is full"}, true
 		})
-		if err != nil || done == nil || !errors.Is(done.Error, devices.ErrUnrecorded) || !strings.Contains(done.Error.Error(), "the disk is full") {
+		if err != nil || done == nil || !errors.Is(done.Error, release.ErrUnrecorded) || !strings.Contains(done.Error.Error(), "the disk is full") {
 			t.Errorf("at %d: %v, %+v", at, err, done)
 		}
-		if at > 1 && !errors.Is(done.Error, devices.ErrTakenBack) {
+		if at > 1 && !errors.Is(done.Error, release.ErrTakenBack) {
 			t.Errorf("at %d: %v", at, done.Error)
 		}
 		if after := s.state(); !slices.Equal(before, after) {
@@ -196,7 +197,7 @@ func TestServeRefuses(t *testing.T) {
 			c.change(s, &ask)
 			before := s.state()
 			done, err := s.converse(ask, yes)
-			if err != nil || done == nil || !errors.Is(done.Error, devices.ErrRefused) || !strings.Contains(done.Error.Error(), c.why) {
+			if err != nil || done == nil || !errors.Is(done.Error, release.ErrRefused) || !strings.Contains(done.Error.Error(), c.why) {
 				t.Errorf("%v, %+v", err, done)
 			}
 			if s.writes > 0 || !slices.Equal(before, s.state()) {
@@ -228,7 +229,7 @@ func TestDetachedOfSeveral(t *testing.T) {
 			t.Fatalf("%s: %v, %+v, %d writes", step, err, done, s.writes)
 		}
 		if step != "detached" {
-			if !errors.Is(done.Error, devices.ErrRefused) {
+			if !errors.Is(done.Error, release.ErrRefused) {
 				t.Errorf("%s was not refused: %+v", step, done)
 			}
 			continue
@@ -248,7 +249,7 @@ func TestDetachedOfSeveral(t *testing.T) {
 func TestElsewhereOfSeveral(t *testing.T) {
 	s := newSite(t)
 	use := evidence.Use{Kind: evidence.UseMount, Where: "/var/lib/lxd/storage-pools/purepool/custom/default_x", Device: "dm-99"}
-	k := &talk{sought: []devices.Sought{
+	k := &talk{sought: []release.Sought{
 		{Serial: s.service.Serial, Elsewhere: func(u evidence.Use) bool { return u == use }},
 		{Serial: another, Elsewhere: func(evidence.Use) bool { return false }},
 	}}
@@ -291,10 +292,10 @@ func TestErrorsOnTheWire(t *testing.T) {
 // What a Release says arrives as it was said.
 func TestReleasedOnTheWire(t *testing.T) {
 	was := result{
-		Released: devices.Released{
+		Released: release.Released{
 			Serial: "0123456789ABCDEF01234567", Host: "h", Boot: "b", Connected: true,
-			Maps:    []devices.ReleasedMap{{Name: "mpatha", UUID: "mpath-3624", Removed: true, QueueingOff: true}},
-			Offline: []devices.Target{{Name: "sda", HCTL: "1:0:0:1", Dev: "8:0", Seq: 7, Serial: "0123456789ABCDEF01234567"}},
+			Maps:    []release.ReleasedMap{{Name: "mpatha", UUID: "mpath-3624", Removed: true, QueueingOff: true}},
+			Offline: []release.Target{{Name: "sda", HCTL: "1:0:0:1", Dev: "8:0", Seq: 7, Serial: "0123456789ABCDEF01234567"}},
 		},
 		Detached: []detachment{{Serial: "0123456789ABCDEF01234567", Answer: evidence.Yes, Reasons: []string{"a"}}},
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -70,13 +70,13 @@ func TestSudoersLine(t *testing.T) {
 	f := New(Options{Client: []string{client}, Version: "v1", Members: map[string]Member{"lxd03": {Command: []string{"sudo", "-n", "pureclean"}}}})
 	f.Ask(t.Context(), "lxd03")
 	m, serial := f.Machine(evidence.Host{Source: evidence.Source{Name: "lxd03"}, Boot: "b"}), evidence.Serial("D5BC07893D61B51B0001100A")
-	released := devices.Released{Serial: serial}
-	_, errRelease := m.Release(t.Context(), serial, devices.Expect{}, devices.Callbacks{})
-	_, errStale := m.RemoveStale(t.Context(), serial, devices.Callbacks{})
-	errFree := m.Free(t.Context(), serial, devices.Callbacks{})
-	left := m.Detached(t.Context(), []devices.Sought{{Serial: serial}, {Serial: another}})
-	if errRelease == nil || errStale == nil || errFree == nil || left[0].Answer.Is() || left[1].Answer.Is() || m.Rollback(t.Context(), released, devices.Callbacks{}) == nil ||
-		m.Clear(t.Context(), serial, released, devices.Callbacks{}) == nil {
+	released := release.Released{Serial: serial}
+	_, errRelease := m.Release(t.Context(), serial, release.Expect{}, release.Callbacks{})
+	_, errStale := m.RemoveStale(t.Context(), serial, release.Callbacks{})
+	errFree := m.Free(t.Context(), serial, release.Callbacks{})
+	left := m.Detached(t.Context(), []release.Sought{{Serial: serial}, {Serial: another}})
+	if errRelease == nil || errStale == nil || errFree == nil || left[0].Answer.Is() || left[1].Answer.Is() || m.Rollback(t.Context(), released, release.Callbacks{}) == nil ||
+		m.Clear(t.Context(), serial, released, release.Callbacks{}) == nil {
 		t.Fatal("a client that fails did something")
 	}
 	calls, err := os.ReadFile(dir + "/calls")

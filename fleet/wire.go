@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -40,8 +40,8 @@ type request struct {
 	Boot     string           `json:"boot"`
 	Step     string           `json:"step"`
 	Serial   evidence.Serial  `json:"serial"`
-	Expect   devices.Expect   `json:"expect"`
-	Released devices.Released `json:"released"`
+	Expect   release.Expect   `json:"expect"`
+	Released release.Released `json:"released"`
 	// Also are other volumes that a step which writes nothing is about as well:
 	// who may ask for one may read everything.
 	Also []evidence.Serial `json:"also,omitempty"`
@@ -59,7 +59,7 @@ const (
 // message is what the machine says.
 type message struct {
 	Say    string          `json:"say"`
-	Action *devices.Action `json:"action,omitempty"`
+	Action *release.Action `json:"action,omitempty"`
 	Use    *evidence.Use   `json:"use,omitempty"`
 	// Serial is the volume that is asked for, where that can be another than the
 	// command line's.
@@ -77,7 +77,7 @@ type reply struct {
 
 // result is what became of a step.
 type result struct {
-	Released devices.Released `json:"released"`
+	Released release.Released `json:"released"`
 	Detached []detachment     `json:"detached"`
 	Error    *wireError       `json:"error,omitempty"`
 }
@@ -98,29 +98,29 @@ var steps = map[string]struct {
 	// for those that let others work there while they wait, and wait with
 	// whoever asked: each look after a wait begins anew.
 	writes, rests bool
-	do            func(context.Context, devices.Local, request, callbacks) (result, error)
+	do            func(context.Context, release.Local, request, callbacks) (result, error)
 }{
-	"release": {3 * time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
+	"release": {3 * time.Minute, true, false, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
 		released, err := l.Release(ctx, r.Serial, r.Expect, c.Callbacks)
 		return result{Released: released}, err
 	}},
-	"rollback": {3 * time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
+	"rollback": {3 * time.Minute, true, false, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
 		return result{}, l.Rollback(ctx, r.Released, c.Callbacks)
 	}},
-	"clear": {20 * time.Minute, true, true, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
+	"clear": {20 * time.Minute, true, true, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
 		return result{}, l.Clear(ctx, r.Serial, r.Released, c.Callbacks)
 	}},
-	"stale": {20 * time.Minute, true, true, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
+	"stale": {20 * time.Minute, true, true, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
 		released, err := l.RemoveStale(ctx, r.Serial, c.Callbacks)
 		return result{Released: released}, err
 	}},
-	"free": {time.Minute, true, false, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
+	"free": {time.Minute, true, false, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
 		return result{}, l.Free(ctx, r.Serial, c.Callbacks)
 	}},
-	"detached": {time.Minute, false, false, func(ctx context.Context, l devices.Local, r request, c callbacks) (result, error) {
-		sought := []devices.Sought{}
+	"detached": {time.Minute, false, false, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
+		sought := []release.Sought{}
 		for _, serial := range append([]evidence.Serial{r.Serial}, r.Also...) {
-			sought = append(sought, devices.Sought{Serial: serial, Elsewhere: func(use evidence.Use) bool { return c.elsewhere(serial, use) }})
+			sought = append(sought, release.Sought{Serial: serial, Elsewhere: func(use evidence.Use) bool { return c.elsewhere(serial, use) }})
 		}
 		var all []detachment
 		for i, said := range l.Detached(ctx, sought) {
@@ -133,7 +133,7 @@ var steps = map[string]struct {
 // callbacks are what a step asks of whoever wants it, and a step about several
 // volumes which of them a use is not of.
 type callbacks struct {
-	devices.Callbacks
+	release.Callbacks
 	elsewhere func(evidence.Serial, evidence.Use) bool
 }
 
@@ -143,17 +143,17 @@ var kinds = []struct {
 	name string
 	err  error
 }{
-	{"refused", devices.ErrRefused},
-	{"taken-back", devices.ErrTakenBack},
-	{"halfway", devices.ErrHalfway},
-	{"unrecorded", devices.ErrUnrecorded},
-	{"comes-back", devices.ErrComesBack},
-	{"still-shown", devices.ErrStillShown},
-	{"still-there", devices.ErrStillThere},
-	{"in-use", devices.ErrInUse},
-	{"other", devices.ErrOther},
-	{"state", devices.ErrState},
-	{"abandoned", devices.ErrAbandoned},
+	{"refused", release.ErrRefused},
+	{"taken-back", release.ErrTakenBack},
+	{"halfway", release.ErrHalfway},
+	{"unrecorded", release.ErrUnrecorded},
+	{"comes-back", release.ErrComesBack},
+	{"still-shown", release.ErrStillShown},
+	{"still-there", release.ErrStillThere},
+	{"in-use", release.ErrInUse},
+	{"other", release.ErrOther},
+	{"state", release.ErrState},
+	{"abandoned", release.ErrAbandoned},
 	{"busy", ErrBusy},
 	{"cancelled", context.Canceled},
 	{"deadline", context.DeadlineExceeded},

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
@@ -22,14 +22,14 @@ const confirmPatience = time.Minute
 
 // machine is what acts on one member's devices, with the journal told of each
 // write.
-func (r *run) machine(ctx context.Context, member string) (Machine, devices.Callbacks, error) {
+func (r *run) machine(ctx context.Context, member string) (Machine, release.Callbacks, error) {
 	machine, ok := r.t.Machine(member)
 	if !ok {
-		return nil, devices.Callbacks{}, fmt.Errorf("the devices of %s can't be changed from here", member)
+		return nil, release.Callbacks{}, fmt.Errorf("the devices of %s can't be changed from here", member)
 	}
 	world := r.latest.world
-	return machine, devices.Callbacks{
-		Note: func(a devices.Action) error {
+	return machine, release.Callbacks{
+		Note: func(a release.Action) error {
 			if err := r.note(member, a); err != nil {
 				return err
 			}
@@ -176,7 +176,7 @@ func (e *refusal) Error() string {
 
 // note tells the journal of one write to a device, and remembers what was
 // released.
-func (r *run) note(member string, a devices.Action) error {
+func (r *run) note(member string, a release.Action) error {
 	text, err := marshal(a)
 	if err != nil {
 		return err

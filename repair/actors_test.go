@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
@@ -52,7 +52,7 @@ type history struct {
 	windows int
 	turns   int
 	// ran are the paths that we set running again since the last look.
-	ran     []devices.Target
+	ran     []release.Target
 	changes map[string]int
 
 	// outsiders are who else acts, and what they have done.
@@ -603,7 +603,7 @@ func (w watchedWriter) DeleteHost(ctx context.Context, name string) error {
 
 // watchedHands looks, at each call, whether a device in use loses anything.
 type watchedHands struct {
-	devices.Hands
+	release.Hands
 	h *history
 }
 
@@ -639,7 +639,7 @@ func (w watchedHands) AddMap(ctx context.Context, wwid string) error {
 	return w.call("add map "+wwid, func() error { return w.Hands.AddMap(ctx, wwid) })
 }
 
-func (w watchedHands) SetState(ctx context.Context, d devices.Target, state string) error {
+func (w watchedHands) SetState(ctx context.Context, d release.Target, state string) error {
 	used := w.h.inUse()[string(d.Serial)]
 	return w.call("set "+d.Name+" "+state, func() error {
 		err := w.Hands.SetState(ctx, d, state)
@@ -661,7 +661,7 @@ func (w watchedHands) SetState(ctx context.Context, d devices.Target, state stri
 	})
 }
 
-func (w watchedHands) DeleteDisk(ctx context.Context, d devices.Target) error {
+func (w watchedHands) DeleteDisk(ctx context.Context, d release.Target) error {
 	return w.call("delete disk "+d.Name, func() error { return w.Hands.DeleteDisk(ctx, d) })
 }
 

@@ -338,7 +338,7 @@ var bites = []bite{
 		}
 		return volume
 	}},
-	{gate: needCut, coveredBy: "detached; and devices.Releaser refuses to delete paths while the array connects them", tale: func(b *table) string {
+	{gate: needCut, coveredBy: "detached; and release.Releaser refuses to delete paths while the array connects them", tale: func(b *table) string {
 		volume := b.connected()
 		b.tools.Report = func(e Event) {
 			if e.Phase == Begins && e.Step.Kind == StepClear {

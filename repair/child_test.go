@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/repair/journal"
@@ -93,7 +93,7 @@ func beChild(text string) error {
 		return badWriter{w, told}, err
 	}
 	tools.Machine = func(string) (Machine, bool) {
-		return devices.Local{System: machine.System(), Hands: badHands{machine.Hands(), told}, Sleep: sleep}, true
+		return release.Local{System: machine.System(), Hands: badHands{machine.Hands(), told}, Sleep: sleep}, true
 	}
 	tools.Journal, tools.Typed = book, e.Plan.Object
 	tools.record = func(r *journal.Run, record journal.Record) error {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
@@ -90,11 +90,11 @@ type stubborn struct {
 
 var errStubborn = errors.New("it came back three times")
 
-func (s stubborn) Clear(ctx context.Context, serial evidence.Serial, done devices.Released, c devices.Callbacks) error {
+func (s stubborn) Clear(ctx context.Context, serial evidence.Serial, done release.Released, c release.Callbacks) error {
 	return errors.Join(s.Machine.Clear(ctx, serial, done, c), s.fails("clear"))
 }
 
-func (s stubborn) Release(ctx context.Context, serial evidence.Serial, expect devices.Expect, c devices.Callbacks) (devices.Released, error) {
+func (s stubborn) Release(ctx context.Context, serial evidence.Serial, expect release.Expect, c release.Callbacks) (release.Released, error) {
 	released, err := s.Machine.Release(ctx, serial, expect, c)
 	return released, errors.Join(err, s.fails("release"))
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
 )
@@ -106,7 +106,7 @@ func (b badWriter) DeleteHost(ctx context.Context, name string) error {
 
 // badHands spoils calls to a machine's devices.
 type badHands struct {
-	devices.Hands
+	release.Hands
 	s caller
 }
 
@@ -126,11 +126,11 @@ func (b badHands) RescanController(ctx context.Context, controller string) error
 	return b.s.call("rescan", func() error { return b.Hands.RescanController(ctx, controller) })
 }
 
-func (b badHands) SetState(ctx context.Context, d devices.Target, state string) error {
+func (b badHands) SetState(ctx context.Context, d release.Target, state string) error {
 	return b.s.call("set-state", func() error { return b.Hands.SetState(ctx, d, state) })
 }
 
-func (b badHands) DeleteDisk(ctx context.Context, d devices.Target) error {
+func (b badHands) DeleteDisk(ctx context.Context, d release.Target) error {
 	return b.s.call("delete-disk", func() error { return b.Hands.DeleteDisk(ctx, d) })
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/words"
@@ -249,9 +249,9 @@ func (r *run) vouch(l look, was diagnose.GateResult) diagnose.GateResult {
 	return was
 }
 
-func isReleased(d evidence.Disk, targets []devices.Target) bool {
+func isReleased(d evidence.Disk, targets []release.Target) bool {
 	return d.State == "offline" && d.Live.Kind == evidence.IdentityUnknown && d.Seq.Known && d.Serial != "" &&
-		slices.Contains(targets, devices.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial})
+		slices.Contains(targets, release.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial})
 }
 
 // successors are what a finding can become by what is done about it: a stale map

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -18,10 +18,10 @@ const hostsAtOnce = 64
 // inquiry is a run that wants to hear from machines whether anything of its
 // volume is left there, and what they said.
 type inquiry struct {
-	sought   devices.Sought
+	sought   release.Sought
 	members  []string
 	machines []Machine
-	said     []devices.Detachment
+	said     []release.Detachment
 }
 
 // inquire asks every machine once, about all that is to be known of it.
@@ -33,7 +33,7 @@ func inquire(ctx context.Context, all []*inquiry) {
 	var members []string
 	places := map[string][]place{}
 	for _, q := range all {
-		q.said = make([]devices.Detachment, len(q.members))
+		q.said = make([]release.Detachment, len(q.members))
 		for i, member := range q.members {
 			if places[member] == nil {
 				members = append(members, member)
@@ -46,7 +46,7 @@ func inquire(ctx context.Context, all []*inquiry) {
 	for _, member := range members {
 		group.Go(func() error {
 			at := places[member]
-			sought := make([]devices.Sought, len(at))
+			sought := make([]release.Sought, len(at))
 			for n, p := range at {
 				sought[n] = p.of.sought
 			}
@@ -63,7 +63,7 @@ func inquire(ctx context.Context, all []*inquiry) {
 // nothing on any.
 func (r *run) leftOnHosts(ctx context.Context, l look) (*diagnose.GateResult, error) {
 	world := r.latest.world
-	q := &inquiry{members: r.asked(l), sought: devices.Sought{
+	q := &inquiry{members: r.asked(l), sought: release.Sought{
 		Serial:    r.plan.Serial,
 		Elsewhere: func(use evidence.Use) bool { return usedByAnother(world, use, r.plan) },
 	}}
@@ -79,7 +79,7 @@ func (r *run) leftOnHosts(ctx context.Context, l look) (*diagnose.GateResult, er
 	} else if err := r.t.turn.inquire(ctx, q); err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(q.said, func(d devices.Detachment) bool { return !d.Answer.Is() })
+	i := slices.IndexFunc(q.said, func(d release.Detachment) bool { return !d.Answer.Is() })
 	if i < 0 {
 		return nil, nil
 	}

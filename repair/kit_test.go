@@ -13,6 +13,7 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
@@ -196,13 +197,13 @@ func (k *kit) writer(ctx context.Context, arrayID string) (Writer, error) {
 
 func (k *kit) machine(member string) (Machine, bool) { return k.local(member, k.sleep) }
 
-func (k *kit) local(member string, sleep func(context.Context, time.Duration) error) (devices.Local, bool) {
+func (k *kit) local(member string, sleep func(context.Context, time.Duration) error) (release.Local, bool) {
 	for _, h := range k.world.Hosts {
 		if h.Name() == member {
-			return devices.Local{System: h.System(), Hands: h.Hands(), Sleep: sleep}, true
+			return release.Local{System: h.System(), Hands: h.Hands(), Sleep: sleep}, true
 		}
 	}
-	return devices.Local{}, false
+	return release.Local{}, false
 }
 
 func yes(context.Context, Question) (Reply, error) { return Yes, nil }

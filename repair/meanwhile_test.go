@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator"
@@ -87,9 +87,9 @@ type named struct {
 	late  func(asked int) bool
 }
 
-func (m named) Detached(ctx context.Context, sought []devices.Sought) []devices.Detachment {
+func (m named) Detached(ctx context.Context, sought []release.Sought) []release.Detachment {
 	if *m.asked++; m.late(*m.asked) {
-		return []devices.Detachment{{Answer: evidence.No, Reasons: []string{"the name /dev/disk/by-id/wwn-0x" + string(sought[0].Serial)}}}
+		return []release.Detachment{{Answer: evidence.No, Reasons: []string{"the name /dev/disk/by-id/wwn-0x" + string(sought[0].Serial)}}}
 	}
 	return m.Machine.Detached(ctx, sought)
 }

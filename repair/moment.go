@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -200,7 +200,7 @@ func (r *run) permit(ctx context.Context, step Step, kind StepType, see func(con
 
 // stillHolds asks again, before one write to a device in the middle of a step,
 // if what the step rests on has grown old since.
-func (r *run) stillHolds(ctx context.Context, a devices.Action) error {
+func (r *run) stillHolds(ctx context.Context, a release.Action) error {
 	if r.acting == nil || a.Done || !takesAway[a.Do] || r.aged() == "" {
 		return nil
 	}
@@ -213,9 +213,9 @@ func (r *run) stillHolds(ctx context.Context, a devices.Action) error {
 
 // takesAway are the writes that take a device away. The others give it back,
 // which is never put off.
-var takesAway = map[devices.Verb]bool{
-	devices.DoRemoveMap: true, devices.DoQueueingOff: true, devices.DoOffline: true, devices.DoDelete: true,
-	devices.DoEndWaiting: true,
+var takesAway = map[release.Verb]bool{
+	release.DoRemoveMap: true, release.DoQueueingOff: true, release.DoOffline: true, release.DoDelete: true,
+	release.DoEndWaiting: true,
 }
 
 // untriedError is a step that was not even tried.

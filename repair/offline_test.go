@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -94,12 +94,12 @@ func TestRunUnderWayIsNotInterrupted(t *testing.T) {
 
 // onceOffline set one path offline, and nothing after it.
 type onceOffline struct {
-	devices.Hands
+	release.Hands
 	then func()
 	dead bool
 }
 
-func (o *onceOffline) SetState(ctx context.Context, disk devices.Target, state string) error {
+func (o *onceOffline) SetState(ctx context.Context, disk release.Target, state string) error {
 	if o.dead {
 		return errors.New("killed")
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -78,31 +78,31 @@ func (r *run) connectedTo(s subject, member string) (evidence.Answer, string) {
 }
 
 // learn keeps what one write to a device released or took back.
-func (r *run) learn(member, boot string, a devices.Action) {
+func (r *run) learn(member, boot string, a release.Action) {
 	known := r.released[member]
 	if known == nil || known.Boot != boot {
-		known = &devices.Released{Serial: r.plan.Serial, Host: member, Boot: boot, Connected: true}
+		known = &release.Released{Serial: r.plan.Serial, Host: member, Boot: boot, Connected: true}
 	}
 	switch a.Do {
-	case devices.DoOffline:
+	case release.DoOffline:
 		if a.Disk != nil && !slices.Contains(known.Offline, *a.Disk) {
 			known.Offline = append(known.Offline, *a.Disk)
 		}
-	case devices.DoRunning, devices.DoDelete:
+	case release.DoRunning, release.DoDelete:
 		if a.Disk != nil && a.Done && a.Error == "" {
-			known.Offline = slices.DeleteFunc(known.Offline, func(t devices.Target) bool { return t == *a.Disk })
+			known.Offline = slices.DeleteFunc(known.Offline, func(t release.Target) bool { return t == *a.Disk })
 		}
-	case devices.DoRemoveMap, devices.DoQueueingOff:
-		i := slices.IndexFunc(known.Maps, func(m devices.ReleasedMap) bool { return m.UUID == a.UUID })
+	case release.DoRemoveMap, release.DoQueueingOff:
+		i := slices.IndexFunc(known.Maps, func(m release.ReleasedMap) bool { return m.UUID == a.UUID })
 		if i < 0 {
 			i = len(known.Maps)
-			known.Maps = append(known.Maps, devices.ReleasedMap{Name: a.Name, UUID: a.UUID})
+			known.Maps = append(known.Maps, release.ReleasedMap{Name: a.Name, UUID: a.UUID})
 		}
-		known.Maps[i].Removed = known.Maps[i].Removed || a.Do == devices.DoRemoveMap
-		known.Maps[i].QueueingOff = known.Maps[i].QueueingOff || a.Do == devices.DoQueueingOff
-	case devices.DoAddMap, devices.DoQueueingOn:
+		known.Maps[i].Removed = known.Maps[i].Removed || a.Do == release.DoRemoveMap
+		known.Maps[i].QueueingOff = known.Maps[i].QueueingOff || a.Do == release.DoQueueingOff
+	case release.DoAddMap, release.DoQueueingOn:
 		if a.Done && a.Error == "" {
-			known.Maps = slices.DeleteFunc(known.Maps, func(m devices.ReleasedMap) bool { return m.UUID == a.UUID })
+			known.Maps = slices.DeleteFunc(known.Maps, func(m release.ReleasedMap) bool { return m.UUID == a.UUID })
 		}
 	default:
 		return
@@ -114,15 +114,15 @@ func (r *run) learn(member, boot string, a devices.Action) {
 	r.released[member] = known
 }
 
-func (r *run) releasedOn(member string) devices.Released {
+func (r *run) releasedOn(member string) release.Released {
 	if known := r.released[member]; known != nil {
 		return copyOf(*known)
 	}
-	return devices.Released{Serial: r.plan.Serial, Host: member}
+	return release.Released{Serial: r.plan.Serial, Host: member}
 }
 
 // copyOf keeps what is learnt on the way out of what is being worked on.
-func copyOf(released devices.Released) devices.Released {
+func copyOf(released release.Released) release.Released {
 	released.Offline, released.Maps = slices.Clone(released.Offline), slices.Clone(released.Maps)
 	return released
 }

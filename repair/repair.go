@@ -11,7 +11,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
@@ -36,16 +36,16 @@ type Writer interface {
 }
 
 // Machine is a member's machine on which devices can be removed from here,
-// this one or another. Each method is one step of devices.Releaser: it looks
+// this one or another. Each method is one step of release.Releaser: it looks
 // and judges on the machine itself, and asks back before each single write.
 type Machine interface {
-	Release(ctx context.Context, serial evidence.Serial, expect devices.Expect, c devices.Callbacks) (devices.Released, error)
-	Rollback(ctx context.Context, done devices.Released, c devices.Callbacks) error
-	Clear(ctx context.Context, serial evidence.Serial, done devices.Released, c devices.Callbacks) error
-	RemoveStale(ctx context.Context, serial evidence.Serial, c devices.Callbacks) (devices.Released, error)
-	Free(ctx context.Context, serial evidence.Serial, c devices.Callbacks) error
+	Release(ctx context.Context, serial evidence.Serial, expect release.Expect, c release.Callbacks) (release.Released, error)
+	Rollback(ctx context.Context, done release.Released, c release.Callbacks) error
+	Clear(ctx context.Context, serial evidence.Serial, done release.Released, c release.Callbacks) error
+	RemoveStale(ctx context.Context, serial evidence.Serial, c release.Callbacks) (release.Released, error)
+	Free(ctx context.Context, serial evidence.Serial, c release.Callbacks) error
 	// Detached is about several volumes at once.
-	Detached(ctx context.Context, sought []devices.Sought) []devices.Detachment
+	Detached(ctx context.Context, sought []release.Sought) []release.Detachment
 }
 
 // Tools are what a run works with.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/repair/journal"
 )
@@ -226,7 +226,7 @@ func (r *run) replay(record journal.Record) error {
 			}
 		}
 	case journal.WhatAction:
-		var action devices.Action
+		var action release.Action
 		var on boot
 		if err := errors.Join(json.Unmarshal(record.Action, &action), json.Unmarshal(record.State, &on)); err != nil {
 			return err

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
@@ -308,14 +308,14 @@ func (k *kit) disks(serial evidence.Serial) []evidence.Disk {
 func TestOnlyOurOwnPathsAreVouchedFor(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		spoil func(*devices.Released)
+		spoil func(*release.Released)
 		want  diagnose.Result
 	}{
-		{"ours", func(*devices.Released) {}, diagnose.Pass},
-		{"another sequence number", func(d *devices.Released) { d.Offline[0].Seq++ }, diagnose.Uncertain},
-		{"another boot", func(d *devices.Released) { d.Boot = "other" }, diagnose.Uncertain},
-		{"another address", func(d *devices.Released) { d.Offline[0].HCTL = "9:9:9:9" }, diagnose.Uncertain},
-		{"nothing was released", func(d *devices.Released) { d.Offline = nil }, diagnose.Uncertain},
+		{"ours", func(*release.Released) {}, diagnose.Pass},
+		{"another sequence number", func(d *release.Released) { d.Offline[0].Seq++ }, diagnose.Uncertain},
+		{"another boot", func(d *release.Released) { d.Boot = "other" }, diagnose.Uncertain},
+		{"another address", func(d *release.Released) { d.Offline[0].HCTL = "9:9:9:9" }, diagnose.Uncertain},
+		{"nothing was released", func(d *release.Released) { d.Offline = nil }, diagnose.Uncertain},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := newKit(t, "device-too-late-iscsi")
@@ -329,9 +329,9 @@ func TestOnlyOurOwnPathsAreVouchedFor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			released := devices.Released{Serial: r.plan.Serial, Boot: l.world.Hosts[0].Boot}
+			released := release.Released{Serial: r.plan.Serial, Boot: l.world.Hosts[0].Boot}
 			for _, d := range k.disks(r.plan.Serial) {
-				released.Offline = append(released.Offline, devices.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial})
+				released.Offline = append(released.Offline, release.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial})
 			}
 			if len(released.Offline) == 0 {
 				t.Fatal("no path")

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
@@ -36,7 +36,7 @@ type run struct {
 	// ours is what an eradication is of.
 	ours destruction
 	// released is what this run's journal says was released, by member.
-	released map[string]*devices.Released
+	released map[string]*release.Released
 	// intended are steps, from 1, that this run began and of which it is not
 	// known that they were not done.
 	intended map[int]bool
@@ -121,7 +121,7 @@ func (t Tools) Run(ctx context.Context, plan Plan) (Result, error) {
 }
 
 func (t Tools) newRun(plan Plan) *run {
-	return &run{t: t, plan: plan, types: Steps, released: map[string]*devices.Released{}, intended: map[int]bool{}}
+	return &run{t: t, plan: plan, types: Steps, released: map[string]*release.Released{}, intended: map[int]bool{}}
 }
 
 func (r *run) typeOf(kind string) StepType {
@@ -376,7 +376,7 @@ func (r *run) do(ctx context.Context, step Step, kind StepType) error {
 		return nil
 	case errors.As(failed, &gate):
 		return r.refuse(step.Say, gate.gate)
-	case errors.Is(failed, devices.ErrRefused) && !errors.Is(failed, devices.ErrHalfway):
+	case errors.Is(failed, release.ErrRefused) && !errors.Is(failed, release.ErrHalfway):
 		return errors.Join(r.refuse(step.Say, diagnose.GateResult{Gate: "devices", Result: diagnose.Fail, Why: failed.Error()}), failed)
 	case failed == nil:
 		failed = errors.New(note)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -51,7 +51,7 @@ func TestEachChangeRestsOnAllAboutTheVolume(t *testing.T) {
 		}
 		tools.Machine = func(member string) (Machine, bool) {
 			local, ok := k.local(member, k.sleep)
-			return devices.Local{System: local.System, Hands: badHands{local.Hands, seen}, Sleep: local.Sleep}, ok
+			return release.Local{System: local.System, Hands: badHands{local.Hands, seen}, Sleep: local.Sleep}, ok
 		}
 		if result, err := tools.Run(t.Context(), plan); err != nil {
 			t.Fatalf("%s: %v (%+v)", scenario, err, result)

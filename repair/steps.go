@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/words"
@@ -457,12 +457,12 @@ func confirmNotQueueing(s subject, step Step) (evidence.Answer, string) {
 }
 
 // expect says for the Releaser what the array says of the volume and a host.
-func expect(s subject, member string) devices.Expect {
+func expect(s subject, member string) release.Expect {
 	for _, row := range s.rows {
 		// An array host that can't be told counts as this machine.
 		if owner := s.member(row); owner == member || owner == "" {
-			return devices.Expect{StillConnected: true}
+			return release.Expect{StillConnected: true}
 		}
 	}
-	return devices.Expect{}
+	return release.Expect{}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
@@ -539,10 +540,10 @@ func TestOracleSeesHarm(t *testing.T) {
 	}
 	m, _ := h.kit.local(h.world.Hosts[0].Name(), h.sleep)
 	hands := watchedHands{m.Hands, h}
-	var path devices.Target
+	var path release.Target
 	for _, d := range h.seen.Hosts[0].Disks.Items {
 		if string(d.Serial) == used.Serial {
-			path = devices.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial}
+			path = release.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial}
 		}
 	}
 	for _, c := range []struct {
@@ -577,35 +578,35 @@ func TestOracleSeesHarm(t *testing.T) {
 }
 
 // strayPath is an offline path of a volume whose number another one has.
-func (h *history) strayPath(v array.Volume) (devices.Target, error) {
+func (h *history) strayPath(v array.Volume) (release.Target, error) {
 	m, a := h.world.Hosts[0], h.world.Array
 	err := a.Connect(h.hostObject(), v.Name, 0)
 	m.Rescan()
 	all := m.DevicesOf(v.Serial) // perhaps a map, and paths
 	if err != nil || len(all) == 0 {
-		return devices.Target{}, fmt.Errorf("%s has no device: %w", v.Name, err)
+		return release.Target{}, fmt.Errorf("%s has no device: %w", v.Name, err)
 	}
 	name := all[len(all)-1]
 	_, failed := a.CreateVolume("other", simulator.Small, array.VolumeOptions{})
 	err = errors.Join(failed, m.OfflinePath(name), a.Disconnect(h.hostObject(), v.Name), a.Connect(h.hostObject(), "other", 0))
 	for _, d := range devices.Observe(context.Background(), m.System()).Disks.Items {
 		if d.Name == name {
-			return devices.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial}, err
+			return release.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial}, err
 		}
 	}
-	return devices.Target{}, fmt.Errorf("%s has gone: %w", name, err)
+	return release.Target{}, fmt.Errorf("%s has gone: %w", name, err)
 }
 
 // rashHands do what they are told, whatever uses the disk.
 type rashHands struct {
-	devices.Hands
+	release.Hands
 	h *history
 }
 
-func (b rashHands) DeleteDisk(_ context.Context, d devices.Target) error {
+func (b rashHands) DeleteDisk(_ context.Context, d release.Target) error {
 	return b.h.world.Hosts[0].DeletePath(d.Name)
 }
 
-func (b rashHands) SetState(_ context.Context, d devices.Target, _ string) error {
+func (b rashHands) SetState(_ context.Context, d release.Target, _ string) error {
 	return b.h.world.Hosts[0].OfflinePath(d.Name)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
@@ -187,25 +188,25 @@ type victimsMachine struct {
 	v *victim
 }
 
-func (m victimsMachine) Release(ctx context.Context, serial evidence.Serial, expect devices.Expect, c devices.Callbacks) (devices.Released, error) {
+func (m victimsMachine) Release(ctx context.Context, serial evidence.Serial, expect release.Expect, c release.Callbacks) (release.Released, error) {
 	if err := m.v.call(StepRelease, string(serial)); err != nil {
-		return devices.Released{}, fmt.Errorf("%w: %w", devices.ErrRefused, err)
+		return release.Released{}, fmt.Errorf("%w: %w", release.ErrRefused, err)
 	}
 	return m.Machine.Release(ctx, serial, expect, c)
 }
 
-func (m victimsMachine) Clear(ctx context.Context, serial evidence.Serial, done devices.Released, c devices.Callbacks) error {
+func (m victimsMachine) Clear(ctx context.Context, serial evidence.Serial, done release.Released, c release.Callbacks) error {
 	if err := m.v.call(StepClear, string(serial)); err != nil {
 		return err
 	}
 	return m.Machine.Clear(ctx, serial, done, c)
 }
 
-func (m victimsMachine) Detached(ctx context.Context, sought []devices.Sought) []devices.Detachment {
+func (m victimsMachine) Detached(ctx context.Context, sought []release.Sought) []release.Detachment {
 	all := m.Machine.Detached(ctx, sought)
 	for i, s := range sought {
 		if err := m.v.call(StepConfirm, string(s.Serial)); err != nil {
-			all[i] = devices.Detachment{Answer: evidence.No, Reasons: []string{err.Error()}}
+			all[i] = release.Detachment{Answer: evidence.No, Reasons: []string{err.Error()}}
 		}
 	}
 	return all
@@ -517,13 +518,13 @@ type asked struct {
 	tell func(about string)
 }
 
-func (a asked) Detached(_ context.Context, sought []devices.Sought) []devices.Detachment {
+func (a asked) Detached(_ context.Context, sought []release.Sought) []release.Detachment {
 	var about []string
 	for _, s := range sought {
 		about = append(about, string(s.Serial))
 	}
 	a.tell(strings.Join(about, ","))
-	return make([]devices.Detachment, len(sought))
+	return make([]release.Detachment, len(sought))
 }
 
 // counting are machines that count how often they are asked what is left of how
@@ -534,7 +535,7 @@ type counting struct {
 	count  func(member string, volumes int)
 }
 
-func (c counting) Detached(ctx context.Context, sought []devices.Sought) []devices.Detachment {
+func (c counting) Detached(ctx context.Context, sought []release.Sought) []release.Detachment {
 	c.count(c.member, len(sought))
 	return c.Machine.Detached(ctx, sought)
 }
@@ -612,7 +613,7 @@ func TestMeet(t *testing.T) {
 						if want == "ask" {
 							_ = tools.turn.inquire(context.Background(), &inquiry{
 								members: []string{"a"}, machines: []Machine{asked{tell: func(about string) { did = append(did, "ask("+about+")") }}},
-								sought: devices.Sought{Serial: evidence.Serial(plan.ID)},
+								sought: release.Sought{Serial: evidence.Serial(plan.ID)},
 							})
 							continue
 						}

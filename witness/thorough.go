@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/hostlog"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -49,7 +49,7 @@ func (o Options) readLog(ctx context.Context, l limits) *evidence.Log {
 	ctx, cancel := l.of(ctx, estate, "this host")
 	defer cancel()
 	defer o.asking(ctx, "logs", o.Host.Hostname)()
-	log := devices.ReadLog(ctx, o.Host)
+	log := hostlog.Read(ctx, o.Host)
 	return &log
 }
 

@@ -283,8 +283,8 @@ func TestMapsErrors(t *testing.T) {
 
 func TestMapsThatHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		k := &dmKernel{before: func(uint) { <-release }}
+		unblock := make(chan struct{})
+		k := &dmKernel{before: func(uint) { <-unblock }}
 		l := &live{patience: patience, openDM: k.open}
 		began := time.Now()
 		if _, err := l.Maps(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
@@ -296,7 +296,7 @@ func TestMapsThatHang(t *testing.T) {
 		if _, err := l.Maps(t.Context()); !errors.Is(err, errStillOut) {
 			t.Errorf("asked again: %v", err)
 		}
-		close(release)
+		close(unblock)
 		synctest.Wait()
 		if maps, err := l.Maps(t.Context()); err != nil || len(maps) != 0 {
 			t.Errorf("after it came back: %v, %v", maps, err)

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -29,10 +29,10 @@ var (
 	leaving = []string{"cancel", "deleted"}
 )
 
-// SetState implements devices.Hands.
-func (h *hands) SetState(ctx context.Context, disk devices.Target, state string) error {
+// SetState implements release.Hands.
+func (h *hands) SetState(ctx context.Context, disk release.Target, state string) error {
 	if state != stateRunning && state != stateOffline {
-		return fmt.Errorf("setting the state of %s: %q is not a state that can be set: %w", disk.Name, state, devices.ErrState)
+		return fmt.Errorf("setting the state of %s: %q is not a state that can be set: %w", disk.Name, state, release.ErrState)
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
 	defer cancel()
@@ -43,7 +43,7 @@ func (h *hands) SetState(ctx context.Context, disk devices.Target, state string)
 	return nil
 }
 
-func (h *hands) setState(ctx context.Context, disk devices.Target, state string) error {
+func (h *hands) setState(ctx context.Context, disk release.Target, state string) error {
 	d, now, err := h.openDisk(disk)
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (h *hands) setState(ctx context.Context, disk devices.Target, state string)
 	case now == state:
 		return nil
 	case now != stateRunning && now != stateOffline:
-		return fmt.Errorf("its state is %q, in which no other can be set: %w", now, devices.ErrState)
+		return fmt.Errorf("its state is %q, in which no other can be set: %w", now, release.ErrState)
 	}
 	if state == stateOffline {
 		if err := h.unused(d, disk, now); err != nil {
@@ -66,21 +66,21 @@ func (h *hands) setState(ctx context.Context, disk devices.Target, state string)
 	// The kernel compares with the newline.
 	if err := h.write(d.fd, "state", state+"\n"); err != nil {
 		if errors.Is(err, unix.EINVAL) {
-			return fmt.Errorf("the kernel refused it: %w: %w", devices.ErrState, err)
+			return fmt.Errorf("the kernel refused it: %w: %w", release.ErrState, err)
 		}
 		return withRoot(err)
 	}
 	now, err = d.text("state")
 	if err == nil && now != state {
-		err = fmt.Errorf("the kernel took it, and its state is %q: %w", now, devices.ErrState)
+		err = fmt.Errorf("the kernel took it, and its state is %q: %w", now, release.ErrState)
 	}
 	return err
 }
 
-// DeleteDisk implements devices.Hands. The kernel deletes before the write
+// DeleteDisk implements release.Hands. The kernel deletes before the write
 // returns, and waits for I/O that is on its way: on a path that is blocked
 // that can take until the session's recovery_tmo ends.
-func (h *hands) DeleteDisk(ctx context.Context, disk devices.Target) error {
+func (h *hands) DeleteDisk(ctx context.Context, disk release.Target) error {
 	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
 	defer cancel()
 	err := h.change(ctx, "disk "+disk.HCTL, func() error { return h.deleteDisk(ctx, disk) })
@@ -90,7 +90,7 @@ func (h *hands) DeleteDisk(ctx context.Context, disk devices.Target) error {
 	return nil
 }
 
-func (h *hands) deleteDisk(ctx context.Context, disk devices.Target) error {
+func (h *hands) deleteDisk(ctx context.Context, disk release.Target) error {
 	d, now, err := h.openDisk(disk)
 	if err != nil {
 		if hasGone(err) {
@@ -117,7 +117,7 @@ func (h *hands) deleteDisk(ctx context.Context, disk devices.Target) error {
 // openDisk opens a SCSI device's directory, proves that it is the disk that
 // was meant, and returns its state. The error wraps fs.ErrNotExist when there
 // is no such device.
-func (h *hands) openDisk(disk devices.Target) (*directory, string, error) {
+func (h *hands) openDisk(disk release.Target) (*directory, string, error) {
 	if err := complete(disk); err != nil {
 		return nil, "", err
 	}
@@ -135,24 +135,24 @@ func (h *hands) openDisk(disk devices.Target) (*directory, string, error) {
 
 // complete refuses a target that proves nothing, and makes sure that nothing
 // in it becomes a path that was not meant.
-func complete(disk devices.Target) error {
+func complete(disk release.Target) error {
 	serial, err := evidence.ParseSerial(string(disk.Serial))
 	switch {
 	case err != nil || serial != disk.Serial:
-		return fmt.Errorf("%q is not a Pure volume's serial: %w", disk.Serial, devices.ErrOther)
+		return fmt.Errorf("%q is not a Pure volume's serial: %w", disk.Serial, release.ErrOther)
 	case !isDiskName(disk.Name):
-		return fmt.Errorf("%q is not the kernel's name of a SCSI disk: %w", disk.Name, devices.ErrOther)
+		return fmt.Errorf("%q is not the kernel's name of a SCSI disk: %w", disk.Name, release.ErrOther)
 	case !scsiAddress.MatchString(disk.HCTL):
-		return fmt.Errorf("%q is not a SCSI address: %w", disk.HCTL, devices.ErrOther)
+		return fmt.Errorf("%q is not a SCSI address: %w", disk.HCTL, release.ErrOther)
 	case disk.Dev == "" || disk.Seq <= 0:
-		return fmt.Errorf("without its device number and sequence number it can't be told from another: %w", devices.ErrOther)
+		return fmt.Errorf("without its device number and sequence number it can't be told from another: %w", release.ErrOther)
 	}
 	return nil
 }
 
 // prove compares everything that tells a disk from another that got its
 // address, its name or its number since.
-func prove(d *directory, disk devices.Target) (state string, err error) {
+func prove(d *directory, disk release.Target) (state string, err error) {
 	state, err = d.text("state")
 	if err != nil {
 		return "", err
@@ -166,7 +166,7 @@ func prove(d *directory, disk devices.Target) (state string, err error) {
 		return state, nil
 	}
 	if !slices.Equal(names, []string{disk.Name}) {
-		return "", fmt.Errorf("at %s is now %s: %w", disk.HCTL, either(strings.Join(names, ", "), "no disk"), devices.ErrOther)
+		return "", fmt.Errorf("at %s is now %s: %w", disk.HCTL, either(strings.Join(names, ", "), "no disk"), release.ErrOther)
 	}
 	for _, one := range []struct{ what, attribute, want string }{
 		{"device number", "dev", disk.Dev},
@@ -177,12 +177,12 @@ func prove(d *directory, disk devices.Target) (state string, err error) {
 			return "", missing(one.what, err)
 		}
 		if got != one.want {
-			return "", fmt.Errorf("its %s is %q and not %s: %w", one.what, got, one.want, devices.ErrOther)
+			return "", fmt.Errorf("its %s is %q and not %s: %w", one.what, got, one.want, release.ErrOther)
 		}
 	}
 	serial, says := cachedSerial(d)
 	if serial != disk.Serial {
-		return "", fmt.Errorf("the kernel knows it as %s and not as volume %s: %w", says, disk.Serial, devices.ErrOther)
+		return "", fmt.Errorf("the kernel knows it as %s and not as volume %s: %w", says, disk.Serial, release.ErrOther)
 	}
 	return state, nil
 }
@@ -191,7 +191,7 @@ func prove(d *directory, disk devices.Target) (state string, err error) {
 // an attribute that this kernel does not have must not pass for a device that
 // is no more.
 func missing(what string, err error) error {
-	return fmt.Errorf("its %s can't be read (%v): %w", what, err, devices.ErrOther)
+	return fmt.Errorf("its %s can't be read (%v): %w", what, err, release.ErrOther)
 }
 
 // cachedSerial is what the kernel knows the device as: what it answered when
@@ -212,13 +212,13 @@ func cachedSerial(d *directory) (serial evidence.Serial, says string) {
 
 // unused refuses a disk that something stands on, or that is claimed: the
 // kernel's own last word, whatever mount namespace the claim is from.
-func (h *hands) unused(d *directory, disk devices.Target, state string) error {
+func (h *hands) unused(d *directory, disk release.Target, state string) error {
 	holders, err := d.holders("block/"+disk.Name, disk.Name)
 	if err != nil {
 		return missing("list of holders", err)
 	}
 	if len(holders) > 0 {
-		return fmt.Errorf("%s stands on it: %w", strings.Join(holders, ", "), devices.ErrInUse)
+		return fmt.Errorf("%s stands on it: %w", strings.Join(holders, ", "), release.ErrInUse)
 	}
 	if state != stateRunning {
 		return nil // it can't be opened, or the open would wait
@@ -254,7 +254,7 @@ func claim(name, dev string) error {
 	fd, err := open(path, unix.O_RDONLY|unix.O_EXCL|unix.O_NONBLOCK|unix.O_CLOEXEC)
 	switch {
 	case errors.Is(err, unix.EBUSY):
-		return fmt.Errorf("%s is claimed exclusively: %w", path, devices.ErrInUse)
+		return fmt.Errorf("%s is claimed exclusively: %w", path, release.ErrInUse)
 	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
 		return nil // nobody can open it
 	case err != nil:
@@ -266,7 +266,7 @@ func claim(name, dev string) error {
 		return &os.PathError{Op: "stat", Path: path, Err: err}
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFBLK || devString(st.Rdev) != dev {
-		return fmt.Errorf("%s is device %s and not %s: %w", path, devString(st.Rdev), dev, devices.ErrOther)
+		return fmt.Errorf("%s is device %s and not %s: %w", path, devString(st.Rdev), dev, release.ErrOther)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -47,7 +47,7 @@ func (s sysfs) get(name string) string {
 }
 
 // disk adds a SCSI disk and returns its directory.
-func (s sysfs) disk(target devices.Target) string {
+func (s sysfs) disk(target release.Target) string {
 	s.Helper()
 	host, _, _ := strings.Cut(target.HCTL, ":")
 	dir := fmt.Sprintf("devices/platform/host%s/session1/target%s:0:0/%s", host, host, target.HCTL)
@@ -73,11 +73,11 @@ func (s sysfs) remove(name string) {
 }
 
 // diskRig is hands over a tree with one disk.
-func diskRig(t *testing.T) (*rig, sysfs, devices.Target, string) {
+func diskRig(t *testing.T) (*rig, sysfs, release.Target, string) {
 	t.Helper()
 	r, s := newRig(), sysfs{t, t.TempDir()}
 	r.hands.sysfs = s.root
-	target := devices.Target{Name: "sdb", HCTL: "3:0:0:7", Dev: "8:16", Seq: 41, Serial: serial10}
+	target := release.Target{Name: "sdb", HCTL: "3:0:0:7", Dev: "8:16", Seq: 41, Serial: serial10}
 	return r, s, target, s.disk(target)
 }
 
@@ -124,7 +124,7 @@ func TestSetStateNotAllowed(t *testing.T) {
 		r, s, sdb, dir := diskRig(t)
 		s.put(dir+"/state", now+"\n")
 		for _, state := range []string{"offline", "running"} {
-			if err := r.SetState(t.Context(), sdb, state); !errors.Is(err, devices.ErrState) {
+			if err := r.SetState(t.Context(), sdb, state); !errors.Is(err, release.ErrState) {
 				t.Errorf("%q to %q: %v", now, state, err)
 			}
 		}
@@ -134,7 +134,7 @@ func TestSetStateNotAllowed(t *testing.T) {
 	}
 	r, s, sdb, dir := diskRig(t)
 	for _, state := range []string{"", "deleted", "blocked", "offline\n", "running "} {
-		if err := r.SetState(t.Context(), sdb, state); !errors.Is(err, devices.ErrState) {
+		if err := r.SetState(t.Context(), sdb, state); !errors.Is(err, release.ErrState) {
 			t.Errorf("to %q: %v", state, err)
 		}
 	}
@@ -143,12 +143,12 @@ func TestSetStateNotAllowed(t *testing.T) {
 	}
 	// It changed between the look and the write.
 	r.write = func(int, string, string) error { return unix.EINVAL }
-	if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, devices.ErrState) {
+	if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, release.ErrState) {
 		t.Error(err)
 	}
 	// The kernel took it and it is not so.
 	r.write = func(int, string, string) error { s.put(dir+"/state", "transport-offline\n"); return nil }
-	if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, devices.ErrState) {
+	if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, release.ErrState) {
 		t.Error(err)
 	}
 }
@@ -167,66 +167,66 @@ func TestDeleteDisk(t *testing.T) {
 func TestOtherDisks(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		change func(s sysfs, dir string, target *devices.Target)
+		change func(s sysfs, dir string, target *release.Target)
 	}{
-		{"another disk at the address", func(s sysfs, dir string, _ *devices.Target) {
+		{"another disk at the address", func(s sysfs, dir string, _ *release.Target) {
 			if err := os.Rename(filepath.Join(s.root, dir, "block/sdb"), filepath.Join(s.root, dir, "block/sdc")); err != nil {
 				s.Fatal(err)
 			}
 		}},
-		{"two disks", func(s sysfs, dir string, _ *devices.Target) { s.put(dir+"/block/sdc/dev", "8:32\n") }},
-		{"no disk", func(s sysfs, dir string, _ *devices.Target) { s.remove(dir + "/block") }},
-		{"another number", func(s sysfs, dir string, _ *devices.Target) { s.put(dir+"/block/sdb/dev", "8:160\n") }},
-		{"added anew", func(s sysfs, dir string, _ *devices.Target) { s.put(dir+"/block/sdb/diskseq", "42\n") }},
-		{"no sequence number", func(s sysfs, dir string, _ *devices.Target) { s.remove(dir + "/block/sdb/diskseq") }},
-		{"no number", func(s sysfs, dir string, _ *devices.Target) { s.remove(dir + "/block/sdb/dev") }},
-		{"another volume", func(s sysfs, dir string, _ *devices.Target) { s.put(dir+"/wwid", serial11.NAA()+"\n") }},
-		{"another vendor's", func(s sysfs, dir string, _ *devices.Target) {
+		{"two disks", func(s sysfs, dir string, _ *release.Target) { s.put(dir+"/block/sdc/dev", "8:32\n") }},
+		{"no disk", func(s sysfs, dir string, _ *release.Target) { s.remove(dir + "/block") }},
+		{"another number", func(s sysfs, dir string, _ *release.Target) { s.put(dir+"/block/sdb/dev", "8:160\n") }},
+		{"added anew", func(s sysfs, dir string, _ *release.Target) { s.put(dir+"/block/sdb/diskseq", "42\n") }},
+		{"no sequence number", func(s sysfs, dir string, _ *release.Target) { s.remove(dir + "/block/sdb/diskseq") }},
+		{"no number", func(s sysfs, dir string, _ *release.Target) { s.remove(dir + "/block/sdb/dev") }},
+		{"another volume", func(s sysfs, dir string, _ *release.Target) { s.put(dir+"/wwid", serial11.NAA()+"\n") }},
+		{"another vendor's", func(s sysfs, dir string, _ *release.Target) {
 			s.put(dir+"/wwid", "naa.600508b4"+strings.ToLower(string(serial10))+"\n")
 		}},
-		{"no identity", func(s sysfs, dir string, _ *devices.Target) { s.remove(dir + "/wwid") }},
-		{"an empty identity", func(s sysfs, dir string, _ *devices.Target) { s.put(dir+"/wwid", "\n") }},
-		{"the page of another", func(s sysfs, dir string, _ *devices.Target) {
+		{"no identity", func(s sysfs, dir string, _ *release.Target) { s.remove(dir + "/wwid") }},
+		{"an empty identity", func(s sysfs, dir string, _ *release.Target) { s.put(dir+"/wwid", "\n") }},
+		{"the page of another", func(s sysfs, dir string, _ *release.Target) {
 			s.put(dir+"/wwid", "\n")
 			s.put(dir+"/vpd_pg83", string(page(0, named(1, 3, naaPure11))))
 		}},
-		{"no holders to see", func(s sysfs, dir string, _ *devices.Target) { s.remove(dir + "/block/sdb/holders") }},
-		{"a target without serial", func(_ sysfs, _ string, d *devices.Target) { d.Serial = "" }},
-		{"neither has a Pure serial", func(s sysfs, dir string, d *devices.Target) {
+		{"no holders to see", func(s sysfs, dir string, _ *release.Target) { s.remove(dir + "/block/sdb/holders") }},
+		{"a target without serial", func(_ sysfs, _ string, d *release.Target) { d.Serial = "" }},
+		{"neither has a Pure serial", func(s sysfs, dir string, d *release.Target) {
 			d.Serial = ""
 			s.put(dir+"/wwid", "naa.600508b400105e210000900000490000\n")
 		}},
-		{"a target with half a serial", func(_ sysfs, _ string, d *devices.Target) { d.Serial = "7A9AD0A2" }},
-		{"a target spelled otherwise", func(_ sysfs, _ string, d *devices.Target) {
+		{"a target with half a serial", func(_ sysfs, _ string, d *release.Target) { d.Serial = "7A9AD0A2" }},
+		{"a target spelled otherwise", func(_ sysfs, _ string, d *release.Target) {
 			d.Serial = evidence.Serial(strings.ToLower(string(d.Serial)))
 		}},
-		{"a target without sequence", func(s sysfs, dir string, d *devices.Target) { d.Seq = 0; s.put(dir+"/block/sdb/diskseq", "0\n") }},
-		{"a target without number", func(s sysfs, dir string, d *devices.Target) { d.Dev = ""; s.put(dir+"/block/sdb/dev", "\n") }},
-		{"a target without address", func(_ sysfs, _ string, d *devices.Target) { d.HCTL = "" }},
-		{"a path for an address", func(_ sysfs, _ string, d *devices.Target) { d.HCTL = "3:0:0:7/../3:0:0:7" }},
-		{"a path for a name", func(_ sysfs, _ string, d *devices.Target) { d.Name = "../block/sdb" }},
-		{"a name that is no SCSI disk's", func(s sysfs, dir string, d *devices.Target) {
+		{"a target without sequence", func(s sysfs, dir string, d *release.Target) { d.Seq = 0; s.put(dir+"/block/sdb/diskseq", "0\n") }},
+		{"a target without number", func(s sysfs, dir string, d *release.Target) { d.Dev = ""; s.put(dir+"/block/sdb/dev", "\n") }},
+		{"a target without address", func(_ sysfs, _ string, d *release.Target) { d.HCTL = "" }},
+		{"a path for an address", func(_ sysfs, _ string, d *release.Target) { d.HCTL = "3:0:0:7/../3:0:0:7" }},
+		{"a path for a name", func(_ sysfs, _ string, d *release.Target) { d.Name = "../block/sdb" }},
+		{"a name that is no SCSI disk's", func(s sysfs, dir string, d *release.Target) {
 			d.Name = "dm-1"
 			if err := os.Rename(filepath.Join(s.root, dir, "block/sdb"), filepath.Join(s.root, dir, "block/dm-1")); err != nil {
 				s.Fatal(err)
 			}
 		}},
-		{"an identity from elsewhere", func(s sysfs, dir string, _ *devices.Target) {
+		{"an identity from elsewhere", func(s sysfs, dir string, _ *release.Target) {
 			s.put("elsewhere", serial10.NAA()+"\n")
 			s.remove(dir + "/wwid")
 			if err := os.Symlink(filepath.Join(s.root, "elsewhere"), filepath.Join(s.root, dir, "wwid")); err != nil {
 				s.Fatal(err)
 			}
 		}},
-		{"not a SCSI disk's name", func(_ sysfs, _ string, d *devices.Target) { d.Name = "dm-1" }},
+		{"not a SCSI disk's name", func(_ sysfs, _ string, d *release.Target) { d.Name = "dm-1" }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r, s, sdb, dir := diskRig(t)
 			test.change(s, dir, &sdb)
-			if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, devices.ErrOther) {
+			if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, release.ErrOther) {
 				t.Errorf("offline: %v", err)
 			}
-			if err := r.DeleteDisk(t.Context(), sdb); !errors.Is(err, devices.ErrOther) {
+			if err := r.DeleteDisk(t.Context(), sdb); !errors.Is(err, release.ErrOther) {
 				t.Errorf("delete: %v", err)
 			}
 			if s.get(dir+"/state") != "running\n" || s.get(dir+"/delete") != "" {
@@ -254,7 +254,7 @@ func TestDiskInUse(t *testing.T) {
 	}{
 		{"a map on it", "block/sdb/holders/dm-3", nil},
 		{"LVM on its partition", "block/sdb/sdb1/holders/dm-4", nil},
-		{"mounted somewhere", "", fmt.Errorf("claimed: %w", devices.ErrInUse)},
+		{"mounted somewhere", "", fmt.Errorf("claimed: %w", release.ErrInUse)},
 	} {
 		r, s, sdb, dir := diskRig(t)
 		if test.holder != "" {
@@ -266,10 +266,10 @@ func TestDiskInUse(t *testing.T) {
 			}
 			return test.claim
 		}
-		if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, devices.ErrInUse) {
+		if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, release.ErrInUse) {
 			t.Errorf("%s: offline: %v", test.name, err)
 		}
-		if err := r.DeleteDisk(t.Context(), sdb); !errors.Is(err, devices.ErrInUse) {
+		if err := r.DeleteDisk(t.Context(), sdb); !errors.Is(err, release.ErrInUse) {
 			t.Errorf("%s: delete: %v", test.name, err)
 		}
 		if s.get(dir+"/state") != "running\n" || s.get(dir+"/delete") != "" {
@@ -317,7 +317,7 @@ func TestDiskGone(t *testing.T) {
 	}
 	// Going, and not ours.
 	s.put(dir+"/block/sdx/dev", "8:99\n")
-	if err := r.DeleteDisk(t.Context(), sdb); !errors.Is(err, devices.ErrOther) {
+	if err := r.DeleteDisk(t.Context(), sdb); !errors.Is(err, release.ErrOther) {
 		t.Error(err)
 	}
 
@@ -371,29 +371,29 @@ func TestNoWriteThroughALink(t *testing.T) {
 func TestDeleteThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, s, sdb, _ := diskRig(t)
-		other := devices.Target{Name: "sdc", HCTL: "4:0:0:7", Dev: "8:32", Seq: 42, Serial: serial10}
+		other := release.Target{Name: "sdc", HCTL: "4:0:0:7", Dev: "8:32", Seq: 42, Serial: serial10}
 		s.disk(other)
-		release := make(chan struct{})
+		unblock := make(chan struct{})
 		hung := 0
 		r.write = func(int, string, string) error {
 			if hung++; hung == 1 {
-				<-release
+				<-unblock
 			}
 			return nil
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := r.DeleteDisk(ctx, sdb); !errors.Is(err, devices.ErrAbandoned) {
+		if err := r.DeleteDisk(ctx, sdb); !errors.Is(err, release.ErrAbandoned) {
 			t.Error(err)
 		}
 		// At most one for each disk, and what it does is not done twice.
-		if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, devices.ErrAbandoned) {
+		if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, release.ErrAbandoned) {
 			t.Error(err)
 		}
 		if err := r.DeleteDisk(t.Context(), other); err != nil {
 			t.Error(err)
 		}
-		close(release)
+		close(unblock)
 		synctest.Wait()
 		if err := r.DeleteDisk(t.Context(), sdb); err != nil || hung != 3 {
 			t.Errorf("%v after %d writes", err, hung)
@@ -405,20 +405,20 @@ func TestDeleteThatHangs(t *testing.T) {
 func TestNoWriteAfterTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, s, sdb, dir := diskRig(t)
-		release := make(chan struct{})
-		r.claim = func(string, string) error { <-release; return nil }
+		unblock := make(chan struct{})
+		r.claim = func(string, string) error { <-unblock; return nil }
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := r.SetState(ctx, sdb, "offline"); !errors.Is(err, devices.ErrAbandoned) {
+		if err := r.SetState(ctx, sdb, "offline"); !errors.Is(err, release.ErrAbandoned) {
 			t.Error(err)
 		}
-		close(release)
+		close(unblock)
 		synctest.Wait()
 		if got := s.get(dir + "/state"); got != "running\n" {
 			t.Errorf("written: %q", got)
 		}
-		release = make(chan struct{})
-		if err := r.DeleteDisk(ctx, sdb); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, devices.ErrAbandoned) {
+		unblock = make(chan struct{})
+		if err := r.DeleteDisk(ctx, sdb); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, release.ErrAbandoned) {
 			t.Errorf("not begun: %v", err)
 		}
 	})
@@ -431,7 +431,7 @@ func TestClaimOfABlockDevice(t *testing.T) {
 	if err != nil {
 		t.Skipf("no block device to try it on: %v", err)
 	}
-	if err := claim("loop0", "7:0"); !errors.Is(err, devices.ErrInUse) {
+	if err := claim("loop0", "7:0"); !errors.Is(err, release.ErrInUse) {
 		t.Errorf("claimed by another: %v", err)
 	}
 	if err := unix.Close(first); err != nil {
@@ -440,14 +440,14 @@ func TestClaimOfABlockDevice(t *testing.T) {
 	if err := claim("loop0", "7:0"); err != nil {
 		t.Error(err)
 	}
-	if err := claim("loop0", "7:1"); !errors.Is(err, devices.ErrOther) {
+	if err := claim("loop0", "7:1"); !errors.Is(err, release.ErrOther) {
 		t.Errorf("another number: %v", err)
 	}
 }
 
 func TestClaim(t *testing.T) {
 	// Not a disk's node, and no name that leads to one.
-	if err := claim("null", "1:3"); !errors.Is(err, devices.ErrOther) {
+	if err := claim("null", "1:3"); !errors.Is(err, release.ErrOther) {
 		t.Errorf("a character device: %v", err)
 	}
 	if err := claim("no-such-node", "8:0"); !errors.Is(err, fs.ErrNotExist) {
@@ -477,14 +477,14 @@ func TestRescanController(t *testing.T) {
 		file, value, controller string
 		is                      error
 	}{
-		{dir + "/state", "connecting\n", "nvme3", devices.ErrState},
-		{dir + "/state", "deleting\n", "nvme3", devices.ErrState},
-		{dir + "/subsysnqn", "nqn.1992-08.com.netapp:sn.1\n", "nvme3", devices.ErrOther},
-		{dir + "/subsysnqn", "\n", "nvme3", devices.ErrOther},
+		{dir + "/state", "connecting\n", "nvme3", release.ErrState},
+		{dir + "/state", "deleting\n", "nvme3", release.ErrState},
+		{dir + "/subsysnqn", "nqn.1992-08.com.netapp:sn.1\n", "nvme3", release.ErrOther},
+		{dir + "/subsysnqn", "\n", "nvme3", release.ErrOther},
 		{"y", "", "nvme4", fs.ErrNotExist},
-		{"y", "", "../nvme/nvme3", devices.ErrOther},
-		{"y", "", "nvme3n1", devices.ErrOther},
-		{"y", "", "", devices.ErrOther},
+		{"y", "", "../nvme/nvme3", release.ErrOther},
+		{"y", "", "nvme3n1", release.ErrOther},
+		{"y", "", "", release.ErrOther},
 	} {
 		r, s := add(t)
 		s.put(test.file, test.value)

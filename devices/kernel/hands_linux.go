@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/wait"
 )
 
@@ -30,7 +31,7 @@ const (
 
 // LiveHands returns the Hands of the running machine. Make one for the
 // process, as with Live. They need root.
-func LiveHands() devices.Hands {
+func LiveHands() release.Hands {
 	return &hands{
 		live: live{
 			patience: patience,
@@ -58,7 +59,7 @@ type hands struct {
 	sleep func(context.Context, time.Duration) error
 }
 
-var _ devices.Hands = (*hands)(nil)
+var _ release.Hands = (*hands)(nil)
 
 var (
 	// pureMapUUID is the uuid of a Pure volume's map. What else there is in
@@ -74,7 +75,7 @@ var (
 func (h *hands) change(ctx context.Context, object string, work func() error) error {
 	_, err := run(ctx, &h.live.errands, object, func() (struct{}, error) { return struct{}{}, work() })
 	if errors.Is(err, errLeft) || errors.Is(err, errStillOut) {
-		return fmt.Errorf("%w (%w)", devices.ErrAbandoned, err)
+		return fmt.Errorf("%w (%w)", release.ErrAbandoned, err)
 	}
 	return err
 }
@@ -114,12 +115,12 @@ func (h *hands) family(ctx context.Context, uuid string) (family, error) {
 	return f, nil
 }
 
-// RemoveMap implements devices.Hands. It does not ask multipathd to do it:
+// RemoveMap implements release.Hands. It does not ask multipathd to do it:
 // before 0.9.8 that goes by names, since then it waits for the map's I/O with
 // all of multipathd's maps locked. Multipathd follows the kernel's event.
 func (h *hands) RemoveMap(ctx context.Context, uuid string) error {
 	if !pureMapUUID.MatchString(uuid) {
-		return fmt.Errorf("removing a map: %q is not the uuid of a Pure volume's map: %w", uuid, devices.ErrOther)
+		return fmt.Errorf("removing a map: %q is not the uuid of a Pure volume's map: %w", uuid, release.ErrOther)
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
 	defer cancel()
@@ -130,7 +131,7 @@ func (h *hands) RemoveMap(ctx context.Context, uuid string) error {
 				break
 			}
 		}
-		if err = h.removeMap(ctx, uuid); !errors.Is(err, devices.ErrInUse) {
+		if err = h.removeMap(ctx, uuid); !errors.Is(err, release.ErrInUse) {
 			break
 		}
 	}
@@ -147,15 +148,15 @@ func (h *hands) removeMap(ctx context.Context, uuid string) error {
 		return err
 	}
 	if f.m.Suspended {
-		return fmt.Errorf("it is suspended, and not by us; \"dmsetup resume %s\" lets its I/O go on: %w", f.m.Name, devices.ErrState)
+		return fmt.Errorf("it is suspended, and not by us; \"dmsetup resume %s\" lets its I/O go on: %w", f.m.Name, release.ErrState)
 	}
 	for _, part := range f.parts {
 		if part.OpenCount != 0 {
-			return fmt.Errorf("its partition %s is open %d times: %w", part.Name, part.OpenCount, devices.ErrInUse)
+			return fmt.Errorf("its partition %s is open %d times: %w", part.Name, part.OpenCount, release.ErrInUse)
 		}
 	}
 	if others := f.m.OpenCount - int64(len(f.parts)); others != 0 {
-		return fmt.Errorf("it is open %d times, of which its partitions are %d: %w", f.m.OpenCount, len(f.parts), devices.ErrInUse)
+		return fmt.Errorf("it is open %d times, of which its partitions are %d: %w", f.m.OpenCount, len(f.parts), release.ErrInUse)
 	}
 	for _, part := range f.parts {
 		if err := h.removeOne(ctx, part.UUID); err != nil {
@@ -186,21 +187,21 @@ func (h *hands) removeOne(ctx context.Context, uuid string) error {
 		}
 		switch {
 		case errors.Is(failed, unix.EBUSY):
-			return fmt.Errorf("it is open %d times: %w", now.open, devices.ErrInUse)
+			return fmt.Errorf("it is open %d times: %w", now.open, release.ErrInUse)
 		case failed == nil:
-			return fmt.Errorf("it was removed and is there again: %w", devices.ErrInUse)
+			return fmt.Errorf("it was removed and is there again: %w", release.ErrInUse)
 		default:
 			return withRoot(failed)
 		}
 	})
 }
 
-// AddMap implements devices.Hands. Only multipathd makes maps. What counts is
+// AddMap implements release.Hands. Only multipathd makes maps. What counts is
 // that the map is there afterwards: before 0.9.8 multipathd makes a map that
 // has a friendly name, fails to find it by its WWID, and says "fail".
 func (h *hands) AddMap(ctx context.Context, wwid string) error {
 	if !pureWWID.MatchString(wwid) {
-		return fmt.Errorf("adding a map: %q is not a Pure volume's WWID: %w", wwid, devices.ErrOther)
+		return fmt.Errorf("adding a map: %q is not a Pure volume's WWID: %w", wwid, release.ErrOther)
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
 	defer cancel()
@@ -223,11 +224,11 @@ func (h *hands) AddMap(ctx context.Context, wwid string) error {
 	return fmt.Errorf("adding the map of %s: %w", wwid, told)
 }
 
-// SetQueueing implements devices.Hands. Multipathd must know, or it turns
+// SetQueueing implements release.Hands. Multipathd must know, or it turns
 // queueing on again with its next look; without it the kernel is told.
 func (h *hands) SetQueueing(ctx context.Context, uuid string, on bool) error {
 	if !pureMapUUID.MatchString(uuid) {
-		return fmt.Errorf("setting queueing: %q is not the uuid of a Pure volume's map: %w", uuid, devices.ErrOther)
+		return fmt.Errorf("setting queueing: %q is not the uuid of a Pure volume's map: %w", uuid, release.ErrOther)
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
 	defer cancel()
@@ -258,7 +259,7 @@ func (h *hands) setQueueing(ctx context.Context, uuid string, on bool) error {
 	case told == nil && on:
 		// Whether it queues now is for multipathd's configuration to say.
 		return nil
-	case errors.Is(told, devices.ErrAbandoned):
+	case errors.Is(told, release.ErrAbandoned):
 		return told
 	}
 	// By its name it may have been another map, if the two were renamed. And
@@ -296,7 +297,7 @@ func (h *hands) tell(ctx context.Context, command string) error {
 	case errors.Is(err, errNoDaemon):
 		return err
 	case ctx.Err() != nil, errors.Is(err, errDaemonBusy), err == nil && strings.Contains(string(reply), "timeout"):
-		return fmt.Errorf("multipathd, %q: %w", command, errors.Join(devices.ErrAbandoned, err))
+		return fmt.Errorf("multipathd, %q: %w", command, errors.Join(release.ErrAbandoned, err))
 	case err != nil:
 		return fmt.Errorf("multipathd, %q: %w", command, err)
 	case strings.TrimSpace(string(reply)) != "ok":

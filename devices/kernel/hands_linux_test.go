@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 )
 
 const uuid10, uuid11, uuid12 = "mpath-" + wwid10, "mpath-" + wwid11, "mpath-" + wwid12
@@ -118,7 +118,7 @@ func TestRemoveMapWithPartitions(t *testing.T) {
 
 	r = newRig(maps(0, 1)...)
 	err := r.RemoveMap(t.Context(), uuid10)
-	if !errors.Is(err, devices.ErrInUse) || !strings.Contains(err.Error(), "mpatha-part2 is open 1 times") {
+	if !errors.Is(err, release.ErrInUse) || !strings.Contains(err.Error(), "mpatha-part2 is open 1 times") {
 		t.Errorf("an open partition: %v", err)
 	}
 	wants(t, "changes", r.dm.changes())
@@ -129,7 +129,7 @@ func TestRemoveMapWithPartitions(t *testing.T) {
 func TestRemoveMapInUse(t *testing.T) {
 	r := newRig(mapDevice("mpatha", uuid10, 0, 1))
 	err := r.RemoveMap(t.Context(), uuid10)
-	if !errors.Is(err, devices.ErrInUse) || !strings.Contains(err.Error(), "open 1 times") {
+	if !errors.Is(err, release.ErrInUse) || !strings.Contains(err.Error(), "open 1 times") {
 		t.Error(err)
 	}
 	wants(t, "changes", r.dm.changes())
@@ -156,7 +156,7 @@ func TestRemoveMapInUse(t *testing.T) {
 		d.open = 1
 		return nil
 	}
-	if err := r.RemoveMap(t.Context(), uuid10); !errors.Is(err, devices.ErrInUse) || len(r.dm.devices) != 1 {
+	if err := r.RemoveMap(t.Context(), uuid10); !errors.Is(err, release.ErrInUse) || len(r.dm.devices) != 1 {
 		t.Errorf("%v, %q", err, r.dm.names())
 	}
 }
@@ -190,7 +190,7 @@ func TestRemoveMapResumes(t *testing.T) {
 		d.flags |= unix.DM_SUSPEND_FLAG
 		return unix.EBUSY
 	}
-	if err := r.RemoveMap(t.Context(), uuid10); !errors.Is(err, devices.ErrInUse) {
+	if err := r.RemoveMap(t.Context(), uuid10); !errors.Is(err, release.ErrInUse) {
 		t.Error(err)
 	}
 	if n := len(r.dm.changes()); n != 2*removeTries {
@@ -213,7 +213,7 @@ func TestRemoveMapSuspendedBefore(t *testing.T) {
 	d := mapDevice("mpatha", uuid10, 0, 0)
 	d.flags = unix.DM_SUSPEND_FLAG
 	r := newRig(d)
-	if err := r.RemoveMap(t.Context(), uuid10); !errors.Is(err, devices.ErrState) || !strings.Contains(err.Error(), "dmsetup resume mpatha") {
+	if err := r.RemoveMap(t.Context(), uuid10); !errors.Is(err, release.ErrState) || !strings.Contains(err.Error(), "dmsetup resume mpatha") {
 		t.Error(err)
 	}
 	wants(t, "changes", r.dm.changes())
@@ -254,14 +254,14 @@ func TestOnlyPureMaps(t *testing.T) {
 		strings.ToUpper(uuid10), "CRYPT-LUKS2-" + wwid10, wwid10, uuid10 + "\n", strings.Repeat("x", 200),
 	} {
 		r := newRig(mapDevice("mpatha", uuid, 0, 0))
-		if err := r.RemoveMap(t.Context(), uuid); !errors.Is(err, devices.ErrOther) {
+		if err := r.RemoveMap(t.Context(), uuid); !errors.Is(err, release.ErrOther) {
 			t.Errorf("removing %q: %v", uuid, err)
 		}
-		if err := r.SetQueueing(t.Context(), uuid, false); !errors.Is(err, devices.ErrOther) {
+		if err := r.SetQueueing(t.Context(), uuid, false); !errors.Is(err, release.ErrOther) {
 			t.Errorf("queueing of %q: %v", uuid, err)
 		}
 		if wwid := strings.TrimPrefix(uuid, "mpath-"); wwid != wwid10 {
-			if err := r.AddMap(t.Context(), wwid); !errors.Is(err, devices.ErrOther) {
+			if err := r.AddMap(t.Context(), wwid); !errors.Is(err, release.ErrOther) {
 				t.Errorf("adding %q: %v", wwid, err)
 			}
 		}
@@ -271,11 +271,11 @@ func TestOnlyPureMaps(t *testing.T) {
 
 func TestRemoveMapThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
+		unblock := make(chan struct{})
 		r := newRig(mapDevice("mpatha", uuid10, 0, 0), mapDevice("mpathb", uuid11, 1, 0))
 		r.dm.refuse = func(request uint, d *dmDevice) error {
 			if d.name == "mpatha" {
-				<-release
+				<-unblock
 			}
 			return nil
 		}
@@ -283,17 +283,17 @@ func TestRemoveMapThatHangs(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		err := r.RemoveMap(ctx, uuid10)
-		if !errors.Is(err, devices.ErrAbandoned) || !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+		if !errors.Is(err, release.ErrAbandoned) || !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		// The same map is not tried twice at a time, another one is.
-		if err := r.RemoveMap(t.Context(), uuid10); !errors.Is(err, devices.ErrAbandoned) || !errors.Is(err, errStillOut) {
+		if err := r.RemoveMap(t.Context(), uuid10); !errors.Is(err, release.ErrAbandoned) || !errors.Is(err, errStillOut) {
 			t.Errorf("again: %v", err)
 		}
 		if err := r.RemoveMap(t.Context(), uuid11); err != nil {
 			t.Errorf("another: %v", err)
 		}
-		close(release)
+		close(unblock)
 		synctest.Wait()
 		wants(t, "what is left", r.dm.names())
 	})
@@ -303,19 +303,19 @@ func TestRemoveMapThatHangs(t *testing.T) {
 func TestNoRequestAfterTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(mapDevice("mpatha", uuid10, 0, 0))
-		release, opens := make(chan struct{}), 0
+		unblock, opens := make(chan struct{}), 0
 		r.live.openDM = func() (*dmControl, error) {
 			if opens++; opens == 2 { // the first is for the look
-				<-release
+				<-unblock
 			}
 			return r.dm.open()
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := r.RemoveMap(ctx, uuid10); !errors.Is(err, devices.ErrAbandoned) {
+		if err := r.RemoveMap(ctx, uuid10); !errors.Is(err, release.ErrAbandoned) {
 			t.Error(err)
 		}
-		close(release)
+		close(unblock)
 		synctest.Wait()
 		wants(t, "changes", r.dm.changes())
 	})
@@ -337,7 +337,7 @@ func TestNothingIsBegunTooLate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := r.RemoveMap(ctx, uuid10)
-	if !errors.Is(err, context.Canceled) || errors.Is(err, devices.ErrAbandoned) {
+	if !errors.Is(err, context.Canceled) || errors.Is(err, release.ErrAbandoned) {
 		t.Error(err)
 	}
 	wants(t, "changes", r.dm.changes())
@@ -448,8 +448,8 @@ func TestSetQueueingFails(t *testing.T) {
 	}{
 		{"not managed by it", "fail\n", nil, "", []string{"fail_if_no_path mpatha"}},
 		{"not managed, newer", "fail\ndevice not found\n", nil, "", []string{"fail_if_no_path mpatha"}},
-		{"busy", "timeout\n", devices.ErrAbandoned, "too busy", nil},
-		{"busy, newer", "fail\ntimeout\n", devices.ErrAbandoned, "may still do it", nil},
+		{"busy", "timeout\n", release.ErrAbandoned, "too busy", nil},
+		{"busy, newer", "fail\ntimeout\n", release.ErrAbandoned, "may still do it", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(mapDevice("mpatha", uuid10, 0, 0))
@@ -543,7 +543,7 @@ func TestMultipathdThatHangs(t *testing.T) {
 		_, _ = conn.Read(make([]byte, 1<<10))
 		_, _ = conn.Read(make([]byte, 1)) // until the other side hangs up
 	})}
-	if err := r.SetQueueing(ctx, uuid10, false); !errors.Is(err, devices.ErrAbandoned) {
+	if err := r.SetQueueing(ctx, uuid10, false); !errors.Is(err, release.ErrAbandoned) {
 		t.Error(err)
 	}
 	wants(t, "ioctls", r.dm.changes())
@@ -583,7 +583,7 @@ func TestLiveHands(t *testing.T) {
 	if diff := cmp.Diff(multipathdSockets(), h.live.sockets, cmp.AllowUnexported(socket{})); diff != "" {
 		t.Error(diff)
 	}
-	if _, reads := Live().(devices.Hands); reads {
+	if _, reads := Live().(release.Hands); reads {
 		t.Error("what only reads can change something")
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -15,9 +15,9 @@ var (
 	namespaceName  = regexp.MustCompile(`^nvme\d+n\d+$`)
 )
 
-// ClaimNamespace implements devices.Hands. The open can wait for a path that
+// ClaimNamespace implements release.Hands. The open can wait for a path that
 // is lost, so it is made where it can be left behind.
-func (h *hands) ClaimNamespace(ctx context.Context, namespace devices.Target) error {
+func (h *hands) ClaimNamespace(ctx context.Context, namespace release.Target) error {
 	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
 	defer cancel()
 	err := h.change(ctx, "namespace "+namespace.Name, func() error { return h.claimNamespace(namespace) })
@@ -27,15 +27,15 @@ func (h *hands) ClaimNamespace(ctx context.Context, namespace devices.Target) er
 	return nil
 }
 
-func (h *hands) claimNamespace(namespace devices.Target) error {
+func (h *hands) claimNamespace(namespace release.Target) error {
 	serial, err := evidence.ParseSerial(string(namespace.Serial))
 	switch {
 	case err != nil || serial != namespace.Serial:
-		return fmt.Errorf("%q is not a Pure volume's serial: %w", namespace.Serial, devices.ErrOther)
+		return fmt.Errorf("%q is not a Pure volume's serial: %w", namespace.Serial, release.ErrOther)
 	case !namespaceName.MatchString(namespace.Name):
-		return fmt.Errorf("%q is not the kernel's name of a namespace: %w", namespace.Name, devices.ErrOther)
+		return fmt.Errorf("%q is not the kernel's name of a namespace: %w", namespace.Name, release.ErrOther)
 	case namespace.Dev == "":
-		return fmt.Errorf("without its device number it can't be told from another: %w", devices.ErrOther)
+		return fmt.Errorf("without its device number it can't be told from another: %w", release.ErrOther)
 	}
 	d, err := h.openDirectory("class/block/" + namespace.Name)
 	if err != nil {
@@ -43,10 +43,10 @@ func (h *hands) claimNamespace(namespace devices.Target) error {
 	}
 	defer d.close()
 	if dev, err := d.text("dev"); err != nil || dev != namespace.Dev {
-		return fmt.Errorf("its device number is %q and not %s: %w", dev, namespace.Dev, devices.ErrOther)
+		return fmt.Errorf("its device number is %q and not %s: %w", dev, namespace.Dev, release.ErrOther)
 	}
 	if is := namespaceSerial(d); is != namespace.Serial {
-		return fmt.Errorf("it is volume %q and not %s: %w", is, namespace.Serial, devices.ErrOther)
+		return fmt.Errorf("it is volume %q and not %s: %w", is, namespace.Serial, release.ErrOther)
 	}
 	return h.claim(namespace.Name, namespace.Dev)
 }
@@ -64,7 +64,7 @@ func namespaceSerial(d *directory) evidence.Serial {
 	return ""
 }
 
-// RescanController implements devices.Hands. It reads the list of namespaces
+// RescanController implements release.Hands. It reads the list of namespaces
 // anew and harms nothing; of a controller that is not live nothing can be
 // read.
 func (h *hands) RescanController(ctx context.Context, controller string) error {
@@ -79,7 +79,7 @@ func (h *hands) RescanController(ctx context.Context, controller string) error {
 
 func (h *hands) rescanController(controller string) error {
 	if !controllerName.MatchString(controller) {
-		return fmt.Errorf("that is not the kernel's name of a controller: %w", devices.ErrOther)
+		return fmt.Errorf("that is not the kernel's name of a controller: %w", release.ErrOther)
 	}
 	d, err := h.openDirectory("class/nvme/" + controller)
 	if err != nil {
@@ -91,14 +91,14 @@ func (h *hands) rescanController(controller string) error {
 		return err
 	}
 	if !strings.Contains(strings.ToLower(nqn), "com.purestorage:flasharray") {
-		return fmt.Errorf("its subsystem %.100q is not a FlashArray's: %w", nqn, devices.ErrOther)
+		return fmt.Errorf("its subsystem %.100q is not a FlashArray's: %w", nqn, release.ErrOther)
 	}
 	state, err := d.text("state")
 	if err != nil {
 		return err
 	}
 	if state != "live" {
-		return fmt.Errorf("its state is %q: %w", state, devices.ErrState)
+		return fmt.Errorf("its state is %q: %w", state, release.ErrState)
 	}
 	return withRoot(h.write(d.fd, "rescan_controller", "1"))
 }

@@ -9,32 +9,32 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 )
 
 // A namespace is claimed only if it is the one that was meant.
 func TestClaimNamespace(t *testing.T) {
-	target := devices.Target{Name: "nvme0n3", Dev: "259:7", Serial: serial10}
+	target := release.Target{Name: "nvme0n3", Dev: "259:7", Serial: serial10}
 	for _, test := range []struct {
 		name   string
-		change func(s sysfs, dir string, target *devices.Target)
+		change func(s sysfs, dir string, target *release.Target)
 		claim  error
 		is     error
 	}{
 		{"it is", nil, nil, nil},
-		{"by its NGUID", func(s sysfs, dir string, _ *devices.Target) {
+		{"by its NGUID", func(s sysfs, dir string, _ *release.Target) {
 			s.put(dir+"/wwid", "uuid.0123\n")
 			s.put(dir+"/nguid", strings.TrimPrefix(serial10.EUI(), "eui.")+"\n")
 		}, nil, nil},
-		{"claimed", nil, fmt.Errorf("busy: %w", devices.ErrInUse), devices.ErrInUse},
-		{"another number", func(s sysfs, dir string, _ *devices.Target) { s.put(dir+"/dev", "259:8\n") }, nil, devices.ErrOther},
-		{"another volume", func(s sysfs, dir string, _ *devices.Target) { s.put(dir+"/wwid", serial11.EUI()+"\n") }, nil, devices.ErrOther},
-		{"no identity", func(s sysfs, dir string, _ *devices.Target) { s.remove(dir + "/wwid") }, nil, devices.ErrOther},
-		{"it has gone", func(s sysfs, _ string, _ *devices.Target) { s.remove("class/block/nvme0n3") }, nil, fs.ErrNotExist},
-		{"a disk", func(_ sysfs, _ string, d *devices.Target) { d.Name = "sda" }, nil, devices.ErrOther},
-		{"a path", func(_ sysfs, _ string, d *devices.Target) { d.Name = "../block/nvme0n3" }, nil, devices.ErrOther},
-		{"no number", func(_ sysfs, _ string, d *devices.Target) { d.Dev = "" }, nil, devices.ErrOther},
-		{"no serial", func(_ sysfs, _ string, d *devices.Target) { d.Serial = "" }, nil, devices.ErrOther},
+		{"claimed", nil, fmt.Errorf("busy: %w", release.ErrInUse), release.ErrInUse},
+		{"another number", func(s sysfs, dir string, _ *release.Target) { s.put(dir+"/dev", "259:8\n") }, nil, release.ErrOther},
+		{"another volume", func(s sysfs, dir string, _ *release.Target) { s.put(dir+"/wwid", serial11.EUI()+"\n") }, nil, release.ErrOther},
+		{"no identity", func(s sysfs, dir string, _ *release.Target) { s.remove(dir + "/wwid") }, nil, release.ErrOther},
+		{"it has gone", func(s sysfs, _ string, _ *release.Target) { s.remove("class/block/nvme0n3") }, nil, fs.ErrNotExist},
+		{"a disk", func(_ sysfs, _ string, d *release.Target) { d.Name = "sda" }, nil, release.ErrOther},
+		{"a path", func(_ sysfs, _ string, d *release.Target) { d.Name = "../block/nvme0n3" }, nil, release.ErrOther},
+		{"no number", func(_ sysfs, _ string, d *release.Target) { d.Dev = "" }, nil, release.ErrOther},
+		{"no serial", func(_ sysfs, _ string, d *release.Target) { d.Serial = "" }, nil, release.ErrOther},
 	} {
 		r, s := newRig(), sysfs{t, t.TempDir()}
 		r.hands.sysfs = s.root
@@ -56,7 +56,7 @@ func TestClaimNamespace(t *testing.T) {
 			return test.claim
 		}
 		err := r.ClaimNamespace(t.Context(), meant)
-		if !errors.Is(err, test.is) || (err != nil) != (test.is != nil) || (claims > 0) != (test.is == nil || errors.Is(test.is, devices.ErrInUse)) {
+		if !errors.Is(err, test.is) || (err != nil) != (test.is != nil) || (claims > 0) != (test.is == nil || errors.Is(test.is, release.ErrInUse)) {
 			t.Errorf("%s: %v, %d claims", test.name, err, claims)
 		}
 	}

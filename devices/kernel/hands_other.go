@@ -5,12 +5,12 @@ package kernel
 import (
 	"context"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 )
 
 // LiveHands returns Hands that can do nothing: only Linux has what they
 // change. The errors wrap errors.ErrUnsupported.
-func LiveHands() devices.Hands { return noHands{} }
+func LiveHands() release.Hands { return noHands{} }
 
 type noHands struct{}
 
@@ -26,15 +26,15 @@ func (noHands) SetQueueing(_ context.Context, uuid string, _ bool) error {
 	return unsupported("the map " + uuid)
 }
 
-func (noHands) SetState(_ context.Context, disk devices.Target, _ string) error {
+func (noHands) SetState(_ context.Context, disk release.Target, _ string) error {
 	return unsupported("the disk " + disk.Name)
 }
 
-func (noHands) DeleteDisk(_ context.Context, disk devices.Target) error {
+func (noHands) DeleteDisk(_ context.Context, disk release.Target) error {
 	return unsupported("the disk " + disk.Name)
 }
 
-func (noHands) ClaimNamespace(_ context.Context, namespace devices.Target) error {
+func (noHands) ClaimNamespace(_ context.Context, namespace release.Target) error {
 	return unsupported("the namespace " + namespace.Name)
 }
 

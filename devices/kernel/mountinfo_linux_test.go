@@ -268,11 +268,11 @@ func TestArrivedTellsNamespacesApart(t *testing.T) {
 
 func TestMountInfoThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
+		unblock := make(chan struct{})
 		entered := 0
 		l := &live{patience: patience, enter: func(path string) ([]byte, error) {
 			if entered++; path == "/hangs" {
-				<-release
+				<-unblock
 			}
 			return nil, io.EOF
 		}}
@@ -288,7 +288,7 @@ func TestMountInfoThatHangs(t *testing.T) {
 		if _, err := l.MountInfo(t.Context(), "/other"); !errors.Is(err, io.EOF) {
 			t.Errorf("another namespace: %v", err)
 		}
-		close(release)
+		close(unblock)
 		synctest.Wait()
 		if _, err := l.MountInfo(t.Context(), "/hangs"); !errors.Is(err, io.EOF) {
 			t.Errorf("after it came back: %v", err)

@@ -327,11 +327,11 @@ func TestIdentify(t *testing.T) {
 // process one goroutine, however often it is asked for.
 func TestIdentifyADiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
+		unblock := make(chan struct{})
 		d := healthyDisk()
 		healthy := d.replies[0]
 		d.replies[0] = func(data []byte) (scsiReply, error) {
-			<-release
+			<-unblock
 			return healthy(data)
 		}
 		l := d.kernel()
@@ -356,7 +356,7 @@ func TestIdentifyADiskThatHangs(t *testing.T) {
 		if got := l.Identify(t.Context(), "sdc"); !strings.Contains(got.Why, "no such file") {
 			t.Errorf("another disk: %+v", got)
 		}
-		close(release)
+		close(unblock)
 		synctest.Wait()
 		if d.closed != 1 {
 			t.Error("what was left behind did not close its disk")
@@ -370,10 +370,10 @@ func TestIdentifyADiskThatHangs(t *testing.T) {
 
 func TestIdentifyWaitsWithinReasonForACallerWithoutDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
+		unblock := make(chan struct{})
 		d := healthyDisk()
 		d.replies[0] = func([]byte) (scsiReply, error) {
-			<-release
+			<-unblock
 			return scsiReply{}, unix.EIO
 		}
 		began := time.Now()
@@ -383,7 +383,7 @@ func TestIdentifyWaitsWithinReasonForACallerWithoutDeadline(t *testing.T) {
 		if took := time.Since(began); took != patience {
 			t.Errorf("waited %v", took)
 		}
-		close(release)
+		close(unblock)
 	})
 }
 

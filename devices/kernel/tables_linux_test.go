@@ -12,8 +12,8 @@ import (
 
 // A real thread with a file table of its own is told from one that shares it.
 func TestSameFiles(t *testing.T) {
-	tids, release := make(chan int), make(chan struct{})
-	defer close(release)
+	tids, unblock := make(chan int), make(chan struct{})
+	defer close(unblock)
 	// hold runs one more thread until the test ends, never the process's first
 	// one: that is the one compared with, and its files are the whole test's.
 	var hold func(own bool)
@@ -21,7 +21,7 @@ func TestSameFiles(t *testing.T) {
 		runtime.LockOSThread() // never unlocked: the thread ends
 		if unix.Gettid() == os.Getpid() {
 			go hold(own)
-			<-release
+			<-unblock
 			return
 		}
 		if own {
@@ -30,7 +30,7 @@ func TestSameFiles(t *testing.T) {
 			}
 		}
 		tids <- unix.Gettid()
-		<-release
+		<-unblock
 	}
 	thread := func(own bool) int {
 		go hold(own)

@@ -160,10 +160,14 @@ func checkReaders(s source, wrong report) {
 	}
 }
 
-// hands are the types that change something on an array, and the rooms that
-// may hold one: repair uses it, commands gives it to repair.
+// hands are the names, by package, of what changes something on an array or a
+// host, and the rooms that may use them: repair uses it, commands gives it to
+// repair.
 var (
-	hands      = []string{"Writer", "OpenWriter"}
+	hands = map[string][]string{
+		"pure":           {"Writer", "OpenWriter"},
+		"devices/kernel": {"LiveHands"},
+	}
 	handsRooms = []string{"repair", "commands"}
 )
 
@@ -171,14 +175,16 @@ func checkHands(s source, wrong report) {
 	if s.test || belowAny(s.dir, handsRooms) {
 		return
 	}
-	if s.name(module+"/pure") == "." {
-		wrong(s.syntax.Package, "%s may not import pure without its name", cmp.Or(s.dir, "main"))
-	}
-	s.uses(module+"/pure", func(at token.Pos, name string, _ []ast.Node) {
-		if slices.Contains(hands, name) {
-			wrong(at, "%s may not use pure.%s: only repair changes an array", cmp.Or(s.dir, "main"), name)
+	for room, names := range hands {
+		if s.name(module+"/"+room) == "." {
+			wrong(s.syntax.Package, "%s may not import %s without its name", cmp.Or(s.dir, "main"), room)
 		}
-	})
+		s.uses(module+"/"+room, func(at token.Pos, name string, _ []ast.Node) {
+			if slices.Contains(names, name) {
+				wrong(at, "%s may not use %s.%s: only repair changes an array or a host", cmp.Or(s.dir, "main"), room, name)
+			}
+		})
+	}
 }
 
 // verbOf is the writing HTTP method that a node stands for, or "".

@@ -155,6 +155,9 @@ func TestRules(t *testing.T) {
 		{"hands", "bench/a.go", `import array "MODULE/pure"; var open = array.OpenWriter`, "may not use pure.OpenWriter"},
 		{"hands", "witness/a.go", `import "MODULE/pure"; var _, _ = pure.Open(nil)`, ""},
 		{"hands", "witness/a.go", `import . "MODULE/pure"; var open = OpenWriter`, "without its name"},
+		{"hands", "commands/a.go", `import "MODULE/devices/kernel"; var h = kernel.LiveHands()`, ""},
+		{"hands", "witness/a.go", `import "MODULE/devices/kernel"; var h = kernel.LiveHands()`, "may not use devices/kernel.LiveHands"},
+		{"hands", "witness/a.go", `import "MODULE/devices/kernel"; var k = kernel.Live()`, ""},
 		{"hands", "witness/a_test.go", `import "MODULE/pure"; var _, _ = pure.OpenWriter(nil)`, ""},
 
 		{"records", "records/a.go", `import lxd "github.com/canonical/lxd/client"; func f(c lxd.InstanceServer) { c.DeleteStoragePool("x") }`, "may not call DeleteStoragePool"},

@@ -7,14 +7,14 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// Hands change the machine as devices.Hands says, and as Linux would let
+// Hands change the machine as release.Hands says, and as Linux would let
 // them: a map that is open stays, a path under a map stays, a disk that is
 // not the one that was meant is not touched.
-func (h *Host) Hands() devices.Hands { return hands{h} }
+func (h *Host) Hands() release.Hands { return hands{h} }
 
 // FailHands lets f decide what becomes of the calls of Hands; nil ends it.
 // Calls are counted from 1, over all Hands of this machine. f is asked twice
@@ -61,7 +61,7 @@ func (s hands) call(ctx context.Context, name, object string, do func(view) erro
 // mapBy finds a Pure volume's map by what device-mapper calls it for ever.
 func (h *Host) mapBy(uuid string) (*dmap, error) {
 	if _, ours := evidence.SerialOf(uuid); !ours || !strings.HasPrefix(uuid, "mpath-") {
-		return nil, fmt.Errorf("%q is not the uuid of a Pure volume's map: %w", uuid, devices.ErrOther)
+		return nil, fmt.Errorf("%q is not the uuid of a Pure volume's map: %w", uuid, release.ErrOther)
 	}
 	for _, m := range h.maps {
 		if m.uuid == uuid {
@@ -71,7 +71,7 @@ func (h *Host) mapBy(uuid string) (*dmap, error) {
 	return nil, nil
 }
 
-// RemoveMap implements devices.Hands.
+// RemoveMap implements release.Hands.
 func (s hands) RemoveMap(ctx context.Context, uuid string) error {
 	return s.call(ctx, "RemoveMap", uuid, func(view) error {
 		m, err := s.host.mapBy(uuid)
@@ -79,23 +79,23 @@ func (s hands) RemoveMap(ctx context.Context, uuid string) error {
 		case err != nil || m == nil:
 			return err
 		case m.suspended:
-			return fmt.Errorf("it is suspended, and not by us: %w", devices.ErrState)
+			return fmt.Errorf("it is suspended, and not by us: %w", release.ErrState)
 		}
 		if n := s.host.inUse(&m.block); n > 0 {
-			return fmt.Errorf("it is open %d times: %w", n, devices.ErrInUse)
+			return fmt.Errorf("it is open %d times: %w", n, release.ErrInUse)
 		}
 		s.host.removeMap(m)
 		return nil
 	})
 }
 
-// AddMap implements devices.Hands.
+// AddMap implements release.Hands.
 func (s hands) AddMap(ctx context.Context, wwid string) error {
 	return s.call(ctx, "AddMap", wwid, func(view) error {
 		serial, ours := evidence.SerialOf(wwid)
 		switch {
 		case !ours || serial.WWID() != wwid:
-			return fmt.Errorf("it is not a Pure volume's WWID: %w", devices.ErrOther)
+			return fmt.Errorf("it is not a Pure volume's WWID: %w", release.ErrOther)
 		case !s.host.multipathd:
 			return fmt.Errorf("%w: %w", errNoDaemon, syscall.ECONNREFUSED)
 		case s.host.assemble(string(serial)) == nil:
@@ -105,7 +105,7 @@ func (s hands) AddMap(ctx context.Context, wwid string) error {
 	})
 }
 
-// SetQueueing implements devices.Hands. What waited for a path leaves at once
+// SetQueueing implements release.Hands. What waited for a path leaves at once
 // when it need not wait any more.
 func (s hands) SetQueueing(ctx context.Context, uuid string, on bool) error {
 	return s.call(ctx, "SetQueueing", uuid, func(view) error {
@@ -125,8 +125,8 @@ func (s hands) SetQueueing(ctx context.Context, uuid string, on bool) error {
 	})
 }
 
-// SetState implements devices.Hands.
-func (s hands) SetState(ctx context.Context, target devices.Target, state string) error {
+// SetState implements release.Hands.
+func (s hands) SetState(ctx context.Context, target release.Target, state string) error {
 	return s.call(ctx, "SetState", target.Name, func(view) error {
 		d, err := s.host.meant(target)
 		switch {
@@ -137,7 +137,7 @@ func (s hands) SetState(ctx context.Context, target devices.Target, state string
 		case d.state == state:
 			return nil
 		case (d.state != running && d.state != offline) || (state != running && state != offline):
-			return fmt.Errorf("it is %s: %w", d.state, devices.ErrState)
+			return fmt.Errorf("it is %s: %w", d.state, release.ErrState)
 		}
 		if state == offline {
 			if err := s.host.unclaimed(d); err != nil {
@@ -149,8 +149,8 @@ func (s hands) SetState(ctx context.Context, target devices.Target, state string
 	})
 }
 
-// DeleteDisk implements devices.Hands.
-func (s hands) DeleteDisk(ctx context.Context, target devices.Target) error {
+// DeleteDisk implements release.Hands.
+func (s hands) DeleteDisk(ctx context.Context, target release.Target) error {
 	return s.call(ctx, "DeleteDisk", target.Name, func(view) error {
 		d, err := s.host.meant(target)
 		if err != nil || d == nil {
@@ -166,27 +166,27 @@ func (s hands) DeleteDisk(ctx context.Context, target devices.Target) error {
 
 // meant finds a disk by its address; nil means that nothing has it. It is
 // another one if anything of the target is not so.
-func (h *Host) meant(target devices.Target) (*disk, error) {
+func (h *Host) meant(target release.Target) (*disk, error) {
 	i := slices.IndexFunc(h.disks, func(d *disk) bool { return !d.gone && d.hctl() == target.HCTL })
 	if i < 0 {
 		return nil, nil
 	}
 	d := h.disks[i]
 	if is := d.target(); is != target {
-		return nil, fmt.Errorf("at %s is %+v and not %+v: %w", target.HCTL, is, target, devices.ErrOther)
+		return nil, fmt.Errorf("at %s is %+v and not %+v: %w", target.HCTL, is, target, release.ErrOther)
 	}
 	return d, nil
 }
 
-func (d *disk) target() devices.Target {
-	return devices.Target{Name: d.name, HCTL: d.hctl(), Dev: d.dev(), Seq: d.seq, Serial: evidence.Serial(d.serial)}
+func (d *disk) target() release.Target {
+	return release.Target{Name: d.name, HCTL: d.hctl(), Dev: d.dev(), Seq: d.seq, Serial: evidence.Serial(d.serial)}
 }
 
 // unclaimed refuses a disk that a device stands on, or that is opened
 // exclusively. A process that just has it open is not noticed.
 func (h *Host) unclaimed(d *disk) error {
 	if h.isPath(d) || h.claimed(&d.block) {
-		return fmt.Errorf("it is claimed: %w", devices.ErrInUse)
+		return fmt.Errorf("it is claimed: %w", release.ErrInUse)
 	}
 	return nil
 }
@@ -198,17 +198,17 @@ func (h *Host) claimed(b *block) bool {
 		slices.Contains(h.swaps, b) || slices.Contains(h.exports, b) || slices.Contains(h.claims, b)
 }
 
-// ClaimNamespace implements devices.Hands.
-func (s hands) ClaimNamespace(ctx context.Context, target devices.Target) error {
+// ClaimNamespace implements release.Hands.
+func (s hands) ClaimNamespace(ctx context.Context, target release.Target) error {
 	return s.call(ctx, "ClaimNamespace", target.Name, func(view) error {
 		n := s.host.headOf(string(target.Serial))
 		switch {
 		case n == nil:
 			return syscall.ENOENT
 		case n.name != target.Name || n.dev() != target.Dev:
-			return fmt.Errorf("it is %s now: %w", n.name, devices.ErrOther)
+			return fmt.Errorf("it is %s now: %w", n.name, release.ErrOther)
 		case s.host.claimed(&n.block):
-			return fmt.Errorf("it is claimed: %w", devices.ErrInUse)
+			return fmt.Errorf("it is claimed: %w", release.ErrInUse)
 		}
 		return nil
 	})
@@ -219,7 +219,7 @@ func (h *Host) partOf(part, disk *block) bool {
 	return slices.ContainsFunc(h.parts, func(p *partition) bool { return &p.block == part && p.parent == disk })
 }
 
-// RescanController implements devices.Hands.
+// RescanController implements release.Hands.
 func (s hands) RescanController(ctx context.Context, name string) error {
 	return s.call(ctx, "RescanController", name, func(v view) error {
 		if s.host.subsystem != nil {
@@ -228,7 +228,7 @@ func (s hands) RescanController(ctx context.Context, name string) error {
 					continue
 				}
 				if c.state != live {
-					return fmt.Errorf("it is %s: %w", c.state, devices.ErrState)
+					return fmt.Errorf("it is %s: %w", c.state, release.ErrState)
 				}
 				c.deaf = false
 				s.host.followController(c, v)

@@ -10,20 +10,21 @@ import (
 	"testing"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/host"
 )
 
 // target is what a look at the host proves of a disk.
-func (w world) target(name string) devices.Target {
+func (w world) target(name string) release.Target {
 	w.Helper()
 	for _, d := range devices.Observe(context.Background(), w.System()).Disks.Items {
 		if d.Name == name {
-			return devices.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial}
+			return release.Target{Name: d.Name, HCTL: d.HCTL, Dev: d.Dev, Seq: d.Seq.N, Serial: d.Serial}
 		}
 	}
 	w.Fatalf("there is no disk %s", name)
-	return devices.Target{}
+	return release.Target{}
 }
 
 func (w world) refused(what string, err, is error) {
@@ -40,7 +41,7 @@ func TestHandsRemoveAndAddMaps(t *testing.T) {
 	w.attach(vol1, vol2)
 	hands, ctx := w.Hands(), t.Context()
 	w.must(w.Mount(vol1, "/srv", host.HiddenNamespace))
-	w.refused("a map that is mounted", hands.RemoveMap(ctx, uuid(vol1)), devices.ErrInUse)
+	w.refused("a map that is mounted", hands.RemoveMap(ctx, uuid(vol1)), release.ErrInUse)
 	w.EndHidden()
 	w.must(w.Partitions(vol1, 2))
 	w.must(hands.RemoveMap(ctx, uuid(vol1)))
@@ -51,12 +52,12 @@ func TestHandsRemoveAndAddMaps(t *testing.T) {
 	want(t, "maps", maps(w.observe()), "dm-0 0A open 0 [sda A ready, sdb A ready]", "dm-1 04 open 0 [sdc A ready, sdd A ready]")
 
 	w.Suspend(vol1, true)
-	w.refused("a map that is suspended", hands.RemoveMap(ctx, uuid(vol1)), devices.ErrState)
+	w.refused("a map that is suspended", hands.RemoveMap(ctx, uuid(vol1)), release.ErrState)
 	for _, other := range []string{"", "LVM-abc", "mpath-3600508b400105e210000900000490000", "part1-" + uuid(vol1)} {
-		w.refused("removing "+other, hands.RemoveMap(ctx, other), devices.ErrOther)
-		w.refused("queueing of "+other, hands.SetQueueing(ctx, other, false), devices.ErrOther)
+		w.refused("removing "+other, hands.RemoveMap(ctx, other), release.ErrOther)
+		w.refused("queueing of "+other, hands.SetQueueing(ctx, other, false), release.ErrOther)
 	}
-	w.refused("another vendor's WWID", hands.AddMap(ctx, "3600508b400105e210000900000490000"), devices.ErrOther)
+	w.refused("another vendor's WWID", hands.AddMap(ctx, "3600508b400105e210000900000490000"), release.ErrOther)
 	w.refused("no path", hands.AddMap(ctx, evidence.Serial(vol3).WWID()), syscall.ENODEV)
 	w.StopMultipathd()
 	w.refused("no multipathd", hands.AddMap(ctx, evidence.Serial(vol1).WWID()), syscall.ECONNREFUSED)
@@ -67,8 +68,8 @@ func TestHandsOfflinePathsStayOutOfMaps(t *testing.T) {
 	w := newWorld(t, host.Options{})
 	w.attach(vol1)
 	hands, ctx := w.Hands(), t.Context()
-	w.refused("a path of a map", hands.SetState(ctx, w.target("sda"), "offline"), devices.ErrInUse)
-	w.refused("deleting a path of a map", hands.DeleteDisk(ctx, w.target("sda")), devices.ErrInUse)
+	w.refused("a path of a map", hands.SetState(ctx, w.target("sda"), "offline"), release.ErrInUse)
+	w.refused("deleting a path of a map", hands.DeleteDisk(ctx, w.target("sda")), release.ErrInUse)
 	w.must(hands.RemoveMap(ctx, uuid(vol1)))
 	w.must(hands.SetState(ctx, w.target("sda"), "offline"))
 	w.must(hands.SetState(ctx, w.target("sda"), "offline"))
@@ -93,32 +94,32 @@ func TestHandsStates(t *testing.T) {
 	hands, ctx := w.Hands(), t.Context()
 	sda, sdb := w.target("sda"), w.target("sdb")
 	for _, state := range []string{"", "deleted", "offline\n"} {
-		w.refused("state "+state, hands.SetState(ctx, sda, state), devices.ErrState)
+		w.refused("state "+state, hands.SetState(ctx, sda, state), release.ErrState)
 	}
 	w.CutPortal(iscsiPortals[0])
-	w.refused("a blocked disk", hands.SetState(ctx, sda, "offline"), devices.ErrState)
+	w.refused("a blocked disk", hands.SetState(ctx, sda, "offline"), release.ErrState)
 	w.must(hands.DeleteDisk(ctx, sda))
 	w.must(hands.DeleteDisk(ctx, sda))
 	w.refused("a disk that has gone", hands.SetState(ctx, sda, "offline"), syscall.ENOENT)
 
 	w.must(w.Mount(vol1, "/srv", host.HiddenNamespace))
-	w.refused("a mounted disk", hands.SetState(ctx, sdb, "offline"), devices.ErrInUse)
-	w.refused("deleting a mounted disk", hands.DeleteDisk(ctx, sdb), devices.ErrInUse)
+	w.refused("a mounted disk", hands.SetState(ctx, sdb, "offline"), release.ErrInUse)
+	w.refused("deleting a mounted disk", hands.DeleteDisk(ctx, sdb), release.ErrInUse)
 	w.EndHidden()
 
-	for what, change := range map[string]func(*devices.Target){
-		"name": func(d *devices.Target) { d.Name = "sdz" }, "number": func(d *devices.Target) { d.Dev = "8:99" },
-		"sequence": func(d *devices.Target) { d.Seq++ }, "serial": func(d *devices.Target) { d.Serial = vol2 },
+	for what, change := range map[string]func(*release.Target){
+		"name": func(d *release.Target) { d.Name = "sdz" }, "number": func(d *release.Target) { d.Dev = "8:99" },
+		"sequence": func(d *release.Target) { d.Seq++ }, "serial": func(d *release.Target) { d.Serial = vol2 },
 	} {
 		other := sdb
 		change(&other)
-		w.refused("another "+what, hands.SetState(ctx, other, "offline"), devices.ErrOther)
-		w.refused("deleting another "+what, hands.DeleteDisk(ctx, other), devices.ErrOther)
+		w.refused("another "+what, hands.SetState(ctx, other, "offline"), release.ErrOther)
+		w.refused("deleting another "+what, hands.DeleteDisk(ctx, other), release.ErrOther)
 	}
 	// The address was given to a disk that was added anew.
 	w.must(w.DeletePath("sdb"))
 	w.Rescan()
-	w.refused("added anew", hands.DeleteDisk(ctx, sdb), devices.ErrOther)
+	w.refused("added anew", hands.DeleteDisk(ctx, sdb), release.ErrOther)
 	want(t, "disks", disks(w.observe()), "sda 1:0:0:1 running says 0A is 0A")
 }
 
@@ -129,14 +130,14 @@ func TestHandsSetQueueing(t *testing.T) {
 	w.attach(vol1, vol2)
 	w.array.disconnect(w.IQN(), vol1)
 	hands, ctx := w.Hands(), t.Context()
-	w.refused("udev waits", hands.RemoveMap(ctx, uuid(vol1)), devices.ErrInUse)
+	w.refused("udev waits", hands.RemoveMap(ctx, uuid(vol1)), release.ErrInUse)
 	w.must(hands.SetQueueing(ctx, uuid(vol1), false))
 	want(t, "maps", maps(w.observe()), "dm-0 0A open 0 [sda F faulty, sdb F faulty]", "dm-1 04 open 0 [sdc A ready, sdd A ready]")
 	if queueing := w.observe().Maps.Items[1].Queueing; !queueing.Is() {
 		t.Error("the other map was changed too")
 	}
 	w.must(hands.SetQueueing(ctx, uuid(vol1), true))
-	w.refused("udev waits again", hands.RemoveMap(ctx, uuid(vol1)), devices.ErrInUse)
+	w.refused("udev waits again", hands.RemoveMap(ctx, uuid(vol1)), release.ErrInUse)
 	w.must(hands.SetQueueing(ctx, uuid(vol1), false))
 	w.must(hands.RemoveMap(ctx, uuid(vol1)))
 	w.refused("no map", hands.SetQueueing(ctx, uuid(vol1), true), syscall.ENOENT)
@@ -163,7 +164,7 @@ func TestHandsRescanController(t *testing.T) {
 	w.refused("no such controller", hands.RescanController(ctx, "nvme7"), syscall.ENOENT)
 	w.LoseAnnouncement()
 	w.CutPortal(nvmePortals[0])
-	w.refused("connecting", hands.RescanController(ctx, "nvme0"), devices.ErrState)
+	w.refused("connecting", hands.RescanController(ctx, "nvme0"), release.ErrState)
 	// It reads the list when it is back.
 	w.array.disconnect(w.NQN(), vol2)
 	w.RestorePortal(nvmePortals[0])

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 )
 
 // Mount is a mounted filesystem as the simulator knows it, for judging what a
@@ -94,11 +94,11 @@ func (h *Host) Bystanders(serial string) []string {
 
 // Strays lists the disks that run, say that they are one volume and lead to
 // another: what is written to the one can reach the other.
-func (h *Host) Strays() []devices.Target {
+func (h *Host) Strays() []release.Target {
 	v := h.look()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var all []devices.Target
+	var all []release.Target
 	for _, d := range h.disks {
 		if e, there := d.answer(v); there && e.Serial != d.serial && !d.gone && d.state == running {
 			all = append(all, d.target())

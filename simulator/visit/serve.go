@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/host"
 )
@@ -209,16 +209,16 @@ func (s *service) Kernel(q KernelQuestion, reply *KernelAnswer) error {
 }
 
 // changes are what hands can do.
-var changes = map[string]func(context.Context, devices.Hands, Change) error{
-	doRemoveMap: func(ctx context.Context, h devices.Hands, c Change) error { return h.RemoveMap(ctx, c.About) },
-	doAddMap:    func(ctx context.Context, h devices.Hands, c Change) error { return h.AddMap(ctx, c.About) },
-	doSetQueueing: func(ctx context.Context, h devices.Hands, c Change) error {
+var changes = map[string]func(context.Context, release.Hands, Change) error{
+	doRemoveMap: func(ctx context.Context, h release.Hands, c Change) error { return h.RemoveMap(ctx, c.About) },
+	doAddMap:    func(ctx context.Context, h release.Hands, c Change) error { return h.AddMap(ctx, c.About) },
+	doSetQueueing: func(ctx context.Context, h release.Hands, c Change) error {
 		return h.SetQueueing(ctx, c.About, c.On)
 	},
-	doSetState:   func(ctx context.Context, h devices.Hands, c Change) error { return h.SetState(ctx, c.Disk, c.State) },
-	doDeleteDisk: func(ctx context.Context, h devices.Hands, c Change) error { return h.DeleteDisk(ctx, c.Disk) },
-	doClaim:      func(ctx context.Context, h devices.Hands, c Change) error { return h.ClaimNamespace(ctx, c.Disk) },
-	doRescan:     func(ctx context.Context, h devices.Hands, c Change) error { return h.RescanController(ctx, c.About) },
+	doSetState:   func(ctx context.Context, h release.Hands, c Change) error { return h.SetState(ctx, c.Disk, c.State) },
+	doDeleteDisk: func(ctx context.Context, h release.Hands, c Change) error { return h.DeleteDisk(ctx, c.Disk) },
+	doClaim:      func(ctx context.Context, h release.Hands, c Change) error { return h.ClaimNamespace(ctx, c.Disk) },
+	doRescan:     func(ctx context.Context, h release.Hands, c Change) error { return h.RescanController(ctx, c.About) },
 }
 
 // Change changes one of the machine's devices.

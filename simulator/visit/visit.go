@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -117,7 +118,7 @@ func (v *Visit) System() devices.System {
 }
 
 // Hands change the machine's devices.
-func (v *Visit) Hands() devices.Hands { return farHands{v} }
+func (v *Visit) Hands() release.Hands { return farHands{v} }
 
 // Dial tries a portal from the machine.
 func (v *Visit) Dial(ctx context.Context, portal string) error {
@@ -182,7 +183,7 @@ func (k farKernel) MountInfo(ctx context.Context, path string) ([]byte, error) {
 	return answer.Data, err
 }
 
-// farHands are the machine's devices.Hands.
+// farHands are the machine's release.Hands.
 type farHands struct{ visit *Visit }
 
 func (h farHands) change(ctx context.Context, c Change) error {
@@ -190,42 +191,42 @@ func (h farHands) change(ctx context.Context, c Change) error {
 	var failed Failure
 	if err := h.visit.ask(ctx, "Change", c, &failed); err != nil {
 		// Whether it was done before the world fell silent is not known.
-		return fmt.Errorf("%s: %w: %w", c.Do, devices.ErrAbandoned, err)
+		return fmt.Errorf("%s: %w: %w", c.Do, release.ErrAbandoned, err)
 	}
 	return failed.err()
 }
 
-// RemoveMap implements devices.Hands.
+// RemoveMap implements release.Hands.
 func (h farHands) RemoveMap(ctx context.Context, uuid string) error {
 	return h.change(ctx, Change{Do: doRemoveMap, About: uuid})
 }
 
-// AddMap implements devices.Hands.
+// AddMap implements release.Hands.
 func (h farHands) AddMap(ctx context.Context, wwid string) error {
 	return h.change(ctx, Change{Do: doAddMap, About: wwid})
 }
 
-// SetQueueing implements devices.Hands.
+// SetQueueing implements release.Hands.
 func (h farHands) SetQueueing(ctx context.Context, uuid string, on bool) error {
 	return h.change(ctx, Change{Do: doSetQueueing, About: uuid, On: on})
 }
 
-// SetState implements devices.Hands.
-func (h farHands) SetState(ctx context.Context, disk devices.Target, state string) error {
+// SetState implements release.Hands.
+func (h farHands) SetState(ctx context.Context, disk release.Target, state string) error {
 	return h.change(ctx, Change{Do: doSetState, Disk: disk, State: state})
 }
 
-// DeleteDisk implements devices.Hands.
-func (h farHands) DeleteDisk(ctx context.Context, disk devices.Target) error {
+// DeleteDisk implements release.Hands.
+func (h farHands) DeleteDisk(ctx context.Context, disk release.Target) error {
 	return h.change(ctx, Change{Do: doDeleteDisk, Disk: disk})
 }
 
-// ClaimNamespace implements devices.Hands.
-func (h farHands) ClaimNamespace(ctx context.Context, namespace devices.Target) error {
+// ClaimNamespace implements release.Hands.
+func (h farHands) ClaimNamespace(ctx context.Context, namespace release.Target) error {
 	return h.change(ctx, Change{Do: doClaim, Disk: namespace})
 }
 
-// RescanController implements devices.Hands.
+// RescanController implements release.Hands.
 func (h farHands) RescanController(ctx context.Context, controller string) error {
 	return h.change(ctx, Change{Do: doRescan, About: controller})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
@@ -139,7 +140,7 @@ func TestHands(t *testing.T) {
 	w := worlds.Of(t, "map-left")
 	dir, _ := open(t, w)
 	hands, ctx := enter(t, dir, "lxd01").Hands(), t.Context()
-	disk := devices.Target{Name: "sdx", HCTL: "0:0:0:1", Dev: "8:16", Seq: 9}
+	disk := release.Target{Name: "sdx", HCTL: "0:0:0:1", Dev: "8:16", Seq: 9}
 	calls := map[string]func() error{
 		"RemoveMap uuid":       func() error { return hands.RemoveMap(ctx, "uuid") },
 		"AddMap wwid":          func() error { return hands.AddMap(ctx, "wwid") },
@@ -150,7 +151,7 @@ func TestHands(t *testing.T) {
 		"RescanController one": func() error { return hands.RescanController(ctx, "one") },
 	}
 	for call, do := range calls {
-		for _, refusal := range []error{devices.ErrInUse, devices.ErrOther, devices.ErrState, devices.ErrAbandoned, syscall.ENODEV, context.DeadlineExceeded} {
+		for _, refusal := range []error{release.ErrInUse, release.ErrOther, release.ErrState, release.ErrAbandoned, syscall.ENODEV, context.DeadlineExceeded} {
 			asked := ""
 			w.Hosts[0].FailHands(func(c string, _ int) error {
 				asked = c
@@ -160,7 +161,7 @@ func TestHands(t *testing.T) {
 			if asked != "before "+call || !errors.Is(err, refusal) || !strings.Contains(err.Error(), "the reason") {
 				t.Errorf("%s arrived as %q, and its refusal %v as %v", call, asked, refusal, err)
 			}
-			for _, other := range []error{devices.ErrInUse, devices.ErrOther} {
+			for _, other := range []error{release.ErrInUse, release.ErrOther} {
 				if other != refusal && errors.Is(err, other) {
 					t.Errorf("%s: %v came back as %v", call, refusal, other)
 				}
@@ -199,7 +200,7 @@ func TestSilence(t *testing.T) {
 	}
 	v := enter(t, dir, up)
 	closeIt()
-	if err := v.Hands().RescanController(t.Context(), "nvme0"); !errors.Is(err, devices.ErrAbandoned) {
+	if err := v.Hands().RescanController(t.Context(), "nvme0"); !errors.Is(err, release.ErrAbandoned) {
 		t.Errorf("after the world has gone: %v", err)
 	}
 	if _, err := v.System().Kernel.Maps(t.Context()); err == nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/devices/treefs"
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -108,7 +109,7 @@ type KernelAnswer struct {
 	Failure  Failure
 }
 
-// The changes of devices.Hands.
+// The changes of release.Hands.
 const (
 	doRemoveMap   = "RemoveMap"
 	doAddMap      = "AddMap"
@@ -119,11 +120,11 @@ const (
 	doRescan      = "RescanController"
 )
 
-// Change is one of devices.Hands': About is the map's uuid, the WWID or the
+// Change is one of release.Hands': About is the map's uuid, the WWID or the
 // controller, Disk the disk or namespace.
 type Change struct {
 	Machine, Do, About string
-	Disk               devices.Target
+	Disk               release.Target
 	State              string
 	On                 bool
 }
@@ -144,7 +145,7 @@ type Failure struct {
 // ends have, because both are the same program.
 var known = []error{
 	fs.ErrNotExist, fs.ErrInvalid, fs.ErrPermission, io.EOF, context.Canceled, context.DeadlineExceeded,
-	devices.ErrInUse, devices.ErrOther, devices.ErrState, devices.ErrAbandoned,
+	release.ErrInUse, release.ErrOther, release.ErrState, release.ErrAbandoned,
 }
 
 func failureOf(err error) Failure {

@@ -1,0 +1,226 @@
+// Package hostconf reads how one host is set up: the settings of multipath,
+// open-iscsi, NVMe, Fibre Channel and udev that matter to leaks and hangs, each
+// with where it stands.
+package hostconf
+
+import (
+	"context"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pureclean/pureclean/devices/hostfs"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// maxNodeRecords bounds the records of portals that are read. LXD makes one
+// per portal and removes it again.
+const maxNodeRecords = 256
+
+// settingsReader reads the settings that matter to leaks and hangs, each with
+// where it stands.
+type settingsReader struct {
+	hostfs.Tree
+	doubts   hostfs.Doubts
+	settings []evidence.Setting
+}
+
+// Read reads the settings of a host whose disks, sessions and controllers are
+// known. daemon asks multipathd for its own account of them; nil means that
+// nobody can.
+func Read(ctx context.Context, t hostfs.Tree, h *evidence.Host, daemon func(context.Context) (string, error)) ([]evidence.Setting, hostfs.Doubts) {
+	r := settingsReader{Tree: t}
+	r.multipath(ctx, h, daemon)
+	r.iscsi(h.Sessions.Items)
+	r.fc(h.Disks.Items)
+	r.nvme(h.Controllers.Items)
+	r.udev()
+	r.timeoutRules()
+	return r.settings, r.doubts
+}
+
+func (r *settingsReader) add(s ...evidence.Setting) { r.settings = append(r.settings, s...) }
+
+// kernel adds what one file of sysfs says, if it exists.
+func (r *settingsReader) kernel(name, section, file string) {
+	value, err := r.Text(file)
+	r.doubts.Check("/"+file, err)
+	if value != "" {
+		r.add(evidence.Setting{Name: name, Value: value, Section: section, File: "/" + file, Applies: evidence.Yes})
+	}
+}
+
+// conf lists the files of a directory that end so, in the order of their
+// names, which is the order in which they are read.
+func (r *settingsReader) conf(dir, ending string) []string {
+	names, err := r.Names(dir)
+	r.doubts.Check("/"+dir+" could not be listed", err)
+	slices.Sort(names)
+	var files []string
+	for _, name := range names {
+		if strings.HasSuffix(name, ending) {
+			files = append(files, dir+"/"+name)
+		}
+	}
+	return files
+}
+
+func (r *settingsReader) iscsi(sessions []evidence.Session) {
+	const iscsid = "etc/iscsi/iscsid.conf"
+	text, err := r.Whole(iscsid)
+	r.doubts.Check("/"+iscsid, err)
+	r.add(parseISCSIConf("/"+iscsid, text)...)
+	r.nodes("etc/iscsi/nodes")
+	r.nodes("var/lib/iscsi/nodes")
+	for _, s := range sessions {
+		name := "session" + strconv.Itoa(s.ID)
+		r.kernel("iscsi recovery_tmo", name, "sys/class/iscsi_session/"+name+"/recovery_tmo")
+	}
+}
+
+// nodes reads open-iscsi's records of an array's portals: nodes/IQN/PORTAL,
+// which is a file, or a directory with a file per interface.
+func (r *settingsReader) nodes(dir string) {
+	targets, err := r.Names(dir)
+	r.doubts.Check("/"+dir+" could not be listed", err)
+	read := 0
+	for _, target := range targets {
+		if !strings.Contains(target, "purestorage") {
+			continue
+		}
+		portals, err := r.Names(dir + "/" + target)
+		r.doubts.Check("/"+dir+"/"+target+" could not be listed", err)
+		for _, portal := range portals {
+			place := dir + "/" + target + "/" + portal
+			files := []string{place}
+			if info, err := fs.Stat(r.FS, place); err == nil && info.IsDir() {
+				files = r.conf(place, "")
+			}
+			for _, file := range files {
+				if read++; read > maxNodeRecords {
+					r.doubts.Add("/%s holds more than %d records, so not all were read", dir, maxNodeRecords)
+					return
+				}
+				text, err := r.Whole(file)
+				r.doubts.Check("/"+file, err)
+				for _, s := range parseISCSIConf("/"+file, text) {
+					s.Section = target + " " + portalOf(portal)
+					r.add(s)
+				}
+			}
+		}
+	}
+}
+
+// portalOf is "address:port" of a record's name, "address,port,tpgt".
+func portalOf(name string) string {
+	parts := strings.Split(name, ",")
+	if len(parts) < 2 {
+		return name
+	}
+	return evidence.Portal(parts[0], parts[1])
+}
+
+// fc reads how long I/O waits on the remote ports that Pure's disks are behind.
+// multipathd sets it for those; the kernel's own value is for others.
+func (r *settingsReader) fc(disks []evidence.Disk) {
+	seen := map[string]bool{}
+	for _, d := range disks {
+		if d.RemotePort == "" || len(d.Holders) == 0 || seen[d.RemotePort] {
+			continue
+		}
+		seen[d.RemotePort] = true
+		r.kernel("fc fast_io_fail_tmo", d.RemotePort, "sys/class/fc_remote_ports/"+d.RemotePort+"/fast_io_fail_tmo")
+	}
+}
+
+// nvme reads the controllers' settings, whether native multipath is on, and
+// who says so when it is not.
+func (r *settingsReader) nvme(controllers []evidence.Controller) {
+	for _, c := range controllers {
+		r.kernel("nvme ctrl_loss_tmo", c.Name, "sys/class/nvme/"+c.Name+"/ctrl_loss_tmo")
+	}
+	r.kernel("nvme multipath", "", "sys/module/nvme_core/parameters/multipath")
+	const option = "nvme multipath option"
+	for _, dir := range []string{"usr/lib/modprobe.d", "lib/modprobe.d", "run/modprobe.d", "etc/modprobe.d"} {
+		for _, file := range r.conf(dir, ".conf") {
+			text, err := r.Whole(file)
+			r.doubts.Check("/"+file, err)
+			for number, line := range hostfs.Lines(text) {
+				words := strings.Fields(line)
+				if len(words) < 3 || words[0] != "options" || strings.ReplaceAll(words[1], "-", "_") != "nvme_core" {
+					continue
+				}
+				for _, word := range words[2:] {
+					if value, ok := strings.CutPrefix(word, "multipath="); ok {
+						r.add(evidence.Setting{Name: option, Value: value, File: "/" + file, Line: number})
+					}
+				}
+			}
+		}
+	}
+	text, err := r.Text("proc/cmdline")
+	r.doubts.Check("/proc/cmdline", err)
+	for word := range strings.FieldsSeq(text) {
+		if value, ok := strings.CutPrefix(strings.ReplaceAll(word, "-", "_"), "nvme_core.multipath="); ok {
+			r.add(evidence.Setting{Name: option, Value: value, File: "/proc/cmdline", Line: 1})
+		}
+	}
+}
+
+// udevRules are rules without which the links that LXD waits for do not
+// appear, or lead to a single path: multipath's, device-mapper's and those of
+// the persistent names, by the names that distributions give them.
+var udevRules = []string{
+	"11-dm-mpath.rules", "13-dm-disk.rules", "55-dm.rules", "56-dm-mpath.rules", "56-multipath.rules", "60-multipath.rules",
+	"60-persistent-storage.rules", "60-persistent-storage-dm.rules", "62-multipath.rules", "95-dm-notify.rules",
+}
+
+// scanRules is libstoragemgmt's: it scans a SCSI host when an array says that
+// its LUNs have changed.
+const scanRules = "90-scsi-ua.rules"
+
+// udevKeys are the settings of udev.conf that can make it slow.
+var udevKeys = []string{"children_max", "event_timeout"}
+
+func (r *settingsReader) udev() {
+	const conf = "etc/udev/udev.conf"
+	text, err := r.Whole(conf)
+	r.doubts.Check("/"+conf, err)
+	for number, line := range hostfs.Lines(text) {
+		key, value, ok := strings.Cut(line, "=")
+		if key = strings.TrimSpace(key); ok && slices.Contains(udevKeys, key) {
+			r.add(evidence.Setting{
+				Name: "udev " + key, Value: strings.Trim(strings.TrimSpace(value), `"`), File: "/" + conf, Line: number, Applies: evidence.Yes,
+			})
+		}
+	}
+	// A file in etc hides the one of the same name that came with a package.
+	hidden := map[string]bool{}
+	for _, file := range r.conf("etc/udev/rules.d", ".rules") {
+		name := path.Base(file)
+		hidden[name] = r.masked(file)
+		if hidden[name] && slices.Contains(udevRules, name) {
+			r.add(evidence.Setting{Name: "udev rules", Value: "masked", File: "/" + file, Applies: evidence.Yes})
+		}
+	}
+	for _, dir := range []string{"etc/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d"} {
+		file := dir + "/" + scanRules
+		if !hidden[scanRules] && r.Exists(file).Is() {
+			r.add(evidence.Setting{Name: "udev scan", Value: "on", File: "/" + file, Applies: evidence.Yes})
+			break
+		}
+	}
+}
+
+// masked reports rules that were taken out of force: a link to /dev/null, or
+// an empty file.
+func (r *settingsReader) masked(file string) bool {
+	if target, err := r.Link(file); err == nil && target != "" {
+		return target == "/dev/null"
+	}
+	info, err := r.Lstat(file)
+	return err == nil && info.Mode().IsRegular() && info.Size() == 0
+}

@@ -1,0 +1,334 @@
+// Package hostlog reads what one host's logs tell of devices that came or did
+// not, and of those who waited for them.
+package hostlog
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/hostfs"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+const (
+	// logTail is how much of the end of a log is read.
+	logTail = 8 << 20
+	// maxLogLine is what is looked at of one line: messages are shorter, and
+	// a line without an end is no message.
+	maxLogLine = 4 << 10
+	// maxArrivals and maxComplaints bound what is kept, of the latest.
+	maxArrivals   = 500
+	maxComplaints = 200
+)
+
+// logFiles are where the messages of the kernel, multipathd, iscsid and LXD
+// stand, by the names of the distributions. systemd's journal is no text; its
+// messages are read where they are also written here.
+var logFiles = []string{
+	"var/log/kern.log", "var/log/syslog", "var/log/messages", "var/log/daemon.log",
+	"var/log/lxd/lxd.log",
+}
+
+// Read reads what a host's logs tell of devices that came or did not. It
+// never fails: what could not be read is in the lists' reasons. No judgement
+// about a volume rests on it.
+func Read(ctx context.Context, s devices.System) evidence.Log {
+	s = s.WithDefaults()
+	r := logReader{Tree: hostfs.Tree{FS: s.FS}, now: s.Now()}
+	files := logFiles
+	for _, dir := range s.LXDDirs {
+		files = append(files[:len(files):len(files)], dir+"/logs/lxd.log")
+	}
+	for _, file := range files {
+		text, err := r.tail(file)
+		switch {
+		case err == nil && text != "":
+			r.read("/"+file, text, syslogTime(r.now))
+		case err != nil && !hostfs.Absent(err):
+			r.doubts.Check("/"+file, err)
+		}
+	}
+	if text, err := s.Journal(); err == nil {
+		r.read("the journal", text, syslogTime(r.now))
+	}
+	r.kernel(ctx, s)
+	r.udev()
+	return r.result(ctx)
+}
+
+// kernel reads the kernel's own log. Where it is not known when the machine
+// started, what it tells can't be joined with the other logs: then the one
+// that tells of more devices is believed.
+func (r *logReader) kernel(ctx context.Context, s devices.System) {
+	text, err := s.KernelLog(ctx)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.doubts.Add("the kernel's log: %v", err)
+	}
+	if text == "" {
+		return
+	}
+	boot := r.bootTime()
+	own := logReader{}
+	own.read("the kernel's log", text, sinceBoot(boot))
+	switch {
+	case !boot.IsZero():
+		r.read("the kernel's log", text, sinceBoot(boot))
+	case len(own.arrivals) > len(r.arrivals):
+		r.arrivals, r.logs = own.arrivals, append(r.logs, own.logs...)
+	}
+	if boot.IsZero() && len(r.complaints) == 0 {
+		r.complaints = own.complaints
+	}
+}
+
+// logReader collects what the logs tell.
+type logReader struct {
+	hostfs.Tree
+	now    time.Time
+	doubts hostfs.Doubts
+	// logs are those that were read. What stands in several of them is
+	// told once.
+	logs       []string
+	arrivals   []evidence.Arrival
+	complaints []evidence.Complaint
+}
+
+func (r *logReader) read(name, text string, when clockReader) {
+	r.logs = append(r.logs, name)
+	p := logParser{name: name, when: when}
+	for line := range strings.Lines(text) {
+		p.line(line)
+	}
+	r.arrivals = merge(r.arrivals, p.arrivals())
+	for _, c := range p.complaints {
+		r.complain(c)
+	}
+}
+
+// complain adds a line unless another log had it: of the same kind, about the
+// same and, as far as both know, within a second.
+func (r *logReader) complain(c evidence.Complaint) {
+	for _, other := range r.complaints {
+		apart := c.At.Sub(other.At).Abs()
+		if other.Kind == c.Kind && other.File != c.File && (c.At.IsZero() || other.At.IsZero() || apart <= time.Second) && essence(other.Text) == essence(c.Text) {
+			return
+		}
+	}
+	if len(r.complaints) == maxComplaints {
+		r.complaints = r.complaints[1:]
+	}
+	r.complaints = append(r.complaints, c)
+}
+
+// essence is what the copies of one message have in common: its beginning.
+// LXD quotes its messages twice where they pass through the journal.
+func essence(text string) string {
+	text = strings.ReplaceAll(text, `\`, "")
+	return text[:min(len(text), 80)]
+}
+
+// merge joins what two logs tell. The kernel's log knows the moment best, and
+// the system's log knows multipathd.
+func merge(known, more []evidence.Arrival) []evidence.Arrival {
+	for _, a := range more {
+		again := false
+		for i := range known {
+			k := &known[i]
+			if k.Device == a.Device && k.HCTL == a.HCTL && !k.At.IsZero() && k.At.Sub(a.At).Abs() <= 5*time.Second {
+				again = true
+				if a.MapMS.Known && !k.MapMS.Known {
+					k.MapMS, k.Source = a.MapMS, a.Source
+				}
+				if k.Serial == "" {
+					k.Serial = a.Serial
+				}
+			}
+		}
+		if !again {
+			known = append(known, a)
+		}
+	}
+	if len(known) > maxArrivals {
+		known = known[len(known)-maxArrivals:]
+	}
+	return known
+}
+
+func (r *logReader) result(ctx context.Context) evidence.Log {
+	if len(r.logs) == 0 {
+		r.doubts.Add("no log could be read")
+	}
+	if err := ctx.Err(); err != nil {
+		r.doubts.Add("the reading was cut short: %v", err)
+	}
+	log := evidence.Log{Arrivals: hostfs.ListOf(r.arrivals, r.doubts), Complaints: hostfs.ListOf(r.complaints, r.doubts), Read: r.logs}
+	if log.Read == nil {
+		log.Read = []string{}
+	}
+	log.Started = r.bootTime()
+	return log
+}
+
+// tail reads the end of a file, from the beginning of a line.
+func (r *logReader) tail(name string) (string, error) {
+	info, err := fs.Stat(r.FS, name)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fs.ErrNotExist // opening a FIFO would wait for its writer
+	}
+	f, err := r.Open(name)
+	if err != nil {
+		return "", err
+	}
+	// It was only read: closing it can lose nothing.
+	defer func() { _ = f.Close() }()
+	cut := false
+	if seeker, ok := f.(io.Seeker); ok && info.Size() > logTail {
+		if _, err := seeker.Seek(-logTail, io.SeekEnd); err != nil {
+			return "", err
+		}
+		cut = true
+	}
+	data, err := io.ReadAll(io.LimitReader(f, logTail))
+	if err != nil {
+		return "", err
+	}
+	text := string(data)
+	if cut {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	return text, nil
+}
+
+// bootTime is when the machine started, from proc/stat; zero when not known.
+func (r *logReader) bootTime() time.Time {
+	text, err := r.Data("proc/stat", hostfs.TableBytes)
+	if err != nil {
+		return time.Time{}
+	}
+	for line := range strings.Lines(string(text)) {
+		if seconds, ok := strings.CutPrefix(line, "btime "); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(seconds), 10, 64)
+			if err == nil && n > 0 {
+				return time.Unix(n, 0).UTC()
+			}
+		}
+	}
+	return time.Time{}
+}
+
+// deviceNumber is "major:minor".
+var deviceNumber = regexp.MustCompile(`^\d+:\d+$`)
+
+// maxWait is longer than anybody waits for a device: what took longer was not
+// waited for, but came on another occasion.
+const maxWait = 2 * time.Minute
+
+// udev adds what udev's own database tells of the maps that are there: when
+// it first saw the map, and when the first of its paths. Where multipathd
+// writes to the journal only, nothing else tells.
+func (r *logReader) udev() {
+	blocks, err := r.Names("sys/block")
+	if err != nil {
+		return
+	}
+	first := map[string]time.Duration{}
+	for _, block := range blocks {
+		dev := r.Field("sys/block/" + block + "/dev")
+		if !deviceNumber.MatchString(dev) {
+			continue
+		}
+		text, err := r.Text("run/udev/data/b" + dev)
+		if err != nil || text == "" {
+			continue
+		}
+		for line := range strings.Lines(text) {
+			if digits, ok := strings.CutPrefix(line, "I:"); ok {
+				n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+				if err == nil && n > 0 {
+					first[block] = time.Duration(n) * time.Microsecond
+				}
+			}
+		}
+	}
+	boot := r.bootTime()
+	read := false
+	for _, block := range blocks {
+		uuid := r.Field("sys/block/" + block + "/dm/uuid")
+		serial, ok := evidence.SerialOf(uuid)
+		seen, known := first[block]
+		if !ok || !known || !strings.HasPrefix(uuid, "mpath-") {
+			continue
+		}
+		slaves, err := r.Names("sys/block/" + block + "/slaves")
+		r.doubts.Check("the paths of "+block, err)
+		begin := time.Duration(-1)
+		for _, slave := range slaves {
+			if at, known := first[slave]; known && (begin < 0 || at < begin) {
+				begin = at
+			}
+		}
+		if wait := seen - begin; begin >= 0 && wait >= 0 && wait <= maxWait {
+			read = true
+			a := evidence.Arrival{
+				Device: block, Serial: serial, Sign: "its first path",
+				DiskMS: evidence.CountOf(0), MapMS: evidence.CountOf(wait.Milliseconds()), Source: "/run/udev/data",
+			}
+			if !boot.IsZero() {
+				a.At = boot.Add(begin)
+			}
+			if !r.mapKnown(a) {
+				r.arrivals = append(r.arrivals, a)
+			}
+		}
+	}
+	if r.udevFirst(blocks, first, boot) || read {
+		r.logs = append(r.logs, "/run/udev/data")
+	}
+}
+
+// udevFirst adds when udev first saw the namespaces and the disks without a map
+// of which no log tells: the kernel logs nothing of a namespace.
+func (r *logReader) udevFirst(blocks []string, first map[string]time.Duration, boot time.Time) (read bool) {
+	if boot.IsZero() {
+		return false
+	}
+	for _, block := range blocks {
+		seen, known := first[block]
+		attribute := "/device/wwid"
+		if strings.HasPrefix(block, "nvme") {
+			attribute = "/wwid"
+		}
+		serial, ok := evidence.SerialOf(r.Field("sys/block/" + block + attribute))
+		if !known || !ok || slices.ContainsFunc(r.arrivals, func(a evidence.Arrival) bool {
+			return a.Serial == serial && (a.Device == block || a.MapMS.Known)
+		}) {
+			continue
+		}
+		read = true
+		r.arrivals = append(r.arrivals, evidence.Arrival{
+			Device: block, Serial: serial, At: boot.Add(seen), Sign: "udev's first word", Source: "/run/udev/data",
+		})
+	}
+	return read
+}
+
+// mapKnown reports a map of which a log tells already.
+func (r *logReader) mapKnown(a evidence.Arrival) bool {
+	for _, k := range r.arrivals {
+		if k.MapMS.Known && k.Serial == a.Serial {
+			return true
+		}
+	}
+	return false
+}

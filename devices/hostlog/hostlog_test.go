@@ -1,0 +1,224 @@
+package hostlog_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/hostlog"
+	"github.com/pureclean/pureclean/devices/treefs"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+func logText(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// load reads a recorded host.
+func load(t *testing.T, name string) *treefs.FS {
+	t.Helper()
+	f, err := os.Open("../testdata/" + name + ".tar.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	tree, err := treefs.FromTarGz(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+// running is a host of which nobody asks the kernel.
+func running(tree *treefs.FS) devices.System {
+	return devices.System{FS: tree, Now: func() time.Time { return time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC) }}
+}
+
+func told(log evidence.Log) []string {
+	all := []string{}
+	for _, a := range log.Arrivals.Items {
+		all = append(all, fmt.Sprintf("%s %s %s disk %s map %s after %s", a.At.Format("15:04:05"), a.Device, a.Serial, a.DiskMS, a.MapMS, a.Sign))
+	}
+	for _, c := range log.Complaints.Items {
+		all = append(all, fmt.Sprintf("%s %s: %s", c.At.Format("15:04:05"), c.Kind, c.Text))
+	}
+	return all
+}
+
+// journalStory is the recorded leak: sdd came 28 s after the array said that
+// there was something new, no map was ever made of it, and LXD had given up.
+var journalStory = []string{
+	"08:24:19 sda D5BC07893D61B51B0001100A disk 1000 map 5000 after the login",
+	"08:24:20 sdb D5BC07893D61B51B0001100A disk 1000 map 7000 after the login",
+	"08:24:33 sdc D5BC07893D61B51B00011004 disk 1000 map 5000 after the array's word that its LUNs changed",
+	"08:34:31 sdd D5BC07893D61B51B0001100D disk 28000 map unknown after the array's word that its LUNs changed",
+	"08:35:12 sde D5BC07893D61B51B0001100F disk 0 map 9000 after the array's word that its LUNs changed",
+	`08:29:15 no-device: Failed locating device for volume "default_hide1": context deadline exceeded`,
+	`08:29:58 no-device: Failed locating device for volume "default_nhide1": context deadline exceeded`,
+	`08:31:31 no-device: Failed locating device for volume "default_leak1": context deadline exceeded`,
+	`08:32:05 no-device: Failed locating device for volume "default_nleak1": context deadline exceeded`,
+}
+
+func TestLogs(t *testing.T) {
+	journal := string(logText(t, "journal.txt"))
+	old := strings.NewReplacer("2026-11-22T", "Nov 22 ", "+0000 ", " ").Replace(journal)
+	for name, text := range map[string]string{"syslog": journal, "messages": old} {
+		m := treefs.New()
+		m.AddFile("var/log/"+name, []byte(text))
+		s := running(m)
+		s.Now = func() time.Time { return time.Date(2027, 1, 5, 0, 0, 0, 0, time.UTC) }
+		log := hostlog.Read(t.Context(), s)
+		if diff := cmp.Diff(journalStory, told(log)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+		if !log.Arrivals.IsComplete() || log.Arrivals.Items[0].At.Year() != 2026 || log.Read[0] != "/var/log/"+name {
+			t.Errorf("%s: %q, %s, %v", name, log.Arrivals.Why(), log.Arrivals.Items[0].At, log.Read)
+		}
+	}
+}
+
+// TestLogsTogether: what stands in two logs is told once, and the kernel's
+// own log serves where nothing else is written.
+func TestLogsTogether(t *testing.T) {
+	m := treefs.New()
+	m.AddFile("commands/dmesg.out", logText(t, "dmesg.txt"))
+	system := func() devices.System {
+		s := running(m)
+		s.Kernel = devices.Recording(s.FS)
+		return s
+	}
+	log := hostlog.Read(t.Context(), system())
+	got := told(log)
+	if len(got) != 5 || got[3] != "00:29:36 sdd D5BC07893D61B51B0001100D disk 27310 map unknown after the array's word that its LUNs changed" {
+		t.Errorf("dmesg alone: %q", got)
+	}
+	m.AddFile("var/log/syslog", logText(t, "journal.txt"))
+	m.AddFile("var/lib/lxd/logs/lxd.log", []byte(`time="2026-11-22T08:31:31Z" level=warning msg="Failure for operation" class=task `+
+		`err="Failed locating device for volume \"default_leak1\": context deadline exceeded" operation=x project=default`+"\n"))
+	if diff := cmp.Diff(journalStory, told(hostlog.Read(t.Context(), system()))); diff != "" {
+		t.Errorf("without the time of the start (-want +got)\n%s", diff)
+	}
+	// 08:04:55 plus dmesg's seconds is the journal's time.
+	m.AddFile("proc/stat", []byte(fmt.Sprintf("cpu 1 2 3\nbtime %d\n", time.Date(2026, 11, 22, 8, 4, 55, 0, time.UTC).Unix())))
+	if diff := cmp.Diff(journalStory, told(hostlog.Read(t.Context(), system()))); diff != "" {
+		t.Errorf("with it (-want +got)\n%s", diff)
+	}
+}
+
+// TestUdevTells: where multipathd writes to the journal only, udev's database
+// tells how long the maps that are there took.
+func TestUdevTells(t *testing.T) {
+	log := hostlog.Read(t.Context(), running(load(t, "lab-01-iscsi-healthy")))
+	if len(log.Arrivals.Items) != 2 || log.Arrivals.Items[0].Source != "/run/udev/data" || !log.Arrivals.Items[0].MapMS.Known || log.Arrivals.Items[0].Serial == "" {
+		t.Errorf("%q", told(log))
+	}
+}
+
+// TestUdevTellsOfNamespaces: no log does, and of a disk without a map only one
+// that was kept.
+func TestUdevTellsOfNamespaces(t *testing.T) {
+	b := load(t, "lab-20-nvme-healthy")
+	log := hostlog.Read(t.Context(), running(b))
+	if len(log.Arrivals.Items) != 0 || !log.Started.IsZero() {
+		t.Errorf("without the time of the start: %+v", log.Arrivals.Items)
+	}
+	b.AddFile("proc/stat", []byte("btime 1795335000\n"))
+	log = hostlog.Read(t.Context(), running(b))
+	if len(log.Arrivals.Items) == 0 || log.Started.Unix() != 1795335000 {
+		t.Fatalf("%+v", log)
+	}
+	for _, a := range log.Arrivals.Items {
+		if a.Serial == "" || a.DiskMS.Known || a.MapMS.Known || !a.At.After(log.Started) || !strings.HasPrefix(a.Device, "nvme") {
+			t.Errorf("%+v", a)
+		}
+	}
+}
+
+// TestEndOfAnError: an error at the end of LXD's line keeps no quotation mark.
+func TestEndOfAnError(t *testing.T) {
+	m := treefs.New()
+	m.AddFile("var/log/syslog", []byte(`2026-11-22T08:31:31+0000 h lxd.daemon[1]: time="2026-11-22T08:31:31Z" level=warning msg="Failure" err="Failed locating device for volume \"default_leak1\": context deadline exceeded"`+"\n"))
+	if got := told(hostlog.Read(t.Context(), running(m))); len(got) != 1 || !strings.HasSuffix(got[0], `: Failed locating device for volume "default_leak1": context deadline exceeded`) {
+		t.Errorf("%q", got)
+	}
+}
+
+// BenchmarkReadLog is what a scan pays for the causes: a log of 8 MiB.
+func BenchmarkReadLog(b *testing.B) {
+	journal, err := os.ReadFile("testdata/journal.txt")
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := treefs.New()
+	m.AddFile("var/log/syslog", []byte(strings.Repeat(string(journal), (8<<20)/len(journal))))
+	for b.Loop() {
+		hostlog.Read(context.Background(), running(m))
+	}
+}
+
+func TestNoLogs(t *testing.T) {
+	log := hostlog.Read(t.Context(), running(treefs.New()))
+	if log.Arrivals.IsComplete() || log.Arrivals.Why() != "no log could be read" || log.Read == nil {
+		t.Errorf("%q %v", log.Arrivals.Why(), log.Read)
+	}
+	m := treefs.New()
+	m.AddFile("var/log/syslog", []byte("x\n"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if log := hostlog.Read(ctx, running(m)); log.Arrivals.IsComplete() {
+		t.Error("a reading that was cut short claims to be complete")
+	}
+}
+
+// TestHostileLogs: what others write into a log costs little and hides
+// nothing.
+func TestHostileLogs(t *testing.T) {
+	journal := string(logText(t, "journal.txt"))
+	m := treefs.New()
+	m.AddFile("var/log/syslog", []byte(strings.Repeat("\x00", 1<<20)+"\n"+strings.Repeat("[", 3<<20)+"\n"+
+		"2026-11-22T08:00:00+0000 h kernel: "+strings.Repeat("x", 5<<20)+"\n"+
+		"2026-11-22T08:00:00+0000 h lxd[1]: Failed locating device for volume \x1b[2J"+strings.Repeat("y", 10000)+"\n"+journal))
+	log := hostlog.Read(t.Context(), running(m))
+	got := told(log)
+	// Only the end of a large file is read; the other lines are still there.
+	if len(got) != len(journalStory)+1 || got[0] != journalStory[0] {
+		t.Errorf("%d lines: %.300q", len(got), got)
+	}
+	for _, c := range log.Complaints.Items {
+		if len(c.Text) > 300 {
+			t.Errorf("%d bytes are kept of a line", len(c.Text))
+		}
+	}
+	var many strings.Builder
+	for i := range 5000 {
+		at := time.Date(2026, 11, 22, 0, 0, i, 0, time.UTC).Format("2006-01-02T15:04:05-0700")
+		fmt.Fprintf(&many, "%s h lxd[1]: Failed locating device for volume %d\n%s h kernel: scsi 2:0:0:%d: Direct-Access     PURE     FlashArray\n%s h kernel: sd 2:0:0:%d: [sda] Attached SCSI disk\n", at, i, at, i, at, i)
+	}
+	m = treefs.New()
+	m.AddFile("var/log/messages", []byte(many.String()))
+	log = hostlog.Read(t.Context(), running(m))
+	if len(log.Complaints.Items) != 200 || len(log.Arrivals.Items) != 500 || !strings.HasSuffix(log.Complaints.Items[199].Text, " 4999") {
+		t.Errorf("%d complaints, %d arrivals", len(log.Complaints.Items), len(log.Arrivals.Items))
+	}
+}
+
+// TestFibreChannelLost: that the fabric lost a port is heard.
+func TestFibreChannelLost(t *testing.T) {
+	m := treefs.New()
+	m.AddFile("var/log/syslog", []byte("2026-11-22T08:00:00+0000 lxd01 kernel: [  100.0]  rport-7:0-2: blocked FC remote port time out: removing target and saving binding\n"))
+	log := hostlog.Read(t.Context(), running(m))
+	if n := len(log.Complaints.Items); n != 1 || log.Complaints.Items[0].Kind != evidence.ComplaintPortal {
+		t.Errorf("%+v", log.Complaints)
+	}
+}
