@@ -45,8 +45,8 @@ var restored = map[string][]struct {
 			s.snapshot(len(s.array().Volumes.Items)-1, copyOf(evidence.TypeCustom, "", 203), "data/other")
 		}, "p1::" + spell(name(evidence.TypeCustom, "", 100))},
 		{"of a volume whose name only another pool has", func(s *scene) {
-			s.snapshot(isoVolume, copyOf(evidence.TypeCustom, "", 203), "other/snap0")
-		}, "custom/other/snap0 (default)"},
+			s.snapshot(isoVolume, copyOf(evidence.TypeCustom, "", 203), "fast/snap0")
+		}, "custom/fast/snap0 (default)"},
 		{"of a volume that LXD does not list", func(s *scene) {
 			s.snapshot(isoVolume, copyOf(evidence.TypeCustom, "", 203), "lost/snap0")
 		}, "custom/lost/snap0 (default)"},

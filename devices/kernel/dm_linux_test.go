@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -412,4 +413,78 @@ func FuzzDecodeTargets(f *testing.F) {
 			t.Error("decoding changed the buffer")
 		}
 	})
+}
+
+// An answer about another device, or none to a part of the question, is no
+// answer.
+func TestMapsOfAnswersThatDoNotFit(t *testing.T) {
+	for says, call := range map[string]func(k *dmKernel, request uint, buf []byte) error{
+		"the kernel answered for": func(k *dmKernel, request uint, buf []byte) error {
+			err := k.ioctl(request, buf)
+			if request == unix.DM_DEV_STATUS {
+				binary.NativeEndian.PutUint64(buf[dmDevAt:], unix.Mkdev(254, 77))
+			}
+			return err
+		},
+		"target status": func(k *dmKernel, request uint, buf []byte) error {
+			if request == unix.DM_TABLE_STATUS && binary.NativeEndian.Uint32(buf[dmFlagsAt:])&unix.DM_STATUS_TABLE_FLAG == 0 {
+				return unix.EIO
+			}
+			return k.ioctl(request, buf)
+		},
+		"the answer is larger than": func(k *dmKernel, request uint, buf []byte) error {
+			err := k.ioctl(request, buf)
+			binary.NativeEndian.PutUint32(buf[dmFlagsAt:], unix.DM_BUFFER_FULL_FLAG)
+			return err
+		},
+	} {
+		k := &dmKernel{devices: []dmDevice{mapDevice("mpatha", uuid10, 0, 0)}}
+		l := &live{patience: patience, openDM: func() (*dmControl, error) {
+			return &dmControl{close: func() {}, call: func(request uint, buf []byte) error { return call(k, request, buf) }}, nil
+		}}
+		if maps, err := l.Maps(t.Context()); err == nil || maps != nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, %v", says, maps, err)
+		}
+	}
+}
+
+// Each length and end of an answer is checked by itself.
+func TestDecodingWrongAnswers(t *testing.T) {
+	for _, at := range []int{dmNameAt, dmUUIDAt} {
+		endless := make([]byte, dmHeaderSize)
+		for i := range map[int]int{dmNameAt: unix.DM_NAME_LEN, dmUUIDAt: unix.DM_UUID_LEN}[at] {
+			endless[at+i] = 'x'
+		}
+		if _, err := decodeHeader(endless); !errors.Is(err, errShort) {
+			t.Errorf("a text without end at %d: %v", at, err)
+		}
+		if _, err := decodeTargets(endless); !errors.Is(err, errShort) {
+			t.Errorf("targets after a text without end at %d: %v", at, err)
+		}
+	}
+	buf := make([]byte, dmHeaderSize+8, dmHeaderSize+64)
+	for _, h := range []dmHeader{{start: dmHeaderSize - 1, size: dmHeaderSize}, {start: dmHeaderSize + 8, size: dmHeaderSize}, {start: dmHeaderSize, size: len(buf) + 1}} {
+		if _, err := payload(buf, h); !errors.Is(err, errShort) {
+			t.Errorf("from %d to %d: %v", h.start, h.size, err)
+		}
+	}
+	answer := func(targets int, data []byte) []byte {
+		buf := append(make([]byte, dmHeaderSize), data...)
+		encodeRequest(buf[:dmHeaderSize], 0, 0)
+		binary.NativeEndian.PutUint32(buf[dmSizeAt:], uint32(len(buf)))
+		binary.NativeEndian.PutUint32(buf[dmTargetsAt:], uint32(targets))
+		return append(buf[:dmHeaderSize], data...)
+	}
+	// The next name is inside of this one.
+	entry := binary.NativeEndian.AppendUint64(nil, 7)
+	entry = append(binary.NativeEndian.AppendUint32(entry, dmListNameAt), "aaaaaaaa\x00\x00\x00\x00b\x00"...)
+	if names, err := decodeNames(answer(0, entry)); !errors.Is(err, errShort) {
+		t.Errorf("%v, %v", names, err)
+	}
+	// The next target is this one.
+	data := targetData([]string{"0 8 linear 1", "8 8 linear 2"})
+	binary.NativeEndian.PutUint32(data[dmSpecNextAt:], 0)
+	if targets, err := decodeTargets(answer(2, data)); !errors.Is(err, errShort) {
+		t.Errorf("%v, %v", targets, err)
+	}
 }

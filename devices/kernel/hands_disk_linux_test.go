@@ -146,6 +146,10 @@ func TestSetStateNotAllowed(t *testing.T) {
 	if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, release.ErrState) {
 		t.Error(err)
 	}
+	r.write = func(int, string, string) error { return unix.EPERM }
+	if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, fs.ErrPermission) {
+		t.Error(err)
+	}
 	// The kernel took it and it is not so.
 	r.write = func(int, string, string) error { s.put(dir+"/state", "transport-offline\n"); return nil }
 	if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, release.ErrState) {
@@ -160,6 +164,22 @@ func TestDeleteDisk(t *testing.T) {
 		if err := r.DeleteDisk(t.Context(), sdb); err != nil || s.get(dir+"/delete") != "1" {
 			t.Errorf("%s: %v, %q", state, err, s.get(dir+"/delete"))
 		}
+	}
+}
+
+// A disk whose state can't be read is not written to: it may be running and in
+// use.
+func TestStateThatIsNotRead(t *testing.T) {
+	r, s, sdb, dir := diskRig(t)
+	s.remove(dir + "/state")
+	if err := os.Symlink("wwid", filepath.Join(s.root, dir, "state")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.DeleteDisk(t.Context(), sdb); err == nil || s.get(dir+"/delete") != "" {
+		t.Errorf("%v, %q", err, s.get(dir+"/delete"))
+	}
+	if err := r.SetState(t.Context(), sdb, "offline"); err == nil {
+		t.Error("it was set offline")
 	}
 }
 
@@ -416,6 +436,17 @@ func TestNoWriteAfterTheDeadline(t *testing.T) {
 		synctest.Wait()
 		if got := s.get(dir + "/state"); got != "running\n" {
 			t.Errorf("written: %q", got)
+		}
+		late, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		unblock = make(chan struct{})
+		if err := r.DeleteDisk(late, sdb); !errors.Is(err, release.ErrAbandoned) {
+			t.Error(err)
+		}
+		close(unblock)
+		synctest.Wait()
+		if got := s.get(dir + "/delete"); got != "" {
+			t.Errorf("deleted: %q", got)
 		}
 		unblock = make(chan struct{})
 		if err := r.DeleteDisk(ctx, sdb); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, release.ErrAbandoned) {

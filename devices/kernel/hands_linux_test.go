@@ -563,6 +563,7 @@ func TestQueues(t *testing.T) {
 		// Not among the features.
 		{"multipath 0 1 queue_if_no_path 0 0", false, false},
 		{"linear 8:0 0", false, true},
+		{"linear 1 queue_if_no_path", false, true},
 		{"multipath", false, true},
 		{"multipath x", false, true},
 		{"multipath 9 queue_if_no_path", false, true},
@@ -585,5 +586,71 @@ func TestLiveHands(t *testing.T) {
 	}
 	if _, reads := Live().(release.Hands); reads {
 		t.Error("what only reads can change something")
+	}
+}
+
+// failing lets device-mapper fail from one of its openings, or at some requests,
+// on.
+func (r *rig) failing(opening int, at func(request uint, buf []byte) bool) {
+	opened := 0
+	r.live.openDM = func() (*dmControl, error) {
+		if opened++; opened == opening {
+			return nil, unix.EIO
+		}
+		return &dmControl{close: func() {}, call: func(request uint, buf []byte) error {
+			if at != nil && at(request, buf) {
+				return unix.EIO
+			}
+			return r.dm.ioctl(request, buf)
+		}}, nil
+	}
+}
+
+// What can't be asked is neither done nor gone.
+func TestDeviceMapperFails(t *testing.T) {
+	for opening := 1; opening <= 2; opening++ {
+		r := newRig(mapDevice("mpatha", uuid10, 0, 0))
+		r.failing(opening, nil)
+		if err := r.RemoveMap(t.Context(), uuid10); !errors.Is(err, unix.EIO) {
+			t.Errorf("removing, at opening %d: %v", opening, err)
+		}
+	}
+	for opening := 1; opening <= 4; opening++ {
+		r := newRig(mapDevice("mpatha", uuid10, 0, 0))
+		r.failing(opening, nil)
+		if err := r.SetQueueing(t.Context(), uuid10, false); !errors.Is(err, unix.EIO) {
+			t.Errorf("queueing, at opening %d: %v", opening, err)
+		}
+	}
+	r := newRig(mapDevice("mpatha", uuid10, 0, 0))
+	r.failing(0, func(request uint, _ []byte) bool { return request == unix.DM_DEV_STATUS && len(r.dm.devices) == 0 })
+	if err := r.RemoveMap(t.Context(), uuid10); !errors.Is(err, unix.EIO) {
+		t.Errorf("looking whether it has gone: %v", err)
+	}
+	r = newRig(mapDevice("mpatha", uuid10, 0, 0))
+	r.dm.refuse = func(uint, *dmDevice) error { return unix.EACCES }
+	if err := r.SetQueueing(t.Context(), uuid10, false); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("telling the kernel: %v", err)
+	}
+	r = newRig(mapDevice("mpatha", uuid10, 0, 0))
+	lists := 0
+	r.dm.before = func(request uint) {
+		if request == unix.DM_LIST_DEVICES {
+			if lists++; lists > 1 {
+				r.dm.devices = nil
+			}
+		}
+	}
+	if err := r.SetQueueing(t.Context(), uuid10, false); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a map that goes meanwhile: %v", err)
+	}
+	c := &dmControl{call: func(uint, []byte) error { t.Error("asked about no map"); return nil }}
+	for _, uuid := range []string{"", strings.Repeat("x", unix.DM_UUID_LEN)} {
+		if err := c.remove(uuid); err == nil {
+			t.Errorf("a request about %q", uuid)
+		}
+	}
+	if err := c.message(uuid10, strings.Repeat("x", dmFirstBuffer)); err == nil {
+		t.Error("a message that is larger than the buffer")
 	}
 }

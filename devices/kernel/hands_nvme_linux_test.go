@@ -34,6 +34,7 @@ func TestClaimNamespace(t *testing.T) {
 		{"a disk", func(_ sysfs, _ string, d *release.Target) { d.Name = "sda" }, nil, release.ErrOther},
 		{"a path", func(_ sysfs, _ string, d *release.Target) { d.Name = "../block/nvme0n3" }, nil, release.ErrOther},
 		{"no number", func(_ sysfs, _ string, d *release.Target) { d.Dev = "" }, nil, release.ErrOther},
+		{"no serial, and none there", func(s sysfs, dir string, d *release.Target) { d.Serial = ""; s.put(dir+"/wwid", "uuid.0123\n") }, nil, release.ErrOther},
 		{"no serial", func(_ sysfs, _ string, d *release.Target) { d.Serial = "" }, nil, release.ErrOther},
 	} {
 		r, s := newRig(), sysfs{t, t.TempDir()}

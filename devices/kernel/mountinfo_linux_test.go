@@ -295,3 +295,22 @@ func TestMountInfoThatHangs(t *testing.T) {
 		}
 	})
 }
+
+// What is not read to its end says nothing of what is mounted.
+func TestReadAt(t *testing.T) {
+	path := t.TempDir()
+	file := filepath.Join(path, "mountinfo")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Truncate(file, mountInfoLimit+1)); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := open(path, unix.O_RDONLY|unix.O_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(dir)
+	for _, name := range []string{".", "mountinfo", "missing"} {
+		if data, err := readAt(dir, name); err == nil || data != nil {
+			t.Errorf("%s: %d bytes, %v", name, len(data), err)
+		}
+	}
+}

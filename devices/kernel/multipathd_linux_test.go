@@ -296,3 +296,35 @@ func FuzzReadMaps(f *testing.F) {
 		}
 	})
 }
+
+// Who listens is asked of a unix socket that is open, and of nothing else.
+func TestOwnerOf(t *testing.T) {
+	one, other := net.Pipe()
+	defer one.Close()
+	defer other.Close()
+	if owner, err := ownerOf(one); err == nil {
+		t.Errorf("a pipe of user %d", owner)
+	}
+	s := listen(t, path(t), replying(func(string) string { return "" }))
+	conn, err := net.Dial("unix", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ownerOf(conn); err != nil {
+		t.Error(err)
+	}
+	_ = conn.Close()
+	if owner, err := ownerOf(conn); err == nil {
+		t.Errorf("a closed connection of user %d", owner)
+	}
+}
+
+func TestMultipathConfig(t *testing.T) {
+	s := listen(t, path(t), replying(func(string) string { return "defaults {}" }))
+	if got, err := (&live{patience: patience, sockets: []socket{s}}).MultipathConfig(t.Context()); err != nil || got != "defaults {}" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := (&live{patience: patience}).MultipathConfig(t.Context()); err == nil {
+		t.Errorf("nobody says %q", got)
+	}
+}

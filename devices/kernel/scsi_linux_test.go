@@ -417,3 +417,21 @@ func TestOpenDiskOfThisMachine(t *testing.T) {
 		t.Errorf("INQUIRY to /dev/null: %v", err)
 	}
 }
+
+func TestDiskNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"sda": true, "sdzzz": true, "": false, "s": false, "sd": false, "sda1": false, "sd{": false, "sdA": false, "xda": false, "sd/": false, "sd" + strings.Repeat("a", 15): false,
+	} {
+		if got := isDiskName(name); got != want {
+			t.Errorf("%q is a disk's name: %t", name, got)
+		}
+	}
+}
+
+func TestShortSense(t *testing.T) {
+	for _, b := range [][]byte{nil, {0x70}, {0x72}, {0x72, 6, 0x29}} {
+		if got, ok := decodeSense(b); ok {
+			t.Errorf("%x is %v", b, got)
+		}
+	}
+}
