@@ -147,6 +147,9 @@ func TestEradicate(t *testing.T) {
 		if _, err := k.tools().Undo(ctx, run); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := k.tools().Eradicate(ctx, plan.Object, plan.Object); !errors.Is(err, ErrNotOurs) {
+			t.Error(err)
+		}
 		refused(t, k, plan.Object, plan.Object)
 	})
 	t.Run("recovered by hand", func(t *testing.T) {

@@ -268,7 +268,11 @@ func TestEachDoubtForbidsToEradicate(t *testing.T) {
 		"connected": func(w *evidence.World, v *evidence.Volume) {
 			w.Arrays[0].Connections = evidence.Complete([]evidence.Connection{{VolumeID: v.ID, VolumeName: v.Name, Host: "h"}})
 		},
-		"not LXD's name":  func(_ *evidence.World, v *evidence.Volume) { v.LXD = evidence.Name{} },
+		"not LXD's name": func(_ *evidence.World, v *evidence.Volume) { v.LXD = evidence.Name{} },
+		"no type":        func(_ *evidence.World, v *evidence.Volume) { v.LXD.Type = "" },
+		"live elsewhere": func(w *evidence.World, v *evidence.Volume) {
+			w.Arrays = append(slices.Clone(w.Arrays), evidence.Array{Source: evidence.Source{Name: "fa2"}, ID: "b", Volumes: evidence.Complete([]evidence.Volume{{ID: "b", Serial: v.Serial, Destroyed: evidence.No}})})
+		},
 		"no uuid":         func(_ *evidence.World, v *evidence.Volume) { v.LXD.UUID = evidence.UUID{} },
 		"LXD hides":       func(w *evidence.World, _ *evidence.Volume) { w.LXD.SeesAll = evidence.Unknown },
 		"volumes missing": func(w *evidence.World, _ *evidence.Volume) { w.Arrays[0].Volumes = w.Arrays[0].Volumes.Doubt("x") },
@@ -289,9 +293,20 @@ func TestEachDoubtForbidsToEradicate(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	tools.judge = func(evidence.World, diagnose.Policy) diagnose.Report { return diagnose.Report{} }
-	if got := ask(func(*evidence.World, *evidence.Volume) {}); got == diagnose.Pass {
-		t.Error("it passes without the finding")
+	for _, f := range []diagnose.Finding{{}, {Code: needPending, VolumeID: "other"}, {Code: "leaked-volume", VolumeID: plan.ID}} {
+		tools.judge = func(evidence.World, diagnose.Policy) diagnose.Report {
+			return diagnose.Report{Findings: []diagnose.Finding{f}}
+		}
+		if got := ask(func(*evidence.World, *evidence.Volume) {}); got == diagnose.Pass {
+			t.Errorf("it passes with %+v", f)
+		}
+	}
+	for _, a := range []*evidence.Array{
+		nil, {Volumes: evidence.Incomplete([]evidence.Volume{}, "page 2")}, {Source: evidence.Source{Trouble: "reset"}, Volumes: evidence.Complete([]evidence.Volume{})},
+	} {
+		if got, why := confirmEradicated(subject{array: a}, Step{}); got != evidence.Unknown {
+			t.Errorf("what is not listed by %+v: %v %s", a, got, why)
+		}
 	}
 	ours.until = time.Time{}
 	if got, _ := ours.isThis(&evidence.Array{Clock: k.world.Clock.Now()}, &evidence.Volume{Remaining: time.Hour}); got == diagnose.Pass {
