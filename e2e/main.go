@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 )
 
 func main() {
@@ -139,8 +140,9 @@ func (o options) keep(c testCase, tree string) error {
 // testCase is one scenario over one transport.
 type testCase struct {
 	name, transport string
-	// short is set on one of each kind.
-	short bool
+	// members is how many machines it needs; short is set on one of each kind.
+	members int
+	short   bool
 	// not is why it can't exist.
 	not string
 }
@@ -152,13 +154,16 @@ func (c testCase) file() string { return strings.ReplaceAll(c.name+"-"+c.transpo
 func table(out string) []testCase {
 	var cases []testCase
 	for line := range strings.Lines(out) {
-		words := strings.SplitN(strings.TrimSpace(line), " ", 4)
-		if len(words) < 3 {
+		words := strings.SplitN(strings.TrimSpace(line), " ", 5)
+		if len(words) < 4 {
 			continue
 		}
-		c := testCase{name: words[0], transport: words[1], short: words[2] == "true"}
-		if len(words) > 3 {
-			c.not = words[3]
+		c := testCase{name: words[0], transport: words[1], members: 1, short: words[3] == "true"}
+		if words[2] == "2" {
+			c.members = 2
+		}
+		if len(words) > 4 {
+			c.not = words[4]
 		}
 		cases = append(cases, c)
 	}
@@ -190,14 +195,19 @@ func runAll(ctx context.Context, m *machine, o options, cases []testCase) error 
 	var passed, impossible int
 	var failed []string
 	group := new(errgroup.Group)
-	group.SetLimit(o.jobs)
+	free := semaphore.NewWeighted(int64(o.jobs))
 	for _, c := range cases {
 		if c.not != "" {
 			fmt.Printf("n/a   %s over %s: %s\n", c.name, c.transport, c.not)
 			impossible++
 			continue
 		}
+		machines := int64(min(c.members, o.jobs))
+		if err := free.Acquire(ctx, machines); err != nil {
+			break
+		}
 		group.Go(func() error {
+			defer free.Release(machines)
 			started := time.Now()
 			text, err := m.run(ctx, o.verb(), c, o.limit)
 			if errors.Is(err, errNotMade) {

@@ -23,6 +23,9 @@ const (
 	memory, processors = "1536", "1"
 	// cpu is what is emulated.
 	cpu = "max"
+	// nic is the way to another machine, and alone what is behind it where there
+	// is none.
+	nic, alone = "virtio-net-pci,netdev=net,romfile=", "hubport,id=net,hubid=0"
 	// payload is the size of the disk with the programs, which a machine
 	// remembers while it is frozen.
 	payload = 192 << 20
@@ -65,7 +68,7 @@ func newMachine(ctx context.Context, work string) (*machine, error) {
 		return nil, err
 	}
 	// A state can only be thawed by what froze it.
-	key := fmt.Sprintf("%x", sha256.Sum256([]byte(version+memory+processors+cpu+fmt.Sprint(payload)+string(script))))
+	key := fmt.Sprintf("%x", sha256.Sum256([]byte(version+memory+processors+cpu+nic+fmt.Sprint(payload)+string(script))))
 	m.dir = filepath.Join(strings.TrimSpace(dir), key[:12])
 	if _, err := os.Stat(m.dir); err == nil {
 		return m, nil
@@ -106,7 +109,7 @@ const qemu = "qemu-system-x86_64"
 
 // start starts a machine. Its second serial line is the socket "line", its
 // monitor "monitor", both in dir.
-func (m *machine) start(ctx context.Context, dir, disk string, more ...string) (stop func(), err error) {
+func (m *machine) start(ctx context.Context, dir, disk, network string, more ...string) (stop func(), err error) {
 	image := filepath.Dir(m.dir)
 	args := append([]string{
 		"-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", processors, "-m", memory,
@@ -119,6 +122,7 @@ func (m *machine) start(ctx context.Context, dir, disk string, more ...string) (
 		"-serial", "file:" + filepath.Join(dir, "console"),
 		"-serial", "unix:" + filepath.Join(dir, "line") + ",server=on,wait=off",
 		"-monitor", "unix:" + filepath.Join(dir, "monitor") + ",server=on,wait=off",
+		"-device", nic, "-netdev", network,
 	}, more...)
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, qemu, args...)
@@ -159,7 +163,7 @@ func (m *machine) freeze(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
-	stop, err := m.start(ctx, dir, disk)
+	stop, err := m.start(ctx, dir, disk, alone)
 	if err != nil {
 		return err
 	}
@@ -212,8 +216,55 @@ func expect(ctx context.Context, from net.Conn, text string) error {
 	return errors.Join(fmt.Errorf("%q did not come", text), lines.Err(), ctx.Err())
 }
 
+// thawedMachine is one that runs. What it is to do, and what it says, goes
+// through line.
+type thawedMachine struct {
+	dir  string
+	line net.Conn
+	stop func()
+}
+
+// thaw goes on with the machine that was frozen, in a new directory dir.
+func (m *machine) thaw(ctx context.Context, dir, network string) (*thawedMachine, error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, err
+	}
+	// What it writes goes nowhere.
+	stop, err := m.start(ctx, dir, filepath.Join(m.dir, "disk"), network, "-snapshot", "-incoming", "exec:cat "+filepath.Join(m.dir, "state"))
+	if err != nil {
+		return nil, err
+	}
+	monitor, err := dial(ctx, filepath.Join(dir, "monitor"))
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	defer monitor.Close()
+	t := &thawedMachine{dir: dir, stop: stop}
+	// It was frozen while it stood still, and goes on standing still. What is
+	// asked of it is answered when it has thawed.
+	if err = thawed(ctx, monitor); err == nil {
+		t.line, err = dial(ctx, filepath.Join(dir, "line"))
+	}
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { _ = t.line.Close() })
+	return t, nil
+}
+
+// do has the guest program do something, and returns what that printed.
+func (t *thawedMachine) do(command string) (string, error) {
+	if _, err := fmt.Fprintf(t.line, "%d %s\n", time.Now().Unix(), command); err != nil {
+		return "", err
+	}
+	return conversation(t.line)
+}
+
 // run thaws a machine, has the guest program do something with a scenario in
-// it, and returns what that printed.
+// it, and returns what that printed. Where a scenario needs two machines, the
+// second one serves the first.
 func (m *machine) run(ctx context.Context, verb string, c testCase, limit time.Duration) (string, error) {
 	dir, err := os.MkdirTemp(m.work, c.name)
 	if err != nil {
@@ -222,38 +273,38 @@ func (m *machine) run(ctx context.Context, verb string, c testCase, limit time.D
 	defer os.RemoveAll(dir)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	disk := filepath.Join(m.dir, "disk")
-	// What it writes goes nowhere.
-	stop, err := m.start(ctx, dir, disk, "-snapshot", "-incoming", "exec:cat "+filepath.Join(m.dir, "state"))
+	network, wire := alone, "stream,id=net,addr.type=unix,addr.path="+filepath.Join(dir, "wire")
+	if c.members == 2 {
+		network = wire + ",server=on"
+	}
+	first, err := m.thaw(ctx, filepath.Join(dir, "1"), network)
 	if err != nil {
 		return "", err
 	}
-	defer stop()
-	monitor, err := dial(ctx, filepath.Join(dir, "monitor"))
-	if err != nil {
-		return "", err
+	defer first.stop()
+	served := make(chan string, 1)
+	if c.members == 2 {
+		second, err := m.thaw(ctx, filepath.Join(dir, "2"), wire+",server=off")
+		if err != nil {
+			return "", err
+		}
+		defer second.stop()
+		go func() {
+			text, _ := second.do("serve") // until it is stopped
+			served <- "--- the second machine\n" + text
+		}()
+		defer second.line.Close()
+	} else {
+		served <- ""
 	}
-	defer monitor.Close()
-	// It was frozen while it stood still, and goes on standing still. What is
-	// asked of it is answered when it has thawed.
-	if err := thawed(ctx, monitor); err != nil {
-		return "", err
-	}
-	line, err := dial(ctx, filepath.Join(dir, "line"))
-	if err != nil {
-		return "", err
-	}
-	defer line.Close()
-	defer context.AfterFunc(ctx, func() { _ = line.Close() })()
-	if _, err := fmt.Fprintf(line, "%d %s %s %s\n", time.Now().Unix(), verb, c.name, c.transport); err != nil {
-		return "", err
-	}
-	text, err := conversation(line)
+	text, err := first.do(verb + " " + c.name + " " + c.transport)
 	if ctx.Err() != nil {
 		err = fmt.Errorf("it took longer than %s", limit)
 	}
+	cancel()
+	text += <-served
 	if err != nil {
-		console, _ := os.ReadFile(filepath.Join(dir, "console"))
+		console, _ := os.ReadFile(filepath.Join(first.dir, "console"))
 		text += string(console)
 	}
 	return text, err

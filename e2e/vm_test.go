@@ -29,7 +29,7 @@ func TestConversation(t *testing.T) {
 // TestChoose: a short run says how much it left out; what can't exist is not
 // among that.
 func TestChoose(t *testing.T) {
-	all := table("leak iscsi true \nleak nvme/tcp false \nreuse iscsi false \nreuse nvme/tcp false no number of its own\n")
+	all := table("leak iscsi 1 true \nleak nvme/tcp 1 false \nreuse iscsi 2 false \nreuse nvme/tcp 2 false no number of its own\n")
 	for _, c := range []struct {
 		o    options
 		want []string
@@ -50,7 +50,7 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%+v: %v, %d left out, %v", c.o, got, left, err)
 		}
 	}
-	if last := all[3]; last.not != "no number of its own" || last.short {
+	if last := all[3]; last.not != "no number of its own" || last.short || last.members != 2 || all[0].members != 1 {
 		t.Errorf("%+v", last)
 	}
 }

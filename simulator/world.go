@@ -43,9 +43,9 @@ type Options struct {
 	VolumeBytes int64
 	// PageSize is the array's, 0 is its default.
 	PageSize int
-	// Machine is the first member's machine in place of a simulated one, and
-	// is not among Hosts. It follows the array by itself.
-	Machine lxd.Machine
+	// Machines are the first members' in place of simulated ones, and are not
+	// among Hosts. They follow the array by themselves.
+	Machines []lxd.Machine
 	// Unverified turns assumptions about the array around.
 	Unverified array.Unverified
 }
@@ -139,8 +139,8 @@ func (w *World) build() error {
 	var members []*lxd.Member
 	for n := range o.Members {
 		m := &lxd.Member{Name: fmt.Sprintf("lxd%02d", n+1)}
-		if n == 0 && o.Machine != nil {
-			m.Host = o.Machine
+		if n < len(o.Machines) {
+			m.Host = o.Machines[n]
 		} else {
 			h := w.machine(host.Options{Name: m.Name})
 			m.Host, w.Hosts = h, append(w.Hosts, h)
@@ -360,7 +360,9 @@ func (w *World) used(volume string) bool {
 		machines = append(machines, h)
 	}
 	for _, l := range w.everyLXD() {
-		machines = append(machines, l.Host)
+		for _, m := range l.Members() {
+			machines = append(machines, m.Host)
+		}
 	}
 	return slices.ContainsFunc(machines, func(m lxd.Machine) bool { return m.InUse(v.Serial) })
 }

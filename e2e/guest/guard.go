@@ -14,10 +14,9 @@ import (
 	"time"
 )
 
-// guard watches over what must not be touched: the volumes in use. Somebody
-// writes to each mounted one all the time.
+// guard watches over what must not be touched on a machine: the volumes in use.
+// Somebody writes to each mounted one all the time.
 type guard struct {
-	rig     *rig
 	devices map[string]string // serial to what sysfs says of its devices
 	mounts  []string
 	stuck   map[string]string
@@ -29,34 +28,29 @@ type guard struct {
 	slow   time.Duration
 }
 
-// guarded starts to watch all volumes that did not leak.
-func (r *rig) guarded() *guard {
-	g := &guard{rig: r, devices: map[string]string{}, stuck: stuck(), stop: make(chan struct{})}
-	leaked := map[string]bool{}
-	for _, v := range r.leaks() {
-		leaked[v.Name] = true
+// Guard starts to watch volumes, by serial. The mounts that are lost are written
+// to by nobody.
+func (m *machine) Guard(serials, lost []string) {
+	g := &guard{devices: map[string]string{}, stuck: stuck(), stop: make(chan struct{})}
+	m.guard = g
+	devices := m.devices()
+	for _, serial := range serials {
+		g.devices[serial] = picture(devices[serial])
 	}
-	devices := r.machine.devices()
-	for _, v := range r.world.Array.Volumes() {
-		if !v.Destroyed && !leaked[v.Name] {
-			g.devices[v.Serial] = picture(devices[v.Serial])
-		}
-	}
-	for _, m := range r.machine.Mounts() {
-		g.mounts = append(g.mounts, m.Path+" "+m.Dev)
-		if r.lost[m.Path] {
+	for _, mount := range m.Mounts() {
+		g.mounts = append(g.mounts, mount.Path+" "+mount.Dev)
+		if slices.Contains(lost, mount.Path) {
 			continue
 		}
 		g.writers.Add(1)
-		go g.write(filepath.Join(m.Path, "guard"))
+		go g.write(filepath.Join(mount.Path, "guard"))
 	}
-	return g
 }
 
-// picture is all that tells a volume's devices from others that took their
+// Picture is all that tells a volume's devices from others that took their
 // names: a device that was taken away and came back has another sequence
 // number.
-func (m *machine) picture(serial string) string { return picture(m.DevicesOf(serial)) }
+func (m *machine) Picture(serial string) string { return picture(m.DevicesOf(serial)) }
 
 func picture(devices []string) string {
 	var lines []string
@@ -110,28 +104,24 @@ func writeThrough(path string, data []byte) error {
 	return err
 }
 
-// check ends the watch and says what happened to what was watched.
-func (g *guard) check() error {
+// Guarded ends the watch and says what happened to what was watched.
+func (m *machine) Guarded() error {
+	g := m.guard
 	close(g.stop)
 	g.writers.Wait()
 	failed := slices.Clone(g.failed)
-	devices := g.rig.machine.devices()
+	devices := m.devices()
 	for serial, before := range g.devices {
 		if after := picture(devices[serial]); after != before {
 			failed = append(failed, fmt.Errorf("the devices of the volume %s, which did not leak, were\n%s\nand are\n%s", serial, before, after))
 		}
 	}
 	var mounts []string
-	for _, m := range g.rig.machine.Mounts() {
-		mounts = append(mounts, m.Path+" "+m.Dev)
+	for _, mount := range m.Mounts() {
+		mounts = append(mounts, mount.Path+" "+mount.Dev)
 	}
 	if !slices.Equal(mounts, g.mounts) {
 		failed = append(failed, fmt.Errorf("mounted were %v, and are %v", g.mounts, mounts))
-	}
-	for _, v := range g.rig.world.Array.Volumes() {
-		if v.Destroyed && g.devices[v.Serial] != "" {
-			failed = append(failed, fmt.Errorf("%s did not leak and was destroyed", v.Name))
-		}
 	}
 	failed = append(failed, g.nobodyStuck())
 	fmt.Printf("   the slowest write to a healthy volume took %d ms\n", g.slow.Milliseconds())

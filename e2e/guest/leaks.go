@@ -31,10 +31,12 @@ func healthy(r *rig) error {
 
 // leakAttached leaves a volume with its devices: the array does not answer
 // when LXD wants to unmap it.
-func leakAttached(r *rig) error {
+func leakAttached(r *rig) error { return r.leakAttachedOn(0, "data") }
+
+func (r *rig) leakAttachedOn(n int, name string) error {
 	var heal func()
 	r.when(lxd.StepHost, "unmount", func() { heal = r.unavailable("GET", "/hosts") })
-	err := r.create("data")
+	err := r.createOn(n, name)
 	r.world.LXD.SetBeforeCall(nil)
 	if err == nil || heal == nil {
 		return fmt.Errorf("LXD could unmap the volume, or did not come to it: %w", err)
@@ -58,12 +60,12 @@ func leakAnd(do func(r *rig, leak array.Volume) error) happening {
 // leakHidden leaves a volume whose device does not appear.
 func leakHidden(r *rig) error {
 	r.holdDevices(true)
-	return r.leakInVain("data")
+	return r.leakInVain(0, "data")
 }
 
 // leakInVain has LXD create a volume whose device it waits for in vain.
-func (r *rig) leakInVain(name string) error {
-	err := r.create(name)
+func (r *rig) leakInVain(n int, name string) error {
+	err := r.createOn(n, name)
 	if err == nil {
 		return errors.New("LXD found a device")
 	}
@@ -88,13 +90,15 @@ func leakAlone(r *rig) error {
 	return leakHidden(r)
 }
 
-// attachData mounts a custom volume for web1, one that will be lost, and
-// returns the array's volume.
-func (r *rig) attachData() (array.Volume, error) {
+// attachData mounts a custom volume for the nth member's container, one that
+// will be lost, and returns the array's volume.
+func (r *rig) attachData(n int) (array.Volume, error) {
 	pool := r.world.Pool()
 	err := all(
-		func() error { return r.create("data") },
-		func() error { return r.world.LXD.AttachVolume("", "web1", "data", pool, "data", "/srv") },
+		func() error { return r.createOn(n, "data") },
+		func() error {
+			return r.world.LXD.AttachVolume("", fmt.Sprintf("web%d", n+1), "data", pool, "data", "/srv")
+		},
 		r.settle,
 	)
 	if err != nil {
@@ -120,8 +124,10 @@ func (r *rig) disconnect(v array.Volume) error {
 	return fmt.Errorf("%s is not connected", v.Name)
 }
 
-func cutOffInUse(r *rig) error {
-	v, err := r.attachData()
+func cutOffInUse(r *rig) error { return r.cutOffOn(0) }
+
+func (r *rig) cutOffOn(n int) error {
+	v, err := r.attachData(n)
 	if err != nil {
 		return err
 	}
@@ -130,12 +136,14 @@ func cutOffInUse(r *rig) error {
 
 // numberReused lets the next volume have the number of a mounted one. A scan
 // puts it into the mounted volume's map, and LXD waits for it in vain.
-func numberReused(r *rig) error {
-	if err := cutOffInUse(r); err != nil {
-		return err
+func numberReused(n int) happening {
+	return func(r *rig) error {
+		if err := r.cutOffOn(n); err != nil {
+			return err
+		}
+		r.members[n].Never(true)
+		return r.leakInVain(n, "next")
 	}
-	r.machine.never = true
-	return r.leakInVain("next")
 }
 
 // leakCopy leaves the copy through which LXD read a snapshot: it is killed in
@@ -414,7 +422,7 @@ func namesLeft(r *rig) error {
 		return err
 	}
 	r.machine.never = true
-	if err := r.leakInVain("next"); err != nil {
+	if err := r.leakInVain(0, "next"); err != nil {
 		return err
 	}
 	for _, v := range r.leaks() {

@@ -23,7 +23,10 @@ const (
 type scsiTarget struct {
 	iqn, initiator string
 	portals        []string
-	shown          map[int]string // LUN to serial
+	// first keeps the numbers of the groups' units apart, which are not those
+	// that an initiator sees.
+	first int
+	shown map[int]string // LUN to serial
 }
 
 // newSCSITarget makes the target and its portals, without a volume.
@@ -47,6 +50,17 @@ func newSCSITarget(iqn, initiator string, portals []string) (*scsiTarget, error)
 		}
 	}
 	return t, nil
+}
+
+// also is the same target as another machine sees it.
+func (t *scsiTarget) also(initiator string) (*scsiTarget, error) {
+	other := &scsiTarget{iqn: t.iqn, initiator: initiator, portals: t.portals, first: t.first + 10000, shown: map[int]string{}}
+	for n := range t.portals {
+		if err := os.Mkdir(other.group(n)+"/acls/"+initiator, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	return other, nil
 }
 
 func hostOf(portal string) string {
@@ -85,7 +99,7 @@ func (t *scsiTarget) add(e fabric.Export) error {
 		return err
 	}
 	for n := range t.portals {
-		lun := fmt.Sprintf("%s/lun/lun_%d", t.group(n), e.LUN)
+		lun := fmt.Sprintf("%s/lun/lun_%d", t.group(n), t.first+e.LUN)
 		mapped := fmt.Sprintf("%s/acls/%s/lun_%d", t.group(n), t.initiator, e.LUN)
 		if err := errors.Join(os.Mkdir(lun, 0o755), os.Symlink(store, lun+"/port"),
 			os.Mkdir(mapped, 0o755), os.Symlink(lun, mapped+"/map")); err != nil {
@@ -101,7 +115,7 @@ func (t *scsiTarget) add(e fabric.Export) error {
 func (t *scsiTarget) hide(lun int) error {
 	delete(t.shown, lun)
 	for n := range t.portals {
-		group := fmt.Sprintf("%s/lun/lun_%d", t.group(n), lun)
+		group := fmt.Sprintf("%s/lun/lun_%d", t.group(n), t.first+lun)
 		mapped := fmt.Sprintf("%s/acls/%s/lun_%d", t.group(n), t.initiator, lun)
 		if err := errors.Join(os.Remove(mapped+"/map"), os.Remove(mapped), os.Remove(group+"/port"), os.Remove(group)); err != nil {
 			return err

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
-	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/host"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
@@ -34,8 +33,16 @@ const (
 // machine is the real machine, as LXD uses one: the same programs with the
 // same arguments, in the same order.
 type machine struct {
-	array   *array.Array
+	// number is the member's, from 1.
+	number int
+	// target is the array's name on the pool's transport, and portals are where
+	// it is reached.
+	target  string
+	portals []string
 	openers map[int]*exec.Cmd
+	guard   *guard
+	// own is the target that a second machine is to itself over NVMe.
+	own *nvmeTarget
 	// never is set while no new device comes.
 	never bool
 	// keeps is set while what LXD takes away stays: devices and sessions.
@@ -44,18 +51,35 @@ type machine struct {
 	failed []error
 }
 
+func newMachine(number int) *machine {
+	return &machine{number: number, openers: map[int]*exec.Cmd{}}
+}
+
+// install makes LXD's directory.
+func (m *machine) install() error {
+	if err := os.MkdirAll(lxdDir, 0o711); err != nil {
+		return err
+	}
+	return os.WriteFile(lxdDir+"/server.uuid", []byte(m.serverUUID()+"\n"), 0o600)
+}
+
 func (m *machine) note(err error) {
 	if err != nil {
 		m.failed = append(m.failed, err)
 	}
 }
 
-const serverUUID = "0198ccbf-f421-71bd-9bf0-d71e6af8e308"
+// IQN is of the first machine what e2e/init gave to iscsid.
+func (m *machine) IQN() string {
+	return fmt.Sprintf("iqn.2004-10.com.ubuntu:01:e2e%09d", m.number)
+}
 
-// IQN is what e2e/init gave to iscsid.
-func (m *machine) IQN() string { return "iqn.2004-10.com.ubuntu:01:e2e000000001" }
+func (m *machine) NQN() string { return "nqn.2014-08.org.nvmexpress:uuid:" + m.serverUUID() }
 
-func (m *machine) NQN() string { return "nqn.2014-08.org.nvmexpress:uuid:" + serverUUID }
+// serverUUID is LXD's on this member.
+func (m *machine) serverUUID() string {
+	return fmt.Sprintf("0198ccbf-f421-71bd-9bf0-d71e6af8e3%02d", m.number+7)
+}
 
 // Login logs in to the portals with which there is no session. One that
 // refuses is left out; all must refuse for it to fail.
@@ -63,10 +87,9 @@ func (m *machine) Login(mode string) error {
 	if mode == evidence.ModeNVMeTCP {
 		return m.connect()
 	}
-	iqn, portals := m.array.ISCSI()
 	var failed []error
-	for _, portal := range portals {
-		node := []string{"--mode", "node", "--targetname", iqn, "--portal", portal}
+	for _, portal := range m.portals {
+		node := []string{"--mode", "node", "--targetname", m.target, "--portal", portal}
 		if _, err := sh("iscsiadm", append(node, "--op", "new")...); err != nil {
 			return err
 		}
@@ -75,16 +98,15 @@ func (m *machine) Login(mode string) error {
 			failed = append(failed, err)
 		}
 	}
-	if len(failed) == len(portals) {
+	if len(failed) == len(m.portals) {
 		return errors.Join(failed...)
 	}
 	return nil
 }
 
 func (m *machine) connect() error {
-	nqn, portals := m.array.NVMe()
 	var failed []error
-	for _, portal := range portals {
+	for _, portal := range m.portals {
 		address, service, _ := strings.Cut(portal, ":")
 		if slices.ContainsFunc(names("/sys/class/nvme/nvme*"), func(c string) bool {
 			return strings.Contains(read("/sys/class/nvme/"+c+"/address"), "traddr="+address+",")
@@ -92,12 +114,12 @@ func (m *machine) connect() error {
 			continue
 		}
 		_, err := sh("nvme", "connect", "--transport", "tcp", "--traddr", address, "--trsvcid", service,
-			"--nqn", nqn, "--hostnqn", m.NQN(), "--hostid", serverUUID)
+			"--nqn", m.target, "--hostnqn", m.NQN(), "--hostid", m.serverUUID())
 		if err != nil {
 			failed = append(failed, err)
 		}
 	}
-	if len(failed) == len(portals) {
+	if len(failed) == len(m.portals) {
 		return errors.Join(failed...)
 	}
 	return nil
@@ -108,14 +130,12 @@ func (m *machine) Logout(mode string) {
 		return
 	}
 	if mode == evidence.ModeNVMeTCP {
-		nqn, _ := m.array.NVMe()
-		_, err := sh("nvme", "disconnect", "--nqn", nqn)
+		_, err := sh("nvme", "disconnect", "--nqn", m.target)
 		m.note(err)
 		return
 	}
-	iqn, _ := m.array.ISCSI()
 	for _, op := range [][]string{{"--logout"}, {"--op", "delete"}} {
-		_, err := sh("iscsiadm", append([]string{"--mode", "node", "--targetname", iqn}, op...)...)
+		_, err := sh("iscsiadm", append([]string{"--mode", "node", "--targetname", m.target}, op...)...)
 		m.note(err)
 	}
 }
@@ -133,14 +153,39 @@ func (m *machine) rescanFirst(limit time.Duration) error {
 	return err
 }
 
-// rescan scans all sessions, as an administrator does.
-func (m *machine) rescan() error {
+// Rescan scans all sessions, as an administrator does.
+func (m *machine) Rescan() error {
 	if len(names("/sys/class/iscsi_session/session*")) == 0 {
 		return nil
 	}
 	_, err := sh("iscsiadm", "--mode", "session", "--rescan")
 	return err
 }
+
+// Settle scans all sessions, and waits until udev has done what there is to do.
+func (m *machine) Settle() error {
+	if err := m.Rescan(); err != nil {
+		return err
+	}
+	_, err := sh("udevadm", "settle", "--timeout=30")
+	return err
+}
+
+// Keep lets what LXD would take away stay, Never no new device come.
+func (m *machine) Keep(keep bool)   { m.keeps = keep }
+func (m *machine) Never(never bool) { m.never = never }
+
+// Do runs a command, words separated by blanks.
+func (m *machine) Do(command string) (string, error) {
+	words := strings.Fields(command)
+	return sh(words[0], words[1:]...)
+}
+
+// Trouble is what could not be done behind LXD's back.
+func (m *machine) Trouble() error { return errors.Join(m.failed...) }
+
+// Tell prints what may explain a failure.
+func (m *machine) Tell() { tell() }
 
 // Device waits for a volume's device, and has multipath make a map of a disk.
 func (m *machine) Device(serial string) (dev string, ok bool) {

@@ -7,6 +7,7 @@
 //
 //	guest list                 names the scenarios, one per line
 //	guest run NAME TRANSPORT   runs one, as the machine's only job
+//	guest serve                is the second machine of a cluster, and serves the first
 //	guest record NAME TRANSPORT   lets it happen, and prints the machine's tree
 package main
 
@@ -26,11 +27,13 @@ func run(args []string) int {
 	case len(args) == 1 && args[0] == "list":
 		list()
 		return 0
+	case len(args) == 1 && args[0] == "serve":
+		return serve()
 	case len(args) == 3 && args[0] == "run":
 		return runScenario(args[1], args[2], scenario.run)
 	case len(args) == 3 && args[0] == "record":
 		return runScenario(args[1], args[2], scenario.record)
 	}
-	fmt.Fprintln(os.Stderr, "usage: guest list | guest run NAME TRANSPORT | guest record NAME TRANSPORT")
+	fmt.Fprintln(os.Stderr, "usage: guest list | guest serve | guest run NAME TRANSPORT | guest record NAME TRANSPORT")
 	return 2
 }

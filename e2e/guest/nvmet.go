@@ -21,7 +21,8 @@ type nvmeTarget struct {
 }
 
 // newNVMeTarget makes the subsystem and its ports, without a namespace. The
-// kernel shows the same namespaces to all hosts, and there is one.
+// kernel shows the same namespaces to all hosts, so each machine has a target of
+// its own.
 func newNVMeTarget(nqn, initiator string, portals []string) (*nvmeTarget, error) {
 	t := &nvmeTarget{nqn: nqn, portals: portals, shown: map[int]string{}}
 	host := nvmetDir + "/hosts/" + initiator

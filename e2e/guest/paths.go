@@ -200,7 +200,7 @@ func rescans(r *rig, stop <-chan struct{}) error {
 			return nil
 		case <-time.After(200 * time.Millisecond):
 		}
-		_ = r.machine.rescan() // a session may be at work
+		_ = r.machine.Rescan() // a session may be at work
 		if r.scsi != nil && n%8 == 7 {
 			_, _ = sh("multipathd", "reconfigure")
 		}

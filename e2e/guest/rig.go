@@ -6,8 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -32,10 +32,19 @@ const volumeBytes = 2 * simulator.Small
 type rig struct {
 	transport string
 	world     *simulator.World
-	machine   *machine
-	scsi      *scsiTarget
-	nvme      *nvmeTarget
-	now       time.Time
+	// members are the machines: this one, and in a cluster the second.
+	members []member
+	machine *machine
+	second  *far
+	// reached is set when the second reaches LXD and the array, too.
+	reached bool
+	// scsi or nvme is this machine's target, and show shows each machine what
+	// it is to see.
+	scsi   *scsiTarget
+	nvme   *nvmeTarget
+	show   []func([]fabric.Export) error
+	config []byte
+	now    time.Time
 
 	mu sync.Mutex
 	// held are serials that the array connects and does not show; holdNew
@@ -55,37 +64,46 @@ type rig struct {
 	// linger is how long the array goes on showing what it has disconnected;
 	// it shows it for good while the machine keeps its devices.
 	linger time.Duration
+	keeps  bool
 	gone   map[string]time.Time
-	shown  []fabric.Export
+	shown  [][]fabric.Export
+	// free are devices that need not stay as they are though their volume did
+	// not leak: "lxd01 SERIAL".
+	free map[string]bool
 }
 
-func newRig(transport, version string) (*rig, error) {
+func newRig(transport, version string, members int) (*rig, error) {
 	r := &rig{
-		transport: transport, machine: &machine{openers: map[int]*exec.Cmd{}}, now: time.Now(),
+		transport: transport, machine: newMachine(1), now: time.Now(),
 		held: map[string]bool{}, known: map[string]bool{}, lost: map[string]bool{}, gone: map[string]time.Time{},
+		free: map[string]bool{},
 	}
-	if err := os.MkdirAll(lxdDir, 0o711); err != nil {
+	if err := r.machine.install(); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(lxdDir+"/server.uuid", []byte(serverUUID+"\n"), 0o600); err != nil {
-		return nil, err
+	r.members, r.shown = []member{r.machine}, make([][]fabric.Export, members)
+	if members > 1 {
+		if err := r.machine.join(); err != nil {
+			return nil, err
+		}
+		second, err := reach()
+		if err != nil {
+			return nil, err
+		}
+		r.second, r.members = second, append(r.members, second)
+	}
+	var machines []lxd.Machine
+	for _, m := range r.members {
+		machines = append(machines, m)
 	}
 	w, err := simulator.New(simulator.Options{
-		Transports: []string{transport}, LXDVersion: version, Machine: r.machine, Start: r.now.Add(-past),
+		Transports: []string{transport}, LXDVersion: version, Members: members, Machines: machines, Start: r.now.Add(-past),
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.world, r.machine.array = w, w.Array
-	switch transport {
-	case evidence.ModeNVMeTCP:
-		nqn, portals := w.Array.NVMe()
-		r.nvme, err = newNVMeTarget(nqn, r.machine.NQN(), portals)
-	default:
-		iqn, portals := w.Array.ISCSI()
-		r.scsi, err = newSCSITarget(iqn, r.machine.IQN(), portals)
-	}
-	if err != nil {
+	r.world = w
+	if err := errors.Join(r.configure(), r.targets()); err != nil {
 		return nil, err
 	}
 	// The simulated LXD has no process in this machine that could tell since
@@ -95,16 +113,58 @@ func newRig(transport, version string) (*rig, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	go w.RunClock(ctx)
-	return r, r.configure()
+	return r, nil
+}
+
+// targets makes what shows the array's volumes to each machine.
+func (r *rig) targets() (err error) {
+	m := r.machine
+	if r.transport == evidence.ModeNVMeTCP {
+		m.target, m.portals = r.world.Array.NVMe()
+		if r.nvme, err = newNVMeTarget(m.target, m.NQN(), m.portals); err != nil {
+			return err
+		}
+		r.show = append(r.show, r.nvme.show)
+	} else {
+		m.target, m.portals = r.world.Array.ISCSI()
+		if r.scsi, err = newSCSITarget(m.target, m.IQN(), m.portals); err != nil {
+			return err
+		}
+		r.show = append(r.show, r.scsi.show)
+	}
+	if r.second == nil {
+		return nil
+	}
+	key, err := newKey()
+	if err == nil {
+		err = listen(key)
+	}
+	if err != nil {
+		return err
+	}
+	show := r.second.show
+	if r.scsi != nil {
+		other, err := r.scsi.also(r.second.IQN())
+		if err != nil {
+			return err
+		}
+		show = other.show
+	}
+	r.show = append(r.show, show)
+	return errorOf(r.second.call("Enter", Pool{NVMe: r.nvme != nil, Target: m.target, Portals: m.portals, Config: r.config, Key: key}))
 }
 
 // configure writes what pureclean reads.
 func (r *rig) configure() error {
+	r.config = fmt.Appendf(nil, "pools:\n  %s: {array: {fingerprint: %q}}\n", r.world.Pool(), r.world.Server.Fingerprint)
+	return configure(r.config)
+}
+
+func configure(settings []byte) error {
 	if err := os.MkdirAll("/etc/pureclean", 0o755); err != nil {
 		return err
 	}
-	settings := fmt.Sprintf("pools:\n  %s: {array: {fingerprint: %q}}\n", r.world.Pool(), r.world.Server.Fingerprint)
-	return os.WriteFile("/etc/pureclean/config.yaml", []byte(settings), 0o600)
+	return os.WriteFile("/etc/pureclean/config.yaml", settings, 0o600)
 }
 
 func (r *rig) close() error {
@@ -131,37 +191,41 @@ func (r *rig) change(how func()) {
 }
 
 func (r *rig) showLocked() error {
-	initiator := r.machine.IQN()
-	if r.nvme != nil {
-		initiator = r.machine.NQN()
-	}
-	var shown []fabric.Export
-	taken := map[int]bool{}
-	for _, e := range r.world.Array.Exports(initiator) {
-		if !r.known[e.Serial] {
-			r.known[e.Serial], r.held[e.Serial] = true, r.holdNew
+	var failed []error
+	for n, m := range r.members {
+		initiator := m.IQN()
+		if r.nvme != nil {
+			initiator = m.NQN()
 		}
-		if !r.held[e.Serial] {
-			shown = append(shown, e)
-			taken[e.LUN] = true
+		var shown []fabric.Export
+		taken := map[int]bool{}
+		for _, e := range r.world.Array.Exports(initiator) {
+			if !r.known[e.Serial] {
+				r.known[e.Serial], r.held[e.Serial] = true, r.holdNew
+			}
+			if !r.held[e.Serial] {
+				shown = append(shown, e)
+				taken[e.LUN] = true
+			}
 		}
+		shown = append(slices.Clone(shown), r.lingeringLocked(r.shown[n], shown, taken)...)
+		if !slices.Equal(shown, r.shown[n]) {
+			failed = append(failed, r.show[n](shown))
+		}
+		r.shown[n] = shown
 	}
-	r.shown = append(slices.Clone(shown), r.lingeringLocked(shown, taken)...)
-	if r.nvme != nil {
-		return r.nvme.show(r.shown)
-	}
-	return r.scsi.show(r.shown)
+	return errors.Join(failed...)
 }
 
 // lingeringLocked are volumes that the array has disconnected and, slow as it
 // is, still shows.
-func (r *rig) lingeringLocked(shown []fabric.Export, taken map[int]bool) []fabric.Export {
+func (r *rig) lingeringLocked(before, shown []fabric.Export, taken map[int]bool) []fabric.Export {
 	var still []fabric.Export
-	for _, e := range r.shown {
+	for _, e := range before {
 		if taken[e.LUN] || slices.Contains(shown, e) {
 			continue
 		}
-		if r.machine.keeps {
+		if r.keeps {
 			still = append(still, e)
 			continue
 		}
@@ -179,15 +243,30 @@ func (r *rig) lingeringLocked(shown []fabric.Export, taken map[int]bool) []fabri
 	return still
 }
 
-// launch starts the container that every scenario has. LXD takes its volume up
-// and down twice before it runs; of that the machine sees nothing but the first
-// coming, as each round costs seconds and is no scenario's subject.
+// launch starts the container that every scenario has, one on each member. LXD
+// takes its volume up and down twice before it runs; of that the machine sees
+// nothing but the first coming, as each round costs seconds and is no
+// scenario's subject.
 func (r *rig) launch() error {
-	r.change(func() { r.machine.keeps = true })
+	for n := range r.members {
+		if err := r.launchOn(n, fmt.Sprintf("web%d", n+1)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *rig) launchOn(n int, name string) error {
+	r.keep(n, true)
 	// An empty one: unpacking an image tells nothing of devices.
-	err := r.world.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: r.world.Pool()})
-	r.change(func() { r.machine.keeps = false })
+	err := r.world.LXD.Members()[n].Launch(lxd.InstanceSpec{Name: name, Pool: r.world.Pool()})
+	r.keep(n, false)
 	return err
+}
+
+func (r *rig) keep(n int, keep bool) {
+	r.members[n].Keep(keep)
+	r.change(func() { r.keeps = keep })
 }
 
 // holdDevices makes the array keep back volumes that are new, as one that is
@@ -204,7 +283,11 @@ func (r *rig) holdDevices(hold bool) {
 func (r *rig) trouble() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return errors.Join(append(r.failed, r.machine.failed...)...)
+	failed := slices.Clone(r.failed)
+	for _, m := range r.members {
+		failed = append(failed, m.Trouble())
+	}
+	return errors.Join(failed...)
 }
 
 // settle has all sessions scanned and waits until udev has done what there is
@@ -213,11 +296,66 @@ func (r *rig) settle() error {
 	if r.still {
 		return nil
 	}
-	if err := r.machine.rescan(); err != nil {
-		return err
+	var failed []error
+	for _, m := range r.members {
+		failed = append(failed, m.Settle())
 	}
-	_, err := sh("udevadm", "settle", "--timeout=30")
-	return err
+	return errors.Join(failed...)
+}
+
+// picture is what the machines have of a volume.
+func (r *rig) picture(serial string) string {
+	var all []string
+	for n, m := range r.members {
+		if p := m.Picture(serial); p != "" {
+			all = append(all, memberName(n+1)+": "+p)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// guarded starts to watch all volumes that did not leak, with their
+// connections; done ends it and says what happened to them.
+func (r *rig) guarded() (done func() error) {
+	leaked := map[string]bool{}
+	for _, v := range r.leaks() {
+		leaked[v.Name] = true
+	}
+	watched := map[string]bool{}
+	for n, m := range r.members {
+		var serials []string
+		for _, v := range r.world.Array.Volumes() {
+			if !v.Destroyed && !leaked[v.Name] {
+				watched[v.Name] = true
+				if !r.free[memberName(n+1)+" "+v.Serial] {
+					serials = append(serials, v.Serial)
+				}
+			}
+		}
+		m.Guard(serials, slices.Collect(maps.Keys(r.lost)))
+	}
+	before := r.world.Array.Connections()
+	return func() error {
+		var failed []error
+		for n, m := range r.members {
+			if err := m.Guarded(); err != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", memberName(n+1), err))
+			}
+		}
+		for _, v := range r.world.Array.Volumes() {
+			if v.Destroyed && watched[v.Name] {
+				failed = append(failed, fmt.Errorf("%s did not leak and was destroyed", v.Name))
+			}
+		}
+		after := r.world.Array.Connections()
+		for _, c := range before {
+			member, _, _ := strings.Cut(c.Host, "-")
+			if watched[c.Volume] && !r.free[member+" "+c.Serial] && !slices.Contains(after, c) {
+				failed = append(failed, fmt.Errorf("%s did not leak and was disconnected from %s", c.Volume, c.Host))
+			}
+		}
+		return errors.Join(failed...)
+	}
 }
 
 // age lets the world's clock come to now, from whatever it did before.
@@ -244,8 +382,10 @@ func (r *rig) when(method, part string, do func()) {
 	})
 }
 
-func (r *rig) create(name string) error {
-	return r.world.LXD.CreateVolume(lxd.VolumeSpec{Pool: r.world.Pool(), Name: name, Bytes: volumeBytes})
+func (r *rig) create(name string) error { return r.createOn(0, name) }
+
+func (r *rig) createOn(n int, name string) error {
+	return r.world.LXD.Members()[n].CreateVolume(lxd.VolumeSpec{Pool: r.world.Pool(), Name: name, Bytes: volumeBytes})
 }
 
 // leaks are the live volumes of LXD's naming without a record.

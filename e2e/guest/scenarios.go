@@ -24,6 +24,10 @@ func scenarios() []scenario {
 			happen: manyMaps, code: leaked,
 		},
 		{
+			name: "leak-on-both", what: "a leak is connected to both members, and each has a map, or a namespace, of it",
+			cluster: true, short: transports, happen: leakOnBoth, code: leaked,
+		},
+		{
 			name: "healthy", what: "containers and volumes come and go, and nothing fails",
 			short: onISCSI, happen: healthy,
 		},
@@ -33,7 +37,7 @@ func scenarios() []scenario {
 		},
 		{
 			name: "lun-reused", what: "a mounted volume is cut off, and the next volume gets its number: the mounted map leads to the next one",
-			short: onISCSI, nvme: noNumber, version: "6.3", happen: numberReused, code: leaked, blocked: "not-in-use", also: []string{"mixed-map"},
+			short: onISCSI, nvme: noNumber, version: "6.3", happen: numberReused(0), code: leaked, blocked: "not-in-use", also: []string{"mixed-map"},
 		},
 		{
 			name: "names-left", what: "the leak is disconnected, the next volume gets its number, and udev's names of the leak lead to that one's disk",

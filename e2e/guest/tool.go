@@ -9,8 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -29,10 +29,15 @@ type answer struct {
 
 // pureclean runs the real program. Its exit status is an answer, not an error.
 func (r *rig) pureclean(args ...string) (answer, error) {
+	return r.tool([]string{"env", "LXD_DIR=" + lxdDir, "LXD_SOCKET=" + r.world.Socket, "./pureclean"}, args...)
+}
+
+// tool runs pureclean by a command.
+func (r *rig) tool(command []string, args ...string) (answer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), toolLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "./pureclean", args...)
-	cmd.Env = append(os.Environ(), "LXD_DIR="+lxdDir, "LXD_SOCKET="+r.world.Socket)
+	argv := append(slices.Clone(command), args...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.WaitDelay = time.Second
 	var out, failed bytes.Buffer
 	started := time.Now()

@@ -25,6 +25,7 @@ type APIServer struct {
 	Path string
 
 	lxd *Server
+	at  *Member
 
 	mu       sync.Mutex
 	http     *http.Server
@@ -48,10 +49,11 @@ func (r Request) String() string {
 	return r.Method + " " + r.Path + "?" + r.Query
 }
 
-// Serve serves the API of the first member on a socket at path. While that
-// member's daemon is down, the socket refuses connections.
-func (s *Server) Serve(path string) (*APIServer, error) {
-	a := &APIServer{Path: path, lxd: s}
+// Serve serves the API of the member on a socket at path; a Server's is that of
+// the first. While the member's daemon is down, the socket refuses connections.
+func (m *Member) Serve(path string) (*APIServer, error) {
+	s := m.server
+	a := &APIServer{Path: path, lxd: s, at: m}
 	if err := a.listen(); err != nil {
 		return nil, fmt.Errorf("serving LXD's API: %w", err)
 	}
@@ -217,6 +219,8 @@ type resource func(q asked, rest []string) (any, error)
 // asked is a request with what its query says.
 type asked struct {
 	*Server
+	// at is the member that was asked.
+	at      *Member
 	project string
 	all     bool
 	deep    bool // recursion=1 or more
@@ -238,7 +242,7 @@ func (a *APIServer) answer(r *http.Request, f faults) (any, error) {
 	}
 	values := r.URL.Query()
 	q := asked{
-		Server: a.lxd, project: projectOr(values.Get("project")), all: values.Get("all-projects") == "true",
+		Server: a.lxd, at: a.at, project: projectOr(values.Get("project")), all: values.Get("all-projects") == "true",
 		deep: values.Get("recursion") != "" && values.Get("recursion") != "0", target: values.Get("target"), faults: f,
 	}
 	a.lxd.mu.Lock()

@@ -35,7 +35,7 @@ func (b behaviour) extensions(all []string) []string {
 
 // serverInfo is GET /1.0, of the member that is asked for.
 func (q asked) serverInfo() (any, error) {
-	m := q.Member
+	m := q.at
 	if q.target != "" {
 		if !q.clustered {
 			return nil, &problem{http.StatusBadRequest, "Target only allowed when clustered"}
@@ -86,7 +86,7 @@ func (q asked) cluster(rest []string) (any, error) {
 	if len(rest) == 0 {
 		name := ""
 		if q.clustered {
-			name = q.Name
+			name = q.at.Name
 		}
 		return api.Cluster{ServerName: name, Enabled: q.clustered, MemberConfig: []api.ClusterMemberConfigKey{}}, nil
 	}

@@ -36,7 +36,7 @@ func (q asked) usage() map[volumeKey][]string {
 		note(p.Project, withProject("/1.0/profiles/"+p.Name, p.Project), p.Devices)
 	}
 	// LXD looks at the configuration of the member that answers, and no other.
-	for _, k := range q.daemonVolumesLocked(q.Member) {
+	for _, k := range q.daemonVolumesLocked(q.at) {
 		used[k] = append(used[k], "/1.0")
 	}
 	return used

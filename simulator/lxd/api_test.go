@@ -359,7 +359,7 @@ func TestClusterAnswersPerMember(t *testing.T) {
 	member := func(name string) *Member {
 		return &Member{Name: name, Host: host.New(host.Options{Name: name, Clock: clock})}
 	}
-	s, _, c := serve(t, Options{Clustered: true, Members: []*Member{member("lxd01"), member("lxd02"), member("lxd03")}})
+	s, a, c := serve(t, Options{Clustered: true, Members: []*Member{member("lxd01"), member("lxd02"), member("lxd03")}})
 	furnish(s)
 	s.members[1].config["storage.images_volume"] = "pool1/data"
 	s.PutInstance(Instance{Name: "far", Type: evidence.TypeContainer, Member: "lxd03", Running: true})
@@ -386,6 +386,25 @@ func TestClusterAnswersPerMember(t *testing.T) {
 	i, _, err := c.GetInstance("far")
 	if err != nil || i.Status != "Error" || i.Location != "lxd03" {
 		t.Errorf("an instance on a member that is down: %+v, %v", i, err)
+	}
+
+	own, err := s.members[1].Serve(filepath.Join(filepath.Dir(a.Path), "lxd02.socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := lxd.ConnectLXDUnix(own.Path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if server, _, err = second.GetServer(); err != nil || server.Environment.ServerName != "lxd02" {
+		t.Errorf("lxd02 at its own socket: %v, %v", server.Environment.ServerName, err)
+	}
+	s.members[1].KillDaemon()
+	if _, _, err := second.GetServer(); err == nil {
+		t.Error("lxd02 is down and answers")
+	}
+	if _, _, err := c.GetServer(); err != nil {
+		t.Errorf("lxd01 with lxd02 down: %v", err)
 	}
 }
 

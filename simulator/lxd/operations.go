@@ -115,8 +115,8 @@ func (m *Member) KillDaemon() {
 	m.up = false
 	m.life++
 	m.mounts = map[mountKey]int{}
-	if m == s.Member {
-		for _, a := range s.apis {
+	for _, a := range s.apis {
+		if a.at == m {
 			a.pause()
 		}
 	}
@@ -142,8 +142,8 @@ func (m *Member) StartDaemon() {
 	m.up = true
 	m.life++
 	m.restarted()
-	if m == s.Member {
-		for _, a := range s.apis {
+	for _, a := range s.apis {
+		if a.at == m {
 			a.resume()
 		}
 	}
