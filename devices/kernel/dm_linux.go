@@ -80,11 +80,11 @@ func (c *dmControl) maps() ([]devices.DM, error) {
 }
 
 func (c *dmControl) mapsOnce() ([]devices.DM, error) {
-	buf, err := c.ask(unix.DM_LIST_DEVICES, 0, 0)
+	h, buf, err := c.ask(unix.DM_LIST_DEVICES, 0, 0)
 	if err != nil {
 		return nil, fmt.Errorf("list devices: %w", err)
 	}
-	names, err := decodeNames(buf)
+	names, err := decodeNames(h, buf)
 	if err != nil {
 		return nil, fmt.Errorf("list devices: %w", err)
 	}
@@ -103,13 +103,9 @@ func (c *dmControl) mapsOnce() ([]devices.DM, error) {
 // because multipathd renames maps; that the number is not another's by now is
 // checked by the uuid in each answer.
 func (c *dmControl) device(dev uint64) (devices.DM, error) {
-	buf, err := c.ask(unix.DM_DEV_STATUS, dev, 0)
+	h, _, err := c.ask(unix.DM_DEV_STATUS, dev, 0)
 	if err != nil {
 		return devices.DM{}, fmt.Errorf("status: %w", gone(err))
-	}
-	h, err := decodeHeader(buf)
-	if err != nil {
-		return devices.DM{}, fmt.Errorf("status: %w", err)
 	}
 	if h.dev != dev {
 		return devices.DM{}, fmt.Errorf("status: the kernel answered for %s", devString(h.dev))
@@ -148,41 +144,37 @@ func (c *dmControl) device(dev uint64) (devices.DM, error) {
 // which the kernel first waits for the device's I/O: for ever on a queueing
 // map without paths.
 func (c *dmControl) targets(dev uint64, uuid string, flags uint32) ([]dmTarget, error) {
-	buf, err := c.ask(unix.DM_TABLE_STATUS, dev, flags|unix.DM_NOFLUSH_FLAG)
+	h, buf, err := c.ask(unix.DM_TABLE_STATUS, dev, flags|unix.DM_NOFLUSH_FLAG)
 	if err != nil {
 		return nil, gone(err)
-	}
-	h, err := decodeHeader(buf)
-	if err != nil {
-		return nil, err
 	}
 	if h.dev != dev || h.uuid != uuid {
 		return nil, errChanged
 	}
-	return decodeTargets(buf)
+	return decodeTargets(h, buf)
 }
 
 // ask makes a request about the device of that number, 0 for none, with a
-// buffer that is large enough for the answer. The answer is valid until the
-// next call.
-func (c *dmControl) ask(request uint, dev uint64, flags uint32) ([]byte, error) {
+// buffer that is large enough for the answer, and returns the answer's header
+// and the whole of it, which is valid until the next call.
+func (c *dmControl) ask(request uint, dev uint64, flags uint32) (dmHeader, []byte, error) {
 	if c.buf == nil {
 		c.buf = make([]byte, dmFirstBuffer)
 	}
 	for {
 		encodeRequest(c.buf, dev, flags)
 		if err := c.call(request, c.buf); err != nil {
-			return nil, err
+			return dmHeader{}, nil, err
 		}
 		h, err := decodeHeader(c.buf)
 		if err != nil {
-			return nil, err
+			return dmHeader{}, nil, err
 		}
 		if h.flags&unix.DM_BUFFER_FULL_FLAG == 0 {
-			return c.buf, nil
+			return h, c.buf, nil
 		}
 		if len(c.buf) >= dmLargestBuffer {
-			return nil, fmt.Errorf("the answer is larger than %d bytes", len(c.buf))
+			return dmHeader{}, nil, fmt.Errorf("the answer is larger than %d bytes", len(c.buf))
 		}
 		c.buf = make([]byte, 4*len(c.buf))
 	}

@@ -122,11 +122,7 @@ func payload(buf []byte, h dmHeader) ([]byte, error) {
 
 // decodeNames reads the answer to DM_LIST_DEVICES. Each entry's next counts
 // from the entry's own beginning.
-func decodeNames(buf []byte) ([]dmName, error) {
-	h, err := decodeHeader(buf)
-	if err != nil {
-		return nil, err
-	}
+func decodeNames(h dmHeader, buf []byte) ([]dmName, error) {
 	data, err := payload(buf, h)
 	if err != nil || len(data) == 0 {
 		return nil, err
@@ -155,11 +151,7 @@ func decodeNames(buf []byte) ([]dmName, error) {
 
 // decodeTargets reads the answer to DM_TABLE_STATUS. Each target's next
 // counts from the first target's beginning, unlike in the list of devices.
-func decodeTargets(buf []byte) ([]dmTarget, error) {
-	h, err := decodeHeader(buf)
-	if err != nil {
-		return nil, err
-	}
+func decodeTargets(h dmHeader, buf []byte) ([]dmTarget, error) {
 	if h.targets == 0 {
 		return nil, nil // no live table
 	}

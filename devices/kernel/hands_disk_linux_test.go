@@ -210,6 +210,19 @@ func TestOtherDisks(t *testing.T) {
 			s.put(dir+"/wwid", "\n")
 			s.put(dir+"/vpd_pg83", string(page(0, named(1, 3, naaPure11))))
 		}},
+		{"no partitions to see", func(s sysfs, dir string, _ *release.Target) {
+			// Its attributes can be read through the link, and it can't be listed.
+			s.put(dir+"/elsewhere/sdb1/holders/dm-4", "")
+			if err := errors.Join(os.Rename(filepath.Join(s.root, dir, "block/sdb/dev"), filepath.Join(s.root, dir, "elsewhere/dev")),
+				os.Rename(filepath.Join(s.root, dir, "block/sdb/diskseq"), filepath.Join(s.root, dir, "elsewhere/diskseq")),
+				os.Mkdir(filepath.Join(s.root, dir, "elsewhere/holders"), 0o755)); err != nil {
+				s.Fatal(err)
+			}
+			s.remove(dir + "/block/sdb")
+			if err := os.Symlink("../elsewhere", filepath.Join(s.root, dir, "block/sdb")); err != nil {
+				s.Fatal(err)
+			}
+		}},
 		{"no holders to see", func(s sysfs, dir string, _ *release.Target) { s.remove(dir + "/block/sdb/holders") }},
 		{"a target without serial", func(_ sysfs, _ string, d *release.Target) { d.Serial = "" }},
 		{"neither has a Pure serial", func(s sysfs, dir string, d *release.Target) {
@@ -335,9 +348,34 @@ func TestDiskGone(t *testing.T) {
 	if err := r.DeleteDisk(t.Context(), sdb); err != nil || s.get(dir+"/delete") != "" {
 		t.Errorf("%v, %q", err, s.get(dir+"/delete"))
 	}
+	spelled := sdb
+	spelled.Serial = evidence.Serial(strings.ToLower(string(sdb.Serial)))
+	if err := r.DeleteDisk(t.Context(), spelled); !errors.Is(err, release.ErrOther) {
+		t.Errorf("a target spelled otherwise: %v", err)
+	}
+	s.remove(dir + "/block")
+	if err := r.DeleteDisk(t.Context(), sdb); err != nil {
+		t.Errorf("on its way without a list of disks: %v", err)
+	}
+	// One that can't be read may hold any disk.
+	s.put(dir+"/block", "")
+	if err := r.DeleteDisk(t.Context(), sdb); !errors.Is(err, release.ErrOther) {
+		t.Errorf("a list of disks that can't be read: %v", err)
+	}
+	s.remove(dir + "/block")
 	// Going, and not ours.
 	s.put(dir+"/block/sdx/dev", "8:99\n")
 	if err := r.DeleteDisk(t.Context(), sdb); !errors.Is(err, release.ErrOther) {
+		t.Error(err)
+	}
+
+	// Gone between the opening and the proof.
+	r, s, sdb, dir = diskRig(t)
+	s.remove(dir + "/state")
+	if err := r.DeleteDisk(t.Context(), sdb); err != nil || s.get(dir+"/delete") != "" {
+		t.Errorf("%v, %q", err, s.get(dir+"/delete"))
+	}
+	if err := r.SetState(t.Context(), sdb, "offline"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 
@@ -521,6 +559,14 @@ func TestRescanController(t *testing.T) {
 		s.put(test.file, test.value)
 		if err := r.RescanController(t.Context(), test.controller); !errors.Is(err, test.is) || s.get(dir+"/rescan_controller") != "" {
 			t.Errorf("%+v: %v", test, err)
+		}
+	}
+	// What can't be read is not something else.
+	for _, attribute := range []string{"subsysnqn", "state"} {
+		r, s := add(t)
+		s.remove(dir + "/" + attribute)
+		if err := r.RescanController(t.Context(), "nvme3"); !errors.Is(err, fs.ErrNotExist) || s.get(dir+"/rescan_controller") != "" {
+			t.Errorf("without %s: %v", attribute, err)
 		}
 	}
 }

@@ -122,6 +122,15 @@ func TestRemoveMapWithPartitions(t *testing.T) {
 		t.Errorf("an open partition: %v", err)
 	}
 	wants(t, "changes", r.dm.changes())
+
+	// One that stays keeps the map.
+	r = newRig(maps(0, 0)...)
+	r.dm.refuse = func(uint, *dmDevice) error { return unix.EIO }
+	err = r.RemoveMap(t.Context(), uuid10)
+	if !errors.Is(err, unix.EIO) || !strings.Contains(err.Error(), "its partition mpatha-part1") {
+		t.Errorf("a partition that can't be removed: %v", err)
+	}
+	wants(t, "changes", r.dm.changes(), "remove mpatha-part1")
 }
 
 // Somebody who has it open keeps it; one who has it open for a moment only
@@ -616,13 +625,25 @@ func TestDeviceMapperFails(t *testing.T) {
 		}
 	}
 	for opening := 1; opening <= 4; opening++ {
-		r := newRig(mapDevice("mpatha", uuid10, 0, 0))
-		r.failing(opening, nil)
-		if err := r.SetQueueing(t.Context(), uuid10, false); !errors.Is(err, unix.EIO) {
-			t.Errorf("queueing, at opening %d: %v", opening, err)
+		for on, table := range map[bool]string{false: queueTable, true: noQueueTable} {
+			r := newRig(mapDevice("mpatha", uuid10, 0, 0))
+			r.dm.devices[0].table[0] = table
+			r.failing(opening, nil)
+			if err := r.SetQueueing(t.Context(), uuid10, on); !errors.Is(err, unix.EIO) {
+				t.Errorf("queueing %t, at opening %d: %v", on, opening, err)
+			}
+			if told := len(r.dm.changes()) > 0; told != (opening == 4) {
+				t.Errorf("queueing %t, at opening %d: %q", on, opening, r.dm.changes())
+			}
 		}
 	}
-	r := newRig(mapDevice("mpatha", uuid10, 0, 0))
+	r := newRig()
+	r.daemon(t, func(string) string { return "ok\n" })
+	r.failing(1, nil)
+	if err := r.AddMap(t.Context(), wwid10); !errors.Is(err, unix.EIO) {
+		t.Errorf("adding: %v", err)
+	}
+	r = newRig(mapDevice("mpatha", uuid10, 0, 0))
 	r.failing(0, func(request uint, _ []byte) bool { return request == unix.DM_DEV_STATUS && len(r.dm.devices) == 0 })
 	if err := r.RemoveMap(t.Context(), uuid10); !errors.Is(err, unix.EIO) {
 		t.Errorf("looking whether it has gone: %v", err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pureclean/pureclean/devices/release"
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // A namespace is claimed only if it is the one that was meant.
@@ -34,6 +35,11 @@ func TestClaimNamespace(t *testing.T) {
 		{"a disk", func(_ sysfs, _ string, d *release.Target) { d.Name = "sda" }, nil, release.ErrOther},
 		{"a path", func(_ sysfs, _ string, d *release.Target) { d.Name = "../block/nvme0n3" }, nil, release.ErrOther},
 		{"no number", func(_ sysfs, _ string, d *release.Target) { d.Dev = "" }, nil, release.ErrOther},
+		{"no number, and none there", func(s sysfs, dir string, d *release.Target) { d.Dev = ""; s.put(dir+"/dev", "\n") }, nil, release.ErrOther},
+		{"a serial spelled otherwise, of what has gone", func(s sysfs, _ string, d *release.Target) {
+			d.Serial = evidence.Serial(strings.ToLower(string(d.Serial)))
+			s.remove("class/block/nvme0n3")
+		}, nil, release.ErrOther},
 		{"no serial, and none there", func(s sysfs, dir string, d *release.Target) { d.Serial = ""; s.put(dir+"/wwid", "uuid.0123\n") }, nil, release.ErrOther},
 		{"no serial", func(_ sysfs, _ string, d *release.Target) { d.Serial = "" }, nil, release.ErrOther},
 	} {

@@ -214,9 +214,9 @@ func TestMountInfoErrors(t *testing.T) {
 		is         error
 	}{
 		{"missing", filepath.Join(dir, "missing"), fs.ErrNotExist},
-		{"a plain file", file, nil},
-		{"a fifo, which must not be waited for", fifo, nil},
-		{"another kind of namespace", "/proc/self/ns/net", nil},
+		{"a plain file", file, unix.EINVAL},
+		{"a fifo, which must not be waited for", fifo, unix.EINVAL},
+		{"another kind of namespace", "/proc/self/ns/net", unix.EINVAL},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			info, err := Live().MountInfo(t.Context(), test.path)
@@ -263,6 +263,13 @@ func TestArrivedTellsNamespacesApart(t *testing.T) {
 	}
 	if err := arrived(descriptor("/proc/thread-self/ns/net"), self); err == nil {
 		t.Error("took a network namespace for the thread's mount namespace")
+	}
+	// What can't be looked at is no namespace.
+	if err := arrived(-1, self); !errors.Is(err, unix.EBADF) {
+		t.Errorf("no namespace: %v", err)
+	}
+	if err := arrived(descriptor("/proc/thread-self/ns/mnt"), -1); !errors.Is(err, unix.EBADF) {
+		t.Errorf("no thread: %v", err)
 	}
 }
 

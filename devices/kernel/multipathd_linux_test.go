@@ -297,6 +297,19 @@ func FuzzReadMaps(f *testing.F) {
 	})
 }
 
+// What says "ok" before it has heard the whole command did not mean it.
+func TestReplyToHalfACommand(t *testing.T) {
+	s := listen(t, path(t), func(conn net.Conn) {
+		_ = binary.Write(conn, binary.NativeEndian, uint64(len("ok\x00")))
+		_, _ = io.WriteString(conn, "ok\x00")
+	})
+	// More than the socket takes before somebody reads.
+	reply, err := (&live{patience: patience, sockets: []socket{s}}).askMultipathd(t.Context(), strings.Repeat("x", 8<<20))
+	if err == nil {
+		t.Errorf("%q", reply)
+	}
+}
+
 // Who listens is asked of a unix socket that is open, and of nothing else.
 func TestOwnerOf(t *testing.T) {
 	one, other := net.Pipe()
