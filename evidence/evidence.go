@@ -44,6 +44,11 @@ type Scope struct {
 	// Past asks for the audit trail of those volumes whatever they are, also
 	// destroyed ones: for who has to know what was done to them since.
 	Past bool
+	// Near asks of the machines only Members, and those that may have something of
+	// the volumes. The others are as they were in the look before (Host.Kept): for
+	// who changes what one machine has, or how it is connected.
+	Near    bool
+	Members []string
 }
 
 // Anew is what is read again where the rest of the last look is good enough,

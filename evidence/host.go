@@ -17,6 +17,9 @@ type Host struct {
 	// Recorded marks testimony read from a directory or a file and not from
 	// the running kernel: good enough for findings, never for a change.
 	Recorded bool `json:"recorded"`
+	// Kept is set in a look that took this from the one before and did not ask the
+	// machine, with the times that it has there: see Scope.Near.
+	Kept bool `json:"-"`
 	// AllProcesses is yes when every process of the machine was visible
 	// (root, initial pid namespace, no hidepid). Only then does "nobody has
 	// it open" mean anything. AllProcessesWhy explains a no or unknown.

@@ -96,15 +96,13 @@ func doDeleteHost(ctx context.Context, r *run, s Step) error {
 }
 
 // doConfirm wants to see twice in a row that nothing is left: at the array,
-// and on every host. A host on which something is left is asked again for a
-// while; what the array connects is not waited for.
+// and on every host. The first time it has just been looked for the step itself.
+// A host on which something is left is asked again for a while; what the array
+// connects is not waited for.
 func doConfirm(ctx context.Context, r *run, _ Step) error {
 	began, told := r.t.Now(), ""
+	l := r.latest
 	for good := 0; ; {
-		l, err := r.lookAgain(ctx, evidence.AnewBoth)
-		if err != nil {
-			return err
-		}
 		if result, why := detachedNow(r, l.subject); result != diagnose.Pass {
 			return &refusal{diagnose.GateResult{Gate: needDetached, Result: result, Why: why}}
 		}
@@ -118,6 +116,7 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 			return &refusal{*left}
 		default:
 			good = 0
+			r.near = false // a machine that was not asked may have been booted since
 			if left.Why != told {
 				told = left.Why
 				r.waits(confirmPatience-r.t.Now().Sub(began), "wait, for a minute at most: "+told)
@@ -130,6 +129,11 @@ func doConfirm(ctx context.Context, r *run, _ Step) error {
 		if err := r.t.Sleep(ctx, confirmPause); err != nil {
 			return err
 		}
+		again, err := r.lookAgain(ctx, evidence.AnewBoth)
+		if err != nil {
+			return err
+		}
+		l = again
 	}
 }
 

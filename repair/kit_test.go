@@ -118,6 +118,8 @@ type reach struct {
 	wrap func(http.RoundTripper) http.RoundTripper
 	// progress is told what has been asked.
 	progress func(witness.Asking)
+	// fleet are the machines of other members, which a child can't ask.
+	fleet witness.Fleet
 }
 
 // peerReach is how the peer of a stretched pod is reached; empty without one.
@@ -149,7 +151,7 @@ func (w reach) look(ctx context.Context, watch *witness.Watch, about evidence.Sc
 	}
 	world, _, err := watch.Look(ctx, witness.Options{
 		Config: settings, Records: records.Options{Socket: w.Socket, Now: now}, Array: pure.Options{Now: now, Sleep: sleep, Wrap: w.wrap},
-		Host: host, Seen: w.Seen, Now: now, Progress: w.progress,
+		Host: host, Seen: w.Seen, Now: now, Progress: w.progress, Fleet: w.fleet,
 	}, about)
 	return world, err
 }

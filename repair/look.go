@@ -22,10 +22,12 @@ type sight struct {
 	anew evidence.Anew
 }
 
-// seer is a run that wants to look, and at how much.
+// seer is a run that wants to look, and at how much: near is enough where what it
+// changes is what one machine has, or how that is connected.
 type seer struct {
 	run  *run
 	anew evidence.Anew
+	near bool
 }
 
 // see looks for some runs at once: at all that there is about the objects of
@@ -60,14 +62,15 @@ func (t Tools) see(ctx context.Context, seers ...seer) (sight, error) {
 
 // scopeOf joins what several runs have to look at.
 func scopeOf(seers []seer) evidence.Scope {
-	all := seers[0].run.about(seers[0].anew)
+	all := seers[0].run.about(seers[0].anew, seers[0].near)
 	for _, s := range seers[1:] {
-		one := s.run.about(s.anew)
+		one := s.run.about(s.anew, s.near)
 		if all.IsEverything() || one.IsEverything() || one.ArrayID != all.ArrayID {
 			return evidence.Scope{}
 		}
 		all.Volumes = append(all.Volumes, one.Volumes...)
 		all.Anew, all.Past = all.Anew.And(one.Anew), all.Past || one.Past
+		all.Near, all.Members = all.Near && one.Near, append(all.Members, one.Members...)
 	}
 	return all
 }

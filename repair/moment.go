@@ -28,7 +28,9 @@ import (
 // LXD, which is asked for its operations first, and by the machines: they count
 // from when they were asked. The array's lists can take a while on a large
 // array, are read first, and are followed by those; they count from when they
-// were complete, and may not have taken longer than arrayLimit.
+// were complete, and may not have taken longer than arrayLimit. A machine that
+// was not asked, because nothing of the volume is there, says nothing that a
+// step rests on (evidence.Scope.Near).
 const (
 	freshFor   = 10 * time.Second
 	arrayLimit = time.Minute
@@ -97,7 +99,7 @@ func readingOf(world *evidence.World, began, ended instant) reading {
 		note("LXD", world.LXD.Began)
 	}
 	for i := range world.Hosts {
-		if h := &world.Hosts[i]; h.Trouble == "" {
+		if h := &world.Hosts[i]; h.Trouble == "" && !h.Kept {
 			note("host "+h.Name, h.Began)
 		}
 	}
@@ -118,7 +120,9 @@ func slowestOf(world *evidence.World) string {
 	}
 	note("LXD", world.LXD.Source)
 	for i := range world.Hosts {
-		note("host "+world.Hosts[i].Name, world.Hosts[i].Source)
+		if !world.Hosts[i].Kept {
+			note("host "+world.Hosts[i].Name, world.Hosts[i].Source)
+		}
 	}
 	return who
 }

@@ -189,11 +189,13 @@ func TestAges(t *testing.T) {
 	}
 	world := func(array, lxd, host evidence.Source) *evidence.World {
 		return &evidence.World{
-			Arrays: []evidence.Array{{Source: array}}, LXD: evidence.LXD{Source: lxd}, Hosts: []evidence.Host{{Source: host}},
+			Arrays: []evidence.Array{{Source: array}}, LXD: evidence.LXD{Source: lxd}, Hosts: []evidence.Host{{Source: host, Kept: host.Hint == "kept"}},
 		}
 	}
 	silent := source("lxd02", 0, 60)
 	silent.Trouble = "it did not answer"
+	kept := source("lxd02", 0, 40)
+	kept.Hint = "kept"
 	for _, c := range []struct {
 		name         string
 		world        *evidence.World
@@ -207,6 +209,7 @@ func TestAges(t *testing.T) {
 		{"an array that is too large", world(source("fa", 0, 61), source("lxd", 61, 62), source("lxd01", 61, 62)), moment(0, 0), moment(62, 62), 1, "host lxd01", true},
 		{"a slow ssh", world(source("fa", 0, 1), source("lxd", 1, 2), source("lxd02", 2, 40)), moment(0, 0), moment(40, 40), 39, "LXD", false},
 		{"nothing rests on who was silent", world(source("fa", 0, 1), source("lxd", 50, 51), silent), moment(0, 0), moment(60, 60), 59, "the array fa", false},
+		{"nor on who was not asked", world(source("fa", 50, 51), source("lxd", 51, 52), kept), moment(50, 50), moment(55, 55), 4, "LXD", false},
 		{"no times", world(evidence.Source{}, source("lxd", 1, 2), source("lxd01", 1, 2)), moment(0, 0), moment(30, 30), 30, "the array ", false},
 		{"a time to come", world(source("fa", 0, 1), source("lxd", 90, 91), source("lxd01", 1, 2)), moment(0, 0), moment(30, 30), 30, "LXD", false},
 		{"an answer from before", world(source("fa", 0, 1), source("lxd", -100, 1), source("lxd01", 1, 2)), moment(0, 0), moment(2, 2), 102, "LXD", false},

@@ -31,6 +31,8 @@ type run struct {
 	n    int
 	done int
 	kind string
+	// near is set while it does a step that is, see StepType.
+	near bool
 	// acting is set while something is changed.
 	acting *acting
 	// ours is what an eradication is of.
@@ -253,6 +255,8 @@ func (r *run) step(ctx context.Context, step Step) error {
 	if kind.Do == nil {
 		return fmt.Errorf("a step of kind %q is not known", step.Kind)
 	}
+	r.near = kind.Near
+	defer func() { r.near = false }()
 	r.tell(Begins, "", step.Say)
 	if !kind.changes() && len(kind.Needs) > 0 {
 		if _, err := r.lookAgain(ctx, kind.Seen); err != nil {
@@ -547,14 +551,14 @@ func (r *run) look(ctx context.Context) (look, error) { return r.lookAgain(ctx, 
 // lookAgain reads a part of that anew.
 func (r *run) lookAgain(ctx context.Context, anew evidence.Anew) (look, error) {
 	if r.t.turn == nil {
-		return r.lookAt(r.t.see(ctx, seer{r, anew}))
+		return r.lookAt(r.t.see(ctx, seer{r, anew, r.near}))
 	}
-	return r.lookAt(r.t.turn.look(ctx, seer{r, anew}))
+	return r.lookAt(r.t.turn.look(ctx, seer{r, anew, r.near}))
 }
 
 // lookAlone looks for this run, now, whoever else waits to look.
 func (r *run) lookAlone(ctx context.Context) (look, error) {
-	return r.lookAt(r.t.see(ctx, seer{r, evidence.AnewAll}))
+	return r.lookAt(r.t.see(ctx, seer{r, evidence.AnewAll, r.near}))
 }
 
 func (r *run) lookAt(s sight, err error) (look, error) {
@@ -570,11 +574,17 @@ func (r *run) lookAt(s sight, err error) (look, error) {
 
 // about is what a look of the run has to be about. Of what is no volume on an
 // array everything is asked.
-func (r *run) about(anew evidence.Anew) evidence.Scope {
+func (r *run) about(anew evidence.Anew, near bool) evidence.Scope {
 	if r.plan.ID == "" || !slices.Contains(ofVolumes, r.plan.Class) {
 		return evidence.Scope{}
 	}
-	return evidence.Scope{ArrayID: r.plan.ArrayID, Volumes: []string{r.plan.ID}, Anew: anew, Past: r.ours.run != ""}
+	scope := evidence.Scope{ArrayID: r.plan.ArrayID, Volumes: []string{r.plan.ID}, Anew: anew, Past: r.ours.run != "", Near: near}
+	for _, step := range r.plan.Steps {
+		if near && step.Member != "" {
+			scope.Members = append(scope.Members, step.Member)
+		}
+	}
+	return scope
 }
 
 func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult) error {

@@ -70,6 +70,10 @@ type StepType struct {
 	Array, Devices bool
 	// Repeat steps are done even if the world looks as if they had been.
 	Repeat bool
+	// Near steps change what one machine has of the volume, or how it is connected.
+	// What they rest on is read of the machines that may have something of it.
+	// All are asked by those that destroy.
+	Near bool
 	// Needs are conditions besides the gates, by name in the table Needs.
 	Needs []string
 	// Do does it. What it returns does not say whether it is done, unless
@@ -103,7 +107,7 @@ var (
 // in plans. It drives the running, the dry run, saved plans and the docs.
 var Steps = []StepType{
 	{
-		Kind: StepRelease, Title: "take the devices out of use on a host", Asks: true, Gated: true, Released: true, Final: true, Devices: true,
+		Kind: StepRelease, Title: "take the devices out of use on a host", Asks: true, Gated: true, Released: true, Final: true, Devices: true, Near: true,
 		Rests: ofVolumes,
 		Needs: []string{needSame, needMachine, needNoGroup},
 		Do:    doRelease, Confirm: confirmReleased, Seen: evidence.AnewHosts, Undo: UndoRollback,
@@ -125,7 +129,7 @@ var Steps = []StepType{
 		},
 	},
 	{
-		Kind: StepProveIdle, Title: "prove that a namespace is idle", Gated: true, Final: true, Devices: true,
+		Kind: StepProveIdle, Title: "prove that a namespace is idle", Gated: true, Final: true, Devices: true, Near: true,
 		Rests: ofVolumes,
 		Needs: []string{needSame, needMachine, needNoGroup},
 		Do:    doRelease,
@@ -137,7 +141,7 @@ var Steps = []StepType{
 		},
 	},
 	{
-		Kind: StepDisconnect, Title: "disconnect on the array", Asks: true, Gated: true, Released: true, Array: true,
+		Kind: StepDisconnect, Title: "disconnect on the array", Asks: true, Gated: true, Released: true, Array: true, Near: true,
 		Rests: ofVolumes,
 		Needs: []string{needSame, needMachine, needNoGroup, needReleased},
 		Do:    doDisconnect, Confirm: confirmDisconnected, Seen: evidence.AnewArray, Undo: UndoReconnect,
@@ -147,7 +151,7 @@ var Steps = []StepType{
 		},
 	},
 	{
-		Kind: StepClear, Title: "delete the paths on a host", Gated: true, Ghost: true, Final: true, Repeat: true, Devices: true,
+		Kind: StepClear, Title: "delete the paths on a host", Gated: true, Ghost: true, Final: true, Repeat: true, Devices: true, Near: true,
 		Rests: ofDevices,
 		Needs: []string{needSame, needMachine, needCut},
 		// What it deletes leads nowhere any more, and left as it is it would be
@@ -160,7 +164,7 @@ var Steps = []StepType{
 		Manual: func(_ Plan, s Step) []string { return deletions(s) },
 	},
 	{
-		Kind: StepAwait, Title: "wait until a namespace has gone", Final: true, Repeat: true, Devices: true,
+		Kind: StepAwait, Title: "wait until a namespace has gone", Final: true, Repeat: true, Devices: true, Near: true,
 		Needs: []string{needSame, needMachine, needCut},
 		Do:    doClear, Confirm: confirmNoDevice, Seen: evidence.AnewHosts, Undo: UndoNothing,
 		Say: func(_ Plan, s Step) string { return "on " + s.Member + ": wait until the namespace has gone" },
@@ -169,7 +173,7 @@ var Steps = []StepType{
 		},
 	},
 	{
-		Kind: StepConfirm, Title: "confirm that it is detached everywhere", Final: true, Repeat: true,
+		Kind: StepConfirm, Title: "confirm that it is detached everywhere", Final: true, Repeat: true, Near: true,
 		Needs: []string{needSame},
 		Do:    doConfirm, Seen: evidence.AnewBoth,
 		Say: func(p Plan, _ Step) string {

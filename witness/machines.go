@@ -18,14 +18,21 @@ import (
 const machinesAtOnce = 64
 
 // observeOthers asks the machines of all other members, offline ones too: what
-// LXD can't reach, ssh may. This machine comes first in what it returns.
-func (o Options) observeOthers(ctx context.Context, l limits, lxd *evidence.LXD, here evidence.Host) []evidence.Host {
+// LXD can't reach, ssh may. Those that are kept are not asked. This machine comes
+// first in what it returns.
+func (o Options) observeOthers(ctx context.Context, l limits, lxd *evidence.LXD, here evidence.Host, kept map[string]*evidence.Host) []evidence.Host {
 	names := o.others(lxd, here)
 	hosts := make([]evidence.Host, len(names), len(names)+1)
 	var group errgroup.Group
 	group.SetLimit(machinesAtOnce)
 	var answered atomic.Int64
 	for i, name := range names {
+		if before := kept[strings.ToLower(name)]; before != nil {
+			hosts[i] = *before
+			hosts[i].Kept = true
+			answered.Add(1)
+			continue
+		}
 		group.Go(func() error {
 			ctx, cancel := l.of(ctx, others, name)
 			defer cancel()

@@ -46,7 +46,8 @@ type seen struct {
 // and about what LXD has let go of since the last look, who the array is, its
 // pods, its hosts, and how many volumes and snapshots it counts. LXD is asked for
 // everything but the rows of volumes that it has told already (records.Again), the
-// hosts for everything. The rest is what the last look saw.
+// hosts for everything, or those for everything that may have something of the
+// volumes. The rest is what the last look saw.
 // Where that could not be the same any more, everything is read: when it is older
 // than ten minutes, when anything differs that is always read, when the counts
 // don't add up, when anything is not known.

@@ -170,7 +170,7 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 		return nil
 	})
 	_ = both.Wait() // neither returns an error: their evidence says what failed
-	world.Hosts = o.observeHosts(ctx, limits, &world.LXD, host)
+	world.Hosts = o.observeHosts(ctx, limits, &world.LXD, host, part.kept(world.Arrays))
 	world.Hosts[0].Log = log
 	if o.Thorough {
 		o.askMore(ctx, limits, arrays, &world)
@@ -229,7 +229,7 @@ func (w *Watch) lookAgain(ctx context.Context, o Options, part *part) (evidence.
 			})
 		}
 	} else {
-		world.Hosts = o.observeHosts(ctx, limits, &world.LXD, o.observeHost(ctx, limits))
+		world.Hosts = o.observeHosts(ctx, limits, &world.LXD, o.observeHost(ctx, limits), part.kept(world.Arrays))
 	}
 	if part.failed() {
 		return world, arrays, part.err
@@ -354,13 +354,13 @@ func (o Options) observeHost(ctx context.Context, l limits) evidence.Host {
 }
 
 // observeHosts adds the machines of the other members to this one.
-func (o Options) observeHosts(ctx context.Context, l limits, lxd *evidence.LXD, here evidence.Host) []evidence.Host {
+func (o Options) observeHosts(ctx context.Context, l limits, lxd *evidence.LXD, here evidence.Host, kept map[string]*evidence.Host) []evidence.Host {
 	if server := lxd.Server; server != "" && server != "none" {
 		// The socket that answered is this machine's, so it is that member,
 		// whatever the machine calls itself.
 		here.Name = server
 	}
-	return o.observeOthers(ctx, l, lxd, here)
+	return o.observeOthers(ctx, l, lxd, here, kept)
 }
 
 // each runs f for 0..n-1 side by side and returns when all have.
