@@ -53,7 +53,7 @@ type Scope struct {
 
 // Anew is what is read again where the rest of the last look is good enough,
 // with the times that it has there. That is so after a step, to see whether it
-// is done, and never before one.
+// is done. Nothing is begun on it but what a disconnect leaves to do on a machine.
 type Anew int
 
 // What is read again.

@@ -56,6 +56,8 @@ type look struct {
 	subject
 	reading reading
 	anew    evidence.Anew
+	// cut is set in the look that showed a disconnect done.
+	cut bool
 	// found is the plan's finding, or what it has become; nil for none.
 	found func() *diagnose.Finding
 }

@@ -176,13 +176,21 @@ type acting struct {
 
 // permit looks and asks the gates, until there is a look on which the step may
 // be done just now.
+//
+// Paths that a disconnect has cut off are deleted on the look that showed it
+// done, while that is fresh. It asked LXD, the machines, and the array whether it
+// connects the volume: whatever brings these paths back to life. What it did not
+// ask for is about whether the volume may go.
 func (r *run) permit(ctx context.Context, step Step, kind StepType, see func(context.Context) (look, error)) error {
 	why := ""
 	// In a wave each look serves one more at least of those before.
-	for range lastLooks + r.t.turn.others() {
-		l, err := see(ctx)
-		if err != nil {
-			return err
+	for n := range lastLooks + r.t.turn.others() {
+		l := r.latest
+		if n > 0 || !(kind.AfterCut && l.cut) {
+			var err error
+			if l, err = see(ctx); err != nil {
+				return err
+			}
 		}
 		if kind.Confirm != nil && !kind.Repeat {
 			if answer, so := kind.Confirm(l.subject, step); answer.Is() {

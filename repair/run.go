@@ -440,6 +440,7 @@ func (r *run) decide(ctx context.Context, step Step, kind StepType, failed error
 			continue
 		}
 		if answer, why = kind.Confirm(l.subject, step); answer.Is() {
+			r.latest.cut = step.Kind == StepDisconnect
 			r.remember(l, step)
 			break
 		}

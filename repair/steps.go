@@ -68,6 +68,8 @@ type StepType struct {
 	// Array steps send a request to the array, Devices steps write to the
 	// devices of a machine. See run.act for what holds for both.
 	Array, Devices bool
+	// AfterCut steps may rest on the look that showed the disconnect done.
+	AfterCut bool
 	// Repeat steps are done even if the world looks as if they had been.
 	Repeat bool
 	// Near steps change what one machine has of the volume, or how it is connected.
@@ -144,14 +146,14 @@ var Steps = []StepType{
 		Kind: StepDisconnect, Title: "disconnect on the array", Asks: true, Gated: true, Released: true, Array: true, Near: true,
 		Rests: ofVolumes,
 		Needs: []string{needSame, needMachine, needNoGroup, needReleased},
-		Do:    doDisconnect, Confirm: confirmDisconnected, Seen: evidence.AnewArray, Undo: UndoReconnect,
+		Do:    doDisconnect, Confirm: confirmDisconnected, Seen: evidence.AnewBoth, Undo: UndoReconnect,
 		Say: func(p Plan, s Step) string { return "disconnect " + p.Object + " from " + s.HostObject + s.on() },
 		Manual: func(p Plan, s Step) []string {
 			return s.there("purevol disconnect --host " + words.Shell(s.HostObject) + " " + words.Shell(p.Object))
 		},
 	},
 	{
-		Kind: StepClear, Title: "delete the paths on a host", Gated: true, Ghost: true, Final: true, Repeat: true, Devices: true, Near: true,
+		Kind: StepClear, Title: "delete the paths on a host", Gated: true, Ghost: true, Final: true, Repeat: true, Devices: true, Near: true, AfterCut: true,
 		Rests: ofDevices,
 		Needs: []string{needSame, needMachine, needCut},
 		// What it deletes leads nowhere any more, and left as it is it would be
@@ -164,7 +166,7 @@ var Steps = []StepType{
 		Manual: func(_ Plan, s Step) []string { return deletions(s) },
 	},
 	{
-		Kind: StepAwait, Title: "wait until a namespace has gone", Final: true, Repeat: true, Devices: true, Near: true,
+		Kind: StepAwait, Title: "wait until a namespace has gone", Final: true, Repeat: true, Devices: true, Near: true, AfterCut: true,
 		Needs: []string{needSame, needMachine, needCut},
 		Do:    doClear, Confirm: confirmNoDevice, Seen: evidence.AnewHosts, Undo: UndoNothing,
 		Say: func(_ Plan, s Step) string { return "on " + s.Member + ": wait until the namespace has gone" },
