@@ -73,9 +73,9 @@ func (w walker) registered(name string) (file openFile, ours bool) {
 	if file.device = w.stack.nodes[strings.TrimPrefix(node, "/dev/")]; file.device != "" {
 		return file, true
 	}
-	device, err := w.blocks.nodeName(w.tree, node)
-	file.device = device
-	return file, err == nil && w.stack.has(device)
+	found, err := w.blocks.opens(w.tree, w.remote, node)
+	file.device = found.device
+	return file, err == nil && w.stack.has(found.device)
 }
 
 // recheck looks once more at what could not be seen: descriptors are on their

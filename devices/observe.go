@@ -48,7 +48,8 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	missing.Merge(diskDoubts)
 	missing.Merge(mapDoubts)
 	missing.Merge(n.namespaceDoubts)
-	st := newStack(t, b, &h)
+	loops := readLoopDevices(ctx, whole, b)
+	st := newStack(t, b, &h, loops)
 	st.holds.Merge(missing)
 	links, d := readLinks(t, b, st)
 	d.Merge(missing)
@@ -56,7 +57,7 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	p := readProcesses(ctx, whole, b, st)
 	h.AllProcesses, h.AllProcessesWhy = allProcesses(t, s, p)
 	m := readMounts(ctx, s, p)
-	uses, d := readUses(t, b, st, &h, m, p)
+	uses, d := readUses(t, b, st, &h, useSources{m, p, loops})
 	if !s.Recorded && !h.AllProcesses.Is() {
 		d.Add("%s", h.AllProcessesWhy)
 	}

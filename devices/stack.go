@@ -20,7 +20,7 @@ type stack struct {
 }
 
 // newStack starts with the host's own evidence and climbs from there.
-func newStack(t hostfs.Tree, b blocks, h *evidence.Host) *stack {
+func newStack(t hostfs.Tree, b blocks, h *evidence.Host, l loops) *stack {
 	s := &stack{
 		own:   map[string][]evidence.Serial{},
 		below: map[string][]string{}, above: map[string][]string{},
@@ -52,7 +52,8 @@ func newStack(t hostfs.Tree, b blocks, h *evidence.Host) *stack {
 		}
 		s.addNVMeGeneric(t, ns.Name, b.byName[ns.Name].dir)
 	}
-	s.climb(t, b)
+	s.holds.Merge(l.doubts)
+	s.climb(t, b, l)
 	return s
 }
 
@@ -112,8 +113,7 @@ func (s *stack) addChar(t hostfs.Tree, disk, node, dir string) {
 }
 
 // climb goes from device to device to all that stand on them.
-func (s *stack) climb(t hostfs.Tree, b blocks) {
-	loops := loopFiles(t, b, &s.holds)
+func (s *stack) climb(t hostfs.Tree, b blocks, l loops) {
 	var todo []string
 	for name := range s.own {
 		todo = append(todo, name)
@@ -133,28 +133,9 @@ func (s *stack) climb(t hostfs.Tree, b blocks) {
 				s.stackOn(name, holdersOf(t, b, name, &s.holds))
 			}
 		}
-		s.stackOn(name, loops[name])
+		s.stackOn(name, l.on[name])
 		todo = append(todo, s.above[name]...)
 	}
-}
-
-// loopFiles lists the loop devices on block devices, by the device beneath: a
-// loop device is not among its holders.
-func loopFiles(t hostfs.Tree, b blocks, d *hostfs.Doubts) map[string][]string {
-	loops := map[string][]string{}
-	for _, one := range b.all {
-		if !strings.HasPrefix(one.name, "loop") || one.disk != "" {
-			continue
-		}
-		file, err := t.Text(one.dir + "/loop/backing_file")
-		d.Check("the file behind "+one.name, err)
-		lower, err := b.nodeName(t, strings.TrimSuffix(file, deletedSuffix))
-		d.Check("the file behind "+one.name, err)
-		if lower != "" {
-			loops[lower] = append(loops[lower], one.name)
-		}
-	}
-	return loops
 }
 
 // has reports whether a device is ours or stands on one of ours.

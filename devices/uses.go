@@ -10,32 +10,42 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
+// useSources is what was read before, and tells uses.
+type useSources struct {
+	mounts    mounts
+	processes processes
+	loops     loops
+}
+
 // useReader collects everything that uses a device of the stack, or a device
 // that has gone.
 type useReader struct {
 	tree   hostfs.Tree
 	blocks blocks
 	stack  *stack
+	// remote are the mount points that a server answers for.
+	remote []string
 	seen   map[evidence.Use]bool
 	uses   []evidence.Use
 	doubts hostfs.Doubts
 }
 
 // readUses asks every place that knows of a use. None of them knows of all.
-func readUses(t hostfs.Tree, b blocks, st *stack, h *evidence.Host, m mounts, p processes) ([]evidence.Use, hostfs.Doubts) {
+func readUses(t hostfs.Tree, b blocks, st *stack, h *evidence.Host, from useSources) ([]evidence.Use, hostfs.Doubts) {
 	r := &useReader{tree: t, blocks: b, stack: st, seen: map[evidence.Use]bool{}}
-	for _, d := range []hostfs.Doubts{b.doubts, b.devDoubts, st.holds, m.doubts, p.doubts} {
+	r.remote, _ = remoteMounts(t)
+	for _, d := range []hostfs.Doubts{b.doubts, b.devDoubts, st.holds, from.mounts.doubts, from.processes.doubts} {
 		r.doubts.Merge(d)
 	}
 	r.readHolders(h)
-	r.readLoops()
-	r.readMounts(m)
+	r.readLoops(h, from.loops)
+	r.readMounts(from.mounts)
 	r.readSuperblocks()
-	r.readSwaps()
+	r.readSwaps(h)
 	r.readMD()
 	r.readExports(h)
 	r.readClaims(h)
-	r.readOpeners(p)
+	r.readOpeners(from.processes)
 	slices.SortStableFunc(r.uses, func(a, b evidence.Use) int {
 		return cmp.Or(
 			strings.Compare(string(a.Kind), string(b.Kind)), compareNames(a.Device, b.Device),
@@ -53,6 +63,43 @@ func (r *useReader) add(use evidence.Use) {
 	for _, serial := range r.stack.serials(use.Device) {
 		use.Serial = serial
 		r.addOnce(use)
+	}
+}
+
+// addOpened tells a use by a name that leads to a device, or may do so, and
+// returns that device.
+func (r *useReader) addOpened(h *evidence.Host, kind evidence.UseKind, node, where string) string {
+	found, err := r.blocks.opens(r.tree, r.remote, node)
+	r.doubts.Check("which device "+node+" is", err)
+	if found.unclear && where != node {
+		where += " (" + node + ")"
+	}
+	r.addFound(h, kind, found, where)
+	return found.device
+}
+
+// addFound tells a use of what was found.
+func (r *useReader) addFound(h *evidence.Host, kind evidence.UseKind, found opened, where string) {
+	if r.stack.has(found.device) {
+		r.add(evidence.Use{Kind: kind, Device: found.device, Where: where})
+	}
+	if found.gone != "" {
+		r.addGone(evidence.Use{Kind: kind, Device: found.gone, Where: where})
+	}
+	if found.unclear {
+		r.addUnclear(h, where)
+	}
+}
+
+// addUnclear tells of each device that somebody may use it: what has a device
+// open without claiming it can be on a path beneath a map as well, where
+// device-mapper counts nothing.
+func (r *useReader) addUnclear(h *evidence.Host, where string) {
+	for _, d := range h.Disks.Items {
+		r.add(evidence.Use{Kind: evidence.UseUnclear, Device: d.Name, Where: where})
+	}
+	for _, n := range h.Namespaces.Items {
+		r.add(evidence.Use{Kind: evidence.UseUnclear, Device: n.Name, Where: where})
 	}
 }
 
@@ -97,8 +144,16 @@ func (r *useReader) readHolders(h *evidence.Host) {
 	}
 }
 
-// readLoops tells the loop devices on our devices.
-func (r *useReader) readLoops() {
+// readLoops tells the loop devices on our devices, and those that may be.
+func (r *useReader) readLoops(h *evidence.Host, l loops) {
+	for _, name := range l.unclear {
+		r.addUnclear(h, "loop device "+name)
+	}
+	for called, names := range l.gone {
+		for _, name := range names {
+			r.addGone(evidence.Use{Kind: evidence.UseLoop, Device: called, Where: name})
+		}
+	}
 	for lower, uppers := range r.stack.above {
 		for _, upper := range uppers {
 			if strings.HasPrefix(upper, "loop") && r.blocks.byName[upper].disk == "" {
@@ -157,13 +212,15 @@ func (r *useReader) mounted(m mount) []mountedDevice {
 	}
 	var devices []mountedDevice
 	for source := range strings.SplitSeq(m.source, ":") {
-		if !strings.HasPrefix(source, "/dev/") {
+		if !path.IsAbs(source) {
 			continue
 		}
-		name := r.nodeName(source)
-		if _, exists := r.blocks.byName[name]; exists {
-			devices = append(devices, mountedDevice{name: name})
-		} else {
+		found, err := r.blocks.opens(r.tree, r.remote, source)
+		r.doubts.Check("which device "+source+" is", err)
+		switch {
+		case found.device != "":
+			devices = append(devices, mountedDevice{name: found.device})
+		case found.gone != "" || found.unclear:
 			devices = append(devices, mountedDevice{name: path.Base(source), gone: true})
 		}
 	}
@@ -217,7 +274,7 @@ func (r *useReader) addSuperblock(device, where string) {
 
 // readSwaps reads /proc/swaps. A swap file is on a file system, whose mount
 // tells.
-func (r *useReader) readSwaps() {
+func (r *useReader) readSwaps(h *evidence.Host) {
 	text, err := r.tree.Text("proc/swaps")
 	r.doubts.Check("the swap devices", err)
 	for line := range strings.Lines(text) {
@@ -226,14 +283,11 @@ func (r *useReader) readSwaps() {
 			continue
 		}
 		node, deleted := strings.CutSuffix(unescape(fields[0]), deletedSuffix)
-		device := r.nodeName(node)
-		use := evidence.Use{Kind: evidence.UseSwap, Device: device, Where: node}
-		switch {
-		case deleted:
-			use.Device = path.Base(node)
-			r.addGone(use)
-		case r.stack.has(device):
-			r.add(use)
+		if deleted {
+			r.addGone(evidence.Use{Kind: evidence.UseSwap, Device: path.Base(node), Where: node})
+			continue
+		}
+		if device := r.addOpened(h, evidence.UseSwap, node, node); r.stack.has(device) {
 			r.addSystem(device, "swap")
 		}
 	}

@@ -22,6 +22,7 @@ func Live() devices.Kernel {
 		patience:  patience,
 		openDM:    openDM,
 		openDisk:  openDisk,
+		openLoop:  openLoop,
 		attribute: readAttribute,
 		sockets:   multipathdSockets(),
 		enter:     mountInfoOf,
@@ -39,6 +40,8 @@ type live struct {
 	openDM func() (*dmControl, error)
 	// openDisk opens a SCSI disk's device node for questions, not for data.
 	openDisk func(name string) (*scsiDisk, error)
+	// openLoop opens a loop device's node, to ask what it is on.
+	openLoop func(name string) (*loopDevice, error)
 	// attribute reads a file below /sys, trimmed.
 	attribute func(name string) (string, error)
 	// sockets are where multipathd may listen, the newest place first.

@@ -35,6 +35,7 @@ func (h *Host) renderRoot(t tree) {
 		const dir = "sys/devices/virtual/block/loop0"
 		base := block{name: "loop0", major: majorLoop, seq: 2, bytes: 64 << 20, reads: 812, readOnly: true}
 		t.block(dir, &base, false)
+		t.put("var/lib/snapd/snaps/core24_1196.snap", "")
 		t.puts(dir+"/loop", "backing_file", "/var/lib/snapd/snaps/core24_1196.snap", "offset", 0, "sizelimit", 0,
 			"autoclear", 1, "partscan", 0, "dio", 1)
 	}
