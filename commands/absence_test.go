@@ -226,8 +226,8 @@ func TestAbsence(t *testing.T) {
 	asked("bootvol01", StatusFindings, "bootvol01 is there")
 	asked("0BADC0DE0000400000000001", StatusTrouble, "another array")
 	asked("purepool::no-such", StatusTrouble, "serial is not known")
-	// A serial of this array that nothing has, and no record without a volume.
-	asked(v.Serial[:16]+"FFFFFFF0", StatusOK, "Gone, everywhere")
+	// A serial that this array made and nothing has, and no record without a volume.
+	asked(v.Serial[:16]+"FFFFFFF0", StatusTrouble, "it may have moved to another array with its pod")
 
 	// After the repair and the eradication the journal knows the serial.
 	if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusOK {
@@ -245,6 +245,42 @@ func TestAbsence(t *testing.T) {
 
 	// A name of LXD's that no run wrote down: nothing says the serial.
 	asked("purepool::u-00112233445566778899aabbccddeeff", StatusTrouble, "serial is not known")
+}
+
+// TestGoneToAnotherArray: a pod that is stretched to another array, and taken off
+// this one, takes its volumes along. They keep their serials, whose digits are
+// this array's, and live.
+func TestGoneToAnotherArray(t *testing.T) {
+	b := newBench(t, aged(t, "device-never-iscsi"))
+	a := b.world.Array
+	if err := a.CreatePod("erp"); err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := a.CreateVolume("erp::ledger", 1<<30, array.VolumeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := func(asked string, want evidence.Answer) {
+		t.Helper()
+		if proof := b.seen()(asked); proof.Gone != want {
+			t.Errorf("%s: %v, want %v: %+v", asked, proof.Gone, want, proof.Lines)
+		}
+	}
+	is(ledger.Serial, evidence.No)
+	if err := a.DropPod("erp"); err != nil { // it lives on, on the other array
+		t.Fatal(err)
+	}
+	is(ledger.Serial, evidence.Unknown)
+
+	// What a run destroyed was never made final, and its pod went away with it.
+	volume := b.leaked("leaked-volume")
+	if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusOK {
+		t.Fatalf("fix: status %d\n%s%s", status, out, errs)
+	}
+	if err := a.DropPod("purepool"); err != nil {
+		t.Fatal(err)
+	}
+	is(volume, evidence.Unknown)
 }
 
 // TestRecordWithoutVolume: LXD is asked whether or not the array knows it.

@@ -177,7 +177,7 @@ func (o *verifyOptions) target(world evidence.World, policy diagnose.Policy) rep
 	for _, fit := range target.Fits {
 		if fit.Serial != "" {
 			found = true
-			o.known = repair.Target{Name: fit.Name, ID: fit.ID, Serial: fit.Serial, ArrayID: fit.ArrayID}
+			o.known = repair.Target{Name: fit.Name, ID: fit.ID, Serial: fit.Serial, ArrayID: fit.ArrayID, LastHere: true}
 		}
 	}
 	if found {
@@ -187,7 +187,7 @@ func (o *verifyOptions) target(world evidence.World, policy diagnose.Policy) rep
 	if was.Serial == "" {
 		was = o.journalled(asked)
 	}
-	target.Name, target.ID, target.ArrayID = cmp.Or(was.Name, target.Name), was.ID, was.ArrayID
+	target.Name, target.ID, target.ArrayID, target.LastHere = cmp.Or(was.Name, target.Name), was.ID, was.ArrayID, was.LastHere
 	target.Serial = cmp.Or(target.Serial, was.Serial)
 	return target
 }

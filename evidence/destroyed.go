@@ -17,6 +17,9 @@ type Destroyed struct {
 	// Certain is no where the run was stopped between the request and the
 	// look that was to follow.
 	Certain Answer `json:"certain"`
+	// Final is yes where another run made it final and saw that: it was
+	// eradicated, so nobody can have recovered it.
+	Final Answer `json:"final,omitzero"`
 }
 
 // TakenBack is a volume or a snapshot that a run of pureclean destroyed or

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,7 +83,68 @@ func (s *sought) absentFrom(a *evidence.Array) (evidence.Answer, string) {
 			return evidence.Unknown, "it has no volume with serial " + string(serial) + ", and another array, which was not asked, made it"
 		}
 	}
+	if why := s.mayHaveLeft(a); why != "" {
+		return evidence.Unknown, why
+	}
 	return evidence.Yes, "it has no such volume or snapshot, in the pods or elsewhere, live or destroyed"
+}
+
+// mayHaveLeft says why what an array has not may live on another one: a pod that
+// is stretched there, and taken off here, takes its volumes along, and their
+// serials keep the digits of the array that made them. Not so what a run
+// eradicated, or the array's own audit trail says was; and not what was last
+// known here as good as gone, in a pod that has not left.
+func (s *sought) mayHaveLeft(a *evidence.Array) string {
+	if len(s.serials) == 0 || s.eradicated(a) {
+		return ""
+	}
+	if s.lastHere || slices.ContainsFunc(s.world.Destroyed, func(d evidence.Destroyed) bool {
+		return d.Certain.Is() && s.ids[strings.ToLower(d.VolumeID)] && strings.EqualFold(d.ArrayID, a.ID)
+	}) {
+		return s.podHasLeft(a)
+	}
+	return "it has no such volume or snapshot, and nothing says that it was eradicated: it may have moved to another array with its pod"
+}
+
+// eradicated reports what nobody can have recovered: a run saw it eradicated, or
+// that is the last that the audit trail has of it.
+func (s *sought) eradicated(a *evidence.Array) bool {
+	if slices.ContainsFunc(s.world.Destroyed, func(d evidence.Destroyed) bool {
+		return d.Final.Is() && s.ids[strings.ToLower(d.VolumeID)]
+	}) {
+		return true
+	}
+	return slices.ContainsFunc(a.Trails, func(t evidence.Trail) bool {
+		n := len(t.Deeds.Items)
+		return s.ids[strings.ToLower(t.VolumeID)] && t.Deeds.IsComplete() && n > 0 && t.Deeds.Items[n-1].Verb == evidence.DeedEradicate
+	})
+}
+
+// podHasLeft says why the pod that it was in may have left the array, "" where
+// it is here. Of what was in none nobody can tell.
+func (s *sought) podHasLeft(a *evidence.Array) string {
+	if why := a.Pods.Why(); why != "" || len(s.names) == 0 {
+		return "it has no such volume or snapshot, but whether its pod is here is not known: " + cmp.Or(why, "nothing says in which it was")
+	}
+	for name := range s.names {
+		pod, _, inPod := strings.Cut(name, "::")
+		if !inPod {
+			return "it has no such volume or snapshot; " + name + " was in no pod, and may have moved to another array in one"
+		}
+		if !slices.ContainsFunc(a.Pods.Items, func(p evidence.Pod) bool { return strings.EqualFold(p.Name, pod) && s.isAtHome(a, p) }) {
+			return "it has no such volume or snapshot, and pod " + pod + " is not here, or another one: it may have moved to another array with it"
+		}
+	}
+	return ""
+}
+
+// isAtHome reports a pod that lies on the array, and is the one of that name
+// that earlier looks saw.
+func (s *sought) isAtHome(a *evidence.Array, p evidence.Pod) bool {
+	another := slices.ContainsFunc(s.world.Seen, func(seen evidence.Sighting) bool {
+		return strings.EqualFold(seen.ArrayID, a.ID) && strings.EqualFold(seen.Pod, p.Name) && seen.PodID != "" && !strings.EqualFold(seen.PodID, p.ID)
+	})
+	return !another && p.Destroyed.IsNot() && slices.ContainsFunc(p.Arrays, func(at evidence.PodArray) bool { return strings.EqualFold(at.ID, a.ID) })
 }
 
 // made reports a serial that an array which was read gave away, or of which

@@ -34,13 +34,20 @@ func fromJournal(book *journal.Book, own func(id string) bool, world *evidence.W
 		}
 	}
 	var deeds []deed
+	final := map[string]bool{}
 	for _, s := range all {
-		if s.Object.ID == "" || s.Kind == journal.KindEradicate {
+		if s.Object.ID == "" {
 			continue
 		}
 		history, err := book.Read(s.ID)
 		if err != nil && s.Damaged == "" {
 			return fmt.Errorf("run %s: %w", s.ID, err)
+		}
+		if s.Kind == journal.KindEradicate {
+			if madeFinal(history) {
+				final[s.Object.ArrayID+" "+s.Object.ID] = true
+			}
+			continue
 		}
 		deeds = append(deeds, deedsOf(s.Object, history)...)
 		if s.Kind != journal.KindFix {
@@ -64,8 +71,21 @@ func fromJournal(book *journal.Book, own func(id string) bool, world *evidence.W
 		} // else nobody knows how far it came
 		world.Destroyed = append(world.Destroyed, d)
 	}
+	for i := range world.Destroyed {
+		if d := &world.Destroyed[i]; final[d.ArrayID+" "+d.VolumeID] {
+			d.Final = evidence.Yes
+		}
+	}
 	mark(world, deeds)
 	return nil
+}
+
+// madeFinal reports a run that eradicated its object and saw that. One that was
+// not allowed to has made no such step.
+func madeFinal(history journal.History) bool {
+	return slices.ContainsFunc(history.Records, func(r journal.Record) bool {
+		return r.StepKind == stepEradicate && r.What == journal.WhatAfter && (r.Outcome == journal.Done || r.Outcome == journal.Already)
+	})
 }
 
 // didTo is what a run that was taken back had done to its object on the array.

@@ -17,6 +17,8 @@ type Target struct {
 	Serial evidence.Serial
 	// ArrayID is the array that is known to have had it, whoever made it.
 	ArrayID string
+	// LastHere is set where a look of the same command, a moment ago, still saw it.
+	LastHere bool
 	// LXD is what the name says if it follows LXD's naming; Suffix is set when
 	// it is the name of an array's snapshot.
 	LXD    evidence.Name
@@ -45,11 +47,13 @@ type sought struct {
 	ids     map[string]bool
 	serials map[evidence.Serial]bool
 	arrays  map[string]bool // that had it
-	lxd     map[lxdObject]bool
-	records []*evidence.Record
-	fits    []diagnose.Fit
-	rows    []row
-	unsure  []row // of the same last part of the name, and perhaps it
+	// lastHere is Target.LastHere.
+	lastHere bool
+	lxd      map[lxdObject]bool
+	records  []*evidence.Record
+	fits     []diagnose.Fit
+	rows     []row
+	unsure   []row // of the same last part of the name, and perhaps it
 }
 
 // lxdObject is what LXD's naming says of an array's object. A volume that is
@@ -62,7 +66,7 @@ type lxdObject struct {
 func seek(world *evidence.World, t Target) *sought {
 	s := &sought{
 		world: world, names: map[string]bool{}, ids: map[string]bool{}, serials: map[evidence.Serial]bool{},
-		arrays: map[string]bool{}, lxd: map[lxdObject]bool{}, fits: t.Fits,
+		arrays: map[string]bool{}, lxd: map[lxdObject]bool{}, fits: t.Fits, lastHere: t.LastHere,
 	}
 	s.add(t.Name, t.ID, t.Serial)
 	s.arrays[strings.ToLower(t.ArrayID)] = t.ArrayID != ""
