@@ -5,6 +5,11 @@ package main
 import (
 	"fmt"
 	"slices"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
 // What happens in a cluster of two.
@@ -48,4 +53,127 @@ func leakOnBoth(r *rig) error {
 		fmt.Printf("   %s has %s of %s\n", memberName(n+1), dev, leak.Name)
 	}
 	return nil
+}
+
+// mountedThere mounts a leak that is the second member's alone.
+func mountedThere(r *rig) error {
+	if err := all(func() error { return r.leakAttachedOn(1, "data") }, r.settle); err != nil {
+		return err
+	}
+	leak := r.leaks()[0]
+	dev, ok := r.second.Device(leak.Serial)
+	if !ok || r.machine.Picture(leak.Serial) != "" {
+		return fmt.Errorf("lxd02 has %q of the leak, and lxd01 %q", dev, r.machine.Picture(leak.Serial))
+	}
+	r.releases = append(r.releases, r.there("umount /mnt"))
+	return r.there("mount -t ext4 /dev/" + dev + " /mnt")()
+}
+
+// there runs commands on the second member until one fails.
+func (r *rig) there(commands ...string) func() error {
+	return func() error {
+		for _, command := range commands {
+			if _, err := r.second.Do(command); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// off has a leak on both, and then the second member loses its power.
+func off(r *rig) error {
+	second, err := r.world.LXD.On(memberName(2))
+	if err != nil {
+		return err
+	}
+	if err := leakOnBoth(r); err != nil {
+		return err
+	}
+	second.KillDaemon()
+	r.second.call("PowerOff")
+	r.second, r.members = nil, r.members[:1]
+	return await(time.Minute, "the second machine is off", func() bool {
+		_, err := sh("ssh", "-o", "ConnectTimeout=5", memberName(2), "true")
+		return err != nil
+	})
+}
+
+// moved stops a container whose volume LXD can't unmap, and starts it on the
+// second member: the first is still connected.
+func moved(r *rig) error {
+	l := r.world.LXD
+	if err := all(func() error { return r.launchOn(0, "app") }, r.settle); err != nil {
+		return err
+	}
+	var heal func()
+	r.when(lxd.StepHost, "unmount", func() { heal = r.unavailable("GET", "/hosts") })
+	err := l.StopInstance("", "app")
+	l.SetBeforeCall(nil)
+	if err == nil || heal == nil {
+		return fmt.Errorf("LXD could unmap the volume, or did not come to it: %w", err)
+	}
+	fmt.Printf("   LXD: %v\n", err)
+	heal()
+	err = all(
+		func() error { return l.MoveInstance("", "app", memberName(2)) },
+		func() error { return l.StartInstance("", "app") },
+	)
+	if err != nil {
+		return err
+	}
+	v, err := r.app()
+	r.free[memberName(1)+" "+v.Serial] = true
+	return err
+}
+
+// app is the volume of the container that moved.
+func (r *rig) app() (array.Volume, error) {
+	name, err := r.world.ArrayName(r.world.Pool(), evidence.TypeContainer, "app")
+	if err != nil {
+		return array.Volume{}, err
+	}
+	v, _ := r.world.Array.Volume(name)
+	return v, nil
+}
+
+// staleHere asks for the connection that is left over to be cut. That may be
+// refused; what is done must be that, and that alone. The second member's
+// devices and its connection are guarded.
+func staleHere(r *rig, found scanned) error {
+	v, err := r.app()
+	if err != nil {
+		return err
+	}
+	f, ok := found.find("stale-connection", v.Name)
+	if !ok {
+		return fmt.Errorf("%s was not found to be connected in vain", v.Name)
+	}
+	before := r.machine.Picture(v.Serial)
+	for _, args := range [][]string{{"fix", "--volume", v.Name, "--yes"}, {"fix", "--all", "--yes"}} {
+		a, err := r.pureclean(args...)
+		if err != nil {
+			return err
+		}
+		host, err := r.arrayHost(0)
+		if err != nil {
+			return err
+		}
+		after, connected := r.machine.Picture(v.Serial), r.connectedTo(v.Name, host)
+		switch {
+		case f.Verdict == "safe" && a.status == 0:
+			if after != "" || connected {
+				return fmt.Errorf("it is repaired, lxd01 is connected: %v, and has\n%s", connected, after)
+			}
+		case f.Verdict == "safe" || a.status == 0:
+			return fmt.Errorf("it is %s, and fix ended with %d: %s%s", f.Verdict, a.status, a.out, a.errors)
+		case after != before || !connected:
+			return fmt.Errorf("it was refused; lxd01 is connected: %v, and has\n%s\nin place of\n%s", connected, after, before)
+		}
+	}
+	return nil
+}
+
+func (r *rig) connectedTo(volume, host string) bool {
+	return slices.ContainsFunc(r.world.Array.Connections(), func(c array.Connection) bool { return c.Volume == volume && c.Host == host })
 }

@@ -28,6 +28,22 @@ func scenarios() []scenario {
 			cluster: true, short: transports, happen: leakOnBoth, code: leaked,
 		},
 		{
+			name: "stale-elsewhere", what: "a container was moved while the array did not answer: it runs on the second member, and the first is still connected",
+			cluster: true, happen: moved, own: staleHere,
+		},
+		{
+			name: "mounted-elsewhere", what: "the leak is mounted on the second member, and the first has nothing of it",
+			cluster: true, happen: mountedThere, code: leaked, blocked: "not-in-use", cure: release,
+		},
+		{
+			name: "lun-reused-elsewhere", what: "on the second member a mounted map leads to the next volume, which the first has never seen",
+			cluster: true, nvme: noNumber, version: "6.3", happen: numberReused(1), code: leaked, blocked: "not-in-use", also: []string{"mixed-map"},
+		},
+		{
+			name: "member-off", what: "the second member lost its power with a map of the leak",
+			cluster: true, happen: off, code: leaked, blocked: "members-online",
+		},
+		{
 			name: "healthy", what: "containers and volumes come and go, and nothing fails",
 			short: onISCSI, happen: healthy,
 		},
