@@ -325,7 +325,7 @@ func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan rep
 // what went before.
 func (o *fixOptions) carryOut(ctx context.Context, f format, w *workshop, plan repair.Plan) (repair.Row, error) {
 	row := repair.Row{Plan: plan}
-	if f == formatTable && !o.brief && w.preview(ctx, plan) == nil {
+	if f == formatTable && !o.brief && w.preview(ctx, plan)[0] == nil {
 		err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), savedPlans{Plans: []repair.Plan{plan}, byHandWords: o.byHandIf(o.verbose)})
 		if err != nil {
 			return row, &outputError{err}

@@ -124,12 +124,12 @@ func (l leftOut) why() string {
 	return why
 }
 
-// preview says why a run would refuse a plan, on what was last seen.
-func (w *workshop) preview(ctx context.Context, plan repair.Plan) error {
+// preview says why a run would refuse each plan, on what was last seen.
+func (w *workshop) preview(ctx context.Context, plans ...repair.Plan) []error {
 	world := w.world
 	tools := w.tools
 	tools.Look = func(context.Context, evidence.Scope) (evidence.World, error) { return world, nil }
-	return tools.Preview(ctx, plan)
+	return tools.Preview(ctx, plans)
 }
 
 // show prints or saves what a run would do now, and leaves out what it would
@@ -143,9 +143,9 @@ func (o *fixOptions) show(ctx context.Context, f format, w *workshop, c choice) 
 	var plans []repair.Plan
 	var first error
 	untried := w.tools.Untried(c.plans)
+	refused := w.preview(ctx, c.plans...)
 	for i, plan := range c.plans {
-		err := w.preview(ctx, plan)
-		switch {
+		switch err := refused[i]; {
 		case err != nil:
 			c.left = append(c.left, refusedBy(plan, err))
 			if first == nil {

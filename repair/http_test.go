@@ -34,7 +34,7 @@ func TestNothingIsChangedOverHTTP(t *testing.T) {
 		do     func(Tools, Plan, string) (Result, error)
 	}{
 		{"a new run", "unmap-refused-iscsi", "leaked-volume", nothing, run},
-		{"a dry run", "map-left", "stale-map", nothing, func(tools Tools, p Plan, _ string) (Result, error) { return Result{}, tools.Preview(ctx, p) }},
+		{"a dry run", "map-left", "stale-map", nothing, func(tools Tools, p Plan, _ string) (Result, error) { return Result{}, tools.Preview(ctx, []Plan{p})[0] }},
 		{"what touches a host only", "map-left", "stale-map", nothing, run},
 		{"in a batch", "map-left", "stale-map", nothing, func(tools Tools, p Plan, _ string) (Result, error) {
 			rows, _ := tools.Batch(ctx, []Plan{p})

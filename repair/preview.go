@@ -6,14 +6,34 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 )
 
-// Preview says why a plan would be refused if it were carried out now: a
-// *RefusedError, or nil if nothing that can be known before the first step
-// speaks against it. It looks once and changes nothing; a run asks all of this
-// again, and more.
-func (t Tools) Preview(ctx context.Context, plan Plan) error {
+// Preview says, plan by plan, why it would be refused if it were carried out now:
+// a *RefusedError, or nil if nothing that can be known before the first step
+// speaks against it. It looks and judges once, for all of them, and changes
+// nothing; a run asks all of this again, and more.
+func (t Tools) Preview(ctx context.Context, plans []Plan) []error {
 	t = t.withDefaults()
-	r := t.newRun(plan)
-	if err := r.hold(ctx); err != nil {
+	all := make([]error, len(plans))
+	if len(plans) == 0 {
+		return all
+	}
+	var seers []seer
+	for _, plan := range plans {
+		seers = append(seers, seer{run: t.newRun(plan)})
+	}
+	s, err := t.see(ctx, seers...)
+	for i := range seers {
+		all[i] = seers[i].run.foretell(s, err)
+	}
+	return all
+}
+
+// foretell asks what can be known before the first step.
+func (r *run) foretell(s sight, err error) error {
+	l, err := r.lookAt(s, err)
+	if err != nil {
+		return err
+	}
+	if err := r.holdIn(l); err != nil {
 		return err
 	}
 	for _, step := range r.plan.Steps {

@@ -158,6 +158,11 @@ func (r *run) hold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return r.holdIn(l)
+}
+
+// holdIn is the same in a look.
+func (r *run) holdIn(l look) error {
 	finding := l.finding()
 	if finding == nil {
 		return r.refuse("start", r.notFound(l))
