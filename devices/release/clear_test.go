@@ -302,6 +302,12 @@ func TestClearRefuses(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
+	// Whoever waits in a map goes on waiting.
+	r := waits(t)
+	if err := r.rel.Clear(t.Context(), ours, release.Released{}); !errors.Is(err, release.ErrRefused) {
+		t.Errorf("somebody waits in it: %v", err)
+	}
+	r.wasMade()
 }
 
 // Deleted is not gone: the write may wait, and the disk goes later.

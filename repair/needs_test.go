@@ -1,0 +1,201 @@
+package repair
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// onlooker is a volume that nothing connects and no machine has, of a plan that
+// disconnects it from one member, and all that was read of it.
+type onlooker struct {
+	run     *run
+	subject subject
+	array   *evidence.Array
+	volume  *evidence.Volume
+	host    *evidence.Host
+}
+
+func looking() *onlooker {
+	const serial = evidence.Serial("0BADC0DE0000400000000001")
+	plan := Plan{
+		Object: "p::v", ID: "id", Serial: serial, PodID: "pod", ArrayID: "a", Class: diagnose.ClassDestroy,
+		Steps: []Step{{Kind: StepDisconnect, Member: "lxd01", HostObject: "lxd01-iscsi"}},
+	}
+	o := &onlooker{
+		run: &run{plan: plan, t: Tools{
+			Now: func() time.Time { return time.Unix(1000, 0) }, Machine: func(name string) (Machine, bool) { return nil, name == "lxd01" }, Typed: "p::v",
+		}},
+		array: &evidence.Array{
+			Source: evidence.Source{Name: "fa"}, ID: "a", EradicationDelay: leastUndo,
+			Volumes: evidence.Complete([]evidence.Volume{}), Snapshots: evidence.Complete([]evidence.Snapshot{}), Connections: evidence.Complete([]evidence.Connection{}),
+			Hosts: evidence.Complete([]evidence.ArrayHost{{Name: "lxd01-iscsi", IQNs: []string{"iqn.x:1"}}}),
+		},
+		volume: &evidence.Volume{ID: "id", Name: "p::v", Serial: serial, ConnectionCount: evidence.CountOf(0), Destroyed: evidence.No},
+	}
+	world := &evidence.World{Hosts: []evidence.Host{{
+		Source: evidence.Source{Name: "lxd01"}, IQNs: evidence.Complete([]string{"iqn.x:1"}),
+		Disks: evidence.Complete([]evidence.Disk{}), Maps: evidence.Complete([]evidence.Map{}), Namespaces: evidence.Complete([]evidence.Namespace{}),
+	}}}
+	o.host = &world.Hosts[0]
+	o.run.confirmed = o.run.t.Now()
+	o.subject = subject{world: world, array: o.array, pod: &evidence.Pod{ID: "pod"}, volume: o.volume, serial: serial}
+	return o
+}
+
+// connect lets the array list a connection to a host.
+func (o *onlooker) connect(host string) {
+	row := evidence.Connection{VolumeID: "id", VolumeName: "p::v", Host: host}
+	o.array.Connections.Items = append(o.array.Connections.Items, row)
+	o.subject.rows = append(o.subject.rows, connection{row, o.array})
+}
+
+func (o *onlooker) disk(state string) {
+	o.host.Disks = evidence.Complete([]evidence.Disk{{Name: "sdb", Serial: o.subject.serial, State: state}})
+}
+
+func (o *onlooker) has(m evidence.Map) {
+	m.Name, m.Serial = "mpatha", o.subject.serial
+	o.host.Maps = evidence.Complete([]evidence.Map{m})
+}
+
+// TestEachNeedAlone: what each condition of a step refuses, where nothing else
+// speaks against it.
+func TestEachNeedAlone(t *testing.T) {
+	for _, c := range []struct {
+		need, name string
+		set        func(*onlooker)
+		want       diagnose.Result
+		says       string
+	}{
+		{needSame, "it is", func(*onlooker) {}, diagnose.Pass, "has the id"},
+		{needSame, "no array", func(o *onlooker) { o.subject.array = nil }, diagnose.Uncertain, "did not answer"},
+		{needSame, "not listed", func(o *onlooker) { o.subject.volume = nil; o.run.latest = look{subject: o.subject} }, diagnose.Uncertain, "lists nothing"},
+		{needSame, "not all is listed", func(o *onlooker) {
+			o.array.Volumes = o.array.Volumes.Doubt("page 2")
+			o.subject.volume, o.subject.world.LXD = nil, evidence.LXD{}
+			o.run.latest = look{subject: o.subject}
+		}, diagnose.Uncertain, "page 2"},
+		{needSame, "renamed", func(o *onlooker) { o.volume.Name = "p::other" }, diagnose.Fail, "is now p::other"},
+		{needSame, "another serial", func(o *onlooker) { o.volume.Serial = "X" }, diagnose.Fail, "serial X"},
+		{needSame, "in another pod", func(o *onlooker) { o.subject.pod.ID = "other" }, diagnose.Fail, "in pod other"},
+
+		{needMachine, "a member that is here", func(*onlooker) {}, diagnose.Pass, "lxd01: can be worked on"},
+		{needMachine, "nobody", func(o *onlooker) { o.run.plan.Steps = nil }, diagnose.Pass, "no host has to do with it"},
+		{needMachine, "a member that is not here", func(o *onlooker) { o.run.plan.Steps[0].Member = "lxd02" }, diagnose.Fail, "the devices of lxd02 can't be changed from here"},
+		{needMachine, "an array host of nobody", func(o *onlooker) { o.connect("other") }, diagnose.Uncertain, "no machine that was read has the initiators of other"},
+
+		{needNoGroup, "none", func(o *onlooker) { o.connect("lxd01-iscsi") }, diagnose.Pass, "no connection is made"},
+		{needNoGroup, "one", func(o *onlooker) { o.connect("lxd01-iscsi"); o.subject.rows[0].Group = "esx" }, diagnose.Fail, "host group esx"},
+
+		{needReleased, "released", func(o *onlooker) { o.disk("offline") }, diagnose.Pass, "no map and no path"},
+		{needReleased, "a map", func(o *onlooker) { o.has(evidence.Map{}) }, diagnose.Fail, "lxd01: map mpatha is there"},
+		{needReleased, "a path that runs", func(o *onlooker) { o.disk("running") }, diagnose.Fail, "lxd01: sdb is running"},
+		{needReleased, "not all is known", func(o *onlooker) { o.host.Maps = o.host.Maps.Doubt("EIO") }, diagnose.Uncertain, "EIO"},
+
+		{needCut, "it is", func(*onlooker) {}, diagnose.Pass, "does not connect it"},
+		{needCut, "it is not", func(o *onlooker) { o.connect("lxd01-iscsi") }, diagnose.Fail, "connects it to lxd01-iscsi"},
+		{needCut, "it is not, by another array host", func(o *onlooker) {
+			o.array.Hosts.Items = append(o.array.Hosts.Items, evidence.ArrayHost{Name: "lxd01-second", IQNs: []string{"iqn.x:1"}})
+			o.connect("lxd01-second")
+		}, diagnose.Fail, "connects it to lxd01"},
+		{needCut, "not all is known", func(o *onlooker) { o.array.Connections = o.array.Connections.Doubt("page 2") }, diagnose.Uncertain, "page 2"},
+
+		{needDetached, "it is", func(*onlooker) {}, diagnose.Pass, "no device on any host"},
+		{needDetached, "not confirmed", func(o *onlooker) { o.run.confirmed = time.Time{} }, diagnose.Uncertain, "has not confirmed it"},
+		{needDetached, "confirmed long ago", func(o *onlooker) { o.run.confirmed = o.run.confirmed.Add(-confirmedFor - time.Second) }, diagnose.Uncertain, "too long ago"},
+		{needDetached, "no array", func(o *onlooker) { o.subject.array = nil }, diagnose.Uncertain, "does not list the volume"},
+		{needDetached, "not listed", func(o *onlooker) { o.subject.volume = nil }, diagnose.Uncertain, "does not list the volume"},
+		{needDetached, "connected", func(o *onlooker) { o.connect("lxd01-iscsi") }, diagnose.Fail, "connects it to lxd01-iscsi"},
+		{needDetached, "connections not all known", func(o *onlooker) { o.array.Connections = o.array.Connections.Doubt("page 2") }, diagnose.Uncertain, "page 2"},
+		{needDetached, "a copy that was not read", func(o *onlooker) { o.subject.copies = []peerCopy{{name: "fa2", why: "fa2 was not read"}} }, diagnose.Uncertain, "fa2 was not read"},
+		{needDetached, "a connection is counted", func(o *onlooker) { o.volume.ConnectionCount = evidence.CountOf(1) }, diagnose.Uncertain, "counts 1"},
+		{needDetached, "no host", func(o *onlooker) { o.subject.world.Hosts = nil }, diagnose.Uncertain, "no host was read"},
+		{needDetached, "a path", func(o *onlooker) { o.disk("offline") }, diagnose.Fail, "lxd01 has path sdb"},
+		{needDetached, "not all is known", func(o *onlooker) { o.host.Disks = o.host.Disks.Doubt("EIO") }, diagnose.Uncertain, "EIO"},
+
+		{needUndo, "a day", func(*onlooker) {}, diagnose.Pass, "the array keeps it"},
+		{needUndo, "no array", func(o *onlooker) { o.subject.array = nil }, diagnose.Uncertain, "did not answer"},
+		{needUndo, "not told", func(o *onlooker) { o.array.EradicationDelay = 0 }, diagnose.Uncertain, "does not say"},
+		{needUndo, "less than a day", func(o *onlooker) { o.array.EradicationDelay = leastUndo - time.Second }, diagnose.Fail, "only"},
+
+		{needTyped, "typed", func(*onlooker) {}, diagnose.Pass, "was typed"},
+		{needTyped, "not typed", func(o *onlooker) { o.run.t.Typed = "" }, diagnose.Fail, "can't be undone"},
+		{needTyped, "another name", func(o *onlooker) { o.run.t.Typed = "p::w" }, diagnose.Fail, `"p::w" and not "p::v"`},
+	} {
+		o := looking()
+		c.set(o)
+		for _, need := range Needs {
+			if need.Name != c.need {
+				continue
+			}
+			if got, why := need.check(o.run, o.subject, Step{Member: "lxd01"}); got != c.want || !strings.Contains(why, c.says) {
+				t.Errorf("%s, %s: %s: %s, want %s: %s", c.need, c.name, got, why, c.want, c.says)
+			}
+		}
+	}
+}
+
+// TestEachConfirmationAlone: a step is done only where that was seen, whatever
+// else there is.
+func TestEachConfirmationAlone(t *testing.T) {
+	step := Step{Member: "lxd01", HostObject: "lxd01-iscsi"}
+	for _, c := range []struct {
+		name    string
+		confirm func(subject, Step) (evidence.Answer, string)
+		set     func(*onlooker)
+		want    evidence.Answer
+		says    string
+	}{
+		{"released", confirmReleased, func(o *onlooker) { o.disk("offline") }, evidence.Yes, "no map"},
+		{"released, not read", confirmReleased, func(o *onlooker) { o.host.Name = "lxd02" }, evidence.Unknown, "lxd01 was not read"},
+		{"released, in doubt", confirmReleased, func(o *onlooker) { o.host.Trouble = "no sysfs" }, evidence.Unknown, "no sysfs"},
+
+		{"cut", confirmDisconnected, func(*onlooker) {}, evidence.Yes, "does not connect it"},
+		{"cut, no array", confirmDisconnected, func(o *onlooker) { o.subject.array = nil }, evidence.Unknown, "was not read"},
+		{"cut, array in trouble", confirmDisconnected, func(o *onlooker) { o.array.Trouble = "reset" }, evidence.Unknown, "was not read"},
+		{"cut, not listed", confirmDisconnected, func(o *onlooker) { o.subject.volume = nil }, evidence.Unknown, "does not list"},
+		{"cut, counted", confirmDisconnected, func(o *onlooker) { o.volume.ConnectionCount = evidence.CountOf(1) }, evidence.Unknown, "counts 1"},
+		{"cut, not everywhere", confirmDisconnected, func(o *onlooker) { o.connect("other"); o.volume.ConnectionCount = evidence.CountOf(1) }, evidence.Yes, "does not connect it"},
+
+		{"no device", confirmNoDevice, func(*onlooker) {}, evidence.Yes, "no device"},
+		{"no device, not read", confirmNoDevice, func(o *onlooker) { o.host.Name = "lxd02" }, evidence.Unknown, "lxd01 was not read"},
+		{"no device, in doubt", confirmNoDevice, func(o *onlooker) { o.host.Trouble = "no sysfs" }, evidence.Unknown, "no sysfs"},
+		{"no device, a path", confirmNoDevice, func(o *onlooker) { o.disk("offline") }, evidence.No, "path sdb"},
+
+		{"destroyed", confirmDestroyed, func(o *onlooker) { o.volume.Destroyed = evidence.Yes }, evidence.Yes, "destroyed"},
+		{"destroyed, no array", confirmDestroyed, func(o *onlooker) { o.subject.array = nil }, evidence.Unknown, "was not read"},
+		{"destroyed, array in trouble", confirmDestroyed, func(o *onlooker) { o.volume.Destroyed, o.array.Trouble = evidence.Yes, "reset" }, evidence.Unknown, "was not read"},
+		{"destroyed, a copy that was not read", confirmDestroyed, func(o *onlooker) {
+			o.volume.Destroyed, o.subject.copies = evidence.Yes, []peerCopy{{name: "fa2", why: "fa2 was not read"}}
+		}, evidence.Unknown, "fa2 was not read"},
+		{"destroyed, and live elsewhere", confirmDestroyed, func(o *onlooker) {
+			o.volume.Destroyed = evidence.Yes
+			o.subject.world.Arrays = []evidence.Array{{Source: evidence.Source{Name: "fa2"}, Volumes: evidence.Complete([]evidence.Volume{{Serial: o.subject.serial, Destroyed: evidence.No}})}}
+		}, evidence.Unknown, "not destroyed on fa2"},
+		{"gone", confirmDestroyed, func(o *onlooker) { o.subject.volume = nil }, evidence.Yes, "no longer"},
+		{"gone, volumes in doubt", confirmDestroyed, func(o *onlooker) { o.subject.volume, o.array.Volumes = nil, o.array.Volumes.Doubt("page 2") }, evidence.Unknown, ""},
+		{"gone, snapshots in doubt", confirmDestroyed, func(o *onlooker) { o.subject.volume, o.array.Snapshots = nil, o.array.Snapshots.Doubt("page 2") }, evidence.Unknown, ""},
+
+		{"no array host", confirmNoHost, func(o *onlooker) { o.array.Hosts.Items = nil }, evidence.Yes, ""},
+		{"an array host", confirmNoHost, func(*onlooker) {}, evidence.No, ""},
+		{"no array host, no array", confirmNoHost, func(o *onlooker) { o.subject.array = nil }, evidence.Unknown, ""},
+		{"no array host, array in trouble", confirmNoHost, func(o *onlooker) { o.array.Hosts.Items, o.array.Trouble = nil, "reset" }, evidence.Unknown, ""},
+		{"no array host, in doubt", confirmNoHost, func(o *onlooker) { o.array.Hosts = evidence.Incomplete([]evidence.ArrayHost{}, "page 2") }, evidence.Unknown, ""},
+
+		{"no queueing", confirmNotQueueing, func(o *onlooker) { o.has(evidence.Map{Queueing: evidence.No}) }, evidence.Yes, ""},
+		{"queueing", confirmNotQueueing, func(o *onlooker) { o.has(evidence.Map{Queueing: evidence.Yes}) }, evidence.No, ""},
+		{"perhaps queueing", confirmNotQueueing, func(o *onlooker) { o.has(evidence.Map{}) }, evidence.Unknown, ""},
+		{"no queueing, not read", confirmNotQueueing, func(o *onlooker) { o.host.Name = "lxd02" }, evidence.Unknown, ""},
+		{"no queueing, in doubt", confirmNotQueueing, func(o *onlooker) { o.host.Trouble = "no sysfs" }, evidence.Unknown, ""},
+	} {
+		o := looking()
+		c.set(o)
+		if got, why := c.confirm(o.subject, step); got != c.want || !strings.Contains(why, c.says) {
+			t.Errorf("%s: %v: %s, want %v: %s", c.name, got, why, c.want, c.says)
+		}
+	}
+}
