@@ -45,6 +45,12 @@ func TestReleasedOfAnotherVolume(t *testing.T) {
 			t.Errorf("%s: made %q", name, r.made)
 		}
 	}
+	for _, target := range []release.Target{{Name: "dm-0", HCTL: "0:0:0:1", Serial: ours}, {Name: "sda", HCTL: "0:0:0:1/..", Serial: ours}} {
+		done := release.Released{Serial: ours, Left: []release.Target{target}}
+		if err := done.Of(ours); !errors.Is(err, release.ErrRefused) {
+			t.Errorf("%+v is taken for a path: %v", target, err)
+		}
+	}
 	if err := r.rel.Clear(t.Context(), ours, release.Released{Serial: theirs}); !errors.Is(err, release.ErrRefused) {
 		t.Error(err)
 	}

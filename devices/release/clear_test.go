@@ -3,6 +3,7 @@ package release_test
 import (
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -407,6 +408,7 @@ func TestDetached(t *testing.T) {
 		{"nothing", func(*rig) {}, evidence.Yes, ""},
 		{"another volume", func(r *rig) { r.attach(theirs); r.attachNVMe(third) }, evidence.Yes, ""},
 		{"another volume's path that is offline", func(r *rig) { r.late(theirs); r.must(r.OfflinePath("sda")) }, evidence.Yes, ""},
+		{"what udev knows can't be read", func(r *rig) { r.fails("run/udev/data", syscall.EIO) }, evidence.Unknown, "udev"},
 		{"a map", func(r *rig) { r.attach(ours) }, evidence.No, "map mpatha"},
 		{"a path", func(r *rig) { r.late(ours) }, evidence.No, "path sda (0:0:0:1), state running"},
 		{"a path that is gone on the array", func(r *rig) { r.late(ours); r.disconnect() }, evidence.No, "path sda"},

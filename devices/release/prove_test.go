@@ -1,6 +1,8 @@
 package release
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/pureclean/pureclean/devices"
@@ -66,5 +68,38 @@ func TestStateOf(t *testing.T) {
 				t.Errorf("%q, gone %v; not %q, %v", state, gone, test.state, test.gone)
 			}
 		})
+	}
+}
+
+// dm is a device-mapper that lists maps, or can't.
+type dm struct {
+	devices.Kernel
+	maps []devices.DM
+	err  error
+}
+
+func (d dm) Maps(context.Context) ([]devices.DM, error) { return d.maps, d.err }
+
+// A map has gone when device-mapper does not list it, and not when it lists
+// nothing because it can't.
+func TestMapsThatCanNotBeListed(t *testing.T) {
+	const uuid = "mpath-x"
+	asked := func(d dm) (exists bool, errs []error) {
+		r := &Releaser{System: devices.System{Kernel: d}}
+		_, _, now := r.mapNow(t.Context(), uuid)
+		exists, there := r.mapExists(t.Context(), uuid)
+		_, open := r.openersOf(t.Context(), uuid)
+		_, queueing := r.queues(t.Context(), uuid)
+		return exists, []error{now, there, open, queueing, r.restore(t.Context(), ReleasedMap{UUID: uuid, QueueingOff: true}, Released{})}
+	}
+	if exists, errs := asked(dm{}); exists || errors.Join(errs...) != nil {
+		t.Errorf("no map: %v, %v", exists, errs)
+	}
+	silent := errors.New("silent")
+	exists, errs := asked(dm{err: silent})
+	for i, err := range errs {
+		if exists || !errors.Is(err, silent) {
+			t.Errorf("question %d: %v, %v", i, exists, err)
+		}
 	}
 }

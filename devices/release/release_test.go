@@ -655,6 +655,9 @@ func TestNotASerial(t *testing.T) {
 		if err := r.rel.Clear(t.Context(), serial, release.Released{}); err == nil {
 			t.Errorf("cleared %q", serial)
 		}
+		if err := r.rel.Free(t.Context(), serial); err == nil || errors.Is(err, release.ErrRefused) {
+			t.Errorf("freed %q: %v", serial, err)
+		}
 		if err := r.rel.Rollback(t.Context(), release.Released{Serial: serial}); err == nil {
 			t.Errorf("rolled back %q", serial)
 		}
