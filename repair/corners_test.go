@@ -27,29 +27,35 @@ func TestNothingIsDoneThatIsNotWrittenDown(t *testing.T) {
 			if !kind.changes() {
 				continue
 			}
-			t.Run(c.scenario+" "+step.Kind, func(t *testing.T) {
-				k := newKit(t, c.scenario)
-				plan := k.plan(c.code)
-				tools := k.tools()
-				tools.Typed = plan.Object
-				hands, requests, failed := &saboteur{}, &saboteur{}, false
-				k.spoil(&tools, "hands", hands)
-				k.spoil(&tools, "writer", requests)
-				made := 0
-				tools.record = func(r *journal.Run, record journal.Record) error {
-					if record.What == journal.WhatBefore && record.StepKind == step.Kind {
-						failed, made = true, hands.n
-						return journal.ErrUnwritable
+			for _, what := range []journal.What{journal.WhatBefore, journal.WhatAction} {
+				if what == journal.WhatAction && !kind.Devices {
+					continue
+				}
+				t.Run(fmt.Sprint(c.scenario, " ", step.Kind, " ", what), func(t *testing.T) {
+					k := newKit(t, c.scenario)
+					plan := k.plan(c.code)
+					tools := k.tools()
+					tools.Typed = plan.Object
+					hands, requests, failed := &saboteur{}, &saboteur{}, false
+					k.spoil(&tools, "hands", hands)
+					k.spoil(&tools, "writer", requests)
+					made := 0
+					tools.record = func(r *journal.Run, record journal.Record) error {
+						if record.What == what && record.StepKind == step.Kind {
+							failed, made = true, hands.n
+							return journal.ErrUnwritable
+						}
+						return r.Append(record)
 					}
-					return r.Append(record)
-				}
-				if _, err := tools.Run(context.Background(), plan); !errors.Is(err, journal.ErrUnwritable) || !failed {
-					t.Error(err)
-				}
-				if slices.Contains(requests.calls, step.Kind) || kind.Devices && hands.n > made {
-					t.Errorf("it was done all the same: %v, %v", requests.calls, hands.calls)
-				}
-			})
+					_, err := tools.Run(context.Background(), plan)
+					switch {
+					case !failed && what == journal.WhatBefore, failed && !errors.Is(err, journal.ErrUnwritable):
+						t.Error(err)
+					case failed && (slices.Contains(requests.calls, step.Kind) || kind.Devices && hands.n > made):
+						t.Errorf("it was done all the same: %v, %v", requests.calls, hands.calls)
+					}
+				})
+			}
 		}
 	}
 }
@@ -124,6 +130,23 @@ func TestADeviceIsGoneIfTheMachineSaysSo(t *testing.T) {
 		if destroyed, _ := k.volume(plan.Object); destroyed {
 			t.Errorf("%s: it went on", step)
 		}
+	}
+}
+
+// What can't be asked whether it has the volume has not said that it has not.
+func TestAMachineThatCanNotBeAskedConfirmsNothing(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	plan := k.plan("leaked-volume")
+	tools := k.tools()
+	confirming := false
+	tools.Report = func(e Event) { confirming = confirming || e.Step.Kind == StepConfirm }
+	tools.Machine = func(member string) (Machine, bool) {
+		m, ok := k.machine(member)
+		return m, ok && !confirming
+	}
+	result, err := tools.Run(context.Background(), plan)
+	if destroyed, _ := k.volume(plan.Object); destroyed || err == nil || !confirming {
+		t.Errorf("destroyed %v: %+v, %v", destroyed, result, err)
 	}
 }
 

@@ -199,3 +199,141 @@ func TestEachConfirmationAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoIsConnected: what the array connects now decides whether paths are
+// given back, or deleted.
+func TestWhoIsConnected(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		set  func(*onlooker)
+		want evidence.Answer
+	}{
+		{"it is", func(o *onlooker) { o.connect("lxd01-iscsi") }, evidence.Yes},
+		{"another is", func(o *onlooker) { o.connect("other") }, evidence.No},
+		{"nobody is", func(*onlooker) {}, evidence.No},
+		{"no array", func(o *onlooker) { o.subject.array = nil }, evidence.Unknown},
+		{"the array is in trouble", func(o *onlooker) { o.array.Trouble = "reset" }, evidence.Unknown},
+		{"not all is known", func(o *onlooker) { o.array.Connections = o.array.Connections.Doubt("page 2") }, evidence.Unknown},
+		{"it is not listed", func(o *onlooker) { o.subject.volume = nil }, evidence.Unknown},
+		{"a copy was not read", func(o *onlooker) { o.subject.copies = []peerCopy{{name: "fa2", why: "fa2 was not read"}} }, evidence.Unknown},
+	} {
+		o := looking()
+		c.set(o)
+		if got, why := o.run.connectedTo(o.subject, "lxd01"); got != c.want {
+			t.Errorf("%s: %v: %s, want %v", c.name, got, why, c.want)
+		}
+	}
+}
+
+// TestWhatStands: what was not seen is not said.
+func TestWhatStands(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		set     func(*onlooker)
+		unclear bool
+		want    string
+	}{
+		{"a volume", func(*onlooker) {}, false, "the volume is disconnected and not destroyed"},
+		{"no device's volume", func(o *onlooker) { o.run.plan.ID = "" }, false, ""},
+		{"not seen", func(o *onlooker) { o.subject.volume = nil }, false, "how it is now is not known"},
+		{"no array", func(o *onlooker) { o.subject.array = nil }, false, "how it is now is not known"},
+		{"unclear", func(*onlooker) {}, true, "how it is now is not known"},
+		{"a snapshot", func(o *onlooker) {
+			o.run.plan.Class, o.subject.snapshot = diagnose.ClassSnapshot, &evidence.Snapshot{Destroyed: evidence.Yes}
+		}, false, "the snapshot is destroyed"},
+		{"a snapshot that was not seen", func(o *onlooker) { o.run.plan.Class = diagnose.ClassSnapshot }, false, "how it is now is not known"},
+		{"a snapshot, unclear", func(o *onlooker) {
+			o.run.plan.Class, o.subject.snapshot = diagnose.ClassSnapshot, &evidence.Snapshot{Destroyed: evidence.Yes}
+		}, true, "how it is now is not known"},
+	} {
+		o := looking()
+		c.set(o)
+		o.run.latest = look{subject: o.subject}
+		if got := o.run.stands(c.unclear); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestWhoseArrayHost: a connection is a member's only if one machine alone has
+// the initiators of its array host.
+func TestWhoseArrayHost(t *testing.T) {
+	o := looking()
+	o.connect("lxd01-iscsi")
+	row := o.subject.rows[0]
+	if got := o.subject.member(row); got != "lxd01" {
+		t.Errorf("its own: %q", got)
+	}
+	again := *o.host
+	o.subject.world.Hosts = append(o.subject.world.Hosts, again)
+	if got := o.subject.member(row); got != "lxd01" {
+		t.Errorf("read twice: %q", got)
+	}
+	o.subject.world.Hosts[1].Name = "lxd02"
+	if got := o.subject.member(row); got != "" {
+		t.Errorf("of two machines: %q", got)
+	}
+	row.array = nil
+	if got := o.subject.member(row); got != "" {
+		t.Errorf("of no array: %q", got)
+	}
+}
+
+// TestUndoneOnlyIfSeen: taken back is what is seen live, or connected.
+func TestUndoneOnlyIfSeen(t *testing.T) {
+	step := Step{Member: "lxd01", HostObject: "lxd01-iscsi"}
+	for _, c := range []struct {
+		name    string
+		confirm func(subject, Step) (evidence.Answer, string)
+		set     func(*onlooker)
+		want    evidence.Answer
+	}{
+		{"live", confirmRecovered, func(*onlooker) {}, evidence.Yes},
+		{"destroyed", confirmRecovered, func(o *onlooker) { o.volume.Destroyed = evidence.Yes }, evidence.No},
+		{"destroyed or not", confirmRecovered, func(o *onlooker) { o.volume.Destroyed = evidence.Unknown }, evidence.Unknown},
+		{"gone", confirmRecovered, func(o *onlooker) { o.subject.volume = nil }, evidence.No},
+		{"connected", confirmConnected, func(o *onlooker) { o.connect("lxd01-iscsi") }, evidence.Yes},
+		{"not connected", confirmConnected, func(*onlooker) {}, evidence.No},
+		{"connected or not", confirmConnected, func(o *onlooker) { o.array.Trouble = "reset" }, evidence.Unknown},
+	} {
+		o := looking()
+		c.set(o)
+		if got, why := c.confirm(o.subject, step); got != c.want {
+			t.Errorf("%s: %v: %s, want %v", c.name, got, why, c.want)
+		}
+	}
+}
+
+// TestGoneMeanwhile: nothing is left to do only where all was read, and nobody
+// has anything of it.
+func TestGoneMeanwhile(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		set  func(*onlooker)
+		gone bool
+	}{
+		{"gone", func(*onlooker) {}, true},
+		{"no id", func(o *onlooker) { o.run.plan.ID = "" }, false},
+		{"no array", func(o *onlooker) { o.subject.array = nil }, false},
+		{"the array is in trouble", func(o *onlooker) { o.array.Trouble = "reset" }, false},
+		{"a volume", func(o *onlooker) { o.subject.volume = o.volume }, false},
+		{"a snapshot", func(o *onlooker) { o.subject.snapshot = &evidence.Snapshot{} }, false},
+		{"volumes not all known", func(o *onlooker) { o.array.Volumes = o.array.Volumes.Doubt("x") }, false},
+		{"snapshots not all known", func(o *onlooker) { o.array.Snapshots = o.array.Snapshots.Doubt("x") }, false},
+		{"no serial", func(o *onlooker) { o.run.plan.Serial = "" }, false},
+		{"a path", func(o *onlooker) { o.disk("offline") }, false},
+		{"a host in doubt", func(o *onlooker) { o.host.Disks = o.host.Disks.Doubt("EIO") }, false},
+		{"a host in doubt, of a snapshot", func(o *onlooker) {
+			o.run.plan.Class, o.host.Disks = diagnose.ClassSnapshot, o.host.Disks.Doubt("EIO")
+		}, true},
+		{"a member that was not read", func(o *onlooker) { o.run.plan.Steps[0].Member = "lxd02" }, false},
+		{"a step of no member", func(o *onlooker) { o.run.plan.Steps[0].Member = "" }, true},
+	} {
+		o := looking()
+		o.subject.volume = nil
+		c.set(o)
+		if got := o.run.goneMeanwhile(look{subject: o.subject}); (got != "") != c.gone {
+			t.Errorf("%s: %q", c.name, got)
+		}
+	}
+}
