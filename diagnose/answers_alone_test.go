@@ -90,6 +90,12 @@ func TestConditionsHoldAlone(t *testing.T) {
 			snap := s.array().Snapshots.Items[0]
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: snap.SourceID, Leaked: clock.Add(-48 * time.Hour)}}
 		}, Fail, "no earlier check or fix saw it"},
+		{"no-io", ClassDestroy, "connected by a peer alone, which has measured nothing", func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 100))
+			b := s.stretch()
+			s.connectThere(v, hostName)
+			b.Activity.Items = nil
+		}, Uncertain, "has not measured it"},
 		{"seen-before", ClassDisconnect, "of no connection", func(s *scene) {
 			stale(s)
 			s.policy.Batch = true

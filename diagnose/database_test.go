@@ -243,3 +243,34 @@ func TestTakingFingerprintsAwayNeverMakesSafe(t *testing.T) {
 		}
 	}
 }
+
+// While anything says that the volume of a record may still be somewhere,
+// nobody is told to delete the record.
+func TestRecordInDoubtIsKept(t *testing.T) {
+	for name, c := range map[string]struct {
+		set  func(*scene, *evidence.Record)
+		gone bool
+	}{
+		"certainly gone":     {func(*scene, *evidence.Record) {}, true},
+		"perhaps elsewhere":  {func(s *scene, _ *evidence.Record) { s.array().Elsewhere = s.array().Elsewhere.Doubt("403") }, false},
+		"uses not all known": {func(s *scene, _ *evidence.Record) { s.Hosts[0].Uses = s.Hosts[0].Uses.Doubt("EIO") }, false},
+		"mounted at its path": {func(s *scene, _ *evidence.Record) {
+			s.use(evidence.Use{Kind: evidence.UseMount, Device: "sdq", Dev: "65:0", Where: "/lxd/storage-pools/p1/custom/default_old"})
+		}, false},
+		"a member that was not read": {func(s *scene, _ *evidence.Record) {
+			s.LXD.Members = appendTo(s.LXD.Members, evidence.Member{Name: "lxd02", Online: evidence.Yes})
+		}, false},
+		"seen on another array": {func(s *scene, _ *evidence.Record) {
+			s.Seen = []evidence.Sighting{{ArrayID: "other", VolumeID: "v", Pod: "p1", Recorded: clock, LXDName: "custom/old (default)"}}
+		}, false},
+		"a volume of its age": {func(s *scene, r *evidence.Record) { s.vol(s.volume("p1", evidence.Name{})).Created = r.Created }, false},
+	} {
+		s := healthy()
+		record := *s.recordOfNothing("old")
+		c.set(s, &record)
+		remedy := strings.Join(only(t, s.judge(), "missing-volume").Remedy, "\n")
+		if told := strings.Contains(remedy, "lxc storage volume delete"); told != c.gone {
+			t.Errorf("%s: %s", name, remedy)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -198,6 +199,54 @@ func TestResumeAddsNoStep(t *testing.T) {
 			t.Errorf("%s: destroyed %v: %+v, %v", code, destroyed, result, err)
 		}
 		k.noHarm()
+	}
+}
+
+// TestResumeOfWhatNobodyWouldPlan: what is left of a run is held against what
+// would be planned now, in each of its parts.
+func TestResumeOfWhatNobodyWouldPlan(t *testing.T) {
+	for says, change := range map[string]func(*Plan){
+		"nobody would plan to destroy": func(p *Plan) {
+			p.Steps = append(p.Steps[:len(p.Steps)-1], Step{Kind: StepDestroy})
+		},
+		"its pool is": func(p *Plan) { p.Pool = "other" },
+	} {
+		k := newKit(t, "killed-while-waiting-iscsi")
+		plan := k.plan("stale-connection")
+		first := k.stopRecord(plan, StepDisconnect)
+		k.rewrite(first, change)
+		result, err := k.tools().Resume(context.Background(), first)
+		if result.Gate != "plan" || err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %+v, %v", says, result, err)
+		}
+		k.noHarm()
+	}
+}
+
+// TestResumeOfWhatEnded: what has ended, or never was, is not gone on with.
+func TestResumeOfWhatEnded(t *testing.T) {
+	k := newKit(t, "device-too-late-nvme")
+	done, err := k.tools().Run(context.Background(), k.plan("leaked-volume"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, err := k.tools().Resume(context.Background(), done.Run); !errors.Is(err, ErrNotInterrupted) {
+		t.Errorf("a run that ended: %+v, %v", result, err)
+	}
+	if result, err := k.tools().Resume(context.Background(), "ffff"); !errors.Is(err, journal.ErrNoRun) {
+		t.Errorf("no run: %+v, %v", result, err)
+	}
+	if _, _, err := k.tools().restored(journal.History{ID: "ffff"}); !errors.Is(err, journal.ErrNoRun) {
+		t.Errorf("a run without a record: %v", err)
+	}
+	for _, records := range [][]journal.Record{
+		{{What: journal.WhatBegin, Plan: []byte(`{"steps": 7}`)}},
+		{{What: journal.WhatBegin}, {What: journal.WhatAction, Action: []byte("7"), State: []byte("{}")}},
+		{{What: journal.WhatBegin}, {What: journal.WhatAction, Action: []byte("{}"), State: []byte("7")}},
+	} {
+		if _, _, err := k.tools().restored(journal.History{ID: "ffff", Records: records}); err == nil {
+			t.Errorf("%+v is understood", records)
+		}
 	}
 }
 

@@ -293,6 +293,14 @@ func TestEachDoubtForbidsToEradicate(t *testing.T) {
 		},
 		"not LXD's name": func(_ *evidence.World, v *evidence.Volume) { v.LXD = evidence.Name{} },
 		"no type":        func(_ *evidence.World, v *evidence.Volume) { v.LXD.Type = "" },
+		"stretched to an array that was not read": func(w *evidence.World, v *evidence.Volume) {
+			a := &w.Arrays[0]
+			a.Pods.Items = slices.Clone(a.Pods.Items)
+			for i := range a.Pods.Items {
+				p := &a.Pods.Items[i]
+				p.Arrays = append(slices.Clone(p.Arrays), evidence.PodArray{ID: "b", Name: "fa2", Status: "online"})
+			}
+		},
 		"live elsewhere": func(w *evidence.World, v *evidence.Volume) {
 			w.Arrays = append(slices.Clone(w.Arrays), evidence.Array{Source: evidence.Source{Name: "fa2"}, ID: "b", Volumes: evidence.Complete([]evidence.Volume{{ID: "b", Serial: v.Serial, Destroyed: evidence.No}})})
 		},

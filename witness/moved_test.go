@@ -88,8 +88,8 @@ func TestMoved(t *testing.T) {
 				if f.Severity != diagnose.Critical || f.LXD.Name == "" || f.Serial == "" || !strings.Contains(remedy, "purevol ") || !strings.Contains(remedy, victim) && !strings.Contains(remedy, "move") {
 					t.Errorf("%s: %+v", name, f)
 				}
-				if c.destroy && !strings.Contains(remedy, "purevol recover") {
-					t.Errorf("%s: %s", name, remedy)
+				if c.destroy && !strings.Contains(remedy, "purevol recover") || c.destroy != strings.Contains(f.Effect, "eradication timer") {
+					t.Errorf("%s: %q, %s", name, f.Effect, remedy)
 				}
 			} else if f.Object == to && (f.Verdict == diagnose.Safe || f.Code == "foreign-volume" || strings.HasPrefix(f.Code, "leaked")) {
 				t.Errorf("%s: it is %s, %s", name, f.Code, f.Verdict)
