@@ -47,13 +47,13 @@ func TestFabrics(t *testing.T) {
 		},
 		"nvme-fc": {
 			"wwpn 10000000c9b269f5", "wwpn 100000109b20802e",
-			"port rport-17:0-0 on host17 524a937a1b2c3d05 Online", "port rport-3:0-0 on host3 524a937a1b2c3d04 Online",
+			"port rport-17:0-0 on host17 524a937a1b2c3d05 Online, NVMe only", "port rport-3:0-0 on host3 524a937a1b2c3d04 Online, NVMe only",
 			"controller nvme0 fc nn-0x524a937a1b2c3d04:pn-0x524a937a1b2c3d04 live", "controller nvme1 fc nn-0x524a937a1b2c3d05:pn-0x524a937a1b2c3d05 live",
 			"namespace nvme0n1 1B07343BC7F64E4400014C26 nvme0c0n1 nvme0c1n1",
 		},
 		"nvme-fc-dm": {
 			"wwpn 10000000c9b269f5", "wwpn 100000109b20802e",
-			"port rport-17:0-0 on host17 524a937a1b2c3d05 Online", "port rport-3:0-0 on host3 524a937a1b2c3d04 Online",
+			"port rport-17:0-0 on host17 524a937a1b2c3d05 Online, NVMe only", "port rport-3:0-0 on host3 524a937a1b2c3d04 Online, NVMe only",
 			"controller nvme0 fc nn-0x524a937a1b2c3d04:pn-0x524a937a1b2c3d04 live", "controller nvme1 fc nn-0x524a937a1b2c3d05:pn-0x524a937a1b2c3d05 live",
 			"namespace nvme0n1 1B07343BC7F64E4400014C26 nvme0n1", "namespace nvme1n1 1B07343BC7F64E4400014C26 nvme1n1",
 			"map eui.001b07343bc7f64e24a9374400014c26 1B07343BC7F64E4400014C26 nvme0n1 nvme1n1",
@@ -69,7 +69,7 @@ func TestFabrics(t *testing.T) {
 				add("wwpn %s", w)
 			}
 			for _, p := range h.RemotePorts.Items {
-				add("port %s on %s %s %s", p.Name, p.Adapter, p.WWPN, p.State)
+				add("port %s on %s %s %s%s", p.Name, p.Adapter, p.WWPN, p.State, map[bool]string{true: ", NVMe only"}[p.NVMeOnly])
 			}
 			for _, d := range h.Disks.Items {
 				add("disk %s %s %s %s %s", d.Name, d.HCTL, d.Transport, d.RemotePort, d.State)

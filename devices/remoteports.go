@@ -25,7 +25,7 @@ func readRemotePorts(t hostfs.Tree) ([]evidence.RemotePort, hostfs.Doubts) {
 		adapter, _, _ := strings.Cut(strings.TrimPrefix(name, "rport-"), ":")
 		ports = append(ports, evidence.RemotePort{
 			Name: name, Adapter: "host" + adapter, WWPN: evidence.Initiator(wwpn), State: t.Field(dir + "/" + name + "/port_state"),
-			Link: t.Field("sys/class/fc_host/host" + adapter + "/port_state"),
+			Link: t.Field("sys/class/fc_host/host" + adapter + "/port_state"), NVMeOnly: roles != "" && !strings.Contains(roles, "FCP Target"),
 		})
 	}
 	return ports, d

@@ -302,7 +302,13 @@ func TestGatesOfAnUnknownDevice(t *testing.T) {
 		{"elsewhere", ours, func(s *scene) {
 			s.array().Lookups = []evidence.Lookup{{Serial: ours, Found: evidence.Yes, Name: "plainvol"}}
 		}, evidence.Unknown, "plainvol, which is in no pod of ours"},
-		{"nowhere", ours, func(s *scene) { s.array().Lookups = []evidence.Lookup{{Serial: ours, Found: evidence.No}} }, evidence.No, "no volume with this serial"},
+		{"nowhere", ours, func(s *scene) {
+			s.array().Lookups = []evidence.Lookup{{Serial: ours, Found: evidence.No}}
+			s.Hosts[0].Disks.Items[len(s.Hosts[0].Disks.Items)-1].Live = evidence.Identity{Kind: evidence.IdentityGone}
+		}, evidence.No, "no volume with this serial"},
+		{"nowhere, but a path answers", ours, func(s *scene) {
+			s.array().Lookups = []evidence.Lookup{{Serial: ours, Found: evidence.No}}
+		}, evidence.Unknown, "answers as it: another array"},
 		{"nowhere, but the list is short", ours, func(s *scene) {
 			s.array().Lookups = []evidence.Lookup{{Serial: ours, Found: evidence.No}}
 			s.array().Volumes = s.array().Volumes.Doubt("page 2")

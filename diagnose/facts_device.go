@@ -189,7 +189,8 @@ func (f *facts) connectedHere(v *volume, h *hostFacts) (evidence.Answer, string)
 
 // connectedElsewhere answers for a device whose volume is not in our pods:
 // only when the array that made it was asked for the serial and has no such
-// volume at all is it certain that nothing is connected.
+// volume at all, and no path answers all the same, is it certain that nothing is
+// connected.
 func (f *facts) connectedElsewhere(d *device) (evidence.Answer, string) {
 	makers := f.created(d.serial)
 	if len(makers) == 0 {
@@ -206,7 +207,21 @@ func (f *facts) connectedElsewhere(d *device) (evidence.Answer, string) {
 			return evidence.Unknown, "the array's volumes are not all known"
 		}
 	}
+	if path := d.answering(); path != "" {
+		return evidence.Unknown, "the array has no volume with this serial, but " + path + " answers as it: another array may have taken it over with its pod"
+	}
 	return evidence.No, "the array has no volume with this serial, live or destroyed"
+}
+
+// answering is a path that says itself that it leads to the device's volume. No
+// array answers so for what it does not connect.
+func (d *device) answering() string {
+	for _, disk := range d.disks {
+		if disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial == d.serial {
+			return disk.Name
+		}
+	}
+	return ""
 }
 
 // orphaned says why a device has lost its volume; false when it has not, or

@@ -146,6 +146,9 @@ func (d *device) remotePaths(p *paths, own []*evidence.Disk) {
 		}
 	}
 	for _, port := range d.host.RemotePorts.Items {
+		if port.NVMeOnly {
+			continue
+		}
 		if !reached[port.Name] && !family[port.WWPN] && (len(port.WWPN) != 16 || !family[port.WWPN[:14]]) {
 			continue
 		}
@@ -353,7 +356,7 @@ func (h *hostFacts) seen(v *volume) (words, cause string) {
 	}
 	if v.pool.pool == nil || v.pool.pool.Mode != evidence.ModeISCSI {
 		for _, port := range h.RemotePorts.Items {
-			if port.Live() && evidence.PureWWPN(port.WWPN) {
+			if port.Live() && evidence.PureWWPN(port.WWPN) && !port.NVMeOnly {
 				live++
 			}
 		}

@@ -672,6 +672,18 @@ var kindCases = []kindCase{
 		[]string{"mpathb on lxd01 has 1 of 2 paths: no path through rport-8:0-0 to 524a937000000011", "the LUN was not found through each"},
 	},
 	{
+		"remote ports that serve NVMe only have no disks behind them",
+		func(s *scene) {
+			s.fibre()
+			h := &s.Hosts[0]
+			h.RemotePorts.Items = append(h.RemotePorts.Items,
+				evidence.RemotePort{Name: "rport-7:0-5", Adapter: "host7", WWPN: "524a937000000004", State: "Online", Link: "Online", NVMeOnly: true})
+		},
+		[]string{},
+		"",
+		nil,
+	},
+	{
 		"a remote port that is blocked",
 		func(s *scene) {
 			s.fibre()

@@ -316,6 +316,14 @@ var bad = []struct {
 		check: "udev-slow", weight: settings.Warning, says: "udev event_timeout 3600", at: "/etc/udev/udev.conf", line: 2, write: "event_timeout=180",
 	},
 	{
+		name: "a udev of hours", file: "etc/udev/udev.conf", text: "event_timeout=180\nevent_timeout=1h\n",
+		check: "udev-slow", weight: settings.Warning, says: "udev event_timeout 1h", at: "/etc/udev/udev.conf", line: 2, write: "event_timeout=180",
+	},
+	{
+		name: "a udev that is told at boot", file: "proc/cmdline", text: "root=/dev/sda1 udev.children-max=0x2\n",
+		check: "udev-slow", weight: settings.Warning, says: "udev children_max 0x2", at: "/proc/cmdline", line: 1, then: "reboot",
+	},
+	{
 		name: "scanning rules", file: "usr/lib/udev/rules.d/90-scsi-ua.rules", text: "x",
 		check: "udev-scan", weight: settings.Hint, says: "udev scan on", at: "/usr/lib/udev/rules.d/90-scsi-ua.rules", then: "ln -s /dev/null /etc/udev/rules.d/90-scsi-ua.rules",
 	},

@@ -165,6 +165,12 @@ func TestNotWrong(t *testing.T) {
 			w.LXD.Pools.Items[0].Targets = []string{"10.0.0.1"}
 			w.Arrays[0].Ports = evidence.Complete(append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT1.ETH4", IQN: target, Portal: "10.0.1.1:3260"}))
 		},
+		"another vendor's two sessions to one portal": func(w *evidence.World) {
+			one := evidence.Session{ID: 7, Target: "iqn.2001-05.com.equallogic:0-8a0906-vol1", State: "LOGGED_IN", ConnState: "up", Address: "10.9.9.9", Port: "3260"}
+			two := one
+			two.ID = 8
+			w.Hosts[0].Sessions = evidence.Complete(append(w.Hosts[0].Sessions.Items, one, two))
+		},
 		"another array's session": func(w *evidence.World) {
 			w.Hosts[0].Sessions = evidence.Complete(append(w.Hosts[0].Sessions.Items, evidence.Session{ID: 2, Target: "iqn.other", State: "FAILED"}))
 		},

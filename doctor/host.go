@@ -252,7 +252,7 @@ func (p *patient) doubleSessions() []Advice {
 			// Sessions through two network cards are two paths.
 			key := evidence.Initiator(s.Target) + " " + evidence.Portal(s.Address, s.Port) + " " + s.Iface
 			first, again := seen[key]
-			if !again || s.Address == "" {
+			if !again || s.Address == "" || !p.ours(s.Target) {
 				seen[key] = s
 				continue
 			}

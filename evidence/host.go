@@ -90,6 +90,8 @@ type RemotePort struct {
 	Name    string `json:"name"`
 	Adapter string `json:"adapter"`
 	WWPN    string `json:"wwpn"`
+	// NVMeOnly is set on a port that serves NVMe and no SCSI: no disk is behind it.
+	NVMeOnly bool `json:"nvme_only,omitempty"`
 	// State is Online, Blocked, Not Present, …; Link is the adapter's own:
 	// Online, Linkdown, …
 	State string `json:"state"`

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -339,7 +340,8 @@ var Rules = []Rule{
 	{
 		Code: "udev-slow", Name: "udev children_max",
 		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
-			if n, err := strconv.Atoi(s.Value); err != nil || n <= 0 || n > 4 {
+			// udev reads 0x2, too.
+			if n, err := strconv.ParseInt(s.Value, 0, 64); err != nil || n <= 0 || n > 4 {
 				return "", ""
 			}
 			return Warning, "udev handles so few devices at once that one which hangs holds up LXD's new ones"
@@ -349,7 +351,7 @@ var Rules = []Rule{
 	{
 		Code: "udev-slow", Name: "udev event_timeout",
 		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
-			if n, err := strconv.Atoi(strings.TrimSuffix(s.Value, "s")); err != nil || n <= 300 {
+			if span, ok := systemdSpan(s.Value); !ok || span <= 5*time.Minute {
 				return "", ""
 			}
 			return Warning, "udev waits that long for a device that hangs before it gives it up, and others wait behind it"
@@ -422,8 +424,15 @@ func iscsiLine(value string) func(*facts, evidence.Setting) ([]string, string, [
 	}
 }
 
+// kernelCommandLine is the file of what stands above udev.conf and modprobe.d.
+const kernelCommandLine = "/proc/cmdline"
+
+// udevLine writes a line of udev.conf anew, or takes it away.
 func udevLine(key, value string) func(*facts, evidence.Setting) ([]string, string, []string) {
 	return func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+		if s.File == kernelCommandLine {
+			return nil, "take " + strings.Replace(s.Name, " ", ".", 1) + "=" + s.Value + " out of the kernel's command line", []string{"update-grub (or grubby)", "reboot"}
+		}
 		then := []string{"systemctl restart systemd-udevd"}
 		if value == "" {
 			return nil, fmt.Sprintf("take line %d of %s away", s.Line, s.File), then
@@ -456,7 +465,7 @@ func nativeMultipath(f *facts, _ evidence.Setting) ([]string, string, []string) 
 		if s.Name != "nvme multipath option" || s.Value == "Y" || s.Value == "1" {
 			continue
 		}
-		if s.File == "/proc/cmdline" {
+		if s.File == kernelCommandLine {
 			return nil, "take nvme_core.multipath=" + s.Value + " out of the kernel's command line", []string{"update-grub (or grubby)", "reboot"}
 		}
 		into = fmt.Sprintf("%s, in place of line %d", s.File, s.Line)

@@ -6,6 +6,7 @@ package hostconf
 import (
 	"context"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -67,6 +68,28 @@ func (r *settingsReader) conf(dir, ending string) []string {
 	return files
 }
 
+// strongest lists the files of several directories that end so, in the order of
+// their names: of each name that in the first directory, which hides the others.
+func (r *settingsReader) strongest(ending string, dirs ...string) []string {
+	byName := map[string]string{}
+	for _, dir := range dirs {
+		for _, file := range r.conf(dir, ending) {
+			if _, hidden := byName[path.Base(file)]; !hidden {
+				byName[path.Base(file)] = file
+			}
+		}
+	}
+	var files []string
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		files = append(files, byName[name])
+	}
+	return files
+}
+
+// pureTarget is in the name of every FlashArray's target:
+// iqn.2010-06.com.purestorage:flasharray.ID.
+const pureTarget = "com.purestorage:"
+
 func (r *settingsReader) iscsi(sessions []evidence.Session) {
 	const iscsid = "etc/iscsi/iscsid.conf"
 	text, err := r.Whole(iscsid)
@@ -75,6 +98,9 @@ func (r *settingsReader) iscsi(sessions []evidence.Session) {
 	r.nodes("etc/iscsi/nodes")
 	r.nodes("var/lib/iscsi/nodes")
 	for _, s := range sessions {
+		if !strings.Contains(s.Target, pureTarget) {
+			continue // another vendor's, which has reasons of its own
+		}
 		name := "session" + strconv.Itoa(s.ID)
 		r.kernel("iscsi recovery_tmo", name, "sys/class/iscsi_session/"+name+"/recovery_tmo")
 	}
@@ -87,7 +113,7 @@ func (r *settingsReader) nodes(dir string) {
 	r.doubts.Check("/"+dir+" could not be listed", err)
 	read := 0
 	for _, target := range targets {
-		if !strings.Contains(target, "purestorage") {
+		if !strings.Contains(target, pureTarget) {
 			continue
 		}
 		portals, err := r.Names(dir + "/" + target)
@@ -144,19 +170,17 @@ func (r *settingsReader) nvme(controllers []evidence.Controller) {
 	}
 	r.kernel("nvme multipath", "", "sys/module/nvme_core/parameters/multipath")
 	const option = "nvme multipath option"
-	for _, dir := range []string{"usr/lib/modprobe.d", "lib/modprobe.d", "run/modprobe.d", "etc/modprobe.d"} {
-		for _, file := range r.conf(dir, ".conf") {
-			text, err := r.Whole(file)
-			r.doubts.Check("/"+file, err)
-			for number, line := range hostfs.Lines(text) {
-				words := strings.Fields(line)
-				if len(words) < 3 || words[0] != "options" || strings.ReplaceAll(words[1], "-", "_") != "nvme_core" {
-					continue
-				}
-				for _, word := range words[2:] {
-					if value, ok := strings.CutPrefix(word, "multipath="); ok {
-						r.add(evidence.Setting{Name: option, Value: value, File: "/" + file, Line: number})
-					}
+	for _, file := range r.strongest(".conf", "etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d") {
+		text, err := r.Whole(file)
+		r.doubts.Check("/"+file, err)
+		for number, line := range hostfs.Lines(text) {
+			words := strings.Fields(line)
+			if len(words) < 3 || words[0] != "options" || strings.ReplaceAll(words[1], "-", "_") != "nvme_core" {
+				continue
+			}
+			for _, word := range words[2:] {
+				if value, ok := strings.CutPrefix(word, "multipath="); ok {
+					r.add(evidence.Setting{Name: option, Value: value, File: "/" + file, Line: number})
 				}
 			}
 		}
@@ -186,17 +210,7 @@ const scanRules = "90-scsi-ua.rules"
 var udevKeys = []string{"children_max", "event_timeout"}
 
 func (r *settingsReader) udev() {
-	const conf = "etc/udev/udev.conf"
-	text, err := r.Whole(conf)
-	r.doubts.Check("/"+conf, err)
-	for number, line := range hostfs.Lines(text) {
-		key, value, ok := strings.Cut(line, "=")
-		if key = strings.TrimSpace(key); ok && slices.Contains(udevKeys, key) {
-			r.add(evidence.Setting{
-				Name: "udev " + key, Value: strings.Trim(strings.TrimSpace(value), `"`), File: "/" + conf, Line: number, Applies: evidence.Yes,
-			})
-		}
-	}
+	r.udevDaemon()
 	// A file in etc hides the one of the same name that came with a package.
 	hidden := map[string]bool{}
 	for _, file := range r.conf("etc/udev/rules.d", ".rules") {
@@ -211,6 +225,35 @@ func (r *settingsReader) udev() {
 		if !hidden[scanRules] && r.Exists(file).Is() {
 			r.add(evidence.Setting{Name: "udev scan", Value: "on", File: "/" + file, Applies: evidence.Yes})
 			break
+		}
+	}
+}
+
+// udevDaemon reads what the daemon itself goes by: of a key that is set twice
+// the last counts, and the kernel's command line above the file (systemd-udevd(8)).
+func (r *settingsReader) udevDaemon() {
+	const conf = "etc/udev/udev.conf"
+	text, err := r.Whole(conf)
+	r.doubts.Check("/"+conf, err)
+	counts := map[string]evidence.Setting{}
+	for number, line := range hostfs.Lines(text) {
+		key, value, ok := strings.Cut(line, "=")
+		if ok {
+			counts[strings.TrimSpace(key)] = evidence.Setting{Value: strings.Trim(strings.TrimSpace(value), `"'`), File: "/" + conf, Line: number}
+		}
+	}
+	text, err = r.Text("proc/cmdline")
+	r.doubts.Check("/proc/cmdline", err)
+	for word := range strings.FieldsSeq(text) {
+		key, value, ok := strings.Cut(word, "=")
+		if key, is := strings.CutPrefix(key, "udev."); ok && is {
+			counts[strings.ReplaceAll(key, "-", "_")] = evidence.Setting{Value: value, File: "/proc/cmdline", Line: 1}
+		}
+	}
+	for _, key := range udevKeys {
+		if s, ok := counts[key]; ok {
+			s.Name, s.Applies = "udev "+key, evidence.Yes
+			r.add(s)
 		}
 	}
 }

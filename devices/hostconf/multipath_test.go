@@ -143,8 +143,9 @@ func TestNodeRecordsAndUdev(t *testing.T) {
 	m.AddFile("var/lib/iscsi/nodes/"+target+"/10.0.0.2,3260,1", []byte("node.startup = automatic\nnode.startup = manual\n"))
 	m.AddFile("etc/iscsi/nodes/iqn.other/10.0.0.3,3260,1/default", []byte("node.session.scan = manual\n"))
 	m.AddFile("etc/modprobe.d/nvme.conf", []byte("# options nvme_core multipath=N\noptions nvme-core multipath=N foo=1\n"))
+	m.AddFile("usr/lib/modprobe.d/nvme.conf", []byte("options nvme_core multipath=Y\n")) // hidden by etc's
 	m.AddFile("proc/cmdline", []byte("root=/dev/vda nvme_core.multipath=0 quiet\n"))
-	m.AddFile("etc/udev/udev.conf", []byte("#children_max=1\nchildren_max=2\nevent_timeout=\"600\"\n"))
+	m.AddFile("etc/udev/udev.conf", []byte("#children_max=1\nchildren_max=64\nchildren_max=2\nevent_timeout=\"600\"\n"))
 	m.AddFile("etc/udev/rules.d/60-multipath.rules", nil)
 	m.AddLink("etc/udev/rules.d/60-persistent-storage.rules", "/dev/null")
 	m.AddFile("etc/udev/rules.d/99-own.rules", nil)
@@ -159,8 +160,8 @@ func TestNodeRecordsAndUdev(t *testing.T) {
 		"iscsi node.startup=manual /var/lib/iscsi/nodes/" + target + "/10.0.0.2,3260,1:2 " + target + " 10.0.0.2:3260 yes",
 		"nvme multipath option=N /etc/modprobe.d/nvme.conf:2  unknown",
 		"nvme multipath option=0 /proc/cmdline:1  unknown",
-		"udev children_max=2 /etc/udev/udev.conf:2  yes",
-		"udev event_timeout=600 /etc/udev/udev.conf:3  yes",
+		"udev children_max=2 /etc/udev/udev.conf:3  yes",
+		"udev event_timeout=600 /etc/udev/udev.conf:4  yes",
 		"udev rules=masked /etc/udev/rules.d/60-multipath.rules:0  yes",
 		"udev rules=masked /etc/udev/rules.d/60-persistent-storage.rules:0  yes",
 		"udev scan=on /lib/udev/rules.d/90-scsi-ua.rules:0  yes",

@@ -104,7 +104,7 @@ func (c *Config) properties(p Path) []Listed {
 // line is where a device of the blacklist is named.
 func (d *listedDevice) line() *Line {
 	switch {
-	case d.vendor != nil:
+	case d.vendor != nil && (d.product == nil || d.product.Key != "product_blacklist"):
 		return d.vendor.Line
 	case d.product != nil:
 		return d.product.Line

@@ -48,6 +48,7 @@ func TestCases(t *testing.T) {
 			file: "18-vendor-patterns", counts: "fast_io_fail_tmo off:11",
 			says: []string{"2: this device section is for no FlashArray", "13: this device section is for no FlashArray", "18: this device section is for no FlashArray"},
 		},
+		{file: "30-product-blacklist", listed: `device { vendor "PURE" product_blacklist "Flash.*" }:5`},
 		{file: "20-star-patterns", refused: `2: wwid "*" is not a regular expression; 4: vendor "*" is not a regular expression; 5: product "*" is not a regular expression; 12: product "*" is not a regular expression`},
 		{file: "24-star-with-exception", refused: `6: wwid "*" is not a regular expression`},
 		{file: "26-bad-regex", refused: `5: devnode "^(sd[a-z" is not a regular expression`},

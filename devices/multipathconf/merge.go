@@ -89,18 +89,26 @@ func (r *reader) typed(protocols []*entry) []*entry {
 	})
 }
 
-// productLists tries the patterns that device sections add to the blacklist:
-// one that is none makes multipath refuse all.
+// productLists puts what device sections name in product_blacklist on the
+// blacklist, with the section's vendor. A pattern that is none makes multipath
+// refuse all.
 func (c *Config) productLists() (bad []Fault) {
 	for _, e := range c.devices {
-		product := e.values["product_blacklist"]
+		vendor, product := e.values["vendor"], e.values["product_blacklist"]
 		if product == nil {
 			continue
 		}
-		for _, line := range []*Line{e.values["vendor"], product} {
-			if _, err := compileListed(line.Value); err != nil {
+		listed := &listedDevice{}
+		for i, line := range []*Line{vendor, product} {
+			p, err := compileListed(line.Value)
+			if err != nil {
 				bad = append(bad, Fault{line.File, line.Number, line.Key + ` "` + line.Value + `" is ` + err.Error()})
+				continue
 			}
+			*[]**pattern{&listed.vendor, &listed.product}[i] = &pattern{p, line}
+		}
+		if listed.vendor != nil && listed.product != nil {
+			c.blacklist.devices = append(c.blacklist.devices, listed)
 		}
 	}
 	return bad
