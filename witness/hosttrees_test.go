@@ -53,7 +53,9 @@ var hostTrees = []struct {
 	want  []string
 }{
 	{"01-iscsi-healthy", [3]fate{attached, attached, detached}, nil},
-	{"01-iscsi-healthy", [3]fate{absent, attached, detached}, []string{"warning stale-map " + map1 + " lab"}},
+	// Its paths answer: another array has taken it over. What a look can't tell
+	// is no finding.
+	{"01-iscsi-healthy", [3]fate{absent, attached, detached}, nil},
 
 	// Opened by udev alone, which waits for ever; the recording shows the
 	// open count and not the process, so it may be anybody.
@@ -100,7 +102,7 @@ var hostTrees = []struct {
 
 	// One finding for both disks, which is named after the first.
 	{"07-iscsi-orphan-sd-no-map-no-daemon", [3]fate{detached, attached, detached}, []string{"warning ghost-path sdb lab"}},
-	{"07-iscsi-orphan-sd-no-map-no-daemon", [3]fate{detached, attached, absent}, []string{"warning ghost-path sdb lab"}},
+	{"07-iscsi-orphan-sd-no-map-no-daemon", [3]fate{detached, attached, absent}, nil}, // sdb answers, too
 	// Connected, so the disks are live: the volume is what leaked.
 	{"07-iscsi-orphan-sd-no-map-no-daemon", [3]fate{detached, attached, unrecorded}, []string{"warning leaked-volume " + vol3 + " "}},
 	// Both paths work, and what uses one of them stops with it.
