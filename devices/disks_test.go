@@ -108,6 +108,11 @@ func TestDiskFields(t *testing.T) {
 		IO:      evidence.IO{Reads: evidence.CountOf(10), Writes: evidence.CountOf(7), Inflight: evidence.CountOf(5)},
 	}
 	diffOne(t, want, h.Disks.Items)
+
+	// Counters that were told to stand still are no counters.
+	m.AddFile(dir+"/queue/iostats", []byte("0\n"))
+	want.IO = evidence.IO{Inflight: evidence.CountOf(5)}
+	diffOne(t, want, m.observe(t).Disks.Items)
 }
 
 func TestFibreChannelDisk(t *testing.T) {

@@ -19,8 +19,16 @@ const (
 // block size is.
 const sectorBytes = 512
 
-// readIO reads a device's counters.
+// readIO reads a device's counters, of one that counts.
 func readIO(t hostfs.Tree, dir string) evidence.IO {
+	io := rawIO(t, dir)
+	if !counts(t, dir) {
+		return uncounted(io)
+	}
+	return io
+}
+
+func rawIO(t hostfs.Tree, dir string) evidence.IO {
 	var io evidence.IO
 	if stat := numbers(t.Field(dir + "/stat")); len(stat) >= statFields {
 		io.Reads, io.Writes = evidence.CountOf(stat[statReads]), evidence.CountOf(stat[statWrites])
@@ -30,6 +38,13 @@ func readIO(t hostfs.Tree, dir string) evidence.IO {
 	}
 	return io
 }
+
+// counts reports a device that was not told to count nothing: counters that
+// never move say nothing about what was read and written.
+func counts(t hostfs.Tree, dir string) bool { return t.Field(dir+"/queue/iostats") != "0" }
+
+// uncounted are counters of which only what is under way is known.
+func uncounted(io evidence.IO) evidence.IO { return evidence.IO{Inflight: io.Inflight} }
 
 // numbers reads a line of whole numbers; nil when one of them is not.
 func numbers(line string) []int64 {

@@ -222,12 +222,18 @@ func (n *nvme) readNamespaces(t hostfs.Tree, b blocks, pure map[string]bool, sta
 			Bytes:   readBytes(t, one.dir),
 			Paths:   []evidence.NamespacePath{},
 			Holders: holdersOf(t, b, one.name, d),
-			IO:      readIO(t, one.dir),
+			IO:      rawIO(t, one.dir),
 		}
+		head := ns.IO
 		if controllerName.MatchString(owner) {
 			ns.Paths = append(ns.Paths, namespacePath(t, one, owner, states))
 		} else {
 			addHiddenPaths(t, paths[one.name], &ns, states)
+		}
+		// The paths may count where the head was told not to. Whatever came has
+		// been read from at least once.
+		if !counts(t, one.dir) && ns.IO == head {
+			ns.IO = uncounted(head)
 		}
 		n.namespaces = append(n.namespaces, ns)
 	}

@@ -115,11 +115,14 @@ func TestNamespaceCounters(t *testing.T) {
 	for _, c := range []struct {
 		name             string
 		head, one, other []byte
+		silent           bool
 		want             evidence.IO
 	}{
-		{"head counts", stat("9", "8"), stat("0", "0"), stat("0", "0"), evidence.IO{Reads: evidence.CountOf(9), Writes: evidence.CountOf(8), Inflight: evidence.CountOf(0)}},
-		{"paths count", stat("0", "0"), stat("3", "4"), stat("1", "2"), evidence.IO{Reads: evidence.CountOf(4), Writes: evidence.CountOf(6), Inflight: evidence.CountOf(2)}},
-		{"one path can't be read", stat("0", "0"), stat("3", "4"), []byte("x"), evidence.IO{Inflight: evidence.CountOf(2)}},
+		{"head counts", stat("9", "8"), stat("0", "0"), stat("0", "0"), false, evidence.IO{Reads: evidence.CountOf(9), Writes: evidence.CountOf(8), Inflight: evidence.CountOf(0)}},
+		{"paths count", stat("0", "0"), stat("3", "4"), stat("1", "2"), false, evidence.IO{Reads: evidence.CountOf(4), Writes: evidence.CountOf(6), Inflight: evidence.CountOf(2)}},
+		{"paths count, and the head is told not to", stat("0", "0"), stat("3", "4"), stat("1", "2"), true, evidence.IO{Reads: evidence.CountOf(4), Writes: evidence.CountOf(6), Inflight: evidence.CountOf(2)}},
+		{"the head was told not to go on counting", stat("9", "8"), stat("0", "0"), stat("0", "0"), true, evidence.IO{Inflight: evidence.CountOf(0)}},
+		{"one path can't be read", stat("0", "0"), stat("3", "4"), []byte("x"), false, evidence.IO{Inflight: evidence.CountOf(2)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newMachine()
@@ -128,6 +131,9 @@ func TestNamespaceCounters(t *testing.T) {
 			m.AddFile(head+"/wwid", []byte(serialNo(1).EUI()))
 			m.AddFile(head+"/stat", c.head)
 			m.AddFile(head+"/inflight", []byte("0 0"))
+			if c.silent {
+				m.AddFile(head+"/queue/iostats", []byte("0\n"))
+			}
 			for name, stat := range map[string][]byte{"nvme0c0n1": c.one, "nvme0c1n1": c.other} {
 				dir := m.block(name, "", "devices/virtual/nvme-fabrics/ctl/"+name)
 				m.AddFile(dir+"/hidden", []byte("1\n"))

@@ -68,6 +68,9 @@ type Record struct {
 	UUID    UUID      `json:"uuid"`
 	Created time.Time `json:"created"`
 	UsedBy  []string  `json:"used_by"`
+	// Shared is yes where instances on several members may have it at the same
+	// time (security.shared); unknown when the record shows no configuration.
+	Shared Answer `json:"shared"`
 }
 
 // Instance is a container or a virtual machine.

@@ -77,7 +77,7 @@ func TestObserveRecordedState(t *testing.T) {
 	record := func(pool, kind, name, content, id, created string, users ...string) evidence.Record {
 		return evidence.Record{
 			Pool: pool, Project: "default", Type: kind, Name: name, Content: content,
-			Snapshot: strings.Contains(name, "/"), UUID: uuid(t, id), Created: at(t, created), UsedBy: append([]string{}, users...),
+			Snapshot: strings.Contains(name, "/"), UUID: uuid(t, id), Created: at(t, created), UsedBy: append([]string{}, users...), Shared: evidence.No,
 		}
 	}
 	const image = "2d7588f66bcde5214f46dc034c8fbc60b6af404fcb33221b14a5bced4a860757"

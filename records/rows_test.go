@@ -23,7 +23,10 @@ func long(t *testing.T) (text []byte, want []evidence.Record) {
 	for i := range rows {
 		record := evidence.Record{
 			Pool: "fast", Project: "default", Type: "custom", Name: fmt.Sprintf("é\"%d\\", i), Content: "filesystem", Created: created,
-			UUID: evidence.UUID{0: 1, 14: byte(i >> 8), 15: byte(i)}, UsedBy: []string{},
+			UUID: evidence.UUID{0: 1, 14: byte(i >> 8), 15: byte(i)}, UsedBy: []string{}, Shared: evidence.No,
+		}
+		if i%3 == 2 {
+			record.Shared = evidence.Yes
 		}
 		for j := range i % 4 {
 			record.UsedBy = append(record.UsedBy, fmt.Sprintf("/1.0/instances/c%d", j))
@@ -31,7 +34,7 @@ func long(t *testing.T) (text []byte, want []evidence.Record) {
 		rows[i] = object{
 			"name": record.Name, "type": record.Type, "pool": record.Pool, "project": record.Project, "content_type": record.Content,
 			"created_at": created, "used_by": record.UsedBy, "description": strings.Repeat("]}\"", i%50),
-			"config": object{"size": "1GiB", "volatile.uuid": record.UUID.String()},
+			"config": object{"size": "1GiB", "volatile.uuid": record.UUID.String(), "security.shared": []string{"", "False", "on"}[i%3]},
 		}
 		want = append(want, record)
 	}
@@ -113,6 +116,25 @@ func TestUsersAreReadOneByOne(t *testing.T) {
 		}
 		if _, err := readRows(answer(), nil, readProject); !errors.Is(explain(err), ErrMalformed) {
 			t.Errorf("used_by %v in a project: error %v", wrong, err)
+		}
+	}
+}
+
+// A volume is known not to be shared only where its configuration was seen.
+func TestShared(t *testing.T) {
+	for config, want := range map[string]evidence.Answer{
+		`{"name":"v"}`:                                      evidence.Unknown,
+		`{"name":"v","config":null}`:                        evidence.Unknown,
+		`{"name":"v","config":{}}`:                          evidence.No,
+		`{"name":"v","config":{"security.shared":""}}`:      evidence.No,
+		`{"name":"v","config":{"security.shared":"False"}}`: evidence.No,
+		`{"name":"v","config":{"security.shared":"true"}}`:  evidence.Yes,
+		`{"name":"v","config":{"security.shared":"?"}}`:     evidence.Yes,
+	} {
+		text := `{"type":"sync","status_code":200,"metadata":[` + config + `]}`
+		rows, err := readRows(strings.NewReader(text), []evidence.Record{}, whole(readVolume))
+		if err != nil || len(rows) != 1 || rows[0].Shared != want {
+			t.Errorf("%s: %+v %v, want %s", config, rows, err, want)
 		}
 	}
 }

@@ -30,13 +30,20 @@ func readVolume(p *pulled) evidence.Record {
 		case "used_by":
 			row.UsedBy = p.texts()
 		case "config":
+			if p.Peek() == '{' {
+				row.Shared = evidence.No
+			}
 			for key := range p.object {
-				if string(key) != "volatile.uuid" {
+				switch string(key) {
+				case "volatile.uuid":
+					// What is none is no key, and stays zero.
+					row.UUID, _ = evidence.ParseUUID(string(p.raw()))
+				case "security.shared":
+					said := strings.ToLower(p.text())
+					row.Shared = evidence.AnswerOf(said != "" && !off[said])
+				default:
 					p.Skip()
-					continue
 				}
-				// What is none is no key, and stays zero.
-				row.UUID, _ = evidence.ParseUUID(string(p.raw()))
 			}
 		default:
 			p.Skip()

@@ -132,7 +132,7 @@ func (t tree) block(dir string, b *block, hidden bool) {
 	t.blank(dir, "events", "events_async")
 	t.counters(dir, b)
 	t.puts(dir+"/queue", "logical_block_size", 512, "physical_block_size", 512, "rotational", 0,
-		"scheduler", "[none] mq-deadline", "read_ahead_kb", 128, "nr_requests", 113, "max_sectors_kb", 4096)
+		"scheduler", "[none] mq-deadline", "iostats", 1, "read_ahead_kb", 128, "nr_requests", 113, "max_sectors_kb", 4096)
 	t.AddDir(dir + "/holders")
 	t.AddDir(dir + "/slaves")
 	t.link(dir+"/subsystem", "sys/class/block")
