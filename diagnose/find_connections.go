@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -70,6 +71,7 @@ func (f *facts) staleConnection(v *volume, host string, e expectation) draft {
 	d := ofVolume(v)
 	o := v.array.owner(host)
 	d.Host, d.subject.connection = host, host
+	d.RunsOn = slices.Clone(e.members)
 	sight := f.sight()
 	used := sight.unused()
 	switch why := e.why(); {

@@ -108,6 +108,9 @@ type Finding struct {
 	// Next is a command to type before pureclean can do the rest, with the
 	// machine to type it on; empty for none.
 	Next string
+	// RunsOn are the members on which LXD uses the volume of a connection that
+	// nothing needs; none when it uses it nowhere.
+	RunsOn []string
 	// Late is what the logs prove of the volume's device, where they were read
 	// and prove something.
 	Late *Late

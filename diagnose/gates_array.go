@@ -207,6 +207,11 @@ func connectionsOurs(s Subject) (Result, string) {
 	case len(ours)+len(theirs) == 0:
 		return Pass, "it is connected to nothing"
 	}
+	if p := s.usedApart(); p != nil {
+		if result, why := s.connectedApart(p); result != Pass {
+			return result, why
+		}
+	}
 	return Pass, "connected to " + list(v.hostNames()) + " only: " + strings.Join(append(ours, theirs...), "; ")
 }
 

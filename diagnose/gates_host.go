@@ -89,7 +89,7 @@ func (s Subject) on(h *hostFacts) *device {
 }
 
 func notInUse(s Subject) (Result, string) {
-	doubt := ""
+	doubt, p := "", s.usedApart()
 	if s.volume != nil && !s.onHost() {
 		for _, gone := range s.volume.gone {
 			return Fail, gone.host.Name + ": " + useWords(gone.use) + ", from a device that is gone"
@@ -98,7 +98,7 @@ func notInUse(s Subject) (Result, string) {
 	for _, h := range s.machines() {
 		if d := s.on(h); d != nil {
 			u := d.usage()
-			if len(u.certain) > 0 {
+			if len(u.certain) > 0 && !p.isUser(s, h) {
 				return Fail, h.Name + ": " + list(u.certain)
 			}
 			if len(u.waits) > 0 && !s.cutOff(h) {
@@ -114,6 +114,9 @@ func notInUse(s Subject) (Result, string) {
 	}
 	if doubt != "" {
 		return Uncertain, doubt
+	}
+	if p != nil {
+		return s.inUseApart(p)
 	}
 	var names []string
 	for _, h := range s.machines() {
@@ -154,17 +157,17 @@ func (h *hostFacts) blindness() string {
 }
 
 func noIO(s Subject) (Result, string) {
-	doubt := ""
+	doubt, p := "", s.usedApart()
 	for _, h := range s.machines() {
 		d := s.on(h)
-		if d == nil {
+		if d == nil || p.isUser(s, h) {
 			continue
 		}
 		for _, part := range d.counters() {
-			if !part.inflight.Known {
+			if !part.Inflight.Known {
 				doubt = either(doubt, h.Name+": it is not known whether I/O of "+part.name+" is under way")
-			} else if part.inflight.N > 0 {
-				return Fail, h.Name + ": " + count(int(part.inflight.N), "request") + " of " + part.name + " under way"
+			} else if part.Inflight.N > 0 {
+				return Fail, h.Name + ": " + count(int(part.Inflight.N), "request") + " of " + part.name + " under way"
 			}
 		}
 	}
@@ -177,6 +180,10 @@ func noIO(s Subject) (Result, string) {
 	v := s.volume
 	busy := v.activity()
 	switch {
+	case p != nil && doubt != "":
+		return Uncertain, doubt
+	case p != nil:
+		return s.ioApart(p, busy)
 	case busy.Is():
 		return Fail, "the array measured recent I/O of it"
 	case doubt != "":
@@ -192,26 +199,33 @@ func noIO(s Subject) (Result, string) {
 	}
 }
 
+// counter is what the kernel counts of a part of a device.
 type counter struct {
-	name     string
-	inflight evidence.Count
+	name string
+	evidence.IO
+}
+
+// ends are the parts through which all I/O of a device goes to the array.
+func (d *device) ends() []counter {
+	var all []counter
+	for _, disk := range d.disks {
+		all = append(all, counter{disk.Name, disk.IO})
+	}
+	for _, n := range d.namespaces {
+		all = append(all, counter{n.Name, n.IO})
+	}
+	return all
 }
 
 func (d *device) counters() []counter {
 	var all []counter
 	for _, m := range d.maps {
-		all = append(all, counter{m.Name, m.IO.Inflight})
+		all = append(all, counter{m.Name, m.IO})
 	}
 	for _, m := range d.parts {
-		all = append(all, counter{m.Name, m.IO.Inflight})
+		all = append(all, counter{m.Name, m.IO})
 	}
-	for _, disk := range d.disks {
-		all = append(all, counter{disk.Name, disk.IO.Inflight})
-	}
-	for _, n := range d.namespaces {
-		all = append(all, counter{n.Name, n.IO.Inflight})
-	}
-	return all
+	return append(all, d.ends()...)
 }
 
 // pathIdentity: what sysfs says of a SCSI device is from when it was added.

@@ -177,7 +177,10 @@ func noRecord(s Subject) (Result, string) {
 
 func notExpected(s Subject) (Result, string) {
 	e := s.f.expected(s.volume)
+	p := s.apart(&e)
 	switch {
+	case p != nil:
+		return s.expectedApart(p, &e)
 	case len(e.uses) > 0:
 		return Fail, list(e.why())
 	case e.doubt != "":

@@ -189,7 +189,7 @@ func (s *scene) vol(i int) *evidence.Volume { return &s.array().Volumes.Items[i]
 func (s *scene) record(volume int, lxd string) *evidence.Record {
 	v := s.vol(volume)
 	s.LXD.Records = appendTo(s.LXD.Records, evidence.Record{
-		Pool: v.Pod, Project: "default", Type: v.LXD.Type, Name: lxd, Content: v.LXD.Content, UUID: v.LXD.UUID, Created: v.Created,
+		Pool: v.Pod, Project: "default", Type: v.LXD.Type, Name: lxd, Content: v.LXD.Content, UUID: v.LXD.UUID, Created: v.Created, Shared: evidence.No,
 	})
 	return &s.LXD.Records.Items[len(s.LXD.Records.Items)-1]
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pureclean/pureclean/devices/release"
@@ -168,7 +169,26 @@ func doVerify(ctx context.Context, r *run, _ Step) error {
 	if l.finding() != nil && !r.plan.Keeps {
 		return fmt.Errorf("%s %s is still found: %s", r.plan.Code, r.plan.Object, l.finding().Detail)
 	}
+	if len(r.users) > 0 {
+		r.said = r.untouched(l)
+	}
 	return nil
+}
+
+// untouched says of a volume that runs on what it was taken from, and on which
+// machines it is seen to run.
+func (r *run) untouched(l look) string {
+	var from []string
+	for _, step := range r.plan.Steps {
+		if step.Kind == StepDisconnect {
+			from = append(from, step.Member)
+		}
+	}
+	said := "nothing of it on " + strings.Join(from, ", ")
+	if on := diagnose.UsedOn(l.world, r.plan.Serial); len(on) > 0 {
+		return said + "; in use on " + strings.Join(on, ", ")
+	}
+	return said + "; LXD used it on " + strings.Join(r.users, ", ") + ", and nothing is seen to use it now"
 }
 
 // refusal is a gate that did not pass while a step was done.

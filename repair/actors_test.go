@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -45,14 +46,14 @@ type history struct {
 	// seen is the last complete reading, busy the serials that were in use
 	// when it ended, and turns counts what LXD did since.
 	seen evidence.World
-	busy map[string]bool
+	busy map[use]bool
 	// between counts LXD's turns since the last look, but for the one right
 	// before the request itself: no program can be faster than that.
 	between int
 	windows int
 	turns   int
 	// ran are the paths that we set running again since the last look.
-	ran     []release.Target
+	ran     map[string][]release.Target
 	changes map[string]int
 
 	// outsiders are who else acts, and what they have done.
@@ -75,7 +76,7 @@ func newHistory(t *testing.T, seed uint64, o simulator.Options) *history {
 	o.Seed = seed
 	w := worlds.New(t, o)
 	h := &history{
-		kit: kitOf(t, w), ctx: context.Background(), rng: rand.New(rand.NewPCG(seed, 1)), rate: 0.3, busy: map[string]bool{}, changes: map[string]int{},
+		kit: kitOf(t, w), ctx: context.Background(), rng: rand.New(rand.NewPCG(seed, 1)), rate: 0.3, busy: map[use]bool{}, changes: map[string]int{},
 		destroyed: map[string]bool{},
 	}
 	w.LXD.SetBeforeCall(h.step)
@@ -170,23 +171,61 @@ func (h *history) advance(n int) {
 func (h *history) rest() {
 	h.calm = true
 	h.mend()
-	h.world.LXD.StartDaemon()
+	h.startDaemons()
 	h.advance(toTheEnd)
 	for _, finish := range h.finish {
 		h.begin("finishing", finish)
 		h.advance(toTheEnd)
 	}
 	h.finish = nil
-	h.world.LXD.StartDaemon()
-	m := h.world.Hosts[0]
-	m.EndHidden()
-	m.Close(rescuer)
-	for _, mount := range m.Mounts() {
-		if mount.Path == "/mnt/rescue" {
-			_ = m.Unmount(mount.Path) // it was listed
+	h.startDaemons()
+	for _, m := range h.world.Hosts {
+		m.EndHidden()
+		m.Close(rescuer)
+		for _, mount := range m.Mounts() {
+			if mount.Path == "/mnt/rescue" {
+				_ = m.Unmount(mount.Path) // it was listed
+			}
+		}
+		m.Rescan()
+	}
+}
+
+func (h *history) startDaemons() {
+	for _, m := range h.world.LXD.Members() {
+		m.StartDaemon()
+	}
+}
+
+// cluster reports a history of two members.
+func (h *history) cluster() bool { return len(h.world.Hosts) > 1 }
+
+// somewhere is one of the machines.
+func (h *history) somewhere() *host.Host {
+	if !h.cluster() {
+		return h.world.Hosts[0]
+	}
+	return pick(h, h.world.Hosts)
+}
+
+// at is one of LXD's members.
+func (h *history) at() *lxd.Member {
+	if !h.cluster() {
+		return h.world.LXD.Member
+	}
+	return pick(h, h.world.LXD.Members())
+}
+
+// behind is the machine that an array host is.
+func (h *history) behind(at *array.Array, object string) *host.Host {
+	for _, o := range at.Hosts() {
+		for _, m := range h.world.Hosts {
+			if strings.EqualFold(o.Name, object) && (slices.Contains(o.IQNs, m.IQN()) || slices.Contains(o.NQNs, m.NQN())) {
+				return m
+			}
 		}
 	}
-	m.Rescan()
+	return h.world.Hosts[0]
 }
 
 func (h *history) mend() {
@@ -194,13 +233,14 @@ func (h *history) mend() {
 		heal()
 	}
 	h.heal = nil
-	m := h.world.Hosts[0]
-	m.NeverAppear(nil)
-	m.HoldDevices(0)
 	_, iscsi := h.world.Array.ISCSI()
 	_, nvme := h.world.Array.NVMe()
-	for _, portal := range slices.Concat(iscsi, nvme) {
-		m.RestorePortal(portal)
+	for _, m := range h.world.Hosts {
+		m.NeverAppear(nil)
+		m.HoldDevices(0)
+		for _, portal := range slices.Concat(iscsi, nvme) {
+			m.RestorePortal(portal)
+		}
 	}
 }
 
@@ -240,9 +280,11 @@ var (
 // newFlow begins something that an administrator could ask of LXD.
 func (h *history) newFlow() {
 	l := h.world.LXD
-	if !l.Up() {
-		l.StartDaemon()
-		h.tell("LXD's daemon starts")
+	for _, m := range l.Members() {
+		if !m.Up() {
+			m.StartDaemon()
+			h.tell("LXD's daemon starts")
+		}
 	}
 	pool := pick(h, h.world.Pools())
 	d, to, c := pick(h, volumeNames), pick(h, volumeNames), pick(h, containerNames)
@@ -294,6 +336,10 @@ func (h *history) newFlow() {
 		{"restore " + d, func() error { return l.RestoreVolume(pool, "", d, "s0") }},
 		{"back up " + c, func() error { return l.BackupInstance("", c, nil) }},
 	}
+	if h.cluster() && h.chance(0.5) {
+		h.moves(pool, d)
+		return
+	}
 	if len(h.finish) > 0 && h.chance(0.4) {
 		finish := h.finish[0]
 		h.finish = h.finish[1:]
@@ -302,6 +348,53 @@ func (h *history) newFlow() {
 	}
 	f := pick(h, flows)
 	h.begin(f.name, f.do)
+}
+
+// moves begins what an administrator could ask of a cluster: virtual machines
+// are migrated while they run, and now and then the member that they leave
+// can't take their disks away.
+func (h *history) moves(pool, d string) {
+	l, vm, c := h.world.LXD, pool[:1]+"v0", pool[:1]+pick(h, containerNames)
+	to, at := h.at(), h.at()
+	migrate := func() error { return l.MoveInstance("", vm, to.Name) }
+	flows := []struct {
+		name string
+		do   func() error
+	}{
+		{"migrate " + vm + " to " + to.Name, migrate},
+		{"migrate " + vm + " to " + to.Name + ", and leave its disk connected", h.leaving(migrate)},
+		{"start " + vm, func() error { return l.StartInstance("", vm) }},
+		{"launch vm " + vm + " on " + at.Name, func() error {
+			return at.Launch(lxd.InstanceSpec{Name: vm, Pool: pool, Type: evidence.TypeVM, Image: simulator.VMImage})
+		}},
+		{"attach " + d + " to " + vm, func() error { return l.AttachVolume("", vm, d, pool, d, "") }},
+		{"detach " + d + " from " + vm, func() error { return l.DetachVolume("", vm, d) }},
+		{"move " + c + " to " + to.Name, func() error {
+			return errors.Join(l.StopInstance("", c), l.MoveInstance("", c, to.Name), l.StartInstance("", c))
+		}},
+		{"move " + c + " to " + to.Name + ", and leave its disk connected", func() error {
+			return errors.Join(h.leaving(func() error { return l.StopInstance("", c) })(), l.MoveInstance("", c, to.Name), l.StartInstance("", c))
+		}},
+	}
+	f := pick(h, flows)
+	h.begin(f.name, f.do)
+}
+
+// leaving does something of LXD's in which it can't find its array host when it
+// is to unmap what it has unmounted.
+func (h *history) leaving(do func() error) func() error {
+	return func() error {
+		heal, before := func() {}, h.script
+		defer func() { heal(); h.script = before }()
+		done := false
+		h.script = func(method, path string) {
+			if !done && method == lxd.StepHost && strings.Contains(path, "unmount") {
+				done = true
+				heal = h.world.Array.Inject(array.Fault{Method: "GET", Path: "/hosts", Kind: array.ServerError})
+			}
+		}
+		return do()
+	}
 }
 
 // recorded are the names of a pool's custom volumes.
@@ -329,16 +422,36 @@ func (h *history) settleIn() {
 				h.t.Fatal(err)
 			}
 		}
+		if h.cluster() {
+			h.leaveBehind(pool)
+		}
 	}
+}
+
+// leaveBehind gives a pool a virtual machine that was migrated while it ran, and
+// that is still connected to the member that it left.
+func (h *history) leaveBehind(pool string) {
+	l, vm := h.world.LXD, pool[:1]+"v0"
+	from, to := l.Members()[0], l.Members()[1]
+	if h.chance(0.5) {
+		from, to = to, from
+	}
+	if err := from.Launch(lxd.InstanceSpec{Name: vm, Pool: pool, Type: evidence.TypeVM, Image: simulator.VMImage}); err != nil {
+		h.t.Fatal(err)
+	}
+	h.begin("migrate "+vm+" to "+to.Name+", and leave its disk connected", h.leaving(func() error { return l.MoveInstance("", vm, to.Name) }))
+	h.calm = true
+	h.advance(toTheEnd)
+	h.calm = false
 }
 
 // mischief is what goes wrong, and what administrators do by hand.
 func (h *history) mischief() {
-	m := h.world.Hosts[0]
+	m := h.somewhere()
 	switch h.rng.IntN(9) {
 	case 0:
 		h.tell("LXD's daemon is killed")
-		h.world.LXD.KillDaemon()
+		h.at().KillDaemon()
 	case 1:
 		h.fault()
 	case 2:
@@ -389,7 +502,7 @@ func (h *history) fault() {
 
 // rescue is somebody who mounts or opens a volume by hand, a leak above all.
 func (h *history) rescue() {
-	m := h.world.Hosts[0]
+	m := h.somewhere()
 	volumes := h.world.Array.Volumes()
 	var leaks []array.Volume
 	for _, v := range volumes {
@@ -416,11 +529,25 @@ func (h *history) rescue() {
 	h.tell("somebody uses %s by hand: %v", v.Name, err)
 }
 
-// inUse are the serials that this machine uses.
-func (h *history) inUse() map[string]bool {
+// use is that of a volume on a machine.
+type use struct{ machine, serial string }
+
+// inUse is what is used on which machine.
+func (h *history) inUse() map[use]bool {
+	used := map[use]bool{}
+	for _, m := range h.world.Hosts {
+		for serial := range h.inUseOn(m) {
+			used[use{m.Name(), serial}] = true
+		}
+	}
+	return used
+}
+
+// inUseOn are the serials that a machine uses.
+func (h *history) inUseOn(m *host.Host) map[string]bool {
 	used := map[string]bool{}
 	for _, v := range h.world.Array.Volumes() {
-		if h.world.Hosts[0].InUse(v.Serial) {
+		if m.InUse(v.Serial) {
 			used[v.Serial] = true
 		}
 	}
@@ -430,9 +557,11 @@ func (h *history) inUse() map[string]bool {
 // look reads everything, with turns before, after, and between the array and
 // the others.
 func (h *history) look(ctx context.Context, about evidence.Scope) (evidence.World, error) {
-	for _, stray := range h.world.Hosts[0].Strays() {
-		if slices.Contains(h.ran, stray) {
-			h.hurt("%s of volume %s runs again, and leads to another one", stray.Name, stray.Serial)
+	for _, m := range h.world.Hosts {
+		for _, stray := range m.Strays() {
+			if slices.Contains(h.ran[m.Name()], stray) {
+				h.hurt("%s of volume %s runs again, and leads to another one", stray.Name, stray.Serial)
+			}
 		}
 	}
 	h.ran = nil
@@ -447,6 +576,10 @@ func (h *history) look(ctx context.Context, about evidence.Scope) (evidence.Worl
 		}
 	}
 	world, err := reach.look(ctx, &h.kit.watch, about, h.world.Hosts[0].System(), h.world.Clock.Now, h.kit.sleep)
+	for _, m := range h.world.Hosts[1:] {
+		h.turn("before another machine answers")
+		world.Hosts = append(world.Hosts, devices.Observe(ctx, m.System()))
+	}
 	h.seen, h.busy, h.between = world, h.inUse(), 0
 	return world, err
 }
@@ -480,7 +613,11 @@ func (h *history) openWriter(ctx context.Context, arrayID string) (Writer, error
 
 func (h *history) machineOf(member string) (Machine, bool) {
 	m, ok := h.kit.local(member, h.sleep)
-	m.Hands = watchedHands{m.Hands, h}
+	for _, at := range h.world.Hosts {
+		if at.Name() == member {
+			m.Hands = watchedHands{m.Hands, h, at}
+		}
+	}
 	return m, ok
 }
 
@@ -518,8 +655,12 @@ func (w watchedWriter) Disconnect(ctx context.Context, volume, object string) er
 	if connected && h.strangeAt(w.at, object) {
 		h.hurt("%s was disconnected from %s, which is no member's", volume, object)
 	}
-	if ok && connected && h.world.Hosts[0].InUse(v.Serial) {
-		if fresh && !h.busy[v.Serial] {
+	m := h.behind(w.at, object)
+	if ok && connected && !m.InUse(v.Serial) && slices.ContainsFunc(h.world.Hosts, func(o *host.Host) bool { return o.InUse(v.Serial) }) {
+		h.changes["disconnect-under-use"]++
+	}
+	if ok && connected && m.InUse(v.Serial) {
+		if fresh && !h.busy[use{m.Name(), v.Serial}] {
 			// Its use began after the very last look, while the request was
 			// on its way. Nobody can see that in time.
 			h.windows++
@@ -605,13 +746,14 @@ func (w watchedWriter) DeleteHost(ctx context.Context, name string) error {
 type watchedHands struct {
 	release.Hands
 	h *history
+	m *host.Host
 }
 
 func (w watchedHands) call(what string, do func() error) error {
-	h, m := w.h, w.h.world.Hosts[0]
+	h, m := w.h, w.m
 	h.turn("before " + what)
 	before := map[string][]string{}
-	for serial := range h.inUse() {
+	for serial := range h.inUseOn(m) {
 		idle := m.Bystanders(serial)
 		before[serial] = slices.DeleteFunc(m.DevicesOf(serial), func(name string) bool { return slices.Contains(idle, name) })
 	}
@@ -640,11 +782,11 @@ func (w watchedHands) AddMap(ctx context.Context, wwid string) error {
 }
 
 func (w watchedHands) SetState(ctx context.Context, d release.Target, state string) error {
-	used := w.h.inUse()[string(d.Serial)]
+	used := w.h.inUseOn(w.m)[string(d.Serial)]
 	return w.call("set "+d.Name+" "+state, func() error {
 		err := w.Hands.SetState(ctx, d, state)
 		switch {
-		case err != nil || state != "offline" || !w.h.inUse()[string(d.Serial)]:
+		case err != nil || state != "offline" || !w.h.inUseOn(w.m)[string(d.Serial)]:
 		case used:
 			w.h.hurt("%s of volume %s, which is in use, was set offline", d.Name, d.Serial)
 		default:
@@ -655,7 +797,10 @@ func (w watchedHands) SetState(ctx context.Context, d release.Target, state stri
 			w.h.tell("%s came into use while %s was set offline", d.Serial, d.Name)
 		}
 		if state == "running" {
-			w.h.ran = append(w.h.ran, d)
+			if w.h.ran == nil {
+				w.h.ran = map[string][]release.Target{}
+			}
+			w.h.ran[w.m.Name()] = append(w.h.ran[w.m.Name()], d)
 		}
 		return err
 	})

@@ -321,6 +321,19 @@ var bites = []bite{
 	}, harms: func(b *table, volume string) bool {
 		return !slices.ContainsFunc(b.world.Array.Connections(), func(c array.Connection) bool { return c.Volume == volume && c.Host == b.hostObject() })
 	}},
+	{gate: needStill, story: "a virtual machine runs on the second member, and something that nothing shows reads its disk on the first", code: "stale-connection", options: simulator.Options{Members: 3}, tale: func(b *table) string {
+		b.scenario("member-migrated-iscsi")
+		volume, err := b.world.ArrayName(b.world.Pool(), evidence.TypeVM, "vm1")
+		b.ok(err)
+		b.everyHost(&b.tools)
+		v, _ := b.world.Array.Volume(volume)
+		sleep := b.tools.Sleep
+		b.tools.Sleep = func(ctx context.Context, d time.Duration) error {
+			_ = b.world.Hosts[0].Write(v.Serial, 1) // perhaps its device has gone
+			return sleep(ctx, d)
+		}
+		return volume
+	}},
 	{gate: needReleased, story: "somebody sets its paths running again while the operator thinks", tale: func(b *table) string {
 		volume := b.connected()
 		b.ask = func(n int) {

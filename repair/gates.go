@@ -41,6 +41,7 @@ var Needs = []Need{
 	{needSame, "Is it still the very object that was planned for?", sameObject},
 	{needMachine, "Can the devices of every connected host be worked on from here?", machineReady},
 	{needNoGroup, "Is no connection made through a host group?", noGroup},
+	{needStill, "If it runs elsewhere, did nothing go through its devices here between two looks?", standsStill},
 	{needReleased, "Are the devices out of use on every host?", allReleased},
 	{needCut, "Does the array no longer connect it to this host?", isCut},
 	{needDetached, "Was it confirmed just now that it is detached everywhere?", isDetached},

@@ -13,6 +13,7 @@ import (
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/host"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
@@ -21,6 +22,8 @@ type outsider struct {
 	name string
 	// off is why an outsider stays out of the histories.
 	off string
+	// single is set for those who have to do with one machine of ours alone.
+	single bool
 	// act lets them do one thing; edit is about a plan that is to be run.
 	act  func(*history)
 	edit func(h *history, p *Plan)
@@ -28,14 +31,14 @@ type outsider struct {
 
 // outsiders are the table of them; a history has one or two, or none.
 var outsiders = []outsider{
-	{name: "restores LXD's database", act: (*history).restore},
+	{name: "restores LXD's database", single: true, act: (*history).restore},
 	{name: "moves volumes", act: (*history).move},
 	{name: "recovers and destroys by hand", act: func(h *history) { h.byHand(false) }},
 	{name: "recovers by hand what is to stay", act: func(h *history) { h.byHand(true) }},
 	{name: "edits plan files", act: (*history).adopt, edit: (*history).editPlan},
-	{name: "another LXD in a pod of its own", act: func(h *history) { h.otherLXD("edgepool") }},
-	{name: "another LXD in our pod", act: func(h *history) { h.otherLXD("") }},
-	{name: "a peer array", act: (*history).stretch},
+	{name: "another LXD in a pod of its own", single: true, act: func(h *history) { h.otherLXD("edgepool") }},
+	{name: "another LXD in our pod", single: true, act: func(h *history) { h.otherLXD("") }},
+	{name: "a peer array", single: true, act: (*history).stretch},
 }
 
 // invite chooses the history's outsiders: PURECLEAN_OUTSIDER=N lets the one of
@@ -57,13 +60,17 @@ func (h *history) invite(seed uint64) {
 		return
 	}
 	for _, o := range []outsider{outsiders[i], pick(h, outsiders)} {
-		if o.off == "" && !slices.ContainsFunc(h.outsiders, func(x outsider) bool { return x.name == o.name }) {
+		if o.off == "" && !(h.cluster() && o.single) && !slices.ContainsFunc(h.outsiders, func(x outsider) bool { return x.name == o.name }) {
 			h.outsiders = append(h.outsiders, o)
 		}
 		if !h.chance(0.4) {
 			return
 		}
 	}
+}
+
+func (h *history) usedAnywhere(serial string) bool {
+	return slices.ContainsFunc(h.world.Hosts, func(m *host.Host) bool { return m.InUse(serial) })
 }
 
 // outsidersAct lets one of them do something, if one is there.
@@ -138,7 +145,7 @@ func (h *history) byHand(keep bool) {
 		switch {
 		case v.Destroyed:
 			gone = append(gone, v)
-		case !h.world.Recorded(v.Name) && !h.world.Hosts[0].InUse(v.Serial):
+		case !h.world.Recorded(v.Name) && !h.usedAnywhere(v.Serial):
 			idle = append(idle, v)
 		}
 	}

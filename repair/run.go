@@ -27,6 +27,13 @@ type run struct {
 	// others are the writers of other arrays than the plan's, by id.
 	others map[string]Writer
 	latest look
+	// first is what was counted of the devices of a connection when they were
+	// first seen.
+	first *ledger
+	// users are the members on which LXD was last seen to use the volume of a
+	// connection; said is what the verification says of that.
+	users []string
+	said  string
 	// n and kind are the step's that is done just now, and done are those before.
 	n    int
 	done int
@@ -432,7 +439,7 @@ func (r *run) decide(ctx context.Context, step Step, kind StepType, failed error
 		if failed != nil {
 			return journal.Failed, failed.Error()
 		}
-		return journal.Done, ""
+		return journal.Done, r.said
 	}
 	answer, why := evidence.Unknown, "it could not be looked at"
 	for _, pause := range patience {
@@ -575,6 +582,7 @@ func (r *run) lookAt(s sight, err error) (look, error) {
 	l.fences = s.fences
 	l.found = sync.OnceValue(func() *diagnose.Finding { return r.find(s.report()) })
 	r.latest = l
+	r.count(l)
 	return l, r.encrypted(s.world)
 }
 

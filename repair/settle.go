@@ -3,6 +3,7 @@ package repair
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -15,12 +16,19 @@ const settles = 45 * time.Second
 // settle lets a connection prove that it is not new. LXD starts instances by
 // itself, at boot for one, and no operation says so: a connection that was made
 // a moment ago looks like one that nobody took away, until its device is in
-// use. What an earlier look saw unused is older than that.
+// use. What an earlier look saw unused is older than that. Of a volume that runs
+// elsewhere it is always waited for: only two looks tell whose I/O it is, see
+// needStill.
 func (r *run) settle(ctx context.Context) error {
-	if r.plan.Class != diagnose.ClassDisconnect || r.seenUnused() {
+	users := strings.Join(r.runsOn(), ", ")
+	switch {
+	case r.plan.Class != diagnose.ClassDisconnect || users == "" && r.seenUnused():
 		return nil
+	case users != "":
+		r.waits(settles, fmt.Sprintf("waiting for %d seconds: it is in use on %s, and what its devices here have read and written until then shows whether it is here, too", int(settles.Seconds()), users))
+	default:
+		r.waits(settles, fmt.Sprintf("waiting for %d seconds: LXD may just have made this connection, and no check or fix saw it unused before (scan remembers nothing)", int(settles.Seconds())))
 	}
-	r.waits(settles, fmt.Sprintf("waiting for %d seconds: LXD may just have made this connection, and no check or fix saw it unused before (scan remembers nothing)", int(settles.Seconds())))
 	if err := r.t.Sleep(ctx, settles); err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ var Steps = []StepType{
 	{
 		Kind: StepRelease, Title: "take the devices out of use on a host", Asks: true, Gated: true, Released: true, Final: true, Devices: true, Near: true,
 		Rests: ofVolumes,
-		Needs: []string{needSame, needMachine, needNoGroup},
+		Needs: []string{needSame, needMachine, needNoGroup, needStill},
 		Do:    doRelease, Confirm: confirmReleased, Seen: evidence.AnewHosts, Undo: UndoRollback,
 		Say: func(_ Plan, s Step) string {
 			if !mayHaveMap(s) {
@@ -133,7 +133,7 @@ var Steps = []StepType{
 	{
 		Kind: StepProveIdle, Title: "prove that a namespace is idle", Gated: true, Final: true, Devices: true, Near: true,
 		Rests: ofVolumes,
-		Needs: []string{needSame, needMachine, needNoGroup},
+		Needs: []string{needSame, needMachine, needNoGroup, needStill},
 		Do:    doRelease,
 		Say: func(_ Plan, s Step) string {
 			return fmt.Sprintf("on %s: prove that nothing uses %s", s.Member, devicesNamed(s.Devices))
@@ -145,7 +145,7 @@ var Steps = []StepType{
 	{
 		Kind: StepDisconnect, Title: "disconnect on the array", Asks: true, Gated: true, Released: true, Array: true, Near: true,
 		Rests: ofVolumes,
-		Needs: []string{needSame, needMachine, needNoGroup, needReleased},
+		Needs: []string{needSame, needMachine, needNoGroup, needStill, needReleased},
 		Do:    doDisconnect, Confirm: confirmDisconnected, Seen: evidence.AnewBoth, Undo: UndoReconnect,
 		Say: func(p Plan, s Step) string { return "disconnect " + p.Object + " from " + s.HostObject + s.on() },
 		Manual: func(p Plan, s Step) []string {

@@ -146,6 +146,9 @@ func optionsOf(seed uint64) simulator.Options {
 	if seed%5 == 2 {
 		o.Unverified = eitherWay(rand.New(rand.NewPCG(seed, 0)))
 	}
+	if seed%5 == 4 {
+		o.Members = 2
+	}
 	return o
 }
 
@@ -168,7 +171,9 @@ func (h *history) tale(seed uint64, total *tally) {
 	h.invite(seed)
 	h.outsidersAct()
 	h.leak()
-	h.world.Hosts[0].Rescan()
+	for _, m := range h.world.Hosts {
+		m.Rescan()
+	}
 	for range 2 {
 		h.outsidersAct()
 		h.scanAndRemember()
@@ -216,12 +221,12 @@ func (h *history) trouble() {
 		case p < 0.6:
 			h.fault()
 		case p < 0.7:
-			h.world.Hosts[0].NeverAppear(func(string) bool { return true })
+			h.somewhere().NeverAppear(func(string) bool { return true })
 		}
 		h.advance(toTheEnd)
 		h.world.LXD.NoCut()
 		h.mend()
-		h.world.LXD.StartDaemon()
+		h.startDaemons()
 	}
 }
 
@@ -472,14 +477,16 @@ func (h *history) account(report diagnose.Report, total *tally) {
 		}
 		h.tell("left: %s %s: %s", f.Code, f.Object, why)
 	}
-	for serial := range h.inUse() {
-		if idle := h.world.Hosts[0].Bystanders(serial); len(idle) > 0 {
-			h.t.Errorf("%s is in use, and %v stay offline", serial, idle)
+	for _, m := range h.world.Hosts {
+		for serial := range h.inUseOn(m) {
+			if idle := m.Bystanders(serial); len(idle) > 0 {
+				h.t.Errorf("%s is in use, and %v stay offline on %s", serial, idle, m.Name())
+			}
 		}
-	}
-	for _, v := range h.world.Array.Volumes() {
-		if left := h.world.Hosts[0].DevicesOf(v.Serial); v.Destroyed && len(left) > 0 && !h.world.Hosts[0].InUse(v.Serial) {
-			h.t.Errorf("%s is destroyed and idle, and has left %v", v.Name, left)
+		for _, v := range h.world.Array.Volumes() {
+			if left := m.DevicesOf(v.Serial); v.Destroyed && len(left) > 0 && !m.InUse(v.Serial) {
+				h.t.Errorf("%s is destroyed and idle, and has left %v on %s", v.Name, left, m.Name())
+			}
 		}
 	}
 }
@@ -539,7 +546,7 @@ func TestOracleSeesHarm(t *testing.T) {
 		}
 	}
 	m, _ := h.kit.local(h.world.Hosts[0].Name(), h.sleep)
-	hands := watchedHands{m.Hands, h}
+	hands := watchedHands{m.Hands, h, h.world.Hosts[0]}
 	var path release.Target
 	for _, d := range h.seen.Hosts[0].Disks.Items {
 		if string(d.Serial) == used.Serial {
@@ -561,11 +568,11 @@ func TestOracleSeesHarm(t *testing.T) {
 		{"destroys a snapshot that LXD has a record of", func() error { return w.DestroySnapshot(ctx, snapshot) }},
 		{"destroys a volume that LXD has a record of", func() error { return w.Destroy(ctx, idle.ID) }},
 		{"sets a path of what runs offline", func() error {
-			return watchedHands{rashHands{hands, h}, h}.SetState(ctx, path, "offline")
+			return watchedHands{rashHands{hands, h}, h, h.world.Hosts[0]}.SetState(ctx, path, "offline")
 		}},
 		{"takes a path from what runs", func() error {
 			// Its map keeps it from being deleted the proper way.
-			return watchedHands{rashHands{hands, h}, h}.DeleteDisk(ctx, path)
+			return watchedHands{rashHands{hands, h}, h, h.world.Hosts[0]}.DeleteDisk(ctx, path)
 		}},
 		{"disconnects what runs", func() error { return w.Disconnect(ctx, running, h.hostObject()) }},
 		{"eradicates", func() error { return w.Eradicate(ctx, idle.ID) }},
@@ -573,6 +580,48 @@ func TestOracleSeesHarm(t *testing.T) {
 		before := len(h.harm)
 		if err := c.do(); len(h.harm) == before {
 			t.Errorf("nobody noticed what %s (%v)", c.what, err)
+		}
+	}
+}
+
+// TestOracleSeesHarmInACluster: what runs on one member may lose its connection
+// to the other, and no more.
+func TestOracleSeesHarmInACluster(t *testing.T) {
+	for _, seed := range []uint64{4, 9} { // iSCSI, NVMe
+		h := newHistory(t, seed, optionsOf(seed))
+		h.settleIn()
+		h.calm = true
+		ctx := context.Background()
+		if _, err := h.look(ctx, evidence.Scope{}); err != nil {
+			t.Fatal(err)
+		}
+		w, err := h.openWriter(ctx, h.world.Array.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool := h.world.Pool()
+		full, err := h.world.ArrayName(pool, evidence.TypeVM, pool[:1]+"v0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, _ := h.world.Array.Volume(full)
+		used := 0
+		for _, c := range h.world.Array.Connections() {
+			if c.Volume != full {
+				continue
+			}
+			there := h.behind(h.world.Array, c.Host).InUse(v.Serial)
+			before := len(h.harm)
+			err := w.Disconnect(ctx, full, c.Host)
+			if there != (len(h.harm) > before) {
+				t.Errorf("in use on %s: %v; harm %v (%v)", c.Host, there, h.harm[before:], err)
+			}
+			if there {
+				used++
+			}
+		}
+		if used != 1 || h.changes["disconnect-under-use"] != 1 {
+			t.Errorf("of the connections of %s %d were in use", full, used)
 		}
 	}
 }

@@ -30,6 +30,8 @@ func clusterScenarios() []Scenario {
 		three, clusterHealthy, nil, nil)...)
 	s = append(s, onBoth("member-stale", "The second member can't unmap the disk of a virtual machine that is stopped and moved to the first, which then can't delete it.",
 		three, memberStale, stale, stale)...)
+	s = append(s, onBoth("member-migrated", "A virtual machine is migrated to the second member while it runs, and the first can't unmap its disk, so that nobody can delete it later.",
+		three, memberMigrated, stale, stale)...)
 	s = append(s, onBoth("member-leak", "A volume that the second member makes does not appear there in time, and LXD 6.3 leaves it connected.",
 		old, memberLeak, []string{"leaked-volume", "unsafe-setting"}, []string{"leaked-volume", "unsafe-setting"})...)
 	s = append(s, onBoth("leak-everywhere", "The same on the first; an operator connects the volume to all members to see what is in it, and leaves it there.",
@@ -136,6 +138,29 @@ func memberStale(w *World) error {
 		return err
 	}
 	err = second.MoveInstance("", "vm1", first.Name)
+	w.Age(hours)
+	return err
+}
+
+func memberMigrated(w *World) error {
+	first, second := w.LXD.Members()[0], w.LXD.Members()[1]
+	vm := lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}
+	if err := all(w.everywhere, func() error { return first.Launch(vm) }); err != nil {
+		return err
+	}
+	w.calm()
+	heal := func() {}
+	w.when(lxd.StepHost, "unmount", func() { heal = w.unavailable("GET", "/hosts") })
+	err := mustFail(first.MoveInstance("", "vm1", second.Name), "migrating vm1")
+	heal()
+	w.calm()
+	if err != nil {
+		return err
+	}
+	names, err := w.arrayNames(w.LXD, w.Pool(), lxd.DefaultProject, evidence.TypeVM, "vm1")
+	for _, name := range names {
+		err = errors.Join(err, w.Array.SetIO(name, 120, 40))
+	}
 	w.Age(hours)
 	return err
 }

@@ -268,6 +268,7 @@ func TestLooksDuringFlows(t *testing.T) {
 func TestClusterNeedsEveryMember(t *testing.T) {
 	for name, code := range map[string]string{
 		"member-stale-iscsi": "stale-connection", "member-stale-nvme": "stale-connection",
+		"member-migrated-iscsi": "stale-connection", "member-migrated-nvme": "stale-connection",
 		"member-leak-iscsi": "leaked-volume", "member-leak-nvme": "leaked-volume",
 		"leak-everywhere-iscsi": "leaked-volume", "leak-everywhere-nvme": "leaked-volume",
 	} {
