@@ -28,8 +28,9 @@ func explainCommand(s Streams) *cli.Command {
 		ArgsUsage: "[OBJECT]",
 		Usage:     "say what LXD, the array and the hosts know of one object, and why it may or may not be touched",
 		Description: "The object is what you have in hand: the array's full name, its name within --pool, a serial, a\n" +
-			"WWID or NGUID, a device of this host, or LXD's own name (pool/type/name). What fits several is\n" +
-			"listed, never guessed. A session, a controller, a portal or an array's IQN is told as what it is;\n" +
+			"WWID or NGUID, a device of this host, or LXD's own name (pool/type/name), which means all that\n" +
+			"LXD has under it: both volumes of a virtual machine, snapshots, copies of these. What fits several\n" +
+			"is listed, never guessed. A session, a controller, a portal or an array's IQN is told as what it is;\n" +
 			"\"-\" reads the line of a log from the standard input, whole.\n\n" +
 			"A finding's code instead of an object prints the page about it; nobody is asked.\n\n" +
 			"EXAMPLES\n" +

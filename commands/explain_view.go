@@ -62,9 +62,13 @@ func (v explainView) body(out *lineWriter) {
 		}
 		v.field(out, clean(label), text)
 	}
-	for _, f := range v.e.Findings {
+	for i, f := range v.e.Findings {
+		detail := f.Detail
+		if i >= v.e.Itself && !strings.Contains(detail, f.Object) {
+			detail = f.Object + ": " + detail // of the same record, and not what was shown
+		}
 		out.line("")
-		v.field(out, "finding", v.findingPaint(f)(f.Code)+"  "+clean(f.Detail))
+		v.field(out, "finding", v.findingPaint(f)(f.Code)+"  "+clean(detail))
 	}
 	if len(v.e.Findings) > 0 || v.verbose {
 		out.line("")
@@ -129,7 +133,7 @@ func (v explainView) field(out *lineWriter, label, text string) {
 }
 
 func (v explainView) gates(out *lineWriter) {
-	if len(v.e.Gates) == 0 || len(v.e.Findings) == 0 && !v.verbose {
+	if len(v.e.Gates) == 0 || v.e.Itself == 0 && !v.verbose {
 		return // nobody asked whether what is well may go
 	}
 	results := map[diagnose.Result]int{}

@@ -166,6 +166,8 @@ func runFix(ctx context.Context, o *fixOptions) error {
 		return o.show(ctx, f, w, c)
 	case len(c.plans) == 0 && len(c.left) == 0:
 		return o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), savedPlans{}) })
+	case o.volume != "" && len(c.plans) > 1:
+		return o.runSeveral(ctx, f, w, c.plans)
 	case o.volume != "":
 		return o.runOne(ctx, f, w, c.plans[0])
 	default:
@@ -275,24 +277,83 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 		}
 		fmt.Fprintln(o.Err)
 	}
-	for _, class := range []diagnose.Class{diagnose.ClassWaiting, diagnose.ClassDestroy, diagnose.ClassSnapshot, diagnose.ClassDisconnect, diagnose.ClassHost, diagnose.ClassArrayHost} {
-		for _, f := range e.Findings {
-			if kindClass(f.Code) != class || class == diagnose.ClassWaiting && !called(object, f) {
-				continue
-			}
-			plan, err := repair.NewPlan(w.world, w.policy, f, o.clock()())
-			if errors.Is(err, repair.ErrNoRemedy) {
-				continue
-			}
-			o.doubt = databaseDoubt(f)
-			return []repair.Plan{plan}, err
+	var plans []repair.Plan
+	for _, f := range repairable(object, e) {
+		plan, err := repair.NewPlan(w.world, w.policy, f, o.clock()())
+		if errors.Is(err, repair.ErrNoRemedy) || slices.ContainsFunc(plans, func(p repair.Plan) bool { return coveredBy(p, plan) }) {
+			continue
 		}
+		if err != nil {
+			return nil, err
+		}
+		if len(plans) == 0 {
+			o.doubt = databaseDoubt(f)
+		}
+		if destroys(plan) && e.Whole && !slices.ContainsFunc(e.Findings[:e.Itself], func(own diagnose.Finding) bool { return own.VolumeID == f.VolumeID }) {
+			return nil, &HintedError{
+				Err:  usagef("%s means all that LXD has under that name; what would be destroyed is %s (%s)", object, f.Object, f.Code),
+				Hint: "what is to be destroyed is named itself: " + f.FixCommand(),
+			}
+		}
+		plans = append(plans, plan)
 	}
-	if len(e.Findings) > 0 {
+	switch meant := e.Meant(); {
+	case len(plans) > 1:
+		return plans, o.severalOf(object, plans)
+	case len(plans) > 0, len(e.Findings) == 0:
+		return plans, nil
+	case len(meant) == 0:
 		f := e.Findings[0]
+		return nil, &HintedError{
+			Err:  usagef("nothing is found about %s itself: %s is about %s", e.Object, f.Code, f.Object),
+			Hint: "name that one, or give LXD's own name, which means both",
+		}
+	default:
+		f := meant[0]
 		return nil, fmt.Errorf("%s (%s): %w: %s", f.Object, f.Code, repair.ErrNoRemedy, strings.Join(f.Remedy, "; "))
 	}
-	return nil, nil
+}
+
+// repairable are the findings that a name means, in the order in which one is
+// repaired instead of another: what is destroyed is disconnected on the way.
+func repairable(object string, e diagnose.Explanation) []diagnose.Finding {
+	var all []diagnose.Finding
+	for _, class := range []diagnose.Class{diagnose.ClassWaiting, diagnose.ClassDestroy, diagnose.ClassSnapshot, diagnose.ClassDisconnect, diagnose.ClassHost, diagnose.ClassArrayHost} {
+		for _, f := range e.Meant() {
+			if kindClass(f.Code) == class && (class != diagnose.ClassWaiting || called(object, f)) {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+// coveredBy reports a plan that the first one makes superfluous, or that is to
+// be made anew after it. The same on several hosts is repaired on each.
+func coveredBy(first, second repair.Plan) bool {
+	return first.ArrayID == second.ArrayID && first.ID == second.ID && first.Serial == second.Serial && (first.Class != second.Class || first.Host == second.Host)
+}
+
+// destroys reports a plan after which something is gone from the array's list.
+func destroys(p repair.Plan) bool {
+	return slices.ContainsFunc(p.Steps, func(s repair.Step) bool { return s.Kind == repair.StepDestroy || s.Kind == repair.StepDestroySnapshot })
+}
+
+// severalOf refuses what is stated for one where a name means several.
+func (o *fixOptions) severalOf(object string, plans []repair.Plan) error {
+	var names []string
+	for _, p := range plans {
+		if !slices.Contains(names, p.Object) {
+			names = append(names, p.Object)
+		}
+	}
+	if len(names) < 2 || o.minAge == "" && o.typed == "" && !o.databaseIsCurrent && !o.evenIfRecovered {
+		return nil
+	}
+	return &HintedError{
+		Err:  usagef("--min-age, --confirm, --database-is-current and --even-if-recovered are stated for one volume, and %s means %s", object, strings.Join(names, " and ")),
+		Hint: "name one of them",
+	}
 }
 
 // called reports the name of a finding's object itself, as it is or with its

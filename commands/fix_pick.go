@@ -135,7 +135,7 @@ func (o *fixOptions) planPicked(ctx context.Context, w *workshop, finding diagno
 	}
 	o.doubt, o.volume = "", finding.Object
 	defer func() { o.volume = "" }()
-	if finding.VolumeID == "" && finding.Host != "" && kindClass(finding.Code) == diagnose.ClassHost {
+	if finding.Host != "" && kindClass(finding.Code) == diagnose.ClassHost {
 		o.volume = finding.Host + ":" + finding.Object
 	}
 	plans, err := o.planOne(w, report, "")
@@ -145,7 +145,23 @@ func (o *fixOptions) planPicked(ctx context.Context, w *workshop, finding diagno
 	case len(plans) == 0:
 		return repair.Plan{}, fmt.Errorf("%s is not found any more", finding.Object)
 	}
+	for _, plan := range plans {
+		if plan.Code == finding.Code && plan.Host == finding.Host {
+			return plan, nil
+		}
+	}
 	return plans[0], nil
+}
+
+// runSeveral repairs all that a name means, as if each had been named.
+func (o *fixOptions) runSeveral(ctx context.Context, f format, w *workshop, plans []repair.Plan) error {
+	o.project = ""
+	findings, chosen := make([]diagnose.Finding, len(plans)), make([]int, len(plans))
+	for i, p := range plans {
+		findings[i] = diagnose.Finding{Object: p.Object, Code: p.Code, VolumeID: p.ID, Host: p.Host}
+		chosen[i] = i
+	}
+	return o.goThrough(ctx, f, w, findings, chosen)
 }
 
 // pickOne lets a person at a terminal choose one finding.

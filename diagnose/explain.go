@@ -20,14 +20,21 @@ type Explanation struct {
 	LXD      LXDName
 	// Statements are the witnesses' words: the array's, LXD's, each host's.
 	Statements []Statement
-	// Findings are those about this object, the gravest first.
+	// Findings are those about this object, the gravest first; behind them
+	// those about other objects of the same record: a virtual machine's other
+	// half, snapshots, LXD's copies of these.
 	Findings []Finding
+	// Itself counts those about this very object.
+	Itself int
+	// Whole is set when the name that was asked for is LXD's, and so means all
+	// that the record stands for: Object is one of it.
+	Whole bool
 	// Gates answer for the remedy of the first finding that has one; without
 	// a finding, for the question whether the volume could be destroyed.
 	Gates   []GateResult
 	Verdict Verdict
 	// Healthy is set when LXD has a record of it, all witnesses could tell, and
-	// there is no finding about it.
+	// there is no finding about anything that the record stands for.
 	Healthy bool
 	Cause   string
 	Effect  string
@@ -65,19 +72,55 @@ func Explain(w evidence.World, p Policy, object, pool string) (Explanation, erro
 	if err != nil {
 		return Explanation{}, err
 	}
-	e := f.describe(t)
-	for _, finding := range f.findings() {
-		// A name in /dev may say a volume that there is not.
-		itself := finding.VolumeID == "" && strings.HasPrefix(object, "/dev/") && strings.EqualFold(finding.Object, object)
-		if t.isIn(finding, e) || f.queues(t, finding) || itself {
-			e.Findings = append(e.Findings, finding)
-		}
+	found := f.findings()
+	e := f.described(t, object, found)
+	if other, is := f.toTell(t, e, pool); is {
+		t = other
+		e = f.described(t, object, found)
 	}
 	e.Statements = f.statements(t)
 	f.conclude(&e, t)
 	e.Healthy = len(e.Findings) == 0 && e.LXD.Name != "" && t.volume != nil && len(f.doubts(f.witnesses())) == 0 &&
 		!slices.ContainsFunc(e.Statements, func(s Statement) bool { return !s.Known })
 	return e, nil
+}
+
+// described names the target and lists what is found about it.
+func (f *facts) described(t target, object string, found []Finding) Explanation {
+	e := f.describe(t)
+	kin := f.kinOf(t)
+	var others []Finding
+	for _, finding := range found {
+		// A name in /dev may say a volume that there is not.
+		itself := finding.VolumeID == "" && strings.HasPrefix(object, "/dev/") && strings.EqualFold(finding.Object, object)
+		switch {
+		case t.isIn(finding, e) || f.queues(t, finding) || itself:
+			e.Findings = append(e.Findings, finding)
+		case kin.has(finding):
+			others = append(others, finding)
+		}
+	}
+	e.Itself, e.Whole = len(e.Findings), t.all != nil
+	e.Findings = append(e.Findings, others...)
+	return e
+}
+
+// toTell is the other half of what a record stands for, where nothing is found
+// about the one that stands for both, and something about that.
+func (f *facts) toTell(t target, e Explanation, pool string) (target, bool) {
+	if !e.Whole || e.Itself > 0 || len(e.Findings) == 0 {
+		return t, false
+	}
+	first := e.Findings[0]
+	if i := slices.IndexFunc(e.Findings, func(x Finding) bool { return x.Verdict != ReportOnly }); i >= 0 {
+		first = e.Findings[i]
+	}
+	half, err := f.resolve(first.Object, pool)
+	if err != nil || (half.snapshot != nil) != t.all.Snapshot || f.kinOf(half).record != t.all {
+		return t, false
+	}
+	half.all = t.all
+	return half, true
 }
 
 // reported explains what findings call by this name, where it is neither a
@@ -95,6 +138,7 @@ func (f *facts) reported(object string) (Explanation, bool) {
 	e.Object = e.Findings[0].Object
 	kind, _ := kindOf(e.Findings[0].Code)
 	e.What = e.Object + " is no volume and no device: " + kind.Meaning + "."
+	e.Itself = len(e.Findings)
 	f.conclude(&e, target{})
 	return e, true
 }
@@ -232,28 +276,42 @@ func (t target) isIn(finding Finding, e Explanation) bool {
 	}
 }
 
+// Meant are the findings that a repair of the name that was asked for is about.
+func (e Explanation) Meant() []Finding {
+	if e.Whole {
+		return e.Findings
+	}
+	return e.Findings[:e.Itself]
+}
+
 // conclude takes the words from the first finding that can be acted on, else
 // from the gravest one.
 func (f *facts) conclude(e *Explanation, t target) {
 	e.Verdict = ReportOnly
-	if len(e.Findings) > 0 {
-		first := e.Findings[0]
-		if i := slices.IndexFunc(e.Findings, func(x Finding) bool { return t.host != nil && strings.EqualFold(x.Object, t.host.Name) }); i > 0 {
+	about := e.Findings[:e.Itself]
+	if e.Whole && len(about) == 0 && len(e.Findings) > 0 {
+		// No permission for the object that is told comes from another one.
+		e.Cause, e.Effect, e.Remedy = e.Findings[0].Cause, e.Findings[0].Effect, e.Findings[0].Remedy
+	}
+	if len(about) > 0 {
+		first := about[0]
+		if i := slices.IndexFunc(about, func(x Finding) bool { return t.host != nil && strings.EqualFold(x.Object, t.host.Name) }); i > 0 {
 			// What is said of a host itself comes before what follows for volumes.
-			e.Findings = slices.Insert(slices.Delete(slices.Clone(e.Findings), i, i+1), 0, e.Findings[i])
-			first = e.Findings[0]
+			about = slices.Insert(slices.Delete(slices.Clone(about), i, i+1), 0, about[i])
+			e.Findings = append(about, e.Findings[len(about):]...)
+			first = about[0]
 		}
-		if i := slices.IndexFunc(e.Findings, func(x Finding) bool { return x.Verdict != ReportOnly }); i >= 0 {
-			first = e.Findings[i]
+		if i := slices.IndexFunc(about, func(x Finding) bool { return x.Verdict != ReportOnly }); i >= 0 {
+			first = about[i]
 		}
 		e.Verdict, e.Gates = first.Verdict, first.Gates
-		if gravest := e.Findings[0]; first.Verdict == Blocked && gravest.Severity == Critical {
+		if gravest := about[0]; first.Verdict == Blocked && gravest.Severity == Critical {
 			first = gravest // data at risk comes before what can't be done now
 		}
 		e.Cause, e.Effect, e.Remedy = first.Cause, first.Effect, first.Remedy
 		// What frees who waits comes first, whichever finding says it.
-		if i := slices.IndexFunc(e.Findings, func(f Finding) bool { return f.Next != "" }); i > 0 {
-			e.Remedy = slices.Concat(e.Findings[i].Remedy[:1], e.Remedy)
+		if i := slices.IndexFunc(about, func(f Finding) bool { return f.Next != "" }); i > 0 {
+			e.Remedy = slices.Concat(about[i].Remedy[:1], e.Remedy)
 		}
 	}
 	if len(e.Gates) == 0 && (t.volume != nil || t.snapshot != nil) {

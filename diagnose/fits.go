@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -120,11 +121,19 @@ func (r *resolver) recordsByName() {
 		}
 		for _, own := range ArrayNames(record) {
 			if (!record.Snapshot && own == name) || (record.Snapshot && own == suffix && suffix != name) {
-				r.record(record)
+				// What the array has under that name is meant, and not the half beside it.
+				if !r.has(record) {
+					r.record(record)
+				}
 				break
 			}
 		}
 	}
+}
+
+// has reports that an object of a record was found by its own name.
+func (r *resolver) has(record *evidence.Record) bool {
+	return slices.ContainsFunc(r.targets, func(t target) bool { return t.all == nil && r.f.kinOf(t).record == record })
 }
 
 // paths finds what is used at a path.

@@ -78,6 +78,9 @@ type target struct {
 	way *way
 	// machine is the directory's, the use's, the link's and the way's.
 	machine *hostFacts
+	// all is set when the name is a record's and means all that it stands for,
+	// see kin; the target is one of that.
+	all *evidence.Record
 }
 
 // resolver collects what a name may mean, each thing once.
@@ -87,9 +90,12 @@ type resolver struct {
 	pool    string // limits volumes to this pool; empty for all
 	targets []target
 	seen    map[any]bool
+	// all is the record whose objects are being added.
+	all *evidence.Record
 }
 
 func (r *resolver) add(key any, t target) {
+	t.all = r.all
 	if !r.seen[key] {
 		r.seen[key] = true
 		r.targets = append(r.targets, t)
@@ -239,6 +245,8 @@ func (r *resolver) records() {
 // array has none. Of a virtual machine's two volumes the root disk stands for
 // both.
 func (r *resolver) record(record *evidence.Record) {
+	r.all = record
+	defer func() { r.all = nil }()
 	pool := r.f.poolNamed(record.Pool)
 	found := false
 	if pool != nil && pool.array != nil {
