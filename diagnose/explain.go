@@ -67,7 +67,9 @@ func Explain(w evidence.World, p Policy, object, pool string) (Explanation, erro
 		if e, ok := f.reported(object); ok {
 			return e, nil
 		}
-		unknown.What, unknown.Instead = f.larger(object)
+		if what, instead := f.larger(object); what != "" {
+			unknown.What, unknown.Instead = what, instead
+		}
 	}
 	if err != nil {
 		return Explanation{}, err
@@ -172,6 +174,9 @@ func (f *facts) describe(t target) Explanation {
 		if record := f.recordOf(t.other); record != nil {
 			e.LXD, e.Pool = lxdName(record), record.Pool
 			e.What = t.other.Name + " is LXD's " + e.LXD.String() + ", which was moved there."
+			if f.isCopied(t.other) {
+				e.What = t.other.Name + " has the name of LXD's " + e.LXD.String() + " and is not it: a copy of it, or it restored."
+			}
 		}
 	case t.use != nil:
 		e.What = t.use.Where + " on " + t.machine.Name + " is used, and the device is gone: it is not known which volume it was."
@@ -195,6 +200,8 @@ func (f *facts) volumeSentence(v *volume) string {
 	switch {
 	case v.pool == nil:
 		return is + "a volume outside LXD's pods; pureclean leaves it alone."
+	case v.code == codeMoved && f.movedVolumes[v].copied:
+		return v.Name + " has the name of LXD's " + lxdName(v.record).String() + " and is not it: a copy of it, or it restored."
 	case v.code == codeMoved:
 		return is + "LXD's " + lxdName(v.record).String() + ", which was renamed or moved there."
 	case v.code == codeForeign:
@@ -355,7 +362,7 @@ func (f *facts) arrayStatement(a *arrayFacts, t target) Statement {
 	case t.host != nil:
 		s.Text = join("initiators "+list(t.host.Initiators()), count(a.rows[lower(t.host.Name)], "connection"), a.owner(t.host.Name).why)
 	case t.record != nil:
-		s.Known, s.Text = a.withoutObject(t.record)
+		s.Known, s.Text = a.withoutObject(t.record, f.renamedSnapshot(t.record))
 	case t.device != nil:
 		answer, why := f.connectedElsewhere(t.device)
 		s.Known, s.Text = answer.IsNot(), why
@@ -571,8 +578,9 @@ func (h *hostFacts) ownerStatement(object *evidence.ArrayHost) Statement {
 }
 
 // withoutObject is what an array says of a record of which the pods have
-// nothing: whether the whole array has it not either.
-func (a *arrayFacts) withoutObject(record *evidence.Record) (bool, string) {
+// nothing: whether the whole array has it not either. renamed says what may be
+// it under another name.
+func (a *arrayFacts) withoutObject(record *evidence.Record, renamed string) (bool, string) {
 	var elsewhere []string
 	names := ArrayNames(record)
 	for _, other := range append(slices.Clone(a.Elsewhere.Items), a.ElsewhereSnapshots.Items...) {
@@ -582,6 +590,8 @@ func (a *arrayFacts) withoutObject(record *evidence.Record) (bool, string) {
 		}
 	}
 	switch {
+	case renamed != "":
+		return true, "it has no object of its name; " + renamed
 	case len(elsewhere) > 0:
 		return true, "it has nothing of this record in the pod, and " + list(elsewhere) + " outside of it"
 	case !a.Volumes.IsComplete() || !a.Snapshots.IsComplete():

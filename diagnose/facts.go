@@ -28,10 +28,14 @@ type facts struct {
 	astrayVolumes map[evidence.Serial]*volume
 	// seen holds the earlier sightings by volume id.
 	seen map[string]*evidence.Sighting
+	// seenByName are those with a record, by the full name; made on demand.
+	seenByName map[string]*evidence.Sighting
 	// moves are recorded volumes that are not in their place.
 	moves        []*move
 	movedVolumes map[*volume]*move
 	movedRecords map[*evidence.Record][]*move
+	// lost are the names that an array should have and has not, see lostNames.
+	lost map[*arrayFacts]map[string]*evidence.Record
 	// byDirectory finds a record by where LXD mounts it; made on demand.
 	byDirectory map[string]*evidence.Record
 	// bySerial is every volume of every array; made on demand.

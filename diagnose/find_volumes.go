@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -386,7 +387,7 @@ func (f *facts) isMoved(record *evidence.Record) bool {
 	if record.Snapshot {
 		record = f.parentOf(record)
 	}
-	return record != nil && len(f.movedRecords[record]) > 0
+	return record != nil && slices.ContainsFunc(f.movedRecords[record], func(m *move) bool { return !m.copied })
 }
 
 func (f *facts) young(record *evidence.Record) bool {

@@ -10,6 +10,9 @@ import (
 
 const codeMoved = "moved-volume"
 
+// byNameAlone is the weakest sign.
+const byNameAlone = "the last part of its name is the one that LXD gave it"
+
 // move is a volume that LXD has a record of and that is not where LXD looks
 // for it: an administrator renamed it, or moved it into a volume group or out
 // of its pod. A name is the weakest sign of what a volume is. It is known by
@@ -26,6 +29,10 @@ type move struct {
 	how []string
 	// mounts are where hosts have it mounted.
 	mounts []string
+	// copied is set when it has the name of the record's volume, and an earlier
+	// run saw another one under that name: it is a copy of it, or it restored.
+	// Nobody is told to give it to LXD in the other's place.
+	copied bool
 }
 
 func (m *move) name() string {
@@ -37,7 +44,7 @@ func (m *move) name() string {
 
 // joinMoves finds the volumes that were moved or renamed.
 func (f *facts) joinMoves() {
-	f.movedVolumes, f.movedRecords = map[*volume]*move{}, map[*evidence.Record][]*move{}
+	f.movedVolumes, f.movedRecords, f.lost = map[*volume]*move{}, map[*evidence.Record][]*move{}, map[*arrayFacts]map[string]*evidence.Record{}
 	for _, a := range f.arrays {
 		j := moveJoin{f: f, a: a, lost: f.lostNames(a)}
 		for i := range a.volumes {
@@ -65,11 +72,14 @@ type moveJoin struct {
 // lostNames are the names, without the pod, that LXD's records of an array's
 // pools should have there and have not, each with its record.
 func (f *facts) lostNames(a *arrayFacts) map[string]*evidence.Record {
+	if lost, known := f.lost[a]; known {
+		return lost
+	}
 	lost := map[string]*evidence.Record{}
 	for i := range f.records.list {
 		record := &f.records.list[i]
 		pool := f.poolNamed(record.Pool)
-		if record.Snapshot || record.UUID.IsZero() || pool == nil || pool.pod == nil || pool.array != a {
+		if record.Snapshot || record.UUID.IsZero() || pool == nil || pool.array != a || pool.pod == nil && !pool.podless() {
 			continue
 		}
 		for _, content := range contents(record) {
@@ -81,7 +91,32 @@ func (f *facts) lostNames(a *arrayFacts) map[string]*evidence.Record {
 			}
 		}
 	}
+	f.lost[a] = lost
 	return lost
+}
+
+// podless reports a pool whose pod was asked for, and which the array certainly
+// has not under that name.
+func (p *poolFacts) podless() bool {
+	return p.pod == nil && p.array != nil && p.array.Trouble == "" && p.array.Pods.IsComplete() &&
+		slices.ContainsFunc(p.array.Asked, func(pod string) bool { return strings.EqualFold(pod, p.name) })
+}
+
+// seenUnder is what an earlier run saw with a record under that name, in the
+// record's own pod; nil for nothing.
+func (f *facts) seenUnder(a *arrayFacts, record *evidence.Record, name string) *evidence.Sighting {
+	if f.seenByName == nil {
+		f.seenByName = make(map[string]*evidence.Sighting, len(f.world.Seen))
+		for i := range f.world.Seen {
+			if seen := &f.world.Seen[i]; seen.Name != "" && !seen.Recorded.IsZero() {
+				f.seenByName[lower(seen.Name)] = seen
+			}
+		}
+	}
+	if seen := f.seenByName[lower(record.Pool+"::"+leaf(name))]; seen != nil && seen.ArrayID == a.ID {
+		return seen
+	}
+	return nil
 }
 
 // isLost reports a record of which a volume is not in its place.
@@ -107,7 +142,11 @@ func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNamin
 			m.how = append(m.how, how)
 		}
 	}
-	claim(j.lost[lower(leaf(name))], "the last part of its name is the one that LXD gave it")
+	if named := j.lost[lower(leaf(name))]; named != nil {
+		claim(named, byNameAlone)
+		seen := j.f.seenUnder(j.a, named, name)
+		m.copied = seen != nil && id != "" && seen.VolumeID != id
+	}
 	for _, h := range j.f.hosts {
 		d := h.devices[serial]
 		if serial == "" || d == nil {
@@ -131,6 +170,7 @@ func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNamin
 	if m.record == nil {
 		return
 	}
+	m.copied = m.copied && len(m.how) == 1 // what LXD has mounted is what it has
 	if m.volume != nil {
 		j.f.movedVolumes[m.volume] = m
 	}
@@ -188,6 +228,12 @@ func (f *facts) recordOf(other *evidence.Other) *evidence.Record {
 	return nil
 }
 
+// isCopied reports something outside the pods that only has the name of a
+// record's volume.
+func (f *facts) isCopied(other *evidence.Other) bool {
+	return slices.ContainsFunc(f.moves, func(m *move) bool { return m.other == other && m.copied })
+}
+
 // recordOfSnapshot is the record of the volume of which LXD made a snapshot.
 func (f *facts) recordOfSnapshot(pool *poolFacts, s *evidence.Snapshot) *evidence.Record {
 	if !s.LXD.IsLXD() || pool == nil {
@@ -215,10 +261,16 @@ func (f *facts) parentOf(snapshot *evidence.Record) *evidence.Record {
 // movedVolumesFound lists them.
 func (f *facts) movedVolumesFound() []draft {
 	var found []draft
+	pods := map[*poolFacts]string{}
 	for _, m := range f.moves {
 		pool := f.poolNamed(m.record.Pool)
-		if pool == nil || !pool.judged {
-			continue
+		if pool == nil || !pool.judged || m.copied {
+			continue // a copy is told with the record that has no volume
+		}
+		pod, known := pods[pool]
+		if !known {
+			pod = f.renamedPod(pool)
+			pods[pool] = pod
 		}
 		d := draft{subject: Subject{array: m.array, pool: pool}}
 		if m.volume != nil {
@@ -234,10 +286,41 @@ func (f *facts) movedVolumesFound() []draft {
 		}
 		d.Cause = "somebody renamed or moved it on the array: " + strings.Join(m.how, "; ")
 		d.Effect = m.effect()
-		d.Remedy = m.remedy(f, pool)
+		if pod == "" || !strings.EqualFold(podOf(m.name()), pod) {
+			d.Remedy = m.remedy(f, pool)
+		} else {
+			d.Cause = "somebody renamed the pod: the array has no pod " + pool.name + ", and most of what LXD has there is in " + pod
+			d.Remedy = append(m.recovery(), "purepod rename "+shell(pod)+" "+shell(pool.name), "do not delete the record: LXD finds the volume by it again")
+		}
 		found = append(found, d)
 	}
 	return found
+}
+
+// renamedPod is the pod that a pool's pod is called now: LXD's pool has none of
+// its own, and more than half of what LXD has there is in this one, which is no
+// other pool's. Empty for none.
+func (f *facts) renamedPod(pool *poolFacts) string {
+	if !pool.podless() {
+		return ""
+	}
+	lost, in := 0, map[string]int{}
+	for _, record := range f.lostNames(pool.array) {
+		if record.Pool == pool.name {
+			lost++
+		}
+	}
+	for _, m := range f.moves {
+		if pod := podOf(m.name()); m.record.Pool == pool.name && !m.copied && pod != "" && f.poolNamed(pod) == nil {
+			in[pod]++
+		}
+	}
+	for pod, n := range in {
+		if 2*n > lost {
+			return pod
+		}
+	}
+	return ""
 }
 
 func (m *move) destroyed() bool {
@@ -254,21 +337,35 @@ func (m *move) effect() string {
 	return ""
 }
 
+// recovery comes before anything else where the volume is destroyed.
+func (m *move) recovery() []string {
+	if m.destroyed() {
+		return []string{"purevol recover " + shell(m.name())}
+	}
+	return nil
+}
+
 // remedy brings the volume back to where LXD looks for it.
 func (m *move) remedy(f *facts, pool *poolFacts) []string {
-	var steps []string
-	if m.destroyed() {
-		steps = append(steps, "purevol recover "+shell(m.name()))
+	steps := m.recovery()
+	if pool.pod == nil {
+		return append(steps, "find out what has become of pod "+pool.name+", which the array does not have: LXD looks for the volume there", "do not delete the record")
 	}
-	own := ""
-	for name, record := range f.lostNames(m.array) {
-		if record == m.record && (own == "" || name == leaf(m.name())) {
-			own = name
+	own, lost := lower(leaf(m.name())), f.lostNames(m.array)
+	if lost[own] != m.record {
+		own = ""
+		for name, record := range lost {
+			if record == m.record && (own == "" || name < own) {
+				own = name
+			}
 		}
 	}
 	if own == "" {
 		return append(steps, "another volume has the name that LXD looks for: find out which of the two holds the data, before anything else",
 			"do not delete the record, nor either of the two")
+	}
+	if len(m.how) == 1 && m.how[0] == byNameAlone {
+		steps = append(steps, "make sure that it is the volume itself and no copy of it: only its name says so")
 	}
 	name, pod := m.name(), pool.pod.Name
 	last := leaf(name)
@@ -285,6 +382,9 @@ func (m *move) remedy(f *facts, pool *poolFacts) []string {
 // volume all the same; empty when that is certainly gone. While it may, nobody
 // is told to delete the record.
 func (f *facts) mayStillBe(record *evidence.Record, pool *poolFacts) string {
+	if why := either(f.copiesOf(record), f.renamedSnapshot(record)); why != "" {
+		return why
+	}
 	if why := pool.array.Elsewhere.Why(); why != "" {
 		return "what the array has outside of the pod is not all known: " + why
 	}
@@ -317,6 +417,45 @@ func (f *facts) mayStillBe(record *evidence.Record, pool *poolFacts) string {
 		}
 	}
 	return ""
+}
+
+// copiesOf says what has the name of a record's volume and is not what LXD had;
+// empty for nothing.
+func (f *facts) copiesOf(record *evidence.Record) string {
+	if record.Snapshot {
+		record = f.parentOf(record)
+	}
+	var names []string
+	for _, m := range f.movedRecords[record] {
+		if m.copied {
+			names = append(names, m.name())
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return list(names) + " has its name and is another volume than an earlier run saw: a copy of it, or it restored"
+}
+
+// renamedSnapshot says what may be a snapshot of LXD's under another name: one
+// of the same volume that is not in LXD's naming and was made at the same time.
+func (f *facts) renamedSnapshot(record *evidence.Record) string {
+	parent := f.parentOf(record)
+	if !record.Snapshot || parent == nil {
+		return ""
+	}
+	var names []string
+	f.volumesOf(parent, func(v *volume) {
+		v.snapshots(func(s *evidence.Snapshot) {
+			if !s.LXD.IsLXD() && s.Suffix != reverter && f.sameAge(s.Created, record.Created) {
+				names = append(names, s.Name)
+			}
+		})
+	})
+	if len(names) == 0 {
+		return ""
+	}
+	return list(names) + " is a snapshot of the same volume, is not in LXD's naming, was made at the same time, and may be it under another name"
 }
 
 // sameAge reports a volume that may have been made for a record: LXD writes

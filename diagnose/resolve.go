@@ -38,6 +38,8 @@ type UnknownObjectError struct {
 	What, Instead string
 	// Near are names that look like it.
 	Near []string
+	// Pool is set when it was looked for in that pool only.
+	Pool string
 	// Complete is false when a witness could not tell everything, so that
 	// the object may exist all the same.
 	Complete bool
@@ -48,6 +50,9 @@ func (e *UnknownObjectError) Error() string {
 		return e.What
 	}
 	text := fmt.Sprintf("neither the array nor LXD nor a host knows %q", e.Object)
+	if e.Pool != "" {
+		text += " in pool " + e.Pool + ", and it was looked for there only"
+	}
 	if !e.Complete {
 		text += ", but not all of them could tell everything"
 	}
@@ -119,13 +124,33 @@ func (f *facts) resolve(object, pool string) (target, error) {
 		return r.targets[0], nil
 	case 0:
 		complete := len(f.doubts(f.witnesses())) == 0
-		return target{}, &UnknownObjectError{Object: object, Near: r.near(), Complete: complete}
+		unknown := &UnknownObjectError{Object: object, Near: r.near(), Pool: pool, Complete: complete}
+		unknown.What, unknown.Instead = f.inNoPool(object, pool)
+		return target{}, unknown
 	}
 	e := &AmbiguousError{Object: object}
 	for _, t := range r.targets {
 		e.Candidates = append(e.Candidates, t.candidate())
 	}
 	return target{}, e
+}
+
+// inNoPool says what has a name that nothing in the pool has which was asked
+// about, and what to run then.
+func (f *facts) inNoPool(object, pool string) (what, instead string) {
+	if pool == "" {
+		return "", ""
+	}
+	switch t, err := f.resolve(object, ""); several := err.(type) { //nolint:errorlint // resolve makes it, and wraps nothing
+	case nil:
+		c := t.candidate()
+		what = c.Object + " (" + c.What + ")"
+	case *AmbiguousError:
+		what = several.Candidates[0].Object + " (" + several.Candidates[0].What + ") and " + count(len(several.Candidates)-1, "more")
+	default:
+		return "", ""
+	}
+	return quoted(object) + " is nothing in pool " + pool + "; it is " + what, "leave --pool out, or name the pool that it is in"
 }
 
 // search finds everything that a name fits.
@@ -267,7 +292,11 @@ func (r *resolver) record(record *evidence.Record) {
 			}
 		}
 	}
-	for _, m := range r.f.movedRecords[record] {
+	moves := slices.SortedStableFunc(slices.Values(r.f.movedRecords[record]), func(a, b *move) int { return strings.Compare(b.name(), a.name()) })
+	for _, m := range moves {
+		if found && len(contents(record)) == 2 {
+			break // the root disk, whose name is the longer one, stands for both here as well
+		}
 		found = true
 		if m.volume != nil {
 			r.addVolume(m.volume)

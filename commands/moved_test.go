@@ -1,0 +1,141 @@
+package commands
+
+import (
+	"bytes"
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/pureclean/pureclean/simulator"
+)
+
+// administrator sends one request to the array as its administrator does.
+func administrator(t *testing.T, w *simulator.World, method, path, body string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // the simulator's own certificate
+	defer client.CloseIdleConnections()
+	send := func(method, path, body, session string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), method, w.Server.URL+"/api/2.21"+path, bytes.NewReader([]byte(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		if session == "" {
+			r.Header.Set("api-token", w.Array.Token())
+		} else {
+			r.Header.Set("x-auth-token", session)
+		}
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		said, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("%s %s: %s, %v: %s", method, path, answer.Status, err, said)
+		}
+		return answer
+	}
+	session := send(http.MethodPost, "/login", "", "").Header.Get("x-auth-token")
+	send(method, path, body, session)
+}
+
+// What has the name of a recorded volume and is another one than LXD had, by its
+// id, is a copy: nobody is told that it is the volume, nor to give it to LXD in
+// the other's place.
+func TestCopyIsNotTheVolume(t *testing.T) {
+	b := newBench(t, aged(t, "healthy-iscsi"))
+	b.s.OutTerminal, b.s.ErrTerminal = false, false
+	w := b.world
+	b.run("", "check") // remembers the volume's id
+	name, err := w.ArrayName(w.Pool(), "custom", "archive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Array.CreatePod("test"); err != nil {
+		t.Fatal(err)
+	}
+	_, last, _ := strings.Cut(name, "::")
+	if _, err := w.Array.CopyVolume(name, "test::"+last); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Array.DestroyVolume(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Array.Eradicate(name); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"scan", "-v"}, {"explain", "custom/archive"}, {"explain", "test::" + last}} {
+		status, out, errs := b.run("", args...)
+		said := oneSpace(out)
+		if status != StatusFindings || strings.Contains(said, " now, where") || strings.Contains(said, "purevol move") || strings.Contains(said, "volume delete purepool archive (default)") || strings.Contains(said, "was moved there") {
+			t.Errorf("%v: status %d\n%s%s", args, status, out, errs)
+		}
+		if !strings.Contains(said, "missing-volume") || !strings.Contains(said, "a copy of it, or it restored") {
+			t.Errorf("%v: status %d\n%s%s", args, status, out, errs)
+		}
+	}
+}
+
+// A pod that was renamed has everything in it: each of its volumes is found, and
+// what brings them all back is to rename it back.
+func TestPodRenamed(t *testing.T) {
+	b := newBench(t, aged(t, "healthy-iscsi"))
+	b.s.OutTerminal, b.s.ErrTerminal = false, false
+	recorded := 0
+	for _, v := range b.world.Array.Volumes() {
+		if _, last, _ := strings.Cut(v.Name, "::"); !strings.HasPrefix(last, "s") {
+			recorded++
+		}
+	}
+	administrator(t, b.world, http.MethodPatch, "/pods?names=purepool", `{"name":"purepool-old"}`)
+	status, out, errs := b.run("", "scan", "-o", "csv")
+	if status != StatusTrouble || strings.Count(out, "\nmoved-volume,") != recorded || recorded < 10 {
+		t.Errorf("status %d, %d volumes of %d\n%s%s", status, strings.Count(out, "\nmoved-volume,"), recorded, out, errs)
+	}
+	status, out, errs = b.run("", "explain", "vm1")
+	if said := oneSpace(out); status != StatusTrouble || !strings.Contains(said, "purepod rename purepool-old purepool") || strings.Contains(said, "another volume has the name") || strings.Contains(said, "purevol move") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+}
+
+// A snapshot that was renamed on the array is under another name there, and not
+// nowhere.
+func TestSnapshotRenamed(t *testing.T) {
+	for name, which := range map[string]string{"custom/data/daily0": "::u-", "virtual-machine/vm1/before-upgrade": "::v-"} {
+		b := newBench(t, aged(t, "healthy-iscsi"))
+		b.s.OutTerminal, b.s.ErrTerminal = false, false
+		renamed := ""
+		for _, v := range b.world.Array.Volumes() {
+			for _, s := range v.Snapshots {
+				if renamed == "" && strings.Contains(v.Name, which) {
+					renamed = v.Name + ".kept"
+					administrator(t, b.world, http.MethodPatch, "/volume-snapshots?names="+url.QueryEscape(s), `{"name":"kept"}`)
+				}
+			}
+		}
+		for _, args := range [][]string{{"scan", "-v"}, {"explain", name}} {
+			status, out, errs := b.run("", args...)
+			said := oneSpace(out)
+			if status != StatusFindings || !strings.Contains(said, renamed) || strings.Contains(said, "anywhere else") || strings.Contains(said, "lxc delete") || strings.Contains(said, "volume delete") {
+				t.Errorf("%v of %s: status %d\n%s%s", args, renamed, status, out, errs)
+			}
+		}
+	}
+}
+
+// What --pool keeps from being found is not said to be nowhere.
+func TestExplainInAnotherPool(t *testing.T) {
+	b := newBench(t, aged(t, "healthy-iscsi"))
+	for _, c := range []struct{ object, says string }{
+		{"lxd01-iscsi", `"lxd01-iscsi" is nothing in pool purepool; it is lxd01-iscsi (array host on fa-sim)`},
+		{"nothing-like-it", `knows "nothing-like-it" in pool purepool, and it was looked for there only`},
+	} {
+		if status, out, errs := b.run("", "explain", "--pool", "purepool", c.object); status != StatusUsage || !strings.Contains(oneSpace(errs), c.says) {
+			t.Errorf("%s: status %d\n%s%s", c.object, status, out, errs)
+		}
+	}
+}
