@@ -137,6 +137,9 @@ func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNamin
 		if record == nil || (m.record != nil && m.record != record) || (inNaming && !j.isLost(record)) {
 			return
 		}
+		if m.other != nil && strings.EqualFold(podOf(name), record.Pool) {
+			return // it is where it belongs, in a pod that was not asked for
+		}
 		m.record = record
 		if !slices.Contains(m.how, how) {
 			m.how = append(m.how, how)

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,3 +47,39 @@ func TestCopyInAnotherPool(t *testing.T) {
 }
 
 func name500() evidence.Name { return name(evidence.TypeCustom, "", 500) }
+
+// Of a pod that nobody asked for it is not known that it has another name: what the
+// array has there is where it belongs.
+func TestPodThatWasNotAskedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		asked []string
+		pod   string
+		moved int
+	}{
+		"renamed":       {[]string{"p1", "n1"}, "p1-old", 1},
+		"not asked for": {[]string{"n1"}, "p1", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := healthy()
+			a := s.array()
+			var others []evidence.Other
+			a.Volumes.Items = slices.DeleteFunc(a.Volumes.Items, func(v evidence.Volume) bool {
+				if v.Pod == "p1" {
+					others = append(others, evidence.Other{ID: v.ID, Name: c.pod + "::" + leaf(v.Name), Serial: v.Serial, Destroyed: evidence.No, LXD: v.LXD})
+				}
+				return v.Pod == "p1"
+			})
+			a.Pods.Items = slices.DeleteFunc(a.Pods.Items, func(p evidence.Pod) bool { return p.Name == "p1" })
+			a.Asked, a.Elsewhere = c.asked, evidence.Complete(others)
+			moved := 0
+			for _, f := range s.judge().Findings {
+				if f.Code == codeMoved {
+					moved++
+				}
+			}
+			if (moved > 0) != (c.moved > 0) {
+				t.Errorf("%d moved", moved)
+			}
+		})
+	}
+}
