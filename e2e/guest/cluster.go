@@ -177,3 +177,17 @@ func staleHere(r *rig, found scanned) error {
 func (r *rig) connectedTo(volume, host string) bool {
 	return slices.ContainsFunc(r.world.Array.Connections(), func(c array.Connection) bool { return c.Volume == volume && c.Host == host })
 }
+
+// evacuated has the second member evacuated, which may still be connected, and answers.
+func evacuated(r *rig) error {
+	second, err := r.world.LXD.On(memberName(2))
+	if err != nil {
+		return err
+	}
+	if err := leakOnBoth(r); err != nil {
+		return err
+	}
+	second.SetStatus(lxd.Evacuated, "Unavailable due to maintenance")
+	r.releases = append(r.releases, func() error { second.SetStatus(lxd.Online, "Fully operational"); return nil })
+	return nil
+}

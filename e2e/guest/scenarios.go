@@ -44,6 +44,10 @@ func scenarios() []scenario {
 			cluster: true, happen: off, code: leaked, blocked: "members-online",
 		},
 		{
+			name: "evacuated", what: "the second member is evacuated, and has a map of the leak",
+			cluster: true, happen: evacuated, code: leaked,
+		},
+		{
 			name: "healthy", what: "containers and volumes come and go, and nothing fails",
 			short: onISCSI, happen: healthy,
 		},
