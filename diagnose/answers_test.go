@@ -46,7 +46,7 @@ func TestGateAnswers(t *testing.T) {
 		want  Result
 		says  string
 	}{
-		{"array-identity", ClassDestroy, "pinned", doubt(func(s *scene) { s.policy.Pins = map[string]string{"P1": strings.ToUpper(arrayID)} }), Pass, "is the pinned array"},
+		{"array-identity", ClassDestroy, "pinned", doubt(func(s *scene) { s.policy.Pins = map[string]string{"p1": strings.ToUpper(arrayID)} }), Pass, "is the pinned array"},
 		{"array-identity", ClassDestroy, "not pinned", doubt(func(*scene) {}), Pass, "no array is pinned"},
 		{"array-identity", ClassDestroy, "no id", doubt(func(s *scene) { s.array().ID = "" }), Uncertain, "did not say which one"},
 		{"pod-ownership", ClassDestroy, "no pool", doubt(func(s *scene) { s.LXD.Pools.Items = s.LXD.Pools.Items[1:] }), Uncertain, "LXD lists no pool"},
@@ -147,6 +147,9 @@ func TestGateAnswers(t *testing.T) {
 		{"ordinary", ClassSnapshot, "of another volume", func(s *scene) { s.array().Snapshots.Items[0].SourceName = "p1::u-x" }, Uncertain, "is not what its volume"},
 		{"ordinary", ClassSnapshot, "no id", func(s *scene) { s.array().Snapshots.Items[0].ID = "" }, Uncertain, "no id"},
 		{"connections-ours", ClassDestroy, "a member's", doubt(func(*scene) {}), Pass, "connected to lxd01-iscsi only: lxd01-iscsi is lxd01"},
+		{"connections-ours", ClassDestroy, "more are counted than listed", doubt(func(s *scene) {
+			s.array().Volumes.Items[len(s.array().Volumes.Items)-1].ConnectionCount = evidence.CountOf(3)
+		}), Uncertain, "counts connections to 3 hosts and lists 1"},
 		{"connections-ours", ClassDestroy, "nothing", func(s *scene) { s.volume("p1", name(evidence.TypeCustom, "", 100)) }, Pass, "connected to nothing"},
 		{"connections-ours", ClassDestroy, "another machine's", doubt(func(s *scene) { stranger(s, len(s.array().Volumes.Items)-1) }), Fail, "other belongs to no member"},
 		{"connections-ours", ClassDestroy, "perhaps a member's", doubt(func(s *scene) {

@@ -235,13 +235,32 @@ func (v *volume) snapshots(f func(*evidence.Snapshot)) {
 
 // disagrees reports that the count in the volume's own row and the list of
 // connections contradict each other: one of them is stale or cut short. The
-// count is of hosts and groups, so only zero can be compared; whether a peer's
-// are in it is not documented.
+// count is of hosts and groups; whether the hosts of a group are in it, and a
+// peer's, is not documented, so these explain a difference, and nothing else does.
 func (v *volume) disagrees() bool {
 	if v.ConnectionCount.IsZero() {
 		return v.conns != none
 	}
-	return v.conns == none && v.remotes == none
+	if !v.ConnectionCount.Known {
+		return v.conns == none && v.remotes == none
+	}
+	direct, all := map[string]bool{}, map[string]bool{}
+	v.connections(func(row *evidence.Connection) {
+		host, group := "host "+strings.ToLower(row.Host), "group "+strings.ToLower(row.Group)
+		if row.Host != "" {
+			all[host] = true
+		}
+		if row.Group != "" {
+			all[group], direct[group] = true, true
+		} else {
+			direct[host] = true
+		}
+	})
+	remotes := int64(0)
+	for i := v.remotes; i != none; i = v.array.connNext[i] {
+		remotes++
+	}
+	return v.ConnectionCount.N < int64(len(direct)) || v.ConnectionCount.N > int64(len(all))+remotes
 }
 
 // source is the volume that a snapshot is of, nil when it is not listed.

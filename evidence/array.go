@@ -183,7 +183,7 @@ type Volume struct {
 	Destroyed Answer        `json:"destroyed"`
 	Remaining time.Duration `json:"remaining_ns"`
 	// ConnectionCount counts distinct hosts and host groups, so it is not
-	// the number of rows in Connections; zero or not is what can be compared.
+	// the number of rows in Connections.
 	ConnectionCount Count `json:"connection_count"`
 	// SourceID and SourceName name the volume that this one was copied from.
 	SourceID   string `json:"source_id"`
