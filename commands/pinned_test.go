@@ -132,3 +132,39 @@ func TestPinnedArrayIsNotResumed(t *testing.T) {
 		t.Errorf("undone on its own array: status %d\n%s%s", status, out, errs)
 	}
 }
+
+// TestPoolThatLXDDoesNotHave: what the configuration says of a pool whose name is
+// spelled otherwise is in force nowhere, so nothing is read and nothing changed.
+func TestPoolThatLXDDoesNotHave(t *testing.T) {
+	for _, name := range []string{"purepol", "PurePool"} {
+		b := newBench(t, aged(t, "device-never-iscsi"))
+		volume := b.leaked("leaked-volume")
+		own := b.s.given.config.Pools["purepool"]
+		if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusOK {
+			t.Fatalf("fix: status %d\n%s%s", status, out, errs)
+		}
+		_, out, _ := b.run("", "runs", "-o", "csv")
+		run, _, _ := strings.Cut(strings.Split(strings.TrimSpace(out), "\n")[1], ",")
+		other := own
+		other.Array.ID = "0badc0de-0000-4000-8000-00000000ffff"
+		b.s.given.config.Pools = map[string]config.Pool{name: other}
+		before := fmt.Sprint(b.world.Array.Volumes())
+		for _, args := range [][]string{
+			{"scan"},
+			{"check"},
+			{"doctor"},
+			{"verify", "--volume", volume},
+			{"fix", "--all", "--yes"},
+			{"eradicate", "--volume", volume, "--confirm", volume},
+			{"undo", "--run", run, "--yes"},
+		} {
+			status, out, errs := b.run("", args...)
+			if said := strings.Join(strings.Fields(out+errs), " "); status == StatusOK || !strings.Contains(said, name) || strings.Contains(said, "Gone, everywhere") {
+				t.Errorf("%s: %v: status %d\n%s%s", name, args, status, out, errs)
+			}
+		}
+		if now := fmt.Sprint(b.world.Array.Volumes()); now != before {
+			t.Errorf("%s: the array was changed:\n%s\n%s", name, before, now)
+		}
+	}
+}

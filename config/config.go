@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -196,6 +197,9 @@ func kindOf(goType string) string {
 	}
 }
 
+// arrayID is the form of an array's id.
+var arrayID = regexp.MustCompile(`^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
 func (c Config) check() error {
 	for _, limit := range []struct {
 		key   string
@@ -217,6 +221,12 @@ func (c Config) check() error {
 		return fmt.Errorf("safety.wave_size is not between 1 and %d", MostInAWave)
 	}
 	for _, pool := range sortedKeys(c.Pools) {
+		if strings.TrimSpace(pool) != pool || pool == "" || strings.ContainsAny(pool, "*?/") {
+			return fmt.Errorf("pools: %q is not the name of one of LXD's pools", pool)
+		}
+		if id := c.Pools[pool].Array.ID; id != "" && !arrayID.MatchString(id) {
+			return fmt.Errorf("pools.%s.array.id: %q is not the id of an array: pureclean scan -o json prints it", pool, id)
+		}
 		for _, peer := range sortedKeys(c.Pools[pool].Peers) {
 			// LXD knows nothing of peers: what is not said here is said nowhere.
 			switch a := c.Pools[pool].Peers[peer]; {

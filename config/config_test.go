@@ -24,7 +24,7 @@ func TestLoad(t *testing.T) {
 	path := write(t, `
 pools:
   purepool:
-    array: {url: "https://fa1", token_file: /etc/pureclean/token, ca_file: /etc/ssl/fa.pem, fingerprint: "sha256:00", id: 4a1b}
+    array: {url: "https://fa1", token_file: /etc/pureclean/token, ca_file: /etc/ssl/fa.pem, fingerprint: "sha256:00", id: 4a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9}
     peers: {dr: {url: "https://fa2", token_file: /etc/pureclean/token2, ca_file: /etc/ssl/fa.pem, fingerprint: "sha256:11", id: 5b2c}}
 members: {lxd02: {ssh: lxd02.example, command: sudo -n pureclean}}
 ssh: [ssh, -F, /etc/pureclean/ssh_config]
@@ -37,7 +37,7 @@ state_dir: /srv/pureclean
 	}
 	want := Config{
 		Pools: map[string]Pool{"purepool": {Array: Array{
-			URL: "https://fa1", TokenFile: "/etc/pureclean/token", CAFile: "/etc/ssl/fa.pem", Fingerprint: "sha256:00", ID: "4a1b",
+			URL: "https://fa1", TokenFile: "/etc/pureclean/token", CAFile: "/etc/ssl/fa.pem", Fingerprint: "sha256:00", ID: "4a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
 		}, Peers: map[string]Array{"dr": {
 			URL: "https://fa2", TokenFile: "/etc/pureclean/token2", CAFile: "/etc/ssl/fa.pem", Fingerprint: "sha256:11", ID: "5b2c",
 		}}}},

@@ -119,7 +119,7 @@ func TestSettings(t *testing.T) {
 pools:
   purepool:
     array: {url: "https://fa1",
-            id: 4a1b}
+            id: 4a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9}
 safety:
   min_age: 90m
   max_share: 12.5%
@@ -131,7 +131,7 @@ safety:
 	}
 	want := map[string]Setting{
 		"pools.purepool.array.url": {Value: "https://fa1", Origin: FromFile, Where: path + ":4"},
-		"pools.purepool.array.id":  {Value: "4a1b", Origin: FromFile, Where: path + ":5"},
+		"pools.purepool.array.id":  {Value: "4a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9", Origin: FromFile, Where: path + ":5"},
 		"safety.min_age":           {Value: "1h30m", Origin: FromFile, Where: path + ":7"},
 		"safety.image_min_age":     {Value: "24h", Origin: FromDefault},
 		"safety.batch_min_age":     {Value: "24h", Origin: FromDefault},

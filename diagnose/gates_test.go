@@ -471,7 +471,7 @@ var gateCases = map[string][]gateCase{
 		}, Fail, "2 of the pool's 3 snapshots in LXD's naming are snapshots without a record, more than half", ""},
 		{"a pool with a limit of its own", leakOne, "leaked-volume", func(s *scene) {
 			s.volume("p1", name(evidence.TypeCustom, "", 200))
-			s.policy.MinShareCount, s.policy.MaxShare, s.policy.Shares = 1, 0.9, map[string]float64{"P1": 0.1}
+			s.policy.MinShareCount, s.policy.MaxShare, s.policy.Shares = 1, 0.9, map[string]float64{"p1": 0.1}
 		}, Fail, "set pools.p1.max_share in the configuration", ""},
 	},
 }

@@ -77,20 +77,13 @@ func (p Policy) judges(pool string) bool {
 
 // pin is the array that a pool is pinned to, empty when it is not.
 func (p Policy) pin(pool string) string {
-	for name, id := range p.Pins {
-		if strings.EqualFold(name, pool) {
-			return id
-		}
-	}
-	return ""
+	return p.Pins[pool]
 }
 
 // share is the part of a pool that may be without a record.
 func (p Policy) share(pool string) float64 {
-	for name, share := range p.Shares {
-		if strings.EqualFold(name, pool) {
-			return share
-		}
+	if share, ok := p.Shares[pool]; ok {
+		return share
 	}
 	return p.MaxShare
 }

@@ -309,6 +309,12 @@ func (o Options) choose(found []records.PoolAccess, lxdListed bool) ([]access, e
 			known[name] = o.access(records.PoolAccess{Pool: evidence.Pool{Name: name}, Verify: true})
 		}
 	}
+	for name, one := range known {
+		if strays := o.strays(found, name); lxdListed && len(strays) > 0 {
+			one.err = &StrayPoolError{Pool: name, Names: strays}
+			known[name] = one
+		}
+	}
 	names := slices.Sorted(maps.Keys(known))
 	if len(o.Pools) == 0 {
 		asked := make([]access, 0, len(names))
@@ -328,6 +334,33 @@ func (o Options) choose(found []records.PoolAccess, lxdListed bool) ([]access, e
 		}
 	}
 	return asked, nil
+}
+
+// strays are names in the configuration that LXD does not have, and that may be
+// meant for a pool which it has: those that differ in case, and all where the
+// pool has no name there of its own. A configuration that clusters share has
+// others' pools beside each one's own.
+func (o Options) strays(found []records.PoolAccess, pool string) []string {
+	has := func(name string) bool {
+		return slices.ContainsFunc(found, func(p records.PoolAccess) bool { return p.Pool.Name == name })
+	}
+	_, own := o.Config.Pools[pool]
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(o.Config.Pools)), func(name string) bool {
+		return !has(pool) || has(name) || own && !strings.EqualFold(name, pool)
+	})
+}
+
+// StrayPoolError is a configuration that speaks of pools that LXD does not have,
+// and perhaps means one that it has. What it says of them, which may be a pin or a
+// limit, is in force nowhere.
+type StrayPoolError struct {
+	Pool  string
+	Names []string
+}
+
+func (e *StrayPoolError) Error() string {
+	return fmt.Sprintf("the configuration speaks of pool %s, which LXD does not have: if %s is meant, what is said of it, such as a pin or a limit, is not in force; the array was not read",
+		strings.Join(e.Names, ", "), e.Pool)
 }
 
 func (o Options) observeRecords(ctx context.Context, reader *records.Reader, asked []access, observe func(context.Context, *records.Reader) evidence.LXD) evidence.LXD {

@@ -543,3 +543,35 @@ func TestAnswersEitherWay(t *testing.T) {
 		}
 	}
 }
+
+// TestPoolThatIsSpelledOtherwise: what the configuration says of it is in force
+// nowhere, so the array is not read. Others' pools are no such doubt.
+func TestPoolThatIsSpelledOtherwise(t *testing.T) {
+	w := worlds.Of(t, "healthy-iscsi")
+	for _, c := range []struct {
+		names []string
+		read  bool
+	}{
+		{[]string{"purepool"}, true},
+		{nil, true},
+		{[]string{"purepol"}, false},
+		{[]string{"PurePool"}, false},
+		{[]string{"purepool", "PurePool"}, false},
+		{[]string{"purepool", "another-clusters"}, true},
+	} {
+		o := options(w)
+		own := o.Config.Pools["purepool"]
+		o.Config.Pools = map[string]config.Pool{}
+		for _, name := range c.names {
+			o.Config.Pools[name] = own
+		}
+		world, err := witness.Ask(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(world.Arrays, func(a evidence.Array) bool { return strings.Contains(a.Trouble, "speaks of pool") })
+		if (i < 0) != c.read {
+			t.Errorf("%q: %+v", c.names, world.Arrays)
+		}
+	}
+}
