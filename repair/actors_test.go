@@ -577,7 +577,6 @@ func (h *history) look(ctx context.Context, about evidence.Scope) (evidence.Worl
 	}
 	world, err := reach.look(ctx, &h.kit.watch, about, h.world.Hosts[0].System(), h.world.Clock.Now, h.kit.sleep)
 	for _, m := range h.world.Hosts[1:] {
-		h.turn("before another machine answers")
 		world.Hosts = append(world.Hosts, devices.Observe(ctx, m.System()))
 	}
 	h.seen, h.busy, h.between = world, h.inUse(), 0
