@@ -270,6 +270,7 @@ var apartCases = map[string][]apartCase{
 		}, Fail, "it has no serial", ""}, nil},
 		{gateCase{"the other is not connected", runsThere, "stale-connection", func(s *scene) {
 			s.array().Connections.Items = s.array().Connections.Items[:len(s.array().Connections.Items)-1]
+			last(s).ConnectionCount = evidence.CountOf(1)
 		}, Fail, "lxd02: mounted at", ""}, []string{"no-io"}},
 		{gateCase{"LXD has only begun to use it elsewhere", func(s *scene) { staleOne(s); second(s) }, "stale-connection", func(s *scene) {
 			s.run("c5", "lxd02", kill1(""))
