@@ -25,6 +25,7 @@ func TestEachWitnessForItself(t *testing.T) {
 		says  string
 	}{
 		"nobody has it":           {func(*evidence.World, *Target) {}, evidence.Yes, "it has no such volume or snapshot"},
+		"nobody saw it go":        {func(w *evidence.World, _ *Target) { w.Destroyed = nil }, evidence.Unknown, "it may have moved to another array with its pod"},
 		"the array is in trouble": {func(w *evidence.World, _ *Target) { w.Arrays[0].Trouble = "reset" }, evidence.Unknown, "reset"},
 		"volumes not all known":   {func(w *evidence.World, _ *Target) { w.Arrays[0].Volumes = w.Arrays[0].Volumes.Doubt("page 2") }, evidence.Unknown, "the volumes of the pods are not all known: page 2"},
 		"snapshots not all known": {func(w *evidence.World, _ *Target) { w.Arrays[0].Snapshots = w.Arrays[0].Snapshots.Doubt("page 2") }, evidence.Unknown, "the snapshots of the pods are not"},
@@ -110,6 +111,8 @@ func TestEachWitnessForItself(t *testing.T) {
 			}},
 			LXD:   evidence.LXD{SeesAll: evidence.Yes, Records: evidence.Complete([]evidence.Record{}), Members: evidence.Complete([]evidence.Member{{Name: "lxd01"}})},
 			Hosts: []evidence.Host{host},
+			// Nobody can have recovered it, so it has not moved to another array.
+			Destroyed: []evidence.Destroyed{{ArrayID: arrayID, VolumeID: "id", Certain: evidence.Yes, Final: evidence.Yes}},
 		}
 		target := Target{Name: "p::v", ID: "id", Serial: serial}
 		c.spoil(&world, &target)
