@@ -81,10 +81,10 @@ type Safety struct {
 	HostEvidenceAge Duration `yaml:"host_evidence_age"`
 }
 
-// MostInAWave bounds safety.wave_size: what a look about a wave is to rest on
+// mostInAWave bounds safety.wave_size: what a look about a wave is to rest on
 // is old before the last of many more has had its turn, and an array is asked
 // for few volumes by id at once.
-const MostInAWave = 30
+const mostInAWave = 30
 
 // Default is the configuration without a file.
 func Default() Config {
@@ -217,8 +217,8 @@ func (c Config) check() error {
 	if c.Safety.MaxPerRun < 0 {
 		return errors.New("safety.max_per_run is negative")
 	}
-	if c.Safety.WaveSize < 1 || c.Safety.WaveSize > MostInAWave {
-		return fmt.Errorf("safety.wave_size is not between 1 and %d", MostInAWave)
+	if c.Safety.WaveSize < 1 || c.Safety.WaveSize > mostInAWave {
+		return fmt.Errorf("safety.wave_size is not between 1 and %d", mostInAWave)
 	}
 	for _, pool := range sortedKeys(c.Pools) {
 		if strings.TrimSpace(pool) != pool || pool == "" || strings.ContainsAny(pool, "*?/") {

@@ -203,7 +203,7 @@ func (in *inspection) absolute(key, path string) {
 func (in *inspection) token(key, path string) {
 	in.absolute(key, path)
 	_, err := readToken(path, true)
-	var open *OpenToOthersError
+	var open *openToOthersError
 	switch {
 	case err == nil:
 	case errors.As(err, &open):

@@ -62,13 +62,13 @@ func (c Config) PeerToken(pool, peer string) (secret.Text, error) {
 	return readToken(c.Pools[pool].Peers[peer].TokenFile, true)
 }
 
-// OpenToOthersError is a token file that is no secret.
-type OpenToOthersError struct {
+// openToOthersError is a token file that is no secret.
+type openToOthersError struct {
 	Path string
 	Mode os.FileMode
 }
 
-func (e *OpenToOthersError) Error() string {
+func (e *openToOthersError) Error() string {
 	return fmt.Sprintf("%s can be read by others (mode %04o): run chmod 600 %s", e.Path, e.Mode, e.Path)
 }
 
@@ -83,7 +83,7 @@ func readToken(path string, private bool) (secret.Text, error) {
 		return secret.Text{}, fmt.Errorf("API token: %w", err)
 	}
 	if private && info.Mode().Perm()&0o077 != 0 {
-		return secret.Text{}, fmt.Errorf("API token: %w", &OpenToOthersError{path, info.Mode().Perm()})
+		return secret.Text{}, fmt.Errorf("API token: %w", &openToOthersError{path, info.Mode().Perm()})
 	}
 	data, err := io.ReadAll(io.LimitReader(file, 4097))
 	if err != nil {

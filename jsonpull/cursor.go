@@ -21,7 +21,7 @@ import (
 // every method does nothing after it.
 //
 // It accepts what encoding/json accepts (a fuzz test compares the two), to a
-// depth of MaxDepth.
+// depth of maxDepth.
 type Cursor struct {
 	// B is the text and I where in it the next value begins.
 	B []byte
@@ -30,15 +30,15 @@ type Cursor struct {
 	Err error
 }
 
-// MaxDepth is how deep a value may be nested.
-const MaxDepth = 64
+// maxDepth is how deep a value may be nested.
+const maxDepth = 64
 
 // What a Cursor can run into besides a SyntaxError.
 var (
 	// ErrShort says that the text ends before the value does: there may be
 	// more to come.
 	ErrShort = errors.New("it ends in the middle")
-	// ErrDepth is more than MaxDepth.
+	// ErrDepth is more than maxDepth.
 	ErrDepth = errors.New("it is nested too deep")
 )
 
@@ -322,7 +322,7 @@ func (c *Cursor) Skip() {
 				c.I++
 				break
 			}
-			if depth++; depth > MaxDepth {
+			if depth++; depth > maxDepth {
 				if c.Err == nil {
 					c.Err = ErrDepth
 				}

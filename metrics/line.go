@@ -69,9 +69,9 @@ func Judge(r *Reading, thresholds map[string]Thresholds) Verdict {
 		value.Value, value.Known = value.of(r)
 		switch {
 		case !value.Known:
-		case value.Limits.Critical.Alerts(value.Value):
+		case value.Limits.Critical.alerts(value.Value):
 			value.Status = Critical
-		case value.Limits.Warning.Alerts(value.Value):
+		case value.Limits.Warning.alerts(value.Value):
 			value.Status = Warning
 		}
 		v.Status = max(v.Status, value.Status)

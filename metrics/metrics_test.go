@@ -342,7 +342,7 @@ func TestHostileLabels(t *testing.T) {
 	r.Version = names[0]
 	r.Report.Complete = false
 	var text bytes.Buffer
-	Expose(&text, &r)
+	expose(&text, &r)
 	all := families(t, text.Bytes())
 	if diff := cmp.Diff(map[string]float64{"": 0}, all[complete]); diff != "" {
 		t.Errorf("forged: %s", diff)
@@ -456,7 +456,7 @@ func TestPromtool(t *testing.T) {
 	good.Runs.Undoable = []Deadline{{"7f3a", "p1::u-9", now}}
 	for _, r := range []Reading{good, failed} {
 		var text bytes.Buffer
-		Expose(&text, &r)
+		expose(&text, &r)
 		cmd := exec.Command(promtool, "check", "metrics")
 		cmd.Stdin = &text
 		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {

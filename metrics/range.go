@@ -23,8 +23,8 @@ type Range struct {
 // upTo alerts above n.
 func upTo(n float64) Range { return Range{set: true, high: n} }
 
-// ParseRange reads a range; number reads its ends.
-func ParseRange(text string, number func(string) (float64, error)) (Range, error) {
+// parseRange reads a range; number reads its ends.
+func parseRange(text string, number func(string) (float64, error)) (Range, error) {
 	r := Range{set: true, low: 0, high: math.Inf(1)}
 	rest, inside := strings.CutPrefix(text, "@")
 	r.inside = inside
@@ -57,8 +57,8 @@ func ParseRange(text string, number func(string) (float64, error)) (Range, error
 	return r, nil
 }
 
-// Alerts reports whether a value is one to alert on.
-func (r Range) Alerts(value float64) bool {
+// alerts reports whether a value is one to alert on.
+func (r Range) alerts(value float64) bool {
 	return r.set && (value >= r.low && value <= r.high) == r.inside
 }
 
@@ -90,8 +90,8 @@ func number(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
 var errNumber = errors.New("not a number")
 
-// ParseNumber reads the end of a range that counts.
-func ParseNumber(text string) (float64, error) {
+// parseNumber reads the end of a range that counts.
+func parseNumber(text string) (float64, error) {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) || strings.ContainsAny(text, "xXpP_") {
 		return 0, fmt.Errorf("%q is %w", text, errNumber)
@@ -118,26 +118,26 @@ var sizes = []struct {
 	{"B", 1},
 }
 
-// ParseBytes reads "10GiB", "1TB" or a number of bytes.
-func ParseBytes(text string) (float64, error) {
+// parseBytes reads "10GiB", "1TB" or a number of bytes.
+func parseBytes(text string) (float64, error) {
 	for _, unit := range sizes {
 		if digits, ok := strings.CutSuffix(text, unit.name); ok {
-			if n, err := ParseNumber(digits); err == nil {
+			if n, err := parseNumber(digits); err == nil {
 				return n * unit.bytes, nil
 			}
 			return 0, fmt.Errorf("%q is not a size such as 500GiB or 1TiB", text)
 		}
 	}
-	n, err := ParseNumber(text)
+	n, err := parseNumber(text)
 	if err != nil {
 		return 0, fmt.Errorf("%q is not a size such as 500GiB or 1TiB", text)
 	}
 	return n, nil
 }
 
-// ParseAge reads "7d", "36h" or a number of seconds.
-func ParseAge(text string) (float64, error) {
-	if n, err := ParseNumber(text); err == nil {
+// parseAge reads "7d", "36h" or a number of seconds.
+func parseAge(text string) (float64, error) {
+	if n, err := parseNumber(text); err == nil {
 		return n, nil
 	}
 	span, err := config.ParseDuration(text)
@@ -151,13 +151,13 @@ func ParseAge(text string) (float64, error) {
 func (f *Figure) parser() func(string) (float64, error) {
 	switch f.Unit {
 	case "B":
-		return ParseBytes
+		return parseBytes
 	case "s":
-		return ParseAge
+		return parseAge
 	default:
-		return ParseNumber
+		return parseNumber
 	}
 }
 
 // ParseRange reads a threshold of this figure.
-func (f *Figure) ParseRange(text string) (Range, error) { return ParseRange(text, f.parser()) }
+func (f *Figure) ParseRange(text string) (Range, error) { return parseRange(text, f.parser()) }

@@ -28,18 +28,18 @@ func TestRange(t *testing.T) {
 		{"-10:-5", []float64{-11, -4, 0}, []float64{-10, -5}, "-10:-5"},
 		{"1e3", []float64{1001}, []float64{1000}, "1000"},
 	} {
-		r, err := ParseRange(test.text, ParseNumber)
+		r, err := parseRange(test.text, parseNumber)
 		if err != nil {
 			t.Errorf("%q: %v", test.text, err)
 			continue
 		}
 		for _, value := range test.alerts {
-			if !r.Alerts(value) {
+			if !r.alerts(value) {
 				t.Errorf("%q does not alert on %v", test.text, value)
 			}
 		}
 		for _, value := range test.quiet {
-			if r.Alerts(value) {
+			if r.alerts(value) {
 				t.Errorf("%q alerts on %v", test.text, value)
 			}
 		}
@@ -47,7 +47,7 @@ func TestRange(t *testing.T) {
 			t.Errorf("%q prints as %q, want %q", test.text, r, test.prints)
 		}
 	}
-	if (Range{}).Alerts(0) || (Range{}).Alerts(-1) || (Range{}).String() != "" {
+	if (Range{}).alerts(0) || (Range{}).alerts(-1) || (Range{}).String() != "" {
 		t.Error("no range alerts")
 	}
 }
@@ -56,7 +56,7 @@ func TestRangeRefuses(t *testing.T) {
 	for _, text := range []string{
 		"", "@", ":", "@:", "~", "@~", "10:~", "20:10", "x", "10:x", "NaN", "inf", "10:inf", "0x10", "1_0", "10 20", " 10", "10|20", "10;", "~~:1", "::", "1:2:3", "@@1",
 	} {
-		if r, err := ParseRange(text, ParseNumber); err == nil {
+		if r, err := parseRange(text, parseNumber); err == nil {
 			t.Errorf("%q is taken for %q", text, r)
 		}
 	}
@@ -68,28 +68,28 @@ func TestUnits(t *testing.T) {
 		text  string
 		want  float64
 	}{
-		{ParseBytes, "0", 0},
-		{ParseBytes, "123", 123},
-		{ParseBytes, "10GiB", 10 << 30},
-		{ParseBytes, "1.5TiB", 1.5 * (1 << 40)},
-		{ParseBytes, "2TB", 2e12},
-		{ParseBytes, "7B", 7},
-		{ParseAge, "90", 90},
-		{ParseAge, "36h", 36 * 3600},
-		{ParseAge, "7d", 7 * 86400},
-		{ParseAge, "1h30m", 5400},
+		{parseBytes, "0", 0},
+		{parseBytes, "123", 123},
+		{parseBytes, "10GiB", 10 << 30},
+		{parseBytes, "1.5TiB", 1.5 * (1 << 40)},
+		{parseBytes, "2TB", 2e12},
+		{parseBytes, "7B", 7},
+		{parseAge, "90", 90},
+		{parseAge, "36h", 36 * 3600},
+		{parseAge, "7d", 7 * 86400},
+		{parseAge, "1h30m", 5400},
 	} {
 		if got, err := test.parse(test.text); err != nil || got != test.want {
 			t.Errorf("%q is %v, %v; want %v", test.text, got, err, test.want)
 		}
 	}
 	for _, text := range []string{"", "GiB", "10 GiB", "10Gib", "10GiBB", "infB", "7d"} {
-		if n, err := ParseBytes(text); err == nil {
+		if n, err := parseBytes(text); err == nil {
 			t.Errorf("%q is a size of %v", text, n)
 		}
 	}
 	for _, text := range []string{"", "d", "7x", "10GiB", "1.5d", "inf"} {
-		if n, err := ParseAge(text); err == nil {
+		if n, err := parseAge(text); err == nil {
 			t.Errorf("%q is an age of %v", text, n)
 		}
 	}
@@ -113,7 +113,7 @@ func TestRangePrintsWhatItIs(t *testing.T) {
 		case 3:
 			r.low, r.high = 0, max(r.high, 0)
 		}
-		again, err := ParseRange(r.String(), ParseNumber)
+		again, err := parseRange(r.String(), parseNumber)
 		if err != nil || again != r {
 			t.Fatalf("%+v prints as %q and is read as %+v, %v", r, r, again, err)
 		}

@@ -87,7 +87,7 @@ func (t *Textfile) Write(r Reading) error {
 		r.LastSuccess = r.Ended
 	}
 	var text bytes.Buffer
-	Expose(&text, &r)
+	expose(&text, &r)
 	// The collector runs as a user of its own.
 	if err := renameio.WriteFile(t.path, text.Bytes(), 0o644, renameio.WithStaticPermissions(0o644)); err != nil {
 		return fmt.Errorf("textfile: %w", err)
@@ -95,8 +95,8 @@ func (t *Textfile) Write(r Reading) error {
 	return nil
 }
 
-// Expose writes a reading in Prometheus's text format, version 0.0.4.
-func Expose(b *bytes.Buffer, r *Reading) {
+// expose writes a reading in Prometheus's text format, version 0.0.4.
+func expose(b *bytes.Buffer, r *Reading) {
 	for i := range Metrics {
 		m := &Metrics[i]
 		fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s gauge\n", m.Name, helpText.Replace(m.Help), m.Name)

@@ -93,10 +93,10 @@ func (e *Error) detail() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Says reports whether one of the array's messages contains text, whatever
+// says reports whether one of the array's messages contains text, whatever
 // its case. The array's texts are no contract: good for advice, never for a
 // decision about a volume.
-func (e *Error) Says(text string) bool {
+func (e *Error) says(text string) bool {
 	for _, m := range e.Messages {
 		if strings.Contains(strings.ToLower(m.Text), strings.ToLower(text)) {
 			return true

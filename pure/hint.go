@@ -69,7 +69,7 @@ var hints = []hint{
 	}},
 	{status(http.StatusTooManyRequests), say("the array gets too many requests: " + waitAdvice)},
 	{answered((*Error).isForbiddenChange), say(`the token's user may not change this: give a token of a user with the role that LXD asks for too (array_admin), see "pureadmin list" on the array`)},
-	{IsEradicationDisabled, say("SafeMode keeps what is destroyed until its time has run out: the space comes back then, by itself")},
+	{eradicationDisabled, say("SafeMode keeps what is destroyed until its time has run out: the space comes back then, by itself")},
 	{status(http.StatusForbidden), say(`the token's user may not see this: it needs at least the role readonly, see "pureadmin list" on the array`)},
 	{says("api token"), say("the array does not know this token: " + tokenAdvice)},
 	{is(errNoKey), say("check that the URL is a FlashArray's: something else answered the login")},
@@ -127,7 +127,7 @@ func statusClass(class int) func(error) bool {
 }
 
 func says(text string) func(error) bool {
-	return answered(func(e *Error) bool { return e.Says(text) })
+	return answered(func(e *Error) bool { return e.says(text) })
 }
 
 func network(err error) bool {

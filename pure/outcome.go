@@ -76,30 +76,9 @@ func outcomeName(err error) string {
 // no contract: what follows is good for a sentence and for what to look at,
 // never for a decision about a volume.
 
-// IsGone reports that the array refused a change because something it names
-// does not exist: the volume, the snapshot, the host or the connection. A
-// request that arrived twice is answered so too, the second time.
-func IsGone(err error) bool {
-	return refusedWith(err, "does not exist", "no such volume or snapshot")
-}
-
-// IsConnected reports that the array refused to destroy a volume or to delete
-// a host because it is connected. Not every array is known to refuse that.
-func IsConnected(err error) bool {
-	return refusedWith(err, "existing connections", "is connected", "still connected", "be disconnected")
-}
-
-// IsEradicationDisabled reports that SafeMode keeps an object until its time
+// eradicationDisabled reports that SafeMode keeps an object until its time
 // has run out.
-func IsEradicationDisabled(err error) bool { return refusedWith(err, "eradication is disabled") }
-
-// IsExists reports that what should be made is there already, as a
-// connection.
-func IsExists(err error) bool { return refusedWith(err, "already exists") }
-
-// IsBusy reports that a change was not carried out because the array gets too
-// many requests (429).
-func IsBusy(err error) bool { return status(http.StatusTooManyRequests)(err) }
+func eradicationDisabled(err error) bool { return refusedWith(err, "eradication is disabled") }
 
 // refusedWith reports a 400 in which every message holds one of the texts: of
 // two reasons the other would be the one to act on.
@@ -112,7 +91,7 @@ func refusedWith(err error, texts ...string) bool {
 		one := &Error{Messages: []Message{m}}
 		says := false
 		for _, text := range texts {
-			says = says || one.Says(text)
+			says = says || one.says(text)
 		}
 		if !says {
 			return false

@@ -28,9 +28,9 @@ import (
 //   - an error that is a *LostError: whether it was done, or still will be,
 //     is not known.
 //   - any other error: it was not done. With an *Error of Status 400 the array
-//     itself refused it, see IsGone and the others. An array's gateway may
-//     refuse a request that the array has seen before on some detour, so
-//     even then the next step is to look.
+//     itself refused it. An array's gateway may refuse a request that the
+//     array has seen before on some detour, so even then the next step is to
+//     look.
 //
 // A context that ends while a request is under way ends the waiting, not the
 // request: that is a LostError too. Methods may be called at the same time;

@@ -301,7 +301,7 @@ func lost(t *testing.T, err error) {
 	if !errors.As(err, &l) || !strings.Contains(Hint(err), "look at the array") || !strings.Contains(err.Error(), "not known") {
 		t.Errorf("%v, want a LostError; hint %q", err, Hint(err))
 	}
-	if IsGone(err) || IsConnected(err) || IsExists(err) || IsEradicationDisabled(err) || IsBusy(err) {
+	if eradicationDisabled(err) || status(429)(err) {
 		t.Errorf("%v passes for a refusal", err)
 	}
 }
@@ -503,15 +503,10 @@ func TestWhatAFrontEndRefuses(t *testing.T) {
 		err = d.do(l, w)
 		remove()
 		notDone(t, err)
-		if asked := l.asked(); !IsBusy(err) || len(asked) != 1 || len(pauses.all()) != 0 || d.done(l) {
+		if asked := l.asked(); !status(429)(err) || len(asked) != 1 || len(pauses.all()) != 0 || d.done(l) {
 			t.Errorf("%v after %v and pauses %v", err, asked, pauses.all())
 		}
 	})
-}
-
-// helpers are the questions about a refusal.
-var helpers = map[string]func(error) bool{
-	"gone": IsGone, "connected": IsConnected, "disabled": IsEradicationDisabled, "exists": IsExists, "busy": IsBusy,
 }
 
 func TestRefusalsOfTheArray(t *testing.T) {
@@ -521,28 +516,29 @@ func TestRefusalsOfTheArray(t *testing.T) {
 		prepare func(*lab)
 		do      func(*lab, context.Context, *Writer) error
 		text    string
-		is      string
+		// disabled is set when SafeMode is what refuses.
+		disabled bool
 	}{
 		{
 			"disconnect what is not connected",
 			array.Options{},
 			nothing,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Disconnect(ctx, labVolume, labHost) },
-			"Connection does not exist.", "gone",
+			"Connection does not exist.", false,
 		},
 		{
 			"disconnect a volume that is not there",
 			array.Options{},
 			nothing,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Disconnect(ctx, "lxd::u-1", labHost) },
-			"Volume does not exist.", "gone",
+			"Volume does not exist.", false,
 		},
 		{
 			"disconnect a host that is not there",
 			array.Options{},
 			nothing,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Disconnect(ctx, labVolume, "lxd09") },
-			"Host does not exist.", "gone",
+			"Host does not exist.", false,
 		},
 		{
 			"disconnect a host group's connection",
@@ -558,105 +554,105 @@ func TestRefusalsOfTheArray(t *testing.T) {
 				}
 				return err
 			},
-			"Connection does not exist.", "gone",
+			"Connection does not exist.", false,
 		},
 		{
 			"disconnect a destroyed volume",
 			array.Options{},
 			(*lab).destroy,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Disconnect(ctx, labVolume, labHost) },
-			"Volume has been destroyed.", "",
+			"Volume has been destroyed.", false,
 		},
 		{
 			"connect twice",
 			array.Options{},
 			(*lab).connect,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Connect(ctx, labVolume, labHost, 0) },
-			"Connection already exists.", "exists",
+			"Connection already exists.", false,
 		},
 		{
 			"destroy a connected volume",
 			array.Options{},
 			(*lab).connect,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Destroy(ctx, l.volumeID) },
-			"Volume cannot be deleted due to existing connections.", "connected",
+			"Volume cannot be deleted due to existing connections.", false,
 		},
 		{
 			"destroy a connected volume, in other words",
 			array.Options{Unverified: array.Unverified{ConnectedText: "No way."}},
 			(*lab).connect,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Destroy(ctx, l.volumeID) },
-			"No way.", "",
+			"No way.", false,
 		},
 		{
 			"destroy twice",
 			array.Options{},
 			(*lab).destroy,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Destroy(ctx, l.volumeID) },
-			"Volume has been deleted.", "",
+			"Volume has been deleted.", false,
 		},
 		{
 			"destroy what is not there",
 			array.Options{},
 			nothing,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Destroy(ctx, someID) },
-			"Volume does not exist.", "gone",
+			"Volume does not exist.", false,
 		},
 		{
 			"recover a live volume",
 			array.Options{},
 			nothing,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Recover(ctx, l.volumeID) },
-			"Volume is not destroyed.", "",
+			"Volume is not destroyed.", false,
 		},
 		{
 			"eradicate a live volume",
 			array.Options{},
 			nothing,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Eradicate(ctx, l.volumeID) },
-			"Volume has not been destroyed.", "",
+			"Volume has not been destroyed.", false,
 		},
 		{
 			"eradicate under SafeMode",
 			array.Options{SafeMode: true},
 			(*lab).destroy,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Eradicate(ctx, l.volumeID) },
-			"Eradication is disabled.", "disabled",
+			"Eradication is disabled.", true,
 		},
 		{
 			"destroy a snapshot twice",
 			array.Options{},
 			func(l *lab) { l.must(l.DestroySnapshot(labSnapshot)) },
 			func(l *lab, ctx context.Context, w *Writer) error { return w.DestroySnapshot(ctx, l.snapshotID) },
-			"Volume snapshot has been destroyed.", "",
+			"Volume snapshot has been destroyed.", false,
 		},
 		{
 			"destroy a snapshot that is not there",
 			array.Options{},
 			nothing,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.DestroySnapshot(ctx, someID) },
-			"No such volume or snapshot.", "gone",
+			"No such volume or snapshot.", false,
 		},
 		{
 			"recover a live snapshot",
 			array.Options{},
 			nothing,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.RecoverSnapshot(ctx, l.snapshotID) },
-			"Volume snapshot is not destroyed.", "",
+			"Volume snapshot is not destroyed.", false,
 		},
 		{
 			"delete a connected host",
 			array.Options{},
 			(*lab).connect,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.DeleteHost(ctx, labHost) },
-			"Host cannot be deleted due to existing connections.", "connected",
+			"Host cannot be deleted due to existing connections.", false,
 		},
 		{
 			"delete a host that is not there",
 			array.Options{},
 			nothing,
 			func(l *lab, ctx context.Context, w *Writer) error { return w.DeleteHost(ctx, "lxd09") },
-			"Host does not exist.", "gone",
+			"Host does not exist.", false,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -667,13 +663,11 @@ func TestRefusalsOfTheArray(t *testing.T) {
 			err := c.do(l, t.Context(), w)
 			notDone(t, err)
 			var e *Error
-			if !errors.As(err, &e) || e.Status != 400 || !e.Says(c.text) || e.RequestID != w.LastRequestID() {
+			if !errors.As(err, &e) || e.Status != 400 || !e.says(c.text) || e.RequestID != w.LastRequestID() {
 				t.Errorf("%v, want a 400 with %q", err, c.text)
 			}
-			for name, is := range helpers {
-				if is(err) != (name == c.is) {
-					t.Errorf("%s: %t for %v", name, is(err), err)
-				}
+			if eradicationDisabled(err) != c.disabled {
+				t.Errorf("eradication disabled: %t for %v", !c.disabled, err)
 			}
 			if diff := cmp.Diff(before, []any{l.Volumes(), l.Connections(), l.Hosts()}); diff != "" {
 				t.Error(diff)
@@ -685,7 +679,7 @@ func TestRefusalsOfTheArray(t *testing.T) {
 	}
 }
 
-func TestHelpersWantOneReason(t *testing.T) {
+func TestRefusedForOneReason(t *testing.T) {
 	gone, other := Message{"a", "Volume does not exist."}, Message{"b", "Volume has a snapshot policy."}
 	for name, c := range map[string]struct {
 		err  error
@@ -700,7 +694,7 @@ func TestHelpersWantOneReason(t *testing.T) {
 		"nil":               {nil, false},
 		"an error of yours": {errors.New("does not exist"), false},
 	} {
-		if IsGone(c.err) != c.want {
+		if refusedWith(c.err, "does not exist") != c.want {
 			t.Errorf("%s: %t", name, !c.want)
 		}
 	}
@@ -711,7 +705,7 @@ func TestSafeModeOnlyKeepsFromEradicating(t *testing.T) {
 	w := l.open()
 	l.must(w.Destroy(t.Context(), l.volumeID))
 	err := w.Eradicate(t.Context(), l.volumeID)
-	if !IsEradicationDisabled(err) || !strings.Contains(Hint(err), "SafeMode") {
+	if !eradicationDisabled(err) || !strings.Contains(Hint(err), "SafeMode") {
 		t.Errorf("%v, hint %q", err, Hint(err))
 	}
 	l.must(w.Recover(t.Context(), l.volumeID))

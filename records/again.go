@@ -288,7 +288,7 @@ func (r *Reader) volume(ctx context.Context, at place) (evidence.Record, error) 
 	}
 	row.Snapshot = isSnapshot
 	if said := (place{row.Pool, row.Project, row.Type, row.Name}); got.err == nil && said != at {
-		return row, fmt.Errorf("%w: asked for volume %q of pool %q, LXD answered with %q", ErrMalformed, at.name, at.pool, row.Name)
+		return row, fmt.Errorf("%w: asked for volume %q of pool %q, LXD answered with %q", errMalformed, at.name, at.pool, row.Name)
 	}
 	return row, got.err
 }

@@ -36,14 +36,14 @@ func TestAnswersThatAreNoList(t *testing.T) {
 			t.Fatal(err)
 		}
 		var into json.RawMessage
-		if err := unwrap(&said, &into); !errors.Is(err, ErrMalformed) {
+		if err := unwrap(&said, &into); !errors.Is(err, errMalformed) {
 			t.Errorf("%s: unwrapped as %s, %v", name, into, err)
 		}
 	}
 	broken["with a row in it"] = `{"type":"sync","status_code":200,"metadata":{"name":"a"}}`
 	broken["with a list and more"] = `{"type":"sync","status_code":200,` + rows + `} {}`
 	for name, text := range broken {
-		if got, err := readRows(strings.NewReader(text), nil, (*puller).text); err == nil || name != "with a list and more" && !errors.Is(err, ErrMalformed) {
+		if got, err := readRows(strings.NewReader(text), nil, (*puller).text); err == nil || name != "with a list and more" && !errors.Is(err, errMalformed) {
 			t.Errorf("%s: read as %q", name, got)
 		}
 	}
@@ -69,7 +69,7 @@ func TestBrokenAnswersHaveOneReason(t *testing.T) {
 	var number int
 	for _, text := range []string{"{", `"x"`} {
 		err := json.Unmarshal([]byte(text), &number)
-		if got := reasonOf(fmt.Errorf("GET /1.0: %w", err)); !errors.Is(got, ErrMalformed) {
+		if got := reasonOf(fmt.Errorf("GET /1.0: %w", err)); !errors.Is(got, errMalformed) {
 			t.Errorf("%v: %v", err, got)
 		}
 	}
@@ -83,7 +83,7 @@ func TestBrokenAnswersHaveOneReason(t *testing.T) {
 		t.Errorf("after its time: %v", err)
 	}
 	_, err := readRows(strings.NewReader(`{"type" sync}`), nil, (*puller).text)
-	if got := reasonOf(err); err == nil || !errors.Is(got, ErrMalformed) {
+	if got := reasonOf(err); err == nil || !errors.Is(got, errMalformed) {
 		t.Errorf("%v: %v", err, got)
 	}
 	if got := reasonOf(errors.New("else")); got != nil {
@@ -131,7 +131,7 @@ func TestAnotherVolumeAnswers(t *testing.T) {
 		old := row[key]
 		row[key] = value
 		other := newLXD(t, metadata).open(t)
-		if got, err := other.volume(context.Background(), at); !errors.Is(err, ErrMalformed) {
+		if got, err := other.volume(context.Background(), at); !errors.Is(err, errMalformed) {
 			t.Errorf("another %s: %+v, %v", key, got, err)
 		}
 		row[key] = old
@@ -144,7 +144,7 @@ func TestASocketThatCantBeLookedAt(t *testing.T) {
 	if err := os.Symlink(socketName, socket); err != nil {
 		t.Fatal(err)
 	}
-	if err := inspect(socket); !errors.Is(err, syscall.ELOOP) || errors.Is(err, ErrNoLXD) {
+	if err := inspect(socket); !errors.Is(err, syscall.ELOOP) || errors.Is(err, errNoLXD) {
 		t.Errorf("it leads to itself: %v", err)
 	}
 }

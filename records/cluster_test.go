@@ -335,7 +335,7 @@ func TestRights(t *testing.T) {
 				t.Errorf("sees all: %v, want %v", out.SeesAll, test.want)
 			}
 			mentions(t, out.SeesAllWhy, test.word)
-			if out.Hint != Hint(ErrForbidden) {
+			if out.Hint != Hint(errForbidden) {
 				t.Errorf("hint %q", out.Hint)
 			}
 			if len(out.Records.Items) != 11 {

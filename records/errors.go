@@ -17,15 +17,15 @@ import (
 // What can be in the way of asking LXD. Every error of this package that has
 // one of these reasons wraps it, so errors.Is tells them apart.
 var (
-	ErrNoLXD      = errors.New("there is no LXD here")
-	ErrNotRunning = errors.New("LXD does not answer")
-	ErrDenied     = errors.New("permission denied")
-	ErrTimeout    = errors.New("LXD did not answer in time")
-	ErrNotLXD     = errors.New("this is not an LXD")
-	ErrForbidden  = errors.New("LXD refuses to tell us")
-	ErrStarting   = errors.New("LXD is starting or stopping")
-	// ErrMalformed is an answer that can't be understood, wholly or in part.
-	ErrMalformed = errors.New("LXD's answer can't be understood")
+	errNoLXD      = errors.New("there is no LXD here")
+	errNotRunning = errors.New("LXD does not answer")
+	errDenied     = errors.New("permission denied")
+	errTimeout    = errors.New("LXD did not answer in time")
+	errNotLXD     = errors.New("this is not an LXD")
+	errForbidden  = errors.New("LXD refuses to tell us")
+	errStarting   = errors.New("LXD is starting or stopping")
+	// errMalformed is an answer that can't be understood, wholly or in part.
+	errMalformed = errors.New("LXD's answer can't be understood")
 )
 
 // hints says what the operator can do about each reason.
@@ -33,15 +33,15 @@ var hints = []struct {
 	reason error
 	hint   string
 }{
-	{ErrNoLXD, "run this on an LXD host, or set LXD_DIR or LXD_SOCKET if LXD keeps its socket elsewhere; to see what this program does, try: pureclean demo"},
-	{ErrStopped, "start LXD (snap start lxd, or systemctl start lxd); if it runs, set LXD_SOCKET or LXD_DIR to where it keeps its socket"},
-	{ErrNotRunning, "start LXD (snap start lxd, or systemctl start lxd) and look at its log"},
-	{ErrDenied, "run as root or as a member of the group lxd"},
-	{ErrTimeout, "give it more time with --timeout; if LXD hangs, look at its log and at lxc operation list"},
-	{ErrNotLXD, "set LXD_SOCKET to LXD's own unix.socket"},
-	{ErrForbidden, "run as root or as a member of the group lxd; a restricted identity can't see every project"},
-	{ErrStarting, "wait for it (lxd waitready) and try again"},
-	{ErrMalformed, "try again; if it stays, compare with lxc query and report it with the LXD version"},
+	{errNoLXD, "run this on an LXD host, or set LXD_DIR or LXD_SOCKET if LXD keeps its socket elsewhere; to see what this program does, try: pureclean demo"},
+	{errStopped, "start LXD (snap start lxd, or systemctl start lxd); if it runs, set LXD_SOCKET or LXD_DIR to where it keeps its socket"},
+	{errNotRunning, "start LXD (snap start lxd, or systemctl start lxd) and look at its log"},
+	{errDenied, "run as root or as a member of the group lxd"},
+	{errTimeout, "give it more time with --timeout; if LXD hangs, look at its log and at lxc operation list"},
+	{errNotLXD, "set LXD_SOCKET to LXD's own unix.socket"},
+	{errForbidden, "run as root or as a member of the group lxd; a restricted identity can't see every project"},
+	{errStarting, "wait for it (lxd waitready) and try again"},
+	{errMalformed, "try again; if it stays, compare with lxc query and report it with the LXD version"},
 }
 
 // Hint says what the operator can do about an error of this package, or ""
@@ -76,25 +76,25 @@ var reasons = []struct {
 	cause  error
 	reason error
 }{
-	{context.DeadlineExceeded, ErrTimeout},
+	{context.DeadlineExceeded, errTimeout},
 	// The socket was there when it was looked for.
-	{syscall.ENOENT, ErrStopped},
-	{syscall.ENOTDIR, ErrStopped},
-	{syscall.EACCES, ErrDenied},
-	{syscall.EPERM, ErrDenied},
+	{syscall.ENOENT, errStopped},
+	{syscall.ENOTDIR, errStopped},
+	{syscall.EACCES, errDenied},
+	{syscall.EPERM, errDenied},
 	// Refused: the socket is there, left by a daemon that is not.
-	{syscall.ECONNREFUSED, ErrNotRunning},
-	{syscall.ECONNRESET, ErrNotRunning},
-	{syscall.EPIPE, ErrNotRunning},
-	{io.EOF, ErrNotRunning},
-	{io.ErrUnexpectedEOF, ErrMalformed},
+	{syscall.ECONNREFUSED, errNotRunning},
+	{syscall.ECONNRESET, errNotRunning},
+	{syscall.EPIPE, errNotRunning},
+	{io.EOF, errNotRunning},
+	{io.ErrUnexpectedEOF, errMalformed},
 }
 
 // statuses are LXD's own refusals, by HTTP status.
 var statuses = map[int]error{
-	http.StatusUnauthorized:       ErrForbidden,
-	http.StatusForbidden:          ErrForbidden,
-	http.StatusServiceUnavailable: ErrStarting,
+	http.StatusUnauthorized:       errForbidden,
+	http.StatusForbidden:          errForbidden,
+	http.StatusServiceUnavailable: errStarting,
 }
 
 func reasonOf(err error) error {
@@ -113,18 +113,18 @@ func reasonOf(err error) error {
 	)
 	for _, broken := range []error{jsonpull.ErrCut, jsonpull.ErrRow, jsonpull.ErrAfter, jsonpull.ErrDepth} {
 		if errors.Is(err, broken) {
-			return ErrMalformed
+			return errMalformed
 		}
 	}
 	if errors.As(err, &syntax) || errors.As(err, &shape) || errors.As(err, &pulled) {
-		return ErrMalformed
+		return errMalformed
 	}
 	return nil
 }
 
 // hopeless reports that the next request will fail as this one did.
 func hopeless(err error) bool {
-	for _, reason := range []error{ErrNoLXD, ErrStopped, ErrNotRunning, ErrDenied, ErrTimeout, ErrNotLXD, context.Canceled} {
+	for _, reason := range []error{errNoLXD, errStopped, errNotRunning, errDenied, errTimeout, errNotLXD, context.Canceled} {
 		if errors.Is(err, reason) {
 			return true
 		}

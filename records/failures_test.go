@@ -68,9 +68,9 @@ func TestLXDGoesAway(t *testing.T) {
 		answer http.HandlerFunc
 		hint   error
 	}{
-		"down":      {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, ErrNotRunning},
-		"forbidden": {fail(403, "not authorized"), ErrForbidden},
-		"replaced":  {body(200, "<html>"), ErrNotLXD},
+		"down":      {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, errNotRunning},
+		"forbidden": {fail(403, "not authorized"), errForbidden},
+		"replaced":  {body(200, "<html>"), errNotLXD},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newLXD(t, capture(t, healthy))
@@ -94,7 +94,7 @@ func TestARequestHangs(t *testing.T) {
 	out := r.Observe(context.Background())
 	wantIncomplete(t, out, listOperations)
 	mentions(t, out.Trouble, "did not answer in time", "operations")
-	if out.Hint != Hint(ErrTimeout) {
+	if out.Hint != Hint(errTimeout) {
 		t.Errorf("hint %q", out.Hint)
 	}
 }
@@ -159,7 +159,7 @@ func TestRowsThatCannotBeUnderstood(t *testing.T) {
 		"odd snapshot":   {set("fs1/snap0", "name", "fs1/snap0/x"), listRecords, []string{"fs1/snap0/x"}},
 		"bare snapshot":  {set("fs1/snap0", "name", "fs1/"), listRecords, []string{"fs1/"}},
 		"a null row":     {volumes(func(rows array) array { return append(rows, nil) }), listRecords, []string{"a name that LXD does not give"}},
-		"wrong shape":    {set("fs1", "name", 7), listRecords, []string{ErrMalformed.Error()}},
+		"wrong shape":    {set("fs1", "name", 7), listRecords, []string{errMalformed.Error()}},
 
 		"no instance type":   {instance(func(c1 object) { c1["type"] = "pod" }), listInstances, []string{`"c1"`, "pod"}},
 		"no instance name":   {instance(func(c1 object) { c1["name"] = "" }), listInstances, []string{"no name"}},
@@ -320,7 +320,7 @@ func TestTheTokenStaysSecret(t *testing.T) {
 	// Nor when the answer that holds it can't be read.
 	row(t, metadata[atPools], "purepool")["config"].(object)["pure.api.token"] = array{token}
 	_, err = r.Pools(context.Background())
-	wantReason(t, err, ErrMalformed)
+	wantReason(t, err, errMalformed)
 	if err != nil && strings.Contains(err.Error(), token) {
 		t.Errorf("the error holds the token: %v", err)
 	}
@@ -360,12 +360,12 @@ func TestPoolsFails(t *testing.T) {
 	f := newLXD(t, capture(t, healthy))
 	f.raw[atPools] = fail(403, "not authorized")
 	pools, err := f.open(t).Pools(context.Background())
-	wantReason(t, err, ErrForbidden)
+	wantReason(t, err, errForbidden)
 	if pools != nil {
 		t.Errorf("%v", pools)
 	}
 	f.raw[atPools] = fail(500, "boom")
-	if _, err := f.open(t).Pools(context.Background()); err == nil || errors.Is(err, ErrForbidden) {
+	if _, err := f.open(t).Pools(context.Background()); err == nil || errors.Is(err, errForbidden) {
 		t.Errorf("error %v", err)
 	}
 }

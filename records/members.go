@@ -145,7 +145,7 @@ func (a *answers) daemonVolumes(members evidence.List[evidence.Member], d *doubt
 		}
 		if got.value.Config == nil {
 			d.add("LXD does not show us the configuration of %q", member.Name)
-			d.advise(Hint(ErrForbidden))
+			d.advise(Hint(errForbidden))
 		}
 		for _, key := range slices.Sorted(maps.Keys(got.value.Config)) {
 			if !strings.HasPrefix(key, "storage.") || !strings.HasSuffix(key, "_volume") {

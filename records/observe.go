@@ -141,7 +141,7 @@ func (a *answers) testimony(before []clash) (evidence.LXD, string) {
 	out.SeesAll, out.SeesAllWhy = a.rights()
 	if !out.SeesAll.Is() {
 		scope.add("it is not proven that LXD shows us everything: %s", out.SeesAllWhy)
-		scope.advise(Hint(ErrForbidden))
+		scope.advise(Hint(errForbidden))
 	}
 	a.projectDoubts(&scope)
 
@@ -220,7 +220,7 @@ func trouble(out evidence.LXD) string {
 func (r *Reader) member(ctx context.Context, name string) reply[serverRow] {
 	got := r.server(ctx, name)
 	if answered := got.value.Environment.Name; got.err == nil && answered != name {
-		got.err = fmt.Errorf("%w: %q answered instead of %q", ErrMalformed, answered, name)
+		got.err = fmt.Errorf("%w: %q answered instead of %q", errMalformed, answered, name)
 	}
 	return got
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // every is all reasons that an error of this package can have.
-var every = []error{ErrNoLXD, ErrStopped, ErrNotRunning, ErrDenied, ErrTimeout, ErrNotLXD, ErrForbidden, ErrStarting, ErrMalformed}
+var every = []error{errNoLXD, errStopped, errNotRunning, errDenied, errTimeout, errNotLXD, errForbidden, errStarting, errMalformed}
 
 // wantReason checks that an error has this reason first, and a hint.
 func wantReason(t *testing.T, err, reason error) {
@@ -52,9 +52,9 @@ func TestOpenTellsApartWhatIsInTheWay(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	none := ErrNoLXD
-	if errors.Is(absent("", "/"), ErrStopped) { // this machine has one
-		none = ErrStopped
+	none := errNoLXD
+	if errors.Is(absent("", "/"), errStopped) { // this machine has one
+		none = errStopped
 	}
 	for _, test := range []struct {
 		socket string
@@ -62,8 +62,8 @@ func TestOpenTellsApartWhatIsInTheWay(t *testing.T) {
 	}{
 		{filepath.Join(dir, "missing"), none},
 		{filepath.Join(file, "below"), none},
-		{file, ErrNotLXD},
-		{left, ErrNotRunning},
+		{file, errNotLXD},
+		{left, errNotRunning},
 	} {
 		_, err := Open(context.Background(), Options{Socket: test.socket})
 		wantReason(t, err, test.want)
@@ -82,7 +82,7 @@ func TestOpenWithoutPermission(t *testing.T) {
 		t.Skip("permissions don't bind this user")
 	}
 	_, err := Open(context.Background(), Options{Socket: f.socket})
-	wantReason(t, err, ErrDenied)
+	wantReason(t, err, errDenied)
 }
 
 func TestOpenJudgesWhoAnswers(t *testing.T) {
@@ -95,18 +95,18 @@ func TestOpenJudgesWhoAnswers(t *testing.T) {
 		answer http.HandlerFunc
 		want   error
 	}{
-		"a web page":      {body(200, "<html>It works!</html>"), ErrNotLXD},
-		"not found page":  {body(404, "404 page not found\n"), ErrNotLXD},
-		"another API":     {body(404, `{"message":"page not found"}`), ErrNotLXD},
-		"nothing":         {body(200, `{"type":"sync","status_code":200}`), ErrNotLXD},
-		"null":            {body(200, `{"type":"sync","status_code":200,"metadata":null}`), ErrNotLXD},
-		"a list":          {body(200, `{"type":"sync","status_code":200,"metadata":[]}`), ErrNotLXD},
-		"another version": {server(func(s, _ object) { s["api_version"] = "2.0" }), ErrNotLXD},
-		"Incus":           {server(func(_, e object) { e["server"] = "incus" }), ErrNotLXD},
-		"half an answer":  {body(200, `{"type":"sync","status_code":200,"metadata":{"api_version":"1.0"`), ErrMalformed},
-		"forbidden":       {fail(403, "not authorized"), ErrForbidden},
-		"starting":        {fail(503, "LXD daemon not initialized yet"), ErrStarting},
-		"cut off":         {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, ErrNotRunning},
+		"a web page":      {body(200, "<html>It works!</html>"), errNotLXD},
+		"not found page":  {body(404, "404 page not found\n"), errNotLXD},
+		"another API":     {body(404, `{"message":"page not found"}`), errNotLXD},
+		"nothing":         {body(200, `{"type":"sync","status_code":200}`), errNotLXD},
+		"null":            {body(200, `{"type":"sync","status_code":200,"metadata":null}`), errNotLXD},
+		"a list":          {body(200, `{"type":"sync","status_code":200,"metadata":[]}`), errNotLXD},
+		"another version": {server(func(s, _ object) { s["api_version"] = "2.0" }), errNotLXD},
+		"Incus":           {server(func(_, e object) { e["server"] = "incus" }), errNotLXD},
+		"half an answer":  {body(200, `{"type":"sync","status_code":200,"metadata":{"api_version":"1.0"`), errMalformed},
+		"forbidden":       {fail(403, "not authorized"), errForbidden},
+		"starting":        {fail(503, "LXD daemon not initialized yet"), errStarting},
+		"cut off":         {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, errNotRunning},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newLXD(t, nil)
@@ -114,7 +114,7 @@ func TestOpenJudgesWhoAnswers(t *testing.T) {
 			_, err := Open(context.Background(), Options{Socket: f.socket})
 			wantReason(t, err, test.want)
 			for _, reason := range every {
-				if reason != test.want && errors.Is(err, reason) && reason != ErrMalformed {
+				if reason != test.want && errors.Is(err, reason) && reason != errMalformed {
 					t.Errorf("%v is also %v", err, reason)
 				}
 			}
@@ -152,7 +152,7 @@ func TestOpenHasADeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newLXD(t, nil)
 			f.raw[atServer] = func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
-			wantReason(t, open(f.socket), ErrTimeout)
+			wantReason(t, open(f.socket), errTimeout)
 		})
 	}
 }
@@ -172,13 +172,13 @@ func TestOpenStopsWhenTold(t *testing.T) {
 // The kernel's answers, wrapped as net/http wraps them.
 func TestExplainKernelErrors(t *testing.T) {
 	for errno, want := range map[syscall.Errno]error{
-		syscall.ENOENT:       ErrStopped,
-		syscall.ENOTDIR:      ErrStopped,
-		syscall.EACCES:       ErrDenied,
-		syscall.EPERM:        ErrDenied,
-		syscall.ECONNREFUSED: ErrNotRunning,
-		syscall.ECONNRESET:   ErrNotRunning,
-		syscall.EPIPE:        ErrNotRunning,
+		syscall.ENOENT:       errStopped,
+		syscall.ENOTDIR:      errStopped,
+		syscall.EACCES:       errDenied,
+		syscall.EPERM:        errDenied,
+		syscall.ECONNREFUSED: errNotRunning,
+		syscall.ECONNRESET:   errNotRunning,
+		syscall.EPIPE:        errNotRunning,
 	} {
 		dialed := &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", errno)}
 		err := explain(&url.Error{Op: "Get", URL: "http://unix.socket/1.0", Err: dialed})

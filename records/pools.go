@@ -198,7 +198,7 @@ func (a *answers) poolList(d *doubts) []evidence.Pool {
 			continue
 		case row.Config == nil:
 			d.add("LXD does not show us the configuration of pool %q", row.Name)
-			d.advise(Hint(ErrForbidden))
+			d.advise(Hint(errForbidden))
 		case row.Config.Gateway == "":
 			d.add("pool %q has no pure.gateway", row.Name)
 		case modes[row.Config.Mode] == "":

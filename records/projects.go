@@ -76,7 +76,7 @@ func (a *answers) projectDoubts(d *doubts) {
 		d.advise(Hint(a.projects.err))
 	} else if _, shown := a.project[defaultProject]; !shown {
 		d.add("LXD does not list project default, so it does not list all projects")
-		d.advise(Hint(ErrForbidden))
+		d.advise(Hint(errForbidden))
 	}
 }
 

@@ -120,9 +120,9 @@ func readRows[T any](body io.Reader, rows []T, row func(*puller) T) ([]T, error)
 	case kind == string(api.ErrorResponse):
 		return nil, api.NewStatusError(http.StatusOK, message)
 	case kind != string(api.SyncResponse) || code != http.StatusOK:
-		return nil, fmt.Errorf("%w: an answer of type %q with status %d", ErrMalformed, kind, code)
+		return nil, fmt.Errorf("%w: an answer of type %q with status %d", errMalformed, kind, code)
 	case metadata != '[':
-		return nil, fmt.Errorf("%w: it has no list in it", ErrMalformed)
+		return nil, fmt.Errorf("%w: it has no list in it", errMalformed)
 	}
 	return rows, p.wrong
 }
@@ -142,7 +142,7 @@ type puller struct {
 
 func (p *puller) doubt(what string) {
 	if p.wrong == nil {
-		p.wrong = fmt.Errorf("%w: %s is not as it should be", ErrMalformed, what)
+		p.wrong = fmt.Errorf("%w: %s is not as it should be", errMalformed, what)
 	}
 }
 

@@ -69,7 +69,7 @@ func TestLongAnswersThatAreCut(t *testing.T) {
 	text, want := long(t)
 	for cut := 1; cut < len(text); cut += len(text)/97 + 1 {
 		got, err := readRows(bytes.NewReader(text[:cut]), []evidence.Record{}, whole(readVolume))
-		if !errors.Is(explain(err), ErrMalformed) {
+		if !errors.Is(explain(err), errMalformed) {
 			t.Errorf("cut at %d: error %v", cut, err)
 		}
 		if n := len(got); n > 1 {
@@ -111,10 +111,10 @@ func TestUsersAreReadOneByOne(t *testing.T) {
 	}
 	for _, wrong := range []any{"/1.0/instances/c1", 7, true, object{"a": "b"}} {
 		row["used_by"] = wrong
-		if _, err := readRows(answer(), nil, readPool); !errors.Is(explain(err), ErrMalformed) {
+		if _, err := readRows(answer(), nil, readPool); !errors.Is(explain(err), errMalformed) {
 			t.Errorf("used_by %v in a pool: error %v", wrong, err)
 		}
-		if _, err := readRows(answer(), nil, readProject); !errors.Is(explain(err), ErrMalformed) {
+		if _, err := readRows(answer(), nil, readProject); !errors.Is(explain(err), errMalformed) {
 			t.Errorf("used_by %v in a project: error %v", wrong, err)
 		}
 	}

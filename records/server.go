@@ -61,12 +61,12 @@ func (r *Reader) server(ctx context.Context, member string) reply[serverRow] {
 	switch {
 	case got.err != nil && !knownTrouble(got.err):
 		// Half an answer may be LXD's; an answer of another kind is not.
-		got.err = fmt.Errorf("%w: %w", ErrNotLXD, got.err)
+		got.err = fmt.Errorf("%w: %w", errNotLXD, got.err)
 	case got.err != nil:
 	case got.value.Version != "1.0":
-		got.err = fmt.Errorf("%w: it speaks API version %q", ErrNotLXD, got.value.Version)
+		got.err = fmt.Errorf("%w: it speaks API version %q", errNotLXD, got.value.Version)
 	case got.value.Auth == "trusted" && got.value.Environment.Server != "lxd":
-		got.err = fmt.Errorf("%w: it calls itself %q", ErrNotLXD, got.value.Environment.Server)
+		got.err = fmt.Errorf("%w: it calls itself %q", errNotLXD, got.value.Environment.Server)
 	}
 	return got
 }

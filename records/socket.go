@@ -69,7 +69,7 @@ func inspect(socket string) error {
 	case err != nil:
 		return fmt.Errorf("looking for LXD: %w", explain(err))
 	case info.Mode()&fs.ModeSocket == 0:
-		return fmt.Errorf("%w: %s is not a socket", ErrNotLXD, socket)
+		return fmt.Errorf("%w: %s is not a socket", errNotLXD, socket)
 	default:
 		return nil
 	}

@@ -8,16 +8,16 @@ import (
 	"path/filepath"
 )
 
-// ErrStopped is a socket that is not there on a machine that has LXD.
-var ErrStopped = errors.New("LXD is here, and is stopped or keeps its socket elsewhere")
+// errStopped is a socket that is not there on a machine that has LXD.
+var errStopped = errors.New("LXD is here, and is stopped or keeps its socket elsewhere")
 
 // stoppedError says how to start the LXD that left its signs.
 type stoppedError struct{ socket, start string }
 
 func (e *stoppedError) Error() string {
-	return fmt.Sprintf("%s: no socket at %s", ErrStopped, e.socket)
+	return fmt.Sprintf("%s: no socket at %s", errStopped, e.socket)
 }
-func (e *stoppedError) Unwrap() error { return ErrStopped }
+func (e *stoppedError) Unwrap() error { return errStopped }
 
 // hint leaves out what is for machines without LXD.
 func (e *stoppedError) hint() string {
@@ -47,5 +47,5 @@ func absent(socket, root string) error {
 			return &stoppedError{socket, sign.start}
 		}
 	}
-	return fmt.Errorf("%w: no socket at %s", ErrNoLXD, socket)
+	return fmt.Errorf("%w: no socket at %s", errNoLXD, socket)
 }

@@ -19,14 +19,14 @@ func TestStoppedIsNotAbsent(t *testing.T) {
 		"usr/lib/systemd/system/lxd.service": "systemctl start lxd",
 	} {
 		root := t.TempDir()
-		if err := absent(socket, root); !errors.Is(err, ErrNoLXD) || !strings.Contains(Hint(err), "pureclean demo") {
+		if err := absent(socket, root); !errors.Is(err, errNoLXD) || !strings.Contains(Hint(err), "pureclean demo") {
 			t.Errorf("an empty machine: %v, hint %q", err, Hint(err))
 		}
 		if err := os.MkdirAll(filepath.Join(root, sign), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		err := absent(socket, root)
-		if !errors.Is(err, ErrStopped) || errors.Is(err, ErrNoLXD) || !hopeless(err) {
+		if !errors.Is(err, errStopped) || errors.Is(err, errNoLXD) || !hopeless(err) {
 			t.Errorf("%s: %v", sign, err)
 		}
 		mentions(t, err.Error(), socket, "stopped")
@@ -47,7 +47,7 @@ func TestASignThatIsHidden(t *testing.T) {
 	if err := os.Symlink(loop, loop); err != nil {
 		t.Fatal(err)
 	}
-	if err := absent("/nowhere", root); !errors.Is(err, ErrStopped) {
+	if err := absent("/nowhere", root); !errors.Is(err, errStopped) {
 		t.Errorf("%v", err)
 	}
 }

@@ -121,10 +121,10 @@ func (r *Reader) ask(ctx context.Context, path string, into any) error {
 // unwrap takes the answer out of LXD's envelope.
 func unwrap(resp *api.Response, into any) error {
 	if resp.Type != api.SyncResponse || resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%w: an answer of type %q with status %d", ErrMalformed, resp.Type, resp.StatusCode)
+		return fmt.Errorf("%w: an answer of type %q with status %d", errMalformed, resp.Type, resp.StatusCode)
 	}
 	if len(resp.Metadata) == 0 || string(resp.Metadata) == "null" {
-		return fmt.Errorf("%w: it has no metadata", ErrMalformed)
+		return fmt.Errorf("%w: it has no metadata", errMalformed)
 	}
 	return json.Unmarshal(resp.Metadata, into)
 }

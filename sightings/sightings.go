@@ -58,28 +58,28 @@ func Load(dir string) ([]evidence.Sighting, error) {
 	case err != nil:
 		return nil, fmt.Errorf("what earlier runs saw: %w", err)
 	case len(data) > most:
-		return nil, &ForgottenError{fmt.Sprintf("is larger than %d MiB", most>>20)}
+		return nil, &forgottenError{fmt.Sprintf("is larger than %d MiB", most>>20)}
 	}
 	var d document
 	if err := json.Unmarshal(data, &d); err != nil {
-		return nil, &ForgottenError{"can't be understood (" + err.Error() + ")"}
+		return nil, &forgottenError{"can't be understood (" + err.Error() + ")"}
 	}
 	if d.Schema != schema {
-		return nil, &ForgottenError{fmt.Sprintf("is of another version (%q)", d.Schema)}
+		return nil, &forgottenError{fmt.Sprintf("is of another version (%q)", d.Schema)}
 	}
 	return d.Sightings, nil
 }
 
-// ForgottenError is a file that is no memory of ours: torn, foreign, or of
+// forgottenError is a file that is no memory of ours: torn, foreign, or of
 // another version. The next run that remembers replaces it.
-type ForgottenError struct{ Why string }
+type forgottenError struct{ Why string }
 
-func (e *ForgottenError) Error() string {
+func (e *forgottenError) Error() string {
 	return "what earlier runs saw is forgotten: " + File + " " + e.Why + "; it may be deleted"
 }
 
-// ErrBusy is another run that is writing the memory and does not end.
-var ErrBusy = errors.New("another run is remembering what it saw")
+// errBusy is another run that is writing the memory and does not end.
+var errBusy = errors.New("another run is remembering what it saw")
 
 const (
 	lockFile = ".sightings.lock"
@@ -98,14 +98,14 @@ func Remember(ctx context.Context, dir string, world evidence.World, report diag
 	defer cancel()
 	locked, err := lock.TryLockContext(ctx, retry)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: %w", lock.Path(), ErrBusy)
+		return fmt.Errorf("%s: %w", lock.Path(), errBusy)
 	}
 	if err != nil || !locked {
 		return fmt.Errorf("remembering what was seen: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	seen, err := Load(dir)
-	var forgotten *ForgottenError
+	var forgotten *forgottenError
 	if err != nil && !errors.As(err, &forgotten) {
 		return err
 	}

@@ -293,7 +293,7 @@ func TestRememberWhereItCant(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var forgotten *ForgottenError
+		var forgotten *forgottenError
 		if _, err := Load(dir); !errors.As(err, &forgotten) {
 			t.Errorf("%q: %v", text, err)
 		}

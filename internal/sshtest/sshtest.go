@@ -131,15 +131,15 @@ func (s *Servers) Stop(name string) {
 	s.t.Helper()
 	command := s.running[name]
 	delete(s.running, name)
-	s.Hangup(name)
+	s.hangup(name)
 	if command != nil {
 		_ = command.Process.Kill()
 		_ = command.Wait() // it was killed
 	}
 }
 
-// Hangup ends the connection that clients share.
-func (s *Servers) Hangup(name string) {
+// hangup ends the connection that clients share.
+func (s *Servers) hangup(name string) {
 	// There may be none.
 	_ = exec.Command(s.Client[0], append(s.Client[1:len(s.Client):len(s.Client)], "-O", "exit", name)...).Run()
 }
@@ -147,7 +147,7 @@ func (s *Servers) Hangup(name string) {
 // Forget makes a machine's host key another than the one that is known.
 func (s *Servers) Forget(name string) {
 	s.t.Helper()
-	s.Hangup(name)
+	s.hangup(name)
 	s.keygen("other-" + name)
 	var known []string
 	for line := range strings.Lines(s.read("known_hosts")) {
@@ -184,7 +184,7 @@ func (s *Servers) read(name string) string {
 
 func (s *Servers) close() {
 	for name, command := range s.running {
-		s.Hangup(name)
+		s.hangup(name)
 		_ = command.Process.Kill()
 		_ = command.Wait() // it was killed
 	}

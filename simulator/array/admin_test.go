@@ -111,7 +111,7 @@ func TestCloseTwice(t *testing.T) {
 	must(t, err)
 	must(t, s.Close())
 	must(t, s.Close())
-	if _, err := New(Options{}).Listen("256.0.0.1:0"); err == nil {
+	if _, err := New(Options{}).listen("256.0.0.1:0"); err == nil {
 		t.Error("listened on an address that can't be")
 	}
 }

@@ -38,10 +38,10 @@ type Server struct {
 }
 
 // Serve starts the array on a free port of 127.0.0.1.
-func (a *Array) Serve() (*Server, error) { return a.Listen("127.0.0.1:0") }
+func (a *Array) Serve() (*Server, error) { return a.listen("127.0.0.1:0") }
 
-// Listen starts the array on an address of this machine, "host:port".
-func (a *Array) Listen(address string) (*Server, error) {
+// listen starts the array on an address of this machine, "host:port".
+func (a *Array) listen(address string) (*Server, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("array simulator: listen on %s: %w", address, err)

@@ -6,15 +6,6 @@ import (
 	"slices"
 )
 
-// SetConfig sets a key of the server configuration that all members share.
-func (s *Server) SetConfig(key, value string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.config[key] = value; value == "" {
-		delete(s.config, key)
-	}
-}
-
 // PowerFail takes the power from the member's machine: its daemon and its
 // instances are gone with it. PowerOn brings it back.
 func (m *Member) PowerFail() {
