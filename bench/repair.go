@@ -345,7 +345,7 @@ func beMember(dir, version, name string, args []string) error {
 		return err
 	}
 	defer v.Close() // nothing was written
-	service := fleet.Service{Local: release.Local{System: v.System(), Hands: v.Hands()}, Step: words[step], Serial: serial, Version: version}
+	service := fleet.Service{Local: release.Local{System: v.System(), Writer: v.DeviceWriter()}, Step: words[step], Serial: serial, Version: version}
 	return service.Serve(ctx, os.Stdin, os.Stdout)
 }
 

@@ -61,7 +61,7 @@ func newCluster(t *testing.T, world *simulator.World) *cluster {
 	c.settings.Members = map[string]config.Member{}
 	for _, h := range world.Hosts[1:] {
 		m := &member{t: t, name: h.Name(), sources: *c.s.given}
-		m.sources.host, m.sources.hands, m.sources.ssh = h.System(), h.Hands(), false
+		m.sources.host, m.sources.writer, m.sources.ssh = h.System(), h.DeviceWriter(), false
 		m.sources.config.StateDir = t.TempDir()
 		c.settings.Members[m.name] = config.Member{Command: m.serve(filepath.Join(c.servers.Dir, "m-"+m.name))}
 		c.members[m.name] = m

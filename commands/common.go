@@ -172,7 +172,7 @@ func (o *common) ask(ctx context.Context, from sources) (evidence.World, error) 
 }
 
 // askAgain asks them once more, and says how the arrays were reached.
-func (o *common) askAgain(ctx context.Context, from sources, watch *witness.Watch, about evidence.Scope) (evidence.World, witness.Doors, error) {
+func (o *common) askAgain(ctx context.Context, from sources, watch *witness.Watch, about evidence.Scope) (evidence.World, witness.ArrayAccess, error) {
 	if o.BeforeLook != nil {
 		o.BeforeLook()
 	}

@@ -33,7 +33,7 @@ func newBench(t *testing.T, world *simulator.World) *bench {
 		Out: &b.out, Err: &b.err, Getenv: func(string) string { return "" },
 		InTerminal: true, OutTerminal: true, ErrTerminal: true,
 		given: &sources{
-			config: settings, socket: world.Socket, host: world.Hosts[0].System(), hands: world.Hosts[0].Hands(), now: world.Clock.Now,
+			config: settings, socket: world.Socket, host: world.Hosts[0].System(), writer: world.Hosts[0].DeviceWriter(), now: world.Clock.Now,
 			sleep: func(_ context.Context, d time.Duration) error { world.Clock.Advance(d); return nil },
 		},
 	}

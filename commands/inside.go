@@ -24,7 +24,7 @@ func inside(world *simulator.World, dir string) *sources {
 	settings.StateDir = dir
 	return &sources{
 		config: settings, socket: world.Socket, host: machine.System(), seen: world.Seen,
-		hands: machine.Hands(), now: world.Clock.Now, dial: machine.Dial,
+		writer: machine.DeviceWriter(), now: world.Clock.Now, dial: machine.Dial,
 		// The world's time passes at once, so nobody waits for a device.
 		sleep: func(_ context.Context, d time.Duration) error {
 			world.Clock.Advance(d)

@@ -10,28 +10,28 @@ import (
 	"github.com/pureclean/pureclean/devices/release"
 )
 
-// killedHands set one path offline and do nothing any more, as those of a
+// killedWriter sets one path offline and does nothing any more, as that of a
 // process that was killed.
-type killedHands struct {
-	release.Hands
+type killedWriter struct {
+	release.DeviceWriter
 	dead bool
 }
 
 var errKilled = errors.New("killed")
 
-func (k *killedHands) SetState(ctx context.Context, disk release.Target, state string) error {
+func (k *killedWriter) SetState(ctx context.Context, disk release.Target, state string) error {
 	if k.dead {
 		return errKilled
 	}
 	k.dead = true
-	return k.Hands.SetState(ctx, disk, state)
+	return k.DeviceWriter.SetState(ctx, disk, state)
 }
 
-func (k *killedHands) AddMap(ctx context.Context, wwid string) error {
+func (k *killedWriter) AddMap(ctx context.Context, wwid string) error {
 	if k.dead {
 		return errKilled
 	}
-	return k.Hands.AddMap(ctx, wwid)
+	return k.DeviceWriter.AddMap(ctx, wwid)
 }
 
 // A path that an interrupted run left offline can't say which volume it is.
@@ -40,12 +40,12 @@ func (k *killedHands) AddMap(ctx context.Context, wwid string) error {
 func TestScanNamesTheInterruptedRun(t *testing.T) {
 	b := newBench(t, aged(t, "unmap-refused-iscsi"))
 	volume := b.leaked("leaked-volume")
-	whole := b.s.given.hands
-	b.s.given.hands = &killedHands{Hands: whole}
+	whole := b.s.given.writer
+	b.s.given.writer = &killedWriter{DeviceWriter: whole}
 	if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusTrouble {
 		t.Fatalf("status %d\n%s%s", status, out, errs)
 	}
-	b.s.given.hands = whole
+	b.s.given.writer = whole
 	run := b.interrupted()
 	if run == "" {
 		t.Fatal("no run is interrupted")

@@ -95,12 +95,12 @@ func TestPinnedArrayIsNotResumed(t *testing.T) {
 	b := newBench(t, aged(t, "unmap-refused-iscsi"))
 	volume := b.leaked("leaked-volume")
 	v, _ := b.world.Array.Volume(volume)
-	whole := b.s.given.hands
-	b.s.given.hands = &killedHands{Hands: whole}
+	whole := b.s.given.writer
+	b.s.given.writer = &killedWriter{DeviceWriter: whole}
 	if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusTrouble {
 		t.Fatalf("the run to be resumed: status %d\n%s%s", status, out, errs)
 	}
-	b.s.given.hands = whole
+	b.s.given.writer = whole
 	run := b.interrupted()
 	const another = "0badc0de-0000-4000-8000-00000000ffff"
 	refused := func(args ...string) {

@@ -87,7 +87,7 @@ type workshop struct {
 	tools repair.Tools
 	// world is of the last look, doors are how its arrays were reached.
 	world  evidence.World
-	doors  witness.Doors
+	doors  witness.ArrayAccess
 	policy diagnose.Policy
 	// ask puts questions of the command's own.
 	ask asker
@@ -212,5 +212,5 @@ func (o *changing) machine(from sources, w *workshop, member string) (repair.Mac
 	case i > 0:
 		return from.fleet.Machine(w.world.Hosts[i]), true
 	}
-	return release.Local{System: from.host, Hands: from.handsHere()}, true
+	return release.Local{System: from.host, Writer: from.localWriter()}, true
 }

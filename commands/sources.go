@@ -32,7 +32,7 @@ type sources struct {
 	// visit is set for a demo world that another process holds.
 	visit bool
 	// What follows is a demo's; nil means this machine's own.
-	hands    release.Hands
+	writer   release.DeviceWriter
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
 	operator *journal.Operator
@@ -42,12 +42,12 @@ type sources struct {
 	ids io.Reader
 }
 
-// handsHere change this machine's devices.
-func (s sources) handsHere() release.Hands {
-	if s.hands != nil {
-		return s.hands
+// localWriter changes this machine's devices.
+func (s sources) localWriter() release.DeviceWriter {
+	if s.writer != nil {
+		return s.writer
 	}
-	return kernel.LiveHands()
+	return kernel.LiveWriter()
 }
 
 // sources finds the witnesses that the flags name.

@@ -49,7 +49,7 @@ func runStep(c *cli.Context, o *devicesOptions) error {
 	// the signal would end it in the middle.
 	signal.Ignore(syscall.SIGPIPE)
 	service := fleet.Service{
-		Local: release.Local{System: from.host, Hands: from.handsHere(), Sleep: from.sleep}, Step: o.step, Serial: serial, Version: version(),
+		Local: release.Local{System: from.host, Writer: from.localWriter(), Sleep: from.sleep}, Step: o.step, Serial: serial, Version: version(),
 		Lock: func(ctx context.Context) (func(), error) { return lockMachine(ctx, from.config.StateDir) },
 	}
 	return service.Serve(c.Context, o.In, o.Out)

@@ -167,7 +167,7 @@ func (s Streams) visiting(dir string, v *visit.Visit) (*sources, error) {
 	operator := journal.CurrentOperator(s.Getenv)
 	operator.Host = v.Machine
 	return &sources{
-		config: settings, socket: v.LXDSocket, host: v.System(), hands: v.Hands(), now: v.Now, dial: v.Dial,
+		config: settings, socket: v.LXDSocket, host: v.System(), writer: v.DeviceWriter(), now: v.Now, dial: v.Dial,
 		ssh: len(v.Machines) > 1, operator: &operator, visit: true,
 		sleep: func(ctx context.Context, d time.Duration) error {
 			if v.Pace > 0 {

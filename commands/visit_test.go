@@ -240,8 +240,8 @@ func TestVisitReachesNothingElse(t *testing.T) {
 			t.Errorf("%s is at %s, outside of the world", what, is)
 		}
 	}
-	if hands := fmt.Sprintf("%T", from.handsHere()); hands != "visit.farHands" {
-		t.Errorf("the hands are %s", hands)
+	if writer := fmt.Sprintf("%T", from.localWriter()); writer != "visit.remoteWriter" {
+		t.Errorf("devices are written to by %s", writer)
 	}
 	if from.config.File != "" || !from.visit || from.now == nil || from.sleep == nil || from.dial == nil {
 		t.Errorf("the sources are %+v", from)

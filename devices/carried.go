@@ -17,10 +17,10 @@ const (
 	ringPath     = "anon_inode:[io_uring]"
 )
 
-// carried looks at the descriptors that hold open files of their own: a socket
+// indirectFiles looks at the descriptors that hold open files of their own: a socket
 // with descriptors that were sent and not yet received, and an io_uring with
 // registered files. fdinfo tells how many, and of an io_uring which.
-func (w walker) carried(fd, path string, pid int, one *process) {
+func (w walker) indirectFiles(fd, path string, pid int, one *process) {
 	if !strings.HasPrefix(path, socketPrefix) && path != ringPath {
 		return
 	}

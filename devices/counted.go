@@ -7,28 +7,28 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// counted counts the questions to the kernel.
-type counted struct {
+// countingKernel counts the questions to the kernel.
+type countingKernel struct {
 	Kernel
 	n atomic.Int64
 }
 
-func (c *counted) Maps(ctx context.Context) ([]DM, error) {
+func (c *countingKernel) Maps(ctx context.Context) ([]DM, error) {
 	c.n.Add(1)
 	return c.Kernel.Maps(ctx)
 }
 
-func (c *counted) Checkers(ctx context.Context) (map[string]string, error) {
+func (c *countingKernel) Checkers(ctx context.Context) (map[string]string, error) {
 	c.n.Add(1)
 	return c.Kernel.Checkers(ctx)
 }
 
-func (c *counted) Identify(ctx context.Context, disk string) evidence.Identity {
+func (c *countingKernel) Identify(ctx context.Context, disk string) evidence.Identity {
 	c.n.Add(1)
 	return c.Kernel.Identify(ctx, disk)
 }
 
-func (c *counted) MountInfo(ctx context.Context, path string) ([]byte, error) {
+func (c *countingKernel) MountInfo(ctx context.Context, path string) ([]byte, error) {
 	c.n.Add(1)
 	return c.Kernel.MountInfo(ctx, path)
 }

@@ -101,7 +101,7 @@ func (s System) Maps(ctx context.Context) ([]DM, error) {
 
 // Identify asks the disk at a SCSI address who it is, if it is running.
 func (s System) Identify(ctx context.Context, hctl, disk string) evidence.Identity {
-	return ask(ctx, s.WithDefaults(), "sys/class/scsi_device/"+hctl+"/device", disk, make(chan struct{}, 1))
+	return inquire(ctx, s.WithDefaults(), "sys/class/scsi_device/"+hctl+"/device", disk, make(chan struct{}, 1))
 }
 
 // KernelLog is the kernel's own log; "" where nobody can tell it.

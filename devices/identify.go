@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	// askers is how many disks are asked at a time. One that never answers
+	// maxInquiries is how many disks are asked at a time. One that never answers
 	// keeps its place, so no more than that many threads can be stuck.
-	askers = 16
-	// patience is how many timeouts the questions to all disks may last.
-	patience = 3
+	maxInquiries = 16
+	// inquiryRounds is how many timeouts the questions to all disks may last.
+	inquiryRounds = 3
 	// stateRunning is the only state in which a disk is asked: in "blocked"
 	// the question waits until the session recovers, in "offline" and
 	// "transport-offline" the device can't even be opened.
@@ -24,9 +24,9 @@ const (
 // identify asks every running disk who it is, for what sysfs says of that is
 // from when the device was added.
 func identify(ctx context.Context, s System, b blocks, disks []evidence.Disk) {
-	all, cancel := context.WithTimeout(ctx, patience*s.InquiryTimeout)
+	all, cancel := context.WithTimeout(ctx, inquiryRounds*s.InquiryTimeout)
 	defer cancel()
-	places := make(chan struct{}, askers)
+	places := make(chan struct{}, maxInquiries)
 	var wait sync.WaitGroup
 	for i := range disks {
 		if disks[i].State != stateRunning {
@@ -34,14 +34,14 @@ func identify(ctx context.Context, s System, b blocks, disks []evidence.Disk) {
 			continue
 		}
 		wait.Go(func() {
-			disks[i].Live = ask(all, s, deviceDir(hostfs.Tree{FS: s.FS}, b.byName[disks[i].Name]), disks[i].Name, places)
+			disks[i].Live = inquire(all, s, deviceDir(hostfs.Tree{FS: s.FS}, b.byName[disks[i].Name]), disks[i].Name, places)
 		})
 	}
 	wait.Wait()
 }
 
-// ask puts the question to one disk as soon as there is a place.
-func ask(ctx context.Context, s System, device, disk string, places chan struct{}) evidence.Identity {
+// inquire puts the question to one disk as soon as there is a place.
+func inquire(ctx context.Context, s System, device, disk string, places chan struct{}) evidence.Identity {
 	select {
 	case places <- struct{}{}:
 	case <-ctx.Done():

@@ -71,8 +71,8 @@ func (m mapping) number() string {
 	return fmt.Sprintf("%d:%d", a, b)
 }
 
-// whether is what is known of a file that some process has mapped.
-type whether struct {
+// mappedFile is what is known of a file that some process has mapped.
+type mappedFile struct {
 	file openFile
 	ours bool
 }
@@ -82,7 +82,7 @@ type whether struct {
 func (w walker) mapping(dir string, m mapping) (openFile, bool, error) {
 	key := m.dev + " " + m.inode + " " + m.path
 	if known, ok := w.mapped.Load(key); ok {
-		one, _ := known.(whether)
+		one, _ := known.(mappedFile)
 		return one.file, one.ours, nil
 	}
 	certain := true
@@ -94,7 +94,7 @@ func (w walker) mapping(dir string, m mapping) (openFile, bool, error) {
 		return number, isDevice, err
 	})
 	if err == nil && certain {
-		w.mapped.Store(key, whether{file, ours})
+		w.mapped.Store(key, mappedFile{file, ours})
 	}
 	return file, ours, err
 }

@@ -28,7 +28,7 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	h.Began = s.Now()
 	h.Name = cmp.Or(s.Hostname, t.Field("proc/sys/kernel/hostname"), t.Field("etc/hostname"), s.place)
 	whole := s
-	asked := &counted{Kernel: s.Kernel}
+	asked := &countingKernel{Kernel: s.Kernel}
 	s.Kernel = asked
 
 	b := readBlocks(t)

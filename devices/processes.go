@@ -253,7 +253,7 @@ func (w walker) files(dir string, pid int, one *process) int {
 			one.held[path] = "/" + name
 			continue
 		}
-		w.carried(name, path, pid, one)
+		w.indirectFiles(name, path, pid, one)
 		file, ours, err := w.open(dir, fd, path)
 		if err != nil {
 			one.err = err

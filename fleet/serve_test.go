@@ -39,9 +39,9 @@ func newSite(t *testing.T) *site {
 		}
 	}
 	machine := world.Hosts[0]
-	machine.FailHands(func(string, int) error { s.writes++; return nil })
+	machine.FailWrites(func(string, int) error { s.writes++; return nil })
 	s.service.Version = "v1"
-	s.service.Local = release.Local{System: machine.System(), Hands: machine.Hands(), Sleep: func(ctx context.Context, d time.Duration) error {
+	s.service.Local = release.Local{System: machine.System(), Writer: machine.DeviceWriter(), Sleep: func(ctx context.Context, d time.Duration) error {
 		world.Clock.Advance(d)
 		return ctx.Err()
 	}}

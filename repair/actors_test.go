@@ -614,7 +614,7 @@ func (h *history) machineOf(member string) (Machine, bool) {
 	m, ok := h.kit.local(member, h.sleep)
 	for _, at := range h.world.Hosts {
 		if at.Name() == member {
-			m.Hands = watchedHands{m.Hands, h, at}
+			m.Writer = watchedDevices{m.Writer, h, at}
 		}
 	}
 	return m, ok
@@ -741,14 +741,14 @@ func (w watchedWriter) DeleteHost(ctx context.Context, name string) error {
 	return w.done("delete-host "+name, w.Writer.DeleteHost(ctx, name))
 }
 
-// watchedHands looks, at each call, whether a device in use loses anything.
-type watchedHands struct {
-	release.Hands
+// watchedDevices looks, at each call, whether a device in use loses anything.
+type watchedDevices struct {
+	release.DeviceWriter
 	h *history
 	m *host.Host
 }
 
-func (w watchedHands) call(what string, do func() error) error {
+func (w watchedDevices) call(what string, do func() error) error {
 	h, m := w.h, w.m
 	h.turn("before " + what)
 	before := map[string][]string{}
@@ -772,18 +772,18 @@ func (w watchedHands) call(what string, do func() error) error {
 	return err
 }
 
-func (w watchedHands) RemoveMap(ctx context.Context, uuid string) error {
-	return w.call("remove map "+uuid, func() error { return w.Hands.RemoveMap(ctx, uuid) })
+func (w watchedDevices) RemoveMap(ctx context.Context, uuid string) error {
+	return w.call("remove map "+uuid, func() error { return w.DeviceWriter.RemoveMap(ctx, uuid) })
 }
 
-func (w watchedHands) AddMap(ctx context.Context, wwid string) error {
-	return w.call("add map "+wwid, func() error { return w.Hands.AddMap(ctx, wwid) })
+func (w watchedDevices) AddMap(ctx context.Context, wwid string) error {
+	return w.call("add map "+wwid, func() error { return w.DeviceWriter.AddMap(ctx, wwid) })
 }
 
-func (w watchedHands) SetState(ctx context.Context, d release.Target, state string) error {
+func (w watchedDevices) SetState(ctx context.Context, d release.Target, state string) error {
 	used := w.h.inUseOn(w.m)[string(d.Serial)]
 	return w.call("set "+d.Name+" "+state, func() error {
-		err := w.Hands.SetState(ctx, d, state)
+		err := w.DeviceWriter.SetState(ctx, d, state)
 		switch {
 		case err != nil || state != "offline" || !w.h.inUseOn(w.m)[string(d.Serial)]:
 		case used:
@@ -805,12 +805,12 @@ func (w watchedHands) SetState(ctx context.Context, d release.Target, state stri
 	})
 }
 
-func (w watchedHands) DeleteDisk(ctx context.Context, d release.Target) error {
-	return w.call("delete disk "+d.Name, func() error { return w.Hands.DeleteDisk(ctx, d) })
+func (w watchedDevices) DeleteDisk(ctx context.Context, d release.Target) error {
+	return w.call("delete disk "+d.Name, func() error { return w.DeviceWriter.DeleteDisk(ctx, d) })
 }
 
-func (w watchedHands) RescanController(ctx context.Context, name string) error {
-	return w.call("rescan "+name, func() error { return w.Hands.RescanController(ctx, name) })
+func (w watchedDevices) RescanController(ctx context.Context, name string) error {
+	return w.call("rescan "+name, func() error { return w.DeviceWriter.RescanController(ctx, name) })
 }
 
 // remember keeps what a scan saw, as the program does.

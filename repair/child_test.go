@@ -93,7 +93,7 @@ func beChild(text string) error {
 		return badWriter{w, told}, err
 	}
 	tools.Machine = func(string) (Machine, bool) {
-		return release.Local{System: machine.System(), Hands: badHands{machine.Hands(), told}, Sleep: sleep}, true
+		return release.Local{System: machine.System(), Writer: faultyDevices{machine.DeviceWriter(), told}, Sleep: sleep}, true
 	}
 	tools.Journal, tools.Typed = book, e.Plan.Object
 	tools.record = func(r *journal.Run, record journal.Record) error {

@@ -104,34 +104,34 @@ func (b badWriter) DeleteHost(ctx context.Context, name string) error {
 	return b.s.call("delete-host", func() error { return b.Writer.DeleteHost(ctx, name) })
 }
 
-// badHands spoils calls to a machine's devices.
-type badHands struct {
-	release.Hands
+// faultyDevices spoils calls to a machine's devices.
+type faultyDevices struct {
+	release.DeviceWriter
 	s caller
 }
 
-func (b badHands) RemoveMap(ctx context.Context, uuid string) error {
-	return b.s.call("remove-map", func() error { return b.Hands.RemoveMap(ctx, uuid) })
+func (b faultyDevices) RemoveMap(ctx context.Context, uuid string) error {
+	return b.s.call("remove-map", func() error { return b.DeviceWriter.RemoveMap(ctx, uuid) })
 }
 
-func (b badHands) AddMap(ctx context.Context, wwid string) error {
-	return b.s.call("add-map", func() error { return b.Hands.AddMap(ctx, wwid) })
+func (b faultyDevices) AddMap(ctx context.Context, wwid string) error {
+	return b.s.call("add-map", func() error { return b.DeviceWriter.AddMap(ctx, wwid) })
 }
 
-func (b badHands) SetQueueing(ctx context.Context, uuid string, on bool) error {
-	return b.s.call("set-queueing", func() error { return b.Hands.SetQueueing(ctx, uuid, on) })
+func (b faultyDevices) SetQueueing(ctx context.Context, uuid string, on bool) error {
+	return b.s.call("set-queueing", func() error { return b.DeviceWriter.SetQueueing(ctx, uuid, on) })
 }
 
-func (b badHands) RescanController(ctx context.Context, controller string) error {
-	return b.s.call("rescan", func() error { return b.Hands.RescanController(ctx, controller) })
+func (b faultyDevices) RescanController(ctx context.Context, controller string) error {
+	return b.s.call("rescan", func() error { return b.DeviceWriter.RescanController(ctx, controller) })
 }
 
-func (b badHands) SetState(ctx context.Context, d release.Target, state string) error {
-	return b.s.call("set-state", func() error { return b.Hands.SetState(ctx, d, state) })
+func (b faultyDevices) SetState(ctx context.Context, d release.Target, state string) error {
+	return b.s.call("set-state", func() error { return b.DeviceWriter.SetState(ctx, d, state) })
 }
 
-func (b badHands) DeleteDisk(ctx context.Context, d release.Target) error {
-	return b.s.call("delete-disk", func() error { return b.Hands.DeleteDisk(ctx, d) })
+func (b faultyDevices) DeleteDisk(ctx context.Context, d release.Target) error {
+	return b.s.call("delete-disk", func() error { return b.DeviceWriter.DeleteDisk(ctx, d) })
 }
 
 // spoil puts a saboteur between the tools and one kind of calls.
@@ -145,7 +145,7 @@ func (k *kit) spoil(tools *Tools, what string, s *saboteur) {
 	case "hands":
 		tools.Machine = func(member string) (Machine, bool) {
 			m, ok := k.local(member, k.sleep)
-			m.Hands = badHands{m.Hands, s}
+			m.Writer = faultyDevices{m.Writer, s}
 			return m, ok
 		}
 	case "journal":

@@ -202,7 +202,7 @@ func (k *kit) machine(member string) (Machine, bool) { return k.local(member, k.
 func (k *kit) local(member string, sleep func(context.Context, time.Duration) error) (release.Local, bool) {
 	for _, h := range k.world.Hosts {
 		if h.Name() == member {
-			return release.Local{System: h.System(), Hands: h.Hands(), Sleep: sleep}, true
+			return release.Local{System: h.System(), Writer: h.DeviceWriter(), Sleep: sleep}, true
 		}
 	}
 	return release.Local{}, false

@@ -160,11 +160,11 @@ func TestTakenIntoUseMeanwhile(t *testing.T) {
 		tools := k.tools()
 		pool, h := k.world.Pool(), k.world.Hosts[0]
 		var began error
-		h.FailHands(func(call string, _ int) error {
+		h.FailWrites(func(call string, _ int) error {
 			if !strings.HasPrefix(call, "after DeleteDisk") {
 				return nil
 			}
-			h.FailHands(nil)
+			h.FailWrites(nil)
 			if moved {
 				_, failed := k.world.Array.CreateVolume("other", simulator.Small, array.VolumeOptions{})
 				began = errors.Join(failed, k.world.Array.Connect(plan.Steps[1].HostObject, "other", 0))

@@ -147,7 +147,7 @@ func TestEachWriteRestsOnAFreshLook(t *testing.T) {
 	}}
 	tools.Machine = func(member string) (Machine, bool) {
 		m, ok := k.local(member, k.sleep)
-		m.Hands = badHands{m.Hands, s}
+		m.Writer = faultyDevices{m.Writer, s}
 		return m, ok
 	}
 	result, err := tools.Run(context.Background(), plan)

@@ -73,14 +73,14 @@ func TestRunUnderWayIsNotInterrupted(t *testing.T) {
 	tools.Machine = func(member string) (Machine, bool) {
 		m, ok := k.local(member, k.sleep)
 		if hands == nil {
-			hands = &onceOffline{Hands: m.Hands, then: func() {
+			hands = &onceOffline{DeviceWriter: m.Writer, then: func() {
 				asked++
 				if left, err := LeftOffline(k.book); err != nil || len(left) > 0 || k.interrupted() != "" {
 					t.Errorf("a run under way is called interrupted: %v, %v", left, err)
 				}
 			}}
 		}
-		m.Hands = hands
+		m.Writer = hands
 		return m, ok
 	}
 	if _, err := tools.Run(context.Background(), plan); err == nil || asked == 0 {
@@ -94,7 +94,7 @@ func TestRunUnderWayIsNotInterrupted(t *testing.T) {
 
 // onceOffline set one path offline, and nothing after it.
 type onceOffline struct {
-	release.Hands
+	release.DeviceWriter
 	then func()
 	dead bool
 }
@@ -104,7 +104,7 @@ func (o *onceOffline) SetState(ctx context.Context, disk release.Target, state s
 		return errors.New("killed")
 	}
 	o.dead = true
-	err := o.Hands.SetState(ctx, disk, state)
+	err := o.DeviceWriter.SetState(ctx, disk, state)
 	o.then()
 	return err
 }

@@ -58,7 +58,7 @@ func TestEachChangeRestsOnAllAboutTheVolume(t *testing.T) {
 		}
 		tools.Machine = func(member string) (Machine, bool) {
 			local, ok := k.local(member, k.sleep)
-			return release.Local{System: local.System, Hands: badHands{local.Hands, seen}, Sleep: local.Sleep}, ok
+			return release.Local{System: local.System, Writer: faultyDevices{local.Writer, seen}, Sleep: local.Sleep}, ok
 		}
 		if result, err := tools.Run(t.Context(), plan); err != nil {
 			t.Fatalf("%s: %v (%+v)", scenario, err, result)
@@ -99,7 +99,7 @@ func TestEachMachineIsLookedAt(t *testing.T) {
 	cleared := 0
 	tools.Machine = func(member string) (Machine, bool) {
 		local, ok := k.local(member, k.sleep)
-		return clearing{release.Local{System: local.System, Hands: badHands{local.Hands, seen}, Sleep: local.Sleep}, func() { cleared++ }}, ok
+		return clearing{release.Local{System: local.System, Writer: faultyDevices{local.Writer, seen}, Sleep: local.Sleep}, func() { cleared++ }}, ok
 	}
 	plan := k.ownLeak(tools)
 	if result, err := tools.Run(t.Context(), plan); err != nil || cleared != 2 || len(seen.narrow) > 0 {

@@ -546,7 +546,7 @@ func TestOracleSeesHarm(t *testing.T) {
 		}
 	}
 	m, _ := h.kit.local(h.world.Hosts[0].Name(), h.sleep)
-	hands := watchedHands{m.Hands, h, h.world.Hosts[0]}
+	watched := watchedDevices{m.Writer, h, h.world.Hosts[0]}
 	var path release.Target
 	for _, d := range h.seen.Hosts[0].Disks.Items {
 		if string(d.Serial) == used.Serial {
@@ -560,7 +560,7 @@ func TestOracleSeesHarm(t *testing.T) {
 		{"lets a path run again that leads to another volume", func() error {
 			stray, err := h.strayPath(idle)
 			if err == nil {
-				err = hands.SetState(ctx, stray, "running")
+				err = watched.SetState(ctx, stray, "running")
 			}
 			_, failed := h.look(ctx, evidence.Scope{})
 			return errors.Join(err, failed)
@@ -568,11 +568,11 @@ func TestOracleSeesHarm(t *testing.T) {
 		{"destroys a snapshot that LXD has a record of", func() error { return w.DestroySnapshot(ctx, snapshot) }},
 		{"destroys a volume that LXD has a record of", func() error { return w.Destroy(ctx, idle.ID) }},
 		{"sets a path of what runs offline", func() error {
-			return watchedHands{rashHands{hands, h}, h, h.world.Hosts[0]}.SetState(ctx, path, "offline")
+			return watchedDevices{rashDevices{watched, h}, h, h.world.Hosts[0]}.SetState(ctx, path, "offline")
 		}},
 		{"takes a path from what runs", func() error {
 			// Its map keeps it from being deleted the proper way.
-			return watchedHands{rashHands{hands, h}, h, h.world.Hosts[0]}.DeleteDisk(ctx, path)
+			return watchedDevices{rashDevices{watched, h}, h, h.world.Hosts[0]}.DeleteDisk(ctx, path)
 		}},
 		{"disconnects what runs", func() error { return w.Disconnect(ctx, running, h.hostObject()) }},
 		{"eradicates", func() error { return w.Eradicate(ctx, idle.ID) }},
@@ -646,16 +646,16 @@ func (h *history) strayPath(v array.Volume) (release.Target, error) {
 	return release.Target{}, fmt.Errorf("%s has gone: %w", name, err)
 }
 
-// rashHands do what they are told, whatever uses the disk.
-type rashHands struct {
-	release.Hands
+// rashDevices do what they are told, whatever uses the disk.
+type rashDevices struct {
+	release.DeviceWriter
 	h *history
 }
 
-func (b rashHands) DeleteDisk(_ context.Context, d release.Target) error {
+func (b rashDevices) DeleteDisk(_ context.Context, d release.Target) error {
 	return b.h.world.Hosts[0].DeletePath(d.Name)
 }
 
-func (b rashHands) SetState(_ context.Context, d release.Target, _ string) error {
+func (b rashDevices) SetState(_ context.Context, d release.Target, _ string) error {
 	return b.h.world.Hosts[0].OfflinePath(d.Name)
 }

@@ -51,7 +51,7 @@ type seen struct {
 // Where that could not be the same any more, everything is read: when it is older
 // than ten minutes, when anything differs that is always read, when the counts
 // don't add up, when anything is not known.
-func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evidence.World, Doors, error) {
+func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evidence.World, ArrayAccess, error) {
 	o = o.withDefaults()
 	if scope.Past {
 		o.past = scope.Volumes
@@ -94,8 +94,8 @@ func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evid
 }
 
 // remember keeps a look, and says how its arrays were reached.
-func (w *Watch) remember(world evidence.World, arrays []*array, wall time.Time, up time.Duration) Doors {
-	doors := doorsOf(arrays, world)
+func (w *Watch) remember(world evidence.World, arrays []*array, wall time.Time, up time.Duration) ArrayAccess {
+	doors := accessOf(arrays, world)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.latest = &seen{world, arrays, wall, up}

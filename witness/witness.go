@@ -98,9 +98,9 @@ func (e *UnknownPoolError) Error() string {
 	return fmt.Sprintf("there is no pool %q with driver pure; there is %s", e.Name, strings.Join(e.Known, ", "))
 }
 
-// Doors says how each array that answered was reached, by the array's id. Who
+// ArrayAccess says how each array that answered was reached, by the array's id. Who
 // changes something goes through the same door through which it was seen.
-type Doors map[string]pure.Access
+type ArrayAccess map[string]pure.Access
 
 // Ask returns everything that the witnesses said. A witness that can't be
 // asked does not fail it: its part of the World says why. The only error is
@@ -111,7 +111,7 @@ func Ask(ctx context.Context, o Options) (evidence.World, error) {
 }
 
 // AskAndRemember is Ask, and says how each array was reached.
-func AskAndRemember(ctx context.Context, o Options) (evidence.World, Doors, error) {
+func AskAndRemember(ctx context.Context, o Options) (evidence.World, ArrayAccess, error) {
 	var w Watch
 	defer w.Close(ctx)
 	return w.Look(ctx, o, evidence.Scope{})
@@ -247,10 +247,10 @@ func (o Options) observeArrays(ctx context.Context, limits limits, arrays []*arr
 	return all
 }
 
-// doorsOf remembers with each door which array was behind it: whoever goes
-// through it again must find the same one.
-func doorsOf(arrays []*array, world evidence.World) Doors {
-	doors := Doors{}
+// accessOf remembers with each way in which array was behind it: whoever takes it
+// again must find the same one.
+func accessOf(arrays []*array, world evidence.World) ArrayAccess {
+	doors := ArrayAccess{}
 	for i, a := range arrays {
 		if id := world.Arrays[i].ID; id != "" {
 			door := a.pure

@@ -29,7 +29,7 @@ const (
 
 func mapsOf(t *testing.T, k *dmKernel) ([]devices.DM, error) {
 	t.Helper()
-	l := &live{patience: patience, openDM: k.open}
+	l := &live{timeout: defaultTimeout, openDM: k.open}
 	maps, err := l.Maps(t.Context())
 	if k.closed != 1 {
 		t.Errorf("the control node was closed %d times", k.closed)
@@ -273,7 +273,7 @@ func TestMapsErrors(t *testing.T) {
 		{"negative open count", negative.open, nil, "open count of -1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := &live{patience: patience, openDM: test.open}
+			l := &live{timeout: defaultTimeout, openDM: test.open}
 			maps, err := l.Maps(t.Context())
 			if maps != nil || err == nil || test.is != nil && !errors.Is(err, test.is) || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%v, %v", maps, err)
@@ -325,7 +325,7 @@ func TestMapsOfBadAnswers(t *testing.T) {
 				}
 				return test.spoil(header)
 			}
-			l := &live{patience: patience, openDM: func() (*dmControl, error) {
+			l := &live{timeout: defaultTimeout, openDM: func() (*dmControl, error) {
 				return &dmControl{call: call, close: func() {}}, nil
 			}}
 			maps, err := l.Maps(t.Context())
@@ -351,12 +351,12 @@ func TestMapsThatHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		unblock := make(chan struct{})
 		k := &dmKernel{before: func(uint) { <-unblock }}
-		l := &live{patience: patience, openDM: k.open}
+		l := &live{timeout: defaultTimeout, openDM: k.open}
 		began := time.Now()
 		if _, err := l.Maps(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("hung: %v", err)
 		}
-		if took := time.Since(began); took != patience {
+		if took := time.Since(began); took != defaultTimeout {
 			t.Errorf("waited %v", took)
 		}
 		if _, err := l.Maps(t.Context()); !errors.Is(err, errStillOut) {

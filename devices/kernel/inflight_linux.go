@@ -13,56 +13,56 @@ var errStillOut = errors.New("the same question still hangs in the kernel and is
 // errLeft is for a question that was left behind.
 var errLeft = errors.New("no answer in time, the question is left behind")
 
-// errands are the questions that are on their way. The zero value is ready.
-type errands struct {
-	mu  sync.Mutex
-	out map[string]bool
+// inflight are the questions that are on their way. The zero value is ready.
+type inflight struct {
+	mu      sync.Mutex
+	running map[string]bool
 }
 
 // run does work where it can be left behind: it returns when the work is done
 // or the context ends, whichever is first. The key names the work; it is
 // refused while work of the same key is still out, even if left behind.
-func run[T any](ctx context.Context, e *errands, key string, work func() (T, error)) (T, error) {
+func run[T any](ctx context.Context, e *inflight, key string, work func() (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	if !e.send(key) {
+	if !e.start(key) {
 		return none, errStillOut
 	}
 	type answer struct {
 		value T
 		err   error
 	}
-	home := make(chan answer, 1) // buffered: nobody listens to a late answer
+	answers := make(chan answer, 1) // buffered: nobody listens to a late answer
 	go func() {
 		value, err := work()
-		e.back(key)
-		home <- answer{value, err}
+		e.finish(key)
+		answers <- answer{value, err}
 	}()
 	select {
-	case a := <-home:
+	case a := <-answers:
 		return a.value, a.err
 	case <-ctx.Done():
 		return none, fmt.Errorf("%w: %w", errLeft, ctx.Err())
 	}
 }
 
-func (e *errands) send(key string) bool {
+func (e *inflight) start(key string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.out[key] {
+	if e.running[key] {
 		return false
 	}
-	if e.out == nil {
-		e.out = map[string]bool{}
+	if e.running == nil {
+		e.running = map[string]bool{}
 	}
-	e.out[key] = true
+	e.running[key] = true
 	return true
 }
 
-func (e *errands) back(key string) {
+func (e *inflight) finish(key string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.out, key)
+	delete(e.running, key)
 }

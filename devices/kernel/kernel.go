@@ -1,4 +1,4 @@
-// Package kernel is the real devices.Kernel and the real release.Hands: it
+// Package kernel is the real devices.Kernel and the real release.DeviceWriter: it
 // asks the running Linux kernel and multipathd what no file holds, and it
 // changes single devices. The two are different types: what Live returns can
 // only read.

@@ -23,9 +23,9 @@ const (
 // Log implements devices.Reporter. It reads /dev/kmsg from the oldest record
 // that is still there to the newest, and does not wait for more.
 func (l *live) Log(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.patience)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	return run(ctx, &l.errands, "kmsg", func() (string, error) {
+	return run(ctx, &l.inflight, "kmsg", func() (string, error) {
 		text, err := readKmsg(l.openKmsg)
 		if errors.Is(err, os.ErrPermission) {
 			return text, fmt.Errorf("the kernel's log is read as root, or where kernel.dmesg_restrict is 0: %w", err)

@@ -50,7 +50,7 @@ func TestKernelLog(t *testing.T) {
 		{"an error", []any{"6,9,1,-;x\n", unix.EIO}, "[    0.000001] x\n", unix.EIO},
 	} {
 		r := &records{answers: c.answers}
-		l := &live{patience: patience, openKmsg: func() (kmsg, error) { return r, nil }}
+		l := &live{timeout: defaultTimeout, openKmsg: func() (kmsg, error) { return r, nil }}
 		got, err := l.Log(t.Context())
 		if got != c.want || !errors.Is(err, c.fails) || (err == nil) != (c.fails == nil) || !r.closed {
 			t.Errorf("%s: %q, %v, closed %v", c.name, got, err, r.closed)
@@ -61,7 +61,7 @@ func TestKernelLog(t *testing.T) {
 // TestKernelLogEnds: a log that never ends is not read for ever, and one that
 // hangs is left behind.
 func TestKernelLogEnds(t *testing.T) {
-	l := &live{patience: patience, openKmsg: func() (kmsg, error) {
+	l := &live{timeout: defaultTimeout, openKmsg: func() (kmsg, error) {
 		return &records{answers: []any{"6,1,1,-;" + strings.Repeat("x", 8000) + "\n"}}, nil
 	}}
 	if got, err := l.Log(t.Context()); err != nil || len(got) > kmsgLimit+kmsgRecord {
@@ -69,7 +69,7 @@ func TestKernelLogEnds(t *testing.T) {
 	}
 	blocked := make(chan struct{})
 	defer close(blocked)
-	l = &live{patience: patience, openKmsg: func() (kmsg, error) {
+	l = &live{timeout: defaultTimeout, openKmsg: func() (kmsg, error) {
 		<-blocked
 		return nil, errors.New("too late")
 	}}
@@ -78,7 +78,7 @@ func TestKernelLogEnds(t *testing.T) {
 	if _, err := l.Log(ctx); err == nil {
 		t.Error("an answer after the end")
 	}
-	l = &live{patience: patience, openKmsg: func() (kmsg, error) { return nil, &os.PathError{Err: unix.EPERM} }}
+	l = &live{timeout: defaultTimeout, openKmsg: func() (kmsg, error) { return nil, &os.PathError{Err: unix.EPERM} }}
 	if _, err := l.Log(t.Context()); !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "root") {
 		t.Errorf("%v", err)
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/pureclean/pureclean/devices"
 )
 
-// patience is how long an answer is waited for when the caller's context
+// defaultTimeout is how long an answer is waited for when the caller's context
 // would wait longer.
-const patience = 30 * time.Second
+const defaultTimeout = 30 * time.Second
 
 // Live returns the Kernel of the running machine. Make one for the process:
 // each counts only the questions that it has left behind itself. Most of what
@@ -19,7 +19,7 @@ const patience = 30 * time.Second
 // so.
 func Live() devices.Kernel {
 	return &live{
-		patience:  patience,
+		timeout:   defaultTimeout,
 		openDM:    openDM,
 		openDisk:  openDisk,
 		openLoop:  openLoop,
@@ -33,8 +33,8 @@ func Live() devices.Kernel {
 // live is the running machine. Its function fields are the only places where
 // the outside is touched.
 type live struct {
-	patience time.Duration
-	errands  errands
+	timeout  time.Duration
+	inflight inflight
 
 	// openDM opens device-mapper's control node.
 	openDM func() (*dmControl, error)

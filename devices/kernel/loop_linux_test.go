@@ -26,7 +26,7 @@ func TestLoopDevice(t *testing.T) {
 	} {
 		closed := 0
 		l := &live{
-			patience:  patience,
+			timeout:   defaultTimeout,
 			attribute: func(string) (string, error) { return "7:3", nil },
 			openLoop: func(string) (*loopDevice, error) {
 				return &loopDevice{

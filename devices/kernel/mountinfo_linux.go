@@ -18,9 +18,9 @@ const mountInfoLimit = 64 << 20
 // MountInfo implements devices.Kernel. The namespace is entered by one thread
 // that ends with the question; no other thread sees it.
 func (l *live) MountInfo(ctx context.Context, path string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.patience)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	info, err := run(ctx, &l.errands, "mount namespace "+path, func() ([]byte, error) {
+	info, err := run(ctx, &l.inflight, "mount namespace "+path, func() ([]byte, error) {
 		return l.enter(path)
 	})
 	if err == nil && len(info) == 0 {

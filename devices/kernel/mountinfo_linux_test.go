@@ -230,7 +230,7 @@ func TestMountInfoErrors(t *testing.T) {
 }
 
 func TestMountInfoWithoutRights(t *testing.T) {
-	l := &live{patience: patience, enter: func(string) ([]byte, error) {
+	l := &live{timeout: defaultTimeout, enter: func(string) ([]byte, error) {
 		return nil, fmt.Errorf("setns: %w", unix.EPERM)
 	}}
 	_, err := l.MountInfo(t.Context(), "/run/snapd/ns/lxd.mnt")
@@ -240,7 +240,7 @@ func TestMountInfoWithoutRights(t *testing.T) {
 }
 
 func TestMountInfoIsNeverEmpty(t *testing.T) {
-	l := &live{patience: patience, enter: func(string) ([]byte, error) { return nil, nil }}
+	l := &live{timeout: defaultTimeout, enter: func(string) ([]byte, error) { return nil, nil }}
 	if info, err := l.MountInfo(t.Context(), "/x"); err == nil || info != nil {
 		t.Errorf("%q, %v", info, err)
 	}
@@ -277,7 +277,7 @@ func TestMountInfoThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		unblock := make(chan struct{})
 		entered := 0
-		l := &live{patience: patience, enter: func(path string) ([]byte, error) {
+		l := &live{timeout: defaultTimeout, enter: func(path string) ([]byte, error) {
 			if entered++; path == "/hangs" {
 				<-unblock
 			}

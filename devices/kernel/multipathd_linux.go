@@ -41,7 +41,7 @@ func multipathdSockets() []socket {
 // Checkers implements devices.Kernel. When multipathd does not run, the error
 // says so. The map holds what was understood even when there is an error.
 func (l *live) Checkers(ctx context.Context) (map[string]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.patience)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	checkers := map[string]string{}
 	for _, question := range []struct {
@@ -70,7 +70,7 @@ const showConfig = "show config"
 
 // MultipathConfig implements devices.Reporter.
 func (l *live) MultipathConfig(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.patience)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	reply, err := l.askMultipathd(ctx, showConfig)
 	if err != nil {

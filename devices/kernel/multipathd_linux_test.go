@@ -113,7 +113,7 @@ func TestCheckersOfRecordedHosts(t *testing.T) {
 	} {
 		t.Run(state, func(t *testing.T) {
 			s := listen(t, path(t), replying(recordedDaemon(t, state).reply))
-			got, err := (&live{patience: patience, sockets: []socket{s}}).Checkers(t.Context())
+			got, err := (&live{timeout: defaultTimeout, sockets: []socket{s}}).Checkers(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +128,7 @@ func TestCheckersOfPathsOutsideMaps(t *testing.T) {
 	d := recordedDaemon(t, "no-paths-in-use")
 	d.paths += "sde|x||orphan|running|i/o pending|0:0:0:9|8:64||0\n-|x||failed||faulty|||0\n"
 	s := listen(t, path(t), replying(d.reply))
-	got, err := (&live{patience: patience, sockets: []socket{s}}).Checkers(t.Context())
+	got, err := (&live{timeout: defaultTimeout, sockets: []socket{s}}).Checkers(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestCheckersAskTheNewerSocketFirst(t *testing.T) {
 	older2 := listen(t, abstract(t), replying(older.reply))
 	missing := socket{address: path(t), owner: older2.owner}
 
-	l := &live{patience: patience, sockets: []socket{missing, older2}}
+	l := &live{timeout: defaultTimeout, sockets: []socket{missing, older2}}
 	got, err := l.Checkers(t.Context())
 	if err != nil || got["sda"] != "faulty" {
 		t.Errorf("only the abstract one: %v, %v", got, err)
@@ -169,7 +169,7 @@ func TestCheckersWithoutMultipathd(t *testing.T) {
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	_ = l.Close()
-	k := &live{patience: patience, sockets: []socket{{address: path(t)}, {address: stale}, {address: abstract(t)}}}
+	k := &live{timeout: defaultTimeout, sockets: []socket{{address: path(t)}, {address: stale}, {address: abstract(t)}}}
 	got, err := k.Checkers(t.Context())
 	if err == nil || len(got) != 0 || !strings.Contains(err.Error(), "multipathd is not running") {
 		t.Errorf("%v, %v", got, err)
@@ -184,7 +184,7 @@ func TestCheckersBelieveOnlyRoot(t *testing.T) {
 	d := daemon{maps: `{"major_version":0,"maps":[]}`, paths: "sda|||active||ready\n"}
 	impostor := listen(t, abstract(t), replying(d.reply))
 	impostor.owner++
-	got, err := (&live{patience: patience, sockets: []socket{impostor}}).Checkers(t.Context())
+	got, err := (&live{timeout: defaultTimeout, sockets: []socket{impostor}}).Checkers(t.Context())
 	if err == nil || len(got) != 0 || !strings.Contains(err.Error(), "is not multipathd") || strings.Contains(err.Error(), "is not running") {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -215,7 +215,7 @@ func TestCheckersErrors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := listen(t, path(t), replying(daemon{maps: test.maps, paths: test.paths}.reply))
-			got, err := (&live{patience: patience, sockets: []socket{s}}).Checkers(t.Context())
+			got, err := (&live{timeout: defaultTimeout, sockets: []socket{s}}).Checkers(t.Context())
 			if err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%v, %v", got, err)
 			}
@@ -241,7 +241,7 @@ func TestCheckersBrokenFraming(t *testing.T) {
 				_ = binary.Write(conn, binary.NativeEndian, test.length)
 				_, _ = io.WriteString(conn, test.body)
 			})
-			got, err := (&live{patience: patience, sockets: []socket{s}}).Checkers(t.Context())
+			got, err := (&live{timeout: defaultTimeout, sockets: []socket{s}}).Checkers(t.Context())
 			if err == nil || len(got) != 0 || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%v, %v", got, err)
 			}
@@ -254,7 +254,7 @@ func TestCheckersTellWhatTheyKnow(t *testing.T) {
 	d := recordedDaemon(t, "healthy")
 	d.paths = "rubbish\n"
 	s := listen(t, path(t), replying(d.reply))
-	got, err := (&live{patience: patience, sockets: []socket{s}}).Checkers(t.Context())
+	got, err := (&live{timeout: defaultTimeout, sockets: []socket{s}}).Checkers(t.Context())
 	if err == nil || len(got) != 4 {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -272,13 +272,13 @@ func TestCheckersOfADaemonThatHangs(t *testing.T) {
 		<-asked
 		cancel()
 	}()
-	got, err := (&live{patience: patience, sockets: []socket{s}}).Checkers(ctx)
+	got, err := (&live{timeout: defaultTimeout, sockets: []socket{s}}).Checkers(ctx)
 	if !errors.Is(err, context.Canceled) || len(got) != 0 {
 		t.Errorf("cancelled: %v, %v", got, err)
 	}
 
 	s = listen(t, path(t), func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
-	got, err = (&live{patience: 20 * time.Millisecond, sockets: []socket{s}}).Checkers(t.Context())
+	got, err = (&live{timeout: 20 * time.Millisecond, sockets: []socket{s}}).Checkers(t.Context())
 	if !errors.Is(err, context.DeadlineExceeded) || len(got) != 0 {
 		t.Errorf("no patience left: %v, %v", got, err)
 	}
@@ -304,7 +304,7 @@ func TestReplyToHalfACommand(t *testing.T) {
 		_, _ = io.WriteString(conn, "ok\x00")
 	})
 	// More than the socket takes before somebody reads.
-	reply, err := (&live{patience: patience, sockets: []socket{s}}).askMultipathd(t.Context(), strings.Repeat("x", 8<<20))
+	reply, err := (&live{timeout: defaultTimeout, sockets: []socket{s}}).askMultipathd(t.Context(), strings.Repeat("x", 8<<20))
 	if err == nil {
 		t.Errorf("%q", reply)
 	}
@@ -334,10 +334,10 @@ func TestOwnerOf(t *testing.T) {
 
 func TestMultipathConfig(t *testing.T) {
 	s := listen(t, path(t), replying(func(string) string { return "defaults {}" }))
-	if got, err := (&live{patience: patience, sockets: []socket{s}}).MultipathConfig(t.Context()); err != nil || got != "defaults {}" {
+	if got, err := (&live{timeout: defaultTimeout, sockets: []socket{s}}).MultipathConfig(t.Context()); err != nil || got != "defaults {}" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if got, err := (&live{patience: patience}).MultipathConfig(t.Context()); err == nil {
+	if got, err := (&live{timeout: defaultTimeout}).MultipathConfig(t.Context()); err == nil {
 		t.Errorf("nobody says %q", got)
 	}
 }

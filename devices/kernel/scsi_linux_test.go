@@ -201,7 +201,7 @@ type aDisk struct {
 
 func (d *aDisk) kernel() *live {
 	return &live{
-		patience: patience,
+		timeout: defaultTimeout,
 		attribute: func(name string) (string, error) {
 			value, ok := map[string]string{"block/sdb/device/state": d.state, "block/sdb/dev": d.dev}[name]
 			if !ok || value == "" {
@@ -380,7 +380,7 @@ func TestIdentifyWaitsWithinReasonForACallerWithoutDeadline(t *testing.T) {
 		if got := d.kernel().Identify(t.Context(), "sdb"); got.Kind != evidence.IdentityUnknown {
 			t.Errorf("%+v", got)
 		}
-		if took := time.Since(began); took != patience {
+		if took := time.Since(began); took != defaultTimeout {
 			t.Errorf("waited %v", took)
 		}
 		close(unblock)

@@ -25,7 +25,7 @@ type directory struct {
 }
 
 // openDirectory opens the device at a path of sysfs, links followed.
-func (h *hands) openDirectory(path string) (*directory, error) {
+func (h *writer) openDirectory(path string) (*directory, error) {
 	path = filepath.Join(h.sysfs, path)
 	fd, err := open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)
 	if err != nil {

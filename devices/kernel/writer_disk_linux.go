@@ -29,12 +29,12 @@ var (
 	leaving = []string{"cancel", "deleted"}
 )
 
-// SetState implements release.Hands.
-func (h *hands) SetState(ctx context.Context, disk release.Target, state string) error {
+// SetState implements release.DeviceWriter.
+func (h *writer) SetState(ctx context.Context, disk release.Target, state string) error {
 	if state != stateRunning && state != stateOffline {
 		return fmt.Errorf("setting the state of %s: %q is not a state that can be set: %w", disk.Name, state, release.ErrState)
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
+	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
 	defer cancel()
 	err := h.change(ctx, "disk "+disk.HCTL, func() error { return h.setState(ctx, disk, state) })
 	if err != nil {
@@ -43,7 +43,7 @@ func (h *hands) SetState(ctx context.Context, disk release.Target, state string)
 	return nil
 }
 
-func (h *hands) setState(ctx context.Context, disk release.Target, state string) error {
+func (h *writer) setState(ctx context.Context, disk release.Target, state string) error {
 	d, now, err := h.openDisk(disk)
 	if err != nil {
 		return err
@@ -77,11 +77,11 @@ func (h *hands) setState(ctx context.Context, disk release.Target, state string)
 	return err
 }
 
-// DeleteDisk implements release.Hands. The kernel deletes before the write
+// DeleteDisk implements release.DeviceWriter. The kernel deletes before the write
 // returns, and waits for I/O that is on its way: on a path that is blocked
 // that can take until the session's recovery_tmo ends.
-func (h *hands) DeleteDisk(ctx context.Context, disk release.Target) error {
-	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
+func (h *writer) DeleteDisk(ctx context.Context, disk release.Target) error {
+	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
 	defer cancel()
 	err := h.change(ctx, "disk "+disk.HCTL, func() error { return h.deleteDisk(ctx, disk) })
 	if err != nil {
@@ -90,7 +90,7 @@ func (h *hands) DeleteDisk(ctx context.Context, disk release.Target) error {
 	return nil
 }
 
-func (h *hands) deleteDisk(ctx context.Context, disk release.Target) error {
+func (h *writer) deleteDisk(ctx context.Context, disk release.Target) error {
 	d, now, err := h.openDisk(disk)
 	if err != nil {
 		if hasGone(err) {
@@ -117,7 +117,7 @@ func (h *hands) deleteDisk(ctx context.Context, disk release.Target) error {
 // openDisk opens a SCSI device's directory, proves that it is the disk that
 // was meant, and returns its state. The error wraps fs.ErrNotExist when there
 // is no such device.
-func (h *hands) openDisk(disk release.Target) (*directory, string, error) {
+func (h *writer) openDisk(disk release.Target) (*directory, string, error) {
 	if err := complete(disk); err != nil {
 		return nil, "", err
 	}
@@ -212,7 +212,7 @@ func cachedSerial(d *directory) (serial evidence.Serial, says string) {
 
 // unused refuses a disk that something stands on, or that is claimed: the
 // kernel's own last word, whatever mount namespace the claim is from.
-func (h *hands) unused(d *directory, disk release.Target, state string) error {
+func (h *writer) unused(d *directory, disk release.Target, state string) error {
 	holders, err := d.holders("block/"+disk.Name, disk.Name)
 	if err != nil {
 		return missing("list of holders", err)

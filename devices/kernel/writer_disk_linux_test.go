@@ -72,11 +72,11 @@ func (s sysfs) remove(name string) {
 	}
 }
 
-// diskRig is hands over a tree with one disk.
+// diskRig is a writer over a tree with one disk.
 func diskRig(t *testing.T) (*rig, sysfs, release.Target, string) {
 	t.Helper()
 	r, s := newRig(), sysfs{t, t.TempDir()}
-	r.hands.sysfs = s.root
+	r.writer.sysfs = s.root
 	target := release.Target{Name: "sdb", HCTL: "3:0:0:7", Dev: "8:16", Seq: 41, Serial: serial10}
 	return r, s, target, s.disk(target)
 }
@@ -527,7 +527,7 @@ func TestClaim(t *testing.T) {
 func TestRescanController(t *testing.T) {
 	add := func(t *testing.T) (*rig, sysfs) {
 		r, s := newRig(), sysfs{t, t.TempDir()}
-		r.hands.sysfs = s.root
+		r.writer.sysfs = s.root
 		s.put("devices/virtual/nvme-fabrics/ctl/nvme3/state", "live\n")
 		s.put("devices/virtual/nvme-fabrics/ctl/nvme3/subsysnqn", "nqn.2010-06.com.purestorage:flasharray.5d1a2b3c\n")
 		s.put("devices/virtual/nvme-fabrics/ctl/nvme3/rescan_controller", "")

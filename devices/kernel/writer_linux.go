@@ -29,14 +29,14 @@ const (
 	mapPause = 500 * time.Millisecond
 )
 
-// LiveHands returns the Hands of the running machine. Make one for the
+// LiveWriter returns the DeviceWriter of the running machine. Make one for the
 // process, as with Live. They need root.
-func LiveHands() release.Hands {
-	return &hands{
+func LiveWriter() release.DeviceWriter {
+	return &writer{
 		live: live{
-			patience: patience,
-			openDM:   openDM,
-			sockets:  multipathdSockets(),
+			timeout: defaultTimeout,
+			openDM:  openDM,
+			sockets: multipathdSockets(),
 		},
 		sysfs: "/sys",
 		write: writeAttribute,
@@ -45,10 +45,10 @@ func LiveHands() release.Hands {
 	}
 }
 
-// hands change the running machine. No command is run: each change is one
+// writer changes the running machine. No command is run: each change is one
 // ioctl, one write below /sys or one message to multipathd.
-type hands struct {
-	// live asks; its errands count what was left behind here.
+type writer struct {
+	// live asks; its inflight counts what was left behind here.
 	live live
 	// sysfs is where sysfs is mounted.
 	sysfs string
@@ -59,7 +59,7 @@ type hands struct {
 	sleep func(context.Context, time.Duration) error
 }
 
-var _ release.Hands = (*hands)(nil)
+var _ release.DeviceWriter = (*writer)(nil)
 
 var (
 	// pureMapUUID is the uuid of a Pure volume's map. What else there is in
@@ -72,8 +72,8 @@ var (
 
 // change does one piece of work that changes the object, where it can be left
 // behind. An error that wraps ErrAbandoned means that it may still be done.
-func (h *hands) change(ctx context.Context, object string, work func() error) error {
-	_, err := run(ctx, &h.live.errands, object, func() (struct{}, error) { return struct{}{}, work() })
+func (h *writer) change(ctx context.Context, object string, work func() error) error {
+	_, err := run(ctx, &h.live.inflight, object, func() (struct{}, error) { return struct{}{}, work() })
 	if errors.Is(err, errLeft) || errors.Is(err, errStillOut) {
 		return fmt.Errorf("%w (%w)", release.ErrAbandoned, err)
 	}
@@ -81,7 +81,7 @@ func (h *hands) change(ctx context.Context, object string, work func() error) er
 }
 
 // changeMap makes one request to device-mapper that changes a map.
-func (h *hands) changeMap(ctx context.Context, uuid string, request func(*dmControl) error) error {
+func (h *writer) changeMap(ctx context.Context, uuid string, request func(*dmControl) error) error {
 	return h.change(ctx, "map "+uuid, func() error {
 		control, err := h.live.openDM()
 		if err != nil {
@@ -98,7 +98,7 @@ type family struct {
 	parts []devices.DM
 }
 
-func (h *hands) family(ctx context.Context, uuid string) (family, error) {
+func (h *writer) family(ctx context.Context, uuid string) (family, error) {
 	maps, err := h.live.Maps(ctx)
 	if err != nil {
 		return family{}, err
@@ -115,14 +115,14 @@ func (h *hands) family(ctx context.Context, uuid string) (family, error) {
 	return f, nil
 }
 
-// RemoveMap implements release.Hands. It does not ask multipathd to do it:
+// RemoveMap implements release.DeviceWriter. It does not ask multipathd to do it:
 // before 0.9.8 that goes by names, since then it waits for the map's I/O with
 // all of multipathd's maps locked. Multipathd follows the kernel's event.
-func (h *hands) RemoveMap(ctx context.Context, uuid string) error {
+func (h *writer) RemoveMap(ctx context.Context, uuid string) error {
 	if !pureMapUUID.MatchString(uuid) {
 		return fmt.Errorf("removing a map: %q is not the uuid of a Pure volume's map: %w", uuid, release.ErrOther)
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
+	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
 	defer cancel()
 	var err error
 	for try := range removeTries {
@@ -142,7 +142,7 @@ func (h *hands) RemoveMap(ctx context.Context, uuid string) error {
 }
 
 // removeMap tries once. The error wraps ErrInUse when another try may do.
-func (h *hands) removeMap(ctx context.Context, uuid string) error {
+func (h *writer) removeMap(ctx context.Context, uuid string) error {
 	f, err := h.family(ctx, uuid)
 	if err != nil || f.m == nil {
 		return err
@@ -168,7 +168,7 @@ func (h *hands) removeMap(ctx context.Context, uuid string) error {
 
 // removeOne removes one device and makes sure that it has gone. What the
 // attempt left suspended is resumed: I/O to it would wait for ever.
-func (h *hands) removeOne(ctx context.Context, uuid string) error {
+func (h *writer) removeOne(ctx context.Context, uuid string) error {
 	return h.changeMap(ctx, uuid, func(c *dmControl) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -196,14 +196,14 @@ func (h *hands) removeOne(ctx context.Context, uuid string) error {
 	})
 }
 
-// AddMap implements release.Hands. Only multipathd makes maps. What counts is
+// AddMap implements release.DeviceWriter. Only multipathd makes maps. What counts is
 // that the map is there afterwards: before 0.9.8 multipathd makes a map that
 // has a friendly name, fails to find it by its WWID, and says "fail".
-func (h *hands) AddMap(ctx context.Context, wwid string) error {
+func (h *writer) AddMap(ctx context.Context, wwid string) error {
 	if !pureWWID.MatchString(wwid) {
 		return fmt.Errorf("adding a map: %q is not a Pure volume's WWID: %w", wwid, release.ErrOther)
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
+	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
 	defer cancel()
 	told := h.tell(ctx, "add map "+wwid)
 	for try := range mapTries {
@@ -224,13 +224,13 @@ func (h *hands) AddMap(ctx context.Context, wwid string) error {
 	return fmt.Errorf("adding the map of %s: %w", wwid, told)
 }
 
-// SetQueueing implements release.Hands. Multipathd must know, or it turns
+// SetQueueing implements release.DeviceWriter. Multipathd must know, or it turns
 // queueing on again with its next look; without it the kernel is told.
-func (h *hands) SetQueueing(ctx context.Context, uuid string, on bool) error {
+func (h *writer) SetQueueing(ctx context.Context, uuid string, on bool) error {
 	if !pureMapUUID.MatchString(uuid) {
 		return fmt.Errorf("setting queueing: %q is not the uuid of a Pure volume's map: %w", uuid, release.ErrOther)
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
+	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
 	defer cancel()
 	if err := h.setQueueing(ctx, uuid, on); err != nil {
 		return fmt.Errorf("setting queueing of the map %s: %w", uuid, err)
@@ -238,7 +238,7 @@ func (h *hands) SetQueueing(ctx context.Context, uuid string, on bool) error {
 	return nil
 }
 
-func (h *hands) setQueueing(ctx context.Context, uuid string, on bool) error {
+func (h *writer) setQueueing(ctx context.Context, uuid string, on bool) error {
 	f, err := h.family(ctx, uuid)
 	if err != nil {
 		return err
@@ -277,7 +277,7 @@ func (h *hands) setQueueing(ctx context.Context, uuid string, on bool) error {
 }
 
 // queueing reads from the kernel whether a map queues.
-func (h *hands) queueing(ctx context.Context, uuid string) (bool, error) {
+func (h *writer) queueing(ctx context.Context, uuid string) (bool, error) {
 	f, err := h.family(ctx, uuid)
 	if err != nil {
 		return false, err
@@ -291,7 +291,7 @@ func (h *hands) queueing(ctx context.Context, uuid string) (bool, error) {
 // tell sends multipathd a command that changes something. The reply is "ok",
 // or "fail" with lines that say why. One that does not come, and "timeout",
 // leave open whether multipathd does it later.
-func (h *hands) tell(ctx context.Context, command string) error {
+func (h *writer) tell(ctx context.Context, command string) error {
 	reply, err := h.live.askMultipathd(ctx, command)
 	switch {
 	case errors.Is(err, errNoDaemon):

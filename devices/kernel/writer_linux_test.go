@@ -20,10 +20,10 @@ import (
 
 const uuid10, uuid11, uuid12 = "mpath-" + wwid10, "mpath-" + wwid11, "mpath-" + wwid12
 
-// rig is a machine's hands over a device-mapper in memory, with multipathd
+// rig is a machine's writer over a device-mapper in memory, with multipathd
 // stopped and a clock that nobody waits for.
 type rig struct {
-	*hands
+	*writer
 	dm *dmKernel
 	// slept adds up what was waited.
 	slept time.Duration
@@ -31,8 +31,8 @@ type rig struct {
 
 func newRig(maps ...dmDevice) *rig {
 	r := &rig{dm: &dmKernel{devices: maps, acts: true}}
-	r.hands = &hands{
-		live:  live{patience: patience, openDM: r.dm.open},
+	r.writer = &writer{
+		live:  live{timeout: defaultTimeout, openDM: r.dm.open},
 		write: writeAttribute,
 		claim: func(string, string) error { return nil },
 		sleep: func(ctx context.Context, d time.Duration) error {
@@ -533,7 +533,7 @@ func TestAddMapWithoutMultipathd(t *testing.T) {
 }
 
 // A user's process that sits at the abstract address hears nothing.
-func TestHandsTellOnlyRoot(t *testing.T) {
+func TestWriterTellsOnlyRoot(t *testing.T) {
 	r := newRig(mapDevice("mpatha", uuid10, 0, 0))
 	d := r.daemon(t, func(string) string { return "ok\n" })
 	r.live.sockets[0].owner++
@@ -585,15 +585,15 @@ func TestQueues(t *testing.T) {
 	}
 }
 
-func TestLiveHands(t *testing.T) {
-	h, ok := LiveHands().(*hands)
-	if !ok || h.sysfs != "/sys" || h.write == nil || h.claim == nil || h.sleep == nil || h.live.openDM == nil || h.live.patience != patience {
+func TestLiveWriter(t *testing.T) {
+	h, ok := LiveWriter().(*writer)
+	if !ok || h.sysfs != "/sys" || h.write == nil || h.claim == nil || h.sleep == nil || h.live.openDM == nil || h.live.timeout != defaultTimeout {
 		t.Errorf("%+v", h)
 	}
 	if diff := cmp.Diff(multipathdSockets(), h.live.sockets, cmp.AllowUnexported(socket{})); diff != "" {
 		t.Error(diff)
 	}
-	if _, reads := Live().(release.Hands); reads {
+	if _, reads := Live().(release.DeviceWriter); reads {
 		t.Error("what only reads can change something")
 	}
 }

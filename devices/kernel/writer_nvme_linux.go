@@ -15,10 +15,10 @@ var (
 	namespaceName  = regexp.MustCompile(`^nvme\d+n\d+$`)
 )
 
-// ClaimNamespace implements release.Hands. The open can wait for a path that
+// ClaimNamespace implements release.DeviceWriter. The open can wait for a path that
 // is lost, so it is made where it can be left behind.
-func (h *hands) ClaimNamespace(ctx context.Context, namespace release.Target) error {
-	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
+func (h *writer) ClaimNamespace(ctx context.Context, namespace release.Target) error {
+	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
 	defer cancel()
 	err := h.change(ctx, "namespace "+namespace.Name, func() error { return h.claimNamespace(namespace) })
 	if err != nil {
@@ -27,7 +27,7 @@ func (h *hands) ClaimNamespace(ctx context.Context, namespace release.Target) er
 	return nil
 }
 
-func (h *hands) claimNamespace(namespace release.Target) error {
+func (h *writer) claimNamespace(namespace release.Target) error {
 	serial, err := evidence.ParseSerial(string(namespace.Serial))
 	switch {
 	case err != nil || serial != namespace.Serial:
@@ -64,11 +64,11 @@ func namespaceSerial(d *directory) evidence.Serial {
 	return ""
 }
 
-// RescanController implements release.Hands. It reads the list of namespaces
+// RescanController implements release.DeviceWriter. It reads the list of namespaces
 // anew and harms nothing; of a controller that is not live nothing can be
 // read.
-func (h *hands) RescanController(ctx context.Context, controller string) error {
-	ctx, cancel := context.WithTimeout(ctx, h.live.patience)
+func (h *writer) RescanController(ctx context.Context, controller string) error {
+	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
 	defer cancel()
 	err := h.change(ctx, "controller "+controller, func() error { return h.rescanController(controller) })
 	if err != nil {
@@ -77,7 +77,7 @@ func (h *hands) RescanController(ctx context.Context, controller string) error {
 	return nil
 }
 
-func (h *hands) rescanController(controller string) error {
+func (h *writer) rescanController(controller string) error {
 	if !controllerName.MatchString(controller) {
 		return fmt.Errorf("that is not the kernel's name of a controller: %w", release.ErrOther)
 	}

@@ -44,7 +44,7 @@ func TestClaimNamespace(t *testing.T) {
 		{"no serial", func(_ sysfs, _ string, d *release.Target) { d.Serial = "" }, nil, release.ErrOther},
 	} {
 		r, s := newRig(), sysfs{t, t.TempDir()}
-		r.hands.sysfs = s.root
+		r.writer.sysfs = s.root
 		const dir = "devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n3"
 		s.put(dir+"/dev", "259:7\n")
 		s.put(dir+"/wwid", serial10.EUI()+"\n")

@@ -8,36 +8,36 @@ import (
 	"github.com/pureclean/pureclean/devices/release"
 )
 
-// LiveHands returns Hands that can do nothing: only Linux has what they
+// LiveWriter returns a DeviceWriter that can do nothing: only Linux has what they
 // change. The errors wrap errors.ErrUnsupported.
-func LiveHands() release.Hands { return noHands{} }
+func LiveWriter() release.DeviceWriter { return noWriter{} }
 
-type noHands struct{}
+type noWriter struct{}
 
-func (noHands) RemoveMap(_ context.Context, uuid string) error {
+func (noWriter) RemoveMap(_ context.Context, uuid string) error {
 	return unsupported("the map " + uuid)
 }
 
-func (noHands) AddMap(_ context.Context, wwid string) error {
+func (noWriter) AddMap(_ context.Context, wwid string) error {
 	return unsupported("the map of " + wwid)
 }
 
-func (noHands) SetQueueing(_ context.Context, uuid string, _ bool) error {
+func (noWriter) SetQueueing(_ context.Context, uuid string, _ bool) error {
 	return unsupported("the map " + uuid)
 }
 
-func (noHands) SetState(_ context.Context, disk release.Target, _ string) error {
+func (noWriter) SetState(_ context.Context, disk release.Target, _ string) error {
 	return unsupported("the disk " + disk.Name)
 }
 
-func (noHands) DeleteDisk(_ context.Context, disk release.Target) error {
+func (noWriter) DeleteDisk(_ context.Context, disk release.Target) error {
 	return unsupported("the disk " + disk.Name)
 }
 
-func (noHands) ClaimNamespace(_ context.Context, namespace release.Target) error {
+func (noWriter) ClaimNamespace(_ context.Context, namespace release.Target) error {
 	return unsupported("the namespace " + namespace.Name)
 }
 
-func (noHands) RescanController(_ context.Context, controller string) error {
+func (noWriter) RescanController(_ context.Context, controller string) error {
 	return unsupported("the controller " + controller)
 }

@@ -21,7 +21,7 @@ func (r *Releaser) claim(ctx context.Context, v *view) error {
 		target := Target{Name: n.Name, Dev: n.Dev, Seq: n.Seq.N, Serial: v.serial}
 		for look := 1; ; look++ {
 			limited, cancel := context.WithTimeout(ctx, claimLimit)
-			err := r.Hands.ClaimNamespace(limited, target)
+			err := r.Writer.ClaimNamespace(limited, target)
 			cancel()
 			if err == nil {
 				break

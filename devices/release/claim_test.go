@@ -41,7 +41,7 @@ func TestClaimThatFails(t *testing.T) {
 	for _, fails := range []error{syscall.EIO, release.ErrAbandoned, release.ErrOther, context.DeadlineExceeded} {
 		r := newRig(t, host.Options{})
 		r.attachNVMe(ours)
-		r.FailHands(func(call string, _ int) error {
+		r.FailWrites(func(call string, _ int) error {
 			if strings.HasPrefix(call, "before ClaimNamespace") {
 				return fails
 			}
@@ -70,8 +70,8 @@ func TestAwaitDoubtsAnEmptyList(t *testing.T) {
 		r.atSleep = func(at time.Duration) {
 			// It goes at once, and whoever reads the list fails.
 			if at-started < time.Second {
-				r.must(r.rel.Hands.RescanController(context.Background(), "nvme0"))
-				r.must(r.rel.Hands.RescanController(context.Background(), "nvme1"))
+				r.must(r.rel.Writer.RescanController(context.Background(), "nvme0"))
+				r.must(r.rel.Writer.RescanController(context.Background(), "nvme1"))
 				r.fails(list, syscall.EIO)
 			}
 			if heals && at-started > 10*time.Second {

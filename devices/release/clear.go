@@ -157,7 +157,7 @@ func (r *Releaser) deleteAll(ctx context.Context, targets []Target) error {
 		err := r.prove(ctx, target.Serial, Expect{}, target)
 		if err == nil {
 			act := Action{Do: DoDelete, Name: target.Name, Disk: &target}
-			err = r.act(ctx, act, func(ctx context.Context) error { return r.Hands.DeleteDisk(ctx, target) })
+			err = r.act(ctx, act, func(ctx context.Context) error { return r.Writer.DeleteDisk(ctx, target) })
 		}
 		switch {
 		case err == nil, errors.Is(err, ErrAbandoned):
@@ -234,7 +234,7 @@ func (r *Releaser) rescan(ctx context.Context, left []evidence.Namespace, contro
 			continue
 		}
 		act := Action{Do: DoRescan, Name: c.Name}
-		err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.RescanController(ctx, c.Name) })
+		err := r.act(ctx, act, func(ctx context.Context) error { return r.Writer.RescanController(ctx, c.Name) })
 		if errors.Is(err, ErrUnrecorded) || ctx.Err() != nil {
 			return err
 		}

@@ -115,7 +115,7 @@ func TestQueueingIsRestored(t *testing.T) {
 	r := newRig(t, host.Options{Queueing: true})
 	r.attach(ours)
 	r.disconnect()
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		if strings.HasPrefix(call, "before RemoveMap") {
 			return release.ErrInUse
 		}
@@ -137,7 +137,7 @@ func TestQueueingIsRestored(t *testing.T) {
 
 	// Nothing waits any more, and yet somebody stays.
 	r.rel.System.Kernel = kernelWith{r.rel.System.Kernel, func(all []devices.DM) { all[0].OpenCount += r.opened }}
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		if strings.HasPrefix(call, "after SetQueueing") {
 			// Without a live path nobody new gets it open but by its node.
 			r.opened = 1
@@ -157,7 +157,7 @@ func TestQueueingIsRestored(t *testing.T) {
 	r.attach(ours)
 	r.disconnect()
 	broken := errors.New("broken")
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		if call == "before SetQueueing "+ours.MapUUID() {
 			return broken
 		}
@@ -174,9 +174,9 @@ func TestDeadMapIsNotMadeAgain(t *testing.T) {
 	r := newRig(t, host.Options{})
 	r.attach(ours)
 	r.disconnect()
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		if call == "before SetState sdb" {
-			r.FailHands(nil)
+			r.FailWrites(nil)
 			return errors.New("broken")
 		}
 		return nil
@@ -319,7 +319,7 @@ func TestDeleteThatTakesTime(t *testing.T) {
 	r.must(err)
 	r.disconnect()
 	left := map[string]bool{}
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		if name, ok := strings.CutPrefix(call, "before DeleteDisk "); ok {
 			left[name] = true
 			return release.ErrAbandoned
@@ -385,7 +385,7 @@ func TestNudge(t *testing.T) {
 	r.LoseAnnouncement()
 	r.disconnect()
 	var at []time.Duration
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		if strings.HasPrefix(call, "before RescanController") {
 			at = append(at, r.slept)
 			return errors.New("not now")

@@ -51,7 +51,7 @@ func (v *view) detached(noted []string, unread error) Detachment {
 		return Detachment{evidence.No, left}
 	}
 	var doubts []string
-	for _, reason := range v.blind() {
+	for _, reason := range v.incompleteReasons() {
 		doubts = append(doubts, reason.Why)
 	}
 	doubts = append(doubts, v.silent()...)

@@ -21,12 +21,12 @@ func (r *Releaser) Free(ctx context.Context, serial evidence.Serial) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if reasons := v.busyElse(); len(reasons) > 0 {
+	if reasons := v.freeReasons(); len(reasons) > 0 {
 		return v.refuse(reasons...)
 	}
 	m := v.maps[0]
 	act := Action{Do: DoEndWaiting, Name: m.Name, UUID: m.UUID}
-	err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.SetQueueing(ctx, m.UUID, false) })
+	err := r.act(ctx, act, func(ctx context.Context) error { return r.Writer.SetQueueing(ctx, m.UUID, false) })
 	if errors.Is(err, ErrUnrecorded) {
 		return err
 	}
@@ -38,9 +38,9 @@ func (r *Releaser) Free(ctx context.Context, serial evidence.Serial) error {
 	return errors.Join(err, asked, fmt.Errorf("whether %s still queues: %v", m.Name, still))
 }
 
-// busyElse are the reasons against ending what waits in the volume's map.
-func (v *view) busyElse() []Reason {
-	all := append(append(v.blind(), v.foreign()...), v.unproven(Expect{})...)
+// freeReasons are those against ending what waits in the volume's map.
+func (v *view) freeReasons() []Reason {
+	all := append(append(v.incompleteReasons(), v.otherVolumeReasons()...), v.identityReasons(Expect{})...)
 	add := func(code Code, format string, args ...any) {
 		all = append(all, Reason{code, fmt.Sprintf(format, args...)})
 	}

@@ -23,7 +23,7 @@ type Callbacks struct {
 // Releaser, and the same questions that are asked of other machines.
 type Local struct {
 	System devices.System
-	Hands  Hands
+	Writer DeviceWriter
 	// Sleep waits; nil really does.
 	Sleep func(context.Context, time.Duration) error
 }
@@ -63,7 +63,7 @@ func (l Local) releaser(c Callbacks) *Releaser {
 	if c.Sleep != nil {
 		sleep = c.Sleep
 	}
-	return &Releaser{System: l.System, Hands: l.Hands, Sleep: sleep, Note: c.Note, Elsewhere: c.Elsewhere}
+	return &Releaser{System: l.System, Writer: l.Writer, Sleep: sleep, Note: c.Note, Elsewhere: c.Elsewhere}
 }
 
 // Boot is the boot id of the kernel that runs; empty when it can't be read.

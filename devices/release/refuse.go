@@ -122,8 +122,8 @@ func (r *Releaser) ready(ctx context.Context, serial evidence.Serial, expect Exp
 // reasons are all reasons against touching what was seen. Passing are reasons
 // that may be no more in a moment.
 func (v *view) reasons(expect Expect) (all []Reason, passing bool) {
-	all = slices.Concat(v.blind(), v.foreign(), v.unproven(expect))
-	used := v.used(v.waiting())
+	all = slices.Concat(v.incompleteReasons(), v.otherVolumeReasons(), v.identityReasons(expect))
+	used := v.useReasons(v.waiting())
 	if len(used) > 0 {
 		udev := v.udev()
 		others := slices.ContainsFunc(v.uses, func(use evidence.Use) bool { return !udev[use] })
@@ -132,8 +132,8 @@ func (v *view) reasons(expect Expect) (all []Reason, passing bool) {
 	return append(all, used...), passing
 }
 
-// blind are the reasons why there may be a device or a use that was not seen.
-func (v *view) blind() []Reason {
+// incompleteReasons are those why there may be a device or a use that was not seen.
+func (v *view) incompleteReasons() []Reason {
 	var all []Reason
 	add := func(code Code, format string, args ...any) {
 		all = append(all, Reason{code, fmt.Sprintf(format, args...)})
@@ -161,7 +161,7 @@ func (v *view) blind() []Reason {
 	if !h.AllProcesses.Is() && (h.AllProcessesWhy == "" || h.AllProcessesWhy != h.Trouble) {
 		add(CodeBlind, "the processes are not all visible: %s", cmp.Or(h.AllProcessesWhy, "no reason was given"))
 	}
-	for _, use := range v.strays {
+	for _, use := range v.unattributed {
 		add(CodeBlind, "it is not known of which volume this is: %s", useWords(use))
 	}
 	for _, s := range h.Subsystems.Items {
@@ -172,9 +172,9 @@ func (v *view) blind() []Reason {
 	return all
 }
 
-// foreign are the reasons why it is not this volume alone that would be
+// otherVolumeReasons are those why it is not this volume alone that would be
 // touched.
-func (v *view) foreign() []Reason {
+func (v *view) otherVolumeReasons() []Reason {
 	var all []Reason
 	add := func(code Code, format string, args ...any) {
 		all = append(all, Reason{code, fmt.Sprintf(format, args...)})
@@ -205,9 +205,9 @@ func (v *view) foreign() []Reason {
 	return all
 }
 
-// unproven are the reasons why a path may not be the volume, or may still be
+// identityReasons are those why a path may not be the volume, or may still be
 // in use by the array's leave.
-func (v *view) unproven(expect Expect) []Reason {
+func (v *view) identityReasons(expect Expect) []Reason {
 	var all []Reason
 	add := func(code Code, format string, args ...any) {
 		all = append(all, Reason{code, fmt.Sprintf(format, args...)})
@@ -312,8 +312,8 @@ func (o openers) on(dev string) int64 {
 	return n
 }
 
-// used are the uses of the volume, without those that are let pass.
-func (v *view) used(let openers) []Reason {
+// useReasons are the uses of the volume, without those that are let pass.
+func (v *view) useReasons(let openers) []Reason {
 	var all []Reason
 	add := func(format string, args ...any) {
 		reason := Reason{CodeInUse, fmt.Sprintf(format, args...)}

@@ -187,7 +187,7 @@ func TestRefusals(t *testing.T) {
 			r.attach(ours)
 			test.make(r)
 			before := r.state(ours)
-			r.FailHands(func(call string, _ int) error {
+			r.FailWrites(func(call string, _ int) error {
 				t.Errorf("%s", call)
 				return nil
 			})

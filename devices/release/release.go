@@ -1,6 +1,6 @@
 // Package release takes the devices of one volume off one host, and is all that
 // changes a host: package devices only reads it. Each write is one call of
-// Hands, proved right before.
+// a DeviceWriter, proved right before.
 package release
 
 import (
@@ -30,9 +30,9 @@ import (
 // It judges one host and one moment. Whether the volume may be touched at all
 // is for the gates to say.
 type Releaser struct {
-	// System is read, Hands acts.
+	// System is read, Writer acts.
 	System devices.System
-	Hands  Hands
+	Writer DeviceWriter
 	// Sleep waits; nil really does.
 	Sleep func(context.Context, time.Duration) error
 	// Note is told of each single write: before it, and after it with Done
@@ -202,7 +202,7 @@ func (r *Releaser) removeMap(ctx context.Context, v *view, m evidence.Map, expec
 	}
 	entry := done.entry(m)
 	act := Action{Do: DoRemoveMap, Name: m.Name, UUID: m.UUID}
-	err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.RemoveMap(ctx, m.UUID) })
+	err := r.act(ctx, act, func(ctx context.Context) error { return r.Writer.RemoveMap(ctx, m.UUID) })
 	if err == nil {
 		entry.Removed = true
 		return nil
@@ -221,7 +221,7 @@ func (r *Releaser) removeMap(ctx context.Context, v *view, m evidence.Map, expec
 func (r *Releaser) endQueueing(ctx context.Context, v *view, m evidence.Map, done *Released) error {
 	done.entry(m).QueueingOff = true
 	act := Action{Do: DoQueueingOff, Name: m.Name, UUID: m.UUID}
-	err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.SetQueueing(ctx, m.UUID, false) })
+	err := r.act(ctx, act, func(ctx context.Context) error { return r.Writer.SetQueueing(ctx, m.UUID, false) })
 	if err != nil {
 		still, asked := r.queues(ctx, m.UUID)
 		if asked != nil || still || errors.Is(err, ErrUnrecorded) {
@@ -275,7 +275,7 @@ func (r *Releaser) setOffline(ctx context.Context, v *view, d evidence.Disk, exp
 		done.Offline = append(done.Offline, target)
 	}
 	act := Action{Do: DoOffline, Name: d.Name, Disk: &target}
-	err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.SetState(ctx, target, stateOffline) })
+	err := r.act(ctx, act, func(ctx context.Context) error { return r.Writer.SetState(ctx, target, stateOffline) })
 	if err == nil || errors.Is(err, ErrUnrecorded) {
 		return err
 	}

@@ -130,7 +130,7 @@ func TestEachCallFails(t *testing.T) {
 				held := r.DevicesOf(string(theirs))
 				calls := 0
 				hook := with(r, n)
-				r.FailHands(func(call string, at int) error {
+				r.FailWrites(func(call string, at int) error {
 					calls = at
 					if got := r.DevicesOf(string(theirs)); !slices.Equal(got, held) {
 						t.Errorf("%s, %s of call %d: what others use became %q", state, fault, n, got)
@@ -146,7 +146,7 @@ func TestEachCallFails(t *testing.T) {
 				if after := r.state(ours); errors.Is(err, release.ErrTakenBack) && after != before && state != "partitions" {
 					t.Errorf("%s: taken back, and %q became %q: %v", name, before, after, err)
 				}
-				r.FailHands(nil)
+				r.FailWrites(nil)
 				if err := r.takeOff(t.Context()); err != nil {
 					t.Errorf("%s: the run after it: %v", name, err)
 				}
@@ -182,7 +182,7 @@ func TestLateCalls(t *testing.T) {
 				r.disconnect()
 			}
 			var late func()
-			r.FailHands(func(call string, at int) error {
+			r.FailWrites(func(call string, at int) error {
 				if at != n || !strings.HasPrefix(call, "before") {
 					return nil
 				}
@@ -209,7 +209,7 @@ func TestLateCalls(t *testing.T) {
 			if late != nil {
 				late()
 			}
-			r.FailHands(nil)
+			r.FailWrites(nil)
 			if err := r.takeOff(t.Context()); err != nil {
 				t.Errorf("%s, call %d late: %v", state, n, err)
 			}
@@ -279,7 +279,7 @@ func TestAnyHistoryOfTwo(t *testing.T) {
 		some("before", 6)
 		// Deletions by others can do that; ours must not.
 		mine := map[string]bool{}
-		r.FailHands(func(call string, _ int) error {
+		r.FailWrites(func(call string, _ int) error {
 			if strings.HasPrefix(call, "before") {
 				for _, m := range r.Mounts() {
 					mine[m.Path] = m.Gone

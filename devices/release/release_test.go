@@ -152,7 +152,7 @@ func TestMapThatComesBack(t *testing.T) {
 		}
 		return nil
 	}
-	r.FailHands(again)
+	r.FailWrites(again)
 	_, err := r.rel.Release(t.Context(), ours, connected)
 	r.must(err)
 	r.wasMade("remove the map mpatha", "set sda offline!", "set sdb offline!", "remove the map mpatha", "set sda offline", "set sdb offline")
@@ -162,7 +162,7 @@ func TestMapThatComesBack(t *testing.T) {
 	r = newRig(t, host.Options{})
 	r.attach(ours)
 	times = 1
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		if strings.HasPrefix(call, "after SetState sda") && times > 0 {
 			times--
 			r.StartMultipathd()
@@ -177,7 +177,7 @@ func TestMapThatComesBack(t *testing.T) {
 	r = newRig(t, host.Options{})
 	r.attach(ours)
 	times = 1 << 20
-	r.FailHands(again)
+	r.FailWrites(again)
 	_, err = r.rel.Release(t.Context(), ours, connected)
 	if !errors.Is(err, release.ErrComesBack) || !errors.Is(err, release.ErrTakenBack) {
 		t.Error(err)
@@ -270,7 +270,7 @@ func TestRollbackWithLostReplies(t *testing.T) {
 	r.attach(ours)
 	done, err := r.rel.Release(t.Context(), ours, connected)
 	r.must(err)
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		if strings.HasPrefix(call, "after") {
 			return release.ErrAbandoned
 		}
@@ -402,9 +402,9 @@ func TestNameGivenAway(t *testing.T) {
 	for _, when := range []string{"before SetState sdb", "after SetState sda"} {
 		r := newRig(t, host.Options{})
 		r.attach(ours)
-		r.FailHands(func(call string, _ int) error {
+		r.FailWrites(func(call string, _ int) error {
 			if call == when {
-				r.FailHands(nil)
+				r.FailWrites(nil)
 				r.must(r.DeletePath("sdb"))
 				r.disconnect()
 				r.array.connect(r.IQN(), theirs)
@@ -429,7 +429,7 @@ func TestNameGivenAway(t *testing.T) {
 func TestAddedAnew(t *testing.T) {
 	r := newRig(t, host.Options{})
 	r.attach(ours)
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		switch {
 		case strings.HasPrefix(call, "after RemoveMap"):
 			r.must(r.DeletePath("sda"))
@@ -470,7 +470,7 @@ func TestNumberGivenAwayWhileOffline(t *testing.T) {
 func TestUsedInTheLastMoment(t *testing.T) {
 	r := newRig(t, host.Options{})
 	r.attach(ours)
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		if call == "before RemoveMap "+ours.MapUUID() {
 			return r.Mount(string(ours), "/srv", host.LXDNamespace)
 		}
@@ -509,7 +509,7 @@ func TestNotes(t *testing.T) {
 		r := newRig(t, host.Options{})
 		r.attach(ours)
 		calls, noted := 0, 0
-		r.FailHands(func(call string, _ int) error {
+		r.FailWrites(func(call string, _ int) error {
 			if strings.HasPrefix(call, "before") {
 				calls++
 			}
@@ -568,7 +568,7 @@ func TestLostReplies(t *testing.T) {
 		r.attach(ours)
 		r.disconnect()
 		calls := map[string]int{}
-		r.FailHands(func(call string, _ int) error {
+		r.FailWrites(func(call string, _ int) error {
 			if name, ok := strings.CutPrefix(call, "after "); ok {
 				calls[name]++
 				return lost
@@ -592,7 +592,7 @@ func TestSessionGoesDownMeanwhile(t *testing.T) {
 	r := newRig(t, host.Options{})
 	r.late(ours)
 	r.disconnect()
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		if call == "before SetState sdb" {
 			r.CutPortal(portals[1])
 		}
@@ -609,7 +609,7 @@ func TestSessionGoesDownMeanwhile(t *testing.T) {
 	// While it is connected nothing is left to chance.
 	r = newRig(t, host.Options{})
 	r.late(ours)
-	r.FailHands(func(call string, _ int) error {
+	r.FailWrites(func(call string, _ int) error {
 		if call == "before SetState sdb" {
 			r.CutPortal(portals[1])
 		}
@@ -626,7 +626,7 @@ func TestReleaseCancelled(t *testing.T) {
 		r := newRig(t, host.Options{})
 		r.attach(ours)
 		ctx, cancel := context.WithCancel(t.Context())
-		r.FailHands(func(call string, at int) error {
+		r.FailWrites(func(call string, at int) error {
 			if at == n && strings.HasPrefix(call, "after") {
 				cancel()
 			}

@@ -94,7 +94,7 @@ func newRig(t testing.TB, o host.Options) *rig {
 	o.Name, o.Target, o.Clock = "lxd01", r.array, r.clock
 	r.Host = host.New(o)
 	r.array.changed = r.Follow
-	r.rel = &release.Releaser{System: r.Host.System(), Hands: r.Host.Hands(), Sleep: r.sleep, Note: r.note}
+	r.rel = &release.Releaser{System: r.Host.System(), Writer: r.Host.DeviceWriter(), Sleep: r.sleep, Note: r.note}
 	return r
 }
 
@@ -299,7 +299,7 @@ func (o overlay) Stat(name string) (fs.FileInfo, error)  { return fs.Stat(o.FS, 
 
 // leftOf asks the machine whether anything of one volume is left.
 func (r *rig) leftOf(serial evidence.Serial) (evidence.Answer, []string) {
-	local := release.Local{System: r.rel.System, Hands: r.rel.Hands}
+	local := release.Local{System: r.rel.System, Writer: r.rel.Writer}
 	said := local.Detached(context.Background(), []release.Sought{{Serial: serial, Elsewhere: r.rel.Elsewhere}})
 	return said[0].Answer, said[0].Reasons
 }

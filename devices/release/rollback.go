@@ -55,12 +55,12 @@ func (r *Releaser) rollback(ctx context.Context, done Released) error {
 		return nil // all of it was forgotten by the kernel
 	}
 	var left []error
-	for _, target := range r.toRun(v, done) {
+	for _, target := range r.pathsToRun(v, done) {
 		var err error
 		if state, _ := r.stateOf(target); state == stateOffline && !done.numbered(target) {
-			err = r.drop(ctx, target)
+			err = r.deletePath(ctx, target)
 		} else {
-			err = r.run(ctx, target, done.Connected)
+			err = r.setRunning(ctx, target, done.Connected)
 		}
 		if err != nil {
 			left = append(left, err)
@@ -74,9 +74,9 @@ func (r *Releaser) rollback(ctx context.Context, done Released) error {
 	return errors.Join(left...)
 }
 
-// toRun are the paths that were set offline: by what was done, or when that
+// pathsToRun are the paths that were set offline: by what was done, or when that
 // is lost by what is seen.
-func (r *Releaser) toRun(v *view, done Released) []Target {
+func (r *Releaser) pathsToRun(v *view, done Released) []Target {
 	if done.changed() || len(done.Found)+len(done.Left) > 0 {
 		return slices.Concat(done.Offline, done.Found)
 	}
@@ -96,9 +96,9 @@ func (d *Released) numbered(target Target) bool {
 	return len(d.Numbers) == 0 || !known || slices.Contains(d.Numbers, number)
 }
 
-// run lets one path run again, and asks it then where it leads. To nothing is
+// setRunning lets one path run again, and asks it then where it leads. To nothing is
 // right for one that was not connected before either.
-func (r *Releaser) run(ctx context.Context, target Target, connected bool) error {
+func (r *Releaser) setRunning(ctx context.Context, target Target, connected bool) error {
 	right := func(answer evidence.Identity) bool {
 		return answer.Serial == target.Serial || (answer.Kind == evidence.IdentityGone && !connected)
 	}
@@ -112,14 +112,14 @@ func (r *Releaser) run(ctx context.Context, target Target, connected bool) error
 		if answer.Kind == evidence.IdentityUnknown || right(answer) {
 			return nil
 		}
-		return r.stray(ctx, target, answer, false)
+		return r.handleWrongAnswer(ctx, target, answer, false)
 	}
 	var answer evidence.Identity
 	// The question is a part of the write: a run that is killed in front of
 	// the answer has not set it running.
 	act := Action{Do: DoRunning, Name: target.Name, Disk: &target}
 	err := r.act(ctx, act, func(ctx context.Context) error {
-		err := r.Hands.SetState(ctx, target, stateRunning)
+		err := r.Writer.SetState(ctx, target, stateRunning)
 		if state, _ = r.stateOf(target); state != stateRunning {
 			return cmp.Or(err, fmt.Errorf("%s (%s) was set running and is not", target.Name, target.HCTL))
 		}
@@ -131,43 +131,43 @@ func (r *Releaser) run(ctx context.Context, target Target, connected bool) error
 	if state != stateRunning || right(answer) {
 		return err
 	}
-	return r.stray(ctx, target, answer, true)
+	return r.handleWrongAnswer(ctx, target, answer, true)
 }
 
-// stray deals with a path that runs and does not answer as its volume: what
+// handleWrongAnswer deals with a path that runs and does not answer as its volume: what
 // leads to another one, or to nothing, is deleted, and what does not say is
 // offline again. The kernel may have asked too, and call it the other volume's
 // by now: that is deleted only when proved is set, because right before it was
 // the volume's and this run let it run. Else it is a path of the other volume,
 // and coherent.
-func (r *Releaser) stray(ctx context.Context, target Target, answer evidence.Identity, proved bool) error {
+func (r *Releaser) handleWrongAnswer(ctx context.Context, target Target, answer evidence.Identity, proved bool) error {
 	where := "nothing"
 	switch answer.Kind {
 	case evidence.IdentityUnknown:
 		act := Action{Do: DoOffline, Name: target.Name, Disk: &target}
-		failed := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.SetState(ctx, target, stateOffline) })
+		failed := r.act(ctx, act, func(ctx context.Context) error { return r.Writer.SetState(ctx, target, stateOffline) })
 		return errors.Join(fmt.Errorf("%s (%s) was set running, did not say which volume it is (%s), and has to be offline",
 			target.Name, target.HCTL, answer.Why), failed)
 	case evidence.IdentityKnown:
 		where = cmp.Or(string(answer.Serial), "something that is no Pure volume")
 	}
-	failed := r.drop(ctx, target)
+	failed := r.deletePath(ctx, target)
 	if proved && errors.Is(failed, ErrOther) && answer.Serial != "" {
 		target.Serial = answer.Serial
-		failed = r.drop(ctx, target)
+		failed = r.deletePath(ctx, target)
 	}
 	return errors.Join(fmt.Errorf("%s (%s) leads to %s by now, and has to go; the next scan brings what is there",
 		target.Name, target.HCTL, where), failed)
 }
 
-// drop deletes a path that is not to run again. Hands refuses when anything
+// deletePath deletes a path that is not to run again. The writer refuses when anything
 // stands on it.
-func (r *Releaser) drop(ctx context.Context, target Target) error {
+func (r *Releaser) deletePath(ctx context.Context, target Target) error {
 	if _, gone := r.stateOf(target); gone.Is() {
 		return nil
 	}
 	act := Action{Do: DoDelete, Name: target.Name, Disk: &target}
-	err := r.act(ctx, act, func(ctx context.Context) error { return r.Hands.DeleteDisk(ctx, target) })
+	err := r.act(ctx, act, func(ctx context.Context) error { return r.Writer.DeleteDisk(ctx, target) })
 	if err != nil {
 		if _, gone := r.stateOf(target); gone.Is() {
 			return nil
@@ -190,14 +190,14 @@ func (r *Releaser) restore(ctx context.Context, m ReleasedMap, done Released) er
 		return err
 	case there && m.QueueingOff:
 		act := Action{Do: DoQueueingOn, Name: m.Name, UUID: m.UUID}
-		return r.act(ctx, act, func(ctx context.Context) error { return r.Hands.SetQueueing(ctx, m.UUID, true) })
+		return r.act(ctx, act, func(ctx context.Context) error { return r.Writer.SetQueueing(ctx, m.UUID, true) })
 	case there || !done.Connected:
 		// Without a connection no path lives, and a map of dead paths helps
 		// nobody.
 		return nil
 	}
 	act := Action{Do: DoAddMap, Name: m.Name, UUID: m.UUID}
-	err = r.act(ctx, act, func(ctx context.Context) error { return r.Hands.AddMap(ctx, done.Serial.WWID()) })
+	err = r.act(ctx, act, func(ctx context.Context) error { return r.Writer.AddMap(ctx, done.Serial.WWID()) })
 	if err == nil {
 		return nil
 	}

@@ -28,9 +28,9 @@ type view struct {
 	disks      []evidence.Disk
 	namespaces []evidence.Namespace
 	uses       []evidence.Use
-	// strays are uses of which it is not known what volume they are of.
-	strays []evidence.Use
-	system devices.System
+	// unattributed are uses of which it is not known what volume they are of.
+	unattributed []evidence.Use
+	system       devices.System
 }
 
 // usable refuses a serial that is none: an empty one would be that of each
@@ -78,15 +78,15 @@ func (r *Releaser) viewOf(host evidence.Host, serial evidence.Serial) *view {
 			gone = append(gone, use)
 		}
 	}
-	v.strays = r.strays(gone)
+	v.unattributed = r.unattributedUses(gone)
 	return v
 }
 
-// strays are those uses of devices that have gone that may be of the volume:
+// unattributedUses are those uses of devices that have gone that may be of the volume:
 // all but what is known to be another volume's, and what uses the same device
 // as that does, such as the file system behind a mount. Where LXD mounts one
 // device for two volumes, it is not known whose it was.
-func (r *Releaser) strays(gone []evidence.Use) []evidence.Use {
+func (r *Releaser) unattributedUses(gone []evidence.Use) []evidence.Use {
 	if r.Elsewhere == nil {
 		return gone
 	}

@@ -7,14 +7,14 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// Hands changes one host's devices, one object at a time. It has no judgement
+// DeviceWriter changes one host's devices, one object at a time. It has no judgement
 // of its own: package repair decides, and proves identity and idleness right
 // before each call. What it does guarantee is that a call can hit only the
 // object that was meant: maps are addressed by uuid, disks are proven by
 // number, sequence and identity in the same breath, and whatever does not
 // match is refused with ErrOther. Every call ends within its context's
 // deadline, even if the kernel does not.
-type Hands interface {
+type DeviceWriter interface {
 	// RemoveMap removes one multipath map and its unopened partition maps,
 	// without flushing anything that could wait for a path. ErrInUse when
 	// it is open, nil when there is no such map. A map that it left
@@ -51,7 +51,7 @@ type Target struct {
 	Serial evidence.Serial `json:"serial"`
 }
 
-// What Hands refuses with.
+// What a DeviceWriter refuses with.
 var (
 	// ErrInUse: somebody has it open.
 	ErrInUse = errors.New("the device is in use")

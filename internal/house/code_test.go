@@ -160,22 +160,22 @@ func checkReaders(s source, wrong report) {
 	}
 }
 
-// hands are the names, by package, of what changes something on an array or a
+// changing are the names, by package, of what changes something on an array or a
 // host, and the rooms that may use them: repair uses it, commands gives it to
 // repair.
 var (
-	hands = map[string][]string{
+	changing = map[string][]string{
 		"pure":           {"Writer", "OpenWriter"},
-		"devices/kernel": {"LiveHands"},
+		"devices/kernel": {"LiveWriter"},
 	}
-	handsRooms = []string{"repair", "commands"}
+	changingRooms = []string{"repair", "commands"}
 )
 
-func checkHands(s source, wrong report) {
-	if s.test || belowAny(s.dir, handsRooms) {
+func checkChanging(s source, wrong report) {
+	if s.test || belowAny(s.dir, changingRooms) {
 		return
 	}
-	for room, names := range hands {
+	for room, names := range changing {
 		if s.name(module+"/"+room) == "." {
 			wrong(s.syntax.Package, "%s may not import %s without its name", cmp.Or(s.dir, "main"), room)
 		}

@@ -11,32 +11,32 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// Hands change the machine as release.Hands says, and as Linux would let
+// DeviceWriter changes the machine as release.DeviceWriter says, and as Linux would let
 // them: a map that is open stays, a path under a map stays, a disk that is
 // not the one that was meant is not touched.
-func (h *Host) Hands() release.Hands { return hands{h} }
+func (h *Host) DeviceWriter() release.DeviceWriter { return deviceWriter{h} }
 
-// FailHands lets f decide what becomes of the calls of Hands; nil ends it.
-// Calls are counted from 1, over all Hands of this machine. f is asked twice
+// FailWrites lets f decide what becomes of the calls of a DeviceWriter; nil ends it.
+// Calls are counted from 1, over all writers of this machine. f is asked twice
 // for each: with "before NAME OBJECT", where an error keeps the call from
 // being made, and with "after NAME OBJECT", where an error replaces the
 // answer of a call that was made: a lost reply. NAME is the method's, OBJECT
 // the map's uuid, the disk's name, the WWID or the controller. f may change
 // the machine: what it does happens in that moment.
-func (h *Host) FailHands(f func(call string, n int) error) {
+func (h *Host) FailWrites(f func(call string, n int) error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.failHands = f
+	h.failWrites = f
 }
 
-type hands struct{ host *Host }
+type deviceWriter struct{ host *Host }
 
-// call makes one call, under what FailHands says.
-func (s hands) call(ctx context.Context, name, object string, do func(view) error) error {
+// call makes one call, under what FailWrites says.
+func (s deviceWriter) call(ctx context.Context, name, object string, do func(view) error) error {
 	h := s.host
 	h.mu.Lock()
-	h.handCalls++
-	n, fail := h.handCalls, h.failHands
+	h.writeCalls++
+	n, fail := h.writeCalls, h.failWrites
 	h.mu.Unlock()
 	if fail != nil {
 		if err := fail(fmt.Sprintf("before %s %s", name, object), n); err != nil {
@@ -71,8 +71,8 @@ func (h *Host) mapBy(uuid string) (*dmap, error) {
 	return nil, nil
 }
 
-// RemoveMap implements release.Hands.
-func (s hands) RemoveMap(ctx context.Context, uuid string) error {
+// RemoveMap implements release.DeviceWriter.
+func (s deviceWriter) RemoveMap(ctx context.Context, uuid string) error {
 	return s.call(ctx, "RemoveMap", uuid, func(view) error {
 		m, err := s.host.mapBy(uuid)
 		switch {
@@ -89,8 +89,8 @@ func (s hands) RemoveMap(ctx context.Context, uuid string) error {
 	})
 }
 
-// AddMap implements release.Hands.
-func (s hands) AddMap(ctx context.Context, wwid string) error {
+// AddMap implements release.DeviceWriter.
+func (s deviceWriter) AddMap(ctx context.Context, wwid string) error {
 	return s.call(ctx, "AddMap", wwid, func(view) error {
 		serial, ours := evidence.SerialOf(wwid)
 		switch {
@@ -105,9 +105,9 @@ func (s hands) AddMap(ctx context.Context, wwid string) error {
 	})
 }
 
-// SetQueueing implements release.Hands. What waited for a path leaves at once
+// SetQueueing implements release.DeviceWriter. What waited for a path leaves at once
 // when it need not wait any more.
-func (s hands) SetQueueing(ctx context.Context, uuid string, on bool) error {
+func (s deviceWriter) SetQueueing(ctx context.Context, uuid string, on bool) error {
 	return s.call(ctx, "SetQueueing", uuid, func(view) error {
 		m, err := s.host.mapBy(uuid)
 		switch {
@@ -125,8 +125,8 @@ func (s hands) SetQueueing(ctx context.Context, uuid string, on bool) error {
 	})
 }
 
-// SetState implements release.Hands.
-func (s hands) SetState(ctx context.Context, target release.Target, state string) error {
+// SetState implements release.DeviceWriter.
+func (s deviceWriter) SetState(ctx context.Context, target release.Target, state string) error {
 	return s.call(ctx, "SetState", target.Name, func(view) error {
 		d, err := s.host.meant(target)
 		switch {
@@ -149,8 +149,8 @@ func (s hands) SetState(ctx context.Context, target release.Target, state string
 	})
 }
 
-// DeleteDisk implements release.Hands.
-func (s hands) DeleteDisk(ctx context.Context, target release.Target) error {
+// DeleteDisk implements release.DeviceWriter.
+func (s deviceWriter) DeleteDisk(ctx context.Context, target release.Target) error {
 	return s.call(ctx, "DeleteDisk", target.Name, func(view) error {
 		d, err := s.host.meant(target)
 		if err != nil || d == nil {
@@ -198,8 +198,8 @@ func (h *Host) claimed(b *block) bool {
 		slices.Contains(h.swaps, b) || slices.Contains(h.exports, b) || slices.Contains(h.claims, b)
 }
 
-// ClaimNamespace implements release.Hands.
-func (s hands) ClaimNamespace(ctx context.Context, target release.Target) error {
+// ClaimNamespace implements release.DeviceWriter.
+func (s deviceWriter) ClaimNamespace(ctx context.Context, target release.Target) error {
 	return s.call(ctx, "ClaimNamespace", target.Name, func(view) error {
 		n := s.host.headOf(string(target.Serial))
 		switch {
@@ -219,8 +219,8 @@ func (h *Host) partOf(part, disk *block) bool {
 	return slices.ContainsFunc(h.parts, func(p *partition) bool { return &p.block == part && p.parent == disk })
 }
 
-// RescanController implements release.Hands.
-func (s hands) RescanController(ctx context.Context, name string) error {
+// RescanController implements release.DeviceWriter.
+func (s deviceWriter) RescanController(ctx context.Context, name string) error {
 	return s.call(ctx, "RescanController", name, func(v view) error {
 		if s.host.subsystem != nil {
 			for _, c := range s.host.subsystem.controllers {

@@ -26,7 +26,7 @@ import (
 
 // The defaults of Options.
 const (
-	DefaultLXDDir = "var/snap/lxd/common/lxd"
+	defaultLXDDir = "var/snap/lxd/common/lxd"
 	DefaultKernel = "6.8.0-60-generic"
 )
 
@@ -93,8 +93,8 @@ type Host struct {
 	known       map[string]bool // serials that appeared or were held back
 	keepsLog    bool
 	syslog      []string
-	handCalls   int
-	failHands   func(call string, n int) error
+	writeCalls  int
+	failWrites  func(call string, n int) error
 }
 
 // machine is what a power cycle forgets.
@@ -149,7 +149,7 @@ func New(o Options) *Host {
 		o.ServerUUID = uuidOf("server", o.Name)
 	}
 	if o.LXDDir == "" {
-		o.LXDDir = DefaultLXDDir
+		o.LXDDir = defaultLXDDir
 	}
 	o.LXDDir = strings.Trim(o.LXDDir, "/")
 	if o.Kernel == "" {

@@ -208,17 +208,23 @@ func (s *service) Kernel(q KernelQuestion, reply *KernelAnswer) error {
 	return nil
 }
 
-// changes are what hands can do.
-var changes = map[string]func(context.Context, release.Hands, Change) error{
-	doRemoveMap: func(ctx context.Context, h release.Hands, c Change) error { return h.RemoveMap(ctx, c.About) },
-	doAddMap:    func(ctx context.Context, h release.Hands, c Change) error { return h.AddMap(ctx, c.About) },
-	doSetQueueing: func(ctx context.Context, h release.Hands, c Change) error {
+// changes are what a DeviceWriter can do.
+var changes = map[string]func(context.Context, release.DeviceWriter, Change) error{
+	doRemoveMap: func(ctx context.Context, h release.DeviceWriter, c Change) error { return h.RemoveMap(ctx, c.About) },
+	doAddMap:    func(ctx context.Context, h release.DeviceWriter, c Change) error { return h.AddMap(ctx, c.About) },
+	doSetQueueing: func(ctx context.Context, h release.DeviceWriter, c Change) error {
 		return h.SetQueueing(ctx, c.About, c.On)
 	},
-	doSetState:   func(ctx context.Context, h release.Hands, c Change) error { return h.SetState(ctx, c.Disk, c.State) },
-	doDeleteDisk: func(ctx context.Context, h release.Hands, c Change) error { return h.DeleteDisk(ctx, c.Disk) },
-	doClaim:      func(ctx context.Context, h release.Hands, c Change) error { return h.ClaimNamespace(ctx, c.Disk) },
-	doRescan:     func(ctx context.Context, h release.Hands, c Change) error { return h.RescanController(ctx, c.About) },
+	doSetState: func(ctx context.Context, h release.DeviceWriter, c Change) error {
+		return h.SetState(ctx, c.Disk, c.State)
+	},
+	doDeleteDisk: func(ctx context.Context, h release.DeviceWriter, c Change) error { return h.DeleteDisk(ctx, c.Disk) },
+	doClaim: func(ctx context.Context, h release.DeviceWriter, c Change) error {
+		return h.ClaimNamespace(ctx, c.Disk)
+	},
+	doRescan: func(ctx context.Context, h release.DeviceWriter, c Change) error {
+		return h.RescanController(ctx, c.About)
+	},
 }
 
 // Change changes one of the machine's devices.
@@ -231,7 +237,7 @@ func (s *service) Change(c Change, reply *Failure) error {
 	if !ok {
 		return fmt.Errorf("unknown change %q", c.Do)
 	}
-	*reply = failureOf(do(context.Background(), m.Hands(), c))
+	*reply = failureOf(do(context.Background(), m.DeviceWriter(), c))
 	return nil
 }
 

@@ -117,8 +117,8 @@ func (v *Visit) System() devices.System {
 	return devices.System{FS: farFS{v}, Kernel: farKernel{v}, Hostname: v.Machine, LXDDirs: v.LXDDirs, Now: v.Now}
 }
 
-// Hands change the machine's devices.
-func (v *Visit) Hands() release.Hands { return farHands{v} }
+// DeviceWriter changes the machine's devices.
+func (v *Visit) DeviceWriter() release.DeviceWriter { return remoteWriter{v} }
 
 // Dial tries a portal from the machine.
 func (v *Visit) Dial(ctx context.Context, portal string) error {
@@ -183,10 +183,10 @@ func (k farKernel) MountInfo(ctx context.Context, path string) ([]byte, error) {
 	return answer.Data, err
 }
 
-// farHands are the machine's release.Hands.
-type farHands struct{ visit *Visit }
+// remoteWriter is the machine's release.DeviceWriter.
+type remoteWriter struct{ visit *Visit }
 
-func (h farHands) change(ctx context.Context, c Change) error {
+func (h remoteWriter) change(ctx context.Context, c Change) error {
 	c.Machine = h.visit.Machine
 	var failed Failure
 	if err := h.visit.ask(ctx, "Change", c, &failed); err != nil {
@@ -196,37 +196,37 @@ func (h farHands) change(ctx context.Context, c Change) error {
 	return failed.err()
 }
 
-// RemoveMap implements release.Hands.
-func (h farHands) RemoveMap(ctx context.Context, uuid string) error {
+// RemoveMap implements release.DeviceWriter.
+func (h remoteWriter) RemoveMap(ctx context.Context, uuid string) error {
 	return h.change(ctx, Change{Do: doRemoveMap, About: uuid})
 }
 
-// AddMap implements release.Hands.
-func (h farHands) AddMap(ctx context.Context, wwid string) error {
+// AddMap implements release.DeviceWriter.
+func (h remoteWriter) AddMap(ctx context.Context, wwid string) error {
 	return h.change(ctx, Change{Do: doAddMap, About: wwid})
 }
 
-// SetQueueing implements release.Hands.
-func (h farHands) SetQueueing(ctx context.Context, uuid string, on bool) error {
+// SetQueueing implements release.DeviceWriter.
+func (h remoteWriter) SetQueueing(ctx context.Context, uuid string, on bool) error {
 	return h.change(ctx, Change{Do: doSetQueueing, About: uuid, On: on})
 }
 
-// SetState implements release.Hands.
-func (h farHands) SetState(ctx context.Context, disk release.Target, state string) error {
+// SetState implements release.DeviceWriter.
+func (h remoteWriter) SetState(ctx context.Context, disk release.Target, state string) error {
 	return h.change(ctx, Change{Do: doSetState, Disk: disk, State: state})
 }
 
-// DeleteDisk implements release.Hands.
-func (h farHands) DeleteDisk(ctx context.Context, disk release.Target) error {
+// DeleteDisk implements release.DeviceWriter.
+func (h remoteWriter) DeleteDisk(ctx context.Context, disk release.Target) error {
 	return h.change(ctx, Change{Do: doDeleteDisk, Disk: disk})
 }
 
-// ClaimNamespace implements release.Hands.
-func (h farHands) ClaimNamespace(ctx context.Context, namespace release.Target) error {
+// ClaimNamespace implements release.DeviceWriter.
+func (h remoteWriter) ClaimNamespace(ctx context.Context, namespace release.Target) error {
 	return h.change(ctx, Change{Do: doClaim, Disk: namespace})
 }
 
-// RescanController implements release.Hands.
-func (h farHands) RescanController(ctx context.Context, controller string) error {
+// RescanController implements release.DeviceWriter.
+func (h remoteWriter) RescanController(ctx context.Context, controller string) error {
 	return h.change(ctx, Change{Do: doRescan, About: controller})
 }

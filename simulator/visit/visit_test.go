@@ -136,24 +136,24 @@ func TestFiles(t *testing.T) {
 
 // Every change reaches the machine as what it is, and its refusals come back as
 // what they are.
-func TestHands(t *testing.T) {
+func TestDeviceWriter(t *testing.T) {
 	w := worlds.Of(t, "map-left")
 	dir, _ := open(t, w)
-	hands, ctx := enter(t, dir, "lxd01").Hands(), t.Context()
+	writer, ctx := enter(t, dir, "lxd01").DeviceWriter(), t.Context()
 	disk := release.Target{Name: "sdx", HCTL: "0:0:0:1", Dev: "8:16", Seq: 9}
 	calls := map[string]func() error{
-		"RemoveMap uuid":       func() error { return hands.RemoveMap(ctx, "uuid") },
-		"AddMap wwid":          func() error { return hands.AddMap(ctx, "wwid") },
-		"SetQueueing uuid":     func() error { return hands.SetQueueing(ctx, "uuid", true) },
-		"SetState sdx":         func() error { return hands.SetState(ctx, disk, "offline") },
-		"DeleteDisk sdx":       func() error { return hands.DeleteDisk(ctx, disk) },
-		"ClaimNamespace sdx":   func() error { return hands.ClaimNamespace(ctx, disk) },
-		"RescanController one": func() error { return hands.RescanController(ctx, "one") },
+		"RemoveMap uuid":       func() error { return writer.RemoveMap(ctx, "uuid") },
+		"AddMap wwid":          func() error { return writer.AddMap(ctx, "wwid") },
+		"SetQueueing uuid":     func() error { return writer.SetQueueing(ctx, "uuid", true) },
+		"SetState sdx":         func() error { return writer.SetState(ctx, disk, "offline") },
+		"DeleteDisk sdx":       func() error { return writer.DeleteDisk(ctx, disk) },
+		"ClaimNamespace sdx":   func() error { return writer.ClaimNamespace(ctx, disk) },
+		"RescanController one": func() error { return writer.RescanController(ctx, "one") },
 	}
 	for call, do := range calls {
 		for _, refusal := range []error{release.ErrInUse, release.ErrOther, release.ErrState, release.ErrAbandoned, syscall.ENODEV, context.DeadlineExceeded} {
 			asked := ""
-			w.Hosts[0].FailHands(func(c string, _ int) error {
+			w.Hosts[0].FailWrites(func(c string, _ int) error {
 				asked = c
 				return fmt.Errorf("the reason: %w", refusal)
 			})
@@ -168,13 +168,13 @@ func TestHands(t *testing.T) {
 			}
 		}
 	}
-	w.Hosts[0].FailHands(nil)
+	w.Hosts[0].FailWrites(nil)
 	maps := devices.Observe(ctx, w.Hosts[0].System()).Maps.Items
 	idle := slices.IndexFunc(maps, func(m evidence.Map) bool { return m.OpenCount == evidence.Count{Known: true} })
 	if idle < 0 {
 		t.Fatal("the world has no idle map")
 	}
-	if err := hands.RemoveMap(ctx, maps[idle].UUID); err != nil {
+	if err := writer.RemoveMap(ctx, maps[idle].UUID); err != nil {
 		t.Fatal(err)
 	}
 	if now := devices.Observe(ctx, w.Hosts[0].System()).Maps.Items; len(now) != len(maps)-1 {
@@ -200,7 +200,7 @@ func TestSilence(t *testing.T) {
 	}
 	v := enter(t, dir, up)
 	closeIt()
-	if err := v.Hands().RescanController(t.Context(), "nvme0"); !errors.Is(err, release.ErrAbandoned) {
+	if err := v.DeviceWriter().RescanController(t.Context(), "nvme0"); !errors.Is(err, release.ErrAbandoned) {
 		t.Errorf("after the world has gone: %v", err)
 	}
 	if _, err := v.System().Kernel.Maps(t.Context()); err == nil {

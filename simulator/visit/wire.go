@@ -109,7 +109,7 @@ type KernelAnswer struct {
 	Failure  Failure
 }
 
-// The changes of release.Hands.
+// The changes of release.DeviceWriter.
 const (
 	doRemoveMap   = "RemoveMap"
 	doAddMap      = "AddMap"
@@ -120,7 +120,7 @@ const (
 	doRescan      = "RescanController"
 )
 
-// Change is one of release.Hands': About is the map's uuid, the WWID or the
+// Change is one of a release.DeviceWriter: About is the map's uuid, the WWID or the
 // controller, Disk the disk or namespace.
 type Change struct {
 	Machine, Do, About string
