@@ -131,7 +131,7 @@ func (r *directoryReader) mounted(dir string) evidence.Answer {
 
 // empty reports whether a directory has no entry, reading at most one.
 func (r *directoryReader) empty(name string) evidence.Answer {
-	if r.mounts.own == nil || r.mounts.own["/"+name] {
+	if r.mounts.own["/"+name] {
 		return evidence.Unknown
 	}
 	f, err := r.tree.Open(name)

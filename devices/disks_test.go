@@ -52,6 +52,10 @@ func TestWhichDisksArePures(t *testing.T) {
 			m.AddFile(scsi+"/vendor", []byte("QEMU\n"))
 			m.AddFile(scsi+"/wwid", []byte("naa.5000c500a0b1c2d3\n"))
 		}, false, true, "", ""},
+		{"another vendor's, without a WWID", func(m *machine) {
+			m.AddFile(scsi+"/vendor", []byte("QEMU\n"))
+			m.Remove(scsi + "/wwid")
+		}, false, true, "", ""},
 		{"it shows nothing", func(m *machine) {
 			m.Remove(scsi + "/vendor")
 			m.Remove(scsi + "/wwid")
@@ -77,18 +81,27 @@ func TestWhichDisksArePures(t *testing.T) {
 	}
 }
 
-// Another maker's WWID does not settle it while the vendor can't be read.
+// Another maker's WWID does not settle it while the vendor, the WWID of the
+// kernel or the page can't be read.
 func TestUnreadableVendor(t *testing.T) {
-	m := newMachine()
-	m.disk("sda", "8:0", 1)
 	scsi := "sys/devices/platform/host0/session1/target0:0:0/0:0:0:1"
-	m.AddFile(scsi+"/wwid", []byte("naa.5000c500a0b1c2d3\n"))
-	fault := newSpy(m.FS)
-	fault.bad, fault.err = scsi+"/vendor", syscall.EIO
-	s := m.system()
-	s.FS = fault
-	if h := observeSystem(t, s); len(h.Disks.Items) != 0 || h.Disks.IsComplete() {
-		t.Errorf("%+v", h.Disks)
+	for name, with := range map[string]map[string][]byte{
+		"vendor":   {"wwid": []byte("naa.5000c500a0b1c2d3\n")},
+		"wwid":     {"vendor": nil, "vpd_pg83": page83(t, "5000c500a0b1c2d3")},
+		"vpd_pg83": {"vendor": nil, "wwid": []byte("t10.PURE FlashArray:1234\n")},
+	} {
+		m := newMachine()
+		m.disk("sda", "8:0", 1)
+		for file, data := range with {
+			m.AddFile(scsi+"/"+file, data)
+		}
+		fault := newSpy(m.FS)
+		fault.bad, fault.err = scsi+"/"+name, syscall.EIO
+		s := m.system()
+		s.FS = fault
+		if h := observeSystem(t, s); len(h.Disks.Items) != 0 || h.Disks.IsComplete() {
+			t.Errorf("without %s: %+v", name, h.Disks)
+		}
 	}
 }
 

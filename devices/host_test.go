@@ -60,7 +60,9 @@ func TestSessions(t *testing.T) {
 	m.AddFile("sys/class/iscsi_connection/connection10:0/persistent_address", []byte("10.0.0.1\n"))
 	m.AddFile("sys/class/iscsi_connection/connection10:0/persistent_port", []byte("3260\n"))
 	m.AddFile("sys/class/iscsi_session/session10/recovery_tmo", []byte("120\n"))
-	m.AddDir("sys/class/iscsi_session/sessionX")
+	for _, name := range []string{"sessionX", "session-5", "5"} {
+		m.AddDir("sys/class/iscsi_session/" + name)
+	}
 	h := m.observe(t)
 	want := []evidence.Session{
 		{ID: 1, Target: "iqn.2010-06.com.purestorage:flasharray.1", State: "LOGGED_IN"},

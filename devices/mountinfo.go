@@ -50,9 +50,6 @@ func parseMountinfo(data []byte) ([]mount, error) {
 // with blanks, newlines and backslashes inside a field as octal escapes.
 func parseMount(line string) (mount, error) {
 	fields := strings.Split(line, " ")
-	if len(fields) < 6 {
-		return mount{}, fmt.Errorf("%.80q has %d fields", line, len(fields))
-	}
 	after := -1
 	for i := 6; i < len(fields); i++ {
 		if fields[i] == "-" {

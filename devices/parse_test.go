@@ -3,11 +3,16 @@ package devices
 import (
 	"bytes"
 	"encoding/binary"
+	"io/fs"
+	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pureclean/pureclean/devices/hostfs"
+	"github.com/pureclean/pureclean/devices/treefs"
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -25,6 +30,9 @@ func TestParseMount(t *testing.T) {
 		{"36 35 0:4 / /x rw", mount{}, false},
 		{"36 35 0-4 / /x rw - tmpfs none rw", mount{}, false},
 		{"36 35 :4 / /x rw - tmpfs none rw", mount{}, false},
+		{"36 35 0:-4 / /x rw - tmpfs none rw", mount{}, false},
+		{"36 35 0:a / /x rw - tmpfs none rw", mount{}, false},
+		{"36 35 0:4 / -", mount{}, false},
 		{"", mount{}, false},
 	}
 	for _, c := range cases {
@@ -105,10 +113,69 @@ func TestParseDMInfo(t *testing.T) {
 	for _, bad := range []string{
 		"", "\n\n", "Device or resource busy\n", "Name: x\nMajor, minor: 1, 2\nState: ACTIVE\n", // no open count
 		"Name: x\nState: ACTIVE\nOpen count: -1\nMajor, minor: 253, 1\n", "Name: x\nState: ACTIVE\nOpen count: 1\nMajor, minor: 253\n",
-		"Name: x\nState: WHATEVER\nOpen count: 0\nMajor, minor: 253, 1\n",
+		"State: ACTIVE\nOpen count: 0\nMajor, minor: 253, 1\n", "Name: x\nState: WHATEVER\nOpen count: 0\nMajor, minor: 253, 1\n",
 	} {
 		if got, err := parseDMInfo(bad); err == nil {
 			t.Errorf("%q was understood as %v", bad, got)
+		}
+	}
+}
+
+func TestParseDMTargets(t *testing.T) {
+	got, err := parseDMTargets("a: 0 8 linear 8:0 0\na: 8 8 error\nb: \n\n")
+	if diff := cmp.Diff(map[string]string{"a": "linear 8:0 0\nerror"}, got); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+	for _, bad := range []string{"a", "a: 0 8", "a: x 8 linear", "a: 0 x linear", "a: 0 8 linear\nrubbish\n"} {
+		if got, err := parseDMTargets(bad); err == nil {
+			t.Errorf("%q was understood as %v", bad, got)
+		}
+	}
+}
+
+func TestParseMapping(t *testing.T) {
+	for line, want := range map[string]mapping{
+		"7f00-7f10 rw-s 00000000 fd:1f 385    /srv/a disk\n": {"7f00-7f10", "fd:1f", "385", "/srv/a disk"},
+		"7f00-7f10 rw-p 00000000 00:00 0\n":                  {},
+		"7f00-7f10 rw-p 00000000 00:00 0      [heap]\n":      {},
+		"7f00-7f10 rw-s 00000000 fd:1f    /srv/x\n":          {},
+		"7f00-7f10 rw-s 0 00000000 fd:1f 385    /srv/x\n":    {},
+	} {
+		if got, ok := parseMapping(line); got != want || ok != (want != mapping{}) {
+			t.Errorf("%q: %+v", line, got)
+		}
+	}
+	for dev, want := range map[string]string{"fd:1f": "253:31", "00:2e": "0:46", "00:x": "", "x:00": "", "": ""} {
+		if got := (mapping{dev: dev}).number(); got != want {
+			t.Errorf("%q: %q, want %q", dev, got, want)
+		}
+	}
+}
+
+// A device number is a device node's only.
+func TestNumberOf(t *testing.T) {
+	tree := treefs.New()
+	tree.AddDevice("dev/sda", 8, 0, false)
+	info, err := tree.Stat("dev/sda")
+	if number, isDevice, numberErr := numberOf(info); err != nil || numberErr != nil || !isDevice || number != (deviceNumber{dev: "8:0"}) {
+		t.Errorf("a node: %+v %v, %v, %v", number, isDevice, err, numberErr)
+	}
+	info, err = os.Stat(t.TempDir())
+	if number, isDevice, numberErr := numberOf(info); err != nil || numberErr != nil || isDevice {
+		t.Errorf("a directory: %+v, %v, %v", number, err, numberErr)
+	}
+	info, err = fs.Stat(fstest.MapFS{"sda": {Mode: fs.ModeDevice}}, "sda")
+	if number, isDevice, numberErr := numberOf(info); err != nil || numberErr != nil || isDevice {
+		t.Errorf("a node without a number: %+v, %v, %v", number, err, numberErr)
+	}
+}
+
+func TestParentOf(t *testing.T) {
+	tree := treefs.New()
+	tree.AddLink("sys/devices/a/nvme0n1/device", "../../nvme-subsys3")
+	for dir, want := range map[string]string{"sys/devices/a/nvme0n1": "nvme-subsys3", "sys/devices/nvme4/nvme4n1": "nvme4", "nvme5n1": ""} {
+		if got := parentOf(hostfs.Tree{FS: tree}, block{dir: dir}); got != want {
+			t.Errorf("%s: %q, want %q", dir, got, want)
 		}
 	}
 }
@@ -166,6 +233,7 @@ func TestNAA(t *testing.T) {
 		{"another page", []byte{0, 0x80, 0, 0}, nil, false},
 		{"cut off", page(lun)[:10], nil, false},
 		{"cut off inside", page(lun[:6]), nil, false},
+		{"cut off before its length", page(lun, lun[:2]), nil, false},
 		{"nothing", nil, nil, false},
 	}
 	for _, c := range cases {

@@ -304,10 +304,7 @@ func (w walker) device(path string, ask func(node string) (deviceNumber, bool, e
 		file.device = strings.TrimPrefix(node, "/dev/")
 		return file, true, nil
 	}
-	inDev, ok := strings.CutPrefix(node, "/dev/")
-	if !ok {
-		return openFile{}, false, err
-	}
+	inDev := strings.TrimPrefix(node, "/dev/")
 	if disk, ok := w.stack.nodes[inDev]; ok {
 		file.device = disk
 		return file, true, nil

@@ -1,11 +1,14 @@
 package devices_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,6 +74,12 @@ func TestFromDirWithoutSys(t *testing.T) {
 	if _, err := devices.FromDir(dir); err == nil {
 		t.Error("a file called sys was accepted")
 	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, "sys")), os.Symlink("sys", filepath.Join(dir, "sys"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := devices.FromDir(dir); err == nil || strings.Contains(err.Error(), "no directory") {
+		t.Errorf("a circle called sys: %v", err)
+	}
 }
 
 // Links that lead out of the directory lead to the same place inside it, or
@@ -129,6 +138,15 @@ func TestFromDirStaysInside(t *testing.T) {
 	if h.NQNs.IsComplete() {
 		t.Error("LXD's directory is a circle of links, and yet its NQN is known")
 	}
+	s, err := devices.FromDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"sys/class/x", "var/lib/lxd/x"} {
+		if _, err := fs.Lstat(s.FS, name); err == nil || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("below a circle of links %s: %v", name, err)
+		}
+	}
 }
 
 func TestRecordedIdentity(t *testing.T) {
@@ -151,6 +169,50 @@ func TestRecordedIdentity(t *testing.T) {
 	}
 	if got := devices.Recording(treefs.New()).Identify(t.Context(), "sda"); got.Kind != "" || got.Why == "" {
 		t.Errorf("not recorded: %+v", got)
+	}
+}
+
+// What was recorded and can't be read or understood is an error: it is not
+// what a command printed that had nothing to tell.
+func TestRecordingThatDoesNotTell(t *testing.T) {
+	const info = "Name: a\nState: ACTIVE\nOpen count: 0\nMajor, minor: 253, 1\n"
+	maps := func(k devices.Kernel) error { _, err := k.Maps(t.Context()); return err }
+	checkers := func(k devices.Kernel) error { _, err := k.Checkers(t.Context()); return err }
+	for name, ask := range map[string]func(devices.Kernel) error{
+		"dmsetup_info.out":              maps,
+		"dmsetup_status.out":            maps,
+		"dmsetup_table.out":             maps,
+		"multipathd_show_maps_json.out": checkers,
+		"dmesg.out": func(k devices.Kernel) error {
+			_, err := devices.System{Kernel: k}.KernelLog(t.Context())
+			return err
+		},
+		"nsenter_--mount__ns_cat__proc_self_mountinfo.out": func(k devices.Kernel) error {
+			_, err := k.MountInfo(t.Context(), "/ns")
+			return err
+		},
+	} {
+		tree := treefs.New()
+		tree.AddFile("commands/dmsetup_info.out", []byte(info))
+		tree.AddFile("commands/"+name, []byte("rubbish\n"))
+		if err := ask(devices.Recording(tree)); err == nil && (strings.HasPrefix(name, "dmsetup") || strings.HasPrefix(name, "multipathd")) {
+			t.Errorf("%s was understood", name)
+		}
+		fault := newSpy(tree)
+		fault.bad, fault.err = "commands/"+name, syscall.EIO
+		if err := ask(devices.Recording(fault)); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s can't be read: %v", name, err)
+		}
+	}
+	for name, ask := range map[string]func(devices.Kernel) error{"maps": maps, "checkers": checkers} {
+		if err := ask(devices.Recording(treefs.New())); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s that were not recorded: %v", name, err)
+		}
+	}
+	tree := treefs.New()
+	tree.AddFile("commands/dmsetup_info.out", []byte(info))
+	if err := maps(devices.Recording(tree)); err != nil {
+		t.Errorf("without status and table: %v", err)
 	}
 }
 

@@ -327,6 +327,18 @@ func TestUses(t *testing.T) {
 			[]string{"mount of dm-1 is 01: /mnt", "mount of dm-1 is 02: /mnt"},
 		},
 		{
+			"what is no device of ours, called as one is",
+			func(m *machine) {
+				m.block("sdx", "65:112", "devices/flat/sdx")
+				m.AddFile("sys/devices/flat/sdx/device/vendor", []byte("QEMU\n"))
+				m.process(300, "tail", firstNamespace)
+				m.open(300, 3, "/dev/sdx")
+				m.open(300, 4, "/dev/sdz")
+				m.open(300, 5, "/dev/shm/x (deleted)")
+			},
+			nil,
+		},
+		{
 			"NVMe head, through any of its names",
 			func(m *machine) {
 				m.AddFile("sys/class/nvme-subsystem/nvme-subsys0/subsysnqn", []byte("nqn.2010-06.com.purestorage:flasharray.1\n"))
@@ -424,6 +436,50 @@ func TestFilesThatDoNotTell(t *testing.T) {
 	m.mount("77 24 0:60 / /srv/fuse rw - nfs4 x rw")
 	if h := observeSystem(t, s); !h.Uses.IsComplete() || fault.touched["srv/fuse/later"] {
 		t.Errorf("on a server's file system: %q", h.Uses.Why())
+	}
+}
+
+// A link that can't be read may lead to a device of ours; so may a directory
+// of processes.
+func TestUnreadableNames(t *testing.T) {
+	for bad, want := range map[string]string{
+		"dev/vg0/data": "which device /dev/vg0/data is",
+		"proc":         "the processes could not be read",
+	} {
+		m := withMap()
+		m.AddLink("dev/vg0/data", "../dm-1")
+		m.AddFile("proc/swaps", []byte("Filename Type Size Used Priority\n/dev/vg0/data partition 65532 0 -2\n"))
+		fault := newSpy(m.FS)
+		fault.bad, fault.below, fault.err = bad, bad != "proc", syscall.EIO
+		s := m.system()
+		s.FS = fault
+		if h := observeSystem(t, s); h.Uses.IsComplete() || !strings.Contains(h.Uses.Why(), want) {
+			t.Errorf("without %s: complete %v, %q", bad, h.Uses.IsComplete(), h.Uses.Why())
+		}
+	}
+}
+
+// Where only root may ask a mapping for its file, and where a server would be
+// asked, its path tells.
+func TestMappingsThatAreNotAsked(t *testing.T) {
+	m := withMap()
+	m.process(300, "mysqld", firstNamespace)
+	m.AddDevice("proc/300/map_files/7f00-7f10", 8, 0, false)
+	m.AddFile("proc/300/maps", []byte("7f00-7f10 rw-s 00000000 00:05 385   /dev/sda\n"))
+	fault := newSpy(m.FS)
+	fault.bad, fault.below, fault.err = "proc/300/map_files", true, syscall.EPERM
+	s := m.system()
+	s.FS = fault
+	h := observeSystem(t, s)
+	if diff := cmp.Diff([]string{"opener of sda is 01: /dev/sda by mysqld"}, usesOf(h)); diff != "" || !h.Uses.IsComplete() {
+		t.Errorf("%q %s", h.Uses.Why(), diff)
+	}
+	m.mount("77 24 0:46 / /net rw - nfs4 x rw")
+	m.AddFile("proc/300/maps", []byte("7f00-7f10 rw-s 00000000 00:2e 385   /net/x\n"))
+	fault = newSpy(m.FS)
+	s.FS = fault
+	if h := observeSystem(t, s); len(h.Uses.Items) > 0 || !h.Uses.IsComplete() || fault.touched["proc/300/map_files/7f00-7f10"] {
+		t.Errorf("a server was asked: %q, %q", usesOf(h), h.Uses.Why())
 	}
 }
 
