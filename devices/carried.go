@@ -27,7 +27,11 @@ func (w walker) indirectFiles(fd, path string, pid int, one *process) {
 	u := unclear{strings.Replace(fd, "/fd/", "/fdinfo/", 1), path, pid}
 	count, files := w.holds(u)
 	for _, name := range files {
-		if file, ours := w.registered(name); ours {
+		file, ours, err := w.registered(name)
+		if err != nil {
+			one.err = err
+		}
+		if ours {
 			w.keep(pid, file, one)
 		}
 	}
@@ -62,20 +66,24 @@ func (w walker) holds(u unclear) (count int64, files []string) {
 	return count, files
 }
 
-// registered tells whether a file of an io_uring is a device of ours. Older
-// kernels give the last part of its name only.
-func (w walker) registered(name string) (file openFile, ours bool) {
+// registered tells whether a file of an io_uring is a device of ours, or of a
+// device that has gone. Older kernels give the last part of its name only.
+func (w walker) registered(name string) (file openFile, ours bool, err error) {
 	file.path = "io_uring, " + name
 	node, _ := strings.CutSuffix(name, deletedSuffix)
 	if !strings.HasPrefix(node, "/") {
 		node = "/dev/" + node
 	}
 	if file.device = w.stack.nodes[strings.TrimPrefix(node, "/dev/")]; file.device != "" {
-		return file, true
+		return file, true, nil
 	}
 	found, err := w.blocks.opens(w.tree, w.remote, node)
+	if found.gone != "" {
+		file.device = found.gone
+		return file, true, nil
+	}
 	file.device = found.device
-	return file, err == nil && w.stack.has(found.device)
+	return file, w.stack.has(found.device), err
 }
 
 // recheck looks once more at what could not be seen: descriptors are on their

@@ -15,8 +15,14 @@ import (
 // those of device-mapper, whose openers the kernel counts.
 func (r *useReader) readClaims(h *evidence.Host) {
 	for _, one := range r.blocks.all {
-		if r.stack.has(one.name) && r.tree.Exists(one.dir+"/bcache").Is() {
+		if !r.stack.has(one.name) {
+			continue
+		}
+		switch bcache := r.tree.Exists(one.dir + "/bcache"); {
+		case bcache.Is():
 			r.add(evidence.Use{Kind: evidence.UseHolder, Device: one.name, Where: "bcache"})
+		case !bcache.IsNot():
+			r.doubts.Add("whether %s is bcache's can't be seen", one.name)
 		}
 	}
 	for _, unclear := range slices.Concat(r.readPools(), r.readDRBD()) {
@@ -89,8 +95,8 @@ func (r *useReader) readPools() []string {
 	var unclear []string
 	for _, name := range names {
 		i := slices.IndexFunc(known, func(p zpool) bool { return p.name == name })
-		guid := r.tree.Field(poolsDir + "/" + name + "/guid")
-		if i < 0 || (guid != "" && guid != known[i].guid) || !r.addPool(known[i]) {
+		guid, err := r.tree.Text(poolsDir + "/" + name + "/guid")
+		if i < 0 || err != nil || (guid != "" && guid != known[i].guid) || !r.addPool(known[i]) {
 			unclear = append(unclear, "zpool "+name)
 		}
 	}

@@ -20,8 +20,8 @@ var exporters = map[string]string{"target_core_mod": configfs + "/target", "nvme
 // kernel opens them itself: no process has them.
 func (r *useReader) readExports(h *evidence.Host) {
 	for module, dir := range exporters {
-		if r.tree.Exists("sys/module/"+module).Is() && !r.tree.Exists(dir).Is() {
-			r.doubts.Add("the module %s is loaded and configfs is not mounted at /%s, so what is exported can't be seen", module, configfs)
+		if !r.tree.Exists("sys/module/"+module).IsNot() && !r.tree.Exists(dir).Is() {
+			r.doubts.Add("the module %s is or may be loaded and configfs is not mounted at /%s, so what is exported can't be seen", module, configfs)
 		}
 	}
 	r.readLIO(h)

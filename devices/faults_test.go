@@ -161,6 +161,7 @@ func everything() *machine {
 	m.AddFile(loop+"/loop/backing_file", []byte("/dev/mapper/mpathdm-1\n"))
 	m.AddFile("proc/swaps", []byte("Filename Type\n/dev/sda partition 1 0 -2\n"))
 	m.AddFile("proc/mdstat", []byte("md0 : active raid1 sdb[0]\n"))
+	m.AddDir(m.dir("sdb") + "/bcache")
 	m.AddDir("sys/fs/ext4/dm-3")
 	m.AddLink("sys/fs/btrfs/5c1e/devices/sdb", "../../../../devices/whatever")
 	m.AddFile("sys/kernel/config/target/core/iblock_0/vol/udev_path", []byte("/dev/dm-1\n"))

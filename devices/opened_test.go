@@ -122,6 +122,11 @@ func TestOpenedByAnotherName(t *testing.T) {
 		{"SCST, by its address", func(m *machine) { m.AddFile(scst+"0:0:0:1/type", []byte("0 - Direct-access device\n")) }, "", []string{"export of sda is 01: SCST 0:0:0:1"}},
 		{"SCST, by name", func(m *machine) { m.AddFile(scst+"d0/filename", []byte("/srv/disk0\n[key]\n")) }, "", []string{"unclear of sda is 01: SCST d0 (/srv/disk0)"}},
 
+		{"an io_uring, a device that has gone", func(m *machine) {
+			m.process(300, "fio", firstNamespace)
+			m.open(300, 3, "anon_inode:[io_uring]")
+			m.AddFile("proc/300/fdinfo/3", []byte("UserFiles:\t1\n    0: /dev/sdq (deleted)\n"))
+		}, "", []string{"opener of sdq is ?: io_uring, /dev/sdq (deleted) by fio"}},
 		{"an io_uring, a node that was made", func(m *machine) {
 			node(m)
 			m.process(300, "fio", firstNamespace)

@@ -146,6 +146,9 @@ func TestFromDirStaysInside(t *testing.T) {
 		if _, err := fs.Lstat(s.FS, name); err == nil || errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("below a circle of links %s: %v", name, err)
 		}
+		if _, err := fs.ReadLink(s.FS, name); err == nil || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a link below a circle of links %s: %v", name, err)
+		}
 	}
 }
 
@@ -213,6 +216,9 @@ func TestRecordingThatDoesNotTell(t *testing.T) {
 	tree.AddFile("commands/dmsetup_info.out", []byte(info))
 	if err := maps(devices.Recording(tree)); err != nil {
 		t.Errorf("without status and table: %v", err)
+	}
+	if text, err := newMachine().system().Journal(); text != "" || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the journal of a host that runs: %q, %v", text, err)
 	}
 }
 

@@ -439,23 +439,51 @@ func TestFilesThatDoNotTell(t *testing.T) {
 	}
 }
 
-// A link that can't be read may lead to a device of ours; so may a directory
-// of processes.
+// What can't be looked at may be a use: a link may lead to a device of ours, a
+// directory may be there, a number may be another one.
 func TestUnreadableNames(t *testing.T) {
-	for bad, want := range map[string]string{
-		"dev/vg0/data": "which device /dev/vg0/data is",
-		"proc":         "the processes could not be read",
+	for _, c := range []struct {
+		bad   string
+		below bool
+		add   func(m *machine)
+		want  string
+	}{
+		{"proc", false, nil, "the processes could not be read"},
+		{"dev/vg0/data", true, func(m *machine) {
+			m.AddFile("proc/swaps", []byte("Filename Type Size Used Priority\n/dev/vg0/data partition 65532 0 -2\n"))
+		}, "which device /dev/vg0/data is"},
+		{"dev/vg0/data", true, func(m *machine) {
+			m.process(300, "fio", firstNamespace)
+			m.open(300, 3, "anon_inode:[io_uring]")
+			m.AddFile("proc/300/fdinfo/3", []byte("UserFiles:\t1\n    0: /dev/vg0/data\n"))
+		}, "1 of 4 processes"},
+		{"sys/devices/virtual/block/dm-1/bcache", true, nil, "whether dm-1 is bcache's"},
+		{"sys/module", true, nil, "configfs"},
 	} {
 		m := withMap()
 		m.AddLink("dev/vg0/data", "../dm-1")
-		m.AddFile("proc/swaps", []byte("Filename Type Size Used Priority\n/dev/vg0/data partition 65532 0 -2\n"))
+		if c.add != nil {
+			c.add(m)
+		}
 		fault := newSpy(m.FS)
-		fault.bad, fault.below, fault.err = bad, bad != "proc", syscall.EIO
+		fault.bad, fault.below, fault.err = c.bad, c.below, syscall.EIO
 		s := m.system()
 		s.FS = fault
-		if h := observeSystem(t, s); h.Uses.IsComplete() || !strings.Contains(h.Uses.Why(), want) {
-			t.Errorf("without %s: complete %v, %q", bad, h.Uses.IsComplete(), h.Uses.Why())
+		if h := observeSystem(t, s); h.Uses.IsComplete() || !strings.Contains(h.Uses.Why(), c.want) {
+			t.Errorf("without %s: complete %v, %q; want %q", c.bad, h.Uses.IsComplete(), h.Uses.Why(), c.want)
 		}
+	}
+	// What another pool of that name has is not this one's.
+	m := withDisk()
+	m.block("vdb", "253:16", "devices/virtual/block/vdb")
+	m.AddFile("proc/spl/kstat/zfs/tank/guid", []byte("78\n"))
+	m.AddFile("etc/zfs/zpool.cache", zpoolCache(cachedPool{"tank", 77, []string{"/dev/vdb"}}))
+	fault := newSpy(m.FS)
+	fault.bad, fault.err = "proc/spl/kstat/zfs/tank/guid", syscall.EIO
+	s := m.system()
+	s.FS = fault
+	if diff := cmp.Diff([]string{"unclear of sda is 01: zpool tank"}, usesOf(observeSystem(t, s))); diff != "" {
+		t.Errorf("a pool without its number: %s", diff)
 	}
 }
 

@@ -245,10 +245,10 @@ func (p *logParser) mapped(at time.Time, disk string) {
 // diskName is the name of a SCSI disk by its number: 16 numbers each, of the
 // majors that Linux has for them.
 func diskName(dev string) (string, bool) {
-	majorText, minorText, ok := strings.Cut(dev, ":")
+	majorText, minorText, _ := strings.Cut(dev, ":")
 	major, errA := strconv.Atoi(majorText)
 	minor, errB := strconv.Atoi(minorText)
-	if !ok || errA != nil || errB != nil || minor < 0 || minor > 1<<20 || minor%16 != 0 {
+	if errA != nil || errB != nil || minor < 0 || minor > 1<<20 || minor%16 != 0 {
 		return "", false
 	}
 	// The low 8 bits of a minor count within the major, the others go on
