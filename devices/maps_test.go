@@ -123,7 +123,7 @@ func TestMaps(t *testing.T) {
 			func(m *machine) {
 				m.block("sdz", "65:144", "devices/other/sdz")
 				m.dm(7, "other", "mpath-360000000000000000e00000000010001", "sdz")
-				m.dm(8, "vg-lv", "LVM-abc")
+				m.dm(8, "vg-lv", "LVM-abc", "sda")
 				m.kernel.maps = append(m.kernel.maps, devices.DM{Name: "vg-lv", UUID: "LVM-abc", Dev: "254:8"})
 			},
 			[]string{"dm-1 is 01, open 0 sda=active/ sdb=active/"},

@@ -93,6 +93,10 @@ func TestOpenedByAnotherName(t *testing.T) {
 			m.AddFile(nvmet+"passthru/device_path", []byte("(null)\n"))
 		}, "", []string{}},
 		{"nvmet, a whole controller", func(m *machine) { m.AddFile(nvmet+"passthru/device_path", []byte("/srv/ctl\n")) }, "", []string{"unclear of sda is 01: nqn.x/passthru (/srv/ctl)"}},
+		{"nvmet, a whole controller of the machine's own, by its name", func(m *machine) {
+			m.AddFile(nvmet+"passthru/device_path", []byte("/dev/nvme7\n"))
+			m.AddFile("sys/class/nvme/nvme7/dev", []byte("240:7\n"))
+		}, "", []string{}},
 		{"nvmet, a whole controller of the machine's own", func(m *machine) {
 			m.AddFile(nvmet+"passthru/device_path", []byte("/srv/ctl\n"))
 			m.AddDevice("srv/ctl", 240, 7, true)

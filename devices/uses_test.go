@@ -487,6 +487,37 @@ func TestUnreadableNames(t *testing.T) {
 	}
 }
 
+// A worker of udev is one by its name and by its program, where that can be
+// read or has ended.
+func TestIsUdev(t *testing.T) {
+	for _, c := range []struct {
+		process, exe string
+		want         bool
+	}{
+		{"(udev-worker)", "/usr/bin/udevadm", true},
+		{"systemd-udevd", "/usr/lib/systemd/systemd-udevd (deleted)", true},
+		{"(udev-worker)", "", true},
+		{"(udev-worker)", "/usr/bin/qemu", false},
+		{"qemu", "/usr/bin/udevadm", false},
+		{"qemu", "", false},
+	} {
+		m := newMachine()
+		m.process(300, c.process, firstNamespace)
+		if c.exe != "" {
+			m.AddLink("proc/300/exe", c.exe)
+		}
+		s, use := m.system(), evidence.Use{Kind: evidence.UseOpener, PID: 300, Process: c.process}
+		if got := s.IsUdev(use); got != c.want {
+			t.Errorf("%s, %s: %v", c.process, c.exe, got)
+		}
+		fault := newSpy(m.FS)
+		fault.bad, fault.below, fault.err = "proc/300/exe", true, syscall.EIO
+		if s.FS = fault; s.IsUdev(use) {
+			t.Errorf("%s, whose program can't be read, is udev's", c.process)
+		}
+	}
+}
+
 // Where only root may ask a mapping for its file, and where a server would be
 // asked, its path tells.
 func TestMappingsThatAreNotAsked(t *testing.T) {

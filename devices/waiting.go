@@ -26,11 +26,15 @@ func (s System) markWaiting(h *evidence.Host, uses []evidence.Use) {
 
 // IsUdev reports a use by a worker of udev, which looks at each device that
 // appears or changes. It goes by the program too: any process can take any name.
+// One whose program can't be read is none.
 func (s System) IsUdev(use evidence.Use) bool {
 	if use.Process != "(udev-worker)" && use.Process != "systemd-udevd" {
 		return false
 	}
-	link := hostfs.Tree{FS: s.FS}.LinkField(fmt.Sprintf("proc/%d/exe", use.PID))
+	link, err := hostfs.Tree{FS: s.FS}.Link(fmt.Sprintf("proc/%d/exe", use.PID))
+	if err != nil {
+		return false
+	}
 	exe := path.Base(strings.TrimSuffix(link, deletedSuffix))
 	return exe == "." || exe == "udevadm" || exe == "systemd-udevd"
 }
