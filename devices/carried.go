@@ -3,6 +3,8 @@ package devices
 import (
 	"strconv"
 	"strings"
+
+	"github.com/pureclean/pureclean/devices/hostfs"
 )
 
 // unclear is a descriptor that holds files which could not be seen.
@@ -25,7 +27,10 @@ func (w walker) indirectFiles(fd, path string, pid int, one *process) {
 		return
 	}
 	u := unclear{strings.Replace(fd, "/fd/", "/fdinfo/", 1), path, pid}
-	count, files := w.holds(u)
+	count, files, err := w.holds(u)
+	if err != nil {
+		one.err = err
+	}
 	for _, name := range files {
 		file, ours, err := w.registered(name)
 		if err != nil {
@@ -42,12 +47,16 @@ func (w walker) indirectFiles(fd, path string, pid int, one *process) {
 
 // holds counts the files that a descriptor holds, and names those that can be
 // named. The kernel leaves the names out while the io_uring is at work.
-func (w walker) holds(u unclear) (count int64, files []string) {
+func (w walker) holds(u unclear) (count int64, files []string, err error) {
 	key, rows := "scm_fds:", false
 	if u.path == ringPath {
 		key = "UserFiles:"
 	}
-	for line := range strings.Lines(w.tree.Field(u.info)) {
+	data, err := w.tree.Data(u.info, hostfs.TableBytes)
+	if err != nil && !hostfs.Absent(err) {
+		return 0, nil, err
+	}
+	for line := range strings.Lines(string(data)) {
 		value, isCount := strings.CutPrefix(line, key)
 		index, name, isRow := strings.Cut(strings.TrimSpace(line), ": ")
 		switch {
@@ -63,7 +72,7 @@ func (w walker) holds(u unclear) (count int64, files []string) {
 			rows = false
 		}
 	}
-	return count, files
+	return count, files, nil
 }
 
 // registered tells whether a file of an io_uring is a device of ours, or of a
@@ -90,8 +99,10 @@ func (w walker) registered(name string) (file openFile, ours bool, err error) {
 // way for moments, and what has arrived was seen or is seen by the next look.
 func (w walker) recheck(all *processes) {
 	for _, u := range all.unclear {
-		count, files := w.holds(u)
+		count, files, err := w.holds(u)
 		switch {
+		case err != nil:
+			all.doubts.Check("what "+w.comm(u.pid)+" (pid "+strconv.Itoa(u.pid)+") holds", err)
 		case count <= int64(len(files)):
 		case u.path == ringPath:
 			all.doubts.Add("the files of an io_uring of %s (pid %d) can't be seen", w.comm(u.pid), u.pid)

@@ -85,11 +85,12 @@ func (r *useReader) readPools() []string {
 		return nil
 	}
 	cache := poolCache
-	if path := strings.TrimPrefix(r.tree.Field(poolCacheName), "/"); path != "" {
+	said, unsaid := r.tree.Text(poolCacheName)
+	if path := strings.TrimPrefix(said, "/"); path != "" {
 		cache = path
 	}
 	var known []zpool
-	if data, err := r.tree.Data(cache, hostfs.AttributeBytes); err == nil {
+	if data, err := r.tree.Data(cache, hostfs.AttributeBytes); err == nil && unsaid == nil {
 		known, _ = parseZpoolCache(data) // a pool that is not understood is unclear
 	}
 	var unclear []string

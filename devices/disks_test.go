@@ -126,6 +126,14 @@ func TestDiskFields(t *testing.T) {
 	m.AddFile(dir+"/queue/iostats", []byte("0\n"))
 	want.IO = evidence.IO{Inflight: evidence.CountOf(5)}
 	diffOne(t, want, m.observe(t).Disks.Items)
+
+	// Nor are those of which that can't be read.
+	m.AddFile(dir+"/queue/iostats", []byte("1\n"))
+	fault := newSpy(m.FS)
+	fault.bad, fault.err = dir+"/queue/iostats", syscall.EIO
+	s := m.system()
+	s.FS = fault
+	diffOne(t, want, observeSystem(t, s).Disks.Items)
 }
 
 func TestFibreChannelDisk(t *testing.T) {

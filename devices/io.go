@@ -41,7 +41,10 @@ func rawIO(t hostfs.Tree, dir string) evidence.IO {
 
 // counts reports a device that was not told to count nothing: counters that
 // never move say nothing about what was read and written.
-func counts(t hostfs.Tree, dir string) bool { return t.Field(dir+"/queue/iostats") != "0" }
+func counts(t hostfs.Tree, dir string) bool {
+	said, err := t.Text(dir + "/queue/iostats")
+	return err == nil && said != "0"
+}
 
 // uncounted are counters of which only what is under way is known.
 func uncounted(io evidence.IO) evidence.IO { return evidence.IO{Inflight: io.Inflight} }

@@ -54,8 +54,8 @@ func (w walker) shares(tables []int, tid int) bool {
 }
 
 // isShut reports a process or thread whose root is not its mount namespace's:
-// it shows only the mounts below.
+// it shows only the mounts below, which one whose root can't be read may do.
 func (w walker) isShut(dir string) bool {
-	root := w.tree.LinkField(dir + "/root")
-	return root != "" && root != "/"
+	root, err := w.tree.Link(dir + "/root")
+	return err != nil || root != "" && root != "/"
 }

@@ -457,6 +457,16 @@ func TestUnreadableNames(t *testing.T) {
 			m.open(300, 3, "anon_inode:[io_uring]")
 			m.AddFile("proc/300/fdinfo/3", []byte("UserFiles:\t1\n    0: /dev/vg0/data\n"))
 		}, "1 of 4 processes"},
+		{"proc/300/fdinfo/3", true, func(m *machine) {
+			m.process(300, "fio", firstNamespace)
+			m.open(300, 3, "anon_inode:[io_uring]")
+			m.AddFile("proc/300/fdinfo/3", []byte("UserFiles:\t1\n    0: /dev/sda\n"))
+		}, "1 of 4 processes"},
+		{"proc/300/root", true, func(m *machine) {
+			m.process(300, "named", "mnt:[4026532999]")
+			m.AddLink("proc/300/root", "/srv/chroot")
+			m.AddFile("proc/300/mountinfo", []byte("50 24 0:9 / / rw - tmpfs none rw\n"))
+		}, "mnt:[4026532999] kept at /proc/300/ns/mnt could not be read"},
 		{"sys/devices/virtual/block/dm-1/bcache", true, nil, "whether dm-1 is bcache's"},
 		{"sys/module", true, nil, "configfs"},
 	} {
@@ -473,17 +483,24 @@ func TestUnreadableNames(t *testing.T) {
 			t.Errorf("without %s: complete %v, %q; want %q", c.bad, h.Uses.IsComplete(), h.Uses.Why(), c.want)
 		}
 	}
-	// What another pool of that name has is not this one's.
-	m := withDisk()
-	m.block("vdb", "253:16", "devices/virtual/block/vdb")
-	m.AddFile("proc/spl/kstat/zfs/tank/guid", []byte("78\n"))
-	m.AddFile("etc/zfs/zpool.cache", zpoolCache(cachedPool{"tank", 77, []string{"/dev/vdb"}}))
-	fault := newSpy(m.FS)
-	fault.bad, fault.err = "proc/spl/kstat/zfs/tank/guid", syscall.EIO
-	s := m.system()
-	s.FS = fault
-	if diff := cmp.Diff([]string{"unclear of sda is 01: zpool tank"}, usesOf(observeSystem(t, s))); diff != "" {
-		t.Errorf("a pool without its number: %s", diff)
+	// What another pool of that name has is not this one's, nor is what an old
+	// cache file says.
+	for _, bad := range []string{"proc/spl/kstat/zfs/tank/guid", "sys/module/zfs/parameters/spa_config_path"} {
+		m := withDisk()
+		m.block("vdb", "253:16", "devices/virtual/block/vdb")
+		m.AddFile("proc/spl/kstat/zfs/tank/guid", []byte("77\n"))
+		m.AddFile("sys/module/zfs/parameters/spa_config_path", []byte("/etc/zfs/zpool.cache\n"))
+		m.AddFile("etc/zfs/zpool.cache", zpoolCache(cachedPool{"tank", 77, []string{"/dev/vdb"}}))
+		if got := usesOf(m.observe(t)); len(got) > 0 {
+			t.Errorf("a pool that is known: %q", got)
+		}
+		fault := newSpy(m.FS)
+		fault.bad, fault.err = bad, syscall.EIO
+		s := m.system()
+		s.FS = fault
+		if diff := cmp.Diff([]string{"unclear of sda is 01: zpool tank"}, usesOf(observeSystem(t, s))); diff != "" {
+			t.Errorf("a pool without %s: %s", bad, diff)
+		}
 	}
 }
 
