@@ -173,13 +173,13 @@ func numberGivenAway(r *rig, stop <-chan struct{}) error {
 }
 
 // takenAgain has LXD export once more, through the copy that had leaked, when
-// the repair has seen that it is disconnected. The repair goes on as soon as
+// the repair asks whether it is disconnected. The repair goes on as soon as
 // the array connects it: multipathd can't make a map while a path is offline,
 // so until the repair has taken that back, LXD waits.
 func takenAgain(r *rig, stop <-chan struct{}) error {
 	var finish func() error
 	ended := make(chan error, 1)
-	err := r.onePathLeft(stop, 1, func(leak array.Volume, number int) error {
+	err := r.onePathLeft(stop, 0, func(leak array.Volume, number int) error {
 		go func() {
 			var err error
 			finish, err = r.world.LXD.StartExport(r.world.Pool(), "", "data")
@@ -205,18 +205,22 @@ func takenAgain(r *rig, stop <-chan struct{}) error {
 }
 
 // takenAgainLives looks at the copy: nothing of it is held back, and LXD can
-// end its export.
+// end its export. A path that was offline while multipathd tried to make the map,
+// for longer than it tries, works and is no part of it before the next event.
 func takenAgainLives(r *rig) error {
 	leak := r.leaks()[0]
-	err := await(time.Minute, "both paths of "+leak.Name+" are in its map and work", func() bool {
-		all, good := r.machine.DevicesOf(leak.Serial), 0
+	err := await(time.Minute, "both paths of "+leak.Name+" work, and its map has one", func() bool {
+		all, work, held := r.machine.DevicesOf(leak.Serial), 0, 0
 		for _, name := range all {
-			if strings.HasPrefix(name, "sd") && read("/sys/block/"+name+"/device/state") == "running" && len(names("/sys/block/"+name+"/holders/*")) == 1 {
-				good++
+			if strings.HasPrefix(name, "sd") && read("/sys/block/"+name+"/device/state") == "running" {
+				work, held = work+1, held+len(names("/sys/block/"+name+"/holders/*"))
 			}
 		}
-		return len(all) == 3 && good == 2
+		return len(all) == 3 && work == 2 && held > 0
 	})
+	if err != nil {
+		err = fmt.Errorf("%w:\n%s", err, r.picture(leak.Serial))
+	}
 	finish := r.releases[len(r.releases)-1]
 	r.releases = r.releases[:len(r.releases)-1]
 	if err := errors.Join(err, finish()); err != nil {

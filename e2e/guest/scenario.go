@@ -43,7 +43,7 @@ type scenario struct {
 	cure func(*rig) error
 	// during runs beside the repair until it is told to stop.
 	during func(*rig, <-chan struct{}) error
-	// stopped is the gate that must stop the repair halfway, because of what
+	// stopped is what the repair must say when it is stopped halfway by what
 	// happens during it; "" is that it must succeed.
 	stopped string
 	// own judges in place of the usual: what is found, and what is repaired.
@@ -288,7 +288,7 @@ func (s scenario) halfway(r *rig, leak array.Volume) error {
 	}
 	now, there := r.world.Array.Volume(leak.Name)
 	switch {
-	case a.status != 8 || !strings.Contains(a.out+a.errors, "gate "+s.stopped):
+	case a.status != 8 || !strings.Contains(strings.Join(strings.Fields(a.out+a.errors), " "), s.stopped):
 		return fmt.Errorf("fix ended with %d: %s%s", a.status, a.out, a.errors)
 	case !there || now.Destroyed || !r.connected(leak.Name):
 		return fmt.Errorf("the array has %s: destroyed %v, connected %v", leak.Name, now.Destroyed, r.connected(leak.Name))

@@ -158,7 +158,7 @@ func scenarios() []scenario {
 		},
 		{
 			name: "taken-again", what: "in the middle of the repair, LXD takes the copy that leaked into use again",
-			short: onISCSI, nvme: noOffline, happen: leakCopy, code: "leaked-snapshot-volume", during: takenAgain, stopped: "finding", check: takenAgainLives,
+			short: onISCSI, nvme: noOffline, happen: leakCopy, code: "leaked-snapshot-volume", during: takenAgain, stopped: "it is not so: the array connects it", check: takenAgainLives,
 		},
 		{
 			name: "leak-no-device", what: "the device of a new volume never appears, and LXD 6.3 can't take the volume back",
