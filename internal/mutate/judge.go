@@ -63,12 +63,17 @@ func judge(ctx context.Context, w io.Writer, p *loaded, chosen []mutant, o optio
 	if o.own {
 		readers = nil
 	}
-	for i, reader := range slices.Concat([]string{p.dir}, readers) {
+	// A package without tests is spoken for by its readers alone.
+	asked := slices.DeleteFunc(slices.Concat([]string{p.dir}, readers), func(dir string) bool {
+		tests, _ := filepath.Glob(filepath.Join(dir, "*_test.go")) // the pattern is good
+		return len(tests) == 0
+	})
+	for i, reader := range asked {
 		s, err := p.build(ctx, w, dir, reader)
 		if err != nil {
 			return err
 		}
-		last := i == len(readers)
+		last := i == len(asked)-1
 		if open, err = s.ask(ctx, w, open, o, results, last); err != nil {
 			return err
 		}
