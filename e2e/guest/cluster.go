@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -78,6 +79,18 @@ func (r *rig) there(commands ...string) func() error {
 			}
 		}
 		return nil
+	}
+}
+
+// silent has a leak on both, and then the second member does not answer until it
+// is released.
+func silent(quiet, again string) happening {
+	return func(r *rig) error {
+		if err := leakOnBoth(r); err != nil {
+			return err
+		}
+		r.releases = append(r.releases, r.there(again))
+		return r.there(quiet)()
 	}
 }
 
@@ -178,7 +191,54 @@ func (r *rig) connectedTo(volume, host string) bool {
 	return slices.ContainsFunc(r.world.Array.Connections(), func(c array.Connection) bool { return c.Volume == volume && c.Host == host })
 }
 
-// evacuated has the second member evacuated, which may still be connected, and answers.
+// migrating stops LXD in the middle of a live migration: the virtual machine's
+// volume is connected to both members, and open on both. It goes on when it is
+// released, unless its daemon dies.
+func migrating(died bool) happening {
+	return func(r *rig) error {
+		l := r.world.LXD
+		err := all(
+			func() error {
+				return l.Launch(lxd.InstanceSpec{Name: "vm1", Pool: r.world.Pool(), Type: evidence.TypeVM})
+			},
+			r.settle,
+		)
+		if err != nil {
+			return err
+		}
+		reached, goOn, ended := make(chan bool), make(chan error), make(chan error, 1)
+		l.SetBeforeCall(func(method, path string) error {
+			if method != lxd.StepRecord || path != "move instance vm1" {
+				return nil
+			}
+			close(reached)
+			return <-goOn
+		})
+		go func() { ended <- l.MoveInstance("", "vm1", memberName(2)) }()
+		select {
+		case <-reached:
+		case err := <-ended:
+			return fmt.Errorf("LXD did not migrate: %w", err)
+		}
+		finish := func(how error) error {
+			goOn <- how
+			err := <-ended
+			l.SetBeforeCall(nil)
+			return err
+		}
+		if !died {
+			r.releases = append(r.releases, func() error { return finish(nil) })
+			return nil
+		}
+		if err := finish(lxd.ErrKilled); !errors.Is(err, lxd.ErrKilled) {
+			return fmt.Errorf("LXD was to be killed in the migration: %w", err)
+		}
+		l.StartDaemon()
+		return nil
+	}
+}
+
+// evacuated has the second member evacuated, which may still be connected.
 func evacuated(r *rig) error {
 	second, err := r.world.LXD.On(memberName(2))
 	if err != nil {

@@ -36,6 +36,8 @@ type rig struct {
 	members []member
 	machine *machine
 	second  *far
+	// reached is set when the second reaches LXD and the array, too.
+	reached bool
 	// scsi or nvme is this machine's target, and show shows each machine what
 	// it is to see.
 	scsi   *scsiTarget

@@ -40,8 +40,30 @@ func scenarios() []scenario {
 			cluster: true, nvme: noNumber, version: "6.3", happen: numberReused(1), code: leaked, blocked: "not-in-use", also: []string{"mixed-map"},
 		},
 		{
+			name: "member-refuses", what: "the second member has no ssh server, and a map of the leak",
+			cluster: true, happen: silent("pkill -x sshd", "/usr/sbin/sshd -h "+keyFile), code: leaked, blocked: "hosts-answered",
+			unseen: "nothing answers on its ssh port", cure: release,
+		},
+		{
+			name: "member-hangs", what: "the second member's ssh server says nothing, and the member has a map of the leak",
+			cluster: true, happen: silent("pkill -STOP -x sshd", "pkill -CONT -x sshd"), code: leaked, blocked: "hosts-answered",
+			unseen: "no answer in time", cure: release,
+		},
+		{
 			name: "member-off", what: "the second member lost its power with a map of the leak",
 			cluster: true, happen: off, code: leaked, blocked: "members-online",
+		},
+		{
+			name: "two-operators", what: "two leaks are connected to both members, and both repair everything at the same time",
+			cluster: true, happen: seenByBoth, own: bothAtOnce,
+		},
+		{
+			name: "migrating", what: "a virtual machine is being migrated: its volume is open on both members",
+			cluster: true, happen: migrating(false),
+		},
+		{
+			name: "migration-died", what: "the same, and LXD was killed in the middle and runs again",
+			cluster: true, happen: migrating(true),
 		},
 		{
 			name: "evacuated", what: "the second member is evacuated, and has a map of the leak",
