@@ -1,7 +1,6 @@
 package devices_test
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,12 +16,7 @@ import (
 // load reads a recorded host from testdata.
 func load(t testing.TB, name string) *treefs.FS {
 	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", name+".tar.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	tree, err := treefs.FromTarGz(f)
+	tree, err := treefs.ReadTarGz(filepath.Join("testdata", name+".tar.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

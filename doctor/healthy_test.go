@@ -15,12 +15,7 @@ import (
 
 func fromRecord(t *testing.T, name string) *treefs.FS {
 	t.Helper()
-	f, err := os.Open("../devices/testdata/" + name + ".tar.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	tree, err := treefs.FromTarGz(f)
+	tree, err := treefs.ReadTarGz("../devices/testdata/" + name + ".tar.gz")
 	if err != nil {
 		t.Fatal(err)
 	}

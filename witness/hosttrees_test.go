@@ -2,7 +2,6 @@ package witness_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -271,12 +270,7 @@ func labTrees(t *testing.T) []string {
 // and the name of the initiator that the sessions show.
 func observeTree(t *testing.T, name string) evidence.Host {
 	t.Helper()
-	f, err := os.Open(labTreeFile(name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	tree, err := treefs.FromTarGz(f)
+	tree, err := treefs.ReadTarGz(labTreeFile(name))
 	if err != nil {
 		t.Fatal(err)
 	}

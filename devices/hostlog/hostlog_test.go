@@ -28,12 +28,7 @@ func logText(t *testing.T, name string) []byte {
 // load reads a recorded host.
 func load(t *testing.T, name string) *treefs.FS {
 	t.Helper()
-	f, err := os.Open("../testdata/" + name + ".tar.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	tree, err := treefs.FromTarGz(f)
+	tree, err := treefs.ReadTarGz("../testdata/" + name + ".tar.gz")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,12 +7,23 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 )
 
 // maxFile bounds one file of an archive, in bytes.
 const maxFile = 64 << 20
+
+// ReadTarGz reads a recording from a file on disk.
+func ReadTarGz(name string) (*FS, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return FromTarGz(f)
+}
 
 // FromTarGz reads a tree from a gzip-compressed tar archive. Files, links and
 // device nodes are kept, other kinds (sockets, fifos) are left out.
