@@ -3,7 +3,6 @@ package kernel
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -68,24 +67,14 @@ func isNumber(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
 }
 
-// openLoop opens the node of a loop device, with the right to read alone.
+// openLoop opens the node of a loop device.
 func openLoop(name string) (*loopDevice, error) {
-	path := "/dev/" + name
-	fd, err := open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC)
+	fd, dev, err := openBlock(name)
 	if err != nil {
 		return nil, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		_ = unix.Close(fd)
-		return nil, &os.PathError{Op: "stat", Path: path, Err: err}
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFBLK {
-		_ = unix.Close(fd)
-		return nil, &os.PathError{Op: "open", Path: path, Err: unix.ENOTBLK}
-	}
 	return &loopDevice{
-		dev:    devString(st.Rdev),
+		dev:    dev,
 		status: func() (*unix.LoopInfo64, error) { return unix.IoctlLoopGetStatus64(fd) },
 		close:  func() { _ = unix.Close(fd) },
 	}, nil

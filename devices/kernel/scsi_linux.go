@@ -112,25 +112,34 @@ func isDiskName(name string) bool {
 	return true
 }
 
-// openDisk opens the node without waiting for a medium and without the right
-// to write.
-func openDisk(name string) (*scsiDisk, error) {
+// openBlock opens a block device's node, without waiting for a medium and
+// without the right to write. dev is the node's own "major:minor".
+func openBlock(name string) (fd int, dev string, err error) {
 	path := "/dev/" + name
-	fd, err := open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC)
+	fd, err = open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC)
 	if err != nil {
-		return nil, err
+		return -1, "", err
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		_ = unix.Close(fd)
-		return nil, &os.PathError{Op: "stat", Path: path, Err: err}
+		return -1, "", &os.PathError{Op: "stat", Path: path, Err: err}
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFBLK {
 		_ = unix.Close(fd)
-		return nil, &os.PathError{Op: "open", Path: path, Err: unix.ENOTBLK}
+		return -1, "", &os.PathError{Op: "open", Path: path, Err: unix.ENOTBLK}
+	}
+	return fd, devString(st.Rdev), nil
+}
+
+// openDisk opens the node of a disk.
+func openDisk(name string) (*scsiDisk, error) {
+	fd, dev, err := openBlock(name)
+	if err != nil {
+		return nil, err
 	}
 	return &scsiDisk{
-		dev: devString(st.Rdev),
+		dev: dev,
 		inquire: func(page byte, data []byte) (scsiReply, error) {
 			return inquire(fd, page, data)
 		},

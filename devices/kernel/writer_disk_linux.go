@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -166,7 +167,7 @@ func prove(d *directory, disk release.Target) (state string, err error) {
 		return state, nil
 	}
 	if !slices.Equal(names, []string{disk.Name}) {
-		return "", fmt.Errorf("at %s is now %s: %w", disk.HCTL, either(strings.Join(names, ", "), "no disk"), release.ErrOther)
+		return "", fmt.Errorf("at %s is now %s: %w", disk.HCTL, cmp.Or(strings.Join(names, ", "), "no disk"), release.ErrOther)
 	}
 	for _, one := range []struct{ what, attribute, want string }{
 		{"device number", "dev", disk.Dev},
@@ -207,7 +208,7 @@ func cachedSerial(d *directory) (serial evidence.Serial, says string) {
 		return "", "nothing"
 	}
 	id := identityFromPage(page)
-	return id.Serial, either(string(id.Serial), fmt.Sprintf("page %.64q", hex.EncodeToString(page)))
+	return id.Serial, cmp.Or(string(id.Serial), fmt.Sprintf("page %.64q", hex.EncodeToString(page)))
 }
 
 // unused refuses a disk that something stands on, or that is claimed: the
@@ -269,11 +270,4 @@ func claim(name, dev string) error {
 		return fmt.Errorf("%s is device %s and not %s: %w", path, devString(st.Rdev), dev, release.ErrOther)
 	}
 	return nil
-}
-
-func either(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
