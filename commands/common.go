@@ -205,11 +205,11 @@ func (o *common) askAgain(ctx context.Context, from sources, watch *witness.Watc
 	if from.fleet != nil && !o.noSSH {
 		options.Fleet = from.fleet
 	}
-	world, doors, err := watch.Look(ctx, options, about)
+	world, access, err := watch.Look(ctx, options, about)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		err = context.Canceled
 	}
-	return world, doors, err
+	return world, access, err
 }
 
 func (o *common) policy(settings config.Config) diagnose.Policy {

@@ -85,9 +85,9 @@ func (o *changing) mayAsk() error {
 // workshop is what a repair works with, and what has to be put away after it.
 type workshop struct {
 	tools repair.Tools
-	// world is of the last look, doors are how its arrays were reached.
+	// world is of the last look, access is how its arrays were reached.
 	world  evidence.World
-	doors  witness.ArrayAccess
+	access witness.ArrayAccess
 	policy diagnose.Policy
 	// ask puts questions of the command's own.
 	ask asker
@@ -133,8 +133,8 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	}}
 	warnings := warner{}
 	look := func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
-		world, doors, err := o.askAgain(ctx, from, watch, about)
-		w.world, w.doors = world, doors
+		world, access, err := o.askAgain(ctx, from, watch, about)
+		w.world, w.access = world, access
 		warnings.warn(o.Err, unverified(world))
 		return world, err
 	}
@@ -155,7 +155,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Look:   look,
 		Policy: w.policy,
 		Writer: func(ctx context.Context, arrayID string) (repair.Writer, error) {
-			access, ok := w.doors[arrayID]
+			access, ok := w.access[arrayID]
 			why := silence(w.world)
 			if !ok {
 				return nil, fmt.Errorf("array %s did not answer when it was last looked at%s", arrayID, why)

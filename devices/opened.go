@@ -8,9 +8,8 @@ import (
 	"github.com/pureclean/pureclean/devices/hostfs"
 )
 
-// opened is what a name leads to by which something opened a file or a device
-// in its own time, and maybe in its own mount namespace: a loop device, swap, an
-// export. The zero value is what is certainly no block device of this machine.
+// opened is what the name leads to that a loop device, swap or an export was
+// given, some time ago and maybe in another mount namespace. The zero value is what is certainly no block device of this machine.
 type opened struct {
 	// device is the kernel's name of the block device.
 	device string

@@ -29,7 +29,7 @@ type run struct {
 	latest look
 	// first is what was counted of the devices of a connection when they were
 	// first seen.
-	first *ledger
+	first *counters
 	// users are the members on which LXD was last seen to use the volume of a
 	// connection; said is what the verification says of that.
 	users []string

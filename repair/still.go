@@ -21,23 +21,23 @@ const needStill = "still"
 // between them.
 const stillFor = 30 * time.Second
 
-// ledger is what a machine's kernel had counted of a volume, through all that
+// counters are what a machine's kernel had counted of a volume, through all that
 // leads to it, when the machine was read.
-type ledger struct {
+type counters struct {
 	began, ended time.Time
-	parts        []counted
+	parts        []counter
 }
 
-// counted is one path or namespace: what it is, which no other has had since the
+// counter is one path or namespace: what it is, which no other has had since the
 // machine started, and what went through it.
-type counted struct {
+type counter struct {
 	boot, name    string
 	seq           evidence.Count
 	reads, writes evidence.Count
 }
 
 // same reports the counters of the same things.
-func (t *ledger) same(other *ledger) bool {
+func (t *counters) same(other *counters) bool {
 	if len(t.parts) != len(other.parts) {
 		return false
 	}
@@ -49,9 +49,9 @@ func (t *ledger) same(other *ledger) bool {
 	return true
 }
 
-// ledgerOf counts what the machine of a plan's connection has of the volume.
-func ledgerOf(s subject, p Plan) *ledger {
-	t := &ledger{}
+// countersOf counts what the machine of a plan's connection has of the volume.
+func countersOf(s subject, p Plan) *counters {
+	t := &counters{}
 	for _, row := range s.rows {
 		if !s.isOf(row, p) {
 			continue
@@ -62,10 +62,10 @@ func ledgerOf(s subject, p Plan) *ledger {
 		}
 		t.began, t.ended = g.host.Began, g.host.Ended
 		for _, d := range g.disks {
-			t.parts = append(t.parts, counted{g.host.Boot, d.Name, d.Seq, d.IO.Reads, d.IO.Writes})
+			t.parts = append(t.parts, counter{g.host.Boot, d.Name, d.Seq, d.IO.Reads, d.IO.Writes})
 		}
 		for _, n := range g.namespaces {
-			t.parts = append(t.parts, counted{g.host.Boot, n.Name, n.Seq, n.IO.Reads, n.IO.Writes})
+			t.parts = append(t.parts, counter{g.host.Boot, n.Name, n.Seq, n.IO.Reads, n.IO.Writes})
 		}
 	}
 	return t
@@ -77,7 +77,7 @@ func (r *run) count(l look) {
 	if r.plan.Class != diagnose.ClassDisconnect {
 		return
 	}
-	now := ledgerOf(l.subject, r.plan)
+	now := countersOf(l.subject, r.plan)
 	if r.first == nil || !r.first.same(now) {
 		r.first = now
 	}
@@ -107,7 +107,7 @@ func standsStill(r *run, s subject, step Step) (diagnose.Result, string) {
 	case r.first == nil:
 		return diagnose.Uncertain, "nothing was counted yet"
 	}
-	now := ledgerOf(s, r.plan)
+	now := countersOf(s, r.plan)
 	if len(now.parts) == 0 {
 		return diagnose.Pass, "there is no device of it on " + step.Member
 	}

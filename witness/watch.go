@@ -95,11 +95,11 @@ func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evid
 
 // remember keeps a look, and says how its arrays were reached.
 func (w *Watch) remember(world evidence.World, arrays []*array, wall time.Time, up time.Duration) ArrayAccess {
-	doors := accessOf(arrays, world)
+	access := accessOf(arrays, world)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.latest = &seen{world, arrays, wall, up}
-	return doors
+	return access
 }
 
 // Close logs out everywhere.

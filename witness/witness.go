@@ -99,7 +99,7 @@ func (e *UnknownPoolError) Error() string {
 }
 
 // ArrayAccess says how each array that answered was reached, by the array's id. Who
-// changes something goes through the same door through which it was seen.
+// changes something on it reaches it in the same way.
 type ArrayAccess map[string]pure.Access
 
 // Ask returns everything that the witnesses said. A witness that can't be
@@ -247,18 +247,18 @@ func (o Options) observeArrays(ctx context.Context, limits limits, arrays []*arr
 	return all
 }
 
-// accessOf remembers with each way in which array was behind it: whoever takes it
-// again must find the same one.
+// accessOf is how each array was reached, with the id that it answered with:
+// whoever reaches it again must find the same one.
 func accessOf(arrays []*array, world evidence.World) ArrayAccess {
-	doors := ArrayAccess{}
+	all := ArrayAccess{}
 	for i, a := range arrays {
 		if id := world.Arrays[i].ID; id != "" {
-			door := a.pure
-			door.ID = id
-			doors[id] = door
+			access := a.pure
+			access.ID = id
+			all[id] = access
 		}
 	}
-	return doors
+	return all
 }
 
 func (o Options) withDefaults() Options {
@@ -309,8 +309,10 @@ func (o Options) choose(found []records.PoolAccess, lxdListed bool) ([]access, e
 			known[name] = o.access(records.PoolAccess{Pool: evidence.Pool{Name: name}, Verify: true})
 		}
 	}
-	for name, one := range known {
+	for _, pool := range found {
+		name := pool.Pool.Name
 		if strays := o.strays(found, name); lxdListed && len(strays) > 0 {
+			one := known[name]
 			one.err = &StrayPoolError{Pool: name, Names: strays}
 			known[name] = one
 		}
@@ -336,31 +338,29 @@ func (o Options) choose(found []records.PoolAccess, lxdListed bool) ([]access, e
 	return asked, nil
 }
 
-// strays are names in the configuration that LXD does not have, and that may be
-// meant for a pool which it has: those that differ in case, and all where the
-// pool has no name there of its own. A configuration that clusters share has
-// others' pools beside each one's own.
+// strays are names in the configuration that LXD does not have, and that may mean
+// one of its pools: those that differ from the pool's in case only, and all of them
+// where the configuration does not name the pool. One that several clusters share
+// names the pools of the others, too.
 func (o Options) strays(found []records.PoolAccess, pool string) []string {
-	has := func(name string) bool {
-		return slices.ContainsFunc(found, func(p records.PoolAccess) bool { return p.Pool.Name == name })
-	}
 	_, own := o.Config.Pools[pool]
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(o.Config.Pools)), func(name string) bool {
-		return !has(pool) || has(name) || own && !strings.EqualFold(name, pool)
+		isLXDs := slices.ContainsFunc(found, func(p records.PoolAccess) bool { return p.Pool.Name == name })
+		return isLXDs || own && !strings.EqualFold(name, pool)
 	})
 }
 
-// StrayPoolError is a configuration that speaks of pools that LXD does not have,
-// and perhaps means one that it has. What it says of them, which may be a pin or a
-// limit, is in force nowhere.
+// StrayPoolError is a configuration that names pools which LXD does not have, and
+// may mean one that it has. What it says of them, such as a pin or a limit, is not
+// in force.
 type StrayPoolError struct {
 	Pool  string
 	Names []string
 }
 
 func (e *StrayPoolError) Error() string {
-	return fmt.Sprintf("the configuration speaks of pool %s, which LXD does not have: if %s is meant, what is said of it, such as a pin or a limit, is not in force; the array was not read",
-		strings.Join(e.Names, ", "), e.Pool)
+	return fmt.Sprintf("the configuration speaks of pool %s, which LXD does not have: if %s is meant, what is said of it, such as a pin or a limit, is not in force; the array was not read; spell the name as LXD does, or give %s an entry of its own",
+		strings.Join(e.Names, ", "), e.Pool, e.Pool)
 }
 
 func (o Options) observeRecords(ctx context.Context, reader *records.Reader, asked []access, observe func(context.Context, *records.Reader) evidence.LXD) evidence.LXD {
