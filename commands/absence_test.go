@@ -271,6 +271,7 @@ func TestGoneToAnotherArray(t *testing.T) {
 		t.Fatal(err)
 	}
 	is(ledger.Serial, evidence.Unknown)
+	is("erp::ledger", evidence.Unknown)
 
 	// What a run destroyed was never made final, and its pod went away with it.
 	volume := b.leaked("leaked-volume")
