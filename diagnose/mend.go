@@ -1,6 +1,10 @@
 package diagnose
 
-import "github.com/pureclean/pureclean/evidence"
+import (
+	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
+)
 
 // mends says of each gate what makes it pass, for the operator whose finding it
 // holds back. Most are answers that change with the world, and none is a switch.
@@ -95,7 +99,14 @@ func (f *facts) letShow(o owner) string {
 			return backOrFenced(o.silent)
 		}
 	}
-	return "let " + o.silent + " answer, by ssh or with --host-evidence; if it is down, fence it and state so with --host-down " + shell(o.silent)
+	mend := "let " + o.silent + " answer, by ssh or with --host-evidence"
+	if h != nil && h.Hint != "" {
+		mend = "let " + o.silent + " answer (" + h.Trouble + "): " + h.Hint
+	}
+	if !strings.Contains(mend, "--host-down") {
+		mend += "; if it is down, fence it and state so with --host-down " + shell(o.silent)
+	}
+	return mend
 }
 
 func backOrFenced(member string) string {

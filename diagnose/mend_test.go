@@ -34,6 +34,18 @@ func TestMendOfWhatMayBeAMembers(t *testing.T) {
 			func(s *scene) { s.Hosts = s.Hosts[:2] },
 			"let lxd03 answer, by ssh or with --host-evidence; if it is down, fence it and state so with --host-down lxd03", "by its name only",
 		},
+		"asked in vain": {
+			func(s *scene) {
+				s.Hosts[2] = evidence.Host{Source: evidence.Source{Name: "lxd03", Trouble: "its pureclean is v1", Hint: "install the same version there"}}
+			},
+			"let lxd03 answer (its pureclean is v1): install the same version there; if it is down, fence it and state so with --host-down lxd03", "by its name only",
+		},
+		"asked in vain, as one that is down": {
+			func(s *scene) {
+				s.Hosts[2] = evidence.Host{Source: evidence.Source{Name: "lxd03", Trouble: "it can't be reached", Hint: "if it is fenced: --host-down lxd03"}}
+			},
+			"let lxd03 answer (it can't be reached): if it is fenced: --host-down lxd03", "by its name only",
+		},
 		"initiators not read": {
 			func(s *scene) { s.Hosts[2].IQNs = evidence.List[string]{} },
 			"let pureclean read the initiators of lxd03, as root", "by its name only",

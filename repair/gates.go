@@ -86,7 +86,7 @@ func (l look) waived() []string {
 }
 
 // gates asks everything that must hold before a step, and returns the answers
-// and the first that is no pass.
+// and the one that is in the way.
 func (r *run) gates(l look, step Step, kind StepType) ([]diagnose.GateResult, *diagnose.GateResult) {
 	var all []diagnose.GateResult
 	if kind.Gated {
@@ -98,12 +98,24 @@ func (r *run) gates(l look, step Step, kind StepType) ([]diagnose.GateResult, *d
 			all = append(all, diagnose.GateResult{Gate: need.Name, Result: result, Why: why})
 		}
 	}
+	return all, inTheWay(all)
+}
+
+// inTheWay is the first gate that fails, or the first of which nothing is known
+// where none does: what is not known often follows from what failed. Nil is
+// that all pass.
+func inTheWay(all []diagnose.GateResult) *diagnose.GateResult {
+	var first *diagnose.GateResult
 	for i := range all {
-		if all[i].Result != diagnose.Pass && all[i].Result != diagnose.Waived {
-			return all, &all[i]
+		switch result := all[i].Result; {
+		case result == diagnose.Pass || result == diagnose.Waived:
+		case result == diagnose.Fail:
+			return &all[i]
+		case first == nil:
+			first = &all[i]
 		}
 	}
-	return all, nil
+	return first
 }
 
 // judged are the gates of the finding that a step rests on.

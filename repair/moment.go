@@ -110,18 +110,23 @@ func readingOf(world *evidence.World, began, ended instant) reading {
 // had to wait for.
 func slowestOf(world *evidence.World) string {
 	longest, who := time.Second, "try again: every source was fast when last asked"
-	note := func(name string, s evidence.Source) {
+	note := func(name string, s evidence.Source, how string) {
 		if s.Took() > longest {
-			longest, who = s.Took(), fmt.Sprintf("%s took %s to answer: see that it answers faster, and try again", name, seconds(s.Took()))
+			longest, who = s.Took(), fmt.Sprintf("%s took %s to answer: %s, and try again", name, seconds(s.Took()), how)
 		}
 	}
+	const faster = "see that it answers faster"
 	for i := range world.Arrays {
-		note("the array "+world.Arrays[i].Name, world.Arrays[i].Source)
+		note("the array "+world.Arrays[i].Name, world.Arrays[i].Source, faster)
 	}
-	note("LXD", world.LXD.Source)
+	note("LXD", world.LXD.Source, faster)
 	for i := range world.Hosts {
+		how := faster
+		if i > 0 { // what ssh leads to
+			how = "let ssh share its connections (ControlMaster, docs/fleet.md)"
+		}
 		if !world.Hosts[i].Kept {
-			note("host "+world.Hosts[i].Name, world.Hosts[i].Source)
+			note("host "+world.Hosts[i].Name, world.Hosts[i].Source, how)
 		}
 	}
 	return who

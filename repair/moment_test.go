@@ -226,6 +226,11 @@ func TestAges(t *testing.T) {
 	if got := slowestOf(world(source("fa", 0, 1), source("lxd", 1, 2), source("lxd02", 2, 40))); got != "host lxd02 took 38s to answer: see that it answers faster, and try again" {
 		t.Error(got)
 	}
+	far := world(source("fa", 0, 1), source("lxd", 1, 2), source("lxd01", 2, 3))
+	far.Hosts = append(far.Hosts, evidence.Host{Source: source("lxd02", 2, 40)})
+	if got := slowestOf(far); got != "host lxd02 took 38s to answer: let ssh share its connections (ControlMaster, docs/fleet.md), and try again" {
+		t.Error(got)
+	}
 	if got := fmt.Sprint(moment(5, 100).since(moment(0, 0)), moment(50, 0).since(moment(0, 7))); got != "1m40s 50s" {
 		t.Error(got)
 	}

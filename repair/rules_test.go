@@ -524,3 +524,32 @@ func TestNoSecretInTheJournal(t *testing.T) {
 		}
 	}
 }
+
+// What failed is told before what is not known, which often follows from it: of
+// a member that is off nothing is known, and that it is off comes first.
+func TestInTheWay(t *testing.T) {
+	gate := func(name string, result diagnose.Result) diagnose.GateResult {
+		return diagnose.GateResult{Gate: name, Result: result}
+	}
+	passed, waived := gate("share", diagnose.Pass), gate("explained", diagnose.Waived)
+	unknown, failed := gate("pod-ownership", diagnose.Uncertain), gate("members-online", diagnose.Fail)
+	for _, c := range []struct {
+		gates []diagnose.GateResult
+		want  string
+	}{
+		{[]diagnose.GateResult{passed, unknown, failed}, "members-online"},
+		{[]diagnose.GateResult{failed, unknown}, "members-online"},
+		{[]diagnose.GateResult{waived, unknown, gate("no-io", diagnose.Uncertain)}, "pod-ownership"},
+		{[]diagnose.GateResult{passed, gate("no-io", "")}, "no-io"},
+		{[]diagnose.GateResult{passed, waived}, ""},
+		{nil, ""},
+	} {
+		got := ""
+		if first := inTheWay(c.gates); first != nil {
+			got = first.Gate
+		}
+		if got != c.want {
+			t.Errorf("%v: %q, want %q", c.gates, got, c.want)
+		}
+	}
+}

@@ -192,10 +192,8 @@ func (r *run) refusedAtOnce(l look) error {
 	if r.typeOf(first.Kind).Gated {
 		return nil
 	}
-	for _, gate := range l.finding().Gates {
-		if gate.Result != diagnose.Pass && gate.Result != diagnose.Waived {
-			return r.refuse(first.Say, gate)
-		}
+	if gate := inTheWay(l.finding().Gates); gate != nil {
+		return r.refuse(first.Say, *gate)
 	}
 	return nil
 }
