@@ -70,7 +70,7 @@ func runDevices(ctx context.Context, o *common) error {
 		return context.Canceled
 	}
 	err = o.print(func(w io.Writer) error {
-		answer := fleet.Answer{Schema: fleet.AnswerSchema, Version: version(), Host: host}
+		answer := fleet.AnswerOf(host, version())
 		switch f {
 		case formatJSON:
 			return printJSON(w, answer)

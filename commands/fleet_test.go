@@ -146,6 +146,52 @@ func TestMemberInDoubtBlocks(t *testing.T) {
 	}
 }
 
+// Members with different programs work together while they speak alike. Where
+// they do not, nothing is touched, and the operator is told which and what to do.
+func TestVersionsBesideEachOther(t *testing.T) {
+	t.Parallel()
+	c, volume, serial := pair(t)
+	live := liveVolumes(c.world)
+	second := c.members["lxd02"]
+	speaks := func(conversation string) func([]string, Streams) int {
+		return func(args []string, s Streams) int {
+			var text bytes.Buffer
+			out := s.Out
+			if asked := slices.Equal(args, []string{"devices", "-o", "json"}); asked {
+				s.Out = &text
+			}
+			given := second.sources
+			s.given = &given
+			status := Main(t.Context(), append([]string{"pureclean"}, args...), s)
+			said := strings.Replace(text.String(), `"version": "`+version()+`"`, `"version": "v0.9"`, 1)
+			fmt.Fprint(out, strings.Replace(said, `"conversation": 1`, `"conversation": `+conversation, 1))
+			return status
+		}
+	}
+	for conversation, why := range map[string]string{
+		"2": "let lxd02 answer (its pureclean is v0.9, and this is " + version() + ": it speaks version 2 of the conversation, and this one version 1 alone",
+		"0": "let lxd02 answer (its pureclean is v0.9, and this is " + version() + ": it names no version of the conversation",
+	} {
+		second.says(speaks(conversation))
+		status, out, errs := c.run("", "fix", "--volume", volume, "--yes")
+		text := strings.Join(strings.Fields(out+errs), " ")
+		if status != StatusRefused || !strings.Contains(text, why) || !strings.Contains(text, "install the same version there, or try --push") {
+			t.Errorf("conversation %s: status %d\n%s", conversation, status, out+errs)
+		}
+		if steps := second.steps(); len(steps) > 0 || connections(c.world, volume) != 2 {
+			t.Errorf("conversation %s: %v was asked of it", conversation, steps)
+		}
+	}
+	second.says(speaks("1"))
+	if status, out, errs := c.run("", "fix", "--volume", volume, "--yes"); status != StatusOK {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	if left := c.world.Hosts[1].DevicesOf(serial); len(left) > 0 {
+		t.Errorf("it still has %v", left)
+	}
+	c.noHarm(live)
+}
+
 // A file from a machine that ssh can't reach says more than nothing, and never
 // enough for a change.
 func TestHostEvidence(t *testing.T) {

@@ -19,9 +19,15 @@ const answerBytes = 64 << 20
 // Answer is what "pureclean devices -o json" prints.
 type Answer struct {
 	Schema string `json:"schema"`
-	// Version is the program's.
-	Version string `json:"version"`
+	// Version is the program's, Conversation that of what it says.
+	Version      string `json:"version"`
+	Conversation int    `json:"conversation"`
 	evidence.Host
+}
+
+// AnswerOf is what this program says of a machine.
+func AnswerOf(host evidence.Host, version string) Answer {
+	return Answer{Schema: AnswerSchema, Version: version, Conversation: newest(conversations), Host: host}
 }
 
 var (

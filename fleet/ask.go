@@ -52,6 +52,7 @@ func (f *Fleet) ask(ctx context.Context, name string) (evidence.Host, error) {
 	// There may be no end of what it prints, and nobody reads on.
 	_ = c.stdout.Close()
 	status := c.end()
+	spoken, understands := understood(f.o.conversations, answer.Conversation)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return evidence.Host{}, &Cause{Why: "it was not waited for"}
@@ -69,8 +70,8 @@ func (f *Fleet) ask(ctx context.Context, name string) (evidence.Host, error) {
 		}
 	case bad != nil || status != 0 && status != statusIncomplete:
 		return evidence.Host{}, causeOf(name, c.member, status, c.stderr.String())
-	case answer.Version != f.o.Version:
-		return evidence.Host{}, f.otherVersion(name, c.member, answer.Version)
+	case !understands:
+		return evidence.Host{}, f.otherVersion(name, c.member, answer)
 	case answer.Boot == "":
 		return evidence.Host{}, &Cause{Why: "it does not say which boot this is, so it can't be told from another machine"}
 	case answer.Began.Before(began.Add(-clockLimit)) || answer.Began.After(f.o.Now().Add(clockLimit)):
@@ -79,7 +80,24 @@ func (f *Fleet) ask(ctx context.Context, name string) (evidence.Host, error) {
 			Hint: hintOf("ssh %[1]s date; set the clock there, or here", name, c.member),
 		}
 	}
+	if spoken.less != nil {
+		spoken.less(&answer.Host)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.spoken[name] = spoken.version
 	return answer.Host, nil
+}
+
+// speaks is the version in which a member is spoken to: its own, if it has said
+// anything.
+func (f *Fleet) speaks(name string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if version, heard := f.spoken[name]; heard {
+		return version
+	}
+	return newest(f.o.conversations)
 }
 
 const (
@@ -90,12 +108,13 @@ const (
 	statusLost = 255
 )
 
-func (f *Fleet) otherVersion(name string, m Member, version string) error {
+func (f *Fleet) otherVersion(name string, m Member, answer Answer) error {
+	version := answer.Version
 	if version == "" {
 		version = "an older one"
 	}
 	return &Cause{
-		Why:     fmt.Sprintf("its pureclean is %.40s, and this is %s", version, f.o.Version),
+		Why:     fmt.Sprintf("its pureclean is %.40s, and this is %s: %s", version, f.o.Version, apart(f.o.conversations, answer.Conversation)),
 		Hint:    hintOf("install the same version there, or try --push", name, m),
 		missing: true,
 	}

@@ -32,12 +32,13 @@ func TestAnswerIsOfNowAndOfThisVersion(t *testing.T) {
 		{"a clock behind", "its clock is wrong, or the answer is old", func(a *Answer) { a.Began = now.Add(-clockLimit - time.Second) }},
 		{"a clock ahead", "its clock is wrong, or the answer is old", func(a *Answer) { a.Began = now.Add(clockLimit + time.Second) }},
 		{"no time", "its clock is wrong, or the answer is old", func(a *Answer) { a.Began = time.Time{} }},
-		{"another version", "its pureclean is v2, and this is v1", func(a *Answer) { a.Version = "v2" }},
-		{"no version", "an older one", func(a *Answer) { a.Version = "" }},
+		{"another version", "its pureclean is v2, and this is v1", func(a *Answer) { a.Version, a.Conversation = "v2", newest(conversations)+1 }},
+		{"another version that speaks alike", "", func(a *Answer) { a.Version = "v2" }},
+		{"no version", "an older one", func(a *Answer) { a.Version, a.Conversation = "", 0 }},
 		{"no boot", "which boot", func(a *Answer) { a.Boot = "" }},
 		{"another schema", "schema", func(a *Answer) { a.Schema = "pureclean/devices/v9" }},
 	} {
-		answer := Answer{Schema: AnswerSchema, Version: "v1", Host: evidence.Host{
+		answer := Answer{Schema: AnswerSchema, Version: "v1", Conversation: newest(conversations), Host: evidence.Host{
 			Source: evidence.Source{Name: "lxd02", Began: now, Ended: now}, Boot: "b2", AllProcesses: evidence.Yes, Disks: evidence.Complete([]evidence.Disk{}),
 		}}
 		c.change(&answer)

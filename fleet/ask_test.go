@@ -28,7 +28,7 @@ type place struct {
 func newPlace(t *testing.T) *place {
 	t.Helper()
 	p := &place{t: t, servers: sshtest.Start(t, "lxd02")}
-	p.answer = Answer{Schema: AnswerSchema, Version: "v1", Host: evidence.Host{
+	p.answer = Answer{Schema: AnswerSchema, Version: "v1", Conversation: newest(conversations), Host: evidence.Host{
 		Source: evidence.Source{Name: "what it calls itself", Began: time.Now(), Ended: time.Now()}, Boot: "b2",
 		AllProcesses: evidence.Yes, IQNs: evidence.Complete([]string{"iqn.2"}), Disks: evidence.Complete([]evidence.Disk{}),
 	}}
@@ -108,8 +108,8 @@ func TestAskInVain(t *testing.T) {
 		{"no end of JSON", script(`printf '{"schema":"'; exec tr '\0' x </dev/zero`), "longer than 64 MiB", "ssh lxd02"},
 		{"nothing", script("exit 0"), "status 0", "ssh lxd02"},
 		{"another schema", other(func(a *Answer) { a.Schema = "pureclean/devices/v2" }), `its schema is "pureclean/devices/v2"`, "ssh lxd02"},
-		{"an old version", other(func(a *Answer) { a.Version = "" }), "its pureclean is an older one, and this is v1", "--push"},
-		{"another version", other(func(a *Answer) { a.Version = "v0.9" }), "its pureclean is v0.9, and this is v1", "install the same version"},
+		{"an old version", other(func(a *Answer) { a.Version, a.Conversation = "", 0 }), "its pureclean is an older one, and this is v1", "--push"},
+		{"another version", other(func(a *Answer) { a.Version, a.Conversation = "v0.9", 99 }), "its pureclean is v0.9, and this is v1", "install the same version"},
 		{"no boot id", other(func(a *Answer) { a.Boot = "" }), "which boot", ""},
 		{"an old answer", other(func(a *Answer) { a.Began = a.Began.Add(-time.Hour) }), "its clock is wrong, or the answer is old", "ssh lxd02 date"},
 		{"an early answer", other(func(a *Answer) { a.Began = a.Began.Add(time.Hour) }), "its clock is wrong, or the answer is old", "ssh lxd02 date"},

@@ -50,8 +50,8 @@ type Options struct {
 	Members map[string]Member
 	// Client is the ssh client with its first arguments; empty means "ssh".
 	Client []string
-	// Version is that of this program. A machine must have the same: another
-	// one may know of fewer ways in which a device can be in use.
+	// Version is that of this program, for words. What a machine must have the
+	// same is a conversation, see conversations.
 	Version string
 	// Push sends this program along to a machine that has none, or another.
 	Push bool
@@ -61,6 +61,9 @@ type Options struct {
 	Limit time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+
+	// conversations are those that are understood; nil means the table.
+	conversations []conversation
 }
 
 // Fleet reaches the machines of other members.
@@ -70,6 +73,8 @@ type Fleet struct {
 	mu sync.Mutex
 	// pushed are the members that needed this program to be sent along.
 	pushed map[string]bool
+	// spoken is the version of the conversation in which a member answered.
+	spoken map[string]int
 }
 
 // New makes a fleet. The members' destinations and commands must have passed
@@ -77,6 +82,9 @@ type Fleet struct {
 func New(o Options) *Fleet {
 	if len(o.Client) == 0 {
 		o.Client = []string{"ssh"}
+	}
+	if o.conversations == nil {
+		o.conversations = conversations
 	}
 	if o.Limit <= 0 {
 		o.Limit = askLimit
@@ -93,7 +101,7 @@ func New(o Options) *Fleet {
 			return os.Open(path)
 		}
 	}
-	return &Fleet{o: o, pushed: map[string]bool{}}
+	return &Fleet{o: o, pushed: map[string]bool{}, spoken: map[string]int{}}
 }
 
 // member is how one member is reached.

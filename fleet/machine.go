@@ -118,6 +118,7 @@ func (m *Machine) talk(ctx context.Context, ask request, back release.Callbacks,
 
 func (m *Machine) complete(ask request) request {
 	ask.Schema, ask.Version, ask.Name, ask.Boot = stepSchema, m.fleet.o.Version, m.name, m.boot
+	ask.Conversation = m.fleet.speaks(m.name)
 	return ask
 }
 

@@ -115,11 +115,12 @@ func (s Service) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 // check holds the request against this machine.
 func (s Service) check(ask request) error {
 	boot := s.Local.Boot()
+	_, understands := understood(conversations, ask.Conversation)
 	switch {
 	case ask.Schema != stepSchema:
 		return fmt.Errorf("%w: the request's schema is %.60q and not %q", release.ErrRefused, ask.Schema, stepSchema)
-	case ask.Version != s.Version:
-		return fmt.Errorf("%w: this pureclean is %s, and %.40s asks", release.ErrRefused, s.Version, ask.Version)
+	case !understands:
+		return fmt.Errorf("%w: this pureclean is %s, and %.40s asks: %s", release.ErrRefused, s.Version, ask.Version, apart(conversations, ask.Conversation))
 	case ask.Step != s.Step || ask.Serial != s.Serial:
 		return fmt.Errorf("%w: the request is about another step or volume than the command line", release.ErrRefused)
 	case len(ask.Also) > 0 && steps[s.Step].writes:

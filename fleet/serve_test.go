@@ -71,7 +71,7 @@ func (s *site) state() []string {
 func (s *site) request(step string) request {
 	s.service.Step = step
 	return request{
-		Schema: stepSchema, Version: "v1", Name: "lxd02", Boot: s.service.Local.Boot(), Step: step, Serial: s.service.Serial,
+		Schema: stepSchema, Version: "v1", Conversation: newest(conversations), Name: "lxd02", Boot: s.service.Local.Boot(), Step: step, Serial: s.service.Serial,
 		Expect: release.Expect{StillConnected: true}, Released: release.Released{Serial: s.service.Serial},
 	}
 }
@@ -176,7 +176,8 @@ func TestServeRefuses(t *testing.T) {
 		{"another boot", "release", "not the machine that was looked at", func(_ *site, r *request) { r.Boot = "other" }},
 		{"no boot", "clear", "not the machine that was looked at", func(_ *site, r *request) { r.Boot = "" }},
 		{"another boot, to take back", "rollback", "not the machine that was looked at", func(_ *site, r *request) { r.Boot = "other" }},
-		{"another version", "release", "v2 asks", func(_ *site, r *request) { r.Version = "v2" }},
+		{"another version", "release", "v2 asks: it speaks version 9 of the conversation, and this one version 1 alone", func(_ *site, r *request) { r.Version, r.Conversation = "v2", 9 }},
+		{"an older version", "release", "v0 asks: it names no version of the conversation", func(_ *site, r *request) { r.Version, r.Conversation = "v0", 0 }},
 		{"another schema", "release", "schema", func(_ *site, r *request) { r.Schema = "pureclean/step/v9" }},
 		{"another volume", "release", "another step or volume", func(_ *site, r *request) { r.Serial = "0123456789ABCDEF01234567" }},
 		{"another step", "stale", "another step or volume", func(_ *site, r *request) { r.Step = "clear" }},

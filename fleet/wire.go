@@ -32,8 +32,9 @@ const lineBytes = 4 << 20
 
 // request opens the conversation.
 type request struct {
-	Schema  string `json:"schema"`
-	Version string `json:"version"`
+	Schema       string `json:"schema"`
+	Version      string `json:"version"`
+	Conversation int    `json:"conversation"`
 	// Name is LXD's of the machine, for words. Boot is the boot id that the
 	// last look saw: whoever has another is another machine, or forgot.
 	Name     string           `json:"name"`
