@@ -57,9 +57,12 @@ type history struct {
 	changes map[string]int
 
 	// outsiders are who else acts, and what they have done.
-	outsiders           []outsider
-	backup              *lxd.Database
-	restored, stretched bool
+	outsiders []outsider
+	backup    *lxd.Database
+	restored  bool
+	// stretched is since when the pod has a peer, served that the peer is used.
+	stretched time.Time
+	served    bool
 	// blind is set while the peer array is not configured.
 	blind bool
 	// numbers counts the numbers that the peer has given away.

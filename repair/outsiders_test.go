@@ -256,13 +256,25 @@ const (
 	secondWay = "lxd01-iscsi"
 )
 
-// stretch is an administrator who stretches a pod to a peer array, where
-// machines that we know nothing of use some of its volumes, a few of them over
-// our array as well, and our own machine has a second way to others; and who
-// takes that back. The peer is not always configured.
+// resync is the least time that an array takes to copy a pod to its new peer,
+// which serves none of its volumes before.
+const resync = time.Minute
+
+// stretch is an administrator who stretches a pod to a peer array, where, once
+// the peer has it, machines that we know nothing of use some of its volumes;
+// and who takes that back. The peer is not always configured.
 func (h *history) stretch() {
 	pod := h.world.Pool()
-	if h.stretched {
+	switch {
+	case h.stretched.IsZero():
+		h.stretched, h.blind = h.world.Clock.Now(), h.chance(0.3)
+		h.tell("pod %s is stretched: %v; nobody configures the peer: %v", pod, h.world.Stretch(pod), h.blind)
+	case !h.served && h.world.Clock.Now().Sub(h.stretched) < resync && h.chance(0.8):
+		h.tell("the array still copies the pod to its peer")
+	case !h.served && h.world.Clock.Now().Sub(h.stretched) >= resync:
+		h.served = true
+		h.useAtPeer(pod)
+	default:
 		for _, v := range h.world.Array.Volumes() {
 			h.world.Let(v.Serial)
 		}
@@ -272,11 +284,13 @@ func (h *history) stretch() {
 			}
 		}
 		h.tell("pod %s is no longer stretched: %v", pod, h.world.Unstretch())
-		h.stretched = false
-		return
+		h.stretched, h.served = time.Time{}, false
 	}
-	h.stretched, h.blind = true, h.chance(0.3)
-	h.tell("pod %s is stretched: %v; nobody configures the peer: %v", pod, h.world.Stretch(pod), h.blind)
+}
+
+// useAtPeer lets machines near the peer use some of the pod's volumes, a few of
+// them over our array as well, and gives our own machine a second way to others.
+func (h *history) useAtPeer(pod string) {
 	ours := h.world.Hosts[0]
 	iscsi := h.world.Pool() == simulator.PoolName(evidence.ModeISCSI)
 	_ = h.world.Peer.CreateHost(otherSite, []string{"iqn.1998-01.com.vmware:db9"}, nil, nil) // perhaps it is there
