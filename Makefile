@@ -36,6 +36,11 @@ man: ## render the manual from man/*.md
 		$(TOOL) go-md2man -in "$$source" -out "$${source%.md}" || exit 1; \
 	done
 
+.PHONY: tables
+tables: ## write what the manual and the docs have of the code's tables anew
+	$(GO) test ./man -run 'Tables|Rendered' -update
+	$(GO) test ./docs -run Findings -update
+
 .PHONY: examples
 examples: ## write the outputs in the docs anew
 	$(GO) test ./docs -run Examples -update

@@ -213,7 +213,7 @@ func TestExitStatuses(t *testing.T) {
 }
 
 // TestTables: what is declared in a table of the code is listed in a section,
-// in the same words.
+// in the same words; with -update it is written there.
 func TestTables(t *testing.T) {
 	all := pages(t)
 	var kinds, gates, steps, variables []definition
@@ -241,6 +241,10 @@ func TestTables(t *testing.T) {
 		var got []definition
 		for _, d := range all[table.page].definitions(table.section) {
 			got = append(got, definition{plain(d.term), plain(d.text)})
+		}
+		if *update && !slices.Equal(got, table.want) {
+			all[table.page].define(t, table.section, table.want)
+			continue
 		}
 		if diff := cmp.Diff(table.want, got, cmp.AllowUnexported(definition{})); diff != "" || len(got) == 0 {
 			t.Errorf("%s: %s (-code +page):\n%s", all[table.page].file, table.section, diff)

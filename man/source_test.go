@@ -15,7 +15,7 @@ import (
 	"github.com/pureclean/pureclean/commands"
 )
 
-var update = flag.Bool("update", false, "render the pages anew")
+var update = flag.Bool("update", false, "write what the pages have of the code's tables, and render them, anew")
 
 // page is the source of one page.
 type page struct {
@@ -85,6 +85,36 @@ func (p page) definitions(section string) []definition {
 		all = append(all, definition{lines[i-1], text})
 	}
 	return all
+}
+
+// define writes the definitions of a section anew: all that stands in it from
+// the first on.
+func (p page) define(t *testing.T, section string, all []definition) {
+	t.Helper()
+	old := p.sections[section]
+	lead, _, _ := strings.Cut(old, "\n"+p.definitions(section)[0].term)
+	var list strings.Builder
+	for _, d := range all {
+		list.WriteString("\n**" + d.term + "**\n:")
+		column := 1
+		for _, word := range strings.Fields(d.text) {
+			if column += 1 + len(word); column > 78 {
+				list.WriteString("\n" + word)
+				column = len(word)
+				continue
+			}
+			list.WriteString(" " + word)
+		}
+		list.WriteString("\n")
+	}
+	data, err := os.ReadFile(p.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(data), old, lead+list.String()+"\n", 1)
+	if err := os.WriteFile(p.file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // defined is the text of the term, as plain words.
