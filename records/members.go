@@ -39,8 +39,12 @@ func (a *answers) isMember(name string) bool {
 // location gives the name of a server where LXD writes "none" outside a
 // cluster.
 func (a *answers) location(name string) string {
-	if (name == none || name == "") && a.server.value.clustered().IsNot() {
-		return a.server.value.name()
+	return location(name, a.server.value.clustered(), a.server.value.name())
+}
+
+func location(name string, clustered evidence.Answer, server string) string {
+	if (name == none || name == "") && clustered.IsNot() {
+		return server
 	}
 	return name
 }

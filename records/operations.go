@@ -56,7 +56,7 @@ func (a *answers) operationList(members evidence.List[evidence.Member], d *doubt
 			if row.ID == "" || row.Class == "" {
 				d.add("an operation with status %q has no id or no class", status)
 			}
-			items = append(items, a.operation(row))
+			items = append(items, row.operation(a.location(row.Location)))
 		}
 	}
 	slices.SortStableFunc(items, func(x, y evidence.Operation) int { return x.Created.Compare(y.Created) })
@@ -72,13 +72,13 @@ func (a *answers) operationList(members evidence.List[evidence.Member], d *doubt
 	return items
 }
 
-func (a *answers) operation(row operationRow) evidence.Operation {
+func (row *operationRow) operation(location string) evidence.Operation {
 	op := evidence.Operation{
 		ID:          row.ID,
 		Class:       row.Class,
 		Description: row.Description,
 		Status:      row.Status,
-		Location:    a.location(row.Location),
+		Location:    location,
 		Created:     row.Created,
 		Entities:    []string{},
 	}
@@ -95,6 +95,35 @@ func (a *answers) operation(row operationRow) evidence.Operation {
 	op.Entities = slices.Compact(op.Entities)
 	op.Project = projectOf(op.Entities)
 	return op
+}
+
+// Later adds to an earlier reading what LXD has begun since. The machines are
+// asked after LXD, some of them over ssh, and what LXD takes into use in that
+// time the machine that was asked first has not shown. LXD lists an operation
+// for some seconds after its end, so one that has come counts as running, even
+// where it is over.
+func (r *Reader) Later(ctx context.Context, lxd *evidence.LXD) {
+	if lxd.Operations.Why() != "" {
+		return // nothing rests on them
+	}
+	now := r.operations(ctx)
+	lxd.Requests = r.requests()
+	if now.err != nil {
+		why := "what it has begun since could not be asked: " + now.err.Error()
+		lxd.Operations = evidence.Incomplete(lxd.Operations.Items, why)
+		lxd.Trouble, lxd.Hint = listOperations+": "+why, Hint(now.err)
+		return
+	}
+	for _, rows := range now.value {
+		for _, row := range rows {
+			if slices.ContainsFunc(lxd.Operations.Items, func(op evidence.Operation) bool { return op.ID == row.ID }) {
+				continue
+			}
+			op := row.operation(location(row.Location, lxd.Clustered, lxd.Server))
+			op.Running = evidence.Yes
+			lxd.Operations.Items = append(lxd.Operations.Items, op)
+		}
+	}
 }
 
 // projectOf is the project of an operation's entities, which is all that LXD

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -578,12 +577,21 @@ func (h *history) look(ctx context.Context, about evidence.Scope) (evidence.Worl
 			h.turn("in the middle of a look")
 		}
 	}
-	world, err := reach.look(ctx, &h.kit.watch, about, h.world.Hosts[0].System(), h.world.Clock.Now, h.kit.sleep)
-	for _, m := range h.world.Hosts[1:] {
-		world.Hosts = append(world.Hosts, devices.Observe(ctx, m.System()))
+	if h.cluster() {
+		reach.fleet = slowMachines{h}
 	}
+	world, err := reach.look(ctx, &h.kit.watch, about, h.world.Hosts[0].System(), h.world.Clock.Now, h.kit.sleep)
 	h.seen, h.busy, h.between = world, h.inUse(), 0
 	return world, err
+}
+
+// slowMachines are the other members' machines: each takes its time to answer.
+type slowMachines struct{ h *history }
+
+func (s slowMachines) Ask(ctx context.Context, member string) evidence.Host {
+	s.h.turn("before another machine is asked")
+	all := machines{k: s.h.kit, asked: map[string]int{}}
+	return all.Ask(ctx, member)
 }
 
 func (h *history) sleep(ctx context.Context, d time.Duration) error {

@@ -49,23 +49,30 @@ func (k *kit) acrossMembers() (Tools, *machines) {
 // ownLeak is the plan for the leak of the first member.
 func (k *kit) ownLeak(tools Tools) Plan {
 	k.t.Helper()
+	return k.planSeen(tools, "leaked-volume", func(p Plan) bool { return p.Steps[0].Member == k.world.Hosts[0].Name() })
+}
+
+// planSeen is the plan for the first finding of the code that a look of the tools
+// gives, and that is wanted.
+func (k *kit) planSeen(tools Tools, code string, wanted func(Plan) bool) Plan {
+	k.t.Helper()
 	world, err := tools.Look(context.Background(), evidence.Scope{})
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	for _, f := range tools.withDefaults().judge(world, tools.Policy).Findings {
-		if f.Code != "leaked-volume" {
+		if f.Code != code {
 			continue
 		}
 		p, err := NewPlan(world, tools.Policy, f, k.world.Clock.Now())
 		if err != nil {
 			k.t.Fatal(err)
 		}
-		if p.Steps[0].Member == k.world.Hosts[0].Name() {
+		if wanted(p) {
 			return p
 		}
 	}
-	k.t.Fatal("it has no leak")
+	k.t.Fatalf("it has no %s", code)
 	return Plan{}
 }
 

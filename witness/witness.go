@@ -8,7 +8,9 @@
 // and one that is in the first list and not in the second had no record the
 // whole time. The other way round, every volume created in between would
 // look leaked. Operations are read before the records for the same reason
-// (package records), and the hosts last, because use can begin at any time.
+// (package records), and the hosts last, because use can begin at any time. At
+// the end LXD is asked once more for what it has begun meanwhile: other members'
+// machines take their time.
 package witness
 
 import (
@@ -190,6 +192,11 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 	})
 	if part.failed() {
 		return world, arrays, part.err
+	}
+	if ledger != nil {
+		ctx, cancel := limits.of(ctx, serials, "LXD")
+		ledger.Later(ctx, &world.LXD)
+		cancel()
 	}
 	for i, a := range arrays {
 		if len(a.pins) == 0 {

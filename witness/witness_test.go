@@ -83,7 +83,11 @@ func TestOrderOfAsking(t *testing.T) {
 		return body
 	})
 	o.Records.Socket = between(t, w.Socket, func(r *http.Request, body []byte) []byte {
-		d.note("lxd " + strings.TrimPrefix(r.URL.Path, "/1.0"))
+		path := strings.TrimPrefix(r.URL.Path, "/1.0")
+		if path == "/operations" && slices.Contains(d.notes, "lxd "+path) {
+			path += " again"
+		}
+		d.note("lxd " + path)
 		return body
 	})
 	o.Host.FS = noting{o.Host.FS, &d}
@@ -99,6 +103,8 @@ func TestOrderOfAsking(t *testing.T) {
 		{"array /volumes", "lxd /storage-pools/purepool/volumes"},
 		{"host", "array " + lookup},
 		{"lxd /instances", "array " + lookup},
+		{"host", "lxd /operations again"},
+		{"array " + lookup, "lxd /operations again"},
 	} {
 		if d.last(t, order.before) > d.first(t, order.after) {
 			t.Errorf("%s was asked before %s was done", order.after, order.before)
