@@ -70,7 +70,7 @@ func runDevices(ctx context.Context, o *common) error {
 		return context.Canceled
 	}
 	err = o.print(func(w io.Writer) error {
-		answer := fleet.AnswerOf(host, version())
+		answer := fleet.AnswerOf(host, o.holder(), version())
 		switch f {
 		case formatJSON:
 			return printJSON(w, answer)

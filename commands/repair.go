@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -116,7 +117,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	}
 	book, err := journal.Open(from.config.StateDir)
 	if err != nil {
-		return nil, err
+		return nil, lockedBy(err, from.config.StateDir)
 	}
 	if from.ids != nil {
 		book.IDs = from.ids
@@ -124,6 +125,10 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	operator := journal.CurrentOperator(o.Getenv)
 	if from.operator != nil {
 		operator = *from.operator
+	}
+	own := journal.Holder{Token: rand.Text(), Operator: operator, Since: o.clock()().UTC()}
+	if err := book.Hold(own); err != nil {
+		return nil, errors.Join(err, book.Close())
 	}
 	o.watched()
 	watch := &witness.Watch{}
@@ -136,6 +141,12 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		world, access, err := o.askAgain(ctx, from, watch, about)
 		w.world, w.access = world, access
 		warnings.warn(o.Err, unverified(world))
+		if err == nil && !own.Alone {
+			// The first look asks every member.
+			err = o.alone(ctx, from, world, own)
+			own.Alone = err == nil
+			_ = book.Hold(own) // it is words from here on
+		}
 		return world, err
 	}
 	waveSize := 1
@@ -168,11 +179,17 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 			}
 			return writer, nil
 		},
-		Lost:      lost,
-		Machine:   func(member string) (repair.Machine, bool) { return o.machine(from, w, member) },
-		Journal:   book,
-		Ask:       ask.ask,
-		Report:    report.report,
+		Lost:    lost,
+		Machine: func(member string) (repair.Machine, bool) { return o.machine(from, w, member) },
+		Journal: book,
+		Ask:     ask.ask,
+		Report: func(e repair.Event) {
+			if e.Phase == repair.Counted {
+				own.Done, own.Of = e.N, e.Of
+				_ = book.Hold(own)
+			}
+			report.report(e)
+		},
 		Operator:  operator,
 		Typed:     o.typed,
 		MaxPerRun: from.config.Safety.MaxPerRun,

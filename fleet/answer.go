@@ -22,12 +22,14 @@ type Answer struct {
 	// Version is the program's, Conversation that of what it says.
 	Version      string `json:"version"`
 	Conversation int    `json:"conversation"`
+	// Holder is the run that changes something from that machine.
+	Holder Holder `json:"holder"`
 	evidence.Host
 }
 
 // AnswerOf is what this program says of a machine.
-func AnswerOf(host evidence.Host, version string) Answer {
-	return Answer{Schema: AnswerSchema, Version: version, Conversation: newest(conversations), Host: host}
+func AnswerOf(host evidence.Host, holder Holder, version string) Answer {
+	return Answer{Schema: AnswerSchema, Version: version, Conversation: newest(conversations), Holder: holder, Host: host}
 }
 
 var (

@@ -18,6 +18,9 @@ const clockLimit = 5 * time.Minute
 // known, with the reason.
 func (f *Fleet) Ask(ctx context.Context, name string) evidence.Host {
 	began := f.o.Now()
+	f.mu.Lock()
+	delete(f.holders, name)
+	f.mu.Unlock()
 	host, failed := f.ask(ctx, name)
 	var why *Cause
 	if errors.As(failed, &why) && why.missing && f.push(name) {
@@ -85,7 +88,7 @@ func (f *Fleet) ask(ctx context.Context, name string) (evidence.Host, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.spoken[name] = spoken.version
+	f.spoken[name], f.holders[name] = spoken.version, answer.Holder
 	return answer.Host, nil
 }
 

@@ -61,7 +61,7 @@ func TestLastTwoAreUnderstood(t *testing.T) {
 // fails, and a release speaks that version, add a conversation, say what an
 // answer of the one before leaves open, and put the new shape here.
 func TestConversationKeepsItsShape(t *testing.T) {
-	shapes := map[int]string{1: "9e4a3ee3f2a9add1"}
+	shapes := map[int]string{1: "9f78a29cfafa653e"}
 	var text strings.Builder
 	for _, said := range []any{Answer{}, request{}, message{}, reply{}, result{}} {
 		shape(&text, reflect.TypeOf(said), map[reflect.Type]bool{})
@@ -102,5 +102,32 @@ func shape(into *strings.Builder, t reflect.Type, seen map[reflect.Type]bool) {
 				shape(into, f.Type, seen)
 			}
 		}
+	}
+}
+
+// Who works from a member is what it said last, and not known of one that did
+// not answer.
+func TestHolderIsOfTheLastAnswer(t *testing.T) {
+	p := newPlace(t)
+	f := New(p.o)
+	if h := f.Holder("lxd02"); h.Held != evidence.Unknown || h.Why == "" {
+		t.Errorf("of one that was not asked: %+v", h)
+	}
+	want := Holder{Held: evidence.Yes, By: "ann as root", Host: "h2", PID: 7, Since: time.Date(2026, 11, 22, 14, 2, 0, 5, time.UTC), Alone: true, Done: 12, Of: 40}
+	for _, said := range []Holder{want, {Held: evidence.No}, {}, want} {
+		p.answer.Holder = said
+		p.write()
+		f.Ask(t.Context(), "lxd02")
+		if got := f.Holder("lxd02"); got != said {
+			t.Errorf("%+v, want %+v", got, said)
+		}
+	}
+	if text := want.String(); text != "ann as root, process 7, since 2026-11-22 14:02 UTC, 12 of 40 volumes" {
+		t.Error(text)
+	}
+	p.script("exit 1")
+	f.Ask(t.Context(), "lxd02")
+	if h := f.Holder("lxd02"); h.Held != evidence.Unknown || h.Why == "" {
+		t.Errorf("of one that did not answer: %+v", h)
 	}
 }

@@ -75,6 +75,8 @@ type Fleet struct {
 	pushed map[string]bool
 	// spoken is the version of the conversation in which a member answered.
 	spoken map[string]int
+	// holders are the runs that worked from members when they last answered.
+	holders map[string]Holder
 }
 
 // New makes a fleet. The members' destinations and commands must have passed
@@ -101,7 +103,7 @@ func New(o Options) *Fleet {
 			return os.Open(path)
 		}
 	}
-	return &Fleet{o: o, pushed: map[string]bool{}, spoken: map[string]int{}}
+	return &Fleet{o: o, pushed: map[string]bool{}, spoken: map[string]int{}, holders: map[string]Holder{}}
 }
 
 // member is how one member is reached.

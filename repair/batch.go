@@ -160,8 +160,10 @@ func (b *batch) end(ctx context.Context, row Row) {
 	switch {
 	case row.Result.Quit:
 		stop = "the operator ended the batch"
-	case errors.Is(row.Err, journal.ErrUnwritable) || errors.Is(row.Err, journal.ErrLocked):
+	case errors.Is(row.Err, journal.ErrUnwritable):
 		stop = "the journal can't be written"
+	case errors.Is(row.Err, journal.ErrLocked):
+		stop = "another run of pureclean is under way"
 	case row.Result.Outcome == journal.Done:
 		b.done++
 	case ctx.Err() != nil:

@@ -73,18 +73,32 @@ func seenByBoth(r *rig) error {
 	return err
 }
 
-// bothAtOnce lets both members repair everything at the same time. What one of
-// them leaves is repaired afterwards.
+// bothAtOnce lets both members repair everything at the same time. One of them
+// has to go on, and the other to be told of it. What is left is repaired afterwards.
 func bothAtOnce(r *rig, _ scanned) error {
 	leaks := r.leaks()
-	ended := make(chan error, 1)
+	type end struct {
+		answer
+		err error
+	}
+	there := make(chan end, 1)
 	go func() {
-		_, err := r.purecleanThere("fix", "--all", "--yes")
-		ended <- err
+		a, err := r.purecleanThere("fix", "--all", "--yes")
+		there <- end{a, err}
 	}()
-	_, err := r.pureclean("fix", "--all", "--yes")
-	if err := errors.Join(err, <-ended); err != nil {
+	here, err := r.pureclean("fix", "--all", "--yes")
+	other := <-there
+	if err := errors.Join(err, other.err); err != nil {
 		return err
+	}
+	told := 0
+	for _, a := range []answer{here, other.answer} {
+		if a.status == 32 && strings.Contains(strings.Join(strings.Fields(a.errors), " "), "another run of pureclean is under way: root, process ") {
+			told++
+		}
+	}
+	if told != 1 {
+		return fmt.Errorf("%d of two were told of the other: status %d and %d\n%s\n%s", told, here.status, other.status, here.out+here.errors, other.out+other.errors)
 	}
 	return r.finished(leaks)
 }

@@ -56,6 +56,8 @@ type Book struct {
 	IDs  io.Reader
 	dir  string
 	lock *flock.Flock
+	// holder is locked while others are told who works here, see Hold.
+	holder *flock.Flock
 	// grow gives a new file its room; tests replace it.
 	grow func(*os.File, int64) error
 	// write makes one write and syncs it; tests replace it.
@@ -120,7 +122,10 @@ func (b *Book) Close() error {
 	if b.lock == nil {
 		return nil
 	}
-	// The file stays: removing it would let two runs lock two files.
+	// The files stay: removing one would let two runs lock two files.
+	if b.holder != nil {
+		return errors.Join(b.holder.Close(), b.lock.Close())
+	}
 	return b.lock.Close()
 }
 
