@@ -224,7 +224,7 @@ func (s *sought) goneOn(h *evidence.Host) (evidence.Answer, string) {
 		}
 	}
 	for serial := range s.serials {
-		g := gear{host: h}
+		g := hostDevices{host: h}
 		g.fill(serial)
 		if !g.empty() {
 			return evidence.No, h.Name + " has " + devicesNamed(g.names())
@@ -256,7 +256,7 @@ func (s *sought) goneOn(h *evidence.Host) (evidence.Answer, string) {
 
 // hidden says why a host may have more of a volume than it shows.
 func hidden(h *evidence.Host) string {
-	if why := (gear{host: h}).doubt(); why != "" {
+	if why := (hostDevices{host: h}).doubt(); why != "" {
 		return why
 	}
 	if why := h.Links.Why(); why != "" {

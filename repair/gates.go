@@ -175,7 +175,7 @@ func (r *run) unread(l look) string {
 	if l.world.LXD.Trouble != "" {
 		return "LXD could not be read: " + l.world.LXD.Trouble
 	}
-	for _, g := range gears(l.world, "") {
+	for _, g := range devicesOnEach(l.world, "") {
 		if why := g.doubt(); why != "" && (r.plan.onHost() || r.plan.Class == diagnose.ClassDisconnect) {
 			return why
 		}
@@ -368,7 +368,7 @@ func machineReady(r *run, s subject, _ Step) (diagnose.Result, string) {
 		}
 		wanted[member] = true
 	}
-	for _, g := range gears(s.world, s.serial) {
+	for _, g := range devicesOnEach(s.world, s.serial) {
 		if !g.empty() && r.plan.Class != diagnose.ClassDisconnect && !r.plan.onHost() {
 			wanted[g.host.Name] = true
 		}
@@ -402,7 +402,7 @@ func noGroup(_ *run, s subject, _ Step) (diagnose.Result, string) {
 // allReleased: a path that is cut off on the array while it can be opened
 // hangs whoever opens it.
 func allReleased(r *run, s subject, step Step) (diagnose.Result, string) {
-	for _, g := range gears(s.world, s.serial) {
+	for _, g := range devicesOnEach(s.world, s.serial) {
 		if r.plan.Class == diagnose.ClassDisconnect && g.host.Name != step.Member {
 			continue
 		}
@@ -469,7 +469,7 @@ func detachedNow(r *run, s subject) (diagnose.Result, string) {
 	case len(s.world.Hosts) == 0:
 		return diagnose.Uncertain, "no host was read"
 	}
-	for _, g := range gears(s.world, s.serial) {
+	for _, g := range devicesOnEach(s.world, s.serial) {
 		if r.plan.Class == diagnose.ClassDisconnect && !r.touches(g.host.Name) {
 			continue
 		}

@@ -132,9 +132,9 @@ func (p Plan) steps(s subject) ([]Step, error) {
 	case p.Class == diagnose.ClassArrayHost:
 		return []Step{{Kind: StepDeleteHost, HostObject: p.Object}, {Kind: StepVerify}}, nil
 	case p.Class == diagnose.ClassHost:
-		return []Step{{Kind: StepRemoveStale, Member: p.Host, Devices: devicesOn(s, p.Host)}, {Kind: StepVerify, Member: p.Host}}, nil
+		return []Step{{Kind: StepRemoveStale, Member: p.Host, Devices: deviceNames(s, p.Host)}, {Kind: StepVerify, Member: p.Host}}, nil
 	case p.Class == diagnose.ClassWaiting:
-		return []Step{{Kind: StepEndWaiting, Member: p.Host, Devices: devicesOn(s, p.Host)}, {Kind: StepVerify, Member: p.Host}}, nil
+		return []Step{{Kind: StepEndWaiting, Member: p.Host, Devices: deviceNames(s, p.Host)}, {Kind: StepVerify, Member: p.Host}}, nil
 	case p.Class == diagnose.ClassSnapshot:
 		return []Step{{Kind: StepDestroySnapshot}, {Kind: StepVerify}}, nil
 	case s.volume == nil:
@@ -186,7 +186,7 @@ func (p Plan) detach(s subject, rows []connection) ([]Step, error) {
 		cut = append(cut, step)
 	}
 	nvme := isNVMe(s.world, p.Pool)
-	for _, g := range gears(s.world, p.Serial) {
+	for _, g := range devicesOnEach(s.world, p.Serial) {
 		member := g.host.Name
 		if p.Class == diagnose.ClassDisconnect && !connected[member] {
 			continue
@@ -208,8 +208,8 @@ func (p Plan) detach(s subject, rows []connection) ([]Step, error) {
 	return append(slices.Concat(before, cut, after), Step{Kind: StepConfirm}), nil
 }
 
-func devicesOn(s subject, member string) []string {
-	g, ok := gearOf(s.world, s.serial, member)
+func deviceNames(s subject, member string) []string {
+	g, ok := devicesOn(s.world, s.serial, member)
 	if !ok {
 		return nil
 	}
@@ -256,7 +256,7 @@ func (p Plan) digest(s subject) string {
 		}
 		see.Connections = append(see.Connections, fmt.Sprintf("%s %s %d %d%s", row.Host, row.Group, row.LUN, row.NSID, on))
 	}
-	for _, g := range gears(s.world, p.Serial) {
+	for _, g := range devicesOnEach(s.world, p.Serial) {
 		for _, d := range g.disks {
 			see.Devices = append(see.Devices, fmt.Sprintf("%s %s disk %s %s %s %s %s", g.host.Name, g.host.Boot, d.Name, d.HCTL, d.Dev, d.Seq, d.State))
 		}

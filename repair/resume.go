@@ -135,13 +135,13 @@ func (r *run) goneMeanwhile(l look) string {
 		!l.array.Volumes.IsComplete() || !l.array.Snapshots.IsComplete() {
 		return ""
 	}
-	for _, g := range gears(l.world, r.plan.Serial) {
+	for _, g := range devicesOnEach(l.world, r.plan.Serial) {
 		if r.plan.Class != diagnose.ClassSnapshot && (r.plan.Serial == "" || !g.empty() || g.doubt() != "") {
 			return ""
 		}
 	}
 	for _, step := range r.plan.Steps {
-		if _, read := gearOf(l.world, r.plan.Serial, step.Member); step.Member != "" && !read {
+		if _, read := devicesOn(l.world, r.plan.Serial, step.Member); step.Member != "" && !read {
 			return ""
 		}
 	}

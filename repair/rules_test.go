@@ -300,7 +300,7 @@ func TestEachGateBites(t *testing.T) {
 func (k *kit) disks(serial evidence.Serial) []evidence.Disk {
 	k.t.Helper()
 	world, _ := k.scan()
-	g, _ := gearOf(&world, serial, k.world.Hosts[0].Name())
+	g, _ := devicesOn(&world, serial, k.world.Hosts[0].Name())
 	return g.disks
 }
 

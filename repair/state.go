@@ -30,7 +30,7 @@ func (r *run) stateNow(step Step) state {
 	if l.world == nil {
 		return now
 	}
-	for _, g := range gears(l.world, r.plan.Serial) {
+	for _, g := range devicesOnEach(l.world, r.plan.Serial) {
 		for _, name := range g.names() {
 			now.Devices = append(now.Devices, g.host.Name+": "+name)
 		}

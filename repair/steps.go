@@ -337,7 +337,7 @@ func recoverable(p Plan) string {
 // The confirmations.
 
 func confirmReleased(s subject, step Step) (evidence.Answer, string) {
-	g, ok := gearOf(s.world, s.serial, step.Member)
+	g, ok := devicesOn(s.world, s.serial, step.Member)
 	if !ok {
 		return evidence.Unknown, step.Member + " was not read"
 	}
@@ -394,7 +394,7 @@ func (s Step) there(commands ...string) []string {
 }
 
 func confirmNoDevice(s subject, step Step) (evidence.Answer, string) {
-	g, ok := gearOf(s.world, s.serial, step.Member)
+	g, ok := devicesOn(s.world, s.serial, step.Member)
 	if !ok {
 		return evidence.Unknown, step.Member + " was not read"
 	}
@@ -444,7 +444,7 @@ func confirmNoHost(s subject, step Step) (evidence.Answer, string) {
 }
 
 func confirmNotQueueing(s subject, step Step) (evidence.Answer, string) {
-	g, ok := gearOf(s.world, s.serial, step.Member)
+	g, ok := devicesOn(s.world, s.serial, step.Member)
 	if !ok {
 		return evidence.Unknown, step.Member + " was not read"
 	}

@@ -56,7 +56,7 @@ func countersOf(s subject, p Plan) *counters {
 		if !s.isOf(row, p) {
 			continue
 		}
-		g, ok := gearOf(s.world, s.serial, s.member(row))
+		g, ok := devicesOn(s.world, s.serial, s.member(row))
 		if !ok {
 			continue
 		}

@@ -138,18 +138,18 @@ func (s subject) initiators(step Step) []string {
 	return nil
 }
 
-// gear is what one machine has of a volume.
-type gear struct {
+// hostDevices is what one machine has of a volume.
+type hostDevices struct {
 	host       *evidence.Host
 	disks      []evidence.Disk
 	maps       []evidence.Map
 	namespaces []evidence.Namespace
 }
 
-func (g gear) empty() bool { return len(g.disks)+len(g.maps)+len(g.namespaces) == 0 }
+func (g hostDevices) empty() bool { return len(g.disks)+len(g.maps)+len(g.namespaces) == 0 }
 
 // doubt says why there may be more than is listed.
-func (g gear) doubt() string {
+func (g hostDevices) doubt() string {
 	for _, why := range []string{g.host.Trouble, g.host.Disks.Why(), g.host.Maps.Why(), g.host.Namespaces.Why()} {
 		if why != "" {
 			return g.host.Name + ": " + why
@@ -159,7 +159,7 @@ func (g gear) doubt() string {
 }
 
 // names are the kernel's, for people.
-func (g gear) names() []string {
+func (g hostDevices) names() []string {
 	var names []string
 	for _, m := range g.maps {
 		names = append(names, "map "+m.Name)
@@ -173,11 +173,11 @@ func (g gear) names() []string {
 	return names
 }
 
-// gears are what the machines have of a serial, one for each machine.
-func gears(world *evidence.World, serial evidence.Serial) []gear {
-	all := make([]gear, 0, len(world.Hosts))
+// devicesOnEach is what the machines have of a serial, one for each machine.
+func devicesOnEach(world *evidence.World, serial evidence.Serial) []hostDevices {
+	all := make([]hostDevices, 0, len(world.Hosts))
 	for i := range world.Hosts {
-		g := gear{host: &world.Hosts[i]}
+		g := hostDevices{host: &world.Hosts[i]}
 		if serial != "" {
 			g.fill(serial)
 		}
@@ -186,7 +186,7 @@ func gears(world *evidence.World, serial evidence.Serial) []gear {
 	return all
 }
 
-func (g *gear) fill(serial evidence.Serial) {
+func (g *hostDevices) fill(serial evidence.Serial) {
 	kernel := map[string]bool{}
 	paths := map[string]bool{}
 	for _, m := range g.host.Maps.Items {
@@ -212,14 +212,14 @@ func (g *gear) fill(serial evidence.Serial) {
 	}
 }
 
-// gearOf is what one member has; false when it was not read.
-func gearOf(world *evidence.World, serial evidence.Serial, member string) (gear, bool) {
-	for _, g := range gears(world, serial) {
+// devicesOn is what one member has; false when it was not read.
+func devicesOn(world *evidence.World, serial evidence.Serial, member string) (hostDevices, bool) {
+	for _, g := range devicesOnEach(world, serial) {
 		if g.host.Name == member {
 			return g, true
 		}
 	}
-	return gear{}, false
+	return hostDevices{}, false
 }
 
 // isNVMe reports a pool whose volumes appear as namespaces.

@@ -20,9 +20,9 @@ func Settings(ctx context.Context, o Options) (all []config.Setting, doubts []st
 			hintFor = advice
 		}
 	}
-	ledger, pools, err := o.openRecords(ctx, o.limits(ctx))
-	if ledger != nil {
-		defer ledger.Close()
+	reader, pools, err := o.openRecords(ctx, o.limits(ctx))
+	if reader != nil {
+		defer reader.Close()
 	}
 	if err != nil {
 		doubt("LXD: "+err.Error(), records.Hint(err))

@@ -126,9 +126,9 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 	world := evidence.World{Seen: o.Seen}
 
 	limits := o.limits(ctx)
-	ledger, pools, err := o.openRecords(ctx, limits)
-	if ledger != nil {
-		defer ledger.Close()
+	reader, pools, err := o.openRecords(ctx, limits)
+	if reader != nil {
+		defer reader.Close()
 	}
 	if err != nil {
 		world.LXD.Source = o.silent("LXD", err, records.Hint(err))
@@ -154,10 +154,10 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 	var log *evidence.Log
 	both := errgroup.Group{}
 	both.Go(func() error {
-		if ledger != nil {
+		if reader != nil {
 			ctx, cancel := limits.of(ctx, estate, "LXD")
 			defer cancel()
-			world.LXD = o.observeRecords(ctx, ledger, asked, rows.recorded(world.Arrays))
+			world.LXD = o.observeRecords(ctx, reader, asked, rows.recorded(world.Arrays))
 		}
 		return nil
 	})
@@ -193,9 +193,9 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 	if part.failed() {
 		return world, arrays, part.err
 	}
-	if ledger != nil {
+	if reader != nil {
 		ctx, cancel := limits.of(ctx, serials, "LXD")
-		ledger.Later(ctx, &world.LXD)
+		reader.Later(ctx, &world.LXD)
 		cancel()
 	}
 	for i, a := range arrays {
@@ -372,16 +372,16 @@ func (e *StrayPoolError) Error() string {
 
 func (o Options) observeRecords(ctx context.Context, reader *records.Reader, asked []access, observe func(context.Context, *records.Reader) evidence.LXD) evidence.LXD {
 	defer o.asking(ctx, "lxd", "LXD")()
-	ledger := observe(ctx, reader)
+	lxd := observe(ctx, reader)
 	// What was really asked is what the pools' gateways are.
-	for i, pool := range ledger.Pools.Items {
+	for i, pool := range lxd.Pools.Items {
 		for _, a := range asked {
 			if a.pool == pool.Name {
-				ledger.Pools.Items[i].Gateway = a.pure.URL
+				lxd.Pools.Items[i].Gateway = a.pure.URL
 			}
 		}
 	}
-	return ledger
+	return lxd
 }
 
 func (o Options) observeHost(ctx context.Context, l limits) evidence.Host {
