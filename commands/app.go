@@ -147,7 +147,7 @@ func grouped(want string, commands ...*cli.Command) []*cli.Command {
 
 // tame makes every command report usage errors with one status, and refuse
 // stray arguments, which urfave/cli ignores together with all flags after
-// them.
+// them, and flags that were given nothing.
 func tame(app *cli.App) {
 	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usageError(app.Name, nil, app.Commands, err) }
 	app.Action = group(app.Name, app.Commands)
@@ -176,6 +176,9 @@ func tame(app *cli.App) {
 						Err:  fmt.Errorf("unexpected argument %q", stray),
 						Hint: name + " takes flags only; see " + name + " --help",
 					}, true)
+				}
+				if flag := emptyFlag(c, command.Flags); flag != "" {
+					return command.OnUsageError(c, &HintedError{Err: fmt.Errorf("%s is empty", dashed(flag)), Hint: emptyHint}, true)
 				}
 				return action(c)
 			}

@@ -81,8 +81,34 @@ func typedAgain(word string) string {
 	return word[:len(word)-len(rest)] + quoteShell(rest)
 }
 
+// emptyHint is what mostly is behind a value of no letters.
+const emptyHint = "an empty variable of a script?"
+
 // emptyName refuses a name that is none: nothing is what a script's empty
 // variable leaves, and must not mean "ask me".
-func emptyName(flag string) error {
-	return &HintedError{Err: usagef("the name of the %s is empty", flag), Hint: "an empty variable of a script?"}
+func emptyName(word string) error {
+	return &HintedError{Err: usagef("the name of the %s is empty", word), Hint: emptyHint}
+}
+
+// emptyFlag is a flag that was given with nothing for its value; empty for
+// none. Nowhere is that the same as the flag left out: a command that reads
+// "was it given" from its value would repair what --save is to leave alone.
+func emptyFlag(c *cli.Context, flags []cli.Flag) string {
+	for _, flag := range flags {
+		name := flag.Names()[0]
+		if !c.IsSet(name) {
+			continue
+		}
+		empty := false
+		switch flag.(type) {
+		case *cli.StringFlag, *choiceFlag, *cli.GenericFlag:
+			empty = c.String(name) == ""
+		case *cli.StringSliceFlag:
+			empty = slices.Contains(c.StringSlice(name), "")
+		}
+		if empty {
+			return name
+		}
+	}
+	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/urfave/cli/v2"
 
 	"github.com/pureclean/pureclean/simulator/array"
 )
@@ -99,4 +100,30 @@ func TestUndoByName(t *testing.T) {
 	if status, _, errs := b.run("", "undo", "-y", "nobody"); status != StatusUsage || !strings.Contains(errs, "pureclean runs lists them") {
 		t.Errorf("status %d\n%s", status, errs)
 	}
+}
+
+// TestEmptyValues: what an empty variable of a script leaves is refused for
+// every flag of every command, before anything is read or done.
+func TestEmptyValues(t *testing.T) {
+	b := newBench(t, aged(t, "device-never-iscsi"))
+	var each func(path []string, commands []*cli.Command)
+	each = func(path []string, commands []*cli.Command) {
+		for _, c := range commands {
+			path := append(slices.Clone(path), c.Name)
+			each(path, c.Subcommands)
+			for _, flag := range c.Flags {
+				for _, name := range flag.Names() {
+					status, out, errs := b.run("", append(slices.Clone(path), dashed(name)+"=")...)
+					want := StatusUsage
+					if strings.Join(path, " ") == "check" {
+						want = 3 // as the convention of monitoring plugins wants it
+					}
+					if status != want || !strings.Contains(out+errs, "is empty") && !strings.Contains(out+errs, `"" can't be read`) {
+						t.Errorf("%v %s=: status %d\n%s%s", path, dashed(name), status, out, errs)
+					}
+				}
+			}
+		}
+	}
+	each(nil, newApp(Streams{}).Commands)
 }

@@ -132,11 +132,6 @@ func (o *common) check() error {
 	if o.timeout <= 0 {
 		return usagef("--timeout must be more than zero")
 	}
-	for _, pool := range o.pools.Value() {
-		if pool == "" {
-			return usagef("--pool is empty")
-		}
-	}
 	return nil
 }
 

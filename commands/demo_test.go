@@ -165,7 +165,7 @@ func TestDemoServeRefuses(t *testing.T) {
 	for dir, why := range map[string]string{
 		full:                        "not empty",
 		filepath.Join(full, "mine"): "mine",
-		"":                          "needs a directory",
+		"":                          "--serve is empty",
 		filepath.Join(t.TempDir(), strings.Repeat("long/", 30)): "too long for a unix socket",
 	} {
 		status, stdout, stderr := run(t, "demo", "--serve", dir)

@@ -69,8 +69,8 @@ func (o *demoOptions) printScenarios() error {
 // serveDir makes the directory that --serve names.
 func (o *demoOptions) serveDir() (string, error) {
 	dir, err := filepath.Abs(o.serve)
-	if err != nil || o.serve == "" {
-		return "", usagef("--serve needs a directory")
+	if err != nil {
+		return "", &UsageError{err}
 	}
 	if socketRoom(dir) < 0 {
 		return "", usagef("--serve %s: the path is too long for a unix socket; take one of at most %d characters", dir, len(dir)+socketRoom(dir))

@@ -51,9 +51,6 @@ func explainCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of OBJECT", Destination: &o.project},
 		}, o.flags(formatTable, formatWide, formatJSON, formatYAML, formatHTML), o.reachFlags(), []cli.Flag{o.toldFlag(), o.briefFlag()}),
 		Action: func(c *cli.Context) error {
-			if c.IsSet("object") && o.object == "" {
-				return emptyName("object")
-			}
 			return runExplain(c.Context, o)
 		},
 	}

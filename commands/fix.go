@@ -76,9 +76,6 @@ func fixCommand(s Streams) *cli.Command {
 			o.briefFlag(),
 		}, o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
 		Action: func(c *cli.Context) error {
-			if c.IsSet("volume") && o.volume == "" {
-				return emptyName("volume")
-			}
 			return runFix(c.Context, o)
 		},
 	}

@@ -143,7 +143,10 @@ func TestFixAsksFirst(t *testing.T) {
 		{"a line without its end", "y", nil, true, StatusRefused, "no answer: nothing more is done"},
 		{"no terminal", "y\ny\ny\n", nil, false, StatusUsage, "--yes answers yes"},
 		{"no input", "y\ny\n", []string{"--no-input"}, true, StatusUsage, "--yes answers yes"},
-		{"an empty name", "", []string{"--volume", ""}, true, StatusUsage, "the name of the volume is empty"},
+		{"an empty name", "", []string{"--volume", ""}, true, StatusUsage, "--volume is empty"},
+		{"no file to save to", "", []string{"--yes", "--save", ""}, true, StatusUsage, "--save is empty"},
+		{"no age", "", []string{"--yes", "--min-age", ""}, true, StatusUsage, "--min-age is empty"},
+		{"no recorded host", "", []string{"--yes", "--sysroot="}, true, StatusUsage, "--sysroot is empty"},
 		{"too much chosen", "", []string{"--all"}, true, StatusUsage, "exclude each other"},
 		{"a recorded host", "y\n", []string{"--sysroot", t.TempDir()}, true, StatusUsage, "can't be changed"},
 	} {

@@ -38,11 +38,6 @@ func undoCommand(s Streams) *cli.Command {
 			o.briefFlag(),
 		}, o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
 		Action: func(c *cli.Context) error {
-			for _, flag := range []string{"run", "volume"} {
-				if c.IsSet(flag) && c.String(flag) == "" {
-					return emptyName(flag)
-				}
-			}
 			run, err := o.which(c.Context)
 			if err != nil {
 				return err

@@ -45,9 +45,6 @@ func verifyCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of VOLUME", Destination: &o.project},
 		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.downFlag(), watchFlag(&o.watch), o.briefFlag()}),
 		Action: func(c *cli.Context) error {
-			if c.IsSet("volume") && o.volume == "" {
-				return emptyName("volume")
-			}
 			return runVerify(c.Context, o)
 		},
 	}

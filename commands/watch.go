@@ -37,11 +37,8 @@ func (i *interval) String() string {
 // Set takes anything: the flag package would call what it refuses an "invalid
 // boolean value". "true" is what it says for a flag without a value.
 func (i *interval) Set(s string) error {
-	switch s {
-	case "true":
+	if s == "true" {
 		s = usualInterval.String()
-	case "false":
-		s = ""
 	}
 	*i = interval(s)
 	return nil
