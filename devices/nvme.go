@@ -289,8 +289,9 @@ func addHiddenPaths(t hostfs.Tree, paths []block, ns *evidence.Namespace, states
 }
 
 func namespacePath(t hostfs.Tree, one block, controller string, states map[string]string) evidence.NamespacePath {
-	return evidence.NamespacePath{
-		Name: one.name, Controller: controller,
-		State: states[controller], ANA: t.Field(one.dir + "/ana_state"),
+	ana, err := t.Text(one.dir + "/ana_state")
+	if err != nil {
+		ana = "unknown" // and not "", which is a path without ANA
 	}
+	return evidence.NamespacePath{Name: one.name, Controller: controller, State: states[controller], ANA: ana}
 }

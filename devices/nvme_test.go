@@ -107,6 +107,28 @@ func TestUnreadableNamespace(t *testing.T) {
 	}
 }
 
+// A kernel that shows no ANA state has none; one that can't be read may be any.
+func TestNamespaceWithoutANA(t *testing.T) {
+	m := newMachine()
+	m.controller("nvme3", arrayNQN, "live")
+	m.subsystem("nvme-subsys3", arrayNQN, "nvme3")
+	dir := m.block("nvme3n1", "259:0", "devices/virtual/nvme-fabrics/ctl/nvme3/nvme3n1")
+	m.AddFile(dir+"/wwid", []byte(serialNo(1).EUI()+"\n"))
+	m.AddLink(dir+"/device", "../../nvme3")
+	path := evidence.NamespacePath{Name: "nvme3n1", Controller: "nvme3", State: "live"}
+	if got := m.observe(t).Namespaces.Items; len(got) != 1 || !slices.Equal(got[0].Paths, []evidence.NamespacePath{path}) || !path.Live() {
+		t.Errorf("%+v, live %t", got, path.Live())
+	}
+	s := m.system()
+	fault := newSpy(m.FS)
+	fault.bad, fault.err = dir+"/ana_state", syscall.EIO
+	s.FS = fault
+	path.ANA = "unknown"
+	if got := observeSystem(t, s).Namespaces.Items; len(got) != 1 || !slices.Equal(got[0].Paths, []evidence.NamespacePath{path}) || path.Live() {
+		t.Errorf("%+v, live %t", got, path.Live())
+	}
+}
+
 // On some kernels the head counts nothing, on others the paths don't.
 func TestNamespaceCounters(t *testing.T) {
 	stat := func(reads, writes string) []byte {

@@ -1196,7 +1196,15 @@ func TestNVMeUnderDeviceMapper(t *testing.T) {
 		"healthy": {func(*evidence.Host, []evidence.Namespace, *evidence.Map) {}, ""},
 		"a controller that is connecting": {
 			func(_ *evidence.Host, n []evidence.Namespace, _ *evidence.Map) { n[1].Paths[0].State = "connecting" },
-			"has 1 of 2 paths: nvme1: connecting (ANA optimized)",
+			"has 1 of 2 paths: nvme1: connecting",
+		},
+		"a path that ANA does not let through": {
+			func(_ *evidence.Host, n []evidence.Namespace, _ *evidence.Map) { n[1].Paths[0].ANA = "inaccessible" },
+			"has 1 of 2 paths: nvme1: live (ANA inaccessible)",
+		},
+		"a path whose ANA state could not be read": {
+			func(_ *evidence.Host, n []evidence.Namespace, _ *evidence.Map) { n[1].Paths[0].ANA = "unknown" },
+			"has 1 of 2 paths: nvme1: live (ANA unknown)",
 		},
 		"a path that device-mapper has given up": {
 			func(_ *evidence.Host, _ []evidence.Namespace, m *evidence.Map) { m.Paths[1].Active = evidence.No },
@@ -1224,8 +1232,9 @@ func TestNVMeUnderDeviceMapper(t *testing.T) {
 			one := h.Namespaces.Items[0]
 			other := one
 			one.Name, other.Name, other.Dev = "nvme0n1", "nvme1n1", "259:9"
-			one.Paths = []evidence.NamespacePath{{Name: "nvme0n1", Controller: "nvme0", State: "live", ANA: "optimized"}}
-			other.Paths = []evidence.NamespacePath{{Name: "nvme1n1", Controller: "nvme1", State: "live", ANA: "optimized"}}
+			// Such a kernel shows no ANA state.
+			one.Paths = []evidence.NamespacePath{{Name: "nvme0n1", Controller: "nvme0", State: "live"}}
+			other.Paths = []evidence.NamespacePath{{Name: "nvme1n1", Controller: "nvme1", State: "live"}}
 			h.Namespaces = evidence.Complete([]evidence.Namespace{one, other})
 			m := evidence.Map{Name: "mpathn", Kernel: "dm-9", Dev: "253:9", UUID: "mpath-" + one.Serial.EUI(), Serial: one.Serial, OpenCount: evidence.CountOf(1), Suspended: evidence.No, Queueing: evidence.No}
 			for _, n := range h.Namespaces.Items {

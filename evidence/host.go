@@ -255,14 +255,17 @@ type NamespacePath struct {
 	Name       string `json:"name"`
 	Controller string `json:"controller"`
 	// State is the controller's, ANA the path's. ANA stays "optimized" when
-	// the controller is lost, so both are needed.
+	// the controller is lost, so both are needed. It is "" where the kernel shows
+	// none, which it does not of a subsystem without ANA, nor while its own
+	// multipath is off, and "unknown" where it could not be read.
 	State string `json:"state"`
 	ANA   string `json:"ana"`
 }
 
-// Live reports whether I/O can go this way.
+// Live reports whether I/O can go this way. Without ANA nothing but the
+// controller stands between it and the namespace.
 func (p NamespacePath) Live() bool {
-	return p.State == "live" && (p.ANA == "optimized" || p.ANA == "non-optimized")
+	return p.State == "live" && slices.Contains([]string{"", "optimized", "non-optimized"}, p.ANA)
 }
 
 // IO is a device's counters since it appeared. On some kernels an NVMe head
