@@ -72,6 +72,10 @@ var ill = []struct {
 	{name: "multipathd stopped", change: func(w *evidence.World) { w.Hosts[0].Tools.Items[0].Running = evidence.No }, check: "tool-missing", weight: settings.Critical, says: []string{"systemctl enable --now multipathd"}},
 	{name: "a map that queues now", found: []diagnose.Finding{{Code: "unsafe-setting", Object: "mpatha", Host: "lxd01", Detail: "mpatha on lxd01 has no live path and queues I/O", Effect: "it waits for ever", Remedy: []string{"let the waiting I/O fail: multipathd disablequeueing map mpatha"}}}, check: "map-queues", weight: settings.Critical, says: []string{"multipathd disablequeueing map mpatha"}},
 	{name: "a lost session", change: func(w *evidence.World) { w.Hosts[0].Sessions.Items[0].State = "FAILED" }, check: "session-lost", weight: settings.Warning, says: []string{"session7", "FAILED"}},
+	{name: "a lost session of a second array, which does not tell its ports", change: func(w *evidence.World) {
+		secondArray(w, evidence.Incomplete[evidence.Port](nil, "GET /ports: 503"))
+		w.Hosts[0].Sessions.Items = append(w.Hosts[0].Sessions.Items, evidence.Session{ID: 9, Target: secondTarget, State: "FAILED", ConnState: "failed", Address: "10.0.9.1", Port: "3260"})
+	}, check: "session-lost", weight: settings.Warning, says: []string{"session9 to 10.0.9.1:3260 is FAILED"}},
 	{name: "a lost controller", change: func(w *evidence.World) {
 		w.Hosts[0].Controllers = evidence.Complete([]evidence.Controller{{Name: "nvme3", State: "connecting", Address: "10.0.0.9", Port: "4420"}})
 	}, check: "session-lost", weight: settings.Warning, says: []string{"nvme3", "connecting"}},
@@ -95,6 +99,21 @@ var ill = []struct {
 	{name: "a device that never came", change: complained(evidence.ComplaintNoDevice, `Failed locating device for volume "v"`), check: "device-timeouts", weight: settings.Warning, says: []string{"once, last 2026-11-22 12:00", "/var/log/syslog, line 7"}},
 	{name: "a device that came late", change: arrived(1000, 1000, 1000, 31000), check: "slow-devices", weight: settings.Warning, says: []string{"the slowest 31 s, 1 later than LXD waits"}},
 	{name: "devices that came nearly late", change: arrived(16000, 17000, 18000), check: "slow-devices", weight: settings.Warning, says: []string{"90 % within 18 s"}},
+}
+
+const secondTarget = "iqn.2010-06.com.purestorage:flasharray.00112233aabbccdd"
+
+// secondArray adds an array with a pod for a pool p2 and no array host.
+func secondArray(w *evidence.World, ports evidence.List[evidence.Port]) {
+	a := w.Arrays[0]
+	a.Source.Name, a.ID, a.Gateway, a.Asked, a.Ports = "fa-two", "array-2", "https://fa2", []string{"p2"}, ports
+	pod := a.Pods.Items[0]
+	pod.ID, pod.Name, pod.Arrays = "pod2", "p2", []evidence.PodArray{{ID: "array-2", Name: "fa-two", Status: "online"}}
+	a.Pods, a.Hosts = evidence.Complete([]evidence.Pod{pod}), evidence.Complete[evidence.ArrayHost](nil)
+	w.Arrays = append(w.Arrays, a)
+	pool := w.LXD.Pools.Items[0]
+	pool.Name, pool.Gateway = "p2", "https://fa2"
+	w.LXD.Pools = evidence.Complete(append(w.LXD.Pools.Items, pool))
 }
 
 func TestChecks(t *testing.T) {

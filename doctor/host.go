@@ -183,7 +183,7 @@ func (p *patient) lostSessions() []Advice {
 			})
 		}
 		for _, port := range h.RemotePorts.Items {
-			if port.Live() || !p.oursWWPN(port.WWPN) {
+			if port.Live() || !p.ours(port.WWPN) {
 				continue
 			}
 			observed := fmt.Sprintf("%s to %s is %s", port.Name, port.WWPN, either(port.State, "in an unknown state"))
@@ -210,38 +210,16 @@ func (p *patient) lostSessions() []Advice {
 	})
 }
 
-// ours reports a target of one of the arrays, or of Pure's where no array
-// told its ports.
-func (p *patient) ours(target string) bool {
-	known := false
-	for _, a := range p.world.Arrays {
-		for _, port := range a.Ports.Items {
-			if port.IQN != "" {
-				known = true
-				if evidence.Initiator(port.IQN) == evidence.Initiator(target) {
-					return true
-				}
-			}
+// ours reports a target, a subsystem or a port of one of the arrays: each is
+// asked by itself, for one that told its ports says nothing of another's.
+func (p *patient) ours(name string) bool {
+	arrays := p.world.Arrays
+	for i := range arrays {
+		if evidence.LeadsTo(&arrays[i], name, arrays) {
+			return true
 		}
 	}
-	return !known && strings.Contains(target, "purestorage")
-}
-
-// oursWWPN reports a port of one of the arrays, or of Pure's where no array
-// told its ports.
-func (p *patient) oursWWPN(wwpn string) bool {
-	known := false
-	for _, a := range p.world.Arrays {
-		for _, port := range a.Ports.Items {
-			if port.WWN == "" {
-				continue
-			}
-			if known = true; evidence.Initiator(port.WWN) == wwpn {
-				return true
-			}
-		}
-	}
-	return !known && evidence.PureWWPN(wwpn)
+	return len(arrays) == 0 && (evidence.PureTarget(name) || evidence.PureWWPN(name))
 }
 
 func (p *patient) doubleSessions() []Advice {

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -47,4 +48,52 @@ func SamePortal(a, b string) bool {
 	address, port := SplitPortal(a)
 	other, otherPort := SplitPortal(b)
 	return address == other && port == otherPort
+}
+
+// PureTarget reports the name of a FlashArray's iSCSI target or NVMe subsystem.
+func PureTarget(name string) bool {
+	return strings.Contains(strings.ToLower(name), "com.purestorage:")
+}
+
+// Has reports whether an IQN, NQN or WWPN is one of the array's ports. Of the
+// name of a FlashArray that is unknown until the array told all of its ports,
+// and has any of the kind among them.
+func (a *Array) Has(name string) Answer {
+	name = Initiator(name)
+	named := false
+	for _, p := range a.Ports.Items {
+		for _, own := range []string{p.IQN, p.NQN, p.WWN} {
+			if own = Initiator(own); own != "" {
+				if own == name {
+					return Yes
+				}
+				named = named || kindOf(own) == kindOf(name)
+			}
+		}
+	}
+	if named && a.Ports.IsComplete() || !PureTarget(name) && !PureWWPN(name) {
+		return No
+	}
+	return Unknown
+}
+
+// kindOf is "iqn" or "nqn", and "" of a WWPN.
+func kindOf(name string) string {
+	if kind, _, ok := strings.Cut(name, "."); ok {
+		return kind
+	}
+	return ""
+}
+
+// LeadsTo reports whether what has that IQN, NQN or WWPN is counted to one of
+// several arrays: it is a port of it or, where that is not known, of no other.
+func LeadsTo(one *Array, name string, all []Array) bool {
+	switch one.Has(name) {
+	case Yes:
+		return true
+	case Unknown:
+		return !slices.ContainsFunc(all, func(other Array) bool { return other.Has(name).Is() })
+	default:
+		return false
+	}
 }

@@ -28,3 +28,33 @@ func TestSamePortal(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestLeadsTo(t *testing.T) {
+	const one, two, three = "iqn.2010-06.com.purestorage:flasharray.1", "iqn.2010-06.com.purestorage:flasharray.2", "iqn.2010-06.com.purestorage:flasharray.3"
+	told := evidence.Complete([]evidence.Port{{IQN: one, Portal: "10.0.0.1:3260"}, {WWN: "52:4A:93:70:00:00:00:01"}})
+	half := evidence.Incomplete([]evidence.Port{{WWN: "52:4A:93:70:00:00:00:11"}}, "a page is missing")
+	for _, c := range []struct {
+		name         string
+		ports, other evidence.List[evidence.Port]
+		leads        bool
+	}{
+		{one, told, half, true},
+		{"IQN.2010-06.com.purestorage:flasharray.1", told, half, true},
+		{"0x524a937000000001", told, half, true},
+		{two, told, half, false}, // it told all of its targets
+		{two, half, told, true},
+		{three, evidence.List[evidence.Port]{}, evidence.List[evidence.Port]{}, true},
+		{one, half, told, false}, // the other's
+		{"524a937000000002", told, half, false},
+		{"524a937000000002", half, half, true}, // it may have more
+		{"nqn.2010-06.com.purestorage:flasharray.1", told, half, true},
+		{"iqn.1992-08.com.netapp:sn.1234:vs.3", half, half, false},
+		{"50060e8000000011", half, half, false},
+		{"", half, half, false},
+	} {
+		arrays := []evidence.Array{{Ports: c.ports}, {Ports: c.other}}
+		if got := evidence.LeadsTo(&arrays[0], c.name, arrays); got != c.leads {
+			t.Errorf("%q: %v", c.name, got)
+		}
+	}
+}
