@@ -19,8 +19,9 @@ import (
 // both go on. Who has gone on is not asked again: whoever comes later finds it.
 const (
 	// aloneLimit is how long the earlier of two that began together waits for
-	// the other, which refuses, to end; alonePoll is how often it asks.
-	aloneLimit = 30 * time.Second
+	// the other, which refuses after its first look, to end; alonePoll is how often
+	// it asks.
+	aloneLimit = 2 * time.Minute
 	alonePoll  = time.Second
 )
 

@@ -197,7 +197,7 @@ func TestBeside(t *testing.T) {
 		{"at once, and by its name the later", []fleet.Holder{holder(func(h *fleet.Holder) { h.Since = at }), none}, nil, 1, ""},
 		{"one that began later, and goes", []fleet.Holder{holder(func(*fleet.Holder) {}), holder(func(*fleet.Holder) {}), none}, nil, 2, ""},
 		{"one that began later, and works", []fleet.Holder{holder(func(*fleet.Holder) {}), holder(func(h *fleet.Holder) { h.Alone, h.Of = true, 7 })}, nil, 1, "0 of 7 volumes"},
-		{"one that began later, and stays", []fleet.Holder{holder(func(*fleet.Holder) {})}, nil, 30, "since 2026-11-22 14:03 UTC"},
+		{"one that began later, and stays", []fleet.Holder{holder(func(*fleet.Holder) {})}, nil, 120, "since 2026-11-22 14:03 UTC"},
 		{"one of whom nothing is known", []fleet.Holder{{Held: evidence.Yes}}, nil, 0, "under way: somebody"},
 		{"not known", []fleet.Holder{{Why: "no rights"}}, nil, 0, "not known: no rights"},
 		{"it does not answer any more", []fleet.Holder{holder(func(*fleet.Holder) {})}, errors.New("gone"), 1, "not known: gone"},
