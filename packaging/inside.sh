@@ -88,7 +88,7 @@ systemctl --root=/ --quiet enable pureclean-check.timer
 sed -i 's/^#state_dir:.*/state_dir: \/var\/lib\/pureclean/' /etc/pureclean/config.yaml
 mkdir -m 0700 /var/lib/pureclean/runs
 echo '{}' >/var/lib/pureclean/runs/7f3a.jsonl
-touch /var/lib/pureclean/sightings.json /var/lib/pureclean/lock
+touch /var/lib/pureclean/{sightings.json,.sightings.lock,.sightings.json-123,lock,holder}
 dpkg -i /packages/newer.deb >/dev/null
 says "$2" pureclean version
 says enabled systemctl --root=/ is-enabled pureclean-check.timer

@@ -10,12 +10,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/metrics"
+	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/sightings"
 )
 
 func read(t *testing.T, path string) []byte {
@@ -338,5 +342,57 @@ func TestService(t *testing.T) {
 	}
 	if !strings.Contains(string(read(t, "systemd/tmpfiles.conf")), "\nd "+config.Default().StateDir+" 0700 root root -\n") {
 		t.Error("tmpfiles.conf does not make the state directory")
+	}
+}
+
+// A purge takes all that the program has made below its state directory, and
+// leaves the journal.
+func TestPurge(t *testing.T) {
+	script := string(read(t, "scripts/postrm.sh"))
+	for _, repaired := range []bool{true, false} {
+		root := t.TempDir()
+		state := filepath.Join(root, "lib")
+		book, err := journal.Open(state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := book.Hold(journal.Holder{}); err != nil {
+			t.Fatal(err)
+		}
+		if repaired {
+			run, err := book.Create(journal.Record{Kind: journal.KindFix}, time.Now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = run.Close()
+		}
+		_ = book.Close()
+		if err := sightings.Remember(t.Context(), state, evidence.World{}, diagnose.Report{}); err != nil {
+			t.Fatal(err)
+		}
+		// What a kill leaves while that is written.
+		if err := os.WriteFile(filepath.Join(state, "."+sightings.File+"-4711"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		text := script
+		for path, here := range map[string]string{"/var/lib/pureclean": state, "/var/cache/pureclean": root + "/cache", "/etc/pureclean": root + "/etc", "/run/systemd/system": root + "/none"} {
+			if !strings.Contains(text, path) {
+				t.Fatalf("it does not say %s", path)
+			}
+			text = strings.ReplaceAll(text, path, here)
+		}
+		cmd := exec.Command("sh", "-s", "purge")
+		cmd.Stdin = strings.NewReader(text)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		var left []string
+		entries, err := os.ReadDir(state)
+		for _, entry := range entries {
+			left = append(left, entry.Name())
+		}
+		if repaired != (err == nil) || repaired && !slices.Equal(left, []string{"runs"}) {
+			t.Errorf("repaired %v: it left %q, %v", repaired, left, err)
+		}
 	}
 }

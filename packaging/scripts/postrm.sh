@@ -11,7 +11,7 @@ fi
 
 if [ "$1" = purge ]; then
 	state=/var/lib/pureclean
-	rm -f "$state/sightings.json" "$state/lock"
+	rm -f "$state/sightings.json" "$state/.sightings.lock" "$state"/.sightings.json-* "$state/lock" "$state/holder"
 	rm -rf /var/cache/pureclean
 	# What an operator put beside our file, a token perhaps, is the operator's.
 	for directory in "$state/runs" "$state" /etc/pureclean; do
