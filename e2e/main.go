@@ -6,6 +6,7 @@
 //	go run ./e2e -short           one scenario of each kind, for every change
 //	go run ./e2e leak-with-map    only this scenario; NAME/TRANSPORT for one
 //	go run ./e2e -record DIR ...  only let it happen, and write the machine's tree
+//	go run ./e2e -suite trixie    the same in a machine of Debian 13
 package main
 
 import (
@@ -42,6 +43,7 @@ type options struct {
 	logs   string
 	trees  string
 	short  bool
+	suite  string
 	only   []string
 }
 
@@ -54,6 +56,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.logs, "logs", "", "write what each scenario printed to this directory")
 	flags.StringVar(&o.trees, "record", "", "let the scenarios happen and write what the machine looks like to this directory")
 	flags.BoolVar(&o.short, "short", false, "run one scenario of each kind only")
+	flags.StringVar(&o.suite, "suite", "bookworm", "build the machine from this suite of Debian's packages")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -82,7 +85,7 @@ func run(ctx context.Context, args []string) error {
 	if err := os.MkdirAll(o.logs, 0o755); err != nil {
 		return err
 	}
-	m, err := newMachine(ctx, work)
+	m, err := newMachine(ctx, work, o.suite)
 	if err != nil {
 		return err
 	}

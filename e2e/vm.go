@@ -45,12 +45,12 @@ type machine struct {
 	init  string // the first process, which the kernel starts from a disk
 }
 
-func newMachine(ctx context.Context, work string) (*machine, error) {
+func newMachine(ctx context.Context, work, suite string) (*machine, error) {
 	m := &machine{work: work, guest: filepath.Join(work, "guest"), disk: filepath.Join(work, "programs.tar"), init: filepath.Join(work, "init")}
 	if err := m.build(ctx); err != nil {
 		return nil, err
 	}
-	dir, err := output(ctx, "e2e/image")
+	dir, err := output(ctx, "e2e/image", suite)
 	if err != nil {
 		return nil, err
 	}

@@ -67,31 +67,39 @@ sections=$(readelf -lSW "$work/deb/usr/bin/pureclean")
 ! grep -qe INTERP -e '\.dynamic' <<<"$sections" || fail "it is not static"
 ! grep -qe '\.symtab' -e '\.debug' <<<"$sections" || fail "it is not stripped"
 
-say "a clean Debian"
-base=$cache/bookworm-$arch-1.tar
-if [ ! -s "$base" ]; then
-	mkdir -p "$cache"
-	"${root[@]}" debootstrap --variant=minbase --include=systemd,man-db,bash-completion,zsh,fish \
-		bookworm "$work/base" "${PURECLEAN_MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1 || {
-		tail -20 "$work/log"
-		fail "debootstrap failed"
-	}
-	"${root[@]}" rm -rf "$work/base/var/cache/apt/archives" "$work/base/var/lib/apt/lists"
-	"${root[@]}" tar -C "$work/base" -cf - . >"$base.$$"
-	mv "$base.$$" "$base"
-fi
-mkdir "$work/root"
-"${root[@]}" tar -C "$work/root" -xf "$base"
-"${root[@]}" mkdir "$work/root/packages"
-"${root[@]}" cp "$work/first/pureclean.deb" "$work/root/packages/first.deb"
-"${root[@]}" cp "$work/newer/pureclean.deb" "$work/root/packages/newer.deb"
-"${root[@]}" cp packaging/inside.sh "$work/root/packages/inside.sh"
-# Mounts of a namespace of its own go with it, whatever happens.
-# shellcheck disable=SC2016
-"${root[@]}" unshare --mount --fork --kill-child timeout 300 bash -ec '
-	mount -t devpts -o newinstance,ptmxmode=0666 devpts "$1/dev/pts"
-	mount --bind "$1/dev/pts/ptmx" "$1/dev/ptmx"
-	mount -t proc proc "$1/proc"
-	exec chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LC_ALL=C.UTF-8 \
-		bash /packages/inside.sh "$2" "$3"
-' bash "$work/root" "$version" "$newer"
+# clean SUITE unpacks a clean Debian into $work/SUITE.
+clean() {
+	local base=$cache/$1-$arch-1.tar
+	if [ ! -s "$base" ]; then
+		mkdir -p "$cache"
+		"${root[@]}" debootstrap --variant=minbase --include=systemd,man-db,bash-completion,zsh,fish \
+			"$1" "$work/base" "${PURECLEAN_MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1 || {
+			tail -20 "$work/log"
+			fail "debootstrap failed"
+		}
+		"${root[@]}" rm -rf "$work/base/var/cache/apt/archives" "$work/base/var/lib/apt/lists"
+		"${root[@]}" tar -C "$work/base" -cf - . >"$base.$$"
+		mv "$base.$$" "$base"
+		"${root[@]}" rm -rf "$work/base"
+	fi
+	mkdir "$work/$1"
+	"${root[@]}" tar -C "$work/$1" -xf "$base"
+}
+
+for suite in bookworm trixie; do
+	say "a clean Debian: $suite"
+	clean "$suite"
+	"${root[@]}" mkdir "$work/$suite/packages"
+	"${root[@]}" cp "$work/first/pureclean.deb" "$work/$suite/packages/first.deb"
+	"${root[@]}" cp "$work/newer/pureclean.deb" "$work/$suite/packages/newer.deb"
+	"${root[@]}" cp packaging/inside.sh "$work/$suite/packages/inside.sh"
+	# Mounts of a namespace of its own go with it, whatever happens.
+	# shellcheck disable=SC2016
+	"${root[@]}" unshare --mount --fork --kill-child timeout 300 bash -ec '
+		mount -t devpts -o newinstance,ptmxmode=0666 devpts "$1/dev/pts"
+		mount --bind "$1/dev/pts/ptmx" "$1/dev/ptmx"
+		mount -t proc proc "$1/proc"
+		exec chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LC_ALL=C.UTF-8 \
+			bash /packages/inside.sh "$2" "$3"
+	' bash "$work/$suite" "$version" "$newer"
+done
