@@ -107,7 +107,7 @@ func (r *Reader) Later(ctx context.Context, lxd *evidence.LXD) {
 		return // nothing rests on them
 	}
 	now := r.operations(ctx)
-	lxd.Requests = r.requests()
+	lxd.Requests += r.requests()
 	if now.err != nil {
 		why := "what it has begun since could not be asked: " + now.err.Error()
 		lxd.Operations = evidence.Incomplete(lxd.Operations.Items, why)
