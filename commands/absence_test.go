@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/host"
 )
 
 // seen is one look of verify at a bench's world, to ask it many things.
@@ -282,6 +284,38 @@ func TestGoneToAnotherArray(t *testing.T) {
 		t.Fatal(err)
 	}
 	is(volume, evidence.Unknown)
+}
+
+// TestGoneAndMounted: a namespace can be taken away while it is mounted. Nothing
+// says any more which volume it was, where it is not at LXD's path of one that is there.
+func TestGoneAndMounted(t *testing.T) {
+	for _, c := range []struct {
+		at   string
+		want evidence.Answer
+	}{
+		{"", evidence.Yes},
+		{"/mnt/rescue", evidence.Unknown},
+		{"/var/snap/lxd/common/lxd/storage-pools/nvpool/custom/default_data", evidence.Unknown},
+	} {
+		b := newBench(t, aged(t, "device-too-late-nvme"))
+		volume := b.leaked("leaked-volume")
+		v, _ := b.world.Array.Volume(volume)
+		var errs []error
+		if c.at != "" {
+			errs = append(errs, b.world.Hosts[0].Mount(v.Serial, c.at, host.FirstNamespace))
+		}
+		for _, connection := range b.world.Array.Connections() {
+			if connection.Volume == volume {
+				errs = append(errs, b.world.Array.Disconnect(connection.Host, volume))
+			}
+		}
+		if err := errors.Join(append(errs, b.world.Array.DestroyVolume(volume))...); err != nil {
+			t.Fatal(err)
+		}
+		if proof := b.seen()(volume); proof.Gone != c.want {
+			t.Errorf("mounted at %q: %v, want %v: %+v", c.at, proof.Gone, c.want, proof.Lines)
+		}
+	}
 }
 
 // TestRecordWithoutVolume: LXD is asked whether or not the array knows it.

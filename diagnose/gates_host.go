@@ -156,6 +156,16 @@ func (h *hostFacts) blindness() string {
 	return ""
 }
 
+// Unseen says of each machine, in the world's order, why it may have or use
+// more of a volume than it shows; "" is nothing.
+func Unseen(world *evidence.World) []string {
+	var all []string
+	for _, h := range newFacts(world, Policy{}).hosts {
+		all = append(all, either(h.partial(), h.blindness()))
+	}
+	return all
+}
+
 func noIO(s Subject) (Result, string) {
 	doubt, p := "", s.usedApart()
 	for _, h := range s.machines() {

@@ -216,8 +216,8 @@ func (s *sought) lonely() *evidence.Record {
 	return nil
 }
 
-// goneOn is what one host says.
-func (s *sought) goneOn(h *evidence.Host) (evidence.Answer, string) {
+// goneOn is what one host says; unseen is what diagnose.Unseen says of it.
+func (s *sought) goneOn(h *evidence.Host, unseen string) (evidence.Answer, string) {
 	for _, fit := range s.fits {
 		if fit.Host == h.Name && fit.Host != "" {
 			return evidence.No, fit.Object + " is there (" + fit.What + ")"
@@ -250,6 +250,9 @@ func (s *sought) goneOn(h *evidence.Host) (evidence.Answer, string) {
 	}
 	if why := hidden(h); why != "" {
 		return evidence.Unknown, why
+	}
+	if unseen != "" {
+		return evidence.Unknown, h.Name + ": " + unseen
 	}
 	return evidence.Yes, "no device of it on " + h.Name
 }

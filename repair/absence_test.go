@@ -91,6 +91,16 @@ func TestEachWitnessForItself(t *testing.T) {
 		"a namespace that says nothing": {func(w *evidence.World, _ *Target) {
 			w.Hosts[0].Namespaces = evidence.Complete([]evidence.Namespace{{Name: "nvme0n1"}})
 		}, evidence.Unknown, "nvme0n1 on lxd01 does not say"},
+		"a use of what has gone": {func(w *evidence.World, _ *Target) {
+			w.Hosts[0].Uses = evidence.Complete([]evidence.Use{{Kind: evidence.UseMount, Device: "nvme0n2", Where: "/mnt/rescue"}})
+		}, evidence.Unknown, "lxd01: something uses a device that is gone, it is not known of which volume (mounted at /mnt/rescue)"},
+		"uses not all known":       {func(w *evidence.World, _ *Target) { w.Hosts[0].Uses = w.Hosts[0].Uses.Doubt("EPERM") }, evidence.Unknown, "lxd01: uses are not all known: EPERM"},
+		"processes not all seen":   {func(w *evidence.World, _ *Target) { w.Hosts[0].AllProcesses = evidence.Unknown }, evidence.Unknown, "lxd01: processes are not all visible"},
+		"sessions not all known":   {func(w *evidence.World, _ *Target) { w.Hosts[0].Sessions = w.Hosts[0].Sessions.Doubt("EIO") }, evidence.Unknown, "lxd01: iSCSI sessions are not all known: EIO"},
+		"subsystems not all known": {func(w *evidence.World, _ *Target) { w.Hosts[0].Subsystems = w.Hosts[0].Subsystems.Doubt("EIO") }, evidence.Unknown, "NVMe subsystems are not all known"},
+		"a subsystem that nobody has": {func(w *evidence.World, _ *Target) {
+			w.Hosts[0].Subsystems = evidence.Complete([]evidence.Subsystem{{Name: "nvme-subsys1"}})
+		}, evidence.Unknown, "nvme-subsys1 has neither controller nor namespace"},
 		"its serial is not known": {func(_ *evidence.World, t *Target) { *t = Target{ID: "id"} }, evidence.Unknown, "the volume's serial is not known"},
 		"a member that was not read": {func(w *evidence.World, _ *Target) {
 			w.LXD.Members = evidence.Complete([]evidence.Member{{Name: "lxd01"}, {Name: "lxd02"}})
@@ -101,7 +111,8 @@ func TestEachWitnessForItself(t *testing.T) {
 		host := evidence.Host{
 			Source: evidence.Source{Name: "lxd01"},
 			Disks:  evidence.Complete([]evidence.Disk{}), Maps: evidence.Complete([]evidence.Map{}), Namespaces: evidence.Complete([]evidence.Namespace{}),
-			Links: evidence.Complete([]evidence.Link{}), Uses: evidence.Complete([]evidence.Use{}),
+			Links: evidence.Complete([]evidence.Link{}), Uses: evidence.Complete([]evidence.Use{}), AllProcesses: evidence.Yes,
+			Sessions: evidence.Complete([]evidence.Session{}), Subsystems: evidence.Complete([]evidence.Subsystem{}), Controllers: evidence.Complete([]evidence.Controller{}),
 		}
 		world := evidence.World{
 			Arrays: []evidence.Array{{

@@ -53,8 +53,9 @@ func Verify(world evidence.World, target Target, fences ...diagnose.Fence) Proof
 	}
 	gone, why := s.unrecorded()
 	add("LXD", gone, why)
+	unseen := diagnose.Unseen(&world)
 	for i := range world.Hosts {
-		gone, why := s.goneOn(&world.Hosts[i])
+		gone, why := s.goneOn(&world.Hosts[i], unseen[i])
 		add("host "+world.Hosts[i].Name, gone, why)
 	}
 	for _, m := range world.LXD.Members.Items {
