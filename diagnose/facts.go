@@ -72,7 +72,9 @@ func newFacts(w *evidence.World, p Policy) *facts {
 	}
 	f.members = newMembers(&w.LXD)
 	for i := range w.Hosts {
-		f.hosts = append(f.hosts, newHost(&w.Hosts[i]))
+		h := newHost(&w.Hosts[i])
+		h.arrays = w.Arrays
+		f.hosts = append(f.hosts, h)
 	}
 	for i := range w.Arrays {
 		f.arrays = append(f.arrays, newArray(&w.Arrays[i]))

@@ -13,6 +13,9 @@ import (
 // testimony: the kernel gives them away again at once.
 type hostFacts struct {
 	*evidence.Host
+	// arrays are all that were asked: what leads to one of them is none of
+	// another's.
+	arrays     []evidence.Array
 	initiators map[string]bool
 	disks      map[string]*evidence.Disk // by kernel name and by major:minor
 	sessions   map[int]*evidence.Session

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -105,7 +106,7 @@ func (d *device) scsiPaths() paths {
 	}
 	p.mapless = len(own) > 1 && len(d.ownMaps()) == 0
 	if len(own) == 0 {
-		targets = d.host.targets(d.serial)
+		targets = d.targets()
 	}
 	for i := range d.host.Sessions.Items {
 		session := &d.host.Sessions.Items[i]
@@ -275,16 +276,20 @@ func (d *device) pathCause(p paths) string {
 }
 
 // targets are the iSCSI targets of the array that made a volume, as far as the
-// host's other disks tell; where none does, all that it is logged in to.
-func (h *hostFacts) targets(serial evidence.Serial) map[string]bool {
+// host's other disks tell; where none does, those of the arrays that it lies
+// on.
+func (d *device) targets() map[string]bool {
 	made, all := map[string]bool{}, map[string]bool{}
+	h := d.host
 	for i := range h.Sessions.Items {
-		all[h.Sessions.Items[i].Target] = true
+		if target := h.Sessions.Items[i].Target; d.mayLead(target) {
+			all[target] = true
+		}
 	}
 	for i := range h.Disks.Items {
 		disk := &h.Disks.Items[i]
 		session := h.sessions[disk.Session]
-		if session != nil && disk.Session != 0 && disk.Serial != "" && disk.Serial.Creator() == serial.Creator() {
+		if session != nil && disk.Session != 0 && disk.Serial != "" && disk.Serial.Creator() == d.serial.Creator() {
 			made[session.Target] = true
 		}
 	}
@@ -292,6 +297,18 @@ func (h *hostFacts) targets(serial evidence.Serial) map[string]bool {
 		return all
 	}
 	return made
+}
+
+// mayLead reports a target of the volume's array, or of a peer that has it too.
+func (d *device) mayLead(target string) bool {
+	v := d.volume
+	if v == nil || v.array == nil {
+		return evidence.PureTarget(target)
+	}
+	if evidence.LeadsTo(v.array.Array, target, d.host.arrays) {
+		return true
+	}
+	return v.pool != nil && slices.ContainsFunc(v.pool.peers, func(p *peer) bool { return evidence.LeadsTo(p.Array, target, d.host.arrays) })
 }
 
 // deviceless lists volumes that LXD uses on a member to which the array
@@ -342,39 +359,52 @@ func (h *hostFacts) lacks(v *volume) bool {
 // that makes the likely cause.
 func (h *hostFacts) seen(v *volume) (words, cause string) {
 	const cut = "the host has lost its way to the array, or the array host's initiators are not those it logs in with"
+	name := v.array.Name
+	leads := func(name string) bool { return evidence.LeadsTo(v.array.Array, name, h.arrays) }
 	live := 0
 	if v.pool.isNVMe() {
 		for _, c := range h.Controllers.Items {
-			if c.State == "live" {
+			// The controllers are all of FlashArrays, whether or not their
+			// subsystem could be read.
+			if nqn := h.subsystem(c.Subsystem); c.State == "live" && (nqn == "" || leads(nqn)) {
 				live++
 			}
 		}
 		if live == 0 {
-			return ": no NVMe controller is live", cut
+			return ": no NVMe controller of " + name + " is live", cut
 		}
-		return ", though " + count(live, "NVMe controller") + " " + are(live) + " live", "the controllers never showed the namespace: the notice of the new one was lost, or the device was taken away on the host"
+		return ", though " + count(live, "NVMe controller") + " of " + name + " " + are(live) + " live", "the controllers never showed the namespace: the notice of the new one was lost, or the device was taken away on the host"
 	}
 	if v.pool.pool == nil || v.pool.pool.Mode != evidence.ModeISCSI {
 		for _, port := range h.RemotePorts.Items {
-			if port.Live() && evidence.PureWWPN(port.WWPN) && !port.NVMeOnly {
+			if port.Live() && !port.NVMeOnly && leads(port.WWPN) {
 				live++
 			}
 		}
 		if live > 0 {
-			return ", though " + count(live, "port") + " of a FlashArray " + are(live) + " Online in the fabric", "no scan since it was connected, or its disks were deleted on the host"
+			return ", though " + count(live, "port") + " of " + name + " " + are(live) + " Online in the fabric", "no scan since it was connected, or its disks were deleted on the host"
 		}
 		return "", "no path showed the LUN: zoning, or no scan since it was connected"
 	}
-	targets := h.targets(v.Serial)
 	for _, s := range h.Sessions.Items {
-		if s.Live() && targets[s.Target] {
+		if s.Live() && leads(s.Target) {
 			live++
 		}
 	}
 	if live == 0 {
-		return ": no iSCSI session is up", cut
+		return ": no iSCSI session to " + name + " is up", cut
 	}
-	return ", though " + count(live, "iSCSI session") + " " + are(live) + " up", "the sessions never showed the LUN: no scan since it was connected, one that came too early, or the disks were deleted on the host"
+	return ", though " + count(live, "iSCSI session") + " to " + name + " " + are(live) + " up", "the sessions never showed the LUN: no scan since it was connected, one that came too early, or the disks were deleted on the host"
+}
+
+// subsystem is the NQN of a subsystem; "" where that is not known.
+func (h *hostFacts) subsystem(name string) string {
+	for _, s := range h.Subsystems.Items {
+		if s.Name == name {
+			return s.NQN
+		}
+	}
+	return ""
 }
 
 func are(n int) string {

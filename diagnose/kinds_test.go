@@ -718,7 +718,7 @@ var kindCases = []kindCase{
 		func(s *scene) { s.deviceless() },
 		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
 		ReportOnly,
-		[]string{"custom/data (default), attached to container c1 (running on lxd01) as device data; connected to lxd01-iscsi, and lxd01 has no device of it, though 2 iSCSI sessions are up", "the sessions never showed the LUN"},
+		[]string{"custom/data (default), attached to container c1 (running on lxd01) as device data; connected to lxd01-iscsi, and lxd01 has no device of it, though 2 iSCSI sessions to fa1 are up", "the sessions never showed the LUN"},
 	},
 	{
 		"no device of a volume that runs, and no session",
@@ -728,7 +728,7 @@ var kindCases = []kindCase{
 		},
 		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
 		ReportOnly,
-		[]string{"has no device of it: no iSCSI session is up", "lost its way to the array"},
+		[]string{"has no device of it: no iSCSI session to fa1 is up", "lost its way to the array"},
 	},
 	{
 		"no namespace of a volume that runs",
@@ -737,7 +737,54 @@ var kindCases = []kindCase{
 		},
 		[]string{"degraded-paths n1::u-00000007000040008000000000000000"},
 		ReportOnly,
-		[]string{"though 2 NVMe controllers are live", "never showed the namespace"},
+		[]string{"though 2 NVMe controllers of fa1 are live", "never showed the namespace"},
+	},
+	{
+		"no device of a volume that runs, and another vendor's session only",
+		func(s *scene) {
+			s.deviceless()
+			s.Hosts[0].Sessions.Items = []evidence.Session{{ID: 7, Target: "iqn.1992-08.com.netapp:sn.abc", State: "LOGGED_IN", ConnState: "up", Address: "10.7.7.7", Port: "3260"}}
+		},
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"has no device of it: no iSCSI session to fa1 is up", "lost its way to the array"},
+	},
+	{
+		"no map has a path, and another vendor's session has failed",
+		func(s *scene) {
+			h := &s.Hosts[0]
+			for i := range h.Maps.Items {
+				h.Maps.Items[i].Paths = nil
+			}
+			h.Disks.Items = nil
+			h.Sessions.Items = append(h.Sessions.Items, evidence.Session{ID: 7, Target: "iqn.1992-08.com.netapp:sn.abc", State: "FAILED", ConnState: "failed", Address: "10.7.7.7", Port: "3260"})
+		},
+		[]string{"degraded-paths p1::c-00000001000040008000000000000000", "degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"mpatha on lxd01 has 0 of 2 paths: no path through session 1 to 10.0.0.1 and no path through session 2 to 10.0.1.1"},
+	},
+	{
+		"no namespace of a volume that runs, and another array's controllers only",
+		func(s *scene) {
+			s.Hosts[0].Namespaces.Items, s.Hosts[0].Uses.Items = nil, s.Hosts[0].Uses.Items[:2]
+			s.Hosts[0].Subsystems.Items[0].NQN = "nqn.2010-06.com.purestorage:flasharray.ffffffffffffffff"
+			s.array().Ports = evidence.Complete([]evidence.Port{{Name: "CT0.ETH14", NQN: "nqn.2010-06.com.purestorage:flasharray.4a1b2c3d4e5f6071", Portal: "10.0.0.1:4420"}})
+		},
+		[]string{"degraded-paths n1::u-00000007000040008000000000000000"},
+		ReportOnly,
+		[]string{"no NVMe controller of fa1 is live", "lost its way to the array"},
+	},
+	{
+		"no device of a volume that runs over Fibre Channel, and another array's ports only",
+		func(s *scene) {
+			s.deviceless()
+			s.fibre()
+			s.LXD.Pools.Items[0].Mode = evidence.ModeFC
+			s.array().Ports = evidence.Complete([]evidence.Port{{Name: "CT0.FC0", WWN: "52:4A:93:70:99:99:99:00"}})
+		},
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"has no device of it", "no path showed the LUN: zoning"},
 	},
 	{
 		"no device of a volume on a machine that could not tell",

@@ -240,7 +240,10 @@ var bad = []struct {
 		then: "iscsiadm -m node -T " + target + " -p 10.0.0.1:3260 -o update -n node.session.scan -v auto",
 	},
 	{
-		name: "the usual long login", file: "etc/iscsi/iscsid.conf", text: "node.conn[0].timeo.login_timeout = 15\n",
+		name: "the usual long login, also where another vendor's session is lost", file: "etc/iscsi/iscsid.conf", text: "node.conn[0].timeo.login_timeout = 15\n",
+		change: func(w *evidence.World) {
+			w.Hosts[0].Sessions.Items = append(w.Hosts[0].Sessions.Items, evidence.Session{ID: 9, Target: "iqn.1992-08.com.netapp:sn.1:vs.3", State: "FAILED"})
+		},
 		check: "iscsi-login-timeout", weight: settings.Hint, says: "node.conn[0].timeo.login_timeout 15", at: "/etc/iscsi/iscsid.conf", line: 1, write: "node.conn[0].timeo.login_timeout = 5",
 	},
 	{

@@ -17,9 +17,9 @@ var knownCauses = []struct {
 	seen       func(p *patient, h *evidence.Host, w *Waits) string
 }{
 	{
-		"dead-portal", "a portal does not answer: LXD waits for its login, and while it does the next volume is not looked for", func(_ *patient, h *evidence.Host, w *Waits) string {
+		"dead-portal", "a portal does not answer: LXD waits for its login, and while it does the next volume is not looked for", func(p *patient, h *evidence.Host, w *Waits) string {
 			for _, s := range h.Sessions.Items {
-				if !s.Live() {
+				if !s.Live() && p.ours(s.Target) {
 					return fmt.Sprintf("session%d to %s is %s", s.ID, portalOf(s.Address, s.Port), either(s.State, "in an unknown state"))
 				}
 			}
@@ -38,8 +38,14 @@ var knownCauses = []struct {
 	},
 	{
 		"first-session-only", "LXD scans only the first session that it finds for an array: the others do not see the new volume, and if it is the first that is lost, none does", func(p *patient, h *evidence.Host, _ *Waits) string {
-			if n := len(p.degraded(h)); n > 0 && len(h.Sessions.Items) > 1 {
-				return have(n, "volume") + " short of a path, though " + words.Count(len(h.Sessions.Items), "session") + " are there"
+			sessions := 0
+			for _, s := range h.Sessions.Items {
+				if p.ours(s.Target) {
+					sessions++
+				}
+			}
+			if n := len(p.degraded(h)); n > 0 && sessions > 1 {
+				return have(n, "volume") + " short of a path, though " + words.Count(sessions, "session") + " are there"
 			}
 			return ""
 		},
@@ -84,9 +90,9 @@ var knownCauses = []struct {
 		},
 	},
 	{
-		"nvme-controller", "an NVMe controller that is not live does not see new namespaces", func(_ *patient, h *evidence.Host, _ *Waits) string {
+		"nvme-controller", "an NVMe controller that is not live does not see new namespaces", func(p *patient, h *evidence.Host, _ *Waits) string {
 			for _, c := range h.Controllers.Items {
-				if c.State != "live" {
+				if c.State != "live" && p.oursNVMe(h, c) {
 					return c.Name + " is " + either(c.State, "in an unknown state")
 				}
 			}

@@ -193,6 +193,11 @@ func TestNotWrong(t *testing.T) {
 		"another array's session": func(w *evidence.World) {
 			w.Hosts[0].Sessions = evidence.Complete(append(w.Hosts[0].Sessions.Items, evidence.Session{ID: 2, Target: "iqn.other", State: "FAILED"}))
 		},
+		"another array's controller": func(w *evidence.World) {
+			w.Arrays[0].Ports.Items = append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT0.ETH14", NQN: "nqn.2010-06.com.purestorage:flasharray.1"})
+			w.Hosts[0].Subsystems = evidence.Complete([]evidence.Subsystem{{Name: "nvme-subsys5", NQN: "nqn.2010-06.com.purestorage:flasharray.2"}})
+			w.Hosts[0].Controllers = evidence.Complete([]evidence.Controller{{Name: "nvme5", Subsystem: "nvme-subsys5", State: "connecting"}})
+		},
 		"nvme-cli in the snap": func(w *evidence.World) {
 			w.Hosts[0].Tools.Items[4].Present = evidence.No
 			w.LXD.Pools.Items[0].Mode = evidence.ModeNVMeTCP
@@ -278,6 +283,12 @@ func TestCauses(t *testing.T) {
 					w.Hosts[0].Log.Arrivals.Items[i].DiskMS = evidence.CountOf(ms)
 				}
 			}
+			// Of other vendors and of arrays that were not asked for nothing is late.
+			h := &w.Hosts[0]
+			h.Sessions.Items = append(h.Sessions.Items, evidence.Session{ID: 2, Target: "iqn.1992-08.com.netapp:sn.1:vs.3", State: "FAILED"})
+			w.Arrays[0].Ports.Items = append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT0.ETH14", NQN: "nqn.2010-06.com.purestorage:flasharray.1"})
+			h.Subsystems = evidence.Complete([]evidence.Subsystem{{Name: "nvme-subsys5", NQN: "nqn.2010-06.com.purestorage:flasharray.2"}})
+			h.Controllers = evidence.Complete([]evidence.Controller{{Name: "nvme5", Subsystem: "nvme-subsys5", State: "connecting"}})
 			change(&w)
 			var got []string
 			for _, c := range examine(w).Waits[0].Causes {

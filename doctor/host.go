@@ -197,7 +197,7 @@ func (p *patient) lostSessions() []Advice {
 			})
 		}
 		for _, c := range h.Controllers.Items {
-			if c.State == "live" {
+			if c.State == "live" || !p.oursNVMe(h, c) {
 				continue
 			}
 			all = append(all, Advice{
@@ -220,6 +220,13 @@ func (p *patient) ours(name string) bool {
 		}
 	}
 	return len(arrays) == 0 && (evidence.PureTarget(name) || evidence.PureWWPN(name))
+}
+
+// oursNVMe reports a controller of one of the arrays. A host names those of
+// FlashArrays only, also where it could not read the subsystem.
+func (p *patient) oursNVMe(h *evidence.Host, c evidence.Controller) bool {
+	i := slices.IndexFunc(h.Subsystems.Items, func(s evidence.Subsystem) bool { return s.Name == c.Subsystem })
+	return i < 0 || h.Subsystems.Items[i].NQN == "" || p.ours(h.Subsystems.Items[i].NQN)
 }
 
 func (p *patient) doubleSessions() []Advice {

@@ -376,11 +376,11 @@ const hangs = "I/O to a device without a path waits for ever, beyond kill -9; ud
 
 func isOn(value string) bool { return value == "yes" || value == "on" || value == "1" }
 
-// lostSession reports a session that is not logged in: a portal that does not
-// answer now.
+// lostSession reports a session to a FlashArray that is not logged in: a portal
+// that does not answer now.
 func (f *facts) lostSession() bool {
 	for _, s := range f.host.Sessions.Items {
-		if !s.Live() {
+		if !s.Live() && evidence.PureTarget(s.Target) {
 			return true
 		}
 	}

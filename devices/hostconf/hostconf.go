@@ -86,10 +86,6 @@ func (r *settingsReader) strongest(ending string, dirs ...string) []string {
 	return files
 }
 
-// pureTarget is in the name of every FlashArray's target:
-// iqn.2010-06.com.purestorage:flasharray.ID.
-const pureTarget = "com.purestorage:"
-
 func (r *settingsReader) iscsi(sessions []evidence.Session) {
 	const iscsid = "etc/iscsi/iscsid.conf"
 	text, err := r.Whole(iscsid)
@@ -98,7 +94,7 @@ func (r *settingsReader) iscsi(sessions []evidence.Session) {
 	r.nodes("etc/iscsi/nodes")
 	r.nodes("var/lib/iscsi/nodes")
 	for _, s := range sessions {
-		if !strings.Contains(s.Target, pureTarget) {
+		if !evidence.PureTarget(s.Target) {
 			continue // another vendor's, which has reasons of its own
 		}
 		name := "session" + strconv.Itoa(s.ID)
@@ -113,7 +109,7 @@ func (r *settingsReader) nodes(dir string) {
 	r.doubts.Check("/"+dir+" could not be listed", err)
 	read := 0
 	for _, target := range targets {
-		if !strings.Contains(target, pureTarget) {
+		if !evidence.PureTarget(target) {
 			continue
 		}
 		portals, err := r.Names(dir + "/" + target)
