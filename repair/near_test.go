@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator/host"
@@ -92,6 +93,44 @@ func TestMembersThatHaveNothing(t *testing.T) {
 		if n := asked.asked[h.Name()]; n != 3 {
 			t.Errorf("%s was asked %d times", h.Name(), n)
 		}
+	}
+	k.noHarm()
+}
+
+// booted is a machine that works only for whoever has looked at it since it was
+// booted, as another member's does.
+type booted struct {
+	Machine
+	since func() bool
+}
+
+func (m booted) Detached(ctx context.Context, sought []release.Sought) []release.Detachment {
+	if !m.since() {
+		return []release.Detachment{{Answer: evidence.Unknown, Reasons: []string{"it was booted since"}}}
+	}
+	return m.Machine.Detached(ctx, sought)
+}
+
+// TestMemberThatWasBootedMeanwhile: a member that had nothing is looked at again
+// once it did not confirm that nothing is left there.
+func TestMemberThatWasBootedMeanwhile(t *testing.T) {
+	k := leakedOn(t, 2, 1, evidence.ModeISCSI)
+	tools, asked := k.acrossMembers()
+	plan, other := k.ownLeak(tools), k.world.Hosts[1].Name()
+	before := -1
+	tools.Report = func(e Event) {
+		if e.Step.Kind == StepConfirm && e.Phase == Begins {
+			before = asked.asked[other]
+		}
+	}
+	machine := tools.Machine
+	tools.Machine = func(member string) (Machine, bool) {
+		m, ok := machine(member)
+		return booted{m, func() bool { return member != other || asked.asked[other] > before }}, ok
+	}
+	result, err := tools.Run(context.Background(), plan)
+	if err != nil || result.Outcome != journal.Done || before < 0 {
+		t.Errorf("asked %d times before, %d in all: %+v, %v", before, asked.asked[other], result, err)
 	}
 	k.noHarm()
 }
