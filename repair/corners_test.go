@@ -150,6 +150,53 @@ func TestAMachineThatCanNotBeAskedConfirmsNothing(t *testing.T) {
 	}
 }
 
+// TestTheLastLookDecides: a run is done when all is seen to be as it was to be,
+// and nothing is found any more: each alone makes it fail.
+func TestTheLastLookDecides(t *testing.T) {
+	blind := errors.New("nothing can be read")
+	for name, c := range map[string]struct {
+		look  func(evidence.World) (evidence.World, error)
+		judge func(diagnose.Report, Plan) diagnose.Report
+		says  string
+	}{
+		"not seen": {func(evidence.World) (evidence.World, error) { return evidence.World{}, blind }, nil, blind.Error()},
+		"brought back": {func(w evidence.World) (evidence.World, error) {
+			for i := range w.Arrays[0].Volumes.Items {
+				w.Arrays[0].Volumes.Items[i].Destroyed = evidence.No
+			}
+			return w, nil
+		}, func(diagnose.Report, Plan) diagnose.Report { return diagnose.Report{} }, "destroyed: no"},
+		"still found": {nil, func(r diagnose.Report, p Plan) diagnose.Report {
+			r.Findings = append(r.Findings, diagnose.Finding{Code: p.Code, Object: p.Object, VolumeID: p.ID, Serial: p.Serial, ArrayID: p.ArrayID, Detail: "as before"})
+			return r
+		}, "is still found: as before"},
+	} {
+		k := newKit(t, "create-reply-lost-iscsi")
+		plan := k.plan("leaked-volume")
+		tools, verifying := k.tools(), false
+		tools.Report = func(e Event) { verifying = verifying || e.Step.Kind == StepVerify }
+		look, judge := tools.Look, tools.withDefaults().judge
+		tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := look(ctx, about)
+			if verifying && c.look != nil {
+				return c.look(w)
+			}
+			return w, err
+		}
+		tools.judge = func(w evidence.World, p diagnose.Policy) diagnose.Report {
+			report := judge(w, p)
+			if verifying && c.judge != nil {
+				return c.judge(report, plan)
+			}
+			return report
+		}
+		result, err := tools.Run(context.Background(), plan)
+		if err == nil || result.Outcome != journal.Failed || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %+v, %v", name, result, err)
+		}
+	}
+}
+
 // A confirmation is good for two minutes, and nobody knows what a host that
 // has it again does with it: each alone stops the destroy.
 func TestTheConfirmationHolds(t *testing.T) {
