@@ -226,7 +226,7 @@ func (r *run) note(member string, a release.Action) error {
 // usedByAnother reports a mount of a device that has gone which is LXD's of
 // other volumes, by its path: what diagnose says of it, too.
 func usedByAnother(world *evidence.World, use evidence.Use, p Plan) bool {
-	if use.Kind != evidence.UseMount || world == nil || !world.LXD.Records.IsComplete() || p.Serial == "" {
+	if world == nil || !world.LXD.Records.IsComplete() || p.Serial == "" {
 		return false
 	}
 	volumes := diagnose.MountedVolumes(world, use)

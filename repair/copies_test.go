@@ -48,6 +48,7 @@ func rowsOn(a *array.Array, volume string) (rows []string) {
 // A leak of a stretched pod is disconnected on both arrays, each through its
 // own door, destroyed once, and comes back as it was.
 func TestRepairOfAStretchedPod(t *testing.T) {
+	t.Parallel()
 	for scenario, steps := range map[string][][]string{
 		"stretched-pod": {
 			{StepRelease, StepDisconnect, StepDisconnect, StepClear, StepConfirm, StepDestroy, StepVerify},
@@ -140,6 +141,7 @@ func TestStretchedPodWithoutItsPeer(t *testing.T) {
 
 // What changes at the peer while a leak is repaired stops the repair.
 func TestPeerActsMeanwhile(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		// at is the step before which it happens.
 		at  string

@@ -18,6 +18,7 @@ import (
 // What can't be written down is not begun: before each step, and before each
 // write to a device.
 func TestNothingIsDoneThatIsNotWrittenDown(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ scenario, code string }{
 		{"unmap-refused-iscsi", "leaked-volume"}, {"device-too-late-nvme", "leaked-volume"}, {"host-not-deleted-iscsi", codeIdleHost},
 	} {
@@ -394,6 +395,7 @@ func TestEachDoubtForbidsToEradicate(t *testing.T) {
 
 // Only a destruction that is certainly a run's own may be made final by it.
 func TestWhoseDestructionItIs(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	bySomebody := func(k *kit, p Plan) error {
 		if destroyed, _ := k.volume(p.Object); destroyed {

@@ -19,6 +19,7 @@ const alone, inWave = 62, 33
 // TestRepairCostsTheVolume: one repair takes as many requests to the array in a
 // pod of three pages as in a small one.
 func TestRepairCostsTheVolume(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short leaves out what is large")
 	}
@@ -57,6 +58,7 @@ func TestRepairCostsTheVolume(t *testing.T) {
 // so are the looks after which nothing is sent to the array. That one of them
 // changes something is no reason to look at everything for the others.
 func TestWaveCostsLess(t *testing.T) {
+	t.Parallel()
 	const size = 10
 	k := leakedOn(t, 1, 1+size, evidence.ModeISCSI)
 	tools, plans := k.inWaves(size)

@@ -323,6 +323,7 @@ func untilKilled(f func()) (died bool) {
 // TestKilledAnywhere kills the process before and after each record, and
 // resumes with a new process.
 func TestKilledAnywhere(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short leaves out a kill at each record")
 	}

@@ -19,6 +19,7 @@ import (
 // LXD waits for a device, gives up, can't delete what is connected, and
 // forgets it.
 func TestReportedCase(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		scenario string
 		steps    []string

@@ -48,6 +48,12 @@ func TestUseOfAnotherVolumesGoneDevice(t *testing.T) {
 		if !usedByAnother(&world, use, plan) {
 			t.Error("the use of another volume is not known")
 		}
+		records := world.LXD.Records
+		world.LXD.Records = records.Doubt("a page was refused")
+		if usedByAnother(&world, use, plan) {
+			t.Error("a use is called another's though not all records are known")
+		}
+		world.LXD.Records = records
 		world.LXD.Records.Items = nil
 		if usedByAnother(&world, use, plan) {
 			t.Error("a use of a volume without a record is called another's")

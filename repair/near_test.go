@@ -139,6 +139,7 @@ func TestMemberThatWasBootedMeanwhile(t *testing.T) {
 // into use on a member that had nothing of it, and is cut off there again or not.
 // It is not destroyed, and a connection that is used is not cut.
 func TestUsedOnAnotherMemberMeanwhile(t *testing.T) {
+	t.Parallel()
 	for _, cutOff := range []bool{false, true} {
 		t.Run(fmt.Sprintf("cut off %v", cutOff), func(t *testing.T) {
 			moments := 0

@@ -341,6 +341,7 @@ func TestUnderWay(t *testing.T) {
 // What could not be read is not gone: an array that stops to answer before a
 // run, in the middle of one or before an undo has not lost the volume.
 func TestWhatIsNotReadIsNotGone(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	for name, silence := range map[string]func(*evidence.World){
 		"nothing at all": func(w *evidence.World) { w.Arrays = nil },

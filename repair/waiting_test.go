@@ -67,6 +67,9 @@ func TestWaitingIsEnded(t *testing.T) {
 func TestWaitingWantsItsName(t *testing.T) {
 	k := newKit(t, "waiting-reader")
 	plan := k.plan("waiting-io")
+	if plan.Typed() != plan.Object || k.plan("leaked-volume").Typed() != "" {
+		t.Errorf("%q is to be typed, and %q for what can be undone", plan.Typed(), k.plan("leaked-volume").Typed())
+	}
 	for _, typed := range []string{"", "mpathz", plan.Host} {
 		tools := k.tools()
 		tools.Typed = typed

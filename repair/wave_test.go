@@ -106,6 +106,7 @@ func all(n int, word string) []string { return slices.Repeat([]string{word}, n) 
 // TestWave: the first volume goes alone, the others together. They wait once,
 // and most looks are for all of them.
 func TestWave(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{evidence.ModeISCSI, evidence.ModeNVMeTCP} {
 		t.Run(transport, func(t *testing.T) {
 			const size = 5
@@ -264,6 +265,7 @@ func (k *kit) honest(rows []Row) {
 // TestWaveGoesWrong: whatever goes wrong with one volume of a wave, the others
 // come to their ends, nothing more is begun, and each journal tells what is.
 func TestWaveGoesWrong(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short leaves out the faults of each call")
 	}
@@ -298,6 +300,7 @@ func TestWaveGoesWrong(t *testing.T) {
 // TestOneOfAWaveComesIntoUse: while the first of a wave has its turn somebody
 // takes another one into use. It is left, and the others are finished.
 func TestOneOfAWaveComesIntoUse(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ transport, at string }{
 		{evidence.ModeISCSI, StepRelease},
 		{evidence.ModeNVMeTCP, StepRelease},
@@ -370,6 +373,7 @@ func TestNothingIsDestroyedOnWhatOthersSaw(t *testing.T) {
 // seen for all of them is old before the last has its turn. It is seen again,
 // and nobody is refused for having waited.
 func TestWaveRestsOnFreshLooks(t *testing.T) {
+	t.Parallel()
 	k := leakedOn(t, 1, 5, evidence.ModeISCSI)
 	tools, plans := k.inWaves(4)
 	up, seen := time.Duration(0), time.Duration(0)
@@ -402,6 +406,7 @@ func TestWaveRestsOnFreshLooks(t *testing.T) {
 // TestWaveIsKilled: the process ends in front of any record of any volume of a
 // wave. Each run is resumed, or was not begun.
 func TestWaveIsKilled(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short leaves out a kill at each record")
 	}
@@ -447,6 +452,7 @@ func TestWaveIsKilled(t *testing.T) {
 // TestWaveIsCancelled: a Ctrl-C anywhere leaves each volume of a wave finished,
 // as it was, or with a run that can be resumed.
 func TestWaveIsCancelled(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short leaves out the faults of each call")
 	}
@@ -654,6 +660,7 @@ func TestWaveIsCancelledAtOnce(t *testing.T) {
 // TestWaveKilledForReal kills a real process that repairs in waves with SIGKILL,
 // and another resumes what is interrupted.
 func TestWaveKilledForReal(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short leaves out what kills real processes")
 	}
