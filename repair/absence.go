@@ -229,8 +229,8 @@ func (s *sought) goneOn(h *evidence.Host, unseen string) (evidence.Answer, strin
 		if !g.empty() {
 			return evidence.No, h.Name + " has " + devicesNamed(g.names())
 		}
-		if left, which := nameless(h, serial); left.IsNot() {
-			return left, which
+		if left := nameLeft(h, serial); left != "" {
+			return evidence.No, left
 		}
 		for _, use := range h.Uses.Items {
 			if use.Serial == serial {

@@ -19,6 +19,14 @@ func TestEachWitnessForItself(t *testing.T) {
 		a.Volumes = evidence.Complete([]evidence.Volume{{ID: "id", Name: "p::v", Serial: serial, Destroyed: evidence.Yes}})
 		return &a.Volumes.Items[0]
 	}
+	// here says of it only that it was last on this array, in a pod that still is.
+	here := func(w *evidence.World, t *Target) {
+		w.Destroyed, t.LastHere = nil, true
+		w.Arrays[0].Pods = evidence.Complete([]evidence.Pod{{Name: "p", Destroyed: evidence.No, Arrays: []evidence.PodArray{{ID: arrayID}}}})
+	}
+	destroyed := func(w *evidence.World, t *Target) {
+		t.LastHere, w.Destroyed = false, []evidence.Destroyed{{ArrayID: arrayID, VolumeID: "id", Certain: evidence.Yes}}
+	}
 	for name, c := range map[string]struct {
 		spoil func(w *evidence.World, t *Target)
 		want  evidence.Answer
@@ -52,6 +60,33 @@ func TestEachWitnessForItself(t *testing.T) {
 			w.Arrays[0].Elsewhere = evidence.Complete([]evidence.Other{{ID: "o", Name: "u-1", LXD: t.LXD, Destroyed: evidence.No}})
 		}, evidence.Unknown, "u-1 has the same name of LXD's"},
 
+		"live": {func(w *evidence.World, _ *Target) { named(w).Destroyed = evidence.No }, evidence.No, "p::v is there"},
+		"made by an array that was not asked": {func(_ *evidence.World, t *Target) {
+			t.Serial = "1BADC0DE0000400000000001"
+		}, evidence.Unknown, "another array, which was not asked, made it"},
+		"a moment ago it was here": {func(w *evidence.World, t *Target) { here(w, t) }, evidence.Yes, "it has no such volume or snapshot, in the pods"},
+		"a run destroyed it here":  {func(w *evidence.World, t *Target) { here(w, t); destroyed(w, t) }, evidence.Yes, "it has no such volume or snapshot, in the pods"},
+		"it was here, and pods are not all known": {func(w *evidence.World, t *Target) {
+			here(w, t)
+			w.Arrays[0].Pods = w.Arrays[0].Pods.Doubt("page 2")
+		}, evidence.Unknown, "whether its pod is here is not known: page 2"},
+		"it was here, under no name": {func(w *evidence.World, t *Target) { here(w, t); t.Name = "" }, evidence.Unknown, "nothing says in which it was"},
+		"it was here, in no pod":     {func(w *evidence.World, t *Target) { here(w, t); t.Name = "v" }, evidence.Unknown, "v was in no pod"},
+		"its pod has left":           {func(w *evidence.World, t *Target) { here(w, t); w.Arrays[0].Pods.Items = nil }, evidence.Unknown, "pod p is not here"},
+		"another pod is stretched": {func(w *evidence.World, t *Target) {
+			w.Arrays[0].Pods = evidence.Complete([]evidence.Pod{{Name: "q", Arrays: []evidence.PodArray{{ID: arrayID}, {ID: "b", Name: "fa2"}}}})
+		}, evidence.Yes, "it has no such volume or snapshot"},
+		"its pod is stretched": {func(w *evidence.World, t *Target) {
+			w.Arrays[0].Pods = evidence.Complete([]evidence.Pod{{Name: "p", Arrays: []evidence.PodArray{{ID: arrayID}, {ID: "b", Name: "fa2"}}}})
+		}, evidence.Unknown, "pod p lies on it, too, and it was not asked"},
+
+		"its record": {func(w *evidence.World, t *Target) {
+			t.LXD = evidence.Name{Type: evidence.TypeCustom, UUID: uuid}
+			w.LXD.Records = evidence.Complete([]evidence.Record{{Project: "default", Type: evidence.TypeCustom, Name: "v", UUID: uuid}})
+		}, evidence.No, "it has a record: custom/v in project default"},
+		"perhaps its record": {func(w *evidence.World, _ *Target) {
+			w.LXD.Records = evidence.Complete([]evidence.Record{{Pool: "p", Project: "default", Type: evidence.TypeCustom, Name: "v", UUID: uuid}})
+		}, evidence.Unknown, "has nothing on the array: it may be its record"},
 		"LXD is in trouble":     {func(w *evidence.World, _ *Target) { w.LXD.Trouble = "half a body" }, evidence.Unknown, "half a body"},
 		"records not all known": {func(w *evidence.World, _ *Target) { w.LXD.Records = w.LXD.Records.Doubt("project x") }, evidence.Unknown, "LXD's records are not all known: project x"},
 		"LXD may hide some":     {func(w *evidence.World, _ *Target) { w.LXD.SeesAll = evidence.Unknown }, evidence.Unknown, "may hide records"},

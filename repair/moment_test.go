@@ -72,6 +72,15 @@ func TestNothingRestsOnAnOldLook(t *testing.T) {
 		{"every look is too slow", func(k *kit, tools *Tools, _ func() bool) {
 			slow(k, tools, 11*time.Second)
 		}, needFresh},
+		{"the array takes too long, and what it says is fresh", func(_ *kit, tools *Tools, _ func() bool) {
+			look := tools.Look
+			tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+				w, err := look(ctx, about)
+				w.Arrays = slices.Clone(w.Arrays)
+				w.Arrays[0].Began = w.Arrays[0].Ended.Add(-arrayLimit - time.Second)
+				return w, err
+			}
+		}, needFresh},
 		{"every look takes its time", func(k *kit, tools *Tools, _ func() bool) {
 			slow(k, tools, 9*time.Second)
 		}, ""},

@@ -8,10 +8,10 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// nameless says whether a host has no name of a volume left in /dev: whoever
-// finds one takes what it leads to for the volume. A run confirms the same
-// before it destroys.
-func nameless(host *evidence.Host, serial evidence.Serial) (evidence.Answer, string) {
+// nameLeft says which name of a volume a host still has in /dev, "" for none:
+// whoever finds one takes what it leads to for the volume. A run confirms the
+// same before it destroys.
+func nameLeft(host *evidence.Host, serial evidence.Serial) string {
 	var left []diagnose.Name
 	for _, n := range diagnose.NamesOf(host) {
 		if n.Says == serial {
@@ -19,10 +19,7 @@ func nameless(host *evidence.Host, serial evidence.Serial) (evidence.Answer, str
 		}
 	}
 	if len(left) == 0 {
-		if why := host.Links.Why(); why != "" {
-			return evidence.Unknown, "the names in /dev are not all known: " + why
-		}
-		return evidence.Yes, ""
+		return ""
 	}
 	told := left[0]
 	for _, n := range left {
@@ -34,5 +31,5 @@ func nameless(host *evidence.Host, serial evidence.Serial) (evidence.Answer, str
 	if len(left) > 1 {
 		why += fmt.Sprintf(" (%d names)", len(left))
 	}
-	return evidence.No, why
+	return why
 }
