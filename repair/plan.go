@@ -308,11 +308,9 @@ func (c comparison) differs() error {
 	return fmt.Errorf("its %s is %q and was %q: %w", c.what, c.now, c.was, ErrChanged)
 }
 
-// same compares what a plan is about and what is to become of it.
+// same compares what a plan is about and what is to become of it. What was found
+// again, and of what object, is as in find.
 func (p Plan) same(again Plan) error {
-	if !follows(again.Code, p.Code) {
-		return comparison{"finding", p.Code, again.Code}.differs()
-	}
 	for _, s := range []comparison{
 		{"array", strings.ToLower(p.ArrayID), strings.ToLower(again.ArrayID)},
 		{"pod", p.PodID, again.PodID},
@@ -326,10 +324,6 @@ func (p Plan) same(again Plan) error {
 		if err := s.differs(); err != nil {
 			return err
 		}
-	}
-	if p.Class != diagnose.ClassHost {
-		// What is left of a device is called by what is left of it.
-		return comparison{"object", p.Object, again.Object}.differs()
 	}
 	return nil
 }

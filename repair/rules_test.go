@@ -361,6 +361,40 @@ func TestOnlyOurOwnPathsAreVouchedFor(t *testing.T) {
 	}
 }
 
+// TestNothingIsPlanned: what there is no plan for, each by itself.
+func TestNothingIsPlanned(t *testing.T) {
+	row := func(w *evidence.World, p Plan) *evidence.Connection {
+		i := slices.IndexFunc(w.Arrays[0].Connections.Items, func(c evidence.Connection) bool { return c.VolumeID == p.ID })
+		return &w.Arrays[0].Connections.Items[i]
+	}
+	for name, c := range map[string]struct {
+		scenario, code string
+		spoil          func(w *evidence.World, f *diagnose.Finding, p Plan)
+		want           error
+		says           string
+	}{
+		"only told":      {"device-too-late-nvme", "leaked-volume", func(_ *evidence.World, f *diagnose.Finding, _ Plan) { f.Code = "pending-eradication" }, ErrNoRemedy, "pending-eradication"},
+		"of no kind":     {"device-too-late-nvme", "leaked-volume", func(_ *evidence.World, f *diagnose.Finding, _ Plan) { f.Code = "x" }, ErrNoRemedy, "x "},
+		"not listed":     {"device-too-late-nvme", "leaked-volume", func(w *evidence.World, _ *diagnose.Finding, _ Plan) { w.Arrays[0].Volumes.Items = nil }, ErrChanged, "not in what the array listed"},
+		"through groups": {"device-too-late-nvme", "leaked-volume", func(w *evidence.World, _ *diagnose.Finding, p Plan) { row(w, p).Group = "esx" }, ErrNoRemedy, "host group esx"},
+		"kept, and detached": {"killed-in-export-nvme", codeCopy, func(w *evidence.World, f *diagnose.Finding, p Plan) {
+			f.LXD.Name = "data/snap0"
+			row(w, p).VolumeID = "other"
+			for i := range w.Hosts {
+				w.Hosts[i].Namespaces.Items = nil
+			}
+		}, ErrNoRemedy, "LXD deletes it together with its snapshot"},
+	} {
+		k := newKit(t, c.scenario)
+		world, _ := k.scan()
+		f, p := k.finding(c.code), k.plan(c.code)
+		c.spoil(&world, &f, p)
+		if again, err := NewPlan(world, diagnose.DefaultPolicy(), f, k.world.Clock.Now()); !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %+v, %v", name, again.Steps, err)
+		}
+	}
+}
+
 func TestPlanIsHeldAgainstTheWorld(t *testing.T) {
 	k := newKit(t, "device-too-late-nvme")
 	good := k.plan("leaked-volume")
