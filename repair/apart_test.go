@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
@@ -265,26 +266,34 @@ func sdc(h *evidence.Host) *evidence.Disk {
 // both times, and some time apart.
 func TestStandsStill(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		wait  time.Duration
-		spoil func(*evidence.Host)
-		want  diagnose.Result
-		says  string
+		name string
+		wait time.Duration
+		// spoil is what has changed by the second look, always what was so in
+		// both.
+		spoil, always func(*evidence.Host)
+		want          diagnose.Result
+		says          string
 	}{
-		{"still", settles, func(*evidence.Host) {}, diagnose.Pass, "nothing went through sdc, sde on lxd01 since "},
-		{"at once", time.Second, func(*evidence.Host) {}, diagnose.Uncertain, "only seen within 1s"},
-		{"read", settles, func(h *evidence.Host) { sdc(h).IO.Reads.N += 3 }, diagnose.Fail, "sdc on lxd01 has done 3 reads and 0 writes since "},
-		{"written", settles, func(h *evidence.Host) { sdc(h).IO.Writes.N++ }, diagnose.Fail, "sdc on lxd01 has done 0 reads and 1 writes since "},
-		{"not known", settles, func(h *evidence.Host) { sdc(h).IO.Writes = evidence.Count{} }, diagnose.Uncertain, "not known how much was read and written through sdc"},
-		{"never told from another disk of that name", settles, nil, diagnose.Uncertain, "not known how much was read and written through sdc"},
-		{"another disk of that name", settles, func(h *evidence.Host) { sdc(h).Seq.N++ }, diagnose.Uncertain, "only seen within "},
-		{"started again", settles, func(h *evidence.Host) { h.Boot = "another" }, diagnose.Uncertain, "only seen within "},
+		{"still", settles, nil, nil, diagnose.Pass, "nothing went through sdc, sde on lxd01 since "},
+		{"at once", time.Second, nil, nil, diagnose.Uncertain, "only seen within 1s"},
+		{"read", settles, func(h *evidence.Host) { sdc(h).IO.Reads.N += 3 }, nil, diagnose.Fail, "sdc on lxd01 has done 3 reads and 0 writes since "},
+		{"written", settles, func(h *evidence.Host) { sdc(h).IO.Writes.N++ }, nil, diagnose.Fail, "sdc on lxd01 has done 0 reads and 1 writes since "},
+		{"not known", settles, func(h *evidence.Host) { sdc(h).IO.Writes = evidence.Count{} }, nil, diagnose.Uncertain, "not known how much was read and written through sdc"},
+		{"never told from another disk of that name", settles, nil, func(h *evidence.Host) { sdc(h).Seq = evidence.Count{} }, diagnose.Uncertain, "not known how much was read and written through sdc"},
+		{"another disk of that name", settles, func(h *evidence.Host) { sdc(h).Seq.N++ }, nil, diagnose.Uncertain, "only seen within "},
+		{"started again", settles, func(h *evidence.Host) { h.Boot = "another" }, nil, diagnose.Uncertain, "only seen within "},
 		{"one path more", settles, func(h *evidence.Host) {
 			more := *sdc(h)
 			more.Name = "sdz"
 			h.Disks.Items = append(h.Disks.Items, more)
-		}, diagnose.Uncertain, "only seen within "},
-		{"not known when it was read", settles, func(h *evidence.Host) { h.Began = time.Time{} }, diagnose.Uncertain, "only seen within "},
+		}, nil, diagnose.Uncertain, "only seen within "},
+		{"not known when it was read", settles, func(h *evidence.Host) { h.Began = time.Time{} }, nil, diagnose.Uncertain, "only seen within "},
+		{"not known any more", settles, func(h *evidence.Host) { sdc(h).IO.Reads = evidence.Count{} }, nil, diagnose.Uncertain, "not known how much was read and written through sdc"},
+		{"reads not known before", settles, func(h *evidence.Host) { sdc(h).IO.Reads = evidence.CountOf(7) }, func(h *evidence.Host) { sdc(h).IO.Reads = evidence.Count{} }, diagnose.Uncertain, "not known how much was read and written through sdc"},
+		{"writes not known before", settles, func(h *evidence.Host) { sdc(h).IO.Writes = evidence.CountOf(7) }, func(h *evidence.Host) { sdc(h).IO.Writes = evidence.Count{} }, diagnose.Uncertain, "not known how much was read and written through sdc"},
+		{"never known how much was read", settles, nil, func(h *evidence.Host) { sdc(h).IO.Reads = evidence.Count{} }, diagnose.Uncertain, "not known how much was read and written through sdc"},
+		{"never known how much was written", settles, nil, func(h *evidence.Host) { sdc(h).IO.Writes = evidence.Count{} }, diagnose.Uncertain, "not known how much was read and written through sdc"},
+		{"not known when it was read before", settles, nil, func(h *evidence.Host) { h.Ended = time.Time{} }, diagnose.Uncertain, "only seen within "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newMigrated(t, "iscsi")
@@ -292,23 +301,24 @@ func TestStandsStill(t *testing.T) {
 			plan := m.stale(m.tools.Policy)[1]
 			step := plan.Steps[0]
 			r := m.tools.withDefaults().newRun(plan)
-			look, spoil := r.t.Look, func(*evidence.Host) {}
-			if c.spoil == nil {
-				spoil = func(h *evidence.Host) { sdc(h).Seq = evidence.Count{} }
-				c.spoil = spoil
-			}
+			look, again := r.t.Look, false
 			r.t.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
 				w, err := look(ctx, about)
 				w.Hosts = slices.Clone(w.Hosts)
 				w.Hosts[0].Disks.Items = slices.Clone(w.Hosts[0].Disks.Items)
-				spoil(&w.Hosts[0])
+				if c.always != nil {
+					c.always(&w.Hosts[0])
+				}
+				if again && c.spoil != nil {
+					c.spoil(&w.Hosts[0])
+				}
 				return w, err
 			}
 			if _, err := r.look(ctx); err != nil {
 				t.Fatal(err)
 			}
 			m.world.Clock.Advance(c.wait)
-			spoil = c.spoil
+			again = true
 			l, err := r.look(ctx)
 			if err != nil {
 				t.Fatal(err)
@@ -318,6 +328,13 @@ func TestStandsStill(t *testing.T) {
 			}
 			if got, why := standsStill(r, l.subject, Step{Kind: StepDisconnect, Member: "lxd01"}); got != c.want {
 				t.Errorf("to disconnect what was not released: %s: %q", got, why)
+			}
+			r.released["lxd01"] = &release.Released{}
+			if got, why := standsStill(r, l.subject, step); got != c.want {
+				t.Errorf("to release the rest: %s: %q", got, why)
+			}
+			if got, why := standsStill(r, l.subject, Step{Kind: StepDisconnect, Member: "lxd01"}); got != diagnose.Pass {
+				t.Errorf("to disconnect what was released: %s: %q", got, why)
 			}
 		})
 	}

@@ -60,7 +60,13 @@ func TestNoDeadPath(t *testing.T) {
 			a.Hosts.Items[0].IQNs, a.Hosts.Items[0].NQNs = nil, []string{"nqn.x"}
 			h.Disks.Items = []evidence.Disk{dead("1:0:0:7", other)}
 		}, diagnose.Pass, "over NVMe"},
-		"another array": {func(_ *evidence.Array, _ *evidence.Host, s *Step) { s.ArrayID = "peer" }, diagnose.Uncertain, "was not read"},
+		"over NVMe and iSCSI": {func(a *evidence.Array, h *evidence.Host, _ *Step) {
+			a.Hosts.Items[0].NQNs = []string{"nqn.x"}
+			h.Disks.Items = []evidence.Disk{dead("1:0:0:7", other)}
+		}, diagnose.Fail, "sdl on lxd01"},
+		"an array host without initiators": {func(a *evidence.Array, _ *evidence.Host, _ *Step) { a.Hosts.Items[0].IQNs = nil }, diagnose.Uncertain, "no machine that was read"},
+		"no such array host":               {func(a *evidence.Array, _ *evidence.Host, _ *Step) { a.Hosts.Items = nil }, diagnose.Uncertain, "no machine that was read"},
+		"another array":                    {func(_ *evidence.Array, _ *evidence.Host, s *Step) { s.ArrayID = "peer" }, diagnose.Uncertain, "was not read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := evidence.Array{ID: "a", Hosts: evidence.Complete([]evidence.ArrayHost{{Name: "lxd01-iscsi", IQNs: []string{iqn}}}), Connections: evidence.Complete([]evidence.Connection{})}

@@ -180,6 +180,20 @@ func TestEachConfirmationAlone(t *testing.T) {
 		{"gone, volumes in doubt", confirmDestroyed, func(o *onlooker) { o.subject.volume, o.array.Volumes = nil, o.array.Volumes.Doubt("page 2") }, evidence.Unknown, ""},
 		{"gone, snapshots in doubt", confirmDestroyed, func(o *onlooker) { o.subject.volume, o.array.Snapshots = nil, o.array.Snapshots.Doubt("page 2") }, evidence.Unknown, ""},
 
+		{"destroyed, a copy that is not listed", confirmDestroyed, func(o *onlooker) {
+			o.volume.Destroyed, o.subject.copies = evidence.Yes, []peerCopy{{name: "fa2", array: &evidence.Array{}}}
+		}, evidence.Unknown, "fa2 lists no such volume"},
+		{"destroyed, a copy that is connected", confirmDestroyed, func(o *onlooker) {
+			o.volume.Destroyed = evidence.Yes
+			o.subject.copies = []peerCopy{{name: "fa2", array: &evidence.Array{}, volume: &evidence.Volume{ConnectionCount: evidence.CountOf(1)}}}
+		}, evidence.Unknown, "fa2 lists no connection and counts 1"},
+
+		{"eradicated", confirmEradicated, func(o *onlooker) { o.subject.volume = nil }, evidence.Yes, "no longer"},
+		{"not eradicated", confirmEradicated, func(*onlooker) {}, evidence.No, "still has it"},
+		{"eradicated, no array", confirmEradicated, func(o *onlooker) { o.subject.volume, o.subject.array = nil, nil }, evidence.Unknown, ""},
+		{"eradicated, array in trouble", confirmEradicated, func(o *onlooker) { o.subject.volume, o.array.Trouble = nil, "reset" }, evidence.Unknown, ""},
+		{"eradicated, in doubt", confirmEradicated, func(o *onlooker) { o.subject.volume, o.array.Volumes = nil, o.array.Volumes.Doubt("page 2") }, evidence.Unknown, ""},
+
 		{"no array host", confirmNoHost, func(o *onlooker) { o.array.Hosts.Items = nil }, evidence.Yes, ""},
 		{"an array host", confirmNoHost, func(*onlooker) {}, evidence.No, ""},
 		{"no array host, no array", confirmNoHost, func(o *onlooker) { o.subject.array = nil }, evidence.Unknown, ""},
@@ -300,6 +314,35 @@ func TestUndoneOnlyIfSeen(t *testing.T) {
 		c.set(o)
 		if got, why := c.confirm(o.subject, step); got != c.want {
 			t.Errorf("%s: %v: %s, want %v", c.name, got, why, c.want)
+		}
+	}
+}
+
+// TestUndoOfWhatIsNotSeen: what was not read is neither gone nor another's.
+func TestUndoOfWhatIsNotSeen(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		set  func(*onlooker, *Step)
+		want diagnose.Result
+		says string
+	}{
+		{"it can be", func(*onlooker, *Step) {}, "", ""},
+		{"eradicated", func(o *onlooker, _ *Step) { o.subject.volume = nil }, diagnose.Fail, "it was eradicated"},
+		{"not listed", func(o *onlooker, _ *Step) {
+			o.subject.volume, o.array.Volumes = nil, o.array.Volumes.Doubt("page 2")
+		}, diagnose.Uncertain, "page 2"},
+		{"at an array that was not read", func(_ *onlooker, s *Step) { s.ArrayID = "b" }, diagnose.Uncertain, "was not read"},
+		{"of no array host", func(o *onlooker, _ *Step) { o.array.Hosts.Items = nil }, diagnose.Fail, "has no array host lxd01-iscsi any more"},
+		{"of an array host that is not listed", func(o *onlooker, _ *Step) {
+			o.array.Hosts = evidence.Incomplete([]evidence.ArrayHost{}, "page 3")
+		}, diagnose.Uncertain, "page 3"},
+		{"of another machine's array host", func(_ *onlooker, s *Step) { s.Devices = []string{"iqn.x:2"} }, diagnose.Fail, "has other initiators now: iqn.x:1"},
+	} {
+		o, step := looking(), Step{Kind: StepReconnect, HostObject: "lxd01-iscsi", Devices: []string{"iqn.x:1"}}
+		c.set(o, &step)
+		o.run.latest = look{subject: o.subject}
+		if got, ok := o.run.undoable(step); ok != (c.want == "") || got.Result != c.want || !strings.Contains(got.Why, c.says) {
+			t.Errorf("%s: %+v, want %s: %s", c.name, got, c.want, c.says)
 		}
 	}
 }

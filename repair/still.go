@@ -42,7 +42,7 @@ func (t *counters) same(other *counters) bool {
 		return false
 	}
 	for i, a := range t.parts {
-		if b := other.parts[i]; a.boot != b.boot || a.name != b.name || a.seq != b.seq {
+		if b := other.parts[i]; a.boot != b.boot || a.seq != b.seq {
 			return false
 		}
 	}

@@ -294,7 +294,7 @@ func noDeadPath(_ *run, s subject, step Step) (diagnose.Result, string) {
 	}
 	member := s.member(to)
 	j := slices.IndexFunc(s.world.Hosts, func(h evidence.Host) bool { return h.Name == member })
-	if member == "" || j < 0 {
+	if j < 0 {
 		return diagnose.Uncertain, "no machine that was read has the initiators of " + step.HostObject + ", so its paths are not known"
 	}
 	host := &s.world.Hosts[j]
