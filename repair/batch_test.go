@@ -374,13 +374,18 @@ func TestStepsTable(t *testing.T) {
 			t.Errorf("%s does not quote for the shell: %q", kind.Kind, kind.Manual(p, s))
 		}
 		changes := kind.Undo != UndoNothing
-		if changes && !kind.Gated && !kind.Asks || kind.Asks && kind.Confirm == nil || changes && kind.Confirm == nil {
+		if changes && !kind.Gated && !kind.Asks || kind.Asks && (kind.Confirm == nil || kind.Repeat) || changes && kind.Confirm == nil {
 			t.Errorf("%s changes something and is not asked, gated or confirmed", kind.Kind)
 		}
 		for _, need := range kind.Needs {
 			if !needs[need] {
 				t.Errorf("%s needs %s, which is not in the table", kind.Kind, need)
 			}
+		}
+	}
+	for _, kind := range eradicateSteps {
+		if kind.Asks && (kind.Confirm == nil || kind.Repeat) {
+			t.Errorf("%s is asked and not confirmed", kind.Kind)
 		}
 	}
 }

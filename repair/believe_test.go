@@ -223,6 +223,19 @@ func TestResumeOfWhatNobodyWouldPlan(t *testing.T) {
 	}
 }
 
+// A step that this version has no word for is not passed over.
+func TestResumeOfAnUnknownStep(t *testing.T) {
+	k := newKit(t, "killed-while-waiting-iscsi")
+	plan := k.plan("stale-connection")
+	first := k.stopRecord(plan, StepDisconnect)
+	k.rewrite(first, func(p *Plan) { p.Steps = slices.Insert(p.Steps, 0, Step{Kind: "flush"}) })
+	result, err := k.tools().Resume(context.Background(), first)
+	if err == nil || result.Outcome != journal.Failed || !strings.Contains(err.Error(), `a step of kind "flush" is not known`) {
+		t.Errorf("%+v, %v", result, err)
+	}
+	k.noHarm()
+}
+
 // TestResumeOfWhatEnded: what has ended, or never was, is not gone on with.
 func TestResumeOfWhatEnded(t *testing.T) {
 	k := newKit(t, "device-too-late-nvme")

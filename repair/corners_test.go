@@ -61,6 +61,71 @@ func TestNothingIsDoneThatIsNotWrittenDown(t *testing.T) {
 	}
 }
 
+// Without a login for writing nothing is begun, on a machine neither: what was
+// released there could not be cut.
+func TestNothingIsBegunWithoutTheArray(t *testing.T) {
+	for _, silent := range []string{"its own", "a peer"} {
+		k := newKit(t, "stretched-pod")
+		plan := k.leaks()[0]
+		tools, hands := k.tools(), &saboteur{}
+		k.spoil(&tools, "hands", hands)
+		tools.Writer = func(ctx context.Context, arrayID string) (Writer, error) {
+			if (arrayID == plan.ArrayID) == (silent == "its own") {
+				return nil, errSabotage
+			}
+			return k.writer(ctx, arrayID)
+		}
+		result, err := tools.Run(context.Background(), plan)
+		if !errors.Is(err, errSabotage) || result.Changed || hands.n > 0 {
+			t.Errorf("%s: %+v, %v: %v", silent, result, err, hands.calls)
+		}
+		for _, record := range k.records(result.Run) {
+			if record.What == journal.WhatBefore {
+				t.Errorf("%s: step %s is begun", silent, record.StepKind)
+			}
+		}
+	}
+}
+
+// What was seen before the confirmation confirms nothing, and what has another
+// name by then is not what was to be confirmed.
+func TestAConfirmationIsOfWhatIsSeen(t *testing.T) {
+	for name, gate := range map[string]string{"not seen": "", "renamed": needSame} {
+		k := newKit(t, "unmap-refused-iscsi")
+		plan := k.plan("leaked-volume")
+		tools, confirming, asked := k.tools(), false, 0
+		tools.Report = func(e Event) { confirming = e.Step.Kind == StepConfirm && e.Phase == Begins }
+		machine, look := tools.Machine, tools.Look
+		tools.Machine = func(member string) (Machine, bool) {
+			m, ok := machine(member)
+			return named{m, &asked, func(int) bool { return false }}, ok
+		}
+		tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := look(ctx, about)
+			if !confirming {
+				return w, err
+			}
+			confirming = false
+			if gate == "" {
+				return evidence.World{}, errSabotage
+			}
+			w.Arrays = slices.Clone(w.Arrays)
+			a := &w.Arrays[0]
+			a.Volumes.Items = slices.Clone(a.Volumes.Items)
+			i := slices.IndexFunc(a.Volumes.Items, func(v evidence.Volume) bool { return v.ID == plan.ID })
+			a.Volumes.Items[i].Name += "-kept"
+			return w, err
+		}
+		result, err := tools.Run(context.Background(), plan)
+		if result.Gate != gate || err == nil || gate == "" && !errors.Is(err, errSabotage) || asked > 0 {
+			t.Errorf("%s: machines were asked %d times: %+v, %v", name, asked, result, err)
+		}
+		if destroyed, _ := k.volume(plan.Object); destroyed {
+			t.Errorf("%s: it is destroyed", name)
+		}
+	}
+}
+
 // Paths are given back where the array connects them. Where it does not any
 // more, whoever opened one would hang.
 func TestNoPathRunsThatLeadsNowhere(t *testing.T) {

@@ -56,7 +56,6 @@ var Needs = []Need{
 type look struct {
 	subject
 	reading reading
-	anew    evidence.Anew
 	// cut is set in the look that showed a disconnect done.
 	cut bool
 	// found is the plan's finding, or what it has become; nil for none.

@@ -18,8 +18,6 @@ type sight struct {
 	report  func() diagnose.Report
 	fences  []diagnose.Fence
 	reading reading
-	// anew is what of it was read anew.
-	anew evidence.Anew
 }
 
 // seer is a run that wants to look, and at how much: near is enough where what it
@@ -57,7 +55,7 @@ func (t Tools) see(ctx context.Context, seers ...seer) (sight, error) {
 	}
 	policy.Ahead = t.turn.ahead(&world)
 	report := sync.OnceValue(func() diagnose.Report { return t.judge(world, policy) })
-	return sight{&world, report, diagnose.Fences(world, policy), readingOf(&world, began, ended), about.Anew}, nil
+	return sight{&world, report, diagnose.Fences(world, policy), readingOf(&world, began, ended)}, nil
 }
 
 // scopeOf joins what several runs have to look at.

@@ -278,15 +278,8 @@ func (r *run) step(ctx context.Context, step Step) error {
 			return r.refuse(step.Say, *refused)
 		}
 	}
-	if kind.Asks && r.latest.anew == evidence.AnewArray {
-		// What showed that the step before is done asked the array alone: of what
-		// is newer than LXD's answers no gate knows anything.
-		if _, err := r.look(ctx); err != nil {
-			return err
-		}
-	}
 	if kind.Asks {
-		if done, err := r.already(r.latest, step, kind); done || err != nil {
+		if done, err := r.already(r.latest, step, kind); done {
 			return err
 		}
 		answers, refused, err := r.calm(ctx, step, kind)
@@ -306,10 +299,7 @@ func (r *run) step(ctx context.Context, step Step) error {
 // already records a step that need not be done. What this run began and was
 // killed in counts as done by it.
 func (r *run) already(l look, step Step, kind StepType) (bool, error) {
-	if kind.Confirm == nil || kind.Repeat {
-		return false, nil
-	}
-	answer, why := kind.Confirm(l.subject, step)
+	answer, why := kind.Confirm(l.subject, step) // all that asks has one
 	if !answer.Is() {
 		return false, nil
 	}
@@ -576,7 +566,7 @@ func (r *run) lookAt(s sight, err error) (look, error) {
 	if err != nil {
 		return look{}, err
 	}
-	l := look{subject: find(s.world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), reading: s.reading, anew: s.anew}
+	l := look{subject: find(s.world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), reading: s.reading}
 	l.fences = s.fences
 	l.found = sync.OnceValue(func() *diagnose.Finding { return r.find(s.report()) })
 	r.latest = l

@@ -42,6 +42,31 @@ func TestConnectionThatIsNew(t *testing.T) {
 	k.noHarm()
 }
 
+// What was waited for has to be seen: nobody is asked on what was so before.
+func TestConnectionThatIsNotSeenAgain(t *testing.T) {
+	k := newKit(t, "killed-while-waiting-iscsi")
+	plan := k.plan("stale-connection")
+	tools, blind := k.tools(), false
+	sleep, look := tools.Sleep, tools.Look
+	tools.Sleep = func(ctx context.Context, d time.Duration) error {
+		blind = blind || d == settles
+		return sleep(ctx, d)
+	}
+	tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+		if blind {
+			return evidence.World{}, errSabotage
+		}
+		return look(ctx, about)
+	}
+	tools.Ask = func(context.Context, Question) (Reply, error) {
+		t.Error("it is asked about")
+		return Yes, nil
+	}
+	if result, err := tools.Run(context.Background(), plan); !errors.Is(err, errSabotage) || result.Changed {
+		t.Errorf("%+v, %v", result, err)
+	}
+}
+
 // What an earlier look saw unused is not waited for.
 func TestConnectionThatIsOld(t *testing.T) {
 	k := newKit(t, "killed-while-waiting-iscsi")
@@ -65,13 +90,18 @@ func TestConnectionThatIsOld(t *testing.T) {
 // A probe of udev is no refusal, if it is over at the second look. I/O that goes
 // on is one, and nothing but a look happens before it.
 func TestSecondLookAtIO(t *testing.T) {
-	for name, ends := range map[string]bool{"a probe": true, "I/O that goes on": false} {
+	for name, c := range map[string]struct{ ends, fails bool }{
+		"a probe": {ends: true}, "I/O that goes on": {}, "a second look that fails": {fails: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			k := newKit(t, "unmap-refused-iscsi")
 			plan := k.plan("leaked-volume")
 			tools, busy, looked := k.tools(), true, 0
 			look, sleep := tools.Look, tools.Sleep
 			tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+				if c.fails && looked > 0 {
+					return evidence.World{}, errSabotage
+				}
 				w, err := look(ctx, about)
 				for i := range w.Hosts {
 					for j := range w.Hosts[i].Disks.Items {
@@ -85,13 +115,23 @@ func TestSecondLookAtIO(t *testing.T) {
 			tools.Sleep = func(ctx context.Context, d time.Duration) error {
 				if d == breath && busy {
 					looked++
-					busy = !ends
+					busy = !c.ends
 				}
 				return sleep(ctx, d)
 			}
+			tools.Ask = func(context.Context, Question) (Reply, error) {
+				if !c.ends {
+					t.Error("it is asked about")
+				}
+				return Yes, nil
+			}
 			_, err := tools.Run(context.Background(), plan)
 			var refused *RefusedError
-			if looked != 1 || ends != (err == nil) || (!ends && (!errors.As(err, &refused) || refused.Gate != "no-io" || k.connections(plan.Object) != 1)) {
+			stopped := errors.As(err, &refused) && refused.Gate == "no-io"
+			if c.fails {
+				stopped = errors.Is(err, errSabotage)
+			}
+			if looked != 1 || c.ends != (err == nil) || !c.ends && (!stopped || k.connections(plan.Object) != 1) {
 				t.Errorf("looked again %d times, %d connections: %v", looked, k.connections(plan.Object), err)
 			}
 			k.noHarm()
