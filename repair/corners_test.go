@@ -61,6 +61,74 @@ func TestNothingIsDoneThatIsNotWrittenDown(t *testing.T) {
 	}
 }
 
+// What somebody else did while it was asked about is not done again, and is not
+// this run's.
+func TestWhatSomebodyElseDidIsNotOurs(t *testing.T) {
+	k := newKit(t, "device-too-late-nvme")
+	plan := k.plan("leaked-volume")
+	tools := k.tools()
+	tools.Ask = func(_ context.Context, q Question) (Reply, error) {
+		if q.Step.Kind == StepDisconnect {
+			return Yes, k.world.Array.Disconnect(q.Step.HostObject, plan.Object)
+		}
+		return Yes, nil
+	}
+	result, err := tools.Run(context.Background(), plan)
+	if err != nil || result.Outcome != journal.Done || strings.Contains(strings.Join(result.State, "; "), "disconnect") {
+		t.Errorf("%+v, %v", result, err)
+	}
+	var told []journal.Outcome
+	for _, record := range k.records(result.Run) {
+		if record.What == journal.WhatAfter && record.StepKind == StepDisconnect {
+			told = append(told, record.Outcome)
+		}
+	}
+	if !slices.Equal(told, []journal.Outcome{journal.Already}) {
+		t.Errorf("the journal has %v", told)
+	}
+}
+
+// What is done and can't be written down ends the run: nobody goes on from what no
+// journal has.
+func TestNothingFollowsWhatIsNotWrittenDown(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	plan := k.plan("leaked-volume")
+	tools, failed := k.tools(), 0
+	tools.record = func(r *journal.Run, record journal.Record) error {
+		if record.What == journal.WhatAfter && record.StepKind == StepDisconnect {
+			failed++
+			return journal.ErrUnwritable
+		}
+		return r.Append(record)
+	}
+	result, err := tools.Run(context.Background(), plan)
+	if destroyed, _ := k.volume(plan.Object); destroyed || failed != 1 || !errors.Is(err, journal.ErrUnwritable) {
+		t.Errorf("destroyed %v: %+v, %v", destroyed, result, err)
+	}
+}
+
+// What nothing is to be released of is refused before it is waited for, if it is;
+// and a run of it that was interrupted is named, because that comes first.
+func TestWhatWillBeRefusedIsNotWaitedFor(t *testing.T) {
+	k := newKit(t, "create-reply-lost-iscsi")
+	plan := k.plan("leaked-volume")
+	first := k.stopRecord(plan, StepDestroy)
+	if _, err := k.world.LXD.StartOperation("", "task", "Creating instance", ""); err != nil {
+		t.Fatal(err)
+	}
+	tools := k.tools()
+	tools.Report = func(e Event) {
+		if e.Phase == Begins {
+			t.Errorf("it begins to %s", e.Step.Say)
+		}
+	}
+	result, err := tools.Run(context.Background(), plan)
+	var refused *RefusedError
+	if !errors.As(err, &refused) || result.Gate != "no-operation" || !strings.HasSuffix(refused.Hint, "pureclean runs --resume "+first) {
+		t.Errorf("%+v, %v", result, err)
+	}
+}
+
 // Without a login for writing nothing is begun, on a machine neither: what was
 // released there could not be cut.
 func TestNothingIsBegunWithoutTheArray(t *testing.T) {
