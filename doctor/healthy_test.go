@@ -140,3 +140,65 @@ func TestFabricTroubles(t *testing.T) {
 		}
 	}
 }
+
+// TestNVMeUnderMultipath: while the kernel's own multipath is off multipath's
+// settings count for NVMe, by the names that it gives to such a device. With it
+// they count for nothing.
+func TestNVMeUnderMultipath(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		native     bool
+		want       []string
+	}{
+		{
+			"for the device", "devices {\n device {\n  vendor \"NVME\"\n  product \"Pure Storage FlashArray\"\n  revision \"x\"\n  no_path_retry queue\n }\n}\n", false,
+			[]string{"multipath-queueing: no_path_retry queue from /etc/multipath.conf:6, devices/device NVME Pure Storage FlashArray x"},
+		},
+		{
+			"for every protocol", "overrides {\n no_path_retry queue\n}\n", false,
+			[]string{"multipath-queueing: no_path_retry queue from /etc/multipath.conf:2, overrides"},
+		},
+		{
+			"by default, where a version of multipath has a value of its own", "defaults {\n no_path_retry queue\n}\n", false,
+			[]string{"multipath-queueing: no_path_retry queue from /etc/multipath.conf:2, defaults (where it may not count)"},
+		},
+		{"for the array over SCSI", "devices {\n device {\n  vendor PURE\n  product FlashArray\n  no_path_retry queue\n }\n}\n", false, nil},
+		{
+			"left out by name", "blacklist {\n devnode \"^nvme\"\n}\n", false,
+			[]string{"multipath-blacklist: blacklist devnode \"^nvme\" from /etc/multipath.conf:2, blacklist"},
+		},
+		{
+			"left out by the protocol", "blacklist {\n protocol \"nvme:.*\"\n}\n", false,
+			[]string{"multipath-blacklist: blacklist protocol \"nvme:.*\" from /etc/multipath.conf:2, blacklist"},
+		},
+		{
+			"left out by the WWID", "blacklist {\n wwid \"^eui\"\n}\n", false,
+			[]string{"multipath-blacklist: blacklist wwid \"^eui\" from /etc/multipath.conf:2, blacklist"},
+		},
+		{
+			"left out by the model", "blacklist {\n device {\n  vendor NVME\n  product Pure\n }\n}\n", false,
+			[]string{"multipath-blacklist: blacklist device { vendor \"NVME\" product \"Pure\" } from /etc/multipath.conf:3, blacklist/device"},
+		},
+		{"excepted as doctor says", "blacklist {\n devnode \"^nvme\"\n wwid \"^eui\"\n}\nblacklist_exceptions {\n devnode \"^nvme[0-9]\"\n wwid \"eui[.]00[0-9a-f]{14}24a937\"\n}\n", false, nil},
+		{"left out, and native", "blacklist {\n devnode \"^nvme\"\n}\n", true, nil},
+		{"for the device, and native", "devices {\n device {\n  vendor NVME\n  product \"Pure Storage FlashArray\"\n  no_path_retry queue\n }\n}\n", true, nil},
+	} {
+		tree := fabric(t, "nvme-fc-dm")
+		if c.native {
+			tree = fabric(t, "nvme-fc")
+			tree.AddFile("sys/module/nvme_core/parameters/multipath", []byte("Y\n"))
+		}
+		tree.AddFile("etc/multipath.conf", []byte(c.text))
+		w := world(t, tree)
+		w.LXD.Pools.Items[0].Mode = evidence.ModeNVMeFC
+		var got []string
+		for _, a := range examine(w).Advice {
+			if strings.HasPrefix(a.Check, "multipath-") {
+				got = append(got, a.Check+": "+a.Observed+" from "+a.Source)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -57,33 +57,44 @@ var Rules = []Rule{
 		Code: "multipath-blacklist", Name: "multipath blacklist",
 		Bad: func(f *facts, _ evidence.Setting) (Weight, string) {
 			switch {
-			case !f.uses(evidence.ModeISCSI, evidence.ModeFC):
+			case !f.maps():
 				return "", ""
-			case f.version().needsMap():
+			case f.uses(evidence.ModeISCSI, evidence.ModeFC) && f.version().needsMap():
 				return Critical, "multipath leaves Pure volumes alone, and LXD takes them only through a map: every volume times out after 30 seconds"
 			}
 			return Warning, "multipath leaves Pure volumes alone: they have one path, and are lost with it"
 		},
-		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
+		Write: func(f *facts, s evidence.Setting) ([]string, string, []string) {
 			kind, _, _ := strings.Cut(s.Value, " ")
 			if kind == "property" {
 				// An exception only counts for what comes before it by name.
 				return nil, fmt.Sprintf("take line %d of %s away", s.Line, s.File), []string{reconfigure}
 			}
 			// An exception counts against a line of its own kind only.
-			exception := map[string][]string{
-				"wwid":     {`	wwid "3624a9370.*"`},
-				"devnode":  {`	devnode "^sd[a-z]"`},
-				"protocol": {`	protocol "scsi:(iscsi|fcp)"`},
-				"device":   {"	device {", `		vendor "PURE"`, `		product "FlashArray"`, "	}"},
-			}[kind]
+			var exception []string
+			if f.uses(evidence.ModeISCSI, evidence.ModeFC) {
+				exception = append(exception, map[string][]string{
+					"wwid":     {`	wwid "3624a9370.*"`},
+					"devnode":  {`	devnode "^sd[a-z]"`},
+					"protocol": {`	protocol "scsi:(iscsi|fcp)"`},
+					"device":   {"	device {", `		vendor "PURE"`, `		product "FlashArray"`, "	}"},
+				}[kind]...)
+			}
+			if f.mapsNVMe() {
+				exception = append(exception, map[string][]string{
+					"wwid":     {`	wwid "eui[.]00[0-9a-f]{14}24a937"`},
+					"devnode":  {`	devnode "^nvme[0-9]"`},
+					"protocol": {`	protocol "nvme:(tcp|fc)"`},
+					"device":   {"	device {", `		vendor "NVME"`, `		product "Pure Storage FlashArray"`, "	}"},
+				}[kind]...)
+			}
 			return slices.Concat([]string{"blacklist_exceptions {"}, exception, []string{"}"}), s.File, []string{reconfigure}
 		},
 	},
 	{
 		Code: "multipath-refused", Name: "multipath refused",
 		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
-			if !f.uses(evidence.ModeISCSI, evidence.ModeFC) {
+			if !f.maps() {
 				return "", ""
 			}
 			return Critical, "multipath refuses all of its files for it: multipathd does not start with them, one that runs keeps what it had before, and \"multipath\" makes no map"

@@ -84,6 +84,17 @@ func (f *facts) uses(modes ...string) bool {
 	return slices.ContainsFunc(f.lxd.Pools.Items, func(p evidence.Pool) bool { return slices.Contains(modes, p.Mode) })
 }
 
+// maps reports whether multipath's maps are what LXD uses, or could use, of one
+// of the pools: over SCSI, and over NVMe while the kernel's own multipath is off.
+func (f *facts) maps() bool {
+	return f.uses(evidence.ModeISCSI, evidence.ModeFC) || f.mapsNVMe()
+}
+
+func (f *facts) mapsNVMe() bool {
+	off := slices.Contains([]string{"N", "0"}, f.effective("nvme multipath"))
+	return off && f.uses(evidence.ModeNVMeTCP, evidence.ModeNVMeFC)
+}
+
 // OfHost lists the faults of one host's settings, in the order of the rules.
 func OfHost(host *evidence.Host, lxd *evidence.LXD) []Fault {
 	f := &facts{host, lxd, Rules}

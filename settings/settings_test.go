@@ -68,9 +68,15 @@ func TestNotUsed(t *testing.T) {
 	count := func(mode string) int {
 		return len(OfHost(h, &evidence.LXD{Version: "6.8", Pools: evidence.Complete([]evidence.Pool{{Mode: mode}})}))
 	}
-	if iscsi, nvme := count(evidence.ModeISCSI), count(evidence.ModeNVMeTCP); iscsi != 3 || nvme != 1 {
-		t.Errorf("%d faults for iSCSI, %d for NVMe", iscsi, nvme)
+	if iscsi, nvme := count(evidence.ModeISCSI), count(evidence.ModeNVMeTCP); iscsi != 3 || nvme != 2 {
+		t.Errorf("%d faults for iSCSI, %d for NVMe, which needs multipath's maps here", iscsi, nvme)
 	}
+	native := &h.Settings.Items[3]
+	native.Value = "Y"
+	if nvme := count(evidence.ModeNVMeTCP); nvme != 0 {
+		t.Errorf("%d faults for NVMe, of which multipath has nothing", nvme)
+	}
+	native.Value = "N"
 	// Which pools there are is not known: everything may matter.
 	if all := len(OfHost(h, &evidence.LXD{})); all != 4 {
 		t.Errorf("%d faults where nothing is known of the pools", all)

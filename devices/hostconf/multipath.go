@@ -10,8 +10,17 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// scsiProtocols are multipath's names of the transports.
-var scsiProtocols = map[string]string{"iscsi": "scsi:iscsi", "fc": "scsi:fcp"}
+// protocols are multipath's names of the transports.
+var protocols = []struct{ transport, name string }{{"iscsi", "scsi:iscsi"}, {"fc", "scsi:fcp"}, {"nvme tcp", "nvme:tcp"}, {"nvme fc", "nvme:fc"}}
+
+func protocolOf(transport string) string {
+	for _, p := range protocols {
+		if p.transport == transport {
+			return p.name
+		}
+	}
+	return ""
+}
 
 // maxFaults is how many lines of a broken file are named.
 const maxFaults = 20
@@ -20,7 +29,8 @@ const maxFaults = 20
 // does, and what the running multipathd made of them.
 func (r *settingsReader) multipath(ctx context.Context, h *evidence.Host, daemon func(context.Context) (string, error)) {
 	conf := r.multipathFiles()
-	volumes := volumesOf(h)
+	namespaces := r.mappedNamespaces(h)
+	volumes := volumesOf(h, len(namespaces) > 0)
 	for _, f := range conf.Refused {
 		r.add(evidence.Setting{Name: "multipath refused", Value: f.What, File: f.File, Line: f.Line, Applies: evidence.Yes})
 	}
@@ -44,7 +54,7 @@ func (r *settingsReader) multipath(ctx context.Context, h *evidence.Host, daemon
 		r.add(s)
 	}
 	if len(conf.Refused) == 0 {
-		r.blacklist(conf, h.Disks.Items, volumes)
+		r.blacklist(conf, append(r.diskPaths(h.Disks.Items), namespaces...), volumes)
 	}
 	if daemon != nil {
 		if text, err := daemon(ctx); err == nil {
@@ -73,17 +83,22 @@ func (r *settingsReader) multipathFiles() *multipathconf.Config {
 }
 
 // volumesOf are a Pure volume over each transport that the host has, or over
-// all where it has none yet.
-func volumesOf(h *evidence.Host) []multipathconf.Device {
+// all of SCSI's where it has none yet.
+func volumesOf(h *evidence.Host, mapped bool) []multipathconf.Device {
 	used := map[string]bool{"iscsi": len(h.Sessions.Items) > 0}
 	for _, d := range h.Disks.Items {
 		used[d.Transport] = true
 	}
+	for _, c := range h.Controllers.Items {
+		used["nvme "+c.Transport] = mapped
+	}
 	var some, all []multipathconf.Device
-	for _, transport := range []string{"iscsi", "fc"} {
-		volume := multipathconf.FlashArray(scsiProtocols[transport])
-		all = append(all, volume)
-		if used[transport] {
+	for _, p := range protocols {
+		volume := multipathconf.FlashArray(p.name)
+		if strings.HasPrefix(p.name, "scsi:") {
+			all = append(all, volume)
+		}
+		if used[p.transport] {
 			some = append(some, volume)
 		}
 	}
@@ -91,6 +106,27 @@ func volumesOf(h *evidence.Host) []multipathconf.Device {
 		return all
 	}
 	return some
+}
+
+// mappedNamespaces are the NVMe paths that multipath looks at: while the
+// kernel's own multipath is off each controller's namespace is a disk. With it
+// they are hidden, and multipath passes the one that is seen over.
+func (r *settingsReader) mappedNamespaces(h *evidence.Host) []multipathconf.Path {
+	if !r.Flag("sys/module/nvme_core/parameters/multipath").IsNot() {
+		return nil
+	}
+	var paths []multipathconf.Path
+	for _, c := range h.Controllers.Items {
+		device := multipathconf.FlashArray(protocolOf("nvme " + c.Transport))
+		// A new volume's, by a name that no machine has among its first.
+		paths = append(paths, multipathconf.Path{Device: device, Name: "nvme97n97", WWID: "eui.00f1e2d3c4b5a69724a9370000011aef", Properties: namespaceProperties})
+		for _, n := range h.Namespaces.Items {
+			if slices.ContainsFunc(n.Paths, func(p evidence.NamespacePath) bool { return p.Controller == c.Name && p.Name == n.Name }) {
+				paths = append(paths, multipathconf.Path{Device: device, Name: n.Name, WWID: n.WWID})
+			}
+		}
+	}
+	return paths
 }
 
 // inForce adds what multipathd says of itself. What it does not say is not
@@ -116,24 +152,21 @@ var commonProperties = strings.Fields("CURRENT_TAGS DEVLINKS DEVNAME DEVPATH DEV
 	"ID_REVISION ID_SCSI ID_SCSI_SERIAL ID_SERIAL ID_SERIAL_SHORT ID_TYPE ID_VENDOR ID_VENDOR_ENC ID_WWN ID_WWN_VENDOR_EXTENSION " +
 	"ID_WWN_WITH_EXTENSION MAJOR MINOR SUBSYSTEM TAGS USEC_INITIALIZED")
 
+// namespaceProperties are what udev knows of every NVMe namespace.
+var namespaceProperties = strings.Fields("CURRENT_TAGS DEVLINKS DEVNAME DEVPATH DEVTYPE DISKSEQ ID_MODEL ID_NSID ID_REVISION ID_SERIAL ID_SERIAL_SHORT " +
+	"ID_WWN MAJOR MINOR SUBSYSTEM TAGS USEC_INITIALIZED")
+
 // blacklist adds the lines that keep multipath off Pure volumes. One of many
 // disks may well be left out by its name, so those that are there are tried,
 // and one with a name that no machine has among its first.
-func (r *settingsReader) blacklist(conf *multipathconf.Config, disks []evidence.Disk, volumes []multipathconf.Device) {
+func (r *settingsReader) blacklist(conf *multipathconf.Config, there []multipathconf.Path, volumes []multipathconf.Device) {
 	var paths []multipathconf.Path
 	for _, volume := range volumes {
-		paths = append(paths, multipathconf.Path{Device: volume, Name: "sdzx", WWID: "3624a93700f1e2d3c4b5a697800011aef", Properties: commonProperties})
-	}
-	for i, d := range disks {
-		path := multipathconf.Path{Device: multipathconf.FlashArray(scsiProtocols[d.Transport]), Name: d.Name}
-		if d.Serial != "" {
-			path.WWID = d.Serial.WWID()
+		if strings.HasPrefix(volume.Protocol, "scsi:") {
+			paths = append(paths, multipathconf.Path{Device: volume, Name: "sdzx", WWID: "3624a93700f1e2d3c4b5a697800011aef", Properties: commonProperties})
 		}
-		if i == 0 {
-			path.Properties = r.properties(d)
-		}
-		paths = append(paths, path)
 	}
+	paths = append(paths, there...)
 	var found []multipathconf.Listed
 	for _, path := range paths {
 		for _, hit := range conf.Blacklisted(path) {
@@ -149,6 +182,21 @@ func (r *settingsReader) blacklist(conf *multipathconf.Config, disks []evidence.
 	for _, l := range found {
 		r.add(evidence.Setting{Name: "multipath blacklist", Value: l.Words, Section: l.Section, File: l.File, Line: l.Number, Applies: l.Hit})
 	}
+}
+
+func (r *settingsReader) diskPaths(disks []evidence.Disk) []multipathconf.Path {
+	paths := make([]multipathconf.Path, 0, len(disks))
+	for i, d := range disks {
+		path := multipathconf.Path{Device: multipathconf.FlashArray(protocolOf(d.Transport)), Name: d.Name}
+		if d.Serial != "" {
+			path.WWID = d.Serial.WWID()
+		}
+		if i == 0 {
+			path.Properties = r.properties(d)
+		}
+		paths = append(paths, path)
+	}
+	return paths
 }
 
 // properties are the names of what udev knows of a disk.

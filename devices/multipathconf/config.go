@@ -47,6 +47,8 @@ type entry struct {
 	file    string
 	line    int
 	builtIn bool
+	// someVersions is set on one that not all versions have.
+	someVersions bool
 }
 
 func (e *entry) text(key string) (string, bool) {
@@ -108,7 +110,7 @@ type Config struct {
 // order.
 func Read(main *File, more ...File) *Config {
 	c := empty()
-	c.devices = []*entry{flashArray()}
+	c.devices = []*entry{flashArray(), flashArrayNVMe()}
 	c.except.patterns["property"] = []pattern{builtInException()}
 	if main != nil {
 		failed := c.read(*main)
@@ -171,6 +173,16 @@ func empty() *Config {
 func flashArray() *entry {
 	e := &entry{kind: "devices/device", values: map[string]*Line{}, builtIn: true}
 	for key, value := range map[string]string{"vendor": "PURE", "product": "FlashArray", "fast_io_fail_tmo": "10"} {
+		e.values[key] = &Line{Key: key, Value: value, Meant: true}
+	}
+	return e
+}
+
+// flashArrayNVMe is multipath's own entry for the array over NVMe, which 0.9.4
+// has and older versions have not.
+func flashArrayNVMe() *entry {
+	e := &entry{kind: "devices/device", values: map[string]*Line{}, builtIn: true, someVersions: true}
+	for key, value := range map[string]string{"vendor": "NVME", "product": "Pure Storage FlashArray", "no_path_retry": "10"} {
 		e.values[key] = &Line{Key: key, Value: value, Meant: true}
 	}
 	return e

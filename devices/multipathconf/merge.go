@@ -175,9 +175,16 @@ func merged(all []*entry, by string) []*entry {
 // Device is what multipath looks at to find a device's settings.
 type Device struct{ Vendor, Product, Revision, Protocol string }
 
-// FlashArray is a volume of a FlashArray over a protocol, "scsi:iscsi" or
-// "scsi:fcp".
-func FlashArray(protocol string) Device { return Device{"PURE", "FlashArray", "8888", protocol} }
+// FlashArray is a volume of a FlashArray over a protocol: "scsi:iscsi",
+// "scsi:fcp", "nvme:tcp" or "nvme:fc". Over NVMe multipath itself puts the
+// vendor, takes the controller's model for the product, and looks at no
+// revision.
+func FlashArray(protocol string) Device {
+	if strings.HasPrefix(protocol, "nvme:") {
+		return Device{"NVME", "Pure Storage FlashArray", "", protocol}
+	}
+	return Device{"PURE", "FlashArray", "8888", protocol}
+}
 
 // matching are the device sections for a device, the last first.
 func (c *Config) matching(d Device) (sure, unsure []*entry) {
@@ -202,7 +209,7 @@ func (e *entry) is(d Device) evidence.Answer {
 	answer := evidence.Yes
 	for key, text := range map[string]string{"vendor": d.Vendor, "product": d.Product, "revision": d.Revision} {
 		wanted, said := e.text(key)
-		if !said {
+		if !said || key == "revision" && text == "" {
 			continue
 		}
 		p, err := compile(wanted)
@@ -210,6 +217,9 @@ func (e *entry) is(d Device) evidence.Answer {
 			return evidence.No
 		}
 		answer = answer.And(p.Match(text))
+	}
+	if e.someVersions && answer.Is() {
+		return evidence.Unknown
 	}
 	return answer
 }
@@ -301,10 +311,14 @@ func (c *Config) Applies(d Device, line *Line) evidence.Answer {
 		serial, ours := evidence.SerialOf(wwid)
 		return evidence.AnswerOf(ours && serial.WWID() == wwid && place.values[line.Key] == line)
 	}
+	_, unsure := c.levels(d, line.Key)
 	if said := c.said(d, line.Key); said != nil && said.File == line.File && said.Number == line.Number {
+		if place == c.defaults && hasKey(unsure, line.Key) {
+			return evidence.Unknown // a device section that may be for it stands above
+		}
 		return evidence.Yes
 	}
-	if _, unsure := c.levels(d, line.Key); slices.Contains(unsure, place) && place.values[line.Key] == line {
+	if slices.Contains(unsure, place) && place.values[line.Key] == line {
 		return evidence.Unknown
 	}
 	return evidence.No
