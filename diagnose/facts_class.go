@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -172,18 +171,37 @@ func (f *facts) isHalf(v *volume) bool {
 // twinElsewhere reports that the other half of a volume was moved, or may have
 // been: then LXD was not deleting it.
 func (f *facts) twinElsewhere(v *volume) bool {
+	return !v.array.Elsewhere.IsComplete() || f.movedTwin(v) != ""
+}
+
+// movedTwin is the name under which the other half of a volume is now; empty where
+// there is none. It has its old name in another place, or is what an earlier run
+// saw under that name, or has a name that is not LXD's in the same pod and was made
+// together with this half.
+func (f *facts) movedTwin(v *volume) string {
 	other := v.LXD
 	other.Content = evidence.ContentBlock
 	if v.LXD.Content == evidence.ContentBlock {
 		other.Content = evidence.ContentFilesystem
 	}
 	name := spelling(other)
-	if !v.array.Elsewhere.IsComplete() || slices.ContainsFunc(v.array.Elsewhere.Items, func(o evidence.Other) bool { return strings.EqualFold(leaf(o.Name), name) }) {
-		return true
+	is := func(id, full string) bool {
+		seen := f.sighting(v.array, id)
+		return strings.EqualFold(leaf(full), name) || (seen != nil && strings.EqualFold(leaf(seen.Name), name))
 	}
-	return slices.ContainsFunc(v.array.volumes, func(o volume) bool {
-		return !o.LXD.IsLXD() && strings.EqualFold(leaf(o.Name), name)
-	})
+	for _, o := range v.array.Elsewhere.Items {
+		if is(o.ID, o.Name) {
+			return o.Name
+		}
+	}
+	for i := range v.array.volumes {
+		o := &v.array.volumes[i]
+		together := o.pool == v.pool && o.Created.Sub(v.Created).Abs() <= making
+		if !o.LXD.IsLXD() && !o.Destroyed.Is() && (is(o.ID, o.Name) || together) {
+			return o.Name
+		}
+	}
+	return ""
 }
 
 // disappeared says why the missing record of a volume looks lost and not
@@ -201,6 +219,11 @@ func (f *facts) disappeared(v *volume) string {
 	}
 	if v.LXD.Type != evidence.TypeContainer && v.LXD.Type != evidence.TypeVM {
 		return ""
+	}
+	if v.LXD.Type == evidence.TypeVM && len(f.twins(v)) == 0 {
+		if moved := f.movedTwin(v); moved != "" {
+			return "its other half is, or may be, " + moved + " now: LXD was not deleting it"
+		}
 	}
 	why := ""
 	v.connections(func(row *evidence.Connection) {

@@ -235,7 +235,7 @@ func explained(s Subject) (Result, string) {
 	}
 	doubt := s.f.unlikeHistory(s.pool, s.class == ClassDestroy, proof != "")
 	if doubt == "" && proof == "" {
-		doubt = s.madeAndKept()
+		doubt = either(s.madeAndKept(), s.droppedWithMember())
 	}
 	switch {
 	case doubt != "" && (!s.f.policy.DatabaseIsCurrent || s.f.policy.Batch):

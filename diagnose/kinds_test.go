@@ -955,6 +955,41 @@ var kindCases = []kindCase{
 		Safe, nil,
 	},
 	{
+		"half whose twin was renamed, as is remembered",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100))
+			twin := s.vol(s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100)))
+			s.Seen = []evidence.Sighting{
+				{ArrayID: arrayID, VolumeID: s.vol(v).ID, Recorded: clock.Add(-24 * time.Hour), Name: s.vol(v).Name},
+				{ArrayID: arrayID, VolumeID: twin.ID, Recorded: clock.Add(-24 * time.Hour), Name: twin.Name},
+			}
+			twin.Name, twin.LXD, twin.Created = "p1::keep", evidence.Name{}, twin.Created.AddDate(-1, 0, 0)
+		},
+		[]string{"disappeared-record p1::v-00000064000040008000000000000000", "foreign-volume p1::keep"},
+		ReportOnly, nil,
+	},
+	{
+		"half beside a volume with another name, made together with it",
+		func(s *scene) {
+			s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100))
+			twin := s.vol(s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100)))
+			twin.Name, twin.LXD = "p1::keep", evidence.Name{}
+		},
+		[]string{"disappeared-record p1::v-00000064000040008000000000000000", "foreign-volume p1::keep"},
+		ReportOnly,
+		[]string{"its other half is, or may be, p1::keep now"},
+	},
+	{
+		"half beside a volume with another name, made long before",
+		func(s *scene) {
+			s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100))
+			twin := s.vol(s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100)))
+			twin.Name, twin.LXD, twin.Created = "p1::keep", evidence.Name{}, twin.Created.AddDate(-1, 0, 0)
+		},
+		[]string{"leaked-half p1::v-00000064000040008000000000000000", "foreign-volume p1::keep"},
+		Safe, nil,
+	},
+	{
 		"image whose record went to a newer copy",
 		func(s *scene) {
 			v := s.volume("p1", name(evidence.TypeImage, "", 100))

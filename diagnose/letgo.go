@@ -17,7 +17,11 @@ import (
 // made. That it was not disconnected is not enough: an LXD that is killed right
 // after it made the filesystem keeps the record, and what uses the volume then
 // finds it connected. Or LXD's daemon has been running since before it was made:
-// nobody can put another database under a daemon that runs.
+// nobody can put another database under a daemon that runs. But rows go from
+// under one: those of the instances of a member that is removed by force
+// (ClearNode; they are to be recovered), and those that somebody deletes by hand
+// (lxd sql). So it proves nothing of an instance's volume in a cluster, nor of
+// what the trail shows in use, or under another name, after it was made.
 
 const (
 	// atOnce is how far the array's own row of a creation may be from the time
@@ -130,10 +134,50 @@ func (s Subject) madeAndKept() string {
 	case p.why != "":
 		return "the array's audit trail of it could not be read in full: " + p.why
 	case p.made.At.IsZero(), s.ranSince() != "":
-		return ""
+		return s.hadUse(p)
 	}
 	return "LXD's database may be older than this volume: by the array's audit trail " + either(p.made.User, "somebody") + " made it on " + day(p.made.At) +
 		", nothing shows that LXD took it back, and LXD's daemon was started after that"
+}
+
+// hadUse says by what the trail shows that a volume was used, or was another one,
+// after it was made; empty where it does not. Who failed to make a volume has no
+// use for it, and is not at work on it for longer than making it takes.
+func (s Subject) hadUse(p past) string {
+	for _, d := range p.later {
+		lxd := d.User == p.made.User && d.Interface == p.made.Interface
+		told := d.User != "" && p.made.User != "" && d.Interface != "" && p.made.Interface != ""
+		late := d.At.Sub(s.volume.Created) > making
+		switch {
+		case d.Ours.Is(), d.Verb == evidence.DeedDestroy, d.Verb == evidence.DeedEradicate:
+		case d.Verb == evidence.DeedConnect, d.Verb == evidence.DeedDisconnect:
+			if late && (lxd || !told) {
+				return "by the array's audit trail LXD had it connected on " + day(d.At) + ", when it had long been made: it had a record then, and nothing shows that LXD took it back"
+			}
+		case late || !lxd || !told:
+			return "by the array's audit trail " + either(d.User, "somebody") + " renamed, recovered, copied or changed it on " + day(d.At) + ": it may be what LXD has a record of under another name"
+		}
+	}
+	return ""
+}
+
+// droppedWithMember says that LXD may have dropped the record of an instance's
+// volume with a member; empty where it can't have. LXD does that while it runs,
+// when a member is removed by force, so that the instances can be recovered.
+func (s Subject) droppedWithMember() string {
+	kind := ""
+	switch v := s.volume; {
+	case s.snapshot != nil && (v == nil || v.record == nil) && s.snapshot.Suffix != reverter:
+		kind = s.snapshot.LXD.Type
+	case s.snapshot == nil && v.code != codeLeakedHalf && !v.LXD.Snapshot:
+		// LXD was deleting that of which the other half is gone, and makes
+		// another temporary copy when it needs one.
+		kind = v.LXD.Type
+	}
+	if s.f.world.LXD.Clustered.IsNot() || (kind != evidence.TypeContainer && kind != evidence.TypeVM) {
+		return ""
+	}
+	return "LXD drops the records of a member's instances when the member is removed by force, and nothing shows that it let go of this one"
 }
 
 // tookTheOther says that by the array's audit trail LXD, which made this half of

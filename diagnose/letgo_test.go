@@ -181,6 +181,85 @@ func TestLXDRunsSince(t *testing.T) {
 	}
 }
 
+// That LXD runs since before says nothing where the trail shows a use, or another
+// name: rows go from under a daemon by hand, too.
+func TestUsedAfterItWasMade(t *testing.T) {
+	late := 20 * time.Minute
+	for _, c := range []struct {
+		name  string
+		deeds []evidence.Deed
+		want  Result
+	}{
+		{"never", []evidence.Deed{madeIt, linked, cut}, Pass},
+		{"filled for a while", []evidence.Deed{madeIt, linked, cut, did(evidence.DeedConnect, time.Minute), did(evidence.DeedDisconnect, 2*time.Minute)}, Pass},
+		{"connected later", []evidence.Deed{madeIt, linked, cut, did(evidence.DeedConnect, late)}, Uncertain},
+		{"connected until later", []evidence.Deed{madeIt, linked, did(evidence.DeedDisconnect, late)}, Uncertain},
+		{"connected later by an operator", []evidence.Deed{madeIt, linked, cut, by(did(evidence.DeedConnect, late), "root", "CLI")}, Pass},
+		{"connected later by nobody knows whom", []evidence.Deed{madeIt, linked, cut, by(did(evidence.DeedConnect, late), "root", "")}, Uncertain},
+		{"cut and connected again by us", []evidence.Deed{madeIt, linked, ours(did(evidence.DeedDisconnect, late)), ours(did(evidence.DeedConnect, 2*late))}, Pass},
+		{"renamed by hand at once", []evidence.Deed{madeIt, by(did(evidence.DeedOther, time.Minute), "root", "GUI")}, Uncertain},
+		{"changed by LXD while it was made", []evidence.Deed{madeIt, did(evidence.DeedOther, time.Minute), linked, cut}, Pass},
+		{"a snapshot of it was made later", []evidence.Deed{madeIt, linked, cut, did(evidence.DeedOther, late)}, Uncertain},
+		{"its making is not told, its name is of today", []evidence.Deed{by(did(evidence.DeedOther, late), "root", "CLI")}, Uncertain},
+		{"its making is not told, it was connected", []evidence.Deed{did(evidence.DeedConnect, late)}, Uncertain},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := told(c.deeds...)
+			s.runs(100 * 24 * time.Hour)
+			if got := s.explained(t); got.Result != c.want {
+				t.Errorf("%s: %s", got.Result, got.Why)
+			}
+		})
+	}
+}
+
+// LXD drops the records of a member's instances when it is removed by force, also
+// under a daemon that runs. What else is in the pool it keeps.
+func TestDroppedWithAMember(t *testing.T) {
+	tried := []evidence.Deed{madeIt, linked, cut, did(evidence.DeedDestroy, time.Minute)}
+	for _, c := range []struct {
+		name      string
+		of        evidence.Name
+		clustered evidence.Answer
+		deeds     []evidence.Deed
+		want      Result
+	}{
+		{"a container's", name(evidence.TypeContainer, "", 100), evidence.Yes, []evidence.Deed{madeIt, linked, cut}, Uncertain},
+		{"a virtual machine's", name(evidence.TypeVM, evidence.ContentBlock, 100), evidence.Yes, nil, Uncertain},
+		{"it is not known whether there is a cluster", name(evidence.TypeContainer, "", 100), evidence.Unknown, nil, Uncertain},
+		{"no cluster", name(evidence.TypeContainer, "", 100), evidence.No, []evidence.Deed{madeIt, linked, cut}, Pass},
+		{"LXD tried to destroy it", name(evidence.TypeContainer, "", 100), evidence.Yes, tried, Pass},
+		{"a custom volume", name(evidence.TypeCustom, "", 100), evidence.Yes, []evidence.Deed{madeIt, linked, cut}, Pass},
+		{"an image", name(evidence.TypeImage, "", 100), evidence.Yes, nil, Pass},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := healthy()
+			at := s.volume("p1", c.of)
+			if c.of.Type == evidence.TypeVM { // both halves are there
+				other := c.of
+				other.Content = evidence.ContentFilesystem
+				s.volume("p1", other)
+			}
+			v := s.vol(at)
+			s.LXD.Clustered = c.clustered
+			s.runs(100 * 24 * time.Hour)
+			if c.deeds != nil {
+				deeds := slices.Clone(c.deeds)
+				for i := range deeds {
+					deeds[i].At, deeds[i].User, deeds[i].Interface = v.Created.Add(deeds[i].At.Sub(time.Time{})), "lxd", "REST"
+				}
+				s.array().Trails = []evidence.Trail{{VolumeID: v.ID, Deeds: evidence.Complete(deeds)}}
+			}
+			object := v.Name
+			r := s.judge()
+			i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Object == object })
+			if got := gate(t, r.Findings[i], "explained"); got.Result != c.want {
+				t.Errorf("%s: %s", got.Result, got.Why)
+			}
+		})
+	}
+}
+
 // LXD unpacks an image again, and records no temporary copy of a snapshot: that
 // it made and kept one says nothing of its database. Nor does a half whose other
 // one LXD destroyed, and nobody else.
