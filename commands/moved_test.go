@@ -3,13 +3,16 @@ package commands
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/array"
 )
 
 // administrator sends one request to the array as its administrator does.
@@ -41,6 +44,46 @@ func administrator(t *testing.T, w *simulator.World, method, path, body string) 
 	}
 	session := send(http.MethodPost, "/login", "", "").Header.Get("x-auth-token")
 	send(method, path, body, session)
+}
+
+// What was moved out of LXD's pods while a run of it was interrupted, or after it
+// was destroyed and recovered, is neither gone nor repaired nor eradicated.
+func TestMovedOutOfThePods(t *testing.T) {
+	for _, to := range []string{"keep-me", "other::u-keep", "vg1/keep"} {
+		for _, interrupted := range []bool{true, false} {
+			b := newBench(t, aged(t, "device-never-iscsi"))
+			b.s.InTerminal, b.s.OutTerminal, b.s.ErrTerminal = false, false, false
+			a := b.world.Array
+			volume := b.leaked("leaked-volume")
+			heal := func() {}
+			if interrupted {
+				heal = a.Inject(array.Fault{Method: "PATCH", Path: "/volumes", Kind: array.ServerError})
+			}
+			b.run("", "fix", "--volume", volume, "--yes")
+			heal()
+			book := journal.Read(b.s.given.config.StateDir)
+			runs, err := book.List()
+			if err != nil || len(runs) != 1 {
+				t.Fatalf("%d runs, %v", len(runs), err)
+			}
+			if !interrupted {
+				err = a.Recover(volume)
+			}
+			if err := errors.Join(err, a.CreatePod("other"), a.RelocateVolume(volume, to)); err != nil {
+				t.Fatal(err)
+			}
+			tries := [][]string{{"undo", "--run", runs[0].ID, "--yes"}}
+			if interrupted {
+				tries = append(tries, []string{"runs", "--resume", runs[0].ID, "--yes"})
+			}
+			for _, args := range tries {
+				status, out, errs := b.run("", args...)
+				if words := strings.Join(strings.Fields(out), " "); status == StatusOK || !strings.Contains(words, "it is "+to+" now, outside of LXD's pods") {
+					t.Errorf("to %s, %v: status %d\n%s%s", to, args, status, out, errs)
+				}
+			}
+		}
+	}
 }
 
 // What has the name of a recorded volume and is another one than LXD had, by its

@@ -49,6 +49,9 @@ type Scope struct {
 	// who changes what one machine has, or how it is connected.
 	Near    bool
 	Members []string
+	// Sought are ids of volumes and snapshots for which the whole array is read
+	// where its pods do not have them: what has left them is not gone.
+	Sought []string
 }
 
 // Anew is what is read again where the rest of the last look is good enough,

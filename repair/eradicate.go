@@ -156,11 +156,13 @@ func doEradicate(ctx context.Context, r *run, _ Step) error {
 }
 
 func confirmEradicated(s subject, _ Step) (evidence.Answer, string) {
-	switch {
-	case s.array == nil || s.array.Trouble != "" || !s.array.Volumes.IsComplete():
-		return evidence.Unknown, "the array did not list everything"
-	case s.volume != nil:
+	switch other, why := s.outside(); {
+	case s.volume != nil && s.array.Trouble == "":
 		return evidence.No, "the array still has it"
+	case other != nil:
+		return evidence.No, "the array still has it, as " + other.Name
+	case why != "":
+		return evidence.Unknown, why
 	}
 	return evidence.Yes, "it is no longer on the array"
 }

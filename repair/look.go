@@ -63,8 +63,10 @@ func scopeOf(seers []seer) evidence.Scope {
 	all := seers[0].run.about(seers[0].anew, seers[0].near)
 	for _, s := range seers[1:] {
 		one := s.run.about(s.anew, s.near)
+		all.Sought = append(all.Sought, one.Sought...)
 		if all.IsEverything() || one.IsEverything() || one.ArrayID != all.ArrayID {
-			return evidence.Scope{}
+			all = evidence.Scope{Sought: all.Sought}
+			continue
 		}
 		all.Volumes = append(all.Volumes, one.Volumes...)
 		all.Anew, all.Past = all.Anew.And(one.Anew), all.Past || one.Past

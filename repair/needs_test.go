@@ -32,6 +32,7 @@ func looking() *onlooker {
 		array: &evidence.Array{
 			Source: evidence.Source{Name: "fa"}, ID: "a", EradicationDelay: leastUndo,
 			Volumes: evidence.Complete([]evidence.Volume{}), Snapshots: evidence.Complete([]evidence.Snapshot{}), Connections: evidence.Complete([]evidence.Connection{}),
+			Elsewhere: evidence.Complete([]evidence.Other{}), ElsewhereSnapshots: evidence.Complete([]evidence.Other{}),
 			Hosts: evidence.Complete([]evidence.ArrayHost{{Name: "lxd01-iscsi", IQNs: []string{"iqn.x:1"}}}),
 		},
 		volume: &evidence.Volume{ID: "id", Name: "p::v", Serial: serial, ConnectionCount: evidence.CountOf(0), Destroyed: evidence.No},
@@ -42,7 +43,7 @@ func looking() *onlooker {
 	}}}
 	o.host = &world.Hosts[0]
 	o.run.confirmed = o.run.t.Now()
-	o.subject = subject{world: world, array: o.array, pod: &evidence.Pod{ID: "pod"}, volume: o.volume, serial: serial}
+	o.subject = subject{world: world, array: o.array, pod: &evidence.Pod{ID: "pod"}, volume: o.volume, serial: serial, id: plan.ID}
 	return o
 }
 
@@ -51,6 +52,11 @@ func (o *onlooker) connect(host string) {
 	row := evidence.Connection{VolumeID: "id", VolumeName: "p::v", Host: host}
 	o.array.Connections.Items = append(o.array.Connections.Items, row)
 	o.subject.rows = append(o.subject.rows, connection{row, o.array})
+}
+
+// elsewhere lets the array list a volume outside of LXD's pods.
+func (o *onlooker) elsewhere(id string, serial evidence.Serial) {
+	o.array.Elsewhere = evidence.Complete([]evidence.Other{{ID: id, Name: "keep-me", Serial: serial, Destroyed: evidence.No}})
 }
 
 func (o *onlooker) disk(state string) {
@@ -178,6 +184,14 @@ func TestEachConfirmationAlone(t *testing.T) {
 		}, evidence.Unknown, "not destroyed on fa2"},
 		{"gone", confirmDestroyed, func(o *onlooker) { o.subject.volume = nil }, evidence.Yes, "no longer"},
 		{"gone, volumes in doubt", confirmDestroyed, func(o *onlooker) { o.subject.volume, o.array.Volumes = nil, o.array.Volumes.Doubt("page 2") }, evidence.Unknown, ""},
+		{"gone, but not from the array", confirmDestroyed, func(o *onlooker) { o.subject.volume = nil; o.elsewhere("id", "") }, evidence.No, "it is keep-me now"},
+		{"gone, but its serial is not", confirmDestroyed, func(o *onlooker) { o.subject.volume = nil; o.elsewhere("", o.subject.serial) }, evidence.No, "it is keep-me now"},
+		{"gone, what is elsewhere not read", confirmDestroyed, func(o *onlooker) { o.subject.volume, o.array.Elsewhere = nil, evidence.List[evidence.Other]{} }, evidence.Unknown, "outside of LXD's pods"},
+		{"gone, snapshots elsewhere not read", confirmDestroyed, func(o *onlooker) { o.subject.volume, o.array.ElsewhereSnapshots = nil, evidence.List[evidence.Other]{} }, evidence.Unknown, "outside of LXD's pods"},
+		{"eradicated", confirmEradicated, func(o *onlooker) { o.subject.volume = nil }, evidence.Yes, "no longer"},
+		{"eradicated, and still there", confirmEradicated, func(*onlooker) {}, evidence.No, "still has it"},
+		{"eradicated, but moved", confirmEradicated, func(o *onlooker) { o.subject.volume = nil; o.elsewhere("id", "") }, evidence.No, "as keep-me"},
+		{"eradicated, what is elsewhere not read", confirmEradicated, func(o *onlooker) { o.subject.volume, o.array.Elsewhere = nil, evidence.List[evidence.Other]{} }, evidence.Unknown, "outside of LXD's pods"},
 		{"gone, snapshots in doubt", confirmDestroyed, func(o *onlooker) { o.subject.volume, o.array.Snapshots = nil, o.array.Snapshots.Doubt("page 2") }, evidence.Unknown, ""},
 
 		{"destroyed, a copy that is not listed", confirmDestroyed, func(o *onlooker) {
@@ -363,6 +377,11 @@ func TestGoneMeanwhile(t *testing.T) {
 		{"a snapshot", func(o *onlooker) { o.subject.snapshot = &evidence.Snapshot{} }, false},
 		{"volumes not all known", func(o *onlooker) { o.array.Volumes = o.array.Volumes.Doubt("x") }, false},
 		{"snapshots not all known", func(o *onlooker) { o.array.Snapshots = o.array.Snapshots.Doubt("x") }, false},
+		{"moved out of the pods", func(o *onlooker) { o.elsewhere("id", "") }, false},
+		{"what is outside of the pods not known", func(o *onlooker) { o.array.Elsewhere = o.array.Elsewhere.Doubt("x") }, false},
+		{"on another array", func(o *onlooker) {
+			o.subject.world.Arrays = []evidence.Array{{Source: evidence.Source{Name: "peer"}, Volumes: evidence.Complete([]evidence.Volume{{Serial: o.subject.serial}})}}
+		}, false},
 		{"no serial", func(o *onlooker) { o.run.plan.Serial = "" }, false},
 		{"a path", func(o *onlooker) { o.disk("offline") }, false},
 		{"a host in doubt", func(o *onlooker) { o.host.Disks = o.host.Disks.Doubt("EIO") }, false},

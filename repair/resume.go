@@ -74,6 +74,9 @@ func (r *run) resume(ctx context.Context, kind journal.Kind) error {
 	if kind == journal.KindUndo {
 		return r.undoSteps(ctx)
 	}
+	if other, _ := l.outside(); other != nil && l.volume == nil && l.snapshot == nil {
+		return r.refuse("resume", diagnose.GateResult{Gate: needSame, Result: diagnose.Fail, Why: "it is " + other.Name + " now, outside of LXD's pods: somebody else has taken it"})
+	}
 	if why := r.goneMeanwhile(l); why != "" {
 		r.state = append(r.state, why)
 		r.tell(Ended, journal.Already, why)
@@ -131,8 +134,7 @@ func (r *run) holdRest(l look) error {
 // LXD, or the array's timer. Without it such a run would be interrupted for
 // ever, because no look can find its object again.
 func (r *run) goneMeanwhile(l look) string {
-	if r.plan.ID == "" || l.array == nil || l.array.Trouble != "" || l.volume != nil || l.snapshot != nil ||
-		!l.array.Volumes.IsComplete() || !l.array.Snapshots.IsComplete() {
+	if other, why := l.outside(); r.plan.ID == "" || l.volume != nil || l.snapshot != nil || other != nil || why != "" || liveElsewhere(l.subject) != "" {
 		return ""
 	}
 	for _, g := range devicesOnEach(l.world, r.plan.Serial) {

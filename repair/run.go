@@ -577,10 +577,14 @@ func (r *run) lookAt(s sight, err error) (look, error) {
 // about is what a look of the run has to be about. Of what is no volume on an
 // array everything is asked.
 func (r *run) about(anew evidence.Anew, near bool) evidence.Scope {
-	if r.plan.ID == "" || !slices.Contains(ofVolumes, r.plan.Class) {
+	if r.plan.ID == "" {
 		return evidence.Scope{}
 	}
-	scope := evidence.Scope{ArrayID: r.plan.ArrayID, Volumes: []string{r.plan.ID}, Anew: anew, Past: r.ours.run != "", Near: near}
+	sought := []string{r.plan.ID}
+	if !slices.Contains(ofVolumes, r.plan.Class) {
+		return evidence.Scope{Sought: sought}
+	}
+	scope := evidence.Scope{ArrayID: r.plan.ArrayID, Volumes: []string{r.plan.ID}, Anew: anew, Past: r.ours.run != "", Near: near, Sought: sought}
 	for _, step := range r.plan.Steps {
 		if near && step.Member != "" {
 			scope.Members = append(scope.Members, step.Member)

@@ -422,10 +422,14 @@ func confirmDestroyed(s subject, _ Step) (evidence.Answer, string) {
 		return s.volume.Destroyed, "destroyed: " + s.volume.Destroyed.String()
 	case s.snapshot != nil:
 		return s.snapshot.Destroyed, "destroyed: " + s.snapshot.Destroyed.String()
-	case s.array.Volumes.IsComplete() && s.array.Snapshots.IsComplete():
-		return evidence.Yes, "it is no longer on the array"
 	}
-	return evidence.Unknown, "the array did not list everything"
+	switch other, why := s.outside(); {
+	case other != nil:
+		return other.Destroyed, "it is " + other.Name + " now, outside of LXD's pods; destroyed: " + other.Destroyed.String()
+	case why != "":
+		return evidence.Unknown, why
+	}
+	return evidence.Yes, "it is no longer on the array"
 }
 
 func confirmNoHost(s subject, step Step) (evidence.Answer, string) {

@@ -17,6 +17,7 @@ type subject struct {
 	// snapshot is set for the plan of a snapshot.
 	snapshot *evidence.Snapshot
 	serial   evidence.Serial
+	id       string
 	rows     []connection
 	// copies are the volume on the other arrays of a stretched pod.
 	copies []peerCopy
@@ -36,7 +37,7 @@ func (s subject) fenced(c connection) bool {
 
 // find looks up an object by its array's and its own id.
 func find(world *evidence.World, arrayID, id string, serial evidence.Serial) subject {
-	s := subject{world: world, serial: serial}
+	s := subject{world: world, serial: serial, id: id}
 	for i := range world.Arrays {
 		if arrayID != "" && strings.EqualFold(world.Arrays[i].ID, arrayID) {
 			s.array = &world.Arrays[i]
@@ -62,6 +63,28 @@ func find(world *evidence.World, arrayID, id string, serial evidence.Serial) sub
 		s.joinRows()
 	}
 	return s
+}
+
+// outside is what the array has of an object that its pods do not have: what was
+// moved out of them is not gone. Where that can't be told, why says so.
+func (s subject) outside() (other *evidence.Other, why string) {
+	if s.array == nil || s.array.Trouble != "" {
+		return nil, "the array was not read"
+	}
+	if !s.array.Volumes.IsComplete() || !s.array.Snapshots.IsComplete() {
+		return nil, "the array did not list everything"
+	}
+	for _, list := range []evidence.List[evidence.Other]{s.array.Elsewhere, s.array.ElsewhereSnapshots} {
+		for i := range list.Items {
+			if o := &list.Items[i]; (o.ID != "" && o.ID == s.id) || (o.Serial != "" && o.Serial == s.serial) {
+				return o, ""
+			}
+		}
+		if list.Why() != "" && why == "" {
+			why = "it may be outside of LXD's pods, and what the array has there is not all known: " + list.Why()
+		}
+	}
+	return nil, why
 }
 
 func podOf(a *evidence.Array, name string) *evidence.Pod {

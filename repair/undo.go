@@ -324,6 +324,12 @@ func (r *run) undoable(step Step) (diagnose.GateResult, bool) {
 	case !here && why != "":
 		return diagnose.GateResult{Gate: needSame, Result: diagnose.Uncertain, Why: why}, false
 	case !here:
+		switch other, why := s.outside(); {
+		case other != nil:
+			return no(needSame, "it is "+other.Name+" now, outside of LXD's pods: somebody else has taken it")
+		case why != "":
+			return diagnose.GateResult{Gate: needSame, Result: diagnose.Uncertain, Why: why}, false
+		}
 		return no(needSame, "the array does not have it any more: it was eradicated")
 	case s.volume != nil && (s.volume.Serial != r.plan.Serial || s.volume.Name != r.plan.Object):
 		return no(needSame, "it is now "+s.volume.Name+" with serial "+string(s.volume.Serial))

@@ -2,6 +2,7 @@ package witness
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -12,8 +13,8 @@ import (
 // not in its pod does not say that it is gone: an administrator may have moved
 // it. So the whole array is read where something is missing from the pods, and
 // wherever the question is about one object.
-func (o Options) lookElsewhere(ctx context.Context, a *array, said *evidence.Array, world *evidence.World) {
-	if a.reader == nil || (!o.Whole && !lacks(said, world)) {
+func (o Options) lookElsewhere(ctx context.Context, a *array, said *evidence.Array, world *evidence.World, whole bool) {
+	if a.reader == nil || (!whole && !lacks(said, world)) {
 		return
 	}
 	volumes := make(map[string]bool, len(said.Volumes.Items))
@@ -22,7 +23,7 @@ func (o Options) lookElsewhere(ctx context.Context, a *array, said *evidence.Arr
 	}
 	said.Elsewhere = a.reader.Elsewhere(ctx, volumes)
 	untold(ctx, said, "volumes", said.Elsewhere.Why())
-	if o.Whole {
+	if whole {
 		snapshots := make(map[string]bool, len(said.Snapshots.Items))
 		for i := range said.Snapshots.Items {
 			snapshots[said.Snapshots.Items[i].ID] = true
@@ -37,6 +38,18 @@ func (o Options) lookElsewhere(ctx context.Context, a *array, said *evidence.Arr
 		other := &said.ElsewhereSnapshots.Items[i]
 		other.LXD, _ = records.ParseName(other.Name[strings.LastIndexByte(other.Name, '.')+1:])
 	}
+}
+
+// leftPods reports that something which is sought is in no pod of any array.
+func (o Options) leftPods(arrays []evidence.Array) bool {
+	left := slices.Clone(o.sought)
+	for i := range arrays {
+		left = slices.DeleteFunc(left, func(id string) bool {
+			return slices.ContainsFunc(arrays[i].Volumes.Items, func(v evidence.Volume) bool { return v.ID == id }) ||
+				slices.ContainsFunc(arrays[i].Snapshots.Items, func(s evidence.Snapshot) bool { return s.ID == id })
+		})
+	}
+	return len(left) > 0
 }
 
 // untold is the trouble of an array whose other volumes or snapshots are not

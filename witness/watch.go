@@ -56,6 +56,7 @@ func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evid
 	if scope.Past {
 		o.past = scope.Volumes
 	}
+	o.sought = scope.Sought
 	part := w.part(o, scope)
 	if part != nil {
 		world, arrays, err := w.lookPart(ctx, o, part)

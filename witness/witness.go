@@ -79,6 +79,8 @@ type Options struct {
 
 	// past are the volumes whose audit trail the look is about.
 	past []string
+	// sought is Scope.Sought.
+	sought []string
 }
 
 // Fleet asks one member's machine for its devices. It never fails: the
@@ -177,13 +179,14 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 	if o.Thorough {
 		o.askMore(ctx, limits, arrays, &world)
 	}
+	outside := o.Whole || o.leftPods(world.Arrays)
 	each(len(arrays), func(i int) {
 		ctx, cancel := limits.of(ctx, serials, arrays[i].title())
 		defer cancel()
 		part.changes(ctx, arrays[i], &world.Arrays[i], &world)
 		o.lookUp(ctx, arrays[i], &world.Arrays[i], world.Hosts)
 		if part == nil {
-			o.lookElsewhere(ctx, arrays[i], &world.Arrays[i], &world)
+			o.lookElsewhere(ctx, arrays[i], &world.Arrays[i], &world, outside)
 			if o.Ports && arrays[i].reader != nil {
 				arrays[i].reader.Ports(ctx, &world.Arrays[i])
 			}
