@@ -57,7 +57,8 @@ type Statement struct {
 // array, a name within a pod, a serial, a WWID or NGUID, a host's device
 // ("sdb", "dm-3", "mpatha", "/dev/…", "host:sdb"), LXD's own name
 // ("[pool/[project/]]type/name"), an array host, an initiator, or a mount
-// directory. pool limits the search. The error is an *AmbiguousError or an
+// directory; of what two arrays have under one name, "array/name". pool limits
+// the search. The error is an *AmbiguousError or an
 // *UnknownObjectError.
 func Explain(w evidence.World, p Policy, object, pool string) (Explanation, error) {
 	f := newFacts(&w, p)
@@ -167,6 +168,7 @@ func (f *facts) describe(t target) Explanation {
 		e.LXD = lxdName(t.record)
 		e.What = e.LXD.String() + " is a record of LXD in pool " + t.record.Pool + " without anything on the array."
 	case t.host != nil:
+		e.Object = f.hostName(t.array, t.host.Name)
 		e.What = t.host.Name + " is an array host on " + t.array.Name + "."
 	case t.other != nil:
 		e.VolumeID, e.Serial = t.other.ID, t.other.Serial
@@ -269,7 +271,7 @@ func (t target) isIn(finding Finding, e Explanation) bool {
 	case t.record != nil:
 		return finding.LXD == e.LXD && finding.Pool == t.record.Pool
 	case t.host != nil:
-		return finding.Object == t.host.Name || slices.Contains(finding.Connections, t.host.Name)
+		return finding.ArrayID == t.array.ID && (finding.Object == e.Object || slices.Contains(finding.Connections, t.host.Name))
 	case t.dir != nil:
 		return finding.Object == t.dir.Path && finding.Host == t.machine.Name
 	case t.other != nil:
@@ -302,7 +304,7 @@ func (f *facts) conclude(e *Explanation, t target) {
 	}
 	if len(about) > 0 {
 		first := about[0]
-		if i := slices.IndexFunc(about, func(x Finding) bool { return t.host != nil && strings.EqualFold(x.Object, t.host.Name) }); i > 0 {
+		if i := slices.IndexFunc(about, func(x Finding) bool { return t.host != nil && x.Object == e.Object }); i > 0 {
 			// What is said of a host itself comes before what follows for volumes.
 			about = slices.Insert(slices.Delete(slices.Clone(about), i, i+1), 0, about[i])
 			e.Findings = append(about, e.Findings[len(about):]...)

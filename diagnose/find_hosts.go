@@ -12,16 +12,12 @@ import (
 func (f *facts) eachArrayHost(do func(*arrayFacts, *evidence.ArrayHost)) {
 	told := map[string]bool{}
 	for _, a := range f.arrays {
-		asked := false
-		for _, pool := range a.pools {
-			asked = asked || pool.judged
-		}
-		if !asked {
+		if !a.asked() {
 			continue
 		}
 		for i := range a.Hosts.Items {
 			object := &a.Hosts.Items[i]
-			key := either(a.ID, a.Gateway) + "\x00" + lower(object.Name)
+			key := a.key() + "\x00" + lower(object.Name)
 			if !told[key] {
 				told[key] = true
 				do(a, object)
@@ -30,9 +26,43 @@ func (f *facts) eachArrayHost(do func(*arrayFacts, *evidence.ArrayHost)) {
 	}
 }
 
-func ofArrayHost(a *arrayFacts, object *evidence.ArrayHost) draft {
+// asked reports an array with a pool that is asked about.
+func (a *arrayFacts) asked() bool {
+	for _, pool := range a.pools {
+		if pool.judged {
+			return true
+		}
+	}
+	return false
+}
+
+// key tells arrays apart, one of which several pools may name.
+func (a *arrayFacts) key() string { return either(a.ID, a.Gateway) }
+
+// hostName is what an array host is called: LXD gives a member the same name on
+// each array, and then the array's own stands in front of it.
+func (f *facts) hostName(a *arrayFacts, name string) string {
+	for _, other := range f.arrays {
+		if other.key() != a.key() && other.asked() && other.hosts[lower(name)] != nil {
+			return f.onArray(a, name)
+		}
+	}
+	return name
+}
+
+// onArray is a name with its array's in front, by which explain takes it; where
+// several arrays are called the same, it is the array's id.
+func (f *facts) onArray(a *arrayFacts, name string) string {
+	same := func(other *arrayFacts) bool { return other.key() != a.key() && strings.EqualFold(other.Name, a.Name) }
+	if slices.ContainsFunc(f.arrays, same) {
+		return a.ID + "/" + name
+	}
+	return a.Name + "/" + name
+}
+
+func (f *facts) ofArrayHost(a *arrayFacts, object *evidence.ArrayHost) draft {
 	d := draft{subject: Subject{array: a, object: object}}
-	d.Object, d.Host, d.ArrayID = object.Name, object.Name, a.ID
+	d.Object, d.Host, d.ArrayID = f.hostName(a, object.Name), object.Name, a.ID
 	return d
 }
 
@@ -47,7 +77,7 @@ func (f *facts) idleHosts() []draft {
 			object.Group != "" || !object.Local.Is() || object.Destroyed.Is() {
 			return
 		}
-		d := ofArrayHost(a, object)
+		d := f.ofArrayHost(a, object)
 		// Of another machine's object nothing is repaired here.
 		d.told = !a.owner(object.Name).ours.Is()
 		d.Detail = "no connections; initiators " + list(object.Initiators())
@@ -55,9 +85,9 @@ func (f *facts) idleHosts() []draft {
 		if f.members.has(server) {
 			d.Cause = "LXD could not delete it when it took the last connection away; it uses it again for the next volume"
 		}
-		d.Remedy = []string{"if its machine no longer uses it: purehost delete " + shell(object.Name)}
+		d.Remedy = []string{"if its machine no longer uses it, on " + a.Name + ": purehost delete " + shell(object.Name)}
 		if !d.told {
-			d.Remedy = []string{"if it is not wanted: " + fixArrayHost(object.Name)}
+			d.Remedy = []string{"if it is not wanted: " + fixArrayHost(d.Object)}
 		}
 		found = append(found, d)
 	})
@@ -104,7 +134,7 @@ func (f *facts) misnamed(a *arrayFacts, object *evidence.ArrayHost) (draft, bool
 		return draft{}, false
 	}
 	member, _ := f.members.at(server)
-	d := ofArrayHost(a, object)
+	d := f.ofArrayHost(a, object)
 	d.Detail = "it is named after " + member + " and has initiator " + list(strangers) + ", which is not " + member + "'s"
 	for _, other := range f.hosts {
 		if other != h && other.initiators[evidence.Initiator(strangers[0])] {
@@ -135,7 +165,7 @@ func (f *facts) shared(a *arrayFacts, object *evidence.ArrayHost) (draft, bool) 
 	if !member || (len(names) < 2 && (len(strangers) == 0 || !whole)) {
 		return draft{}, false
 	}
-	d := ofArrayHost(a, object)
+	d := f.ofArrayHost(a, object)
 	d.Detail = "it has initiators of " + list(names)
 	if whole && len(strangers) > 0 {
 		d.Detail = "it has initiators of " + list(append(names, strangers[0])) + ", which is nobody's that answered"

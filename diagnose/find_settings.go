@@ -98,8 +98,8 @@ func longSpan(d time.Duration) string {
 }
 
 // splitHosts looks for members whose initiators of one transport are in several
-// array hosts. NVMe is left out: the machine's own NQN may well have an object
-// beside that of LXD's.
+// array hosts of one array. NVMe is left out: the machine's own NQN may well
+// have an object beside that of LXD's.
 func (f *facts) splitHosts(add adder) {
 	kinds := []struct {
 		mode string
@@ -109,7 +109,11 @@ func (f *facts) splitHosts(add adder) {
 		{evidence.ModeFC, func(h *evidence.ArrayHost) []string { return h.WWNs }},
 	}
 	for _, kind := range kinds {
-		objects := map[*hostFacts][]string{}
+		type place struct {
+			array string
+			host  *hostFacts
+		}
+		objects := map[place][]string{}
 		f.eachArrayHost(func(a *arrayFacts, object *evidence.ArrayHost) {
 			if object.Local.IsNot() || object.Destroyed.Is() || !a.serves(kind.mode) {
 				return
@@ -117,20 +121,25 @@ func (f *facts) splitHosts(add adder) {
 			for _, h := range f.hosts {
 				mine := func(initiator string) bool { return h.initiators[evidence.Initiator(initiator)] }
 				if f.memberOf(h) != "" && slices.ContainsFunc(kind.of(object), mine) {
-					objects[h] = append(objects[h], object.Name)
+					at := place{a.key(), h}
+					objects[at] = append(objects[at], f.hostName(a, object.Name))
 				}
 			}
 		})
-		for _, h := range f.hosts {
-			names := objects[h]
-			slices.Sort(names)
-			if len(names) < 2 {
-				continue
+		for _, a := range f.arrays {
+			for _, h := range f.hosts {
+				at := place{a.key(), h}
+				names := objects[at]
+				delete(objects, at) // several pools may name one array
+				if len(names) < 2 {
+					continue
+				}
+				slices.Sort(names)
+				add(names[0], h.Name, h.Name+"'s initiators are in "+strconv.Itoa(len(names))+" array hosts, "+list(names),
+					"somebody made a second array host for the machine's other port or initiator name",
+					"LXD connects a volume to the first that has one of them, so the other paths never see it; and what it left on one it never looks for on the other",
+					"put all of "+h.Name+"'s initiators into one array host, while nothing is connected to the other").ArrayID = a.ID
 			}
-			add(names[0], h.Name, h.Name+"'s initiators are in "+strconv.Itoa(len(names))+" array hosts, "+list(names),
-				"somebody made a second array host for the machine's other port or initiator name",
-				"LXD connects a volume to the first that has one of them, so the other paths never see it; and what it left on one it never looks for on the other",
-				"put all of "+h.Name+"'s initiators into one array host, while nothing is connected to the other")
 		}
 	}
 }

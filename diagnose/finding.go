@@ -73,7 +73,8 @@ type Finding struct {
 	Severity Severity
 	Pool     string
 	// Object is what explain takes: the array's full name of a volume or
-	// snapshot, else the name of a map, device, array host or directory.
+	// snapshot, else the name of a map, device, array host or directory; where two
+	// arrays have a host of one name, "array/name".
 	Object string
 	// Volume is the array's full name of the volume or snapshot, where it is
 	// known, also of a finding whose object is a map, a path or a name.

@@ -53,7 +53,7 @@ var mendsHere = map[string]func(Subject, Result) string{
 	},
 	"asked-for": func(s Subject, _ Result) string {
 		if s.object != nil {
-			return "ask for it alone: " + fixArrayHost(s.object.Name)
+			return "ask for it alone: " + fixArrayHost(s.f.hostName(s.array, s.object.Name))
 		}
 		if s.device != nil {
 			if m, _ := s.device.waiters(); m != nil {

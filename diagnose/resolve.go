@@ -91,8 +91,9 @@ type target struct {
 // resolver collects what a name may mean, each thing once.
 type resolver struct {
 	f       *facts
-	want    string // in lower case
-	pool    string // limits volumes to this pool; empty for all
+	want    string      // in lower case
+	pool    string      // limits volumes to this pool; empty for all
+	array   *arrayFacts // limits everything to what this array has; nil for no limit
 	targets []target
 	seen    map[any]bool
 	// all is the record whose objects are being added.
@@ -101,7 +102,7 @@ type resolver struct {
 
 func (r *resolver) add(key any, t target) {
 	t.all = r.all
-	if !r.seen[key] {
+	if !r.seen[key] && (r.array == nil || t.array == r.array) {
 		r.seen[key] = true
 		r.targets = append(r.targets, t)
 	}
@@ -114,7 +115,7 @@ func (r *resolver) addVolume(v *volume) {
 // resolve finds the one thing that a name means.
 func (f *facts) resolve(object, pool string) (target, error) {
 	r := f.search(object, pool)
-	for _, more := range []func(){r.ledTo, r.stored, r.byPath, r.ways, r.line} {
+	for _, more := range []func(){r.onArrays, r.ledTo, r.stored, r.byPath, r.ways, r.line} {
 		if len(r.targets) == 0 {
 			more()
 		}
@@ -130,9 +131,31 @@ func (f *facts) resolve(object, pool string) (target, error) {
 	}
 	e := &AmbiguousError{Object: object}
 	for _, t := range r.targets {
-		e.Candidates = append(e.Candidates, t.candidate())
+		c := t.candidate()
+		same := func(other target) bool { return strings.EqualFold(other.candidate().Object, c.Object) }
+		if t.array != nil && slices.ContainsFunc(r.targets, func(other target) bool { return other.array != t.array && same(other) }) {
+			c.Object = f.onArray(t.array, c.Object)
+		}
+		e.Candidates = append(e.Candidates, c)
 	}
 	return target{}, e
+}
+
+// onArrays reads a name with an array's name or id in front: what two arrays
+// have under one name is told apart by it.
+func (r *resolver) onArrays() {
+	whole := r.want
+	for _, a := range r.f.arrays {
+		for _, name := range []string{a.Name, a.ID} {
+			rest, ok := strings.CutPrefix(whole, lower(name)+"/")
+			if !ok || name == "" || rest == "" {
+				continue
+			}
+			r.want, r.array = rest, a
+			r.look()
+		}
+	}
+	r.want, r.array = whole, nil
 }
 
 // inNoPool says what has a name that nothing in the pool has which was asked

@@ -1,7 +1,6 @@
 package repair
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -509,18 +508,16 @@ func undoWindow(_ *run, s subject, _ Step) (diagnose.Result, string) {
 func (p Plan) Typed() string {
 	for _, step := range p.Steps {
 		if kind, ok := stepTypeOf(step.Kind); ok && slices.Contains(kind.Needs, needTyped) {
-			return typedFor(p, step)
+			return p.Object
 		}
 	}
 	return ""
 }
 
-func typedFor(p Plan, step Step) string { return cmp.Or(step.HostObject, p.Object) }
-
 // nameTyped: what can't be undone wants the name of what it is about, which no
 // history of a shell and no loop gives by mistake.
-func nameTyped(r *run, _ subject, step Step) (diagnose.Result, string) {
-	name := typedFor(r.plan, step)
+func nameTyped(r *run, _ subject, _ Step) (diagnose.Result, string) {
+	name := r.plan.Object
 	switch {
 	case r.t.Typed == "":
 		return diagnose.Fail, "this can't be undone; give its name again, as --confirm " + words.Shell(name)

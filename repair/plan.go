@@ -130,7 +130,7 @@ func NewPlan(world evidence.World, policy diagnose.Policy, finding diagnose.Find
 func (p Plan) steps(s subject) ([]Step, error) {
 	switch {
 	case p.Class == diagnose.ClassArrayHost:
-		return []Step{{Kind: StepDeleteHost, HostObject: p.Object}, {Kind: StepVerify}}, nil
+		return []Step{{Kind: StepDeleteHost, HostObject: p.Host}, {Kind: StepVerify}}, nil
 	case p.Class == diagnose.ClassHost:
 		return []Step{{Kind: StepRemoveStale, Member: p.Host, Devices: deviceNames(s, p.Host)}, {Kind: StepVerify, Member: p.Host}}, nil
 	case p.Class == diagnose.ClassWaiting:

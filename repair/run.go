@@ -624,11 +624,7 @@ func (r *run) refuse(step string, gate diagnose.GateResult) error {
 	case needFresh:
 		e.Hint = slowestOf(r.latest.world)
 	case needTyped:
-		name := r.plan.Object
-		if i := slices.IndexFunc(r.plan.Steps, func(s Step) bool { return s.Kind == StepDeleteHost }); i >= 0 {
-			name = typedFor(r.plan, r.plan.Steps[i])
-		}
-		e.Hint = "give its name again, with --confirm " + words.Shell(name)
+		e.Hint = "give its name again, with --confirm " + words.Shell(r.plan.Object)
 	case needEncrypted:
 		e.Hint = "use https:// as the pool's pure.gateway"
 	}

@@ -242,8 +242,8 @@ var Steps = []StepType{
 		Rests: []diagnose.Class{diagnose.ClassArrayHost},
 		Needs: []string{needTyped},
 		Do:    doDeleteHost, Confirm: confirmNoHost, Undo: UndoNever,
-		Say: func(_ Plan, s Step) string {
-			return "delete array host " + s.HostObject + "; LXD makes it again when it needs it"
+		Say: func(p Plan, _ Step) string {
+			return "delete array host " + p.Object + "; LXD makes it again when it needs it"
 		},
 		Manual: func(_ Plan, s Step) []string { return []string{"purehost delete " + words.Shell(s.HostObject)} },
 	},
