@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode"
@@ -417,6 +419,46 @@ func TestTenThousandFindingsIntoAClosedPipe(t *testing.T) {
 			sentence(t, format, errs.String(), "can't write the answer", "no space left")
 		} else if !strings.Contains(errs.String(), `"code":"output"`) {
 			t.Errorf("json: %s", errs.String())
+		}
+	}
+}
+
+// TestNoFileIsWaitedFor: a pipe to which nobody writes is refused at once,
+// wherever a file is named.
+func TestNoFileIsWaitedFor(t *testing.T) {
+	w := worlds.Of(t, "healthy-iscsi")
+	t.Setenv("LXD_SOCKET", w.Socket)
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	state := "state_dir: " + t.TempDir() + "\n"
+	array := state + "pools:\n  " + w.Pool() + ":\n    array:\n      "
+	for _, c := range []struct {
+		args   []string
+		config string
+		status int
+	}{
+		{[]string{"scan", "--config", pipe}, "", 16},
+		{[]string{"check", "--config", pipe}, "", 3},
+		{[]string{"config", "show", "--config", pipe}, "", 16},
+		{[]string{"config", "check", "--config", pipe}, "", 16},
+		{[]string{"fix", "--plan", pipe, "--yes"}, state, 16},
+		{[]string{"scan", "--host-evidence", "lxd02=" + pipe}, state, 16},
+		{[]string{"scan", "--sysroot", pipe}, state, 16},
+		{[]string{"config", "check"}, array + "token_file: " + pipe, 16},
+		{[]string{"config", "check"}, array + "ca_file: " + pipe, 16},
+		{[]string{"scan"}, array + "token_file: " + pipe, 8},
+		{[]string{"scan"}, array + "ca_file: " + pipe, 8},
+	} {
+		args := c.args
+		if c.config != "" {
+			args = append(slices.Clone(args), "--config", write(t, "c.yaml", c.config))
+		}
+		status, out, errs := run(t, args...)
+		said := strings.Contains(strings.Join(strings.Fields(out+errs), " "), "no regular file")
+		if status != c.status || !said && !slices.Contains(args, "--sysroot") {
+			t.Errorf("%v with %q: status %d\n%s%s", args, c.config, status, out, errs)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/plainfile"
 	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/sightings"
 )
@@ -504,8 +505,11 @@ func (o *fixOptions) savePlans(plans []repair.Plan, waves []int) error {
 	return nil
 }
 
+// maxPlan is far more than the plans of any batch.
+const maxPlan = 64 << 20
+
 func readPlans(path string) ([]repair.Plan, error) {
-	data, err := os.ReadFile(path)
+	data, err := plainfile.Read(path, maxPlan)
 	if err != nil {
 		return nil, &UsageError{fmt.Errorf("--plan: %w", err)}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/plainfile"
 )
 
 // Kind says what a name names.
@@ -158,7 +159,7 @@ func encode(names []Name) string {
 // Load returns the names in dir. Whatever is wrong with the file, it is then
 // as if nothing had been seen: there is nobody at TAB who could be told.
 func Load(dir string) []Name {
-	in, err := os.Open(filepath.Join(dir, file))
+	in, err := plainfile.Open(filepath.Join(dir, file))
 	if err != nil {
 		return nil
 	}

@@ -9,13 +9,14 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pureclean/pureclean/plainfile"
 )
 
 // Path is where the configuration is when no other file is named.
@@ -135,15 +136,7 @@ func read(path string) (data []byte, name string, err error) {
 	if path == "" {
 		path = Path
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, path, err
-	}
-	defer file.Close()
-	data, err = io.ReadAll(io.LimitReader(file, maxBytes+1))
-	if err == nil && len(data) > maxBytes {
-		err = fmt.Errorf("it is larger than %d bytes", maxBytes)
-	}
+	data, err = plainfile.Read(path, maxBytes)
 	return data, path, err
 }
 

@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pureclean/pureclean/plainfile"
 )
 
 // Problem is one thing that is wrong with a configuration.
@@ -217,9 +219,15 @@ func (in *inspection) token(key, path string) {
 	}
 }
 
+// maxCA bounds a file of authorities; a whole system's is smaller.
+const maxCA = 4 << 20
+
+// ReadCA reads a file of authorities, of a pool or of a peer.
+func ReadCA(path string) ([]byte, error) { return plainfile.Read(path, maxCA) }
+
 func (in *inspection) authorities(key, path string) {
 	in.absolute(key, path)
-	data, err := os.ReadFile(path)
+	data, err := ReadCA(path)
 	switch {
 	case err != nil:
 		in.add(key, cause(err), "name the PEM file of the authority that signed the array's certificate")

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pureclean/pureclean/plainfile"
 	"github.com/pureclean/pureclean/secret"
 )
 
@@ -73,7 +74,7 @@ func (e *openToOthersError) Error() string {
 }
 
 func readToken(path string, private bool) (secret.Text, error) {
-	file, err := os.Open(path)
+	file, err := plainfile.Open(path)
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("API token: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/pureclean/pureclean/devices/hostfs"
@@ -56,7 +57,9 @@ func Live(kernel Kernel) System {
 // FromDir is the host whose files were recorded below dir, and whose
 // commands' output stands in dir/commands. No link leads out of dir.
 func FromDir(dir string) (System, error) {
-	root, err := os.OpenRoot(dir)
+	// With a slash at its end it is a directory or nothing: to open a pipe is to
+	// wait for who writes to it.
+	root, err := os.OpenRoot(strings.TrimSuffix(dir, "/") + "/")
 	if err != nil {
 		return System{}, fmt.Errorf("reading a recorded host from %s: %w", dir, err)
 	}

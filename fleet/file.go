@@ -2,17 +2,17 @@ package fleet
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/plainfile"
 )
 
 // ReadFile reads what "pureclean devices -o json" wrote on a machine that
 // can't be asked from here, not longer ago than limit. Whatever it says of
 // itself, it is a recording: good enough for findings, never for a change.
 func ReadFile(path, name string, now time.Time, limit time.Duration) (evidence.Host, error) {
-	file, err := os.Open(path)
+	file, err := plainfile.Open(path)
 	if err != nil {
 		return evidence.Host{}, err
 	}

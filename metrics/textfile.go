@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/pureclean/pureclean/plainfile"
 )
 
 // Textfile is a file for the textfile collector of Prometheus's node
@@ -47,7 +49,7 @@ func OpenTextfile(path string) (*Textfile, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("textfile: %s is not a regular file, and it would be replaced", path)
 	}
-	file, err := os.Open(path)
+	file, err := plainfile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("textfile: %w", err)
 	}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/plainfile"
 )
 
 // File is the memory's name in the state directory.
@@ -45,7 +46,7 @@ const most = 256 << 20
 // Load reads the memory in dir. None yet is an empty one; one that can't be
 // read is an error, with which the caller may go on: nothing is then known.
 func Load(dir string) ([]evidence.Sighting, error) {
-	file, err := os.Open(filepath.Join(dir, File))
+	file, err := plainfile.Open(filepath.Join(dir, File))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -3,11 +3,11 @@ package witness
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/pure"
 	"github.com/pureclean/pureclean/records"
@@ -84,7 +84,7 @@ func (a *access) readCA(file string) (err error) {
 	if file == "" {
 		return nil
 	}
-	if a.pure.CA, err = os.ReadFile(file); err != nil {
+	if a.pure.CA, err = config.ReadCA(file); err != nil {
 		return fmt.Errorf("the array's CA file: %w", err)
 	}
 	return nil

@@ -15,21 +15,22 @@ import (
 // fits. Data flows one way: what observes fills evidence, diagnose judges it,
 // commands shows it. A new room needs a line here, and a reason.
 var imports = map[string][]string{
-	"":         {"commands"},
-	"evidence": {},
-	"secret":   {},
-	"wait":     {},
-	"jsonpull": {},
-	"words":    {},
-	"config":   {"secret"},
-	"pure":     {"evidence", "jsonpull", "secret", "wait"},
-	"records":  {"evidence", "jsonpull", "secret"},
-	"devices":  {"evidence"},
+	"":          {"commands"},
+	"evidence":  {},
+	"secret":    {},
+	"wait":      {},
+	"jsonpull":  {},
+	"plainfile": {},
+	"words":     {},
+	"config":    {"plainfile", "secret"},
+	"pure":      {"evidence", "jsonpull", "secret", "wait"},
+	"records":   {"evidence", "jsonpull", "secret"},
+	"devices":   {"evidence"},
 	// What changes a host's devices is a room of its own: who only reads them
 	// can't reach it.
 	"devices/release": {"devices", "evidence", "wait"},
 	"devices/kernel":  {"devices", "devices/release", "evidence", "wait"},
-	"fleet":           {"devices/release", "evidence"},
+	"fleet":           {"devices/release", "evidence", "plainfile"},
 	"witness":         {"config", "devices", "devices/kernel", "evidence", "fleet", "pure", "records", "secret", "wait"},
 	// settings is a table of rules about one host's or one version's settings,
 	// which scan and doctor share: nothing is judged twice.
@@ -40,9 +41,9 @@ var imports = map[string][]string{
 	// repair acts through interfaces: which array and which machine is wired
 	// in commands.
 	"repair":    {"devices/release", "diagnose", "evidence", "wait", "words"},
-	"sightings": {"diagnose", "evidence"},
+	"sightings": {"diagnose", "evidence", "plainfile"},
 	// metrics is told by commands what the journal says: it judges numbers.
-	"metrics": {"config", "diagnose", "evidence"},
+	"metrics": {"config", "diagnose", "evidence", "plainfile"},
 	// report turns a judgement into a page; the portraits in it are diagnose's.
 	"report": {"diagnose", "evidence", "words"},
 	// The simulator is made of nothing that it is there to test.
@@ -51,12 +52,12 @@ var imports = map[string][]string{
 	"packaging": {},
 	"bench":     {"config", "devices", "devices/release", "diagnose", "evidence", "fleet", "pure", "records", "secret", "simulator", "witness"},
 	// The names for TAB are those of a look at the world.
-	"completion": {"diagnose", "evidence"},
+	"completion": {"diagnose", "evidence", "plainfile"},
 	// The guest drives a real machine in the simulator's world; pureclean
 	// itself is a program to it.
 	"e2e": {"devices", "devices/kernel", "evidence", "simulator"},
 	"commands": {
-		"completion", "config", "devices", "devices/kernel", "devices/release", "diagnose", "docs/findings", "doctor", "evidence", "fleet", "metrics", "pure", "records", "repair", "report",
+		"completion", "config", "devices", "devices/kernel", "devices/release", "diagnose", "docs/findings", "doctor", "evidence", "fleet", "metrics", "plainfile", "pure", "records", "repair", "report",
 		"secret", "settings", "sightings",
 		"simulator", "wait", "witness", "words",
 	},
