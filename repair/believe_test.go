@@ -223,6 +223,89 @@ func TestResumeOfWhatNobodyWouldPlan(t *testing.T) {
 	}
 }
 
+// TestResumeOfWhatIsNotUnderstood: a run whose plan can't be read, and one whose
+// array is not there, is not gone on with.
+func TestResumeOfWhatIsNotUnderstood(t *testing.T) {
+	k := newKit(t, "killed-while-waiting-iscsi")
+	plan := k.plan("stale-connection")
+	first := k.stopRecord(plan, StepClear)
+	for name, spoil := range map[string]func(*evidence.World) error{
+		"no array":  func(w *evidence.World) error { w.Arrays = nil; return nil },
+		"no answer": func(*evidence.World) error { return errSabotage },
+	} {
+		tools := k.tools()
+		tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := k.look(ctx, about)
+			return w, errors.Join(err, spoil(&w))
+		}
+		result, err := tools.Resume(context.Background(), first)
+		if name == "no array" && (result.Gate != needSame || result.Step != "resume") || name == "no answer" && !errors.Is(err, errSabotage) {
+			t.Errorf("%s: %+v, %v", name, result, err)
+		}
+	}
+	name := k.dir + "/runs/" + first + ".jsonl"
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, bytes.Replace(data, []byte(`"steps":[`), []byte(`"steps":7,"left":[`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if result, err := k.tools().Resume(context.Background(), first); err == nil || !strings.Contains(err.Error(), "its plan can't be read") {
+		t.Errorf("%+v, %v", result, err)
+	}
+	k.noHarm()
+}
+
+// TestAnInterruptedUndoIsGoneOnWith: as an undo, which first deletes the paths that
+// lead nowhere.
+func TestAnInterruptedUndoIsGoneOnWith(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	plan := k.plan("leaked-volume")
+	first := k.stopRecord(plan, StepClear)
+	tools := k.tools()
+	tools.record = func(*journal.Run, journal.Record) error { panic(killed{}) }
+	if !untilKilled(func() { _, _ = tools.Undo(context.Background(), first) }) {
+		t.Fatal("it was not killed")
+	}
+	k.crash()
+	all, err := k.book.List()
+	i := slices.IndexFunc(all, func(s journal.Summary) bool { return s.Kind == journal.KindUndo })
+	if err != nil || i < 0 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	result, err := k.tools().Resume(context.Background(), all[i].ID)
+	if err != nil || result.Outcome != journal.Done || k.connections(plan.Object) != 1 {
+		t.Errorf("%d connections: %+v, %v", k.connections(plan.Object), result, err)
+	}
+	for _, d := range k.disks(plan.Serial) {
+		if d.State != "running" {
+			t.Errorf("%s is %s", d.Name, d.State)
+		}
+	}
+}
+
+// A journal that can only be read permits nothing.
+func TestNothingIsBegunInAJournalThatIsOnlyRead(t *testing.T) {
+	k := newKit(t, "device-too-late-nvme")
+	plan := k.plan("leaked-volume")
+	tools := k.tools()
+	tools.Journal = journal.Read(k.dir)
+	if result, err := tools.Run(context.Background(), plan); !errors.Is(err, journal.ErrReadOnly) {
+		t.Errorf("%+v, %v", result, err)
+	}
+	done, err := k.tools().Run(context.Background(), plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, err := tools.Undo(context.Background(), done.Run); !errors.Is(err, journal.ErrReadOnly) {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if destroyed, _ := k.volume(plan.Object); !destroyed {
+		t.Error("it was recovered")
+	}
+}
+
 // A step that this version has no word for is not passed over.
 func TestResumeOfAnUnknownStep(t *testing.T) {
 	k := newKit(t, "killed-while-waiting-iscsi")

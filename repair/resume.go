@@ -182,6 +182,9 @@ func (t Tools) restored(history journal.History) (*run, journal.Kind, error) {
 	r := t.newRun(plan)
 	if begin.Kind == journal.KindUndo {
 		r.types = undoSteps
+		if err := r.inherit(begin.Of); err != nil {
+			return nil, "", fmt.Errorf("run %s, which takes back %s: %w", history.ID, begin.Of, err)
+		}
 	}
 	r.say()
 	for _, record := range history.Records {
@@ -190,6 +193,24 @@ func (t Tools) restored(history journal.History) (*run, journal.Kind, error) {
 		}
 	}
 	return r, begin.Kind, nil
+}
+
+// inherit takes over the paths that the run which is taken back left offline.
+// Only that run's journal has them.
+func (r *run) inherit(of string) error {
+	if r.t.Journal == nil {
+		return nil
+	}
+	history, err := r.t.Journal.Read(of)
+	if err != nil {
+		return err
+	}
+	old, _, err := r.t.restored(history)
+	if err != nil {
+		return err
+	}
+	r.released = old.released
+	return nil
 }
 
 // say gives the steps their words, which come from the tables and from no file.
