@@ -243,18 +243,25 @@ func TestResumeOfWhatIsNotUnderstood(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, result, err)
 		}
 	}
-	name := k.dir + "/runs/" + first + ".jsonl"
-	data, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, bytes.Replace(data, []byte(`"steps":[`), []byte(`"steps":7,"left":[`), 1), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	k.garble(first)
 	if result, err := k.tools().Resume(context.Background(), first); err == nil || !strings.Contains(err.Error(), "its plan can't be read") {
 		t.Errorf("%+v, %v", result, err)
 	}
 	k.noHarm()
+}
+
+// garble makes the plan of a run one that can't be read, until it is mended.
+func (k *kit) garble(id string) (mend func() error) {
+	k.t.Helper()
+	name := k.dir + "/runs/" + id + ".jsonl"
+	data, err := os.ReadFile(name)
+	if err == nil {
+		err = os.WriteFile(name, bytes.Replace(data, []byte(`"steps":[`), []byte(`"steps":7,"left":[`), 1), 0o600)
+	}
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return func() error { return os.WriteFile(name, data, 0o600) }
 }
 
 // TestAnInterruptedUndoIsGoneOnWith: as an undo, which first deletes the paths that
@@ -274,6 +281,14 @@ func TestAnInterruptedUndoIsGoneOnWith(t *testing.T) {
 	if err != nil || i < 0 {
 		t.Fatalf("%+v, %v", all, err)
 	}
+	mend := k.garble(first)
+	if result, err := k.tools().Resume(context.Background(), all[i].ID); err == nil || k.connections(plan.Object) != 0 {
+		t.Errorf("what was left offline is not known: %+v, %v", result, err)
+	}
+	k.crash()
+	if err := mend(); err != nil {
+		t.Fatal(err)
+	}
 	result, err := k.tools().Resume(context.Background(), all[i].ID)
 	if err != nil || result.Outcome != journal.Done || k.connections(plan.Object) != 1 {
 		t.Errorf("%d connections: %+v, %v", k.connections(plan.Object), result, err)
@@ -282,6 +297,48 @@ func TestAnInterruptedUndoIsGoneOnWith(t *testing.T) {
 		if d.State != "running" {
 			t.Errorf("%s is %s", d.Name, d.State)
 		}
+	}
+}
+
+// A journal that can't be read is not an empty one.
+func TestAJournalThatCanNotBeReadIsNotEmpty(t *testing.T) {
+	k := newKit(t, "device-too-late-nvme")
+	plan := k.plan("leaked-volume")
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/runs", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	book := journal.Read(dir)
+	_, promises := Promises(book, k.world.Clock.Now())
+	_, left := LeftOffline(book)
+	tools := k.tools()
+	tools.Journal = book
+	for what, err := range map[string]error{
+		"what was done": FromJournal(book, "", &evidence.World{}), "promises": promises, "paths that are offline": left,
+		"a preview": tools.Preview(context.Background(), []Plan{plan})[0],
+	} {
+		if err == nil {
+			t.Errorf("%s: nothing is wrong", what)
+		}
+	}
+}
+
+// What can be foreseen is: that the array is not there, and that a gate is in the
+// way.
+func TestPreviewForeseesARefusal(t *testing.T) {
+	k := newKit(t, "device-too-late-nvme")
+	plan := k.plan("leaked-volume")
+	tools := k.tools()
+	tools.Look = func(context.Context, evidence.Scope) (evidence.World, error) { return evidence.World{}, errSabotage }
+	if errs := tools.Preview(context.Background(), []Plan{plan}); !errors.Is(errs[0], errSabotage) {
+		t.Error(errs)
+	}
+	if _, err := k.world.LXD.StartOperation("", "task", "Creating instance", ""); err != nil {
+		t.Fatal(err)
+	}
+	var refused *RefusedError
+	if errs := k.tools().Preview(context.Background(), []Plan{plan}); !errors.As(errs[0], &refused) || refused.Gate != "no-operation" {
+		t.Error(errs)
 	}
 }
 

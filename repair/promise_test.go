@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
@@ -250,6 +251,25 @@ func promisesOf(t *testing.T, endings []ending, works *atomic.Int64) (tried int)
 		}
 	}
 	return tried
+}
+
+// TestWhatWasEradicated: only an eradication of that very run that is done and
+// gave the space back.
+func TestWhatWasEradicated(t *testing.T) {
+	done := journal.Summary{Kind: journal.KindEradicate, Of: "7f3a", State: journal.Finished}
+	for name, spoil := range map[string]func(*journal.Summary){
+		"it was":        func(*journal.Summary) {},
+		"another run's": func(s *journal.Summary) { s.Of = "01d7" },
+		"undone":        func(s *journal.Summary) { s.Kind = journal.KindUndo },
+		"not done":      func(s *journal.Summary) { s.State = journal.Interrupted },
+		"nobody may":    func(s *journal.Summary) { s.Until = time.Unix(1000, 0) },
+	} {
+		s := done
+		spoil(&s)
+		if got := eradicated([]journal.Summary{s}, "7f3a"); got != (name == "it was") {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }
 
 // What somebody has destroyed since can't be connected: a run that only
