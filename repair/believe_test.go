@@ -300,6 +300,35 @@ func TestAnInterruptedUndoIsGoneOnWith(t *testing.T) {
 	}
 }
 
+// An undo connects nothing beside paths that could not be deleted, without a login,
+// or without a yes.
+func TestUndoStops(t *testing.T) {
+	for name, spoil := range map[string]func(*kit, *Tools) error{
+		"paths stay": func(k *kit, tools *Tools) error {
+			tools.Machine = func(member string) (Machine, bool) {
+				m, ok := k.machine(member)
+				return stubborn{m, "clear"}, ok
+			}
+			return errStubborn
+		},
+		"no login": func(_ *kit, tools *Tools) error {
+			tools.Writer = func(context.Context, string) (Writer, error) { return nil, errSabotage }
+			return errSabotage
+		},
+		"declined": func(_ *kit, tools *Tools) error { tools.Ask = nil; return nil },
+	} {
+		k := newKit(t, "unmap-refused-iscsi")
+		plan := k.plan("leaked-volume")
+		first := k.stopRecord(plan, StepClear)
+		tools := k.tools()
+		want := spoil(k, &tools)
+		result, err := tools.Undo(context.Background(), first)
+		if err == nil || want != nil && !errors.Is(err, want) || k.connections(plan.Object) != 0 {
+			t.Errorf("%s: %d connections: %+v, %v", name, k.connections(plan.Object), result, err)
+		}
+	}
+}
+
 // A journal that can't be read is not an empty one.
 func TestAJournalThatCanNotBeReadIsNotEmpty(t *testing.T) {
 	k := newKit(t, "device-too-late-nvme")

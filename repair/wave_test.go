@@ -657,6 +657,24 @@ func TestWaveIsCancelledAtOnce(t *testing.T) {
 	}
 }
 
+// A question to the machines that is cut short is not answered by nothing.
+func TestAnInquiryThatIsCancelledSaysNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	o := looking()
+	w := &wave{t: o.run.t.withDefaults()}
+	var err error
+	w.join(o.run.plan, func(tools Tools) {
+		r := tools.newRun(o.run.plan)
+		r.latest = look{subject: o.subject}
+		_, err = r.leftOnHosts(ctx, r.latest)
+	})
+	w.run()
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("it said %v", err)
+	}
+}
+
 // TestWaveKilledForReal kills a real process that repairs in waves with SIGKILL,
 // and another resumes what is interrupted.
 func TestWaveKilledForReal(t *testing.T) {
