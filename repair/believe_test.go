@@ -300,6 +300,29 @@ func TestAnInterruptedUndoIsGoneOnWith(t *testing.T) {
 	}
 }
 
+// What is done is not asked about again, and what is undone not undone again.
+func TestNothingIsDoneTwice(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	plan := k.plan("leaked-volume")
+	first := k.stopRecord(plan, StepClear)
+	tools := k.tools()
+	tools.Ask = func(_ context.Context, q Question) (Reply, error) {
+		if q.Step.Kind == StepDisconnect {
+			t.Error("it is asked about what is done")
+		}
+		return Yes, nil
+	}
+	if result, err := tools.Resume(context.Background(), first); err != nil {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	if result, err := k.tools().Undo(context.Background(), first); err != nil {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	if result, err := k.tools().Undo(context.Background(), first); !errors.Is(err, ErrNothingToUndo) {
+		t.Errorf("%+v, %v", result, err)
+	}
+}
+
 // An undo connects nothing beside paths that could not be deleted, without a login,
 // or without a yes.
 func TestUndoStops(t *testing.T) {
