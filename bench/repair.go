@@ -197,6 +197,7 @@ func (w *repairWorld) serve() error {
 	w.stops = append(w.stops, func() { _ = lxd.Close() })
 
 	settings := config.Default()
+	settings.Safety.MaxShare = 0.5 // of a small world many leftovers are a large part
 	settings.StateDir = filepath.Join(w.dir, "state")
 	digest := sha256.Sum256(w.front.Certificate().Raw)
 	settings.Pools = map[string]config.Pool{w.Pool(): {Array: config.Array{URL: w.front.URL, Fingerprint: fmt.Sprintf("sha256:%x", digest)}}}

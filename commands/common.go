@@ -193,6 +193,7 @@ func (o *common) askAgain(ctx context.Context, from sources, watch *witness.Watc
 		Getenv:   o.Getenv,
 		Progress: o.progress.asking,
 		Now:      from.now,
+		Uptime:   from.uptime(),
 	}
 	if o.Memory != nil {
 		options.Array.Memory = o.Memory()

@@ -194,6 +194,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Typed:     o.typed,
 		MaxPerRun: from.config.Safety.MaxPerRun,
 		Now:       from.now,
+		Uptime:    from.uptime(),
 		Sleep:     o.progress.sleeping(from.sleep),
 		WaveSize:  waveSize,
 	}

@@ -50,6 +50,16 @@ func (s sources) localWriter() release.DeviceWriter {
 	return kernel.LiveWriter()
 }
 
+// uptime is the clock that runs on in suspend; nil means this machine's own. No
+// time but its own passes in a demo's world.
+func (s sources) uptime() func() time.Duration {
+	if s.now == nil {
+		return nil
+	}
+	began := s.now()
+	return func() time.Duration { return s.now().Sub(began) }
+}
+
 // sources finds the witnesses that the flags name.
 func (o *common) sources() (sources, error) {
 	if o.Streams.given != nil {
