@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/records"
@@ -315,6 +317,27 @@ func TestGoneAndMounted(t *testing.T) {
 		if proof := b.seen()(volume); proof.Gone != c.want {
 			t.Errorf("mounted at %q: %v, want %v: %+v", c.at, proof.Gone, c.want, proof.Lines)
 		}
+	}
+}
+
+// TestGoneByARecording: a recorded host does not say what is there now. This one
+// is of before LXD connected the volume, whose path is still there.
+func TestGoneByARecording(t *testing.T) {
+	b := newBench(t, aged(t, "device-too-late-iscsi"))
+	volume, old := b.leaked("leaked-volume"), filepath.Join(t.TempDir(), "old")
+	errs := []error{worlds.Of(t, "device-never-iscsi").Hosts[0].WriteTo(old)}
+	for _, c := range b.world.Array.Connections() {
+		if c.Volume == volume {
+			errs = append(errs, b.world.Array.Disconnect(c.Host, volume))
+		}
+	}
+	system, err := devices.FromDir(old)
+	if err := errors.Join(append(errs, b.world.Array.DestroyVolume(volume), err)...); err != nil {
+		t.Fatal(err)
+	}
+	b.s.given.host = system
+	if status, out, errs := b.run("", "verify", volume); status != StatusTrouble || !strings.Contains(out, "Could not tell") || !strings.Contains(out, "it is a recording") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
 	}
 }
 

@@ -219,7 +219,7 @@ func TestHostEvidence(t *testing.T) {
 		t.Error(text)
 	}
 	text := explain("--host-evidence", path)
-	if !strings.Contains(text, "lxd03-iscsi is lxd03 (") || !strings.Contains(text, "a recording: findings only, nothing is changed on it") {
+	if !strings.Contains(text, "lxd03-iscsi is lxd03 (") || !strings.Contains(text, "a recording, which proves nothing of now: findings only, nothing is changed on it") {
 		t.Errorf("with the file:\n%s", text)
 	}
 	for _, wrong := range [][]string{

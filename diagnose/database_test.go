@@ -254,6 +254,7 @@ func TestRecordInDoubtIsKept(t *testing.T) {
 		"certainly gone":     {func(*scene, *evidence.Record) {}, true},
 		"perhaps elsewhere":  {func(s *scene, _ *evidence.Record) { s.array().Elsewhere = s.array().Elsewhere.Doubt("403") }, false},
 		"uses not all known": {func(s *scene, _ *evidence.Record) { s.Hosts[0].Uses = s.Hosts[0].Uses.Doubt("EIO") }, false},
+		"a recorded host":    {func(s *scene, _ *evidence.Record) { s.Hosts[0].Recorded = true }, false},
 		"mounted at its path": {func(s *scene, _ *evidence.Record) {
 			s.use(evidence.Use{Kind: evidence.UseMount, Device: "sdq", Dev: "65:0", Where: "/lxd/storage-pools/p1/custom/default_old"})
 		}, false},

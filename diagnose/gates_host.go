@@ -52,7 +52,7 @@ func (h *hostFacts) silent() string {
 		return why
 	}
 	if h.Recorded {
-		return "it is a recording: findings only, nothing is changed on it"
+		return "it is a recording, which proves nothing of now: findings only, nothing is changed on it"
 	}
 	return ""
 }
@@ -157,11 +157,11 @@ func (h *hostFacts) blindness() string {
 }
 
 // Unseen says of each machine, in the world's order, why it may have or use
-// more of a volume than it shows; "" is nothing.
+// more of a volume than it shows; "" is nothing. A recording is of another time.
 func Unseen(world *evidence.World) []string {
 	var all []string
 	for _, h := range newFacts(world, Policy{}).hosts {
-		all = append(all, either(h.partial(), h.blindness()))
+		all = append(all, either(h.silent(), h.blindness()))
 	}
 	return all
 }

@@ -399,7 +399,7 @@ func (f *facts) mayStillBe(record *evidence.Record, pool *poolFacts) string {
 				return h.Name + " has something mounted at its path " + use.Where
 			}
 		}
-		if why := either(h.partial(), h.Uses.Why()); why != "" {
+		if why := either(h.silent(), h.Uses.Why()); why != "" {
 			return "it is not known what " + h.Name + " has of it: " + why
 		}
 	}

@@ -131,6 +131,7 @@ func TestEachWitnessForItself(t *testing.T) {
 		}, evidence.Unknown, "lxd01: something uses a device that is gone, it is not known of which volume (mounted at /mnt/rescue)"},
 		"uses not all known":       {func(w *evidence.World, _ *Target) { w.Hosts[0].Uses = w.Hosts[0].Uses.Doubt("EPERM") }, evidence.Unknown, "lxd01: uses are not all known: EPERM"},
 		"processes not all seen":   {func(w *evidence.World, _ *Target) { w.Hosts[0].AllProcesses = evidence.Unknown }, evidence.Unknown, "lxd01: processes are not all visible"},
+		"a recording":              {func(w *evidence.World, _ *Target) { w.Hosts[0].Recorded = true }, evidence.Unknown, "lxd01: it is a recording, which proves nothing of now"},
 		"sessions not all known":   {func(w *evidence.World, _ *Target) { w.Hosts[0].Sessions = w.Hosts[0].Sessions.Doubt("EIO") }, evidence.Unknown, "lxd01: iSCSI sessions are not all known: EIO"},
 		"subsystems not all known": {func(w *evidence.World, _ *Target) { w.Hosts[0].Subsystems = w.Hosts[0].Subsystems.Doubt("EIO") }, evidence.Unknown, "NVMe subsystems are not all known"},
 		"a subsystem that nobody has": {func(w *evidence.World, _ *Target) {

@@ -167,6 +167,9 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 		memory[key{s.ArrayID, s.VolumeID}] = s
 	}
 	leaked, unused := leftovers(report), staleConnections(report)
+	if slices.ContainsFunc(world.Hosts, func(h evidence.Host) bool { return h.Recorded }) {
+		unused = nil // a recording does not tell what is used now
+	}
 	named := records(world.LXD)
 	whole := world.LXD.Records.IsComplete() && world.LXD.SeesAll.Is()
 	looks := map[string]look{}

@@ -70,6 +70,15 @@ func TestUnusedConnections(t *testing.T) {
 	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
 		t.Error("seen again:", diff)
 	}
+	world, report := seen(day(1), true)
+	world.Hosts = []evidence.Host{{Recorded: true}}
+	report.Findings = []diagnose.Finding{{
+		Code: "stale-connection", VolumeID: "v1", Host: "h1",
+		Gates: []diagnose.GateResult{{Gate: "not-expected", Result: diagnose.Pass}, {Gate: "not-in-use", Result: diagnose.Pass}},
+	}}
+	if of := update(nil, world, report)[0].Stale; of != nil {
+		t.Error("by a recording, which does not say what is used now:", of)
+	}
 	memory = look(look(memory, day(2), "h2"), day(3), "h1", "h2")
 	want = []evidence.StaleSighting{{Host: "h1", Since: day(3)}, {Host: "h2", Since: day(1)}}
 	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
