@@ -48,12 +48,26 @@ type Bug struct {
 	// Scan marks what scan reports too; Images that it matters to scan only
 	// once there are copies of images.
 	Scan, Images bool
-	// from and to are the first and the last version with it, of each series.
-	from, to []version
-	// What it leaves, why, and what follows. Upgrade is what to type.
+	// in are the versions with it, of each series.
+	in []series
+	// What it leaves, why, and what follows.
 	What, Cause, Effect string
-	Upgrade             string
+	// Upgrade is what to do, and to type, where it was found: BugsOf fills it.
+	Upgrade string
 }
+
+// series are the first and the last version of a series with a bug, and what
+// to do there: LXD's database never goes back, so no series is sent to an
+// older one.
+type series struct {
+	first, last version
+	upgrade     string
+}
+
+const (
+	toLatest   = "upgrade LXD: snap refresh lxd --channel=latest/stable"
+	toLongTerm = "upgrade LXD: snap refresh lxd --channel=5.21/stable"
+)
 
 // Bugs are the known ones of LXD's Pure driver. Versions and causes are from
 // the driver's history; 6.3 is its first release, 5.21.4 the first of the
@@ -61,43 +75,41 @@ type Bug struct {
 var Bugs = []Bug{
 	{
 		Code: "lxd-15210", Weight: Critical, Scan: true,
-		from: []version{{6, 3, 0}}, to: []version{{6, 3, 0}},
-		What:    "leaves a volume behind, connected, whenever a new volume's device does not come within 30 seconds",
-		Cause:   "its roll-back forgets to disconnect the volume (LXD issue 15210, repaired in 6.4 and 5.21.4)",
-		Effect:  "every slow device is a leaked-volume",
-		Upgrade: "upgrade LXD: snap refresh lxd --channel=latest/stable or 5.21/stable",
+		in:     []series{{version{6, 3, 0}, version{6, 3, 0}, toLatest}},
+		What:   "leaves a volume behind, connected, whenever a new volume's device does not come within 30 seconds",
+		Cause:  "its roll-back forgets to disconnect the volume (LXD issue 15210, repaired in 6.4 and 5.21.4)",
+		Effect: "every slow device is a leaked-volume",
 	},
 	{
 		Code: "lxd-resize", Weight: Warning,
-		from: []version{{6, 3, 0}}, to: []version{{6, 5, 0}},
-		What:    "leaves a volume connected after its size was changed while it was not in use",
-		Cause:   "it maps the volume to grow its filesystem and forgets to unmap it (repaired in 6.6)",
-		Effect:  "stale-connection: the volume can't be deleted on another member",
-		Upgrade: "upgrade LXD: snap refresh lxd --channel=latest/stable",
+		in:     []series{{version{6, 3, 0}, version{6, 5, 0}, toLatest}},
+		What:   "leaves a volume connected after its size was changed while it was not in use",
+		Cause:  "it maps the volume to grow its filesystem and forgets to unmap it (repaired in 6.6)",
+		Effect: "stale-connection: the volume can't be deleted on another member",
 	},
 	{
 		Code: "lxd-array-first", Weight: Warning,
-		from: []version{{6, 3, 0}, {5, 21, 4}}, to: []version{{6, 5, 0}, {5, 21, 4}},
-		What:    "disconnects a volume on the array before it takes its iSCSI devices off the host",
-		Cause:   "udev and multipathd then meet devices that no longer answer (turned around in 6.6 and 5.21.5)",
-		Effect:  "udev workers hang, maps stay behind: stale-map, ghost-path",
-		Upgrade: "upgrade LXD: snap refresh lxd --channel=latest/stable or 5.21/stable",
+		in:     []series{{version{6, 3, 0}, version{6, 5, 0}, toLatest}, {version{5, 21, 4}, version{5, 21, 4}, toLongTerm}},
+		What:   "disconnects a volume on the array before it takes its iSCSI devices off the host",
+		Cause:  "udev and multipathd then meet devices that no longer answer (turned around in 6.6 and 5.21.5)",
+		Effect: "udev workers hang, maps stay behind: stale-map, ghost-path",
 	},
 	{
 		Code: "lxd-paths-left", Weight: Warning,
-		from: []version{{6, 6, 0}, {5, 21, 5}}, to: []version{{6, 7, 0}, {5, 21, 7}},
-		What:    "removes an iSCSI volume's map and leaves its paths, the disks, on the host",
-		Cause:   "it flushes the map once and deletes no disk (repaired in 6.8)",
-		Effect:  "ghost-path, and the next volume with that LUN number may meet them",
-		Upgrade: "upgrade to 6.8 or later where the long-term series is not needed; until then pureclean scan finds them",
+		in: []series{
+			{version{6, 6, 0}, version{6, 7, 0}, toLatest},
+			{version{5, 21, 5}, version{5, 21, 7}, "upgrade to 6.8 or later where the long-term series is not needed; until then pureclean scan finds them"},
+		},
+		What:   "removes an iSCSI volume's map and leaves its paths, the disks, on the host",
+		Cause:  "it flushes the map once and deletes no disk (repaired in 6.8)",
+		Effect: "ghost-path, and the next volume with that LUN number may meet them",
 	},
 	{
 		Code: "lxd-image-copies", Weight: Hint, Scan: true, Images: true,
-		from: []version{{6, 9, 0}}, to: []version{{6, 9, 0}},
-		What:    "makes one more image volume for each instance that is created from an image",
-		Cause:   "it asks for a new uuid each time and finds no volume of that name",
-		Effect:  "every launch is a leaked-image",
-		Upgrade: "upgrade LXD when a release without this is out; until then remove the copies from time to time",
+		in:     []series{{version{6, 9, 0}, version{6, 9, 0}, "upgrade LXD when a release without this is out; until then remove the copies from time to time"}},
+		What:   "makes one more image volume for each instance that is created from an image",
+		Cause:  "it asks for a new uuid each time and finds no volume of that name",
+		Effect: "every launch is a leaked-image",
 	},
 }
 
@@ -106,8 +118,9 @@ func BugsOf(text string) []Bug {
 	v := parseVersion(text)
 	var all []Bug
 	for _, b := range Bugs {
-		for i := range b.from {
-			if v.compare(b.from[i]) >= 0 && v.compare(b.to[i]) <= 0 {
+		for _, in := range b.in {
+			if v.compare(in.first) >= 0 && v.compare(in.last) <= 0 {
+				b.Upgrade = in.upgrade
 				all = append(all, b)
 			}
 		}
