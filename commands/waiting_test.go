@@ -91,7 +91,7 @@ func TestWaitsAreTold(t *testing.T) {
 	b.s.InTerminal, b.s.ErrTerminal = false, false
 	status, out, errs := b.run("", "fix", "--volume", b.leaked("stale-connection"), "--yes", "--no-input")
 	text := strings.Join(strings.Fields(errs), " ")
-	if status != StatusOK || !strings.Contains(text, "waiting for 45 seconds: LXD may just have made this connection, and no check or fix saw it unused before (scan remembers nothing) (until ") {
+	if status != StatusOK || !strings.Contains(text, "waiting for 45 seconds: LXD may have begun to use it just now, which nothing shows before its device is in use (until ") {
 		t.Errorf("status %d:\n%s%s", status, out, errs)
 	}
 }

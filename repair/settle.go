@@ -13,22 +13,20 @@ import (
 // connected, 30 seconds, and then for the mount.
 const settles = 45 * time.Second
 
-// settle lets a connection prove that it is not new. LXD starts instances by
-// itself, at boot for one, and no operation says so: a connection that was made
-// a moment ago looks like one that nobody took away, until its device is in
-// use. What an earlier look saw unused is older than that. Of a volume that runs
-// elsewhere it is always waited for: only two looks tell whose I/O it is, see
-// needStill.
+// settle gives a use that has just begun the time to show. LXD starts instances
+// by itself, at boot for one, and no operation says so: until the device is in
+// use, that looks like a connection that nobody took away. Its age says nothing,
+// since LXD begins on an old one, too, when it finds one. Of a volume that runs
+// elsewhere only two looks tell whose I/O it is, see needStill.
 func (r *run) settle(ctx context.Context) error {
-	users := strings.Join(r.runsOn(), ", ")
-	switch {
-	case r.plan.Class != diagnose.ClassDisconnect || users == "" && r.seenUnused():
+	if r.plan.Class != diagnose.ClassDisconnect {
 		return nil
-	case users != "":
-		r.waits(settles, fmt.Sprintf("waiting for %d seconds: it is in use on %s, and what its devices here have read and written until then shows whether it is here, too", int(settles.Seconds()), users))
-	default:
-		r.waits(settles, fmt.Sprintf("waiting for %d seconds: LXD may just have made this connection, and no check or fix saw it unused before (scan remembers nothing)", int(settles.Seconds())))
 	}
+	why := "LXD may have begun to use it just now, which nothing shows before its device is in use"
+	if users := strings.Join(r.runsOn(), ", "); users != "" {
+		why = fmt.Sprintf("it is in use on %s, and what its devices here have read and written until then shows whether it is here, too", users)
+	}
+	r.waits(settles, fmt.Sprintf("waiting for %d seconds: %s", int(settles.Seconds()), why))
 	if err := r.t.Sleep(ctx, settles); err != nil {
 		return err
 	}
@@ -40,22 +38,6 @@ func (r *run) settle(ctx context.Context) error {
 // has not asked for silence is left to wonder what goes on.
 func (r *run) waits(d time.Duration, what string) {
 	r.tell(Waits, "", what+" (until "+r.t.Now().Add(d).UTC().Format("15:04:05")+" UTC)")
-}
-
-// seenUnused reports that an earlier look, long enough ago, saw the very
-// connection and nobody who used it.
-func (r *run) seenUnused() bool {
-	if r.latest.world == nil {
-		return false
-	}
-	for _, seen := range r.latest.world.Seen {
-		if seen.VolumeID != r.plan.ID || seen.ArrayID != r.plan.ArrayID {
-			continue
-		}
-		since := seen.StaleSince(r.plan.Host)
-		return !since.IsZero() && r.t.Now().Sub(since) >= settles
-	}
-	return false
 }
 
 // breath is longer than what udev reads of a device after a change next to it.

@@ -3,6 +3,8 @@ package repair
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,23 +69,72 @@ func TestConnectionThatIsNotSeenAgain(t *testing.T) {
 	}
 }
 
-// What an earlier look saw unused is not waited for.
-func TestConnectionThatIsOld(t *testing.T) {
-	k := newKit(t, "killed-while-waiting-iscsi")
-	plan := k.plan("stale-connection")
-	k.world.Seen = append(k.world.Seen, evidence.Sighting{
-		ArrayID: plan.ArrayID, VolumeID: plan.ID, Stale: []evidence.StaleSighting{{Host: plan.Host, Since: k.world.Clock.Now().Add(-time.Hour)}},
-	})
-	tools := k.tools()
-	sleep := tools.Sleep
-	tools.Sleep = func(ctx context.Context, d time.Duration) error {
-		if d == settles {
-			t.Error("it was waited for")
+// LXD starts an instance by itself, without an operation, on a connection that
+// is old: it finds it there and makes none. Whether a batch takes it because an
+// earlier look saw it unused, or somebody asks for it, LXD ends its start while
+// the repair waits.
+func TestOldConnectionNewUse(t *testing.T) {
+	for name, batch := range map[string]bool{"alone": false, "in a batch": true} {
+		for _, transport := range []string{"iscsi", "nvme"} {
+			for _, at := range []string{"connect ", "wait ", "mkdir ", "mount "} {
+				t.Run(name+", "+transport+", before "+at, func(t *testing.T) {
+					k := newKit(t, "power-failure-"+transport)
+					k.world.Age(72 * time.Hour)
+					f := k.finding("stale-connection")
+					k.world.Seen = append(k.world.Seen, evidence.Sighting{
+						ArrayID: f.ArrayID, VolumeID: f.VolumeID, Stale: []evidence.StaleSighting{{Host: f.Host, Since: k.world.Clock.Now().Add(-48 * time.Hour)}},
+					})
+					reached, further, started := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+					begun := false
+					k.world.LXD.SetBeforeCall(func(method, path string) error {
+						if !begun && method == lxd.StepHost && strings.HasPrefix(path, at) {
+							begun = true
+							close(reached)
+							<-further
+						}
+						return nil
+					})
+					go func() { started <- k.world.LXD.StartInstance("", "web1") }()
+					<-reached
+
+					tools := k.tools()
+					tools.Policy.Batch = batch
+					look, sleep, waited := tools.Look, tools.Sleep, 0
+					tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+						w, err := look(ctx, about)
+						w.LXD.Operations.Items = nil
+						return w, err
+					}
+					goOn := sync.OnceFunc(func() {
+						close(further)
+						if err := <-started; err != nil {
+							t.Error("LXD's start:", err)
+						}
+					})
+					defer goOn()
+					tools.Sleep = func(ctx context.Context, d time.Duration) error {
+						if d == settles {
+							waited++
+							goOn()
+						}
+						return sleep(ctx, d)
+					}
+					world, err := tools.Look(context.Background(), evidence.Scope{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					plan, err := NewPlan(world, tools.Policy, f, k.world.Clock.Now())
+					if err != nil {
+						t.Fatal(err)
+					}
+					_, err = tools.Run(context.Background(), plan)
+					var refused *RefusedError
+					if !errors.As(err, &refused) || waited != 1 || k.connections(f.Volume) != 1 {
+						t.Errorf("waited %d times, %d connections: %v", waited, k.connections(f.Volume), err)
+					}
+				})
+			}
 		}
-		return sleep(ctx, d)
-	}
-	if _, err := tools.Run(context.Background(), plan); err != nil {
-		t.Error(err)
 	}
 }
 
