@@ -336,7 +336,9 @@ func seenBefore(s Subject) (Result, string) {
 // unusedBefore asks for how long nothing has used a connection. LXD starts
 // instances by itself, without an operation, and connects their volumes before
 // their devices come: what was connected a moment ago looks like what nobody
-// took away. How old a connection is the array does not say.
+// took away. How old a connection is the array does not say. A machine that has
+// just started may have seen it by a clock that was set later, so the array's clock
+// has to tell of the same time.
 func unusedBefore(s Subject) (Result, string) {
 	if s.connection == "" {
 		return Uncertain, "it is not known of which connection"
@@ -344,23 +346,26 @@ func unusedBefore(s Subject) (Result, string) {
 	if undone := s.takenBack(); undone != "" {
 		return Fail, undone + alone
 	}
-	seen, since := s.f.sighting(s.array, s.volume.ID), time.Time{}
-	if seen != nil {
-		since = seen.StaleSince(s.connection)
+	first := evidence.StaleSighting{}
+	if seen := s.f.sighting(s.array, s.volume.ID); seen != nil {
+		first = seen.StaleSince(s.connection)
 	}
-	need := s.f.policy.BatchMinAge
-	switch old := s.array.Began.Sub(since); {
-	case since.IsZero():
+	need, old, byArray := s.f.policy.BatchMinAge, s.array.Began.Sub(first.Since), s.array.Clock.Sub(first.ArrayClock)
+	if byArray < old-evidence.ClockTolerance {
+		old = byArray // this machine's clock was set meanwhile
+	}
+	switch {
+	case first.Since.IsZero():
 		if s.array.Began.IsZero() {
 			return Fail, "no earlier check or fix saw its connection to " + s.connection + " unused"
 		}
 		return Fail, "no check or fix before this saw its connection to " + s.connection + " unused, and a batch takes what was first seen so " + span(need) + " ago: run it again after " + day(s.array.Began.Add(need))
-	case old < 0:
+	case old < 0 || first.ArrayClock.IsZero():
 		return Uncertain, "it is not known for how long its connection to " + s.connection + " is unused"
 	case old < need:
-		return Fail, "its connection to " + s.connection + " was first seen unused " + span(old) + " ago, and a batch takes what was " + span(need) + " ago: run it again after " + day(since.Add(need))
+		return Fail, "its connection to " + s.connection + " was first seen unused " + span(old) + " ago, and a batch takes what was " + span(need) + " ago: run it again after " + day(s.array.Began.Add(need-old))
 	}
-	return Pass, "its connection to " + s.connection + " was first seen unused on " + day(since)
+	return Pass, "its connection to " + s.connection + " was first seen unused on " + day(s.array.Began.Add(-old))
 }
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }

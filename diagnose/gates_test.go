@@ -219,6 +219,22 @@ var gateCases = map[string][]gateCase{
 		}, Fail, "run 7f3a disconnected it, and undo bd85 took that back", ""},
 		{"a connection to another host", staleOne, "stale-connection", func(s *scene) { s.unused("lxd02-iscsi", 48*time.Hour) }, Fail, "no check or fix before this saw its connection to lxd01-iscsi", ""},
 		{"a connection, nobody knows when now is", staleOne, "stale-connection", func(s *scene) { s.unused(hostName, -48*time.Hour) }, Uncertain, "not known for how long", ""},
+		{"a connection, seen by a clock that was a year behind", staleOne, "stale-connection", func(s *scene) {
+			s.unused(hostName, 365*24*time.Hour)
+			s.Seen[0].Stale[0].ArrayClock = clock.Add(-2 * time.Hour)
+		}, Fail, "was first seen unused 2 hours ago, and a batch takes what was 24 hours ago: run it again after 2026-11-23 10:00 UTC", ""},
+		{"a connection, by an array's clock that was set ahead since", staleOne, "stale-connection", func(s *scene) {
+			s.unused(hostName, time.Minute)
+			s.array().Clock = s.array().Clock.AddDate(1, 0, 0)
+		}, Fail, "was first seen unused 61 seconds ago", ""},
+		{"a connection, by an array's clock that was set back since", staleOne, "stale-connection", func(s *scene) {
+			s.unused(hostName, 48*time.Hour)
+			s.Seen[0].Stale[0].ArrayClock = clock.Add(time.Hour)
+		}, Uncertain, "not known for how long", ""},
+		{"a connection, at an unknown time of the array's", staleOne, "stale-connection", func(s *scene) {
+			s.unused(hostName, 48*time.Hour)
+			s.Seen[0].Stale[0].ArrayClock = time.Time{}
+		}, Uncertain, "not known for how long", ""},
 		{"a snapshot, never", orphanSnapshot, "leaked-snapshot", func(s *scene) { s.policy.Batch = true }, Fail, "no earlier check or fix saw it as a leftover", ""},
 	},
 	"ordinary": {
@@ -480,7 +496,7 @@ var gateCases = map[string][]gateCase{
 // was seen unused.
 func (s *scene) unused(host string, ago time.Duration) {
 	s.policy.Batch = true
-	s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Recorded: clock, Stale: []evidence.StaleSighting{{Host: host, Since: clock.Add(-ago)}}}}
+	s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Recorded: clock, Stale: []evidence.StaleSighting{{Host: host, Since: clock.Add(-ago), ArrayClock: clock.Add(-ago)}}}}
 }
 
 // In a batch a connection passes that was seen unused for a day.

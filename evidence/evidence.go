@@ -131,17 +131,20 @@ type StaleSighting struct {
 	Host string `json:"host"`
 	// Since is when it was first seen unused, and was so ever since.
 	Since time.Time `json:"since"`
+	// ArrayClock is the same moment by the array's clock, which no machine that
+	// starts with a wrong time has set; zero where it was not known.
+	ArrayClock time.Time `json:"array_clock,omitzero"`
 }
 
 // Equal reports the same sighting.
 func (s Sighting) Equal(other Sighting) bool { return reflect.DeepEqual(s, other) }
 
 // StaleSince is since when a connection was seen unused; zero for never.
-func (s Sighting) StaleSince(host string) time.Time {
+func (s Sighting) StaleSince(host string) StaleSighting {
 	for _, c := range s.Stale {
 		if strings.EqualFold(c.Host, host) {
-			return c.Since
+			return c
 		}
 	}
-	return time.Time{}
+	return StaleSighting{}
 }

@@ -164,9 +164,10 @@ func TestBatchOfWhatRunsElsewhere(t *testing.T) {
 		t.Run(transport, func(t *testing.T) {
 			m := newMigrated(t, transport)
 			m.world.Age(26 * time.Hour)
+			before := m.world.Clock.Now().Add(-25 * time.Hour)
 			for _, plan := range m.stale(m.tools.Policy) {
 				m.world.Seen = append(m.world.Seen, evidence.Sighting{
-					ArrayID: plan.ArrayID, VolumeID: plan.ID, Stale: []evidence.StaleSighting{{Host: plan.Host, Since: m.world.Clock.Now().Add(-25 * time.Hour)}},
+					ArrayID: plan.ArrayID, VolumeID: plan.ID, Stale: []evidence.StaleSighting{{Host: plan.Host, Since: before, ArrayClock: before}},
 				})
 			}
 			policy := m.tools.Policy

@@ -81,8 +81,9 @@ func TestOldConnectionNewUse(t *testing.T) {
 					k := newKit(t, "power-failure-"+transport)
 					k.world.Age(72 * time.Hour)
 					f := k.finding("stale-connection")
+					before := k.world.Clock.Now().Add(-48 * time.Hour)
 					k.world.Seen = append(k.world.Seen, evidence.Sighting{
-						ArrayID: f.ArrayID, VolumeID: f.VolumeID, Stale: []evidence.StaleSighting{{Host: f.Host, Since: k.world.Clock.Now().Add(-48 * time.Hour)}},
+						ArrayID: f.ArrayID, VolumeID: f.VolumeID, Stale: []evidence.StaleSighting{{Host: f.Host, Since: before, ArrayClock: before}},
 					})
 					reached, further, started := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 					begun := false

@@ -201,7 +201,7 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 			case !known && s.Leaked.IsZero():
 				continue // nothing worth remembering
 			}
-			s.Stale = unused[o.id].since(s, a.Began)
+			s.Stale = unused[o.id].since(s, a)
 			memory[k] = s
 		}
 		for _, other := range a.Elsewhere.Items {
@@ -284,15 +284,17 @@ func leftovers(report diagnose.Report) map[string]bool {
 // hosts are the array hosts to which a volume is connected without a use.
 type hosts []string
 
-// since carries over since when each is seen like that.
-func (h hosts) since(before evidence.Sighting, now time.Time) []evidence.StaleSighting {
+// since carries over since when each is seen like that. What has no time of the
+// array's proves no age, so it begins anew.
+func (h hosts) since(before evidence.Sighting, a evidence.Array) []evidence.StaleSighting {
 	var all []evidence.StaleSighting
 	for _, host := range h {
-		since := before.StaleSince(host)
-		if since.IsZero() {
-			since = now
+		first := before.StaleSince(host)
+		if first.Since.IsZero() || first.ArrayClock.IsZero() {
+			first = evidence.StaleSighting{Since: a.Began, ArrayClock: a.Clock}
 		}
-		all = append(all, evidence.StaleSighting{Host: host, Since: since})
+		first.Host = host
+		all = append(all, first)
 	}
 	return all
 }

@@ -29,7 +29,7 @@ func seen(at time.Time, recorded bool) (evidence.World, diagnose.Report) {
 	volume := evidence.Volume{ID: "v1", Pod: "purepool", PodID: "p1", LXD: evidence.Name{Type: evidence.TypeCustom, Content: evidence.ContentFilesystem, UUID: one}}
 	world := evidence.World{
 		Arrays: []evidence.Array{{
-			Source: evidence.Source{Began: at}, ID: "a1",
+			Source: evidence.Source{Began: at}, Clock: at, ID: "a1",
 			Asked:     []string{"purepool"},
 			Pods:      evidence.Complete([]evidence.Pod{{ID: "p1", Name: "purepool"}}),
 			Volumes:   evidence.Complete([]evidence.Volume{volume}),
@@ -64,9 +64,12 @@ func TestUnusedConnections(t *testing.T) {
 		return update(memory, world, report)
 	}
 	day := func(n int) time.Time { return monday.AddDate(0, 0, n) }
+	since := func(host string, at time.Time) evidence.StaleSighting {
+		return evidence.StaleSighting{Host: host, Since: at, ArrayClock: at}
+	}
 	memory := look(nil, day(0), "h1", "maybe")
 	memory = look(memory, day(1), "H1", "h2")
-	want := []evidence.StaleSighting{{Host: "H1", Since: day(0)}, {Host: "h2", Since: day(1)}}
+	want := []evidence.StaleSighting{since("H1", day(0)), since("h2", day(1))}
 	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
 		t.Error("seen again:", diff)
 	}
@@ -80,9 +83,16 @@ func TestUnusedConnections(t *testing.T) {
 		t.Error("by a recording, which does not say what is used now:", of)
 	}
 	memory = look(look(memory, day(2), "h2"), day(3), "h1", "h2")
-	want = []evidence.StaleSighting{{Host: "h1", Since: day(3)}, {Host: "h2", Since: day(1)}}
+	want = []evidence.StaleSighting{since("h1", day(3)), since("h2", day(1))}
 	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
 		t.Error("gone in between:", diff)
+	}
+	// What an array told no time of proves no age.
+	memory[0].Stale[0].ArrayClock = time.Time{}
+	memory = look(memory, day(4), "h1", "h2")
+	want[0] = since("h1", day(4))
+	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
+		t.Error("without a time:", diff)
 	}
 }
 
