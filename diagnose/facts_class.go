@@ -110,6 +110,11 @@ func (f *facts) codeOf(v *volume) (*evidence.Record, string) {
 	record := f.records.find(v.pool.name, v.LXD)
 	switch {
 	case v.LXD.Snapshot && v.Destroyed.Is():
+		if record != nil && v.array.Snapshots.IsComplete() {
+			if kept, _ := v.originalKept(record); kept != Pass {
+				return record, codeDestroyedRecorded
+			}
+		}
 		return nil, codePending // a temporary copy: LXD makes another when it needs one
 	case v.LXD.Snapshot && record != nil:
 		if f.copyInUse(v, record) {

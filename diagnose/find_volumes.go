@@ -244,7 +244,11 @@ func (f *facts) pendingEradication() []draft {
 			return
 		}
 		d := ofVolume(v)
-		d.Detail = "destroyed, no LXD record; " + v.array.until(v.Remaining, "its space returns")
+		what := "no LXD record"
+		if v.LXD.Snapshot {
+			what = "LXD keeps no record of such a copy"
+		}
+		d.Detail = "destroyed, " + what + "; " + v.array.until(v.Remaining, "its space returns")
 		d.Cause = "LXD or an operator destroyed it; " + either(v.array.safeMode(), "it was not eradicated")
 		d.Remedy = []string{"wait: " + v.array.until(v.Remaining, "its space returns"), "or bring it back: purevol recover " + shell(v.Name)}
 		found = append(found, d)
@@ -284,6 +288,10 @@ func (f *facts) destroyedButRecorded() []draft {
 		d.Detail = d.LXD.String() + " is destroyed on the array: " + v.array.until(v.Remaining, "its data will be lost")
 		d.Cause = either(v.array.stuck(), "somebody destroyed it on the array, or LXD's delete was refused after the first of its two steps")
 		d.Remedy = recoverSteps("purevol recover "+shell(v.Name), v.record)
+		if v.LXD.Snapshot {
+			d.Detail = "a copy of " + d.LXD.String() + ", which may be the only one, is destroyed: " + v.array.until(v.Remaining, "its data will be lost")
+			d.Cause = "LXD had no record of the snapshot when its temporary copy was destroyed, or the snapshot was lost on the array since"
+		}
 		found = append(found, d)
 	})
 	f.eachSnapshot(func(s *evidence.Snapshot, source *volume, pool *poolFacts) {

@@ -197,11 +197,14 @@ func notExpected(s Subject) (Result, string) {
 // originalKept: LXD's temporary copy of a snapshot may be the only copy left
 // if the snapshot itself is gone from the array while LXD still lists it.
 func originalKept(s Subject) (Result, string) {
-	v := s.volume
-	if !v.LXD.Snapshot || v.record == nil {
+	if !s.volume.LXD.Snapshot || s.volume.record == nil {
 		return Pass, "it is no copy of something that LXD still has"
 	}
-	result, why := Uncertain, "snapshot "+v.record.Name+" was not found on the array: this copy may be the only one"
+	return s.volume.originalKept(s.volume.record)
+}
+
+func (v *volume) originalKept(record *evidence.Record) (Result, string) {
+	result, why := Uncertain, "snapshot "+record.Name+" was not found on the array: this copy may be the only one"
 	v.array.snapshotsNamed(v.pool, v.LXD, func(snap *evidence.Snapshot) {
 		switch {
 		case result == Pass:

@@ -936,6 +936,24 @@ var kindCases = []kindCase{
 		[]string{"custom/data/snap0 (default) is destroyed"},
 	},
 	{
+		"copy of a snapshot that is there, destroyed",
+		func(s *scene) { s.vol(s.volume("p1", copyOf(evidence.TypeCustom, "", 3))).Destroyed = evidence.Yes },
+		[]string{"pending-eradication p1::su-00000003000040008000000000000000"},
+		ReportOnly,
+		[]string{"LXD keeps no record of such a copy"},
+	},
+	{
+		"only copy of a snapshot, destroyed",
+		func(s *scene) {
+			v := s.vol(s.volume("p1", copyOf(evidence.TypeCustom, "", 3)))
+			v.Destroyed, v.Remaining = evidence.Yes, 90*time.Minute
+			s.array().Snapshots.Items = s.array().Snapshots.Items[1:]
+		},
+		[]string{"destroyed-but-recorded p1::su-00000003000040008000000000000000", "missing-volume p1/custom/data/snap0"},
+		ReportOnly,
+		[]string{"a copy of custom/data/snap0 (default), which may be the only one, is destroyed: its data will be lost at 2026-11-22 13:30 UTC", "purevol recover p1::su-"},
+	},
+	{
 		"record that an earlier run saw",
 		func(s *scene) {
 			v := leak(s)

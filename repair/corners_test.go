@@ -13,6 +13,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
 // What can't be written down is not begun: before each step, and before each
@@ -430,6 +431,53 @@ func TestUndoOfAnother(t *testing.T) {
 	}
 }
 
+// A run destroyed LXD's temporary copy of a snapshot that LXD had deleted, and a
+// backup of the database brings the snapshot's record back. While the snapshot
+// itself is not there, the copy is all that is left of it.
+func TestEradicateTheOnlyCopy(t *testing.T) {
+	for _, c := range []struct {
+		name               string
+		recorded, original bool
+		want               journal.Outcome
+	}{
+		{"recorded, its original destroyed", true, false, journal.Refused},
+		{"recorded, its original there", true, true, journal.Done},
+		{"not recorded", false, false, journal.Done},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := newKit(t, "killed-in-export-iscsi")
+			volumes := k.world.LXD.Volumes()
+			back := volumes[slices.IndexFunc(volumes, lxd.Volume.IsSnapshot)]
+			if err := k.world.LXD.ForgetVolume(back.Pool, back.Project, back.Type, back.Name); err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range k.world.Array.Volumes() {
+				if len(v.Snapshots) == 0 || c.original {
+					continue
+				}
+				if err := k.world.Array.DestroySnapshot(v.Snapshots[0]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			k.world.Age(time.Hour)
+			plan := k.plan("leaked-volume")
+			if _, err := k.tools().Run(context.Background(), plan); err != nil {
+				t.Fatal(err)
+			}
+			if c.recorded {
+				k.world.LXD.PutVolume(back)
+			}
+			result, err := k.tools().Eradicate(context.Background(), plan.Object, plan.Object)
+			if result.Outcome != c.want || (c.want != journal.Done && result.Gate != needPending) {
+				t.Errorf("%s by %q: %v", result.Outcome, result.Gate, err)
+			}
+			if _, there := k.volume(plan.Object); there != (c.want != journal.Done) {
+				t.Errorf("it is there: %v", there)
+			}
+		})
+	}
+}
+
 // Each condition of an eradication alone refuses it, whatever else is known.
 func TestEachDoubtForbidsToEradicate(t *testing.T) {
 	k := newKit(t, "device-too-late-nvme")
@@ -496,6 +544,11 @@ func TestEachDoubtForbidsToEradicate(t *testing.T) {
 		"operations so": func(w *evidence.World, _ *evidence.Volume) { w.LXD.Operations = w.LXD.Operations.Doubt("x") },
 		"recorded": func(w *evidence.World, v *evidence.Volume) {
 			w.LXD.Records.Items = append(slices.Clone(w.LXD.Records.Items), evidence.Record{UUID: v.LXD.UUID})
+		},
+		"a snapshot of it is recorded": func(w *evidence.World, v *evidence.Volume) {
+			name := evidence.Name{Snapshot: true, Type: v.LXD.Type, UUID: evidence.UUID{7}}
+			w.Arrays[0].Snapshots.Items = append(slices.Clone(w.Arrays[0].Snapshots.Items), evidence.Snapshot{LXD: name, SourceID: v.ID, Destroyed: evidence.Yes})
+			w.LXD.Records.Items = append(slices.Clone(w.LXD.Records.Items), evidence.Record{UUID: name.UUID, Snapshot: true})
 		},
 		"a later destroy":    func(_ *evidence.World, v *evidence.Volume) { v.Remaining += time.Minute },
 		"no time":            func(_ *evidence.World, v *evidence.Volume) { v.Remaining = 0 },

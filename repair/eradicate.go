@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -223,6 +224,28 @@ func (d destruction) isLast(t *evidence.Trail, ahead time.Duration) (diagnose.Re
 	return diagnose.Pass, ""
 }
 
+// lostWith is LXD's record of what is gone for ever with a volume: the volume
+// itself, a snapshot of it, or a snapshot of which it is LXD's temporary copy,
+// where the snapshot itself is not there.
+func (s subject) lostWith() *evidence.Record {
+	recorded := map[evidence.UUID]*evidence.Record{}
+	for i := range s.world.LXD.Records.Items {
+		record := &s.world.LXD.Records.Items[i]
+		recorded[record.UUID] = record
+	}
+	lost := recorded[s.volume.LXD.UUID]
+	for _, snap := range s.array.Snapshots.Items {
+		switch {
+		case snap.LXD.UUID.IsZero():
+		case snap.SourceID == s.volume.ID && recorded[snap.LXD.UUID] != nil:
+			return recorded[snap.LXD.UUID]
+		case snap.LXD == s.volume.LXD && strings.EqualFold(snap.Pod, s.volume.Pod) && snap.Destroyed.IsNot():
+			lost = nil // the copy has its original
+		}
+	}
+	return lost
+}
+
 // isPending: what is eradicated never comes back, so every doubt counts.
 func isPending(r *run, s subject, _ Step) (diagnose.Result, string) {
 	switch {
@@ -249,12 +272,8 @@ func isPending(r *run, s subject, _ Step) (diagnose.Result, string) {
 	if result, why := r.ours.isThis(s.array, s.volume); result != diagnose.Pass {
 		return result, why
 	}
-	if !s.volume.LXD.Snapshot {
-		for _, record := range s.world.LXD.Records.Items {
-			if record.UUID == s.volume.LXD.UUID {
-				return diagnose.Fail, "LXD has a record of it: " + record.Name
-			}
-		}
+	if record := s.lostWith(); record != nil {
+		return diagnose.Fail, "LXD has a record of what would be lost with it: " + record.Name
 	}
 	report := r.t.judge(*s.world, r.policy())
 	for _, f := range report.Findings {
