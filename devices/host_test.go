@@ -47,7 +47,7 @@ func TestInitiators(t *testing.T) {
 
 func TestSessions(t *testing.T) {
 	m := newMachine()
-	for _, id := range []string{"1", "10"} {
+	for _, id := range []string{"1", "10", "11", "12"} {
 		dir := "sys/class/iscsi_session/session" + id
 		m.AddFile(dir+"/targetname", []byte("iqn.2010-06.com.purestorage:flasharray.1\n"))
 		m.AddFile(dir+"/state", []byte("LOGGED_IN\n"))
@@ -60,6 +60,14 @@ func TestSessions(t *testing.T) {
 	m.AddFile("sys/class/iscsi_connection/connection10:0/persistent_address", []byte("10.0.0.1\n"))
 	m.AddFile("sys/class/iscsi_connection/connection10:0/persistent_port", []byte("3260\n"))
 	m.AddFile("sys/class/iscsi_session/session10/recovery_tmo", []byte("120\n"))
+	// Made by a host name, of which the kernel tells the address while it is up.
+	for _, c := range []string{"11", "12"} {
+		dir := "sys/class/iscsi_connection/connection" + c + ":0"
+		m.AddFile(dir+"/persistent_address", []byte("fa-ct0.example.com\n"))
+		m.AddFile(dir+"/persistent_port", []byte("3260\n"))
+	}
+	m.AddFile("sys/class/iscsi_connection/connection11:0/address", []byte("10.0.0.2\n"))
+	m.AddFile("sys/class/iscsi_connection/connection11:0/port", []byte("3261\n"))
 	for _, name := range []string{"sessionX", "session-5", "5"} {
 		m.AddDir("sys/class/iscsi_session/" + name)
 	}
@@ -67,6 +75,8 @@ func TestSessions(t *testing.T) {
 	want := []evidence.Session{
 		{ID: 1, Target: "iqn.2010-06.com.purestorage:flasharray.1", State: "LOGGED_IN"},
 		{ID: 10, Target: "iqn.2010-06.com.purestorage:flasharray.1", State: "LOGGED_IN", ConnState: "up", Address: "10.0.0.1", Port: "3260", RecoveryTmo: evidence.CountOf(120)},
+		{ID: 11, Target: "iqn.2010-06.com.purestorage:flasharray.1", State: "LOGGED_IN", Address: "10.0.0.2", Port: "3261"},
+		{ID: 12, Target: "iqn.2010-06.com.purestorage:flasharray.1", State: "LOGGED_IN", Address: "fa-ct0.example.com", Port: "3260"},
 	}
 	if diff := cmp.Diff(want, h.Sessions.Items); diff != "" {
 		t.Error(diff)

@@ -36,9 +36,13 @@ func readSessions(t hostfs.Tree) (sessions []evidence.Session, names initiators,
 		if c := connectionOf(id, connections); c != "" {
 			dir := "sys/class/iscsi_connection/" + c
 			s.ConnState = t.Field(dir + "/state")
-			// The address proper is only there while the connection is up.
+			// What it was told to connect to stays; the address proper is only
+			// there while the connection is up, and says what a host name means.
 			s.Address = t.Field(dir + "/persistent_address")
 			s.Port = t.Field(dir + "/persistent_port")
+			if address := t.Field(dir + "/address"); !evidence.IsAddress(s.Address) && evidence.IsAddress(address) {
+				s.Address, s.Port = address, t.Field(dir+"/port")
+			}
 		}
 		sessions = append(sessions, s)
 		initiator, err := t.Text(dir + "/initiatorname")

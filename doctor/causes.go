@@ -24,7 +24,7 @@ var knownCauses = []struct {
 				}
 			}
 			for _, r := range h.Reached {
-				if r.Open.IsNot() {
+				if r.Open.IsNot() && p.inUse(r.Portal) {
 					return r.Portal + " did not answer just now"
 				}
 			}

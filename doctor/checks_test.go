@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +93,6 @@ var ill = []struct {
 	}, check: "portal-without-session", weight: settings.Warning, says: []string{"10.0.1.1:3260", "CT1.ETH4", "--login"}},
 	{name: "a portal that is closed", change: func(w *evidence.World) {
 		w.Arrays[0].Ports = evidence.Complete(append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT1.ETH4", IQN: target, Portal: "10.0.1.1:3260"}))
-		w.LXD.Pools.Items[0].Targets = []string{"10.0.0.1"}
 		w.Hosts[0].Reached = []evidence.Reach{{Portal: "10.0.0.1:3260", Open: evidence.Yes}, {Portal: "10.0.1.1:3260", Open: evidence.No, Why: "no answer within 3s"}}
 	}, check: "portal-closed", weight: settings.Warning, says: []string{"10.0.1.1:3260 does not answer: no answer within 3s", "lxc storage set p1 pure.target=10.0.0.1"}},
 	{name: "fewer paths", found: []diagnose.Finding{{Code: "degraded-paths", Object: "p1::u-1", Host: "lxd01", Detail: "mpatha has 1 of 2 paths"}}, check: "fewer-paths", weight: settings.Warning, says: []string{"1 volume is short of a path: mpatha has 1 of 2 paths"}},
@@ -112,7 +112,7 @@ func secondArray(w *evidence.World, ports evidence.List[evidence.Port]) {
 	a.Pods, a.Hosts = evidence.Complete([]evidence.Pod{pod}), evidence.Complete[evidence.ArrayHost](nil)
 	w.Arrays = append(w.Arrays, a)
 	pool := w.LXD.Pools.Items[0]
-	pool.Name, pool.Gateway = "p2", "https://fa2"
+	pool.Name, pool.Gateway, pool.Targets = "p2", "https://fa2", nil
 	w.LXD.Pools = evidence.Complete(append(w.LXD.Pools.Items, pool))
 }
 
@@ -183,6 +183,23 @@ func TestNotWrong(t *testing.T) {
 		"a portal that pure.target leaves out": func(w *evidence.World) {
 			w.LXD.Pools.Items[0].Targets = []string{"10.0.0.1"}
 			w.Arrays[0].Ports = evidence.Complete(append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT1.ETH4", IQN: target, Portal: "10.0.1.1:3260"}))
+		},
+		"a portal that pure.target leaves out, beside another array's pool which leaves out none": func(w *evidence.World) {
+			secondArray(w, evidence.Complete([]evidence.Port{{Name: "CT0.ETH4", IQN: secondTarget, Portal: "10.0.9.1:3260"}}))
+			w.LXD.Pools.Items[0].Targets = []string{"10.0.0.1"}
+			w.Arrays[0].Ports = evidence.Complete(append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT1.ETH4", IQN: target, Portal: "10.0.1.1:3260"}))
+		},
+		"a portal that is closed and that pure.target leaves out": func(w *evidence.World) {
+			w.LXD.Pools.Items[0].Targets = []string{"10.0.0.1"}
+			w.Arrays[0].Ports = evidence.Complete(append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT1.ETH4", IQN: target, Portal: "10.0.1.1:3260"}))
+			w.Hosts[0].Reached = []evidence.Reach{{Portal: "10.0.0.1:3260", Open: evidence.Yes}, {Portal: "10.0.1.1:3260", Open: evidence.No, Why: "timeout"}}
+		},
+		"an iSCSI portal, for a pool over Fibre Channel": func(w *evidence.World) {
+			w.LXD.Pools.Items[0].Mode = evidence.ModeFC
+			w.Arrays[0].Ports = evidence.Complete(append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT1.ETH4", IQN: target, Portal: "10.0.1.1:3260"}))
+		},
+		"a session by a host name, which may lead to any portal": func(w *evidence.World) {
+			w.Hosts[0].Sessions.Items[0].Address = "fa-ct0.example.com"
 		},
 		"another vendor's two sessions to one portal": func(w *evidence.World) {
 			one := evidence.Session{ID: 7, Target: "iqn.2001-05.com.equallogic:0-8a0906-vol1", State: "LOGGED_IN", ConnState: "up", Address: "10.9.9.9", Port: "3260"}
@@ -300,6 +317,45 @@ func TestCauses(t *testing.T) {
 			if late && (len(got) != 1 || got[0] != want) || !late && len(got) != 0 {
 				t.Errorf("%s, late %v: %v", want, late, got)
 			}
+		}
+	}
+}
+
+// TestClosedPortal: a pool is told the portals of its own array that answered,
+// and none that pure.target left out.
+func TestClosedPortal(t *testing.T) {
+	for name, c := range map[string]struct {
+		targets []string
+		closed  string
+		want    []string
+	}{
+		"of the first array":         {nil, "10.0.1.1:3260", []string{"lxc storage set p1 pure.target=10.0.0.1,10.0.2.1"}},
+		"of the second array":        {nil, "10.0.9.1:3260", []string{"lxc storage set p2 pure.target=10.0.9.2"}},
+		"one of two that it may use": {[]string{"10.0.0.1", "10.0.1.1"}, "10.0.1.1:3260", []string{"lxc storage set p1 pure.target=10.0.0.1"}},
+		"one that it may not use":    {[]string{"10.0.0.1", "10.0.2.1"}, "10.0.1.1:3260", nil},
+	} {
+		w := world(t, good())
+		for _, address := range []string{"10.0.1.1:3260", "10.0.2.1:3260"} {
+			w.Arrays[0].Ports.Items = append(w.Arrays[0].Ports.Items, evidence.Port{Name: "CT1", IQN: target, Portal: address})
+		}
+		w.LXD.Pools.Items[0].Targets = c.targets
+		secondArray(&w, evidence.Complete([]evidence.Port{{Name: "CT0", IQN: secondTarget, Portal: "10.0.9.1:3260"}, {Name: "CT1", IQN: secondTarget, Portal: "10.0.9.2:3260"}}))
+		for _, a := range w.Arrays {
+			for _, port := range a.Ports.Items {
+				w.Hosts[0].Reached = append(w.Hosts[0].Reached, evidence.Reach{Portal: port.Portal, Open: evidence.AnswerOf(port.Portal != c.closed), Why: "timeout"})
+			}
+		}
+		var got []string
+		for _, a := range examine(w).Advice {
+			switch {
+			case a.Check == "portal-closed":
+				got = append(got, a.Then...)
+			case a.Check == "portal-without-session" && strings.Contains(a.Observed, c.closed):
+				t.Errorf("%s: to log in is advised, too: %q", name, a.Then)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -253,28 +253,39 @@ func (p *patient) doubleSessions() []Advice {
 
 // portals looks for portals of an array that a host has sessions to, and none
 // to this one. A host without any session has no volume: LXD logs out with
-// the last one.
+// the last one. One that was just tried and is closed is told as that.
 func (p *patient) portals() []Advice {
 	return p.eachHost(func(h *evidence.Host) []Advice {
 		subsystems := map[string]string{}
 		for _, s := range h.Subsystems.Items {
 			subsystems[s.Name] = s.NQN
 		}
-		reached := map[string]bool{}
-		talks := map[string]bool{}
+		reached, talks, unclear := map[string]bool{}, map[string]bool{}, map[string]bool{}
+		add := func(name, address, port string) {
+			name = evidence.Initiator(name)
+			talks[name] = true
+			reached[name+" "+evidence.Portal(address, port)] = true
+		}
 		for _, s := range h.Sessions.Items {
-			talks[evidence.Initiator(s.Target)] = true
-			reached[evidence.Initiator(s.Target)+" "+evidence.Portal(s.Address, s.Port)] = true
+			add(s.Target, s.Address, s.Port)
+			// By a host name it may lead to any of the portals.
+			if !evidence.IsAddress(s.Address) {
+				unclear[evidence.Initiator(s.Target)] = true
+			}
 		}
 		for _, c := range h.Controllers.Items {
-			talks[evidence.Initiator(subsystems[c.Subsystem])] = true
-			reached[evidence.Initiator(subsystems[c.Subsystem])+" "+evidence.Portal(c.Address, c.Port)] = true
+			add(subsystems[c.Subsystem], c.Address, c.Port)
+		}
+		closed := func(portal string) bool {
+			return slices.ContainsFunc(h.Reached, func(r evidence.Reach) bool { return r.Open.IsNot() && evidence.SamePortal(r.Portal, portal) })
 		}
 		var all []Advice
-		for _, a := range p.world.Arrays {
+		for i := range p.world.Arrays {
+			a := &p.world.Arrays[i]
 			for _, port := range a.Ports.Items {
 				name := evidence.Initiator(either(port.IQN, port.NQN))
-				if name == "" || port.Portal == "" || !talks[name] || reached[name+" "+evidence.Portal(evidence.SplitPortal(port.Portal))] || !p.wanted(port) {
+				if name == "" || port.Portal == "" || !talks[name] || unclear[name] || reached[name+" "+evidence.Portal(evidence.SplitPortal(port.Portal))] ||
+					closed(port.Portal) || !p.wanted(a, port) {
 					continue
 				}
 				advice := Advice{
@@ -292,26 +303,28 @@ func (p *patient) portals() []Advice {
 	})
 }
 
-// wanted reports a port that LXD uses: pure.target of the pools may leave out
-// some.
-func (p *patient) wanted(port evidence.Port) bool {
-	address := addressOf(port.Portal)
-	limited := false
-	for _, pool := range p.world.LXD.Pools.Items {
-		if pool.IsNVMe() != (port.NQN != "") {
-			continue
-		}
-		if len(pool.Targets) == 0 {
-			return true
-		}
-		limited = true
-		for _, target := range pool.Targets {
-			if addressOf(target) == address {
-				return true
-			}
-		}
+// wanted reports a port that LXD uses for one of the array's pools. Where not
+// all pools are known any may be.
+func (p *patient) wanted(a *evidence.Array, port evidence.Port) bool {
+	pools := p.world.LXD.Pools
+	return !pools.IsComplete() || slices.ContainsFunc(pools.Items, func(pool evidence.Pool) bool { return uses(a, port, pool) })
+}
+
+// uses reports whether LXD logs in to the port for a pool: it is one of the
+// pool's array and transport, and pure.target does not leave it out. A pool
+// whose transport is not known may be of any.
+func uses(a *evidence.Array, port evidence.Port, pool evidence.Pool) bool {
+	of := func(asked string) bool { return strings.EqualFold(asked, pool.Name) }
+	if pool.Gateway != a.Gateway && !slices.ContainsFunc(a.Asked, of) {
+		return false
 	}
-	return !limited && len(p.world.LXD.Pools.Items) == 0
+	carries, known := map[string]bool{
+		evidence.ModeISCSI: port.IQN != "", evidence.ModeNVMeTCP: port.NQN != "", evidence.ModeNVMeFC: false, evidence.ModeFC: false,
+	}[pool.Mode]
+	if known && !carries {
+		return false
+	}
+	return len(pool.Targets) == 0 || slices.ContainsFunc(pool.Targets, func(target string) bool { return addressOf(target) == addressOf(port.Portal) })
 }
 
 // portalOf joins an address and a port as the array writes them.
@@ -322,11 +335,13 @@ func addressOf(portal string) string {
 	return address
 }
 
+// closed tells of portals that do not answer and that LXD uses: one that
+// pure.target leaves out holds up nothing.
 func (p *patient) closed() []Advice {
 	return p.eachHost(func(h *evidence.Host) []Advice {
 		var all []Advice
 		for _, r := range h.Reached {
-			if !r.Open.IsNot() {
+			if !r.Open.IsNot() || !p.inUse(r.Portal) {
 				continue
 			}
 			a := Advice{
@@ -344,19 +359,27 @@ func (p *patient) closed() []Advice {
 	})
 }
 
-// leadsTo reports a portal of the pool's transport.
+// inUse reports a portal that LXD uses for one of the pools.
+func (p *patient) inUse(portal string) bool {
+	return p.anyPort(portal, p.wanted)
+}
+
+// leadsTo reports a portal that LXD uses for the pool.
 func (p *patient) leadsTo(pool evidence.Pool, portal string) bool {
-	for _, a := range p.world.Arrays {
-		for _, port := range a.Ports.Items {
-			if evidence.SamePortal(port.Portal, portal) && pool.IsNVMe() == (port.NQN != "") {
-				return true
-			}
+	return p.anyPort(portal, func(a *evidence.Array, port evidence.Port) bool { return uses(a, port, pool) })
+}
+
+func (p *patient) anyPort(portal string, is func(*evidence.Array, evidence.Port) bool) bool {
+	for i := range p.world.Arrays {
+		a := &p.world.Arrays[i]
+		if slices.ContainsFunc(a.Ports.Items, func(port evidence.Port) bool { return evidence.SamePortal(port.Portal, portal) && is(a, port) }) {
+			return true
 		}
 	}
 	return false
 }
 
-// open are the addresses of the pool's transport that answered.
+// open are the addresses that answered, of those that LXD uses for the pool.
 func (p *patient) open(h *evidence.Host, pool evidence.Pool) []string {
 	var all []string
 	for _, r := range h.Reached {

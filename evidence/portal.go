@@ -17,6 +17,12 @@ func Address(s string) string {
 	return strings.ToLower(strings.TrimSuffix(s, "."))
 }
 
+// IsAddress reports an IP address, as opposed to a host name.
+func IsAddress(s string) bool {
+	_, err := netip.ParseAddr(Address(s))
+	return err == nil
+}
+
 // Portal joins an address and a port, the address in its one spelling and, if
 // it is IPv6, in brackets.
 func Portal(address, port string) string {
