@@ -55,7 +55,7 @@ var Checks = []Check{
 	},
 	{
 		Code: "array-quota", Kind: array, Question: "is the pod's quota nearly used?", Weight: settings.Warning,
-		Why: "when it is full, writes and new volumes fail; what LXD left behind and what is destroyed but not eradicated counts too", find: (*patient).quota,
+		Why: "when it is full, new volumes fail, and writes may; what LXD left behind counts too", find: (*patient).quota,
 	},
 	{
 		Code: "name-collision", Kind: array, Question: "does another cluster use these names?", Weight: settings.Critical,

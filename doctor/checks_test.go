@@ -53,8 +53,8 @@ var ill = []struct {
 	{name: "a member ahead", change: func(w *evidence.World) { w.Hosts[0].Clock = now.Add(time.Hour) }, check: "clock", weight: settings.Warning, says: []string{"1h0m0s ahead of"}},
 	{name: "a short delay", change: func(w *evidence.World) { w.Arrays[0].EradicationDelay = time.Hour }, check: "array-eradication-delay", weight: settings.Warning, says: []string{"at least a day"}},
 	{name: "SafeMode", change: func(w *evidence.World) { w.Arrays[0].ManualEradication = "all-disabled" }, check: "array-safemode", weight: settings.Warning, says: []string{"all-disabled"}},
-	{name: "a quota nearly used", change: func(w *evidence.World) { w.Arrays[0].Pods.Items[0].Used = evidence.CountOf(950) }, check: "array-quota", weight: settings.Warning, says: []string{"95 %"}},
-	{name: "a quota well used", change: func(w *evidence.World) { w.Arrays[0].Pods.Items[0].Used = evidence.CountOf(820) }, check: "array-quota", weight: settings.Hint, says: []string{"82 %"}},
+	{name: "a quota nearly used", change: func(w *evidence.World) { w.Arrays[0].Pods.Items[0].Counted = evidence.CountOf(950) }, check: "array-quota", weight: settings.Warning, says: []string{"95 %"}},
+	{name: "a quota well used, of an array that tells only what is provisioned", change: func(w *evidence.World) { w.Arrays[0].Pods.Items[0].Provisioned = evidence.CountOf(820) }, check: "array-quota", weight: settings.Hint, says: []string{"82 %"}},
 	{name: "a hijacked host", found: []diagnose.Finding{{Code: "hijacked-host", Object: "lxd01-iscsi", ArrayID: "array-id", Detail: "it has another's initiator"}}, check: "name-collision", weight: settings.Critical, says: []string{"another's initiator", "pureclean explain --object lxd01-iscsi"}},
 	{name: "strangers in the pod", found: []diagnose.Finding{
 		{Code: "foreign-connection", Object: "p1::u-1", Pool: "p1", ArrayID: "array-id"},
@@ -238,6 +238,10 @@ func TestNotWrong(t *testing.T) {
 			w.Hosts[0].Tools.Items[0].Present, w.Hosts[0].Tools.Items[2].Present, w.Hosts[0].Tools.Items[4].Present = evidence.No, evidence.No, evidence.No
 			w.LXD.Pools = evidence.List[evidence.Pool]{}
 			w.Hosts[0].Sessions = evidence.Complete[evidence.Session](nil)
+		},
+		"what destroyed volumes hold, which counts for no quota": func(w *evidence.World) {
+			pod := &w.Arrays[0].Pods.Items[0]
+			pod.Used, pod.Provisioned, pod.Counted = evidence.CountOf(990), evidence.CountOf(990), evidence.CountOf(100)
 		},
 		"no quota":                                 func(w *evidence.World) { w.Arrays[0].Pods.Items[0].Quota = evidence.CountOf(0) },
 		"a try that was cut short":                 func(w *evidence.World) { w.Hosts[0].Reached = []evidence.Reach{{Portal: "10.0.0.1:3260"}} },

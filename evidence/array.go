@@ -150,6 +150,9 @@ type Pod struct {
 	Quota       Count `json:"quota"`
 	Provisioned Count `json:"provisioned"`
 	Used        Count `json:"used"`
+	// Counted is what the array compares with the quota (space.used_provisioned):
+	// what destroyed volumes hold is not in it. Versions before 2.23 do not tell.
+	Counted Count `json:"counted"`
 	// Links counts replication links from and to this pod.
 	Links Count `json:"links"`
 }

@@ -65,6 +65,7 @@ var pods = resource[podRow]{
 		{name: "space", inside: []column[podRow]{
 			{name: "total_provisioned", read: count(func(r *podRow) *evidence.Count { return &r.Provisioned })},
 			{name: "total_used", read: count(func(r *podRow) *evidence.Count { return &r.used })},
+			{name: "used_provisioned", read: count(func(r *podRow) *evidence.Count { return &r.Counted })},
 			{name: "total_physical", read: count(func(r *podRow) *evidence.Count { return &r.physical })},
 		}},
 	},

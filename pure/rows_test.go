@@ -46,7 +46,7 @@ func TestGoodRows(t *testing.T) {
 		Pods: evidence.Complete([]evidence.Pod{{
 			ID: "pod-id-1", Name: "lxd", Destroyed: evidence.No, Promotion: "promoted",
 			Arrays: []evidence.PodArray{{ID: "d5bc1111-2222-3333-4444-555566667777", Name: "fa-lab", Status: "online"}},
-			Quota:  evidence.CountOf(1 << 40), Provisioned: evidence.CountOf(5000), Used: evidence.CountOf(600), Links: evidence.CountOf(3),
+			Quota:  evidence.CountOf(1 << 40), Provisioned: evidence.CountOf(5000), Used: evidence.CountOf(600), Counted: evidence.CountOf(4000), Links: evidence.CountOf(3),
 		}}),
 		Volumes: evidence.Complete([]evidence.Volume{{
 			ID: "vol-id-1", Name: volume, Pod: "lxd", PodID: "pod-id-1", Serial: "D5BC11112222333300000001",

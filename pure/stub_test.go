@@ -254,7 +254,7 @@ func goodRows() map[string]object {
 				"id": "d5bc1111-2222-3333-4444-555566667777", "name": "fa-lab", "status": "online", "frozen_at": nil,
 			}},
 			"link_source_count": 1, "link_target_count": 2, "quota_limit": 1 << 40, "source": none,
-			"space": object{"total_provisioned": 5000, "total_physical": 600, "unique": 7, "thin_provisioning": 0.25},
+			"space": object{"total_provisioned": 5000, "total_physical": 600, "used_provisioned": 4000, "unique": 7, "thin_provisioning": 0.25},
 		},
 		"volumes": volumeRow("lxd", "u-df2ba6a8d9a047beab5d2d0586abac61", 1),
 		"volume-snapshots": {

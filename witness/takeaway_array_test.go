@@ -22,7 +22,7 @@ var arrayFields = []struct {
 	{"/arrays", "id name version", nothingSafe},
 	{"/arrays", "eradication_config eradication_config/manual_eradication eradication_config/enabled_delay", least{}},
 	{"/pods", "id name destroyed promotion_status arrays arrays/*/id arrays/*/name arrays/*/status link_source_count link_target_count", nothingSafe},
-	{"/pods", "quota_limit time_remaining space space/total_used space/total_provisioned", least{}},
+	{"/pods", "quota_limit time_remaining space space/total_used space/total_provisioned space/used_provisioned", least{}},
 	{"/volumes", "id name serial created destroyed connection_count provisioned subtype pod pod/name pod/id", nothingSafe},
 	{"/volumes", "time_remaining source source/name source/id space space/unique space/virtual", least{}},
 	{"/volumes", "promotion_status", least{stopped: destroy}},
