@@ -95,6 +95,8 @@ type resolver struct {
 	pool    string      // limits volumes to this pool; empty for all
 	array   *arrayFacts // limits everything to what this array has; nil for no limit
 	targets []target
+	// machine is that of a log's line, whose names of devices are its own.
+	machine string
 	seen    map[any]bool
 	// all is the record whose objects are being added.
 	all *evidence.Record
@@ -127,6 +129,10 @@ func (f *facts) resolve(object, pool string) (target, error) {
 		complete := len(f.doubts(f.witnesses())) == 0
 		unknown := &UnknownObjectError{Object: object, Near: r.near(), Pool: pool, Complete: complete}
 		unknown.What, unknown.Instead = f.inNoPool(object, pool)
+		if complete && r.machine != "" && unknown.What == "" {
+			unknown.What = "the line is of " + r.machine + ", which has nothing that it names"
+			unknown.Instead = "what was there when it was written may be gone; the name of another machine's is HOST:NAME, such as " + r.machine + ":sdb"
+		}
 		return target{}, unknown
 	}
 	e := &AmbiguousError{Object: object}
@@ -360,6 +366,12 @@ func (r *resolver) devices() {
 		if machine != "" && h.Name != machine {
 			continue
 		}
+		if d := h.devices[serial]; d != nil && hasSerial {
+			r.addDevice(d)
+		}
+		if !r.speaksOf(h) {
+			continue
+		}
 		for _, d := range h.called(want) {
 			r.addDevice(d)
 		}
@@ -378,9 +390,6 @@ func (r *resolver) devices() {
 			if d := h.devices[link.Serial]; d != nil && (lower(link.Path) == r.want || lower(strings.TrimPrefix(link.Path, "/dev/")) == want) {
 				r.addDevice(d)
 			}
-		}
-		if d := h.devices[serial]; d != nil && hasSerial {
-			r.addDevice(d)
 		}
 	}
 }
@@ -401,7 +410,7 @@ func (r *resolver) ledTo() {
 				}
 			})
 			for _, serial := range n.Is {
-				if d := h.devices[serial]; d != nil {
+				if d := h.devices[serial]; d != nil && r.speaksOf(h) {
 					is = append(is, d)
 				}
 			}

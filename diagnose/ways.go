@@ -105,6 +105,9 @@ func (r *resolver) ways() {
 		want = "session" + m[1]
 	}
 	for _, h := range r.f.hosts {
+		if !r.speaksOf(h) {
+			continue
+		}
 		name := want
 		if rest, ok := strings.CutPrefix(want, lower(h.Name)+":"); ok && h.Name != "" {
 			name = rest
@@ -241,6 +244,9 @@ func (r *resolver) byPath() {
 	}
 	address, port := evidence.SplitPortal(m[1])
 	for _, h := range r.f.hosts {
+		if !r.speaksOf(h) {
+			continue
+		}
 		for i := range h.Disks.Items {
 			disk := &h.Disks.Items[i]
 			here := false
@@ -266,10 +272,35 @@ func (r *resolver) byPath() {
 // log writes with a backslash.
 var quotedVolume = regexp.MustCompile(`volume \\?"([^"\\]+)\\?"`)
 
+// ofMachine is how a line of syslog or of the journal begins: when, the machine,
+// and who of it speaks.
+var ofMachine = regexp.MustCompile(`(?:^|\s)(\S+)\s+[a-z0-9_./-]+(?:\[\d+\])?:\s`)
+
+// writerOf is the machine that a line of a log names as its own; empty where it
+// names none, or none that is known.
+func (f *facts) writerOf(line string) string {
+	for _, m := range ofMachine.FindAllStringSubmatch(line, -1) {
+		short, _, _ := strings.Cut(m[1], ".")
+		for _, name := range []string{m[1], short} {
+			if f.members.has(name) || f.hostOf(name) != nil {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// speaksOf reports a machine of which a line may speak: its own, where it says
+// which that is. Names of devices mean others on each.
+func (r *resolver) speaksOf(h *hostFacts) bool {
+	return r.machine == "" || strings.EqualFold(h.Name, r.machine)
+}
+
 // line reads the line of a log, pasted whole: what its words name. Ways are
 // only told where no word names more.
 func (r *resolver) line() {
 	words := wordsOf(r.want)
+	r.machine = r.f.writerOf(r.want)
 	for _, m := range quotedVolume.FindAllStringSubmatch(r.want, -1) {
 		r.want = m[1]
 		r.stored()

@@ -92,6 +92,43 @@ func TestNamesOfOtherTools(t *testing.T) {
 	}
 }
 
+// TestLineOfAnotherMachine: names of devices in the log of a machine are that
+// machine's, and a serial is everybody's.
+func TestLineOfAnotherMachine(t *testing.T) {
+	s := healthy()
+	second(s)
+	h := &s.Hosts[0]
+	disk, m := h.Disks.Items[2], h.Maps.Items[1]
+	data := s.vol(1).Name
+	for line, want := range map[string]string{
+		"Nov 29 10:00:00 lxd01 kernel: I/O error, dev " + disk.Name + ", sector 0":                              data,
+		"2026-11-29T10:00:00+00:00 lxd01.example.com kernel: I/O error, dev " + disk.Name + ", sector 0":        data,
+		"I/O error, dev " + disk.Name + ", sector 0":                                                            data,
+		"Nov 29 10:00:00 elsewhere kernel: I/O error, dev " + disk.Name + ", sector 0":                          data,
+		"2026-11-29T10:00:00+00:00 lxd02 kernel: I/O error, dev " + disk.Name + ", sector 0":                    "",
+		"Nov 29 10:00:00 LXD02 kernel: I/O error, dev " + m.Kernel + ", sector 0":                               "",
+		"Nov 29 10:00:00 lxd02 kernel: sd " + disk.HCTL + ": rejecting I/O to offline device":                   "",
+		"Nov 29 10:00:00 lxd02 multipathd[411]: " + m.Name + ": remaining active paths: 0":                      "",
+		"Nov 29 10:00:00 lxd02 kernel:  session1: session recovery timed out after 120 secs":                    "lxd02:session1",
+		"Nov 29 10:00:00 lxd02 kernel: nvme nvme0: failed to connect queue":                                     "lxd02:nvme0",
+		"Nov 29 10:00:00 lxd02 multipathd[411]: 3624a9370" + strings.ToLower(string(disk.Serial)) + ": no path": data,
+	} {
+		e, err := Explain(s.World, s.policy, line, "")
+		switch {
+		case want != "" && (err != nil || e.Object != want):
+			t.Errorf("%s: %s, %v", line, e.Object, err)
+		case want == "" && (err == nil || !strings.Contains(err.Error(), "which has nothing that it names")):
+			t.Errorf("%s: %s, %v", line, e.Object, err)
+		}
+	}
+	// Of a machine that was not read it is not known what it has.
+	s.Hosts = s.Hosts[:1]
+	_, err := Explain(s.World, s.policy, "Nov 29 10:00:00 lxd02 kernel: I/O error, dev "+disk.Name+", sector 0", "")
+	if err == nil || !strings.Contains(err.Error(), "not all of them could tell everything") {
+		t.Error(err)
+	}
+}
+
 // TestByPathOverFibreChannel: udev's name of a disk by the remote port's.
 func TestByPathOverFibreChannel(t *testing.T) {
 	s := healthy()
