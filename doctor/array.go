@@ -42,12 +42,10 @@ func (p *patient) tls() []Advice {
 		}
 		advice := Advice{
 			Subject: "the array's certificate", Observed: "the array's certificate is not verified", Source: "pure.gateway.verify=false of the pool",
-			Into: "/etc/pureclean/config.yaml",
+			// A second "pools:", or a pool twice, makes the file one that can't be read.
+			Into: "/etc/pureclean/config.yaml, below its one line pools: and as part of what it has of that pool",
 		}
-		for i, pod := range a.Asked {
-			if i == 0 {
-				advice.Write = append(advice.Write, "pools:")
-			}
+		for _, pod := range a.Asked {
 			advice.Write = append(advice.Write, "  "+pod+": {array: {fingerprint: "+either(a.TLS.Fingerprint, "sha256:…")+"}}")
 		}
 		if a.TLS.Fingerprint == "" {

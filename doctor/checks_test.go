@@ -116,6 +116,28 @@ func secondArray(w *evidence.World, ports evidence.List[evidence.Port]) {
 	w.LXD.Pools = evidence.Complete(append(w.LXD.Pools.Items, pool))
 }
 
+// TestOnePoolsLine: what is to be written for two arrays is one file.
+func TestOnePoolsLine(t *testing.T) {
+	w := world(t, good())
+	secondArray(&w, w.Arrays[0].Ports)
+	var write []string
+	for i := range w.Arrays {
+		w.Arrays[i].TLS.Verified = "nothing"
+	}
+	for _, a := range doctor.Examine(w, diagnose.Judge(w, diagnose.DefaultPolicy())).Advice {
+		if a.Check == "array-tls" {
+			write = append(write, a.Write...)
+			if !strings.Contains(a.Into, "below its one line pools:") {
+				t.Error(a.Into)
+			}
+		}
+	}
+	want := "  p1: {array: {fingerprint: sha256:0a}}\n  p2: {array: {fingerprint: sha256:0a}}"
+	if got := strings.Join(write, "\n"); got != want {
+		t.Errorf("to be written:\n%s", got)
+	}
+}
+
 func TestChecks(t *testing.T) {
 	covered := map[string]bool{"setting": true, "lxd-bug": true} // TestBadSettings, and three cases here
 	for _, c := range ill {
