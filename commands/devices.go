@@ -36,7 +36,8 @@ func devicesCommand(s Streams) *cli.Command {
 				"8   not everything could be seen: the answer says what not",
 				"16  usage error",
 			),
-		Flags: append(o.flags(),
+		// Nothing that these name is asked here: with them all would be shown, too.
+		Flags: append(without(o.flags(), "config", "pool"),
 			&cli.StringFlag{Name: "remove", Usage: "do a step of removing the devices of volume `SERIAL`", Destination: &o.remove},
 			&cli.StringFlag{Name: "step", Usage: "the `STEP`: " + strings.Join(fleet.Steps(), ", "), Destination: &o.step},
 		),
