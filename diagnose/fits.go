@@ -141,7 +141,7 @@ func (r *resolver) paths() {
 	for _, h := range r.f.hosts {
 		for i := range h.Uses.Items {
 			use := &h.Uses.Items[i]
-			if lower(use.Where) != r.want || use.Where == "" || !r.speaksOf(h) {
+			if lower(use.Where) != r.wantOn(h) || use.Where == "" || !r.speaksOf(h) {
 				continue
 			}
 			found := false

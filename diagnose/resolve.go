@@ -142,6 +142,9 @@ func (f *facts) resolve(object, pool string) (target, error) {
 		if t.array != nil && slices.ContainsFunc(r.targets, func(other target) bool { return other.array != t.array && same(other) }) {
 			c.Object = f.onArray(t.array, c.Object)
 		}
+		if t.machine != nil && strings.EqualFold(c.Object, r.want) {
+			c.Object = t.machine.Name + ":" + c.Object // what was typed tells nothing apart
+		}
 		e.Candidates = append(e.Candidates, c)
 	}
 	return target{}, e
@@ -185,6 +188,9 @@ func (f *facts) inNoPool(object, pool string) (what, instead string) {
 // search finds everything that a name fits.
 func (f *facts) search(object, pool string) *resolver {
 	r := &resolver{f: f, want: strings.ToLower(strings.TrimSpace(object)), pool: pool, seen: map[any]bool{}}
+	if strings.Contains(r.want, "/") && strings.HasPrefix(r.want[strings.IndexByte(r.want, ':')+1:], "/") {
+		r.want = strings.TrimRight(r.want, "/") // as a shell completes a directory
+	}
 	if r.want != "" {
 		r.look()
 	}
@@ -476,11 +482,22 @@ func (r *resolver) addDevice(d *device) {
 	}
 }
 
+// wantOn is what is looked for on a machine, whose name may stand in front of a
+// path: members have the same ones.
+func (r *resolver) wantOn(h *hostFacts) string {
+	if path, ok := strings.CutPrefix(r.want, lower(h.Name)+":/"); ok && h.Name != "" {
+		return "/" + path
+	}
+	return r.want
+}
+
 func (r *resolver) directories() {
 	for _, h := range r.f.hosts {
 		for i := range h.Directories.Items {
 			dir := &h.Directories.Items[i]
-			if lower(dir.Path) == r.want && (r.pool == "" || strings.EqualFold(dir.Pool, r.pool)) {
+			// What is mounted there was found by the mount.
+			mounted := slices.ContainsFunc(h.Uses.Items, func(u evidence.Use) bool { return u.Where == dir.Path })
+			if lower(dir.Path) == r.wantOn(h) && !mounted && r.speaksOf(h) && (r.pool == "" || strings.EqualFold(dir.Pool, r.pool)) {
 				r.add(dir, target{dir: dir, machine: h, pool: r.f.poolNamed(dir.Pool)})
 			}
 		}

@@ -180,3 +180,37 @@ func TestPortsThatNobodyAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// TestMountPath: the path at which a volume is mounted means the volume; where
+// another member has a directory of that name, each is told with its machine.
+func TestMountPath(t *testing.T) {
+	s := healthy()
+	second(s)
+	const path = "/var/snap/lxd/common/lxd/storage-pools/p1/custom/default_data"
+	data := s.vol(1).Name
+	directory := evidence.Directory{Path: path, Pool: "p1", Kind: "custom", Name: "default_data", Empty: evidence.No, Mounted: evidence.Yes}
+	s.Hosts[0].Directories = evidence.Complete([]evidence.Directory{directory})
+	m := s.Hosts[0].Maps.Items[1]
+	s.Hosts[0].Uses = appendTo(s.Hosts[0].Uses, evidence.Use{Kind: evidence.UseMount, Device: m.Kernel, Dev: m.Dev, Where: path})
+	explains := func(object, want string) {
+		t.Helper()
+		if e, err := Explain(s.World, s.policy, object, ""); err != nil || e.Object != want {
+			t.Errorf("%s: %s, %v", object, e.Object, err)
+		}
+	}
+	for _, object := range []string{path, path + "/", "lxd01:" + path, "LXD01:" + path + "//"} {
+		explains(object, data)
+	}
+	directory.Empty, directory.Mounted = evidence.Yes, evidence.No
+	s.Hosts[1].Directories = evidence.Complete([]evidence.Directory{directory})
+	_, err := Explain(s.World, s.policy, path+"/", "")
+	several, is := err.(*AmbiguousError)
+	if !is || len(several.Candidates) != 2 || several.Candidates[0].Object != data || several.Candidates[1].Object != "lxd02:"+path {
+		t.Fatalf("%v", err)
+	}
+	explains("lxd01:"+path, data)
+	explains("lxd02:"+path, path)
+	if _, err := Explain(s.World, s.policy, "/", ""); err == nil {
+		t.Error("the root directory is something")
+	}
+}
