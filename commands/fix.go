@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -492,7 +493,11 @@ const plansSchema = "pureclean/plans/v1"
 func (o *fixOptions) savePlans(plans []repair.Plan, waves []int) error {
 	file, err := os.OpenFile(o.save, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return &HintedError{Err: usagef("--save: %w", err), Hint: "name a file that is not there yet"}
+		hint := "name a file in a directory that is there and that you may write to"
+		if errors.Is(err, fs.ErrExist) {
+			hint = "name a file that is not there yet"
+		}
+		return &HintedError{Err: usagef("--save: %w", err), Hint: hint}
 	}
 	err = printJSON(file, savedPlans{Schema: plansSchema, Plans: plans, Left: []leftOut{}, Waves: waves})
 	if closed := file.Close(); err == nil {

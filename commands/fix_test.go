@@ -200,6 +200,9 @@ func TestFixPlan(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
+	if status, _, errs := b.run("", "fix", "--volume", volume, "--save", filepath.Join(file, "x")); status != StatusUsage || !strings.Contains(errs, "in a directory that is there") {
+		t.Errorf("below a file: status %d\n%s", status, errs)
+	}
 	if status, _, errs := b.run("", "fix", "--volume", volume, "--save", file); status != StatusUsage || !strings.Contains(errs, "not there yet") {
 		t.Errorf("an old plan was replaced: status %d\n%s", status, errs)
 	}

@@ -269,8 +269,8 @@ func (r *resolver) byPath() {
 }
 
 // quotedVolume is a name that LXD's errors put in quotation marks, which its
-// log writes with a backslash.
-var quotedVolume = regexp.MustCompile(`volume \\?"([^"\\]+)\\?"`)
+// log writes with a backslash; as a field of its log (volume=NAME, volName=NAME) it has none.
+var quotedVolume = regexp.MustCompile(`volume(?: |=)\\?"([^"\\]+)\\?"|\bvol(?:ume|name)=([^\s"\\,]+)`)
 
 // ofMachine is how a line of syslog or of the journal begins: when, the machine,
 // and who of it speaks.
@@ -302,7 +302,7 @@ func (r *resolver) line() {
 	words := wordsOf(r.want)
 	r.machine = r.f.writerOf(r.want)
 	for _, m := range quotedVolume.FindAllStringSubmatch(r.want, -1) {
-		r.want = m[1]
+		r.want = m[1] + m[2]
 		r.stored()
 	}
 	if len(r.targets) > 0 {
