@@ -14,6 +14,7 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/host"
 )
 
 // A volume that leaked and is connected to three machines: the devices go from
@@ -118,6 +119,7 @@ func TestMemberInDoubtBlocks(t *testing.T) {
 			s.given = &given
 			return Main(t.Context(), append([]string{"pureclean"}, args...), s)
 		}},
+		{"a machine that is no member", "LXD on lxd03 is process", third.leadsTo(stranger(world))},
 		{"not as root", "status 1: permission denied", func(_ []string, s Streams) int {
 			fmt.Fprintln(s.Err, "permission denied")
 			return 1
@@ -143,6 +145,40 @@ func TestMemberInDoubtBlocks(t *testing.T) {
 	status, out, _ := c.run("", "scan", "--no-ssh", "-o", "csv")
 	if status != StatusTrouble || strings.Contains(out, "leaked-volume,safe") {
 		t.Errorf("without ssh: status %d\n%s", status, out)
+	}
+}
+
+// stranger is a machine that is no member, with an LXD of its own.
+func stranger(world *simulator.World) *host.Host {
+	h := host.New(host.Options{Name: "elsewhere", Clock: world.Clock, IQN: "iqn.2026-11.example:elsewhere"})
+	h.RestartLXD()
+	return h
+}
+
+// leadsTo is what ssh to the member leads to, if it is that machine.
+func (m *member) leadsTo(h *host.Host) func([]string, Streams) int {
+	return func(args []string, s Streams) int {
+		given := m.sources
+		given.host = h.System()
+		s.given = &given
+		return Main(m.t.Context(), append([]string{"pureclean"}, args...), s)
+	}
+}
+
+// What is gone is not gone from a member whose name leads to another machine.
+func TestVerifyAsksMembersAlone(t *testing.T) {
+	t.Parallel()
+	c, volume, _ := pair(t)
+	if status, out, errs := c.run("", "fix", "--volume", volume, "--yes"); status != StatusOK {
+		t.Fatalf("fix: status %d\n%s%s", status, out, errs)
+	}
+	if status, out, errs := c.run("", "verify", "--volume", volume); status != StatusOK {
+		t.Errorf("before: status %d\n%s%s", status, out, errs)
+	}
+	second := c.members["lxd02"]
+	second.says(second.leadsTo(stranger(c.world)))
+	if status, out, errs := c.run("", "verify", "--volume", volume); status != StatusTrouble || !strings.Contains(out+errs, "LXD on lxd02 is process") {
+		t.Errorf("with a stranger in its place: status %d\n%s%s", status, out, errs)
 	}
 }
 

@@ -2,6 +2,7 @@ package witness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,6 +81,33 @@ func (o Options) withTold(hosts []evidence.Host) []evidence.Host {
 		}
 	}
 	return hosts
+}
+
+// disown finds machines that LXD's processes do not run on. A name in ssh's
+// configuration, an address that was given away, a socket that is passed on: all
+// may lead to a machine that is no member, and has nothing of what the member
+// uses. LXD says the number of its process on each member. A machine that has no
+// process of that number that may be LXD's is another one, or LXD was restarted
+// since it was asked or the machine was: nothing is known of it, and where a part
+// of that is from an earlier look, everybody is asked again. Of a member that did
+// not answer LXD says no number, and a recording is of then.
+func (p *part) disown(lxd *evidence.LXD, hosts []evidence.Host) {
+	for i := range hosts {
+		h := &hosts[i]
+		at := slices.IndexFunc(lxd.Members.Items, func(m evidence.Member) bool { return strings.EqualFold(m.Name, h.Name) })
+		if at < 0 || h.Recorded || h.Trouble != "" {
+			continue
+		}
+		pid := lxd.Members.Items[at].PID
+		if pid == 0 || slices.ContainsFunc(h.Daemons, func(d evidence.Daemon) bool { return d.PID == pid }) {
+			continue
+		}
+		h.Trouble = fmt.Sprintf("LXD on %s is process %d, which the machine that answered does not have: it is another machine, or LXD was restarted meanwhile", h.Name, pid)
+		h.Hint = "look again; if it stays, give the member its own address (members: in the configuration)"
+		if p != nil {
+			p.changed(errors.New(h.Trouble))
+		}
+	}
 }
 
 // contradict finds testimonies that can't be of two machines: the same boot,

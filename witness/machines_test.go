@@ -22,6 +22,8 @@ type reached struct {
 	mu    sync.Mutex
 	hosts map[string]*host.Host
 	asked []string
+	// first happens before a machine looks at itself.
+	first func()
 }
 
 func (r *reached) Ask(ctx context.Context, member string) evidence.Host {
@@ -31,6 +33,9 @@ func (r *reached) Ask(ctx context.Context, member string) evidence.Host {
 	h := r.hosts[member]
 	if h == nil {
 		return evidence.Host{Source: evidence.Source{Name: member, Trouble: "it is away"}}
+	}
+	if r.first != nil {
+		r.first()
 	}
 	said := devices.Observe(ctx, h.System())
 	said.Name = member
@@ -202,6 +207,82 @@ func TestContradiction(t *testing.T) {
 		}
 		if strings.Join(troubled, " ") != c.who {
 			t.Errorf("%s: in doubt are %v", c.name, troubled)
+		}
+	}
+}
+
+// stranger is a machine that is no member, with an LXD of its own.
+func stranger(w *simulator.World) *host.Host {
+	h := host.New(host.Options{Name: "elsewhere", Clock: w.Clock, IQN: "iqn.2026-11.example:elsewhere", ServerUUID: "5e1f0a52-0d9c-4d5f-8b54-3d9be7a1c3f0"})
+	h.RestartLXD()
+	return h
+}
+
+// A machine on which LXD's process of the member is not is no testimony of the
+// member's, whoever leads there.
+func TestNoMember(t *testing.T) {
+	w, r, o := threeMembers(t)
+	here := o.Host
+	for _, c := range []struct {
+		name, who string
+		do        func()
+	}{
+		{"a name leads to a stranger", "lxd02", func() { r.hosts["lxd02"] = stranger(w) }},
+		{"and two do", "lxd02 lxd03", func() {
+			h := stranger(w)
+			h.StopLXD()
+			r.hosts["lxd03"] = h
+		}},
+		{"LXD is restarted after it was asked", "lxd02", func() {
+			r.hosts["lxd02"], r.hosts["lxd03"] = w.Hosts[1], w.Hosts[2]
+			r.first = sync.OnceFunc(w.Hosts[1].RestartLXD)
+		}},
+		{"and stays", "", func() {}},
+		{"LXD's socket is another machine's", "lxd01", func() { o.Host = stranger(w).System() }},
+		{"a member of which LXD knows nothing", "", func() {
+			o.Host = here
+			w.LXD.Members()[1].KillDaemon()
+		}},
+	} {
+		c.do()
+		world, err := witness.Ask(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var troubled []string
+		for _, h := range world.Hosts {
+			if h.Trouble == "" {
+				continue
+			}
+			troubled = append(troubled, h.Name)
+			if !strings.Contains(h.Trouble, "LXD on "+h.Name+" is process") && !strings.Contains(h.Trouble, "boot id") || h.Hint == "" {
+				t.Errorf("%s: %s: %q, %q", c.name, h.Name, h.Trouble, h.Hint)
+			}
+		}
+		if strings.Join(troubled, " ") != c.who {
+			t.Errorf("%s: in doubt are %v", c.name, troubled)
+		}
+	}
+}
+
+// LXD's word of an earlier look is not held against a machine on which LXD was
+// restarted since: everybody is asked again.
+func TestNoMemberSinceARestart(t *testing.T) {
+	w, _, o := threeMembers(t)
+	v, err := w.Array.CreateVolume("purepool::u-df2ba6a8d9a047beab5d2d0586abac61", 1<<30, array.VolumeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var watch witness.Watch
+	defer watch.Close(t.Context())
+	world, _ := lookAt(t, &watch, o, evidence.Scope{})
+	for _, anew := range []evidence.Anew{evidence.AnewAll, evidence.AnewBoth, evidence.AnewHosts} {
+		w.Hosts[1].RestartLXD()
+		part, _ := lookAt(t, &watch, o, evidence.Scope{ArrayID: world.Arrays[0].ID, Volumes: []string{v.ID}, Anew: anew})
+		for _, h := range part.Hosts {
+			if h.Trouble != "" {
+				t.Errorf("%v: %s: %s", anew, h.Name, h.Trouble)
+			}
 		}
 	}
 }

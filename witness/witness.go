@@ -175,6 +175,7 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 	})
 	_ = both.Wait() // neither returns an error: their evidence says what failed
 	world.Hosts = o.observeHosts(ctx, limits, &world.LXD, host, part.kept(world.Arrays))
+	part.disown(&world.LXD, world.Hosts)
 	world.Hosts[0].Log = log
 	if o.Thorough {
 		o.askMore(ctx, limits, arrays, &world)
@@ -240,6 +241,7 @@ func (w *Watch) lookAgain(ctx context.Context, o Options, part *part) (evidence.
 		}
 	} else {
 		world.Hosts = o.observeHosts(ctx, limits, &world.LXD, o.observeHost(ctx, limits), part.kept(world.Arrays))
+		part.disown(&world.LXD, world.Hosts)
 	}
 	if part.failed() {
 		return world, arrays, part.err

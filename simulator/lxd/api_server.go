@@ -65,6 +65,7 @@ func (q asked) serverInfo() (any, error) {
 		}
 	}
 	e := &server.Environment
+	e.ServerPid = 0 // a real machine has no process of ours
 	if machine, ok := m.Host.(processes); ok {
 		e.ServerPid = machine.LXDPID()
 	}
