@@ -138,6 +138,8 @@ var bad = []struct {
 	line   int
 	write  string
 	then   string
+	into   string // where it matters
+	why    string // a part of it
 }{
 	{
 		name: "queueing by default", file: "etc/multipath.conf", text: "defaults {\n no_path_retry queue\n recheck_wwid yes\n}\n",
@@ -251,7 +253,12 @@ var bad = []struct {
 		check: "iscsi-login-timeout", weight: settings.Warning, says: "node.conn[0].timeo.login_timeout 60", at: "/etc/iscsi/iscsid.conf", line: 2, write: "node.conn[0].timeo.login_timeout = 5",
 	},
 	{
-		name: "never giving a session up", file: "etc/iscsi/iscsid.conf", text: "node.session.timeo.replacement_timeout = -1\n",
+		name: "one that nobody sets", file: "etc/iscsi/iscsid.conf", text: "#node.conn[0].timeo.login_timeout = 15\n",
+		check: "iscsi-login-timeout", weight: settings.Warning, says: "node.conn[0].timeo.login_timeout 30", write: "node.conn[0].timeo.login_timeout = 5",
+		into: "/etc/iscsi/iscsid.conf", why: "is tried 4 times",
+	},
+	{
+		name: "never giving a session up", file: "etc/iscsi/iscsid.conf", text: "node.session.timeo.replacement_timeout = -1\nnode.conn[0].timeo.login_timeout = 5\n",
 		check: "iscsi-replacement-timeout", weight: settings.Warning, says: "node.session.timeo.replacement_timeout -1", at: "/etc/iscsi/iscsid.conf", line: 1,
 		write: "node.session.timeo.replacement_timeout = 20",
 	},
@@ -261,7 +268,7 @@ var bad = []struct {
 		then: "echo 20 > /" + session + "/recovery_tmo",
 	},
 	{
-		name: "logging in at boot", file: "etc/iscsi/iscsid.conf", text: "node.startup = automatic\n",
+		name: "logging in at boot", file: "etc/iscsi/iscsid.conf", text: "node.startup = automatic\nnode.conn[0].timeo.login_timeout = 5\n",
 		check: "iscsi-startup", weight: settings.Hint, says: "node.startup automatic", at: "/etc/iscsi/iscsid.conf", line: 1, write: "node.startup = manual",
 	},
 	{
@@ -296,6 +303,11 @@ var bad = []struct {
 		change: func(*evidence.World) {},
 		check:  "iscsi-syntax", weight: settings.Warning, says: `node.conn[0].timeo.login_timeout is not read, for there is no blank before the "=": open-iscsi's own value, 30, counts`,
 		at: "/etc/iscsi/iscsid.conf", line: 2,
+	},
+	{
+		name: "a word that is none", file: "etc/iscsi/iscsid.conf", text: "node.conn[0].timeo.login_timeout = 5\nnode.session.scan = Manual\n",
+		check: "iscsi-syntax", weight: settings.Warning, says: `node.session.scan is not read, for "Manual" is none of manual, auto`,
+		at: "/etc/iscsi/iscsid.conf", line: 2, into: "mend line 2 of /etc/iscsi/iscsid.conf: the value, one of manual, auto",
 	},
 	{
 		name: "native multipath off", file: "etc/modprobe.d/local.conf", text: "\noptions nvme_core multipath=N\n",
@@ -379,7 +391,7 @@ func TestBadSettings(t *testing.T) {
 		}
 		a := named[0]
 		if a.Weight != c.weight || !strings.Contains(a.Observed, c.says) || a.File != c.at || a.Line != c.line || a.Why == "" || a.Source == "" ||
-			strings.Join(a.Write, "\n") != c.write || c.then != "" && !slices.Contains(a.Then, c.then) {
+			strings.Join(a.Write, "\n") != c.write || c.into != "" && a.Into != c.into || !strings.Contains(a.Why, c.why) || c.then != "" && !slices.Contains(a.Then, c.then) {
 			t.Errorf("%s: %s %q at %s:%d (%s), write %q in %q, then %q", c.name, a.Weight, a.Observed, a.File, a.Line, a.Source, a.Write, a.Into, a.Then)
 		}
 		if len(a.Write) == 0 && len(a.Then) == 0 && a.Into == "" {

@@ -367,7 +367,7 @@ type Setting struct {
 	// "overrides", `devices/device PURE FlashArray`.
 	Section string `json:"section,omitempty"`
 	// File and Line are where it stands; Line is 0 for what the kernel or a
-	// daemon says.
+	// daemon says, and File empty for a program's own value that nobody sets.
 	File string `json:"file"`
 	Line int    `json:"line,omitempty"`
 	// Applies is yes when this is the line that counts for Pure volumes, and

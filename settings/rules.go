@@ -218,7 +218,12 @@ var Rules = []Rule{
 			return Warning, "the line looks as if it counted"
 		},
 		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
-			return nil, fmt.Sprintf("mend line %d of %s: the name, a blank, \"=\", a blank, the value", s.Line, s.File), nil
+			form := `the name, a blank, "=", a blank, the value`
+			if _, words, other := strings.Cut(s.Value, " is none of "); other {
+				words, _, _ = strings.Cut(words, ":")
+				form = "the value, one of " + words
+			}
+			return nil, fmt.Sprintf("mend line %d of %s: %s", s.Line, s.File, form), nil
 		},
 	},
 	{
@@ -253,7 +258,8 @@ var Rules = []Rule{
 			if !f.uses(evidence.ModeISCSI) || err == nil && seconds > 0 && seconds <= 5 {
 				return "", ""
 			}
-			why := "a login to a portal that does not answer is tried " + cmp.Or(f.effective("iscsi node.session.initial_login_retry_max"), "8") +
+			// What nobody says is open-iscsi's own number.
+			why := "a login to a portal that does not answer is tried " + cmp.Or(f.effective("iscsi node.session.initial_login_retry_max"), "4") +
 				" times this long, and LXD does not look for the next volume meanwhile; it gives up after 30 seconds"
 			if err == nil && seconds <= 15 && !f.lostSession() {
 				return Hint, why
@@ -422,7 +428,10 @@ func multipathLine(lines ...string) func(*facts, evidence.Setting) ([]string, st
 func iscsiLine(value string) func(*facts, evidence.Setting) ([]string, string, []string) {
 	return func(_ *facts, s evidence.Setting) ([]string, string, []string) {
 		_, key, _ := strings.Cut(s.Name, " ")
-		into := fmt.Sprintf("%s, in place of line %d", s.File, s.Line)
+		into := "/etc/iscsi/iscsid.conf"
+		if s.Line > 0 {
+			into = fmt.Sprintf("%s, in place of line %d", s.File, s.Line)
+		}
 		target, portal, ok := strings.Cut(s.Section, " ")
 		if !ok {
 			// iscsiadm reads it for each new record, and LXD makes a new one

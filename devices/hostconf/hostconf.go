@@ -90,7 +90,11 @@ func (r *settingsReader) iscsi(sessions []evidence.Session) {
 	const iscsid = "etc/iscsi/iscsid.conf"
 	text, err := r.Whole(iscsid)
 	r.doubts.Check("/"+iscsid, err)
-	r.add(parseISCSIConf("/"+iscsid, text)...)
+	said := parseISCSIConf("/"+iscsid, text)
+	r.add(said...)
+	if err == nil && r.Exists(iscsid).Is() {
+		r.add(ownISCSI(said)...)
+	}
 	r.nodes("etc/iscsi/nodes")
 	r.nodes("var/lib/iscsi/nodes")
 	for _, s := range sessions {

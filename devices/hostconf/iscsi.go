@@ -2,6 +2,7 @@ package hostconf
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -72,6 +73,18 @@ func parseISCSIConf(file, text string) []evidence.Setting {
 		found = append(found, s)
 	}
 	return found
+}
+
+// ownISCSI are the values of open-iscsi's own that count because iscsid.conf
+// says nothing of a setting. What is said and not read is told with its line.
+func ownISCSI(said []evidence.Setting) []evidence.Setting {
+	var own []evidence.Setting
+	for _, name := range slices.Sorted(maps.Keys(iscsiKeys)) {
+		if !slices.ContainsFunc(said, func(s evidence.Setting) bool { return s.Name == "iscsi "+name || strings.HasPrefix(s.Value, name+" ") }) {
+			own = append(own, evidence.Setting{Name: "iscsi " + name, Value: iscsiKeys[name].instead, Applies: evidence.Yes})
+		}
+	}
+	return own
 }
 
 // iscsiLines are the lines that open-iscsi reads whole, with their numbers.
