@@ -43,6 +43,7 @@ var logFiles = []string{
 func Read(ctx context.Context, s devices.System) evidence.Log {
 	s = s.WithDefaults()
 	r := logReader{Tree: hostfs.Tree{FS: s.FS}, now: s.Now()}
+	own := r.names(s.Hostname)
 	files := logFiles
 	for _, dir := range s.LXDDirs {
 		files = append(files[:len(files):len(files)], dir+"/logs/lxd.log")
@@ -51,17 +52,38 @@ func Read(ctx context.Context, s devices.System) evidence.Log {
 		text, err := r.tail(file)
 		switch {
 		case err == nil && text != "":
-			r.read("/"+file, text, syslogTime(r.now))
+			r.read("/"+file, text, syslogTime(r.now, own))
 		case err != nil && !hostfs.Absent(err):
 			r.doubts.Check("/"+file, err)
 		}
 	}
 	if text, err := s.Journal(); err == nil {
-		r.read("the journal", text, syslogTime(r.now))
+		r.read("the journal", text, syslogTime(r.now, nil))
 	}
 	r.kernel(ctx, s)
 	r.udev()
 	return r.result(ctx)
+}
+
+// names are what this machine calls itself in its logs; none where it is not
+// known. A file may hold other machines' lines, too: a central syslog's does.
+func (r *logReader) names(hostname string) []string {
+	var all []string
+	for _, name := range []string{hostname, r.Field("proc/sys/kernel/hostname"), r.Field("etc/hostname")} {
+		if name != "" && !strings.ContainsAny(name, " \n") {
+			all = append(all, shortName(name))
+		}
+	}
+	if len(all) > 0 {
+		all = append(all, "localhost") // before it knows its name
+	}
+	return all
+}
+
+// shortName is a host's name without its domain.
+func shortName(name string) string {
+	short, _, _ := strings.Cut(strings.ToLower(name), ".")
+	return short
 }
 
 // kernel reads the kernel's own log. Where it is not known when the machine
@@ -102,11 +124,15 @@ type logReader struct {
 }
 
 func (r *logReader) read(name, text string, when clockReader) {
-	r.logs = append(r.logs, name)
 	p := logParser{name: name, when: when}
 	for line := range strings.Lines(text) {
 		p.line(line)
 	}
+	if p.others > 0 && p.own == 0 {
+		r.doubts.Add("%s has other machines' lines only", name)
+		return
+	}
+	r.logs = append(r.logs, name)
 	r.arrivals = merge(r.arrivals, p.arrivals())
 	for _, c := range p.complaints {
 		r.complain(c)

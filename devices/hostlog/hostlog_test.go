@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -215,5 +216,46 @@ func TestFibreChannelLost(t *testing.T) {
 	log := hostlog.Read(t.Context(), running(m))
 	if n := len(log.Complaints.Items); n != 1 || log.Complaints.Items[0].Kind != evidence.ComplaintPortal {
 		t.Errorf("%+v", log.Complaints)
+	}
+}
+
+// TestOtherMachinesLines: a central syslog's files hold what others wrote, and
+// none of that is this machine's.
+func TestOtherMachinesLines(t *testing.T) {
+	vain := func(host string) string {
+		return "2026-11-22T08:00:00+0000 " + host + ` lxd.daemon[812]: time="2026-11-22T08:00:00Z" level=error err="Failed to locate device for volume \"default_x\": Timeout exceeded"` + "\n"
+	}
+	late := func(host string) string {
+		return "2026-11-22T08:00:00+0000 " + host + " kernel: scsi 3:0:0:1: Direct-Access     PURE     FlashArray       8888 PQ: 0 ANSI: 6\n" +
+			"2026-11-22T08:00:50+0000 " + host + " kernel: sd 3:0:0:1: [sdc] Attached SCSI disk\n"
+	}
+	for _, c := range []struct {
+		name, hostname, text string
+		complaints, arrivals int
+		read                 bool
+	}{
+		{"its own", "lxd01", vain("lxd01") + late("lxd01"), 1, 1, true},
+		{"its own, with a domain", "lxd01", vain("LXD01.example.com") + late("lxd01.example.com"), 1, 1, true},
+		{"named with a domain", "lxd01.example.com", vain("lxd01") + late("lxd01"), 1, 1, true},
+		{"before it has its name", "lxd01", late("localhost"), 0, 1, true},
+		{"another's beside its own", "lxd01", vain("web7") + late("web7") + "2026-11-22T08:00:00+0000 lxd01 sshd[1]: x\n", 0, 0, true},
+		{"another's in the middle", "lxd01", late("lxd01") + vain("lxd010"), 0, 1, true},
+		{"others' only", "lxd01", vain("web7") + late("web7"), 0, 0, false},
+		{"of a machine without a name", "", vain("web7") + late("web7"), 1, 1, true},
+	} {
+		tree := treefs.New()
+		tree.AddFile("var/log/syslog", []byte(c.text))
+		system := running(tree)
+		system.Hostname = c.hostname
+		log := hostlog.Read(t.Context(), system)
+		if got := len(log.Complaints.Items); got != c.complaints {
+			t.Errorf("%s: %d complaints", c.name, got)
+		}
+		if got := len(log.Arrivals.Items); got != c.arrivals {
+			t.Errorf("%s: %d arrivals", c.name, got)
+		}
+		if read := slices.Contains(log.Read, "/var/log/syslog"); read != c.read || log.Complaints.IsComplete() != c.read {
+			t.Errorf("%s: read %v, complete %v", c.name, log.Read, log.Complaints.IsComplete())
+		}
 	}
 }

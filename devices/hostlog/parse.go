@@ -2,6 +2,7 @@ package hostlog
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,9 +44,13 @@ func boottime(line string) (time.Duration, string, bool) {
 // journal's, and the old one, which has no year.
 var syslogLayouts = []string{"2006-01-02T15:04:05.999999Z07:00", "2006-01-02T15:04:05Z0700", time.Stamp}
 
+// otherMachine is the message of a line that another machine wrote.
+const otherMachine = "\x00of another machine"
+
 // syslogTime reads "TIME HOST PROGRAM[PID]: MESSAGE" and LXD's own
-// `time="TIME" level=… msg=…`, and returns "PROGRAM: MESSAGE".
-func syslogTime(now time.Time) clockReader {
+// `time="TIME" level=… msg=…`, and returns "PROGRAM: MESSAGE". Of the lines that
+// say a host only those of the names are read; none means all.
+func syslogTime(now time.Time, own []string) clockReader {
 	return func(line string) (time.Time, string, bool) {
 		if rest, ok := strings.CutPrefix(line, `time="`); ok {
 			stamp, message, ok := strings.Cut(rest, `" `)
@@ -64,7 +69,10 @@ func syslogTime(now time.Time) clockReader {
 			if layout == time.Stamp {
 				at = thisYear(at, now)
 			}
-			_, rest, _ = strings.Cut(rest, " ") // the host's name
+			host, rest, _ := strings.Cut(rest, " ")
+			if len(own) > 0 && !slices.Contains(own, shortName(host)) {
+				return time.Time{}, otherMachine, false
+			}
 			program, message, ok := strings.Cut(rest, ": ")
 			program, _, _ = strings.Cut(program, "[")
 			if program == "kernel" {
@@ -102,6 +110,8 @@ type logParser struct {
 	name   string
 	when   clockReader
 	number int
+	// own and others count the lines of this machine and of others.
+	own, others int
 
 	// logins are when a session of a SCSI host began, lunChange when an array
 	// last said that its LUNs had changed.
@@ -139,9 +149,13 @@ func (p *logParser) line(line string) {
 		line = line[:maxLogLine]
 	}
 	at, message, ok := p.when(strings.TrimRight(line, "\r\n"))
+	if message == otherMachine {
+		p.others++
+	}
 	if !ok {
 		return
 	}
+	p.own++
 	program, text, named := strings.Cut(message, ": ")
 	switch {
 	case named && program == "kernel":
