@@ -302,3 +302,17 @@ func TestStepIsNotForPeople(t *testing.T) {
 		t.Errorf("it had %v and has %v", before, after)
 	}
 }
+
+// TestDoctorSaysWhoseLogsItRead: the waits of one machine are no word about the
+// others.
+func TestDoctorSaysWhoseLogsItRead(t *testing.T) {
+	world, _ := three(t)
+	c := newCluster(t, world)
+	if _, out, errs := c.run("", "doctor", "--color", "never"); !strings.Contains(flat(out), "No logs were read of lxd02, lxd03, and no portal is tried from there") {
+		t.Errorf("%s%s", out, errs)
+	}
+	alone := newBench(t, worlds.Of(t, "healthy-iscsi"))
+	if _, out, errs := alone.run("", "doctor", "--color", "never"); strings.Contains(out, "No logs were read") {
+		t.Errorf("%s%s", out, errs)
+	}
+}
