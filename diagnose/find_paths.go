@@ -382,7 +382,7 @@ func (h *hostFacts) seen(v *volume) (words, cause string) {
 			}
 		}
 		if live > 0 {
-			return ", though " + count(live, "port") + " of " + name + " " + are(live) + " Online in the fabric", "no scan since it was connected, or its disks were deleted on the host"
+			return ", though " + count(live, "port") + " of " + name + " " + are(live) + " up in the fabric", "no scan since it was connected, or its disks were deleted on the host"
 		}
 		return "", "no path showed the LUN: zoning, or no scan since it was connected"
 	}

@@ -672,6 +672,19 @@ var kindCases = []kindCase{
 		[]string{"mpathb on lxd01 has 1 of 2 paths: no path through rport-8:0-0 to 524a937000000011", "the LUN was not found through each"},
 	},
 	{
+		"a path that is missing through a remote port that still carries I/O",
+		func(s *scene) {
+			s.fibre()
+			h := &s.Hosts[0]
+			h.RemotePorts.Items[1].State = "Marginal"
+			h.Disks.Items = slices.Delete(h.Disks.Items, 3, 4)
+			h.Maps.Items[1].Paths = h.Maps.Items[1].Paths[:1]
+		},
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"mpathb on lxd01 has 1 of 2 paths: no path through rport-8:0-0 to 524a937000000011", "the LUN was not found through each"},
+	},
+	{
 		"remote ports that serve NVMe only have no disks behind them",
 		func(s *scene) {
 			s.fibre()

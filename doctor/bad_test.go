@@ -405,6 +405,25 @@ func TestBadSettings(t *testing.T) {
 	}
 }
 
+// What several places have in common is typed once.
+func TestOneCommandForManyPlaces(t *testing.T) {
+	w := world(t, good())
+	w.LXD.Pools.Items[0].Mode = evidence.ModeFC
+	for _, port := range []string{"rport-7:0-0", "rport-8:0-0"} {
+		say(&w, evidence.Setting{Name: "fc fast_io_fail_tmo", Value: "off", Section: port, File: "/sys/class/fc_remote_ports/" + port + "/fast_io_fail_tmo", Applies: evidence.Yes})
+	}
+	var then []string
+	for _, a := range examine(w).Advice {
+		if a.Check == "fc-fast-io-fail" {
+			then = append(then, a.Then...)
+		}
+	}
+	want := []string{"multipathd reconfigure", "echo 10 > /sys/class/fc_remote_ports/rport-7:0-0/fast_io_fail_tmo", "echo 10 > /sys/class/fc_remote_ports/rport-8:0-0/fast_io_fail_tmo"}
+	if !slices.Equal(then, want) {
+		t.Errorf("%q", then)
+	}
+}
+
 // One setting that is the same in several places is one piece of advice, with
 // all of the places, and what to do in each.
 func TestOneSettingInManyPlaces(t *testing.T) {

@@ -83,6 +83,9 @@ var ill = []struct {
 	{name: "a lost remote port", change: func(w *evidence.World) {
 		w.Hosts[0].RemotePorts = evidence.Complete([]evidence.RemotePort{{Name: "rport-7:0-1", Adapter: "host7", WWPN: "524a937123456700", State: "Blocked", Link: "Linkdown"}})
 	}, check: "session-lost", weight: settings.Warning, says: []string{"rport-7:0-1 to 524a937123456700 is Blocked, and the adapter host7 is Linkdown"}},
+	{name: "a remote port that still carries I/O", change: func(w *evidence.World) {
+		w.Hosts[0].RemotePorts = evidence.Complete([]evidence.RemotePort{{Name: "rport-7:0-1", Adapter: "host7", WWPN: "524a937123456700", State: "Marginal", Link: "Online"}})
+	}, check: "session-lost", weight: settings.Warning, says: []string{"rport-7:0-1 to 524a937123456700 is Marginal", "I/O still goes through it"}},
 	{name: "two sessions to one portal", change: func(w *evidence.World) {
 		again := w.Hosts[0].Sessions.Items[0]
 		again.ID = 9

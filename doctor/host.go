@@ -140,7 +140,11 @@ func (p *patient) settings() []Advice {
 				if a.Into != all[alike].Into {
 					all[alike].Into = strings.TrimPrefix(all[alike].Into+"; "+a.Into, "; ")
 				}
-				all[alike].Then = append(all[alike].Then, a.Then...)
+				for _, command := range a.Then {
+					if !slices.Contains(all[alike].Then, command) {
+						all[alike].Then = append(all[alike].Then, command)
+					}
+				}
 				continue
 			}
 			all = append(all, a)
@@ -183,8 +187,12 @@ func (p *patient) lostSessions() []Advice {
 			})
 		}
 		for _, port := range h.RemotePorts.Items {
-			if port.Live() || !p.ours(port.WWPN) {
+			if port.State == "Online" || !p.ours(port.WWPN) {
 				continue
+			}
+			why := "its volumes have a path less; while it is Blocked their I/O waits until fast_io_fail_tmo, and after dev_loss_tmo its disks are taken away"
+			if port.State == evidence.Marginal {
+				why = "the fabric or multipathd has found it to be unreliable: I/O still goes through it, and what fails there is tried on another path only"
 			}
 			observed := fmt.Sprintf("%s to %s is %s", port.Name, port.WWPN, either(port.State, "in an unknown state"))
 			if port.Link != "" && port.Link != "Online" {
@@ -192,7 +200,7 @@ func (p *patient) lostSessions() []Advice {
 			}
 			all = append(all, Advice{
 				Subject: port.Name, Observed: observed, Source: "/sys/class/fc_remote_ports/" + port.Name,
-				Why:  "its volumes have a path less; while it is Blocked their I/O waits until fast_io_fail_tmo, and after dev_loss_tmo its disks are taken away",
+				Why:  why,
 				Into: "see that the array's port can be reached: its cable, its switch, its zone", Then: []string{"cat /sys/class/fc_host/" + port.Adapter + "/port_state"},
 			})
 		}

@@ -92,14 +92,19 @@ type RemotePort struct {
 	WWPN    string `json:"wwpn"`
 	// NVMeOnly is set on a port that serves NVMe and no SCSI: no disk is behind it.
 	NVMeOnly bool `json:"nvme_only,omitempty"`
-	// State is Online, Blocked, Not Present, …; Link is the adapter's own:
+	// State is Online, Marginal, Blocked, Not Present, …; Link is the adapter's own:
 	// Online, Linkdown, …
 	State string `json:"state"`
 	Link  string `json:"link,omitempty"`
 }
 
-// Live reports whether the port can be reached.
-func (p RemotePort) Live() bool { return p.State == "Online" }
+// Live reports whether the port can be reached. The kernel sends I/O through
+// one that is marginal as well (fc_remote_port_chkready).
+func (p RemotePort) Live() bool { return p.State == "Online" || p.State == Marginal }
+
+// Marginal is the State of a remote port that the fabric, or multipathd, has
+// found to be unreliable: it carries I/O, and what fails there is not tried there again.
+const Marginal = "Marginal"
 
 // PureWWPN reports a port name that was given to Pure Storage.
 func PureWWPN(wwpn string) bool { return strings.HasPrefix(Initiator(wwpn), "5"+OUI) }
