@@ -11,7 +11,7 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// way is what leads to volumes and is none: a session, a controller, a remote
+// way is what leads to volumes and is none: a session, a controller, a subsystem, a remote
 // port, a portal or an array's own name. It is told, and nothing is judged.
 type way struct {
 	// object names it without doubt, what says what it is.
@@ -93,7 +93,7 @@ func noNamespace(*evidence.Namespace) bool { return false }
 
 var ofConnection = regexp.MustCompile(`^connection(\d+):\d+$`)
 
-// ways finds sessions, controllers and remote ports by the kernel's names, and
+// ways finds sessions, controllers, subsystems and remote ports by the kernel's names, and
 // portals and the names of arrays by their own; with "HOST:" in front when
 // several hosts have one of the name.
 func (r *resolver) ways() {
@@ -147,6 +147,21 @@ func (r *resolver) kernelsNames(h *hostFacts, want string) {
 			w.nameless = c.Transport != "tcp" // whose addresses are no portals
 		}
 	}
+	for i := range h.Subsystems.Items {
+		s := &h.Subsystems.Items[i]
+		if s.Name != want {
+			continue
+		}
+		var states []string
+		for _, c := range h.Controllers.Items {
+			if c.Subsystem == s.Name {
+				states = append(states, c.Name+" is "+either(c.State, "in an unknown state"))
+			}
+		}
+		add(s.Name, "the NVMe subsystem "+either(s.NQN, "of an unknown NQN"), join(either(strings.Join(states, ", "), "no controller of it was seen"),
+			h.through(noDisk, func(n *evidence.Namespace) bool { return n.Subsystem == s.Name }))).
+			atPort(r.f.arrays, "", "", s.NQN)
+	}
 	for i := range h.RemotePorts.Items {
 		p := &h.RemotePorts.Items[i]
 		if lower(p.Name) == want || p.WWPN != "" && p.WWPN == evidence.Initiator(want) {
@@ -177,7 +192,8 @@ func (r *resolver) portalsAndTargets(want string) {
 			}
 		}
 		for _, c := range h.Controllers.Items {
-			if c.Address != "" && evidence.Address(c.Address) == address && (port == "" || port == c.Port) {
+			nqn := h.subsystem(c.Subsystem)
+			if c.Address != "" && evidence.Address(c.Address) == address && (port == "" || port == c.Port) || nqn != "" && evidence.Initiator(nqn) == evidence.Initiator(want) {
 				words = append(words, c.Name+" is "+either(c.State, "in an unknown state"))
 			}
 		}
@@ -195,7 +211,7 @@ func (r *resolver) portalsAndTargets(want string) {
 
 // telling are the words of a log line that name something, and no others: a
 // volume of LXD's may be called "error".
-var telling = regexp.MustCompile(`^(/dev/\S+|sd[a-z]+\d*|dm-\d+|nvme\d+(c\d+)?(n\d+)?(p\d+)?|\d+:\d+(:\d+:\d+)?|session\d+|connection\d+:\d+|rport-\d+:\d+-\d+|mpath[a-z]+` +
+var telling = regexp.MustCompile(`^(/dev/\S+|sd[a-z]+\d*|dm-\d+|nvme-subsys\d+|nvme\d+(c\d+)?(n\d+)?(p\d+)?|\d+:\d+(:\d+:\d+)?|session\d+|connection\d+:\d+|rport-\d+:\d+-\d+|mpath[a-z]+` +
 	`|.*::.+|(iqn|nqn|naa|eui)\..+|.*[0-9a-f]{24}.*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\[?[0-9a-f:.]*[.:][0-9a-f:.]+\]?(:\d+)?)$`)
 
 // wordsOf are the words of a line that may name something.

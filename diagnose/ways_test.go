@@ -14,6 +14,7 @@ func TestNamesOfOtherTools(t *testing.T) {
 	h := &s.Hosts[0]
 	h.Maps.Items[1].Name = `web\x20data`
 	s.fibrePort()
+	h.Subsystems = evidence.Complete([]evidence.Subsystem{{Name: "nvme-subsys0", NQN: "nqn.2010-06.com.purestorage:flasharray.1", Controllers: []string{"nvme0", "nvme1"}}})
 	a := s.array()
 	session := h.Sessions.Items[0]
 	a.Ports = evidence.Complete([]evidence.Port{{Name: "CT0.ETH4", IQN: session.Target, Portal: evidence.Portal(session.Address, session.Port)}})
@@ -52,6 +53,9 @@ func TestNamesOfOtherTools(t *testing.T) {
 		{`Error: Failed locating device for volume "` + data + `": context deadline exceeded`, data, ""},
 		{"default_data", data, ""},
 		{"nvme0", "lxd01:nvme0", "an NVMe controller"},
+		{"nqn.2010-06.com.purestorage:FlashArray.1", "nqn.2010-06.com.purestorage:flasharray.1", "nvme0 is live and nvme1 is live"},
+		{"nvme-subsys0", "lxd01:nvme-subsys0", "nvme0 is live, nvme1 is live, through it n1::"},
+		{"kernel: block nvme-subsys0: no usable path", "lxd01:nvme-subsys0", "the NVMe subsystem"},
 		{"p1::u-" + strings.ReplaceAll(lost.String(), "-", ""), "p1/default/custom/lost", "is a record of LXD in pool p1 without anything on the array"},
 		{`time="x" level=warning err="Failed locating device for volume \"default_data\": context deadline exceeded"`, data, ""},
 		{`time="x" level=error msg="Failed to mount" driver=pure err="context deadline exceeded" pool=p1 volume=default_data`, data, ""},
