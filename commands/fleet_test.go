@@ -180,6 +180,11 @@ func TestVerifyAsksMembersAlone(t *testing.T) {
 	if status, out, errs := c.run("", "verify", "--volume", volume); status != StatusTrouble || !strings.Contains(out+errs, "LXD on lxd02 is process") {
 		t.Errorf("with a stranger in its place: status %d\n%s%s", status, out, errs)
 	}
+	// LXD has no number of a process of a member that is away.
+	c.world.LXD.Members()[1].KillDaemon()
+	if status, out, errs := c.run("", "verify", "--volume", volume); status != StatusTrouble || !strings.Contains(out, "Could not tell") {
+		t.Errorf("with a stranger in place of one that is away: status %d\n%s%s", status, out, errs)
+	}
 }
 
 // Members with different programs work together while they speak alike. Where
