@@ -220,6 +220,9 @@ func (v *volume) originalKept(record *evidence.Record) (Result, string) {
 }
 
 func explained(s Subject) (Result, string) {
+	if s.snapshot != nil && s.snapshot.Suffix == reverter && s.f.policy.Batch {
+		return Fail, "LXD's refresh of the volume may have been cut short, and this is what the volume was before: whether it is still wanted its content shows, so no batch takes it; by itself it can be repaired"
+	}
 	result, why := recordLost(s)
 	if result != Pass || s.f.hasRecord(s) {
 		return result, why

@@ -172,6 +172,10 @@ var gateCases = map[string][]gateCase{
 			id := s.array().Snapshots.Items[1].ID
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: id, Recorded: clock.Add(-time.Hour)}}
 		}, Fail, "has none now", ""},
+		{"a safety copy, in a batch", func(s *scene) {
+			snap := s.snapshot(1, copyOf(evidence.TypeCustom, "", 104), "")
+			snap.LXD, snap.Suffix, snap.Name = evidence.Name{}, reverter, snap.SourceName+"."+reverter
+		}, "leaked-snapshot", (*scene).batch, Fail, "no batch takes it; by itself it can be repaired", ""},
 		{"of a volume", leakOne, "leaked-volume", func(s *scene) {
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Recorded: clock.Add(-time.Hour)}}
 		}, Fail, "LXD had a record for it", ClassDestroy},

@@ -20,7 +20,7 @@ var mends = map[string]string{
 	"no-record":         "it belongs to a record of LXD: delete it through LXD if it is not wanted",
 	"not-expected":      "stop what LXD is to use it for",
 	"original-kept":     "nothing: it may be the only copy; look for what became of the original",
-	"explained":         "look for what became of the record (pureclean explain disappeared-record); for one volume, state what you know with --database-is-current or --even-if-recovered; what an undo took back, repair by itself with --volume",
+	"explained":         "look for what became of the record (pureclean explain disappeared-record); for one volume, state what you know with --database-is-current or --even-if-recovered; what an undo took back, and a safety copy once the volume's content is what it should be, repair by itself with --volume",
 	"old-enough":        "wait until it is old enough; for one volume, --min-age lowers what is needed",
 	"seen-before":       "this look has been remembered, so that a later batch takes it; or repair it by itself with --volume",
 	"ordinary":          "nothing: it is not what LXD makes, so it is left to you",
