@@ -97,6 +97,9 @@ func longSpan(d time.Duration) string {
 	return span(d)
 }
 
+// SplitHost is the cause of the finding that a machine is several array hosts.
+const SplitHost = "somebody made a second array host for the machine's other port or initiator name"
+
 // splitHosts looks for members whose initiators of one transport are in several
 // array hosts of one array. NVMe is left out: the machine's own NQN may well
 // have an object beside that of LXD's.
@@ -136,7 +139,7 @@ func (f *facts) splitHosts(add adder) {
 				}
 				slices.Sort(names)
 				add(names[0], h.Name, h.Name+"'s initiators are in "+strconv.Itoa(len(names))+" array hosts, "+list(names),
-					"somebody made a second array host for the machine's other port or initiator name",
+					SplitHost,
 					"LXD connects a volume to the first that has one of them, so the other paths never see it; and what it left on one it never looks for on the other",
 					"put all of "+h.Name+"'s initiators into one array host, while nothing is connected to the other").ArrayID = a.ID
 			}

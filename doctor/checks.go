@@ -69,6 +69,10 @@ var Checks = []Check{
 		Why: "the array takes both machines for one: each sees, and can write to, the other's volumes", find: (*patient).shared,
 	},
 	{
+		Code: "split-host", Kind: host, Question: "does an array have each machine as one host?", Weight: settings.Warning,
+		find: (*patient).splitHosts,
+	},
+	{
 		Code: "tool-missing", Kind: host, Question: "is what LXD runs installed and running?", Weight: settings.Critical,
 		find: (*patient).tools,
 	},

@@ -72,6 +72,11 @@ var ill = []struct {
 	{name: "no multipath", change: func(w *evidence.World) { w.Hosts[0].Tools.Items[0].Present = evidence.No }, check: "tool-missing", weight: settings.Critical, says: []string{"multipathd is not installed", "multipath-tools"}},
 	{name: "multipathd stopped", change: func(w *evidence.World) { w.Hosts[0].Tools.Items[0].Running = evidence.No }, check: "tool-missing", weight: settings.Critical, says: []string{"systemctl enable --now multipathd"}},
 	{name: "a map that queues now", found: []diagnose.Finding{{Code: "unsafe-setting", Object: "mpatha", Host: "lxd01", Detail: "mpatha on lxd01 has no live path and queues I/O", Effect: "it waits for ever", Remedy: []string{"let the waiting I/O fail: multipathd disablequeueing map mpatha"}}}, check: "map-queues", weight: settings.Critical, says: []string{"multipathd disablequeueing map mpatha"}},
+	{name: "one machine in two array hosts", change: func(w *evidence.World) {
+		w.Arrays[0].Hosts.Items = append(slices.Clone(w.Arrays[0].Hosts.Items), evidence.ArrayHost{
+			Name: "lxd01-b", Local: evidence.Yes, IQNs: []string{"iqn.1993-08.org.debian:01:a"}, ConnectionCount: evidence.CountOf(0), Destroyed: evidence.No,
+		})
+	}, check: "split-host", weight: settings.Warning, says: []string{"lxd01's initiators are in 2 array hosts, lxd01-b and lxd01-iscsi", "the array's hosts against the machines' initiators", "put all of lxd01's initiators into one"}},
 	{name: "a lost session", change: func(w *evidence.World) { w.Hosts[0].Sessions.Items[0].State = "FAILED" }, check: "session-lost", weight: settings.Warning, says: []string{"session7", "FAILED"}},
 	{name: "a lost session of a second array, which does not tell its ports", change: func(w *evidence.World) {
 		secondArray(w, evidence.Incomplete[evidence.Port](nil, "GET /ports: 503"))

@@ -153,9 +153,21 @@ func (p *patient) settings() []Advice {
 	})
 }
 
+// splitHosts are the machines that are several array hosts.
+func (p *patient) splitHosts() []Advice {
+	return p.ofFindings(func(f diagnose.Finding) bool {
+		return f.Code == "unsafe-setting" && f.Cause == diagnose.SplitHost
+	}, func(f diagnose.Finding) Advice {
+		return Advice{
+			Witness: f.Host, Subject: "array host " + f.Object, Observed: f.Detail, Source: "the array's hosts against the machines' initiators", Why: f.Effect,
+			Into: strings.Join(f.Remedy, "; "),
+		}
+	})
+}
+
 func (p *patient) queueingMaps() []Advice {
 	return p.ofFindings(func(f diagnose.Finding) bool {
-		return f.Code == "unsafe-setting" && f.Host != "" && f.Object != "eradication delay" && f.Object != diagnose.ArrayClock && !strings.HasPrefix(f.Object, "multipath ")
+		return f.Code == "unsafe-setting" && f.Cause != diagnose.SplitHost && f.Host != "" && f.Object != "eradication delay" && f.Object != diagnose.ArrayClock && !strings.HasPrefix(f.Object, "multipath ")
 	}, func(f diagnose.Finding) Advice {
 		return Advice{Witness: f.Host, Subject: "map " + f.Object, Observed: f.Detail, Source: "device-mapper", Why: f.Effect, Then: commandsOf(f.Remedy)}
 	})
