@@ -293,6 +293,7 @@ func TestTold(t *testing.T) {
 	w, r, o := threeMembers(t)
 	second, third := devices.Observe(t.Context(), w.Hosts[1].System()), devices.Observe(t.Context(), w.Hosts[2].System())
 	second.Kernel = "from a file"
+	w.Hosts[2].RestartLXD() // a recording is of then
 	r.hosts["lxd03"] = nil
 	o.Told = []evidence.Host{second, third}
 	world, err := witness.Ask(t.Context(), o)
