@@ -181,6 +181,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		},
 		Lost:    lost,
 		Machine: func(member string) (repair.Machine, bool) { return o.machine(from, w, member) },
+		Here:    func(member string) bool { return len(w.world.Hosts) > 0 && w.world.Hosts[0].Name == member },
 		Journal: book,
 		Ask:     ask.ask,
 		Report: func(e repair.Event) {

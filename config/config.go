@@ -95,7 +95,7 @@ func Default() Config {
 			ImageMinAge: Duration(24 * time.Hour),
 			BatchMinAge: Duration(24 * time.Hour),
 			MaxShare:    0.10,
-			WaveSize:    10,
+			WaveSize:    30,
 
 			HostEvidenceAge: Duration(time.Hour),
 		},

@@ -56,7 +56,9 @@ type Scope struct {
 
 // Anew is what is read again where the rest of the last look is good enough,
 // with the times that it has there. That is so after a step, to see whether it
-// is done. Nothing is begun on it but what a disconnect leaves to do on a machine.
+// is done; nothing is begun on it but what a disconnect leaves to do on a machine.
+// And it is so for whoever has read all of it a moment ago and has waited for
+// others since: that one reads AnewNow.
 type Anew int
 
 // What is read again.
@@ -65,6 +67,7 @@ const (
 	AnewHosts      // what the hosts have
 	AnewArray      // whether the array has the volumes and connects them
 	AnewBoth       // the two, and LXD
+	AnewNow        // all but what the array counts, and what its audit trail says was done
 )
 
 // And is what is read again for two who want to know.
@@ -74,6 +77,8 @@ func (a Anew) And(b Anew) Anew {
 		return a
 	case a == AnewAll || b == AnewAll:
 		return AnewAll
+	case a == AnewNow || b == AnewNow:
+		return AnewNow
 	}
 	return AnewBoth
 }

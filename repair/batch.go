@@ -21,7 +21,8 @@ type Row struct {
 
 // Batch carries out several plans under the stricter rules for what nobody
 // looks at one by one. The first that is done shows that things go as they
-// should; only then the others follow, in waves of Tools.WaveSize. What fails,
+// should; only then the others follow, in waves of Tools.WaveSize, the first of
+// which is no larger than firstWave. What fails,
 // or leaves anything half done, ends it: the others of its wave are finished or
 // taken back, and nothing more is begun. A refusal does not: it changed nothing.
 func (t Tools) Batch(ctx context.Context, plans []Plan) ([]Row, error) {
@@ -39,7 +40,7 @@ func (t Tools) Batch(ctx context.Context, plans []Plan) ([]Row, error) {
 			break
 		}
 		var wave []int
-		wave, rest = next(plans, rest, b.size())
+		wave, rest = b.next(plans, rest)
 		b.wave(ctx, wave)
 	}
 	return b.rows, ctx.Err()
@@ -75,21 +76,35 @@ func (b *batch) sort(plans []Plan) []int {
 	return rest
 }
 
+// firstWave is how many go together until as many have gone well.
+const firstWave = 10
+
 // size is how many are begun together now.
 func (b *batch) size() int {
-	if b.done == 0 {
-		return 1
+	most := b.tools.WaveSize
+	switch {
+	case b.done == 0:
+		most = 1
+	case b.done <= firstWave:
+		most = min(most, firstWave)
 	}
-	return min(b.tools.WaveSize, b.tools.MaxPerRun-b.done)
+	return min(most, b.tools.MaxPerRun-b.done)
 }
 
+// mostAway is how many of a wave may be worked on at one other member: each keeps
+// a conversation open there for as long as it waits, and over one connection sshd
+// allows for ten, two of which are for looking.
+const mostAway = 8
+
 // next takes the first that may go together: never two that are about the same
-// volume, its other half or the same devices.
-func next(plans []Plan, rest []int, size int) (wave, left []int) {
-	taken := map[string]bool{}
+// volume, its other half or the same devices, and of no other member too many.
+func (b *batch) next(plans []Plan, rest []int) (wave, left []int) {
+	taken, away := map[string]bool{}, map[string]int{}
+	size := b.size()
 	for _, i := range rest {
-		about := plans[i].about()
-		if len(wave) == size || slices.ContainsFunc(about, func(what string) bool { return taken[what] }) {
+		about, members := plans[i].about(), b.away(plans[i])
+		full := slices.ContainsFunc(members, func(member string) bool { return away[member] == mostAway })
+		if len(wave) == size || full || slices.ContainsFunc(about, func(what string) bool { return taken[what] }) {
 			left = append(left, i)
 			continue
 		}
@@ -97,8 +112,22 @@ func next(plans []Plan, rest []int, size int) (wave, left []int) {
 		for _, what := range about {
 			taken[what] = true
 		}
+		for _, member := range members {
+			away[member]++
+		}
 	}
 	return wave, left
+}
+
+// away are the members other than this one on whose machines a plan works.
+func (b *batch) away(p Plan) []string {
+	var all []string
+	for _, step := range p.Steps {
+		if b.tools.Here != nil && step.Member != "" && !b.tools.Here(step.Member) && !slices.Contains(all, step.Member) {
+			all = append(all, step.Member)
+		}
+	}
+	return all
 }
 
 // about names what a plan is about and what another may be about, too.
@@ -122,6 +151,7 @@ func (b *batch) wave(ctx context.Context, plans []int) {
 		})
 	}
 	w.run()
+	w.close(ctx)
 }
 
 // irrevocable reports a plan with a step that nothing takes back.

@@ -14,7 +14,7 @@ import (
 
 // alone and inWave are how many requests a repair may send to the array, its
 // logins included.
-const alone, inWave = 62, 33
+const alone, inWave = 62, 23
 
 // TestRepairCostsTheVolume: one repair takes as many requests to the array in a
 // pod of three pages as in a small one.

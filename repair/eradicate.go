@@ -138,7 +138,7 @@ var eradicateSteps = []StepType{{
 // request: what the gates rest on was read before LXD and the hosts were, which
 // takes seconds, and what somebody recovers and destroys in them is theirs.
 func doEradicate(ctx context.Context, r *run, _ Step) error {
-	l, err := r.lookAt(r.t.see(ctx, seer{r, evidence.AnewArray, false})) // now, and for this run alone
+	l, err := r.lookAt(r.t.see(ctx, seer{run: r, anew: evidence.AnewArray})) // now, and for this run alone
 	if err != nil {
 		return &untriedError{err}
 	}

@@ -55,6 +55,10 @@ var Needs = []Need{
 type look struct {
 	subject
 	reading reading
+	anew    evidence.Anew
+	// rest is that of an earlier look, for what this one did not read anew and
+	// rests on all the same.
+	rest reading
 	// cut is set in the look that showed a disconnect done.
 	cut bool
 	// found is the plan's finding, or what it has become; nil for none.

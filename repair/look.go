@@ -18,6 +18,8 @@ type sight struct {
 	report  func() diagnose.Report
 	fences  []diagnose.Fence
 	reading reading
+	// anew is what of it was read anew.
+	anew evidence.Anew
 }
 
 // seer is a run that wants to look, and at how much: near is enough where what it
@@ -26,6 +28,9 @@ type seer struct {
 	run  *run
 	anew evidence.Anew
 	near bool
+	// ahead is set for a look before a request, which those who have sent theirs
+	// wait for.
+	ahead bool
 }
 
 // see looks for some runs at once: at all that there is about the objects of
@@ -55,7 +60,7 @@ func (t Tools) see(ctx context.Context, seers ...seer) (sight, error) {
 	}
 	policy.Ahead = t.turn.ahead(&world)
 	report := sync.OnceValue(func() diagnose.Report { return t.judge(world, policy) })
-	return sight{&world, report, diagnose.Fences(world, policy), readingOf(&world, began, ended)}, nil
+	return sight{&world, report, diagnose.Fences(world, policy), readingOf(&world, began, ended), about.Anew}, nil
 }
 
 // scopeOf joins what several runs have to look at.

@@ -137,7 +137,15 @@ func seconds(d time.Duration) string { return d.Round(time.Second / 10).String()
 // aged says why nothing may rest on the latest look any more; empty when it
 // still may.
 func (r *run) aged() string {
-	seen := r.latest.reading
+	why := r.age(r.latest.reading)
+	if why == "" && r.latest.anew == evidence.AnewNow {
+		why = r.age(r.latest.rest)
+	}
+	return why
+}
+
+// age says why nothing may rest on a reading any more.
+func (r *run) age(seen reading) string {
 	switch age := r.t.instant().since(seen.ended) + seen.oldest; {
 	case !r.t.needs(needFresh):
 	case seen.slow != "":
@@ -151,12 +159,13 @@ func (r *run) aged() string {
 // act does a step. What changes something is looked at, judged and done without
 // a pause in between. What sends a request to the array is looked at alone:
 // nothing of the wave comes between that look and the request. Else a look is for
-// all volumes of the wave that want to go on, and serves each while it is fresh.
+// all volumes of the wave that want to go on, and serves each while it is fresh,
+// as it serves a request for what can't be said of one volume alone.
 func (r *run) act(ctx context.Context, step Step, kind StepType) error {
 	if kind.changes() {
 		see := r.look
 		if kind.Array {
-			see = r.lookAlone // nothing comes after it, not even another volume's turn
+			see = r.lookLast // nothing comes after it, not even another volume's turn
 		}
 		if err := r.permit(ctx, step, kind, see); err != nil {
 			return &untriedError{err}
@@ -191,6 +200,9 @@ func (r *run) permit(ctx context.Context, step Step, kind StepType, see func(con
 	// In a wave each look serves one more at least of those before.
 	for n := range lastLooks + r.t.turn.others() {
 		l := r.latest
+		if n > 0 && kind.Array {
+			see = r.lookAlone // a part of it is no faster
+		}
 		if n > 0 || !(kind.AfterCut && l.cut) {
 			var err error
 			if l, err = see(ctx); err != nil {

@@ -79,7 +79,7 @@ func (t Tools) Waves(plans []Plan) []int {
 	var sizes []int
 	for len(rest) > 0 && b.done < b.tools.MaxPerRun {
 		var wave []int
-		wave, rest = next(plans, rest, b.size())
+		wave, rest = b.next(plans, rest)
 		b.done += len(wave)
 		sizes = append(sizes, len(wave))
 	}

@@ -58,6 +58,8 @@ type Tools struct {
 	Writer func(ctx context.Context, arrayID string) (Writer, error)
 	// Machine is false for a member whose devices can't be changed from here.
 	Machine func(member string) (Machine, bool)
+	// Here reports the member whose machine this is; nil takes every one for it.
+	Here func(member string) bool
 	// Lost reports an error of a Writer after which a request may have been
 	// carried out, or still be; nil takes every error for one.
 	Lost    func(error) bool

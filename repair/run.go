@@ -27,6 +27,8 @@ type run struct {
 	// others are the writers of other arrays than the plan's, by id.
 	others map[string]Writer
 	latest look
+	// whole is the last look at all that there is about the object.
+	whole reading
 	// first is what was counted of the devices of a connection when they were
 	// first seen.
 	first *counters
@@ -551,24 +553,50 @@ func (r *run) look(ctx context.Context) (look, error) { return r.lookAgain(ctx, 
 
 // lookAgain reads a part of that anew.
 func (r *run) lookAgain(ctx context.Context, anew evidence.Anew) (look, error) {
+	return r.lookAs(ctx, seer{run: r, anew: anew, near: r.near})
+}
+
+func (r *run) lookAs(ctx context.Context, s seer) (look, error) {
 	if r.t.turn == nil {
-		return r.lookAt(r.t.see(ctx, seer{r, anew, r.near}))
+		return r.lookAt(r.t.see(ctx, s))
 	}
-	return r.lookAt(r.t.turn.look(ctx, seer{r, anew, r.near}))
+	return r.lookAt(r.t.turn.look(ctx, s))
 }
 
 // lookAlone looks for this run, now, whoever else waits to look.
 func (r *run) lookAlone(ctx context.Context) (look, error) {
-	return r.lookAt(r.t.see(ctx, seer{r, evidence.AnewAll, r.near}))
+	return r.lookAt(r.t.see(ctx, seer{run: r, near: r.near}))
+}
+
+// lookLast looks for this run, now, right before its request. In a wave all have
+// looked at all of their volumes a moment ago. While that is fresh, what the array
+// counts and what was done before is not asked once more.
+func (r *run) lookLast(ctx context.Context) (look, error) {
+	inWave := r.t.turn.others() > 0
+	if inWave && r.age(r.whole) != "" {
+		if l, err := r.lookAs(ctx, seer{run: r, near: r.near, ahead: true}); err != nil {
+			return l, err
+		}
+	}
+	if !inWave || r.age(r.whole) != "" {
+		return r.lookAlone(ctx)
+	}
+	return r.lookAt(r.t.see(ctx, seer{run: r, anew: evidence.AnewNow, near: r.near}))
 }
 
 func (r *run) lookAt(s sight, err error) (look, error) {
 	if err != nil {
 		return look{}, err
 	}
-	l := look{subject: find(s.world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), reading: s.reading}
+	l := look{subject: find(s.world, r.plan.ArrayID, r.plan.ID, r.plan.Serial), reading: s.reading, anew: s.anew}
 	l.fences = s.fences
 	l.found = sync.OnceValue(func() *diagnose.Finding { return r.find(s.report()) })
+	switch l.anew {
+	case evidence.AnewAll:
+		r.whole = l.reading
+	case evidence.AnewNow:
+		l.rest = r.whole
+	}
 	r.latest = l
 	r.count(l)
 	return l, r.encrypted(s.world)

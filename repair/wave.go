@@ -21,9 +21,12 @@ const meetFor = 15 * time.Second
 // run wants to wait, to look or to ask the machines, and there the runs meet: they
 // wait at the same time, one look is for all who want one, and each machine is
 // asked once for all who want to know. Nobody looks while another acts, and a run that ends, however it ends, is not waited for.
+// They share one login at each array that they change.
 type wave struct {
 	t     Tools
 	turns []*turn
+	// writers are logged in, by the array's id.
+	writers map[string]Writer
 	// waited is how long those who want to look have waited by now.
 	waited time.Duration
 }
@@ -63,10 +66,38 @@ func (w *wave) join(plan Plan, do func(Tools)) {
 	place.next, place.stop = iter.Pull(func(yield func(*wish) bool) {
 		place.yield = yield
 		tools := w.t
-		tools.turn, tools.Sleep = place, place.sleep
+		tools.turn, tools.Sleep, tools.Writer = place, place.sleep, w.writer
 		do(tools)
 	})
 	w.turns = append(w.turns, place)
+}
+
+// writer logs in for the first that wants to change an array, and for the others
+// with it.
+func (w *wave) writer(ctx context.Context, arrayID string) (Writer, error) {
+	if w.writers[arrayID] == nil {
+		writer, err := w.t.Writer(ctx, arrayID)
+		if err != nil {
+			return nil, err
+		}
+		if w.writers == nil {
+			w.writers = map[string]Writer{}
+		}
+		w.writers[arrayID] = writer
+	}
+	return lent{w.writers[arrayID]}, nil
+}
+
+// lent is a login that others use as well, and that is not ended by one of them.
+type lent struct{ Writer }
+
+func (lent) Close(context.Context) error { return nil }
+
+// close logs out, which is no part of the repair.
+func (w *wave) close(ctx context.Context) {
+	for _, writer := range w.writers {
+		_ = writer.Close(context.WithoutCancel(ctx))
+	}
 }
 
 // run lets all runs come to their ends.
@@ -85,7 +116,7 @@ func (w *wave) run() {
 			w.inquire(asking)
 			w.waited = 0
 		default:
-			w.look(looking)
+			w.look(foremost(looking))
 			w.waited = 0
 		}
 	}
@@ -167,6 +198,17 @@ func (w *wave) wait(d time.Duration, waiting []*turn) {
 			p.grant(sight{}, err)
 		}
 	}
+}
+
+// foremost are those who look to send a request, if there are any. Who has sent one
+// waits for them, else it would go on while they still have theirs to send, and
+// they would wait for it from then on.
+func foremost(looking []*turn) []*turn {
+	ahead := slices.DeleteFunc(slices.Clone(looking), func(p *turn) bool { return !p.wish.seer.ahead })
+	if len(ahead) > 0 {
+		return ahead
+	}
+	return looking
 }
 
 // look is for all who want to look. It is cut off only if all of them would be.

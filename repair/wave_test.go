@@ -403,6 +403,95 @@ func TestWaveRestsOnFreshLooks(t *testing.T) {
 	}
 }
 
+// TestEachOfAWaveIsLookedAt: between a look at one volume and its request nothing
+// happens to another, and what that look did not ask again is of all that there is
+// about the volume, and fresh, however long the look took.
+func TestEachOfAWaveIsLookedAt(t *testing.T) {
+	for name, slow := range map[string]struct{ all, now time.Duration }{
+		"fast": {}, "slow at times": {now: 9 * time.Second}, "slow": {6 * time.Second, 6 * time.Second},
+	} {
+		k := leakedOn(t, 1, 5, evidence.ModeISCSI)
+		tools, plans := k.inWaves(4)
+		up, whole := time.Duration(0), map[string]time.Duration{}
+		last, narrow, changes := evidence.Scope{}, 0, 0
+		tools.Uptime = func() time.Duration { return up }
+		look := tools.Look
+		tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+			w, err := look(ctx, about)
+			last = about
+			switch about.Anew {
+			case evidence.AnewAll:
+				up += slow.all
+				for _, id := range about.Volumes {
+					whole[id] = up
+				}
+			case evidence.AnewNow:
+				if narrow++; narrow%2 == 0 || slow.all > 0 {
+					up += slow.now
+				}
+			}
+			return w, err
+		}
+		v := &victim{before: func(name, about string) {
+			if name != StepDestroy && name != StepDisconnect {
+				return
+			}
+			changes++
+			i := slices.IndexFunc(plans, func(p Plan) bool { return about == p.Object || about == p.ID })
+			switch id := plans[i].ID; {
+			case len(last.Volumes) == 0 || last.Volumes[0] != id:
+				t.Errorf("%s of %d comes after a look at %v", name, i, last.Volumes)
+			case last.Anew != evidence.AnewAll && last.Anew != evidence.AnewNow:
+				t.Errorf("%s of %d comes after a look at %v of it", name, i, last.Anew)
+			case up-whole[id] > freshFor:
+				t.Errorf("%s of %d rests on what is %s old", name, i, up-whole[id])
+			}
+			last = evidence.Scope{} // another request needs another look
+			up += 3 * time.Second
+		}}
+		k.with(&tools, v)
+		rows, err := tools.Batch(context.Background(), plans)
+		if diff := cmp.Diff(all(5, "done"), outcomes(rows)); diff != "" || err != nil || narrow == 0 || changes != 10 {
+			t.Errorf("%s: %s\n%v, %d of %d looks asked less\n%+v", name, diff, err, narrow, changes, rows)
+		}
+	}
+}
+
+// TestWaveLogsInOnce: the volumes of a wave share a login, which ends with the
+// last of them.
+func TestWaveLogsInOnce(t *testing.T) {
+	k := leakedOn(t, 1, 5, evidence.ModeISCSI)
+	tools, plans := k.inWaves(4)
+	in, out := 0, 0
+	tools.Writer = func(ctx context.Context, id string) (Writer, error) {
+		if in++; in == 2 {
+			return nil, errVictim
+		}
+		w, err := k.writer(ctx, id)
+		return closing{w, func() { out++ }}, err
+	}
+	rows, err := tools.Batch(context.Background(), plans)
+	// The first of the wave can't log in.
+	if err != nil || in != 3 || out != 2 || rows[1].Result.Changed || rows[1].Result.Outcome == journal.Done {
+		t.Errorf("%d logins, %d ended, %v, %+v", in, out, err, rows[1])
+	}
+	for _, i := range []int{0, 2, 3, 4} {
+		if rows[i].Result.Outcome != journal.Done {
+			t.Errorf("%d: %+v", i, rows[i])
+		}
+	}
+}
+
+type closing struct {
+	Writer
+	told func()
+}
+
+func (c closing) Close(ctx context.Context) error {
+	c.told()
+	return c.Writer.Close(ctx)
+}
+
 // TestWaveIsKilled: the process ends in front of any record of any volume of a
 // wave. Each run is resumed, or was not begun.
 func TestWaveIsKilled(t *testing.T) {
@@ -580,7 +669,8 @@ func TestWaveAsksEachMachineOnce(t *testing.T) {
 }
 
 // TestMeet: who waits and who looks, and for whom. Each run is a list of what
-// it wants, "1s", "look" or "ask", and tells when it is done.
+// it wants, "1s", "look", "first" (to look before a request) or "ask", and tells
+// when it is done.
 func TestMeet(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -593,6 +683,7 @@ func TestMeet(t *testing.T) {
 		{"but not for long", []string{"look look", "20s look"}, "look(0) look(0) 20s look(1)"},
 		{"machines are asked once for all", []string{"1s ask look", "ask look"}, "1s ask(0,1) look(0,1)"},
 		{"who looks does not wait for who asks", []string{"ask 20s ask", "look look"}, "ask(0) look(1) look(1) 20s ask(0)"},
+		{"who has sent a request waits for who is to send one", []string{"first 1s look", "look"}, "look(0) 1s look(0,1)"},
 		{"many short waits are a long one", []string{"look look", "10s 10s look"}, "10s look(0) look(0) 10s look(1)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -614,6 +705,10 @@ func TestMeet(t *testing.T) {
 					for _, want := range strings.Fields(wants) {
 						if d, err := time.ParseDuration(want); err == nil {
 							_ = tools.Sleep(context.Background(), d)
+							continue
+						}
+						if want == "first" {
+							_, _ = r.lookAs(context.Background(), seer{run: r, ahead: true})
 							continue
 						}
 						if want == "ask" {
@@ -748,12 +843,34 @@ func TestNext(t *testing.T) {
 		{3, []int{0, 2, 4}, []int{1, 3, 5}},
 		{9, []int{0, 2, 4, 5}, []int{1, 3}},
 	} {
-		wave, left := next(plans, []int{0, 1, 2, 3, 4, 5}, c.size)
+		b := &batch{tools: Tools{WaveSize: c.size, MaxPerRun: len(plans)}, done: min(c.size-1, 1)}
+		wave, left := b.next(plans, []int{0, 1, 2, 3, 4, 5})
 		if diff := cmp.Diff([][]int{c.wave, c.left}, [][]int{wave, left}); diff != "" {
 			t.Error(diff)
 		}
 	}
 	if diff := cmp.Diff([]int{1, 2, 1}, Tools{WaveSize: 2, MaxPerRun: 4}.Waves(plans)); diff != "" {
+		t.Error(diff)
+	}
+	var many []Plan
+	for n := range 60 {
+		many = append(many, Plan{ArrayID: "a", ID: fmt.Sprint(n), Object: fmt.Sprint("p::i-", n)})
+	}
+	for size, want := range map[int][]int{30: {1, 10, 30, 19}, 25: {1, 10, 25, 24}} {
+		if diff := cmp.Diff(want, Tools{WaveSize: size}.Waves(many)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	// Nineteen are on this machine, and the others on one that ssh reaches.
+	for n := range many {
+		member := "lxd01"
+		if n >= 19 {
+			member = "lxd02"
+		}
+		many[n].Steps = []Step{{Kind: StepRelease, Member: member}, {Kind: StepDisconnect, Member: member}}
+	}
+	here := func(member string) bool { return member == "lxd01" }
+	if diff := cmp.Diff([]int{1, 10, 16, 8, 8, 8, 8, 1}, Tools{WaveSize: 30, Here: here}.Waves(many)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -235,7 +235,7 @@ func (p *part) again(ctx context.Context, a *array) evidence.Array {
 			}
 		}
 	}
-	few := p.scope.Anew != evidence.AnewAll
+	few := p.scope.Anew != evidence.AnewAll && p.scope.Anew != evidence.AnewNow
 	if few && len(ids) == 0 {
 		return *base
 	}
@@ -387,11 +387,11 @@ func (p *part) changes(ctx context.Context, a *array, said *evidence.Array, worl
 		*said = again
 		p.judge(a, p.baseOf(a), said)
 	}
-	if p.scope.Anew != evidence.AnewAll {
-		return
-	}
 	if p.takenUp(said, &world.LXD) {
 		p.changed(errors.New("LXD has made a volume since, which the array counts and nobody has asked for"))
+		return
+	}
+	if p.scope.Anew != evidence.AnewAll {
 		return
 	}
 	if err := a.reader.Counts(ctx, said); err != nil {

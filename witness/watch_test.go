@@ -89,13 +89,22 @@ func TestPartIsAsGood(t *testing.T) {
 }
 
 // TestChangesAreNoticed: what happens after a look at everything is in a look
-// about the volume, or brings a new look at everything.
+// about the volume, or brings a new look at everything. A look at what is
+// so now leaves out what the array counts and what was done, and nothing else.
 func TestChangesAreNoticed(t *testing.T) {
+	for _, anew := range []evidence.Anew{evidence.AnewAll, evidence.AnewNow} {
+		changesAreNoticed(t, anew)
+	}
+}
+
+func changesAreNoticed(t *testing.T, anew evidence.Anew) {
 	const pool, stranger = "purepool", "stranger"
 	changes := map[string]struct {
 		do func(w *simulator.World, leak array.Volume) error
 		// everything has to be looked at again.
 		everything bool
+		// isNow is no where a look at what is so now does not see it.
+		isNow evidence.Answer
 	}{
 		"nothing":              {do: func(*simulator.World, array.Volume) error { return nil }},
 		"connected to another": {do: func(w *simulator.World, v array.Volume) error { return w.Array.Connect(stranger, v.Name, 0) }, everything: true},
@@ -129,7 +138,7 @@ func TestChangesAreNoticed(t *testing.T) {
 		"eradicated by hand": {do: func(w *simulator.World, v array.Volume) error { return takenAway(w, v, true) }, everything: true},
 		"destroyed and recovered by hand": {do: func(w *simulator.World, v array.Volume) error {
 			return errors.Join(takenAway(w, v, false), w.Array.Recover(v.Name))
-		}},
+		}, isNow: evidence.No},
 		"renamed":        {do: func(w *simulator.World, v array.Volume) error { return w.Array.RelocateVolume(v.Name, pool+"::kept") }},
 		"out of the pod": {do: func(w *simulator.World, v array.Volume) error { return w.Array.RelocateVolume(v.Name, "kept") }, everything: true},
 		"in another pod": {do: func(w *simulator.World, v array.Volume) error {
@@ -138,11 +147,11 @@ func TestChangesAreNoticed(t *testing.T) {
 		"copied": {do: func(w *simulator.World, v array.Volume) error {
 			_, err := w.Array.CopyVolume(v.Name, pool+"::copy")
 			return err
-		}, everything: true},
+		}, everything: true, isNow: evidence.No},
 		"a stranger's volume in the pod": {do: func(w *simulator.World, _ array.Volume) error {
 			_, err := w.Array.CreateVolume(pool+"::by-hand", simulator.Small, array.VolumeOptions{})
 			return err
-		}, everything: true},
+		}, everything: true, isNow: evidence.No},
 		"a pod that is demoted": {do: func(w *simulator.World, _ array.Volume) error {
 			return w.Array.SetPodPromotion(pool, "demoted", "demoted")
 		}, everything: true},
@@ -155,6 +164,9 @@ func TestChangesAreNoticed(t *testing.T) {
 		}, everything: true},
 		"another pool":          {do: func(w *simulator.World, _ array.Volume) error { return w.NewPool(w.LXD, "newpool") }, everything: true},
 		"an LXD that is killed": {do: func(w *simulator.World, _ array.Volume) error { w.LXD.KillDaemon(); return nil }, everything: true},
+		"a volume that LXD makes": {do: func(w *simulator.World, _ array.Volume) error {
+			return w.LXD.CreateVolume(lxd.VolumeSpec{Pool: pool, Name: "new", Bytes: simulator.Small})
+		}, everything: true},
 		"another record deleted": {do: func(w *simulator.World, _ array.Volume) error {
 			if err := w.LXD.StopInstance("default", "web8"); err != nil {
 				return err
@@ -194,16 +206,23 @@ func TestChangesAreNoticed(t *testing.T) {
 		if err := change.do(w, leak); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		part, again := lookAt(t, &watch, o, evidence.Scope{ArrayID: leaks[0].ArrayID, Volumes: []string{leaks[0].VolumeID}})
+		part, again := lookAt(t, &watch, o, evidence.Scope{ArrayID: leaks[0].ArrayID, Volumes: []string{leaks[0].VolumeID}, Anew: anew})
 		_, fresh := ask(t, o)
+		if anew == evidence.AnewNow && change.isNow.IsNot() {
+			if now, want := saidOf(again, leaks[0].VolumeID), saidOf(fresh, leaks[0].VolumeID); slices.Equal(now, want) && slices.Equal(keys(again), keys(fresh)) {
+				t.Errorf("%s: a look at what is so now has it", name)
+			}
+			watch.Close(t.Context())
+			continue
+		}
 		if now, want := saidOf(again, leaks[0].VolumeID), saidOf(fresh, leaks[0].VolumeID); !slices.Equal(now, want) {
-			t.Errorf("%s:\nwhole %v\npart  %v", name, want, now)
+			t.Errorf("%d, %s:\nwhole %v\npart  %v", anew, name, want, now)
 		}
 		if everything := len(part.Arrays) == 0 || part.Arrays[0].Since.IsZero(); everything != change.everything {
-			t.Errorf("%s: everything was looked at: %t", name, everything)
+			t.Errorf("%d, %s: everything was looked at: %t", anew, name, everything)
 		}
 		if now, want := keys(again), keys(fresh); !slices.Equal(now, want) {
-			t.Errorf("%s: found %v, and by a new look %v", name, now, want)
+			t.Errorf("%d, %s: found %v, and by a new look %v", anew, name, now, want)
 		}
 		watch.Close(t.Context())
 	}
@@ -392,9 +411,9 @@ func TestLooksAtTheSameTime(t *testing.T) {
 	f := aboutVolumes(world, report)[0]
 	want := saidOf(report, f.VolumeID)
 	var group errgroup.Group
-	for n := range 8 {
+	for n := range 10 {
 		group.Go(func() error {
-			scope := evidence.Scope{ArrayID: f.ArrayID, Volumes: []string{f.VolumeID}, Anew: []evidence.Anew{evidence.AnewAll, evidence.AnewBoth, evidence.AnewArray, evidence.AnewHosts}[n%4]}
+			scope := evidence.Scope{ArrayID: f.ArrayID, Volumes: []string{f.VolumeID}, Anew: []evidence.Anew{evidence.AnewAll, evidence.AnewBoth, evidence.AnewArray, evidence.AnewHosts, evidence.AnewNow}[n%5]}
 			world, doors, err := watch.Look(t.Context(), o, scope)
 			if err != nil {
 				return err
