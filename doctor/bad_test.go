@@ -327,6 +327,16 @@ var bad = []struct {
 		check: "udev-slow", weight: settings.Warning, says: "udev children_max 1", at: "/etc/udev/udev.conf", line: 1, then: "systemctl restart systemd-udevd",
 	},
 	{
+		name: "one udev worker, by the unit", file: "etc/systemd/system/systemd-udevd.service.d/x.conf", text: "[Service]\nExecStart=\nExecStart=/lib/systemd/systemd-udevd --children-max=1\n",
+		check: "udev-slow", weight: settings.Warning, says: "udev children_max 1", at: "/etc/systemd/system/systemd-udevd.service.d/x.conf", line: 3, then: "systemctl daemon-reload",
+		into: "take that option out of line 3 of /etc/systemd/system/systemd-udevd.service.d/x.conf",
+	},
+	{
+		name: "a scan of their own", file: "etc/udev/rules.d/55-scan.rules", text: "ENV{SDEV_UA}==\"REPORTED_LUNS_DATA_HAS_CHANGED\", RUN+=\"/usr/bin/rescan\"\n",
+		check: "udev-scan", weight: settings.Hint, says: "udev scan on", at: "/etc/udev/rules.d/55-scan.rules", line: 1, then: "udevadm control --reload",
+		into: "take the rule in line 1 of /etc/udev/rules.d/55-scan.rules away",
+	},
+	{
 		name: "a patient udev", file: "etc/udev/udev.conf", text: "\nevent_timeout=3600\n",
 		check: "udev-slow", weight: settings.Warning, says: "udev event_timeout 3600", at: "/etc/udev/udev.conf", line: 2, write: "event_timeout=180",
 	},

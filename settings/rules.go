@@ -3,6 +3,7 @@ package settings
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -384,7 +385,14 @@ var Rules = []Rule{
 			return Hint, "these rules scan whenever the array's LUNs change, and bring a device back that LXD is just removing: ghost-path, stale-map"
 		},
 		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
-			return nil, "turn the rules off", []string{"ln -s /dev/null /etc/udev/rules.d/90-scsi-ua.rules", "udevadm control --reload"}
+			const own, reload = "/etc/udev/rules.d/", "udevadm control --reload"
+			switch {
+			case s.Line > 0:
+				return nil, fmt.Sprintf("take the rule in line %d of %s away", s.Line, s.File), []string{reload}
+			case strings.HasPrefix(s.File, own):
+				return nil, "turn the rules off", []string{"rm " + Shell(s.File), reload}
+			}
+			return nil, "turn the rules off", []string{"ln -s /dev/null " + own + path.Base(s.File), reload}
 		},
 	},
 }
@@ -454,6 +462,9 @@ func udevLine(key, value string) func(*facts, evidence.Setting) ([]string, strin
 			return nil, "take " + strings.Replace(s.Name, " ", ".", 1) + "=" + s.Value + " out of the kernel's command line", []string{"update-grub (or grubby)", "reboot"}
 		}
 		then := []string{"systemctl restart systemd-udevd"}
+		if strings.Contains(s.File, ".service.d/") {
+			return nil, fmt.Sprintf("take that option out of line %d of %s", s.Line, s.File), append([]string{"systemctl daemon-reload"}, then...)
+		}
 		if value == "" {
 			return nil, fmt.Sprintf("take line %d of %s away", s.Line, s.File), then
 		}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,8 +38,9 @@ func Read(ctx context.Context, t hostfs.Tree, h *evidence.Host, daemon func(cont
 	r.iscsi(h.Sessions.Items)
 	r.fc(h.Disks.Items)
 	r.nvme(h.Controllers.Items)
-	r.udev()
-	r.timeoutRules()
+	rules := r.strongest(".rules", ruleDirs...)
+	r.udev(rules)
+	r.readRules(rules)
 	return r.settings, r.doubts
 }
 
@@ -198,7 +200,7 @@ func (r *settingsReader) nvme(controllers []evidence.Controller) {
 // appear, or lead to a single path: multipath's, device-mapper's and those of
 // the persistent names, by the names that distributions give them.
 var udevRules = []string{
-	"11-dm-mpath.rules", "13-dm-disk.rules", "55-dm.rules", "56-dm-mpath.rules", "56-multipath.rules", "60-multipath.rules",
+	"10-dm.rules", "11-dm-mpath.rules", "13-dm-disk.rules", "55-dm.rules", "56-dm-mpath.rules", "56-multipath.rules", "60-multipath.rules",
 	"60-persistent-storage.rules", "60-persistent-storage-dm.rules", "62-multipath.rules", "95-dm-notify.rules",
 }
 
@@ -209,61 +211,111 @@ const scanRules = "90-scsi-ua.rules"
 // udevKeys are the settings of udev.conf that can make it slow.
 var udevKeys = []string{"children_max", "event_timeout"}
 
-func (r *settingsReader) udev() {
+func (r *settingsReader) udev(rules []string) {
 	r.udevDaemon()
-	// A file in etc hides the one of the same name that came with a package.
-	hidden := map[string]bool{}
-	for _, file := range r.conf("etc/udev/rules.d", ".rules") {
-		name := path.Base(file)
-		hidden[name] = r.masked(file)
-		if hidden[name] && slices.Contains(udevRules, name) {
+	for _, file := range rules {
+		// Under usr and lib are the packages' own: they hide nothing.
+		packaged := strings.HasPrefix(file, "usr/lib/") || strings.HasPrefix(file, "lib/")
+		switch name := path.Base(file); {
+		case slices.Contains(udevRules, name) && !packaged && r.masked(file):
 			r.add(evidence.Setting{Name: "udev rules", Value: "masked", File: "/" + file, Applies: evidence.Yes})
-		}
-	}
-	for _, dir := range []string{"etc/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d"} {
-		file := dir + "/" + scanRules
-		if !hidden[scanRules] && r.Exists(file).Is() {
+		case name == scanRules && !r.masked(file):
 			r.add(evidence.Setting{Name: "udev scan", Value: "on", File: "/" + file, Applies: evidence.Yes})
-			break
 		}
 	}
 }
 
 // udevDaemon reads what the daemon itself goes by: of a key that is set twice
-// the last counts, and the kernel's command line above the file (systemd-udevd(8)).
+// the last counts, its options above the file, and the kernel's command line
+// above both (systemd-udevd(8)). Before version 256 it reads no drop-ins of the
+// file, so where one has a key it is not known which line counts.
 func (r *settingsReader) udevDaemon() {
-	const conf = "etc/udev/udev.conf"
-	text, err := r.Whole(conf)
-	r.doubts.Check("/"+conf, err)
-	counts := map[string]evidence.Setting{}
-	for number, line := range hostfs.Lines(text) {
-		key, value, ok := strings.Cut(line, "=")
-		if ok {
-			counts[strings.TrimSpace(key)] = evidence.Setting{Value: strings.Trim(strings.TrimSpace(value), `"'`), File: "/" + conf, Line: number}
+	counts := map[string][]evidence.Setting{}
+	for _, file := range append([]string{"etc/udev/udev.conf"}, r.strongest(".conf", "etc/udev/udev.conf.d", "run/udev/udev.conf.d", "usr/local/lib/udev/udev.conf.d", "usr/lib/udev/udev.conf.d")...) {
+		text, err := r.Whole(file)
+		r.doubts.Check("/"+file, err)
+		here := map[string]evidence.Setting{}
+		for number, line := range hostfs.Lines(text) {
+			key, value, ok := strings.Cut(line, "=")
+			if ok {
+				here[strings.TrimSpace(key)] = evidence.Setting{Value: strings.Trim(strings.TrimSpace(value), `"'`), File: "/" + file, Line: number}
+			}
+		}
+		for key, s := range here {
+			s.Applies = evidence.Yes
+			if strings.HasPrefix(file, "etc/udev/udev.conf.d/") || !strings.HasPrefix(file, "etc/") {
+				s.Applies = evidence.Unknown
+				for i := range counts[key] {
+					counts[key][i].Applies = evidence.Unknown
+				}
+			}
+			counts[key] = append(counts[key], s)
 		}
 	}
-	text, err = r.Text("proc/cmdline")
+	const unit = "systemd-udevd.service.d"
+	options := map[string][]evidence.Setting{}
+	for _, file := range r.strongest(".conf", "etc/systemd/system/"+unit, "run/systemd/system/"+unit, "usr/local/lib/systemd/system/"+unit, "usr/lib/systemd/system/"+unit, "lib/systemd/system/"+unit) {
+		text, err := r.Whole(file)
+		r.doubts.Check("/"+file, err)
+		for number, line := range hostfs.Lines(text) {
+			if key, _, _ := strings.Cut(line, "="); strings.TrimSpace(key) != "ExecStart" {
+				continue
+			}
+			clear(options) // the last command is the one that runs
+			for _, m := range udevOption.FindAllStringSubmatch(line, -1) {
+				options[udevOptions[m[1]]] = []evidence.Setting{{Value: m[2], File: "/" + file, Line: number, Applies: evidence.Yes}}
+			}
+		}
+	}
+	maps.Copy(counts, options)
+	text, err := r.Text("proc/cmdline")
 	r.doubts.Check("/proc/cmdline", err)
 	for word := range strings.FieldsSeq(text) {
 		key, value, ok := strings.Cut(word, "=")
 		if key, is := strings.CutPrefix(key, "udev."); ok && is {
-			counts[strings.ReplaceAll(key, "-", "_")] = evidence.Setting{Value: value, File: "/proc/cmdline", Line: 1}
+			counts[strings.ReplaceAll(key, "-", "_")] = []evidence.Setting{{Value: value, File: "/proc/cmdline", Line: 1, Applies: evidence.Yes}}
 		}
 	}
 	for _, key := range udevKeys {
-		if s, ok := counts[key]; ok {
-			s.Name, s.Applies = "udev "+key, evidence.Yes
+		for _, s := range counts[key] {
+			s.Name = "udev " + key
 			r.add(s)
 		}
 	}
 }
 
+// udevOptions are the same keys as options of the daemon.
+var (
+	udevOptions = map[string]string{"--children-max": "children_max", "-c": "children_max", "--event-timeout": "event_timeout", "-t": "event_timeout"}
+	udevOption  = regexp.MustCompile(`\s(--children-max|--event-timeout|-c|-t)[= ]\s*([^\s"']+)`)
+)
+
 // masked reports rules that were taken out of force: a link to /dev/null, or
-// an empty file.
+// a file without a rule.
 func (r *settingsReader) masked(file string) bool {
-	if target, err := r.Link(file); err == nil && target != "" {
-		return target == "/dev/null"
+	if r.toNull(file) {
+		return true
 	}
-	info, err := r.Lstat(file)
-	return err == nil && info.Mode().IsRegular() && info.Size() == 0
+	text, err := r.Whole(file)
+	if err != nil || !r.Exists(file).Is() {
+		return false
+	}
+	for _, line := range hostfs.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			return false
+		}
+	}
+	return true
+}
+
+// toNull reports a link to /dev/null, from the root or from where it is.
+func (r *settingsReader) toNull(file string) bool {
+	target, err := r.Link(file)
+	if err != nil || target == "" {
+		return false
+	}
+	if !path.IsAbs(target) {
+		target = path.Join("/", path.Dir(file), target)
+	}
+	return path.Clean(target) == "/dev/null"
 }

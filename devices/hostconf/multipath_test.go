@@ -171,6 +171,50 @@ func TestNodeRecordsAndUdev(t *testing.T) {
 	}
 }
 
+// TestUdevOutOfForce: rules that were taken out of force in any way that udev
+// knows, those that scan, and each place that udev's daemon reads.
+func TestUdevOutOfForce(t *testing.T) {
+	own := "/etc/udev/rules.d/"
+	for name, c := range map[string]struct {
+		add  func(*treefs.FS)
+		want string
+	}{
+		"a relative link":       {func(f *treefs.FS) { f.AddLink("etc/udev/rules.d/60-multipath.rules", "../../../dev/null") }, "udev rules=masked " + own + "60-multipath.rules:0 yes"},
+		"a link in run":         {func(f *treefs.FS) { f.AddLink("run/udev/rules.d/60-multipath.rules", "/dev/null") }, "udev rules=masked /run/udev/rules.d/60-multipath.rules:0 yes"},
+		"comments":              {func(f *treefs.FS) { f.AddFile("etc/udev/rules.d/60-multipath.rules", []byte("\n # off\n")) }, "udev rules=masked " + own + "60-multipath.rules:0 yes"},
+		"device-mapper's first": {func(f *treefs.FS) { f.AddLink("etc/udev/rules.d/10-dm.rules", "/dev/null") }, "udev rules=masked " + own + "10-dm.rules:0 yes"},
+		"a copy":                {func(f *treefs.FS) { f.AddFile("etc/udev/rules.d/60-multipath.rules", []byte("ENV{X}=\"1\"\n")) }, ""},
+		"the package's own":     {func(f *treefs.FS) { f.AddFile("usr/lib/udev/rules.d/60-multipath.rules", []byte("# nothing\n")) }, ""},
+		"hidden by a copy": {func(f *treefs.FS) {
+			f.AddFile("etc/udev/rules.d/60-multipath.rules", []byte("ENV{X}=\"1\"\n"))
+			f.AddLink("run/udev/rules.d/60-multipath.rules", "/dev/null")
+		}, ""},
+		"a scan from run": {func(f *treefs.FS) { f.AddFile("run/udev/rules.d/90-scsi-ua.rules", []byte("x")) }, "udev scan=on /run/udev/rules.d/90-scsi-ua.rules:0 yes"},
+		"a scan of their own": {func(f *treefs.FS) {
+			f.AddFile("etc/udev/rules.d/55-scan.rules", []byte("# REPORTED_LUNS_DATA_HAS_CHANGED RUN\nENV{SDEV_UA}==\"REPORTED_LUNS_DATA_HAS_CHANGED\", RUN+=\"/usr/bin/rescan\"\nENV{SDEV_UA}==\"REPORTED_LUNS_DATA_HAS_CHANGED\", GOTO=\"end\"\n"))
+		}, "udev scan=on " + own + "55-scan.rules:2 yes"},
+		"a drop-in of udev.conf": {func(f *treefs.FS) {
+			f.AddFile("etc/udev/udev.conf", []byte("children_max=64\n"))
+			f.AddFile("etc/udev/udev.conf.d/x.conf", []byte("children_max=1\n"))
+		}, "udev children_max=64 /etc/udev/udev.conf:1 unknown, udev children_max=1 /etc/udev/udev.conf.d/x.conf:1 unknown"},
+		"a drop-in of the unit": {func(f *treefs.FS) {
+			f.AddFile("etc/udev/udev.conf", []byte("children_max=64\n"))
+			f.AddFile("etc/systemd/system/systemd-udevd.service.d/a.conf", []byte("[Service]\nExecStart=\nExecStart=/lib/systemd/systemd-udevd -c 2\n"))
+			f.AddFile("etc/systemd/system/systemd-udevd.service.d/x.conf", []byte("[Service]\nExecStart=\nExecStart=/lib/systemd/systemd-udevd --children-max=1 -t 3600\n"))
+		}, "udev children_max=1 /etc/systemd/system/systemd-udevd.service.d/x.conf:3 yes, udev event_timeout=3600 /etc/systemd/system/systemd-udevd.service.d/x.conf:3 yes"},
+	} {
+		m := treefs.New()
+		c.add(m)
+		var got []string
+		for _, s := range read(t, m).Items {
+			got = append(got, fmt.Sprintf("%s=%s %s:%d %s", s.Name, s.Value, s.File, s.Line, s.Applies))
+		}
+		if text := strings.Join(got, ", "); text != c.want {
+			t.Errorf("%s: %q, want %q", name, text, c.want)
+		}
+	}
+}
+
 // TestTimeoutRules: rules of udev that set how long I/O waits are named, and
 // those that are masked or only ask are not.
 func TestTimeoutRules(t *testing.T) {

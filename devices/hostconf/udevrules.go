@@ -3,7 +3,6 @@ package hostconf
 import (
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/devices/hostfs"
@@ -24,31 +23,21 @@ var (
 // those of its name in later ones.
 var ruleDirs = []string{"etc/udev/rules.d", "run/udev/rules.d", "usr/local/lib/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d"}
 
-// timeoutRules adds the rules that set a timeout, in the order of their names,
-// which is the order in which they are carried out.
-func (r *settingsReader) timeoutRules() {
-	files := map[string]string{}
-	for _, dir := range ruleDirs {
-		for _, file := range r.conf(dir, ".rules") {
-			if name := path.Base(file); files[name] == "" {
-				files[name] = file
-			}
-		}
-	}
-	names := make([]string, 0, len(files))
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		file := files[name]
-		if r.masked(file) {
+// scans is what the kernel calls an array whose LUNs have changed, in a rule
+// that does something about it.
+var scans = regexp.MustCompile(`"REPORTED_LUNS_DATA_HAS_CHANGED".*(RUN|PROGRAM|IMPORT\{program\}|ATTR\{[^}]*scan\})`)
+
+// readRules adds the rules that set a timeout and those that scan, in the order
+// of their names, which is the order in which they are carried out.
+func (r *settingsReader) readRules(files []string) {
+	for _, file := range files {
+		if r.toNull(file) {
 			continue
 		}
 		text, err := r.Whole(file)
 		r.doubts.Check("/"+file, err)
 		// Most rules are of no interest, and there are many.
-		if !strings.Contains(text, "_tmo") {
+		if !strings.Contains(text, "_tmo") && !strings.Contains(text, "REPORTED_LUNS") {
 			continue
 		}
 		rule, began := "", 0
@@ -62,6 +51,9 @@ func (r *settingsReader) timeoutRules() {
 			part, more := strings.CutSuffix(line, `\`)
 			if rule += part; more {
 				continue
+			}
+			if path.Base(file) != scanRules && scans.MatchString(rule) {
+				r.add(evidence.Setting{Name: "udev scan", Value: "on", File: "/" + file, Line: began, Applies: evidence.Yes})
 			}
 			for _, set := range setsAttribute.FindAllStringSubmatch(rule, -1) {
 				r.add(evidence.Setting{Name: "udev sets " + set[1], Value: set[2], File: "/" + file, Line: began, Applies: evidence.Unknown})
