@@ -2,13 +2,16 @@ package commands
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator"
@@ -143,6 +146,75 @@ func TestPodRenamed(t *testing.T) {
 	if said := oneSpace(out); status != StatusTrouble || !strings.Contains(said, "purepod rename purepool-old purepool") || strings.Contains(said, "another volume has the name") || strings.Contains(said, "purevol move") {
 		t.Errorf("status %d\n%s%s", status, out, errs)
 	}
+}
+
+// What has the name of a recorded volume is not LXD's while another one is mounted
+// at LXD's path of it, or was seen under that name: neither is healthy, nor a leak.
+func TestAnotherVolumeInItsPlace(t *testing.T) {
+	const spare = "purepool::u-11111111111141118111111111111111"
+	for name, c := range map[string]struct {
+		do       func(a *array.Array, data, archive string) error
+		remember bool
+		now      string // what LXD has mounted as custom/data; empty is what custom/archive was
+		findings int
+	}{
+		"exchanged":                 {exchange, false, "", 1},
+		"exchanged, and remembered": {exchange, true, "", 2},
+		"a copy, in the pod":        {func(a *array.Array, data, _ string) error { return replace(a, data, "purepool::data-broken") }, false, "purepool::data-broken", 1},
+		"a copy, out of the pods":   {func(a *array.Array, data, _ string) error { return replace(a, data, "data-broken") }, false, "data-broken", 1},
+		"a copy, in LXD's naming":   {func(a *array.Array, data, _ string) error { return replace(a, data, spare) }, false, spare, 1},
+		"the same, and remembered":  {func(a *array.Array, data, _ string) error { return replace(a, data, spare) }, true, spare, 1},
+		"a copy that is not in use": {func(a *array.Array, _, archive string) error { return replace(a, archive, spare) }, true, spare, 1},
+	} {
+		b := newBench(t, aged(t, "healthy-iscsi"))
+		b.s.InTerminal, b.s.OutTerminal, b.s.ErrTerminal = false, false, false
+		w := b.world
+		if c.remember {
+			b.run("", "check")
+		}
+		data, err := w.ArrayName(w.Pool(), "custom", "data")
+		archive, err2 := w.ArrayName(w.Pool(), "custom", "archive")
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.do(w.Array, data, archive); err != nil {
+			t.Fatal(err)
+		}
+		w.Age(48 * time.Hour)
+		now := cmp.Or(c.now, archive)
+		for range 2 { // what check remembers does not make it right
+			if status, out, errs := b.run("", "check"); status != 2 || !strings.Contains(out, fmt.Sprintf("%d critical finding", c.findings)) || !strings.Contains(out, "0 leaked") {
+				t.Errorf("%s: check: status %d\n%s%s", name, status, out, errs)
+			}
+		}
+		_, wide, _ := b.run("", "scan", "-o", "json")
+		if !strings.Contains(wide, `"moved-volume"`) || !strings.Contains(wide, now) {
+			t.Errorf("%s: scan\n%s", name, wide)
+		}
+		for _, object := range []string{data, now} {
+			if name == "a copy that is not in use" && object == data {
+				object = archive
+			}
+			if status, out, errs := b.run("", "explain", object); status != StatusFindings || strings.Contains(out, "healthy") || !strings.Contains(out, "moved-volume") {
+				t.Errorf("%s: explain %s: status %d\n%s%s", name, object, status, out, errs)
+			}
+			before := len(w.Array.Volumes())
+			if status, out, _ := b.run("", "fix", object, "--yes"); status == StatusOK || len(w.Array.Volumes()) != before {
+				t.Errorf("%s: fix %s: status %d\n%s", name, object, status, out)
+			}
+		}
+	}
+}
+
+func exchange(a *array.Array, one, other string) error {
+	return errors.Join(a.RelocateVolume(one, "purepool::between"), a.RelocateVolume(other, one), a.RelocateVolume("purepool::between", other))
+}
+
+// replace puts a copy in a volume's place.
+func replace(a *array.Array, volume, to string) error {
+	err := a.RelocateVolume(volume, to)
+	_, err2 := a.CopyVolume(to, volume)
+	return errors.Join(err, err2)
 }
 
 // A snapshot that was renamed on the array is under another name there, and not

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -35,6 +36,9 @@ type arrayFacts struct {
 	rows map[string]int
 	// lookups holds the answers for serials outside the pods.
 	lookups map[evidence.Serial]*evidence.Lookup
+	// outside are the volumes outside the pods: those that were listed, and
+	// those that were found by the serial of a device.
+	outside []evidence.Other
 }
 
 // volume is one volume of an array with everything that belongs to it.
@@ -92,6 +96,17 @@ func newArray(said *evidence.Array) *arrayFacts {
 	}
 	for i := range said.Lookups {
 		a.lookups[said.Lookups[i].Serial] = &said.Lookups[i]
+	}
+	a.outside = slices.Clip(said.Elsewhere.Items)
+	listed := make(map[string]bool, len(a.outside))
+	for i := range a.outside {
+		listed[a.outside[i].ID] = true
+	}
+	for _, l := range said.Lookups {
+		if l.Found.Is() && !listed[l.VolumeID] {
+			listed[l.VolumeID] = true
+			a.outside = append(a.outside, evidence.Other{ID: l.VolumeID, Name: l.Name, Serial: l.Serial, Destroyed: l.Destroyed})
+		}
 	}
 	return a
 }

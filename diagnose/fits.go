@@ -98,7 +98,7 @@ func (r *resolver) others() {
 				}
 			}
 		}
-		add(a.Elsewhere.Items, "volume")
+		add(a.outside, "volume")
 		add(a.ElsewhereSnapshots.Items, "snapshot")
 	}
 }
@@ -131,9 +131,13 @@ func (r *resolver) recordsByName() {
 	}
 }
 
-// has reports that an object of a record was found by its own name.
+// has reports that an object of a record was found by its own name, or what has
+// that name in its place.
 func (r *resolver) has(record *evidence.Record) bool {
-	return slices.ContainsFunc(r.targets, func(t target) bool { return t.all == nil && r.f.kinOf(t).record == record })
+	return slices.ContainsFunc(r.targets, func(t target) bool {
+		inPlace := t.volume != nil && strings.EqualFold(t.volume.Pod, record.Pool) && slices.Contains(ArrayNames(record), lower(leaf(t.volume.Name)))
+		return t.all == nil && (inPlace || r.f.kinOf(t).record == record)
+	})
 }
 
 // paths finds what is used at a path.

@@ -45,14 +45,19 @@ func (f *facts) kinOf(t target) kin {
 // volumesOf calls do for a record's volumes, where they belong and where they
 // were moved to within the pods.
 func (f *facts) volumesOf(record *evidence.Record, do func(*volume)) {
-	if pool := f.poolNamed(record.Pool); pool != nil && pool.array != nil {
-		for _, content := range contents(record) {
-			pool.array.named(pool, evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: content, UUID: record.UUID}, do)
-		}
-	}
+	f.placed(record, do)
 	for _, m := range f.movedRecords[record] {
 		if m.volume != nil {
 			do(m.volume)
+		}
+	}
+}
+
+// placed calls do for what has the names of a record's volumes.
+func (f *facts) placed(record *evidence.Record, do func(*volume)) {
+	if pool := f.poolNamed(record.Pool); pool != nil && pool.array != nil {
+		for _, content := range contents(record) {
+			pool.array.named(pool, evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: content, UUID: record.UUID}, do)
 		}
 	}
 }

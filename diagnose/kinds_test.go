@@ -889,6 +889,63 @@ var kindCases = []kindCase{
 		[]string{"is prod/u-" + uuid(107).Hex() + " now", "purevol move prod/u-" + uuid(107).Hex() + " p1", "do not delete the record"},
 	},
 	{
+		"recorded volumes whose names were exchanged, and one is mounted",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 107))
+			s.record(v, "archive")
+			a, b := s.vol(1), s.vol(v)
+			a.Name, b.Name, a.LXD, b.LXD = b.Name, a.Name, b.LXD, a.LXD
+		},
+		[]string{"moved-volume p1::u-" + uuid(107).Hex()},
+		ReportOnly,
+		[]string{"custom/data (default) is p1::u-" + uuid(107).Hex() + " now", "the next start or mount takes the other volume", "nor either of the two"},
+	},
+	{
+		"recorded volume with the name of another one, which was seen under that",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 107))
+			s.record(v, "archive")
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, Pod: "p1", VolumeID: s.vol(3).ID, Recorded: clock.Add(-24 * time.Hour), LXDName: "custom/install (default)", Name: s.vol(3).Name}}
+			a, b := s.vol(3), s.vol(v)
+			a.Name, b.Name, a.LXD, b.LXD = b.Name, a.Name, b.LXD, a.LXD
+		},
+		[]string{"moved-volume p1::u-" + uuid(107).Hex()},
+		ReportOnly,
+		[]string{"custom/install (default) is p1::u-" + uuid(107).Hex() + " now", "it was custom/install (default) when it was last seen"},
+	},
+	{
+		"renamed volume, of whose record's name LXD has made another one since",
+		func(s *scene) {
+			v := s.vol(s.volume("p1", name(evidence.TypeCustom, "", 107)))
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, Pod: "p1", VolumeID: v.ID, Recorded: clock.Add(-24 * time.Hour), LXDName: "custom/install (default)", Name: "p1::u-" + uuid(99).Hex()}}
+		},
+		[]string{"disappeared-record p1::u-" + uuid(107).Hex()},
+		ReportOnly, nil,
+	},
+	{
+		"volume outside of the pods that is mounted in place of the one that is there",
+		func(s *scene) {
+			was := *s.vol(1)
+			s.vol(1).ID, s.vol(1).Serial = "vol-clone", creator+"0BADC10E"
+			s.array().Connections.Items = slices.DeleteFunc(s.array().Connections.Items, func(c evidence.Connection) bool { return c.VolumeID == was.ID })
+			s.array().Lookups = []evidence.Lookup{{Serial: was.Serial, Found: evidence.Yes, VolumeID: was.ID, Name: "data-broken", Destroyed: evidence.No}}
+			s.array().Elsewhere = evidence.List[evidence.Other]{}
+		},
+		[]string{"moved-volume data-broken"},
+		ReportOnly,
+		[]string{"custom/data (default) is data-broken now"},
+	},
+	{
+		"old mount beside that of the record's own volume",
+		func(s *scene) {
+			v := s.volume("p1", name(evidence.TypeCustom, "", 107))
+			s.connect(v, hostName)
+			s.mounted(s.attach(0, v, 2), "/var/snap/lxd/common/lxd/storage-pools/p1/custom/default_data")
+		},
+		[]string{"leaked-volume p1::u-" + uuid(107).Hex()},
+		Blocked, nil,
+	},
+	{
 		"record of which nobody knows where its volume is",
 		func(s *scene) {
 			v := s.volume("p1", name(evidence.TypeCustom, "", 107))

@@ -33,6 +33,8 @@ type move struct {
 	// run saw another one under that name: it is a copy of it, or it restored.
 	// Nobody is told to give it to LXD in the other's place.
 	copied bool
+	// replaced is set while another volume has the name that LXD looks for.
+	replaced bool
 }
 
 func (m *move) name() string {
@@ -49,13 +51,13 @@ func (f *facts) joinMoves() {
 		j := moveJoin{f: f, a: a, lost: f.lostNames(a)}
 		for i := range a.volumes {
 			v := &a.volumes[i]
-			if v.pool == nil || v.LXD.Snapshot || f.records.find(v.pool.name, v.LXD) != nil {
+			if v.pool == nil || v.LXD.Snapshot {
 				continue
 			}
 			j.add(&move{array: a, volume: v}, v.Name, v.ID, v.Serial, v.LXD.IsLXD())
 		}
-		for i := range a.Elsewhere.Items {
-			o := &a.Elsewhere.Items[i]
+		for i := range a.outside {
+			o := &a.outside[i]
 			j.add(&move{array: a, other: o}, o.Name, o.ID, o.Serial, false)
 		}
 	}
@@ -129,12 +131,38 @@ func (j *moveJoin) isLost(record *evidence.Record) bool {
 	return false
 }
 
+// isReplaced reports a record whose names on the array are those of other
+// volumes than this one.
+func (j *moveJoin) isReplaced(record *evidence.Record, id string, serial evidence.Serial) bool {
+	others, itself := false, id == "" || serial == ""
+	j.f.placed(record, func(v *volume) {
+		others = others || v.array == j.a
+		itself = itself || v.array != j.a || v.ID == "" || v.Serial == "" || strings.EqualFold(v.ID, id) || v.Serial == serial
+	})
+	return others && !itself
+}
+
+// isAtHome reports that a machine has a record's own volume mounted where LXD
+// mounts it: what else is mounted there is older.
+func (j *moveJoin) isAtHome(record *evidence.Record, h *hostFacts) bool {
+	home := false
+	j.f.placed(record, func(v *volume) {
+		d := h.devices[v.Serial]
+		home = home || v.Serial != "" && d != nil && slices.ContainsFunc(d.uses, func(use *evidence.Use) bool { return j.f.recordAt(use) == record })
+	})
+	return home
+}
+
 // add asks every sign but the name. A volume that is in LXD's naming itself is
-// only taken for another one's while that one is not in its place: old mounts
-// and earlier sightings outlive what they are of.
+// only taken for another one's while that one is not in its place, or another
+// volume is there and it is certain by what it is known that this is the one:
+// old mounts and earlier sightings outlive what they are of.
 func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNaming bool) {
-	claim := func(record *evidence.Record, how string) {
-		if record == nil || (m.record != nil && m.record != record) || (inNaming && !j.isLost(record)) {
+	claim := func(record *evidence.Record, certain bool, how string) {
+		if record == nil || (m.record != nil && m.record != record) {
+			return
+		}
+		if inNaming && !j.isLost(record) && !(certain && j.isReplaced(record, id, serial)) {
 			return
 		}
 		if m.other != nil && strings.EqualFold(podOf(name), record.Pool) {
@@ -146,7 +174,7 @@ func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNamin
 		}
 	}
 	if named := j.lost[lower(leaf(name))]; named != nil {
-		claim(named, byNameAlone)
+		claim(named, false, byNameAlone)
 		seen := j.f.seenUnder(j.a, named, name)
 		m.copied = seen != nil && id != "" && seen.VolumeID != id
 	}
@@ -157,23 +185,28 @@ func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNamin
 		}
 		for _, use := range d.uses {
 			if record := j.f.recordAt(use); record != nil {
-				claim(record, h.Name+" has it mounted at LXD's path "+use.Where)
-				m.mounts = append(m.mounts, use.Where+" on "+h.Name)
+				claim(record, !j.isAtHome(record, h), h.Name+" has it mounted at LXD's path "+use.Where)
+				if m.record == record {
+					m.mounts = append(m.mounts, use.Where+" on "+h.Name)
+				}
 			}
 		}
 	}
-	if seen := j.f.sighting(j.a, id); seen != nil && !seen.Recorded.IsZero() && !strings.EqualFold(seen.Name, name) {
-		claim(j.f.recordSeen(seen), "it was "+seen.LXDName+" when it was last seen, on "+day(seen.Recorded))
+	if seen := j.f.sighting(j.a, id); seen != nil && !seen.Recorded.IsZero() && !strings.EqualFold(seen.Name, name) && (seen.Name != "" || !inNaming || len(j.lost) > 0) {
+		record := j.f.recordSeen(seen)
+		certain := record != nil && slices.Contains(ArrayNames(record), lower(leaf(seen.Name)))
+		claim(record, certain, "it was "+seen.LXDName+" when it was last seen, on "+day(seen.Recorded))
 	}
 	if m.volume != nil && !inNaming {
 		m.volume.snapshots(func(s *evidence.Snapshot) {
-			claim(j.f.recordOfSnapshot(m.volume.pool, s), "its snapshot "+s.Name+" is one of LXD's")
+			claim(j.f.recordOfSnapshot(m.volume.pool, s), false, "its snapshot "+s.Name+" is one of LXD's")
 		})
 	}
 	if m.record == nil {
 		return
 	}
 	m.copied = m.copied && len(m.how) == 1 // what LXD has mounted is what it has
+	m.replaced = j.isReplaced(m.record, id, serial)
 	if m.volume != nil {
 		j.f.movedVolumes[m.volume] = m
 	}
@@ -334,8 +367,11 @@ func (m *move) destroyed() bool {
 }
 
 func (m *move) effect() string {
-	if m.destroyed() {
+	switch {
+	case m.destroyed():
 		return "it is destroyed: its data will be lost when the array's eradication timer runs out"
+	case m.replaced:
+		return "what runs goes on; the next start or mount takes the other volume, which has its name now, for it, and LXD's delete deletes that one"
 	}
 	return ""
 }

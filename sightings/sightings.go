@@ -166,7 +166,7 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 	for _, s := range seen {
 		memory[key{s.ArrayID, s.VolumeID}] = s
 	}
-	leaked, unused := leftovers(report), staleConnections(report)
+	leaked, unused, moved := leftovers(report), staleConnections(report), movedVolumes(report)
 	if slices.ContainsFunc(world.Hosts, func(h evidence.Host) bool { return h.Recorded }) {
 		unused = nil // a recording does not tell what is used now
 	}
@@ -194,7 +194,7 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 			s.ArrayID, s.PodID, s.Pod, s.VolumeID = a.ID, o.podID, o.pod, o.id
 			name, recorded := named[recordKey{strings.ToLower(o.pod), o.name.UUID, o.name.Snapshot}]
 			switch {
-			case recorded && o.own:
+			case recorded && o.own && !moved[o.id]:
 				s.Recorded, s.LXDName, s.Name, s.Leaked = a.Began, name, o.full, time.Time{}
 			case whole && leaked[o.id] && s.Leaked.IsZero():
 				s.Leaked = a.Began
@@ -275,6 +275,18 @@ func leftovers(report diagnose.Report) map[string]bool {
 	for _, f := range report.Findings {
 		certain := slices.ContainsFunc(f.Gates, func(g diagnose.GateResult) bool { return g.Gate == "no-record" && g.Result == diagnose.Pass })
 		if f.VolumeID != "" && kinds[f.Code] && certain {
+			ids[f.VolumeID] = true
+		}
+	}
+	return ids
+}
+
+// movedVolumes are those under another name than LXD's: what they were seen under
+// before says so, and what they are called now does not replace it.
+func movedVolumes(report diagnose.Report) map[string]bool {
+	ids := map[string]bool{}
+	for _, f := range report.Findings {
+		if f.Code == "moved-volume" && f.VolumeID != "" {
 			ids[f.VolumeID] = true
 		}
 	}

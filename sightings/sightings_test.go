@@ -46,6 +46,20 @@ func seen(at time.Time, recorded bool) (evidence.World, diagnose.Report) {
 	}}}
 }
 
+// What is under another name than LXD's stays known by the one that it had, also
+// where the other is one that LXD has a record of.
+func TestMovedVolumeIsRemembered(t *testing.T) {
+	world, _ := seen(monday, true)
+	before := []evidence.Sighting{{ArrayID: "a1", PodID: "p1", Pod: "purepool", VolumeID: "v1", Recorded: monday.AddDate(0, 0, -1), LXDName: "custom/other (default)", Name: "purepool::u-other"}}
+	moved := diagnose.Report{Findings: []diagnose.Finding{{Code: "moved-volume", VolumeID: "v1"}}}
+	if diff := cmp.Diff(before, update(before, world, moved)); diff != "" {
+		t.Error(diff)
+	}
+	if of := update(before, world, diagnose.Report{})[0]; of.LXDName != "custom/fs1 (default)" {
+		t.Errorf("where it is not moved: %+v", of)
+	}
+}
+
 // A connection that nothing uses is remembered from when it was first seen so,
 // and one that is gone or in use meanwhile begins anew.
 func TestUnusedConnections(t *testing.T) {
