@@ -128,6 +128,9 @@ func mapState(host evidence.Host, m evidence.Map) string {
 		}
 	}
 	state := fmt.Sprintf("%d of %d paths, open %s", live, len(m.Paths)+len(sessionsWithout(host, m)), m.OpenCount)
+	if m.Partition {
+		state = "a partition, open " + m.OpenCount.String() // its map has the paths
+	}
 	if m.Suspended.Is() {
 		state += ", suspended"
 	}

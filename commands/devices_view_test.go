@@ -67,7 +67,7 @@ func TestDevicesTree(t *testing.T) {
 		Maps: evidence.List[evidence.Map]{Items: []evidence.Map{{
 			Name: "mpathb", Kernel: "dm-3", Dev: "253:3", Serial: serial, Bytes: evidence.CountOf(10 << 30), OpenCount: evidence.CountOf(1), Queueing: evidence.Yes,
 			Paths: []evidence.Path{{Disk: "sdaa", Active: evidence.No}, {Disk: "sdb", Active: evidence.Yes}, {Dev: "8:64", Active: evidence.No}},
-		}}},
+		}, {Name: "mpathb1", Kernel: "dm-4", Partition: true, Serial: serial, Bytes: evidence.CountOf(1 << 30), OpenCount: evidence.CountOf(0)}}},
 		Disks: evidence.List[evidence.Disk]{Items: []evidence.Disk{
 			{Name: "sdaa", HCTL: "0:0:0:2", Session: 1, Serial: other, State: "running", Live: evidence.Identity{Kind: evidence.IdentityGone}},
 			{Name: "sdb", HCTL: "1:0:0:2", Session: 1, Serial: serial, State: "running", Live: evidence.Identity{Kind: evidence.IdentityKnown, Serial: serial}},
@@ -89,6 +89,7 @@ mpathb dm-3      10GiB  E3437A58A527A86800011001  1 of 5 paths, open 1, queueing
 |- session2                                       no path through it
 ` + "`- session3                                       FAILED, failed" + `
    = mount /var/snap/…/custom/default_uploads (mount namespace mnt:[4026532281])
+mpathb1 dm-4      1GiB  E3437A58A527A86800011001  a partition, open 0
 sdc 1:0:0:3          ?  E3437A58A527A86800011002
   running, answers as E3437A58A527A86800011001
 nvme0n1              ?  E3437A58A527A86800011001  1 of 2 paths

@@ -2,7 +2,9 @@ package diagnose
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -117,7 +119,7 @@ func (r *resolver) addVolume(v *volume) {
 // resolve finds the one thing that a name means.
 func (f *facts) resolve(object, pool string) (target, error) {
 	r := f.search(object, pool)
-	for _, more := range []func(){r.onArrays, r.ledTo, r.stored, r.byPath, r.ways, r.line} {
+	for _, more := range []func(){r.onArrays, r.ledTo, r.partitions, r.stored, r.byPath, r.ways, r.line} {
 		if len(r.targets) == 0 {
 			more()
 		}
@@ -427,6 +429,32 @@ func (r *resolver) ledTo() {
 			r.addDevice(d)
 		}
 	}
+}
+
+// partitionName is the kernel's name of one, or the number of one of an sd's first
+// fifteen; with the disk's in it.
+var (
+	partitionName   = regexp.MustCompile(`^(.*[/:])?(sd[a-z]+|nvme\d+n\d+p)\d+$`)
+	partitionNumber = regexp.MustCompile(`^(.+:)?(8|6[5-9]|7[01]|12[89]|13[0-5]):(\d+)$`)
+)
+
+// partitions finds the device that a partition is of: those of a disk are no
+// devices of their own here, and hold what the volume holds.
+func (r *resolver) partitions() {
+	asked := r.want
+	if m := partitionName.FindStringSubmatch(asked); m != nil {
+		r.want = m[1] + strings.TrimSuffix(m[2], "p")
+	} else if m := partitionNumber.FindStringSubmatch(asked); m != nil {
+		n, err := strconv.Atoi(m[3])
+		if err != nil {
+			return
+		}
+		r.want = m[1] + m[2] + ":" + strconv.Itoa(n-n%16)
+	}
+	if r.want != asked {
+		r.devices()
+	}
+	r.want = asked
 }
 
 // ofSerial calls do for the volumes that the arrays list with a serial.

@@ -324,7 +324,7 @@ func (r *resolver) line() {
 	if len(r.targets) > 0 {
 		return
 	}
-	for _, step := range []func(){r.look, r.ledTo, r.byPath, r.ways} {
+	for _, step := range []func(){r.look, r.ledTo, r.partitions, r.byPath, r.ways} {
 		for _, word := range words {
 			if r.want = word; len(r.targets) == 0 || r.targets[0].way == nil {
 				step()

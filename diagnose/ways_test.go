@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,6 +31,12 @@ func TestNamesOfOtherTools(t *testing.T) {
 		{disk.HCTL, data, ""},
 		{disk.Dev, data, ""},
 		{"/dev/" + disk.Name, data, ""},
+		{disk.Name + "1", data, ""},
+		{"/dev/" + disk.Name + "12", data, ""},
+		{"lxd01:" + disk.Name + "1", data, ""},
+		{partitionOf(disk.Dev), data, ""},
+		{"Buffer I/O error on dev " + disk.Name + "1, logical block 0, async page read", data, ""},
+		{h.Namespaces.Items[0].Name + "p2", "n1::u-00000007000040008000000000000000", ""},
 		{h.Maps.Items[0].Kernel, root, ""},
 		{"web data", data, ""},
 		{`web\x20data`, data, ""},
@@ -134,6 +141,13 @@ func TestLineOfAnotherMachine(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "not all of them could tell everything") {
 		t.Error(err)
 	}
+}
+
+// partitionOf is the number of the first partition of an sd.
+func partitionOf(dev string) string {
+	major, minor, _ := strings.Cut(dev, ":")
+	n, _ := strconv.Atoi(minor)
+	return major + ":" + strconv.Itoa(n+1)
 }
 
 // TestByPathOverFibreChannel: udev's name of a disk by the remote port's.
