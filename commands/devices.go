@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -36,8 +37,8 @@ func devicesCommand(s Streams) *cli.Command {
 				"8   not everything could be seen: the answer says what not",
 				"16  usage error",
 			),
-		// Nothing that these name is asked here: with them all would be shown, too.
-		Flags: append(without(o.flags(), "config", "pool"),
+		// No pool is asked here: with one all would be shown, too.
+		Flags: append(without(o.flags(), "pool"),
 			&cli.StringFlag{Name: "remove", Usage: "do a step of removing the devices of volume `SERIAL`", Destination: &o.remove},
 			&cli.StringFlag{Name: "step", Usage: "the `STEP`: " + strings.Join(fleet.Steps(), ", "), Destination: &o.step},
 		),
@@ -59,6 +60,11 @@ func runDevices(ctx context.Context, o *common) error {
 	f, err := o.begin()
 	if err != nil {
 		return err
+	}
+	if o.Streams.given == nil && o.config != "" {
+		if _, err := config.Load(o.config); err != nil {
+			return err
+		}
 	}
 	system, err := o.thisHost()
 	if err != nil {

@@ -142,20 +142,26 @@ func (s Subject) madeAndKept() string {
 
 // hadUse says by what the trail shows that a volume was used, or was another one,
 // after it was made; empty where it does not. Who failed to make a volume has no
-// use for it, and is not at work on it for longer than making it takes.
+// use for it, and is not at work on it for longer than making it takes. What LXD
+// connects once and leaves connected, somebody disconnects later.
 func (s Subject) hadUse(p past) string {
+	connects := 0
 	for _, d := range p.later {
-		lxd := d.User == p.made.User && d.Interface == p.made.Interface
 		told := d.User != "" && p.made.User != "" && d.Interface != "" && p.made.Interface != ""
+		maker := !told || (d.User == p.made.User && d.Interface == p.made.Interface)
+		lxd := maker && (d.Interface == "REST" || d.Interface == "")
 		late := d.At.Sub(s.volume.Created) > making
+		if d.Verb == evidence.DeedConnect && lxd && !d.Ours.Is() {
+			connects++
+		}
 		switch {
-		case d.Ours.Is(), d.Verb == evidence.DeedDestroy, d.Verb == evidence.DeedEradicate:
+		case d.Ours.Is(), d.Verb == evidence.DeedDestroy, d.Verb == evidence.DeedEradicate, d.Verb == evidence.DeedRecover: // see recovered
 		case d.Verb == evidence.DeedConnect, d.Verb == evidence.DeedDisconnect:
-			if late && (lxd || !told) {
+			if late && lxd && (d.Verb == evidence.DeedConnect || connects > 1) {
 				return "by the array's audit trail LXD had it connected on " + day(d.At) + ", when it had long been made: it had a record then, and nothing shows that LXD took it back"
 			}
-		case late || !lxd || !told:
-			return "by the array's audit trail " + either(d.User, "somebody") + " renamed, recovered, copied or changed it on " + day(d.At) + ": it may be what LXD has a record of under another name"
+		case late, !maker, !told:
+			return "by the array's audit trail " + either(d.User, "somebody") + " renamed, copied or changed it on " + day(d.At) + ": it may be what LXD has a record of under another name"
 		}
 	}
 	return ""

@@ -317,7 +317,6 @@ var bites = []bite{
 				b.ok(b.world.Array.Connect("esx", volume, 0))
 			}
 		}
-		b.tools.Policy.DatabaseIsCurrent = true // else the audit trail tells that it was connected
 		return volume
 	}, harms: func(b *table, volume string) bool {
 		return !slices.ContainsFunc(b.world.Array.Connections(), func(c array.Connection) bool { return c.Volume == volume && c.Host == b.hostObject() })
@@ -365,7 +364,6 @@ var bites = []bite{
 		b.ok(b.world.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: b.world.Pool(), Image: simulator.Image}))
 		volume := b.imported(0)
 		b.old()
-		b.tools.Policy.DatabaseIsCurrent = true // else the audit trail tells that it was connected
 		b.ask = func(int) { b.ok(b.world.Array.Connect(b.hostObject(), volume, 0)) }
 		return volume
 	}},

@@ -82,7 +82,6 @@ func TestEachChangeRestsOnAllAboutTheVolume(t *testing.T) {
 func TestEachMachineIsLookedAt(t *testing.T) {
 	k := leakedOn(t, 2, 1, evidence.ModeISCSI)
 	tools, _ := k.acrossMembers()
-	tools.Policy.DatabaseIsCurrent = true // it is connected long after it was made
 	leak := k.ownLeak(tools)
 	for _, h := range k.world.Array.Hosts() {
 		if h.Name != leak.Steps[1].HostObject {
