@@ -20,7 +20,7 @@ func TestStepGoesByThisMachine(t *testing.T) {
 	if err := os.WriteFile(chosen, []byte("state_dir: "+dir+"/made\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused := regexp.MustCompile("does not go with --step|unknown flag --pool\\b")
+	refused := regexp.MustCompile(`does not go with --step|unknown flag --pool\b`)
 	step := []string{"devices", "--remove", "0123456789ABCDEF01234567", "--step", "detached"}
 	for _, more := range []string{
 		"--config=" + secret, "--config=" + chosen, "--sysroot=" + dir, "--sysroot=/", "--output=json", "--verbose",
