@@ -158,50 +158,11 @@ func (j *moveJoin) isAtHome(record *evidence.Record, h *hostFacts) bool {
 // volume is there and it is certain by what it is known that this is the one:
 // old mounts and earlier sightings outlive what they are of.
 func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNaming bool) {
-	claim := func(record *evidence.Record, certain bool, how string) {
-		if record == nil || (m.record != nil && m.record != record) {
-			return
-		}
-		if inNaming && !j.isLost(record) && !(certain && j.isReplaced(record, id, serial)) {
-			return
-		}
-		if m.other != nil && strings.EqualFold(podOf(name), record.Pool) {
-			return // it is where it belongs, in a pod that was not asked for
-		}
-		m.record = record
-		if !slices.Contains(m.how, how) {
-			m.how = append(m.how, how)
-		}
-	}
-	if named := j.lost[lower(leaf(name))]; named != nil {
-		claim(named, false, byNameAlone)
-		seen := j.f.seenUnder(j.a, named, name)
-		m.copied = seen != nil && id != "" && seen.VolumeID != id
-	}
-	for _, h := range j.f.hosts {
-		d := h.devices[serial]
-		if serial == "" || d == nil {
-			continue
-		}
-		for _, use := range d.uses {
-			if record := j.f.recordAt(use); record != nil {
-				claim(record, !j.isAtHome(record, h), h.Name+" has it mounted at LXD's path "+use.Where)
-				if m.record == record {
-					m.mounts = append(m.mounts, use.Where+" on "+h.Name)
-				}
-			}
-		}
-	}
-	if seen := j.f.sighting(j.a, id); seen != nil && !seen.Recorded.IsZero() && !strings.EqualFold(seen.Name, name) && (seen.Name != "" || !inNaming || len(j.lost) > 0) {
-		record := j.f.recordSeen(seen)
-		certain := record != nil && slices.Contains(ArrayNames(record), lower(leaf(seen.Name)))
-		claim(record, certain, "it was "+seen.LXDName+" when it was last seen, on "+day(seen.Recorded))
-	}
-	if m.volume != nil && !inNaming {
-		m.volume.snapshots(func(s *evidence.Snapshot) {
-			claim(j.f.recordOfSnapshot(m.volume.pool, s), false, "its snapshot "+s.Name+" is one of LXD's")
-		})
-	}
+	c := &claim{j, m, name, id, serial, inNaming}
+	c.byName()
+	c.byMounts()
+	c.bySighting()
+	c.bySnapshots()
 	if m.record == nil {
 		return
 	}
@@ -212,6 +173,81 @@ func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNamin
 	}
 	j.f.movedRecords[m.record] = append(j.f.movedRecords[m.record], m)
 	j.f.moves = append(j.f.moves, m)
+}
+
+// claim is what may be a record's volume, by the signs that say so.
+type claim struct {
+	*moveJoin
+	move     *move
+	name, id string
+	serial   evidence.Serial
+	inNaming bool
+}
+
+// of takes a record for that of the volume, unless another one is, or what is in
+// its place forbids it.
+func (c *claim) of(record *evidence.Record, certain bool, how string) {
+	m := c.move
+	switch {
+	case record == nil, m.record != nil && m.record != record:
+		return
+	case c.inNaming && !c.isLost(record) && !(certain && c.isReplaced(record, c.id, c.serial)):
+		return
+	case m.other != nil && strings.EqualFold(podOf(c.name), record.Pool):
+		return // it is where it belongs, in a pod that was not asked for
+	}
+	m.record = record
+	if !slices.Contains(m.how, how) {
+		m.how = append(m.how, how)
+	}
+}
+
+func (c *claim) byName() {
+	named := c.lost[lower(leaf(c.name))]
+	if named == nil {
+		return
+	}
+	c.of(named, false, byNameAlone)
+	seen := c.f.seenUnder(c.a, named, c.name)
+	c.move.copied = seen != nil && c.id != "" && seen.VolumeID != c.id
+}
+
+func (c *claim) byMounts() {
+	for _, h := range c.f.hosts {
+		d := h.devices[c.serial]
+		if c.serial == "" || d == nil {
+			continue
+		}
+		for _, use := range d.uses {
+			record := c.f.recordAt(use)
+			if record == nil {
+				continue
+			}
+			c.of(record, !c.isAtHome(record, h), h.Name+" has it mounted at LXD's path "+use.Where)
+			if c.move.record == record {
+				c.move.mounts = append(c.move.mounts, use.Where+" on "+h.Name)
+			}
+		}
+	}
+}
+
+func (c *claim) bySighting() {
+	seen := c.f.sighting(c.a, c.id)
+	if seen == nil || seen.Recorded.IsZero() || strings.EqualFold(seen.Name, c.name) || (seen.Name == "" && c.inNaming && len(c.lost) == 0) {
+		return
+	}
+	record := c.f.recordSeen(seen)
+	certain := record != nil && slices.Contains(ArrayNames(record), lower(leaf(seen.Name)))
+	c.of(record, certain, "it was "+seen.LXDName+" when it was last seen, on "+day(seen.Recorded))
+}
+
+func (c *claim) bySnapshots() {
+	if c.move.volume == nil || c.inNaming {
+		return
+	}
+	c.move.volume.snapshots(func(s *evidence.Snapshot) {
+		c.of(c.f.recordOfSnapshot(c.move.volume.pool, s), false, "its snapshot "+s.Name+" is one of LXD's")
+	})
 }
 
 // recordAt is the record whose volume LXD mounts at the path of a use. Images
