@@ -195,19 +195,26 @@ func TestContradiction(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var troubled []string
-		for _, h := range world.Hosts {
-			if h.Trouble == "" {
-				continue
-			}
-			troubled = append(troubled, h.Name)
-			if !strings.Contains(h.Trouble, c.words) || h.Hint == "" {
-				t.Errorf("%s: %s: %q, %q", c.name, h.Name, h.Trouble, h.Hint)
-			}
+		inDoubt(t, c.name, c.who, world, func(h evidence.Host) bool { return strings.Contains(h.Trouble, c.words) })
+	}
+}
+
+// inDoubt holds the machines of which nothing is known against their names, and
+// their reasons against what fits.
+func inDoubt(t *testing.T, what, who string, world evidence.World, fits func(evidence.Host) bool) {
+	t.Helper()
+	var troubled []string
+	for _, h := range world.Hosts {
+		if h.Trouble == "" {
+			continue
 		}
-		if strings.Join(troubled, " ") != c.who {
-			t.Errorf("%s: in doubt are %v", c.name, troubled)
+		troubled = append(troubled, h.Name)
+		if !fits(h) || h.Hint == "" {
+			t.Errorf("%s: %s: %q, %q", what, h.Name, h.Trouble, h.Hint)
 		}
+	}
+	if strings.Join(troubled, " ") != who {
+		t.Errorf("%s: in doubt are %v", what, troubled)
 	}
 }
 
@@ -218,8 +225,8 @@ func stranger(w *simulator.World) *host.Host {
 	return h
 }
 
-// A machine on which LXD's process of the member is not is no testimony of the
-// member's, whoever leads there.
+// A machine that does not run the member's LXD is not taken for the member,
+// whatever name leads to it.
 func TestNoMember(t *testing.T) {
 	w, r, o := threeMembers(t)
 	here := o.Host
@@ -249,19 +256,9 @@ func TestNoMember(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var troubled []string
-		for _, h := range world.Hosts {
-			if h.Trouble == "" {
-				continue
-			}
-			troubled = append(troubled, h.Name)
-			if !strings.Contains(h.Trouble, "LXD on "+h.Name+" is process") && !strings.Contains(h.Trouble, "boot id") || h.Hint == "" {
-				t.Errorf("%s: %s: %q, %q", c.name, h.Name, h.Trouble, h.Hint)
-			}
-		}
-		if strings.Join(troubled, " ") != c.who {
-			t.Errorf("%s: in doubt are %v", c.name, troubled)
-		}
+		inDoubt(t, c.name, c.who, world, func(h evidence.Host) bool {
+			return strings.Contains(h.Trouble, "LXD on "+h.Name+" is process") || strings.Contains(h.Trouble, "boot id")
+		})
 	}
 }
 
