@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
@@ -108,6 +109,31 @@ func TestOrderOfAsking(t *testing.T) {
 	} {
 		if d.last(t, order.before) > d.first(t, order.after) {
 			t.Errorf("%s was asked before %s was done", order.after, order.before)
+		}
+	}
+}
+
+// TestAskedLastInVain: where LXD does not say at the end what it has begun, nothing
+// is safe.
+func TestAskedLastInVain(t *testing.T) {
+	w := worlds.Demo(t)
+	o := options(w)
+	asked := 0
+	o.Records.Socket = between(t, w.Socket, func(r *http.Request, body []byte) []byte {
+		if strings.HasSuffix(r.URL.Path, "/operations") {
+			if asked++; asked > 1 {
+				return []byte("nothing of sense")
+			}
+		}
+		return body
+	})
+	world, report := ask(t, o)
+	if asked != 2 || world.LXD.Operations.IsComplete() || world.LXD.Trouble == "" || world.LXD.Hint == "" {
+		t.Errorf("asked %d times: %q, %q, %q", asked, world.LXD.Operations.Why(), world.LXD.Trouble, world.LXD.Hint)
+	}
+	for _, f := range report.Findings {
+		if f.Verdict == diagnose.Safe {
+			t.Errorf("%s %s is safe", f.Code, f.Object)
 		}
 	}
 }
