@@ -17,10 +17,10 @@ import (
 // made. That it was not disconnected is not enough: an LXD that is killed right
 // after it made the filesystem keeps the record, and what uses the volume then
 // finds it connected. Or LXD's daemon has been running since before it was made:
-// nobody can put another database under a daemon that runs. But rows go from
-// under one: those of the instances of a member that is removed by force
-// (ClearNode; they are to be recovered), and those that somebody deletes by hand
-// (lxd sql). So it proves nothing of an instance's volume in a cluster, nor of
+// nobody can put another database under a daemon that runs. But records also
+// disappear while it runs: those of a member's instances, when the member is
+// removed by force (ClearNode; they are to be recovered), and those that somebody
+// deletes by hand (lxd sql). So it proves nothing of an instance's volume in a cluster, nor of
 // what the trail shows in use, or under another name, after it was made.
 
 const (

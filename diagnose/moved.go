@@ -184,9 +184,9 @@ type claim struct {
 	inNaming bool
 }
 
-// of takes a record for that of the volume, unless another one is, or what is in
+// take takes a record for that of the volume, unless another one is, or what is in
 // its place forbids it.
-func (c *claim) of(record *evidence.Record, certain bool, how string) {
+func (c *claim) take(record *evidence.Record, certain bool, how string) {
 	m := c.move
 	switch {
 	case record == nil, m.record != nil && m.record != record:
@@ -207,7 +207,7 @@ func (c *claim) byName() {
 	if named == nil {
 		return
 	}
-	c.of(named, false, byNameAlone)
+	c.take(named, false, byNameAlone)
 	seen := c.f.seenUnder(c.a, named, c.name)
 	c.move.copied = seen != nil && c.id != "" && seen.VolumeID != c.id
 }
@@ -223,7 +223,7 @@ func (c *claim) byMounts() {
 			if record == nil {
 				continue
 			}
-			c.of(record, !c.isAtHome(record, h), h.Name+" has it mounted at LXD's path "+use.Where)
+			c.take(record, !c.isAtHome(record, h), h.Name+" has it mounted at LXD's path "+use.Where)
 			if c.move.record == record {
 				c.move.mounts = append(c.move.mounts, use.Where+" on "+h.Name)
 			}
@@ -238,7 +238,7 @@ func (c *claim) bySighting() {
 	}
 	record := c.f.recordSeen(seen)
 	certain := record != nil && slices.Contains(ArrayNames(record), lower(leaf(seen.Name)))
-	c.of(record, certain, "it was "+seen.LXDName+" when it was last seen, on "+day(seen.Recorded))
+	c.take(record, certain, "it was "+seen.LXDName+" when it was last seen, on "+day(seen.Recorded))
 }
 
 func (c *claim) bySnapshots() {
@@ -246,7 +246,7 @@ func (c *claim) bySnapshots() {
 		return
 	}
 	c.move.volume.snapshots(func(s *evidence.Snapshot) {
-		c.of(c.f.recordOfSnapshot(c.move.volume.pool, s), false, "its snapshot "+s.Name+" is one of LXD's")
+		c.take(c.f.recordOfSnapshot(c.move.volume.pool, s), false, "its snapshot "+s.Name+" is one of LXD's")
 	})
 }
 
