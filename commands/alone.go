@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/pureclean/pureclean/config"
@@ -60,10 +61,14 @@ func (o *common) holder() fleet.Holder {
 	return heldBy(settings.StateDir)
 }
 
-// lockedBy says more of a lock that another run has.
-func lockedBy(err error, dir string) error {
+// noJournal says more of a journal that can't be opened for writing: who has its
+// lock, or that it is root's.
+func noJournal(err error, dir string) error {
 	if h := heldBy(dir); h.Held.Is() {
 		return fmt.Errorf("%w: %s", err, h)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return &HintedError{Err: err, Hint: "run it as root: what changes something needs that for its journal and for the devices"}
 	}
 	return err
 }

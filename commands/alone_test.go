@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -301,5 +302,14 @@ func TestExactlyOneGoesOn(t *testing.T) {
 		if len(on) != 1 {
 			t.Fatalf("round %d: %d go on", round, len(on))
 		}
+	}
+}
+
+// Who has no rights is told what to do.
+func TestJournalOfRoot(t *testing.T) {
+	refused := &fs.PathError{Op: "mkdir", Path: "/var/lib/pureclean", Err: fs.ErrPermission}
+	var hinted *HintedError
+	if err := noJournal(refused, t.TempDir()); !errors.As(err, &hinted) || !strings.Contains(hinted.Hint, "run it as root") || !errors.Is(err, fs.ErrPermission) {
+		t.Error(err)
 	}
 }

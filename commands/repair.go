@@ -117,7 +117,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	}
 	book, err := journal.Open(from.config.StateDir)
 	if err != nil {
-		return nil, lockedBy(err, from.config.StateDir)
+		return nil, noJournal(err, from.config.StateDir)
 	}
 	if from.ids != nil {
 		book.IDs = from.ids
