@@ -477,7 +477,7 @@ func udevLine(key, value string) func(*facts, evidence.Setting) ([]string, strin
 func (f *facts) udevSets(s evidence.Setting, value string) (lines []string, into string, then []string, ok bool) {
 	key := s.Name[strings.LastIndexByte(s.Name, ' ')+1:]
 	for _, rule := range f.host.Settings.Items {
-		if rule.Name != "udev sets "+key || rule.Value != s.Value && !(rule.Value == "-1" && s.Value == "off") {
+		if rule.Name != "udev sets "+key || rule.Applies.IsNot() || rule.Value != s.Value && !(rule.Value == "-1" && s.Value == "off") {
 			continue
 		}
 		lines = []string{"ATTR{" + key + `}="` + value + `"`}

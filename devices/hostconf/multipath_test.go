@@ -2,6 +2,7 @@ package hostconf_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -232,5 +233,32 @@ func TestTimeoutRules(t *testing.T) {
 	want := "udev sets dev_loss_tmo=600 /usr/lib/udev/rules.d/50-a.rules:1, udev sets ctrl_loss_tmo=-1 /etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules:2"
 	if strings.Join(got, ", ") != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestRulesThatAreOverridden: what an earlier rule sets is not in force where a
+// later one sets the same for whatever the earlier is about, and only there.
+func TestRulesThatAreOverridden(t *testing.T) {
+	const nvme = `ACTION=="add|change", SUBSYSTEM=="nvme", KERNEL=="nvme*", `
+	for name, c := range map[string]struct {
+		first, last string
+		counts      evidence.Answer
+	}{
+		"for the same":            {nvme + `ATTR{ctrl_loss_tmo}="-1"`, nvme + `ATTR{ctrl_loss_tmo}="600"`, evidence.No},
+		"for more":                {nvme + `ATTR{ctrl_loss_tmo}="-1"`, `SUBSYSTEM=="nvme", ATTR{ctrl_loss_tmo}="600"`, evidence.No},
+		"for less":                {`SUBSYSTEM=="nvme", ATTR{ctrl_loss_tmo}="-1"`, nvme + `ATTR{ctrl_loss_tmo}="600"`, evidence.Unknown},
+		"for others":              {`SUBSYSTEM=="nvme", ATTR{ctrl_loss_tmo}="-1"`, `SUBSYSTEM=="nvme", ATTR{model}=="X", ATTR{ctrl_loss_tmo}="600"`, evidence.Unknown},
+		"something else":          {nvme + `ATTR{ctrl_loss_tmo}="-1"`, nvme + `ATTR{fast_io_fail_tmo}="600"`, evidence.Unknown},
+		"by a command":            {nvme + `ATTR{ctrl_loss_tmo}="-1"`, nvme + `RUN+="/bin/sh -c 'echo 600 > /sys/class/nvme/%k/ctrl_loss_tmo'"`, evidence.No},
+		"before a command":        {nvme + `RUN+="/bin/sh -c 'echo -1 > /sys/class/nvme/%k/ctrl_loss_tmo'"`, nvme + `ATTR{ctrl_loss_tmo}="600"`, evidence.Unknown},
+		"where nobody may arrive": {nvme + `ATTR{ctrl_loss_tmo}="-1"`, `GOTO="end"` + "\n" + nvme + `ATTR{ctrl_loss_tmo}="600"` + "\n" + `LABEL="end"`, evidence.Unknown},
+	} {
+		m := treefs.New()
+		m.AddFile("etc/udev/rules.d/50-a.rules", []byte(c.first+"\n"))
+		m.AddFile("etc/udev/rules.d/60-b.rules", []byte(c.last+"\n"))
+		items := read(t, m).Items
+		if i := slices.IndexFunc(items, func(s evidence.Setting) bool { return s.File == "/etc/udev/rules.d/50-a.rules" }); i < 0 || items[i].Applies != c.counts {
+			t.Errorf("%s: %v", name, items)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package hostconf
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/devices/hostfs"
@@ -27,9 +28,45 @@ var ruleDirs = []string{"etc/udev/rules.d", "run/udev/rules.d", "usr/local/lib/u
 // that does something about it.
 var scans = regexp.MustCompile(`"REPORTED_LUNS_DATA_HAS_CHANGED".*(RUN|PROGRAM|IMPORT\{program\}|ATTR\{[^}]*scan\})`)
 
+// asks is one condition of a rule.
+var asks = regexp.MustCompile(`[A-Z_]+(?:\{[^}]*\})?\s*[!=]=\s*"[^"]*"`)
+
+// set is what a rule sets, and for what.
+type set struct {
+	evidence.Setting
+	// runs is set by a command of the rule: those run when all rules are done.
+	runs bool
+	asks map[string]bool
+}
+
+// newSet is what a rule says of a timeout.
+func newSet(key, value, file string, line int, rule string, runs bool) set {
+	s := set{evidence.Setting{Name: "udev sets " + key, Value: value, File: "/" + file, Line: line, Applies: evidence.Unknown}, runs, map[string]bool{}}
+	for _, condition := range asks.FindAllString(rule, -1) {
+		s.asks[strings.Join(strings.Fields(condition), "")] = true
+	}
+	return s
+}
+
+// overrides reports that the setting is in force wherever an earlier one would
+// be: for the same attribute, it asks for nothing that the other does not.
+func (s set) overrides(earlier set) bool {
+	if s.Name != earlier.Name || earlier.runs && !s.runs {
+		return false
+	}
+	for condition := range s.asks {
+		if !earlier.asks[condition] {
+			return false
+		}
+	}
+	return true
+}
+
 // readRules adds the rules that set a timeout and those that scan, in the order
 // of their names, which is the order in which they are carried out.
 func (r *settingsReader) readRules(files []string) {
+	var sets []set
+	jumps := false
 	for _, file := range files {
 		if r.toNull(file) {
 			continue
@@ -55,13 +92,21 @@ func (r *settingsReader) readRules(files []string) {
 			if path.Base(file) != scanRules && scans.MatchString(rule) {
 				r.add(evidence.Setting{Name: "udev scan", Value: "on", File: "/" + file, Line: began, Applies: evidence.Yes})
 			}
-			for _, set := range setsAttribute.FindAllStringSubmatch(rule, -1) {
-				r.add(evidence.Setting{Name: "udev sets " + set[1], Value: set[2], File: "/" + file, Line: began, Applies: evidence.Unknown})
+			for _, m := range setsAttribute.FindAllStringSubmatch(rule, -1) {
+				sets = append(sets, newSet(m[1], m[2], file, began, rule, false))
 			}
-			for _, set := range runsEcho.FindAllStringSubmatch(rule, -1) {
-				r.add(evidence.Setting{Name: "udev sets " + set[2], Value: set[1], File: "/" + file, Line: began, Applies: evidence.Unknown})
+			for _, m := range runsEcho.FindAllStringSubmatch(rule, -1) {
+				sets = append(sets, newSet(m[2], m[1], file, began, rule, true))
 			}
+			jumps = jumps || strings.Contains(rule, "GOTO")
 			rule = ""
 		}
+	}
+	for i, s := range sets {
+		// A rule may be jumped over.
+		if !jumps && slices.ContainsFunc(sets[i+1:], func(later set) bool { return later.overrides(s) }) {
+			s.Applies = evidence.No
+		}
+		r.add(s.Setting)
 	}
 }
