@@ -63,8 +63,9 @@ type PoolSummary struct {
 	Records   int
 	// Leaked counts volumes that only a repair would remove.
 	Leaked int
-	// Quota, Provisioned and Used are the pod's, in bytes.
+	// Quota, OfQuota, Provisioned and Used are the pod's, in bytes.
 	Quota       evidence.Count
+	OfQuota     evidence.Count
 	Provisioned evidence.Count
 	Used        evidence.Count
 }

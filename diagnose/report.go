@@ -168,7 +168,7 @@ func (f *facts) summaries() []PoolSummary {
 			s.Array, s.ArrayID = either(p.array.Name, s.Array), p.array.ID
 		}
 		if p.pod != nil {
-			s.Quota, s.Provisioned, s.Used = p.pod.Quota, p.pod.Provisioned, p.pod.Used
+			s.Quota, s.OfQuota, s.Provisioned, s.Used = p.pod.Quota, p.pod.OfQuota(), p.pod.Provisioned, p.pod.Used
 		}
 		s.Leaked = p.leaked
 		all = append(all, s)

@@ -142,13 +142,7 @@ func (p *patient) quota() []Advice {
 	return p.eachArray(func(a *evidence.Array) []Advice {
 		var all []Advice
 		for _, pod := range a.Pods.Items {
-			// Not what is written: the array counts logical space, and volumes
-			// with what they may grow to.
-			quota, counted := pod.Quota.N, pod.Counted
-			if !counted.Known {
-				counted = pod.Provisioned
-			}
-			used := counted.N
+			quota, used := pod.Quota.N, pod.OfQuota().N
 			if quota <= 0 || used*10 < quota*8 || pod.Destroyed.Is() {
 				continue
 			}

@@ -157,6 +157,15 @@ type Pod struct {
 	Links Count `json:"links"`
 }
 
+// OfQuota is what the array compares with the quota: not what is written, but
+// volumes with what they may grow to.
+func (p *Pod) OfQuota() Count {
+	if p.Counted.Known {
+		return p.Counted
+	}
+	return p.Provisioned
+}
+
 // PodArray is one array that holds a pod, as the answering array sees it.
 type PodArray struct {
 	ID     string `json:"id"`

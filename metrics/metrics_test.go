@@ -39,7 +39,7 @@ func reading(findings ...diagnose.Finding) Reading {
 			Complete:  true,
 			Findings:  findings,
 			Witnesses: []diagnose.Witness{{Kind: "array", Name: "fa1", Complete: true}, {Kind: "lxd", Name: "lxd01", Complete: true}},
-			Pools:     []diagnose.PoolSummary{{Name: "p1", Quota: evidence.CountOf(1000), Provisioned: evidence.CountOf(900), Used: evidence.CountOf(300)}, {Name: "p2"}},
+			Pools:     []diagnose.PoolSummary{{Name: "p1", Quota: evidence.CountOf(1000), OfQuota: evidence.CountOf(700), Provisioned: evidence.CountOf(900), Used: evidence.CountOf(300)}, {Name: "p2"}},
 			Summary:   diagnose.Summarise(findings),
 		},
 	}
@@ -249,6 +249,7 @@ func TestTextfile(t *testing.T) {
 		{oldest, "pool=p1", 7200},
 		{oldest, "pool=p2", 0},
 		{"pureclean_pool_quota_bytes", "pool=p1", 1000},
+		{"pureclean_pool_of_quota_bytes", "pool=p1", 700},
 		{"pureclean_pool_provisioned_bytes", "pool=p1", 900},
 		{"pureclean_pool_used_bytes", "pool=p1", 300},
 		{"pureclean_undo_deadline_timestamp_seconds", "run=7f3a,object=p1::u-9", float64(now.Add(time.Hour).Unix())},
@@ -335,7 +336,7 @@ func TestHostileLabels(t *testing.T) {
 	for i, name := range names {
 		f := leak(name, fmt.Sprint(i), time.Hour)
 		r.Report.Findings = append(r.Report.Findings, f)
-		r.Report.Pools = append(r.Report.Pools, diagnose.PoolSummary{Name: name, Quota: evidence.CountOf(1), Used: evidence.CountOf(1), Provisioned: evidence.CountOf(1)})
+		r.Report.Pools = append(r.Report.Pools, diagnose.PoolSummary{Name: name, Quota: evidence.CountOf(1), OfQuota: evidence.CountOf(1), Used: evidence.CountOf(1), Provisioned: evidence.CountOf(1)})
 		r.Report.Witnesses = append(r.Report.Witnesses, diagnose.Witness{Kind: "host", Name: name}, diagnose.Witness{Kind: "host", Name: name, Complete: true})
 		r.Runs.Undoable = append(r.Runs.Undoable, Deadline{"7f3a", name, now})
 	}

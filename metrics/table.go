@@ -105,8 +105,13 @@ var Metrics = []Metric{
 		Samples: ofPod(func(p diagnose.PoolSummary) evidence.Count { return p.Quota }),
 	},
 	{
+		Name: "pureclean_pool_of_quota_bytes", Labels: []string{"pool"},
+		Help:    "What the array holds against the quota of the pool's pod",
+		Samples: ofPod(func(p diagnose.PoolSummary) evidence.Count { return p.OfQuota }),
+	},
+	{
 		Name: "pureclean_pool_provisioned_bytes", Labels: []string{"pool"},
-		Help:    "Provisioned size of everything in the pool's pod; the quota limits it",
+		Help:    "Provisioned size of everything in the pool's pod",
 		Samples: ofPod(func(p diagnose.PoolSummary) evidence.Count { return p.Provisioned }),
 	},
 	{
