@@ -18,6 +18,7 @@ type doctorAnswer struct {
 	Witnesses []doctorWitnessAnswer `json:"witnesses"`
 	Advice    []adviceAnswer        `json:"advice"`
 	Waits     []waitsAnswer         `json:"waits"`
+	NoLogs    []string              `json:"without_logs"`
 	Summary   doctorSummary         `json:"summary"`
 }
 
@@ -100,7 +101,7 @@ type doctorSummary struct {
 func doctorAnswerOf(at time.Time, report doctor.Report) doctorAnswer {
 	answer := doctorAnswer{
 		Schema: "pureclean/doctor/v1", Time: at.UTC(), Complete: report.Complete, Doubts: some(report.Doubts),
-		Witnesses: []doctorWitnessAnswer{}, Advice: []adviceAnswer{}, Waits: []waitsAnswer{}, Summary: doctorSummary{ByCheck: map[string]int{}},
+		Witnesses: []doctorWitnessAnswer{}, Advice: []adviceAnswer{}, Waits: []waitsAnswer{}, NoLogs: some(report.WithoutLogs()), Summary: doctorSummary{ByCheck: map[string]int{}},
 	}
 	for _, w := range report.Witnesses {
 		answer.Witnesses = append(answer.Witnesses, doctorWitnessAnswer{w.Kind, w.Name, w.Testifies, w.Reason, w.Hint, some(w.Facts)})

@@ -3,7 +3,6 @@ package commands
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,24 +41,12 @@ func (v doctorView) print(w io.Writer) error {
 	for _, waits := range v.report.Waits {
 		v.waits(out, waits)
 	}
-	if others := v.unheard(); len(others) > 0 {
+	if others := v.report.WithoutLogs(); len(others) > 0 {
 		out.line("")
 		v.wrapped(out, "", "No logs were read of "+strings.Join(others, ", ")+", and no portal is tried from there: run pureclean doctor on each.", plain)
 	}
 	v.summary(out)
 	return out.err
-}
-
-// unheard are the machines that were asked, and whose logs were not read: one
-// machine's waits say nothing of another's.
-func (v doctorView) unheard() []string {
-	var all []string
-	for _, w := range v.report.Witnesses {
-		if w.Kind == "host" && !slices.ContainsFunc(v.report.Waits, func(of doctor.Waits) bool { return of.Host == w.Name }) {
-			all = append(all, w.Name)
-		}
-	}
-	return all
 }
 
 // witness is two lines or so: the name and the verdict, and the facts.

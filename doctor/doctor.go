@@ -26,6 +26,18 @@ type Report struct {
 	Waits []Waits
 }
 
+// WithoutLogs are the machines that were asked, and whose logs were not read:
+// one machine's waits say nothing of another's.
+func (r Report) WithoutLogs() []string {
+	var all []string
+	for _, w := range r.Witnesses {
+		if w.Kind == "host" && !slices.ContainsFunc(r.Waits, func(of Waits) bool { return of.Host == w.Name }) {
+			all = append(all, w.Name)
+		}
+	}
+	return all
+}
+
 // Witness is one of those who were asked.
 type Witness struct {
 	Kind, Name, Title string
