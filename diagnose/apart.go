@@ -183,10 +183,7 @@ func (s Subject) useOfLXD(h *hostFacts) *evidence.Use {
 		return nil
 	}
 	i := slices.IndexFunc(d.uses, func(use *evidence.Use) bool {
-		switch {
-		case use.Waits || d.routine(use):
-			return false
-		case s.volume.LXD.Content == evidence.ContentFilesystem:
+		if s.volume.LXD.Content == evidence.ContentFilesystem {
 			return use.Kind == evidence.UseMount || use.Kind == evidence.UseSuperblock
 		}
 		return use.Kind == evidence.UseOpener && strings.HasPrefix(use.Process, "qemu")

@@ -649,6 +649,23 @@ var kindCases = []kindCase{
 		[]string{"mpathb on lxd01 has 1 of 2 paths: no path through session 2 to 10.0.1.1", "first session that it finds"},
 	},
 	{
+		"a path that says that its LUN is gone",
+		func(s *scene) { s.Hosts[0].Disks.Items[3].Live = evidence.Identity{Kind: evidence.IdentityGone} },
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"mpathb on lxd01 has 1 of 2 paths: sde says that its LUN is gone"},
+	},
+	{
+		"a path that device-mapper has failed, and of which the checker has seen nothing yet",
+		func(s *scene) {
+			path := &s.Hosts[0].Maps.Items[1].Paths[1]
+			path.Checker, path.Active = "ready", evidence.No
+		},
+		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"mpathb on lxd01 has 1 of 2 paths: sde has failed"},
+	},
+	{
 		"a session that is down",
 		func(s *scene) {
 			h := &s.Hosts[0]
@@ -1066,6 +1083,18 @@ var kindCases = []kindCase{
 		[]string{"disappeared-record p1::v-00000064000040008000000000000000", "foreign-volume p1::keep"},
 		ReportOnly,
 		[]string{"its other half is, or may be, p1::keep now"},
+	},
+	{
+		"half whose twin is outside of the pod",
+		func(s *scene) {
+			s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100))
+			twin := s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100))
+			s.array().Elsewhere = evidence.Complete([]evidence.Other{{ID: s.vol(twin).ID, Name: "kept/" + leaf(s.vol(twin).Name), Serial: s.vol(twin).Serial, Destroyed: evidence.No}})
+			s.array().Volumes.Items = s.array().Volumes.Items[:twin]
+		},
+		[]string{"disappeared-record p1::v-00000064000040008000000000000000"},
+		ReportOnly,
+		[]string{"its other half is, or may be, kept/v-00000064000040008000000000000000-b now"},
 	},
 	{
 		"half beside a volume with another name, made long before",

@@ -201,6 +201,7 @@ func TestUsedAfterItWasMade(t *testing.T) {
 		{"its making is not told, an operator connected it", []evidence.Deed{by(did(evidence.DeedConnect, late), "root", "CLI")}, Pass},
 		{"cut and connected again by us", []evidence.Deed{madeIt, linked, ours(did(evidence.DeedDisconnect, late)), ours(did(evidence.DeedConnect, 2*late))}, Pass},
 		{"renamed by hand at once", []evidence.Deed{madeIt, by(did(evidence.DeedOther, time.Minute), "root", "GUI")}, Uncertain},
+		{"renamed at once by nobody knows whom", []evidence.Deed{madeIt, by(did(evidence.DeedOther, time.Minute), "lxd", "")}, Uncertain},
 		{"changed by LXD while it was made", []evidence.Deed{madeIt, did(evidence.DeedOther, time.Minute), linked, cut}, Pass},
 		{"a snapshot of it was made later", []evidence.Deed{madeIt, linked, cut, did(evidence.DeedOther, late)}, Uncertain},
 		{"its making is not told, its name is of today", []evidence.Deed{by(did(evidence.DeedOther, late), "root", "CLI")}, Uncertain},
