@@ -1,53 +1,16 @@
 package commands
 
 import (
-	"bytes"
 	"cmp"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pureclean/pureclean/repair/journal"
-	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 )
-
-// administrator sends one request to the array as its administrator does.
-func administrator(t *testing.T, w *simulator.World, method, path, body string) {
-	t.Helper()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // the simulator's own certificate
-	defer client.CloseIdleConnections()
-	send := func(method, path, body, session string) *http.Response {
-		r, err := http.NewRequestWithContext(t.Context(), method, w.Server.URL+"/api/2.21"+path, bytes.NewReader([]byte(body)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/json")
-		if session == "" {
-			r.Header.Set("api-token", w.Array.Token())
-		} else {
-			r.Header.Set("x-auth-token", session)
-		}
-		answer, err := client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		said, err := io.ReadAll(answer.Body)
-		if err != nil || answer.StatusCode != http.StatusOK {
-			t.Fatalf("%s %s: %s, %v: %s", method, path, answer.Status, err, said)
-		}
-		return answer
-	}
-	session := send(http.MethodPost, "/login", "", "").Header.Get("x-auth-token")
-	send(method, path, body, session)
-}
 
 // What was moved out of LXD's pods while a run of it was interrupted, or after it
 // was destroyed and recovered, is neither gone nor repaired nor eradicated.
@@ -137,7 +100,9 @@ func TestPodRenamed(t *testing.T) {
 			recorded++
 		}
 	}
-	administrator(t, b.world, http.MethodPatch, "/pods?names=purepool", `{"name":"purepool-old"}`)
+	if err := b.world.Array.RenamePod("purepool", "purepool-old"); err != nil {
+		t.Fatal(err)
+	}
 	status, out, errs := b.run("", "scan", "-o", "csv")
 	if status != StatusTrouble || strings.Count(out, "\nmoved-volume,") != recorded || recorded < 10 {
 		t.Errorf("status %d, %d volumes of %d\n%s%s", status, strings.Count(out, "\nmoved-volume,"), recorded, out, errs)
@@ -228,7 +193,9 @@ func TestSnapshotRenamed(t *testing.T) {
 			for _, s := range v.Snapshots {
 				if renamed == "" && strings.Contains(v.Name, which) {
 					renamed = v.Name + ".kept"
-					administrator(t, b.world, http.MethodPatch, "/volume-snapshots?names="+url.QueryEscape(s), `{"name":"kept"}`)
+					if err := b.world.Array.RenameSnapshot(s, "kept"); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 		}

@@ -370,7 +370,7 @@ func TestAnAnswerThatComesTooLateIsLost(t *testing.T) {
 		kind := array.Fault{Method: "DELETE", Kind: array.Delay}
 		if done {
 			// It is carried out, after we gave up.
-			kind.Wait = func(ctx context.Context, _ time.Duration) error { <-ctx.Done(); return nil }
+			kind.Wait = func(ctx context.Context) error { <-ctx.Done(); return nil }
 		}
 		remove := l.Inject(kind)
 		changed := make(chan struct{})
@@ -395,7 +395,7 @@ func TestACancelWhileUnderWayIsLost(t *testing.T) {
 	w := l.open()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	remove := l.Inject(array.Fault{Method: "PATCH", Kind: array.Delay, Wait: func(ctx context.Context, _ time.Duration) error {
+	remove := l.Inject(array.Fault{Method: "PATCH", Kind: array.Delay, Wait: func(ctx context.Context) error {
 		cancel()
 		<-ctx.Done()
 		return ctx.Err()
@@ -614,8 +614,8 @@ func TestRefusalsOfTheArray(t *testing.T) {
 		},
 		{
 			"eradicate under SafeMode",
-			array.Options{SafeMode: true},
-			(*lab).destroy,
+			array.Options{},
+			func(l *lab) { l.destroy(); l.SetSafeMode(true) },
 			func(l *lab, ctx context.Context, w *Writer) error { return w.Eradicate(ctx, l.volumeID) },
 			"Eradication is disabled.", true,
 		},
@@ -701,7 +701,8 @@ func TestRefusedForOneReason(t *testing.T) {
 }
 
 func TestSafeModeOnlyKeepsFromEradicating(t *testing.T) {
-	l := newLab(t, array.Options{SafeMode: true})
+	l := newLab(t, array.Options{})
+	l.SetSafeMode(true)
 	w := l.open()
 	l.must(w.Destroy(t.Context(), l.volumeID))
 	err := w.Eradicate(t.Context(), l.volumeID)

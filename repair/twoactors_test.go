@@ -159,7 +159,7 @@ func eitherWay(random *rand.Rand) array.Unverified {
 	maybe := func() bool { return random.IntN(2) == 0 }
 	return array.Unverified{
 		DisconnectSharedByHost: maybe(), WithoutLimit: array.PageDefault(random.IntN(3)), SkipUnknownNames: maybe(),
-		PartialSuccess: maybe(), LastFilterOnly: maybe(), AcceptUnknownParameters: maybe(), SilentNoAttribute: maybe(),
+		LastFilterOnly: maybe(), AcceptUnknownParameters: maybe(), SilentNoAttribute: maybe(),
 		PodRestoreLeavesContents: maybe(), AbsoluteSession: maybe(), NVMeConnectivityKnown: maybe(), AuditRefused: maybe(),
 	}
 }

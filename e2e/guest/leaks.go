@@ -243,7 +243,7 @@ func (r *rig) onePathLeft(stop <-chan struct{}, looks int, do func(leak array.Vo
 	failed := errors.New("the leak was never disconnected")
 	heal := r.world.Array.Inject(array.Fault{
 		Method: "GET", Path: "/connections", Kind: array.Delay,
-		Wait: func(context.Context, time.Duration) error {
+		Wait: func(context.Context) error {
 			if !r.connected(leak.Name) && seen.Add(1) > int32(looks) {
 				once.Do(func() {
 					if failed = r.deleteFirst(leak); failed == nil {

@@ -17,12 +17,8 @@ type VolumeOptions struct {
 	Created time.Time
 	// Used is what it occupies, in bytes.
 	Used int64
-	// Subtype is "regular", also when empty, or "protocol_endpoint".
-	Subtype string
 	// Serial is for a volume that another array has made; empty is the next.
 	Serial string
-	// Protected lets it join the default protection groups of its container.
-	Protected bool
 }
 
 // PodArray is one array of a pod.
@@ -30,8 +26,6 @@ type PodArray struct {
 	ID, Name string
 	// Status is "online" or "offline" and so on.
 	Status string
-	// Frozen is when the pod's copy there stopped being updated; zero if it is not.
-	Frozen time.Time
 }
 
 // Volume is a volume as it is now.
@@ -69,45 +63,21 @@ type Host struct {
 
 // edit is a change by the administrator.
 func (a *Array) edit(what, name string, f func(s *state, now time.Time) error) error {
-	if err := a.change(false, f); err != nil {
+	if err := a.change(f); err != nil {
 		return fmt.Errorf("array %s: %s %s: %w", a.options.Name, what, name, err)
 	}
 	return nil
 }
 
-// CreatePod makes a pod; quota_limit can be set with SetQuota.
+// CreatePod makes a pod.
 func (a *Array) CreatePod(name string) error {
 	return a.edit("create pod", name, func(s *state, _ time.Time) error { _, err := s.createPod(name, 0); return err })
-}
-
-// DestroyPod destroys a pod with its contents.
-func (a *Array) DestroyPod(name string) error {
-	return a.onPod("destroy pod", name, func(s *state, now time.Time, p *pod) error { return s.destroyPod(now, p, true) })
-}
-
-// RecoverPod brings a destroyed pod back.
-func (a *Array) RecoverPod(name string) error {
-	return a.onPod("recover pod", name, func(s *state, _ time.Time, p *pod) error { return s.recoverPod(p) })
-}
-
-// SetQuota sets a pod's quota_limit in bytes, 0 for none.
-func (a *Array) SetQuota(name string, bytes int64) error {
-	return a.onPod("set quota of pod", name, func(s *state, _ time.Time, p *pod) error { return s.setQuota(p, bytes) })
 }
 
 // StretchPod sets the arrays besides this one that hold a pod.
 func (a *Array) StretchPod(name string, peers ...PodArray) error {
 	return a.onPod("stretch pod", name, func(_ *state, _ time.Time, p *pod) error {
 		p.arrays = append(p.arrays[:1:1], peers...)
-		return nil
-	})
-}
-
-// SetPodStatus sets this array's own status in a pod, and since when it is frozen.
-func (a *Array) SetPodStatus(name, status string, frozen time.Time) error {
-	return a.onPod("set status of pod", name, func(_ *state, _ time.Time, p *pod) error {
-		p.arrays = slices.Clone(p.arrays)
-		p.arrays[0].Status, p.arrays[0].Frozen = status, frozen
 		return nil
 	})
 }
@@ -141,7 +111,7 @@ func (a *Array) onPod(what, name string, f func(*state, time.Time, *pod) error) 
 func (a *Array) CreateVolume(name string, bytes int64, o VolumeOptions) (Volume, error) {
 	var made Volume
 	err := a.edit("create volume", name, func(s *state, now time.Time) error {
-		v, err := s.createVolume(now, name, newVolume{bytes: bytes, subtype: o.Subtype, created: o.Created, serial: o.Serial, protected: o.Protected})
+		v, err := s.createVolume(now, name, newVolume{bytes: bytes, created: o.Created, serial: o.Serial})
 		if err != nil {
 			return err
 		}
@@ -200,25 +170,15 @@ func (a *Array) Eradicate(name string) error {
 
 // SetIO sets what a volume does from now on, in operations per second.
 func (a *Array) SetIO(name string, readsPerSec, writesPerSec int64) error {
-	return a.onVolume("set I/O of volume", name, func(_ *state, now time.Time, v *volume) error {
-		v.activity = append(v.activity, load{now.UnixMilli(), readsPerSec, writesPerSec})
+	return a.onVolume("set I/O of volume", name, func(_ *state, _ time.Time, v *volume) error {
+		v.io = perf{readsPerSec, writesPerSec}
 		return nil
 	})
 }
 
-// SetUsed sets what a volume or a snapshot occupies, in bytes.
+// SetUsed sets what a volume occupies, in bytes.
 func (a *Array) SetUsed(name string, bytes int64) error {
-	return a.edit("set use of", name, func(s *state, _ time.Time) error {
-		if n := s.snapshotNames[key(name)]; n != nil {
-			n.used = bytes
-			return nil
-		}
-		v, err := s.volume(name)
-		if err == nil {
-			v.used = bytes
-		}
-		return err
-	})
+	return a.onVolume("set use of", name, func(_ *state, _ time.Time, v *volume) error { v.used = bytes; return nil })
 }
 
 // Written notes that a host has written to a volume. It can be asked from
@@ -258,12 +218,16 @@ func (a *Array) CreateSnapshot(volumeName, suffix string) (string, error) {
 
 // DestroySnapshot destroys a snapshot by its full name, "volume.suffix".
 func (a *Array) DestroySnapshot(name string) error {
-	return a.edit("destroy snapshot", name, func(s *state, now time.Time) error {
+	return a.onSnapshot("destroy snapshot", name, func(s *state, now time.Time, n *snapshot) error { return s.destroySnapshot(now, n) })
+}
+
+func (a *Array) onSnapshot(what, name string, f func(*state, time.Time, *snapshot) error) error {
+	return a.edit(what, name, func(s *state, now time.Time) error {
 		n, err := s.snapshot(name)
 		if err != nil {
 			return err
 		}
-		return s.destroySnapshot(now, n)
+		return f(s, now, n)
 	})
 }
 
@@ -301,11 +265,6 @@ func (a *Array) SetConnectivity(name, status, details string) error {
 	})
 }
 
-// MoveHost puts a host into a group, or out of any with an empty group.
-func (a *Array) MoveHost(name, group string) error {
-	return a.onHost("move host", name, func(s *state, h *host) error { return s.assign(h, group) })
-}
-
 func (a *Array) onHost(what, name string, f func(*state, *host) error) error {
 	return a.edit(what, name, func(s *state, _ time.Time) error {
 		h, err := s.host(name)
@@ -330,16 +289,7 @@ func (a *Array) CreateHostGroup(name string, hosts ...string) error {
 			}
 			members = append(members, h)
 		}
-		g, err := s.createGroup(name)
-		if err != nil {
-			return err
-		}
-		for _, h := range members {
-			if err := s.joinGroup(h, g); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.createGroup(name, members)
 	})
 }
 
@@ -356,23 +306,19 @@ func (a *Array) Connect(hostOrGroup, volumeName string, lun int) error {
 		if err != nil {
 			return err
 		}
-		_, err = s.connectGroup(v, g, lun)
-		return err
+		return s.connectGroup(v, g, lun)
 	})
 }
 
-// Disconnect cuts a volume's connection to a host or host group.
-func (a *Array) Disconnect(hostOrGroup, volumeName string) error {
-	return a.onVolume("disconnect "+hostOrGroup+" from", volumeName, func(s *state, now time.Time, v *volume) error {
-		s.byHand(now, "disconnect", "--host "+hostOrGroup+" "+v.name)
-		if h := s.hostNames[key(hostOrGroup)]; h != nil {
-			return s.disconnectHost(v, h)
-		}
-		g, err := s.group(hostOrGroup)
+// Disconnect cuts a volume's connection to a host.
+func (a *Array) Disconnect(host, volumeName string) error {
+	return a.onVolume("disconnect "+host+" from", volumeName, func(s *state, now time.Time, v *volume) error {
+		s.byHand(now, "disconnect", "--host "+host+" "+v.name)
+		h, err := s.host(host)
 		if err != nil {
 			return err
 		}
-		return s.disconnectGroup(v, g)
+		return s.disconnectHost(v, h)
 	})
 }
 
@@ -381,47 +327,33 @@ func (a *Array) Disconnect(hostOrGroup, volumeName string) error {
 func (a *Array) AddToProtectionGroup(group, volumeName string) error {
 	return a.onVolume("add to protection group "+group+" volume", volumeName, func(s *state, _ time.Time, v *volume) error {
 		g := s.protectNames[key(group)]
-		if g == nil && !v.destroyed {
-			made, err := s.createProtection(group)
+		if g == nil {
+			p, local, err := s.container(group)
 			if err != nil {
 				return err
 			}
-			g = made
+			g = s.addProtection(join(p, local), p)
 		}
-		if g == nil {
-			return refuse(volumeDestroyed, v.name)
-		}
-		_, err := s.joinProtection(g, v)
-		return err
-	})
-}
-
-// LockProtectionGroup sets or takes off a protection group's retention lock.
-func (a *Array) LockProtectionGroup(group string, locked bool) error {
-	return a.edit("lock protection group", group, func(s *state, _ time.Time) error {
-		g, err := s.protection(group)
-		if err == nil {
-			g.ratchet = locked
-		}
-		return err
+		s.addMember(g, v)
+		return nil
 	})
 }
 
 // SetSafeMode disables or enables manual eradication.
 func (a *Array) SetSafeMode(on bool) {
 	// Setting a member can't fail, nor can the next two.
-	_ = a.change(false, func(s *state, _ time.Time) error { s.safeMode = on; return nil })
+	_ = a.change(func(s *state, _ time.Time) error { s.safeMode = on; return nil })
 }
 
 // SetEradicationDelay sets how long what is destroyed from now on is kept.
 func (a *Array) SetEradicationDelay(d time.Duration) {
-	_ = a.change(false, func(s *state, _ time.Time) error { s.delay = d; return nil })
+	_ = a.change(func(s *state, _ time.Time) error { s.delay = d; return nil })
 }
 
 // SetPerformanceEmpty makes /volumes/performance list nothing, as new and
 // idle arrays have been seen to.
 func (a *Array) SetPerformanceEmpty(empty bool) {
-	_ = a.change(false, func(s *state, _ time.Time) error { s.idlePerf = empty; return nil })
+	_ = a.change(func(s *state, _ time.Time) error { s.idlePerf = empty; return nil })
 }
 
 func (v *volume) shown() Volume {

@@ -44,6 +44,40 @@ func (a *Array) RelocateVolume(name, to string) error {
 	})
 }
 
+// RenamePod renames a pod, and with it everything inside.
+func (a *Array) RenamePod(name, to string) error {
+	return a.onPod("rename pod", name, func(s *state, _ time.Time, p *pod) error {
+		if err := s.checkName("Pod", to, to); err != nil {
+			return err
+		}
+		if s.podNames[key(to)] != nil {
+			return refuse(podExists, to)
+		}
+		delete(s.podNames, key(p.name))
+		p.name = to
+		s.podNames[key(to)] = p
+		for _, v := range s.volumes.rows {
+			if v.pod == p {
+				s.setVolumeName(v, join(p, localName(v.name)))
+			}
+		}
+		return nil
+	})
+}
+
+// RenameSnapshot gives a snapshot another suffix.
+func (a *Array) RenameSnapshot(name, suffix string) error {
+	return a.onSnapshot("rename snapshot", name, func(s *state, _ time.Time, n *snapshot) error {
+		if err := s.checkSuffix(n.volume, suffix); err != nil {
+			return err
+		}
+		delete(s.snapshotNames, key(n.name()))
+		n.suffix = suffix
+		s.snapshotNames[key(n.name())] = n
+		return nil
+	})
+}
+
 // volumeGroup is the group that a volume's name says it is in.
 func volumeGroup(v *volume) (name, id string) {
 	group, _, grouped := strings.Cut(localName(v.name), "/")

@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pureclean/pureclean/simulator/fabric"
@@ -28,22 +27,10 @@ type Options struct {
 	// ID is a UUID; its first 16 digits begin every serial. Empty is made
 	// from Seed.
 	ID string
-	// Purity is the version of the array's software. Empty is "6.7.2".
-	Purity string
-	// Versions are the REST versions served, "2.21" among them. Nil is all
-	// that exist up to 2.36.
-	Versions []string
 	// Clock is the array's. Nil is one of its own, standing at the start of 2026.
 	Clock *fabric.Clock
 	// PageSize is the most items that one answer holds. 0 is 1000.
 	PageSize int
-	// EradicationDelay is how long destroyed objects can be recovered. 0 is
-	// 24 hours.
-	EradicationDelay time.Duration
-	// SafeMode disables manual eradication.
-	SafeMode bool
-	// IdleTimeout ends a session that is not used. 0 is 30 minutes.
-	IdleTimeout time.Duration
 	// Unverified turns assumptions around.
 	Unverified Unverified
 	// Seed makes ids and tokens. The same seed gives the same world.
@@ -59,12 +46,8 @@ type Array struct {
 	token     string
 	readOnly  string
 
-	mu    sync.RWMutex // guards state and before
+	mu    sync.RWMutex // guards state
 	state *state
-	// before is the state before the last change, kept while a Stale fault
-	// may ask for it.
-	before *state
-	stale  atomic.Int32
 
 	lists    listCache
 	buffers  buffers
@@ -74,46 +57,14 @@ type Array struct {
 	watch    watchers
 }
 
-// New makes an array with nothing on it but the protection group
-// "pgroup-auto", which is the default protection of new volumes and pods.
-func New(o Options) *Array {
-	if o.Name == "" {
-		o.Name = "fa-sim"
-	}
-	if o.Purity == "" {
-		o.Purity = "6.7.2"
-	}
-	if o.Versions == nil {
-		o.Versions = defaultVersions()
-	}
-	if o.Clock == nil {
-		o.Clock = fabric.NewClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	}
-	if o.PageSize <= 0 {
-		o.PageSize = 1000
-	}
-	if o.EradicationDelay <= 0 {
-		o.EradicationDelay = 24 * time.Hour
-	}
-	if o.IdleTimeout <= 0 {
-		o.IdleTimeout = 30 * time.Minute
-	}
-	a := &Array{options: config{Options: o}, clock: o.Clock, endpoints: endpoints()}
-	a.state = newState(&a.options)
-	if a.options.ID == "" {
-		a.options.ID = a.state.newID()
-	}
-	a.options.serial = serialPrefix(a.options.ID)
-	a.token, a.readOnly = a.state.newID(), a.state.newID()
-	a.sessions.ids = rand.New(rand.NewPCG(uint64(o.Seed), 0x73657373696f6e))
-	a.state.addProtection("pgroup-auto", nil)
-	a.state.defaults = []string{"pgroup-auto"}
-	o.Clock.OnAdvance(a.tick)
-	return a
-}
+// idleTimeout ends a session that is not used.
+const idleTimeout = 30 * time.Minute
 
-// defaultVersions are those that exist: 2.12 and 2.18 never did.
-func defaultVersions() []string {
+// purity is the version of the array's software.
+const purity = "6.7.2"
+
+// restVersions are those that exist: 2.12 and 2.18 never did.
+func restVersions() []string {
 	var versions []string
 	for major, minors := range []int{1: 19, 2: 36} {
 		for minor := range minors + 1 {
@@ -123,6 +74,32 @@ func defaultVersions() []string {
 		}
 	}
 	return versions
+}
+
+// New makes an array with nothing on it but the protection group
+// "pgroup-auto", which is the default protection of new volumes and pods.
+func New(o Options) *Array {
+	if o.Name == "" {
+		o.Name = "fa-sim"
+	}
+	if o.Clock == nil {
+		o.Clock = fabric.NewClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	}
+	if o.PageSize <= 0 {
+		o.PageSize = 1000
+	}
+	a := &Array{options: config{Options: o, versions: restVersions()}, clock: o.Clock, endpoints: endpoints()}
+	a.state = newState(&a.options)
+	if a.options.ID == "" {
+		a.options.ID = a.state.newID()
+	}
+	a.options.serial = serialPrefix(a.options.ID)
+	a.token, a.readOnly = a.state.newID(), a.state.newID()
+	a.sessions.ids, a.sessions.byToken = rand.New(rand.NewPCG(uint64(o.Seed), 0x73657373696f6e)), map[string]*session{}
+	a.state.addProtection("pgroup-auto", nil)
+	a.state.defaults = []string{"pgroup-auto"}
+	o.Clock.OnAdvance(a.tick)
+	return a
 }
 
 // serialPrefix is the first 16 digits of the id; of a malformed one, of its hash.
@@ -201,25 +178,13 @@ func (a *Array) notify() {
 	}
 }
 
-// change makes one change under the lock. A change that fails must have
-// changed nothing, unless undo takes it back.
-func (a *Array) change(undo bool, f func(s *state, now time.Time) error) error {
+// change makes one change under the lock. A change that fails has changed
+// nothing.
+func (a *Array) change(f func(s *state, now time.Time) error) error {
 	now := a.clock.Now()
 	a.mu.Lock()
-	var copied *state
-	stale := a.stale.Load() > 0
-	if undo || stale {
-		copied = a.state.clone()
-	}
 	err := f(a.state, now)
-	if err != nil && undo {
-		copied.generation = a.state.generation
-		a.state = copied
-	}
-	if err == nil && stale {
-		a.before = copied
-	}
-	if err == nil || undo {
+	if err == nil {
 		a.state.generation++
 	}
 	a.mu.Unlock()
@@ -233,7 +198,7 @@ func (a *Array) change(undo bool, f func(s *state, now time.Time) error) error {
 func (a *Array) tick(now time.Time) {
 	nothingDue := fmt.Errorf("nothing is due")
 	// The error only says that nothing changed.
-	_ = a.change(false, func(s *state, _ time.Time) error {
+	_ = a.change(func(s *state, _ time.Time) error {
 		if !s.expire(now) {
 			return nothingDue
 		}

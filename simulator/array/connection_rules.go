@@ -28,29 +28,20 @@ func (l *lunSet) lowest() int {
 	return 0
 }
 
-// sharedLUN is the first LUN free on the group and all its hosts: from 254
-// down to 1, then from 255 up.
-func (g *group) sharedLUN() int {
-	taken := g.luns()
+// shared is the LUN that a group's connection gets: the highest that is free
+// from 254 down, or 0.
+func (l *lunSet) shared() int {
 	for n := 254; n > 0; n-- {
-		if !taken.has(n) {
-			return n
-		}
-	}
-	for n := 255; n <= maxLUN; n++ {
-		if !taken.has(n) {
+		if !l.has(n) {
 			return n
 		}
 	}
 	return 0
 }
 
-// luns is what is taken on any member, or by the group while it has none.
+// luns is what is taken on any member.
 func (g *group) luns() lunSet {
 	var taken lunSet
-	for _, e := range g.shared {
-		taken.add(e.lun)
-	}
 	for _, h := range g.hosts {
 		for i := range taken {
 			taken[i] |= h.luns[i]
@@ -74,38 +65,20 @@ func connected(v *volume, h *host) *connection {
 	return nil
 }
 
-// sharedRow is the row of a volume, a group and one of its hosts (nil for a
-// group without hosts).
-func sharedRow(v *volume, g *group, h *host) *connection {
-	for _, c := range v.connections {
-		if c.group == g && c.host == h {
-			return c
-		}
-	}
-	return nil
-}
-
 func (s *state) addRow(v *volume, h *host, g *group, lun int) *connection {
 	c := &connection{rank: s.next(), volume: v, host: h, group: g, lun: lun}
 	s.connections.add(c)
 	v.connections = append(v.connections, c)
-	if h != nil {
-		h.connections = append(h.connections, c)
-		h.luns.add(lun)
-	}
+	h.connections = append(h.connections, c)
+	h.luns.add(lun)
 	return c
 }
 
 func (s *state) removeRow(c *connection) {
-	if c == nil {
-		return
-	}
 	s.connections.remove(c)
 	c.volume.connections = without(c.volume.connections, c)
-	if c.host != nil {
-		c.host.connections = without(c.host.connections, c)
-		c.host.luns.remove(c.lun)
-	}
+	c.host.connections = without(c.host.connections, c)
+	c.host.luns.remove(c.lun)
 }
 
 // connectHost makes a private connection; lun 0 takes the lowest free one.
@@ -139,34 +112,26 @@ func (s *state) checkLUN(lun int, taken bool, v *volume) error {
 	return nil
 }
 
-// connectGroup makes a shared connection for all hosts of a group. A group
-// without hosts has one row without a host.
-func (s *state) connectGroup(v *volume, g *group, lun int) ([]*connection, error) {
+// connectGroup makes a shared connection for all hosts of a group.
+func (s *state) connectGroup(v *volume, g *group, lun int) error {
 	if v.destroyed {
-		return nil, refuse(volumeDestroyed, v.name)
+		return refuse(volumeDestroyed, v.name)
 	}
-	exists := slices.ContainsFunc(v.connections, func(c *connection) bool {
-		return c.group == g || c.host != nil && c.host.group == g
-	})
-	if exists {
-		return nil, refuse(connectionExists, v.name)
-	}
-	if lun == 0 {
-		lun = g.sharedLUN()
+	if slices.ContainsFunc(v.connections, func(c *connection) bool { return c.host.group == g }) {
+		return refuse(connectionExists, v.name)
 	}
 	taken := g.luns()
+	if lun == 0 {
+		lun = taken.shared()
+	}
 	if err := s.checkLUN(lun, lun > 0 && lun <= maxLUN && taken.has(lun), v); err != nil {
-		return nil, err
+		return err
 	}
 	g.shared = append(g.shared, &shared{v, lun})
-	if len(g.hosts) == 0 {
-		return []*connection{s.addRow(v, nil, g, lun)}, nil
-	}
-	var rows []*connection
 	for _, h := range g.hosts {
-		rows = append(rows, s.addRow(v, h, g, lun))
+		s.addRow(v, h, g, lun)
 	}
-	return rows, nil
+	return nil
 }
 
 // disconnectHost cuts a private connection. A shared one is the group's.
@@ -192,14 +157,7 @@ func (s *state) disconnectHost(v *volume, h *host) error {
 
 // disconnectGroup cuts a shared connection for every host of the group.
 func (s *state) disconnectGroup(v *volume, g *group) error {
-	if v.destroyed {
-		return refuse(volumeDestroyed, v.name)
-	}
-	i := slices.IndexFunc(g.shared, func(e *shared) bool { return e.volume == v })
-	if i < 0 {
-		return refuse(noConnection, v.name)
-	}
-	g.shared = slices.Delete(g.shared, i, i+1)
+	g.shared = slices.DeleteFunc(g.shared, func(e *shared) bool { return e.volume == v })
 	for _, c := range slices.Clone(v.connections) {
 		if c.group == g {
 			s.removeRow(c)

@@ -1,14 +1,12 @@
 package array
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 )
 
 // FaultKind is what goes wrong.
@@ -42,12 +40,8 @@ const (
 	LostPage FaultKind = "lost-page"
 	// HalfBody closes the connection in the middle of the body.
 	HalfBody FaultKind = "half-body"
-	// WrongType gives Field in every item a type that it never has.
+	// WrongType has text in place of the items.
 	WrongType FaultKind = "wrong-type"
-	// DropField leaves Field out of every item.
-	DropField FaultKind = "drop-field"
-	// Stale answers a list from before the last change made after Inject.
-	Stale FaultKind = "stale"
 )
 
 // Fault is something that goes wrong with certain calls.
@@ -66,19 +60,13 @@ type Fault struct {
 	// Status and Body replace what the kind answers with.
 	Status int
 	Body   string
-	// Field is what WrongType and DropField are about: a member of the items
-	// ("pod.name"), a member of the answer itself ("/total_item_count"), or
-	// empty for the items as a whole.
-	Field string
 	// Done carries the call out before an error is answered or the
 	// connection dropped, as a gateway that gives up too early does.
 	Done bool
-	// Delay is how long Wait is asked to wait.
-	Delay time.Duration
 	// Wait waits in place of the clock on the wall; it may advance the
 	// simulated one. Nil waits until the client gives up or the fault is
 	// removed. An error closes the connection with nothing done.
-	Wait func(ctx context.Context, d time.Duration) error
+	Wait func(context.Context) error
 }
 
 type faults struct {
@@ -100,9 +88,6 @@ func (a *Array) Inject(f Fault) (remove func()) {
 	a.faults.mu.Lock()
 	a.faults.all = append(a.faults.all, one)
 	a.faults.mu.Unlock()
-	if f.Kind == Stale {
-		a.stale.Add(1)
-	}
 	var once sync.Once
 	return func() {
 		once.Do(func() {
@@ -110,11 +95,6 @@ func (a *Array) Inject(f Fault) (remove func()) {
 			a.faults.all = without(a.faults.all, one)
 			a.faults.mu.Unlock()
 			close(one.removed)
-			if f.Kind == Stale && a.stale.Add(-1) == 0 {
-				a.mu.Lock()
-				a.before = nil
-				a.mu.Unlock()
-			}
 		})
 	}
 }
@@ -164,7 +144,7 @@ func (f *Fault) matches(method, path string, query url.Values) bool {
 func (h *hit) wait(ctx context.Context) error {
 	for _, d := range h.delays {
 		if d.Wait != nil {
-			if err := d.Wait(ctx, d.Delay); err != nil {
+			if err := d.Wait(ctx); err != nil {
 				return err
 			}
 			continue
@@ -222,55 +202,14 @@ func lie(r *http.Request) []byte {
 	return []byte(`{"continuation_token":null,"items":[],"more_items_remaining":false,"total_item_count":` + count + `}`)
 }
 
-// twist changes or removes Field in an answer. An answer without it stays as
-// it is.
-func (f *Fault) twist(body []byte) []byte {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber() // times and sizes must not become floats
-	var envelope map[string]any
-	if err := decoder.Decode(&envelope); err != nil {
+// wrongType puts text in place of an answer's items. An answer without any
+// stays as it is.
+func wrongType(body []byte) []byte {
+	var envelope map[string]json.RawMessage
+	if err := json.Unmarshal(body, &envelope); err != nil || envelope["items"] == nil {
 		return body
 	}
-	field, ofEnvelope := strings.CutPrefix(f.Field, "/")
-	switch {
-	case f.Field == "":
-		f.alter(envelope, []string{"items"})
-	case ofEnvelope:
-		f.alter(envelope, strings.Split(field, "."))
-	default:
-		items, _ := envelope["items"].([]any)
-		for _, i := range items {
-			if row, ok := i.(map[string]any); ok {
-				f.alter(row, strings.Split(field, "."))
-			}
-		}
-	}
-	twisted, err := json.Marshal(envelope)
-	if err != nil {
-		return body
-	}
+	envelope["items"] = json.RawMessage(`"unexpected"`)
+	twisted, _ := json.Marshal(envelope) // what was just read
 	return twisted
-}
-
-func (f *Fault) alter(in map[string]any, path []string) {
-	v, ok := in[path[0]]
-	if !ok {
-		return
-	}
-	if len(path) > 1 {
-		if inner, ok := v.(map[string]any); ok {
-			f.alter(inner, path[1:])
-		}
-		return
-	}
-	if f.Kind == DropField {
-		delete(in, path[0])
-		return
-	}
-	switch v.(type) {
-	case string:
-		in[path[0]] = map[string]any{"unexpected": true}
-	default:
-		in[path[0]] = "unexpected"
-	}
 }

@@ -2,7 +2,6 @@ package array
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 )
@@ -70,24 +69,8 @@ func things(nics []nic) []*thing {
 	return rows
 }
 
-// namedThing finds a row by the name of its port, in any case.
-func namedThing(rows func(*call) []*thing) func(*call, string) (*thing, error) {
-	return func(c *call, n string) (*thing, error) {
-		for _, row := range rows(c) {
-			if strings.EqualFold(row.port.name, n) {
-				return row, nil
-			}
-		}
-		return nil, refuse(noResource, n)
-	}
-}
-
 func thingColumn(path string, get func(nic) value) column[*thing] {
-	return column[*thing]{path: path, get: func(_ *call, t *thing) value { return get(t.port) }}
-}
-
-func fixedColumn(path string, v value) column[*thing] {
-	return column[*thing]{path: path, get: func(*call, *thing) value { return v }}
+	return col(path, func(t *thing) value { return get(t.port) })
 }
 
 // interfacesEndpoint lists Ethernet and Fibre Channel interfaces; LXD looks
@@ -101,7 +84,7 @@ func interfacesEndpoint() endpoint {
 			return get(n)
 		})
 	}
-	columns := slices.Concat([]column[*thing]{
+	columns := []column[*thing]{
 		thingColumn("fc.wwn", func(n nic) value { return name(n.wwn) }),
 		eth("eth.subtype", func(n nic) value {
 			if n.name == "vir0" {
@@ -116,7 +99,7 @@ func interfacesEndpoint() endpoint {
 			return listOf(objectOf(member{"name", str("ct0.eth0")}), objectOf(member{"name", str("ct1.eth0")}))
 		}),
 		eth("eth.address", func(n nic) value { return name(n.address) }),
-		fixedColumn("eth.vlan", nothing()),
+		fixed[*thing]("eth.vlan", nothing()),
 		eth("eth.mac_address", func(n nic) value {
 			return str(fmt.Sprintf("24:a9:37:%02x:%02x:%02x", hash(n.name)&0xff, hash(n.name)>>8&0xff, hash(n.address)&0xff))
 		}),
@@ -128,10 +111,10 @@ func interfacesEndpoint() endpoint {
 			}
 			return number(9000)
 		}),
-		fixedColumn("eth.subnet.name", nothing()),
+		fixed[*thing]("eth.subnet.name", nothing()),
 		thingColumn("services", func(n nic) value { return strs([]string{n.service}) }),
 		thingColumn("name", func(n nic) value { return name(n.name) }),
-		fixedColumn("enabled", truth(true)),
+		fixed[*thing]("enabled", truth(true)),
 		thingColumn("interface_type", func(n nic) value {
 			if n.wwn != "" {
 				return str("fc")
@@ -144,48 +127,42 @@ func interfacesEndpoint() endpoint {
 			}
 			return number(25000000000)
 		}),
-	}, answering[*thing]())
-	rows := func(c *call) []*thing { return things(c.array.options.nics()) }
-	r := &resource[*thing]{path: "/network-interfaces", columns: columns, rows: rows, named: namedThing(rows)}
-	return endpoint{"GET": r.operation()}
+	}
+	r := &resource[*thing]{path: "/network-interfaces", columns: columns, rows: func(c *call) []*thing { return things(c.array.options.nics()) }}
+	return r.only()
 }
 
 // portsEndpoint lists target ports. Their names are upper case, and LXD asks
 // with the lower-case names of the interfaces.
 func portsEndpoint() endpoint {
-	columns := slices.Concat([]column[*thing]{
+	columns := []column[*thing]{
 		thingColumn("wwn", func(n nic) value { return name(n.wwn) }),
 		thingColumn("name", func(n nic) value { return name(strings.ToUpper(n.name)) }),
 		thingColumn("nqn", func(n nic) value { return name(n.nqn) }),
 		thingColumn("iqn", func(n nic) value { return name(n.iqn) }),
 		thingColumn("portal", func(n nic) value { return name(n.portal) }),
-		fixedColumn("failover", nothing()),
-	}, answering[*thing]())
-	rows := func(c *call) []*thing { return things(c.array.options.ports()) }
-	r := &resource[*thing]{path: "/ports", columns: columns, rows: rows, named: namedThing(rows), tokenSince: 38}
-	return endpoint{"GET": r.operation()}
-}
-
-// ports are the interfaces that serve volumes.
-func (c *config) ports() []nic {
-	return slices.DeleteFunc(c.nics(), func(n nic) bool { return n.service == "management" })
+		fixed[*thing]("failover", nothing()),
+	}
+	r := &resource[*thing]{path: "/ports", columns: columns, untokened: true, rows: func(c *call) []*thing {
+		return things(slices.DeleteFunc(c.array.options.nics(), func(n nic) bool { return n.service == "management" }))
+	}}
+	return r.only()
 }
 
 func controllersEndpoint() endpoint {
-	columns := slices.Concat([]column[*thing]{
+	columns := []column[*thing]{
 		thingColumn("name", func(n nic) value { return name(n.name) }),
-		fixedColumn("type", str("array_controller")),
-		fixedColumn("status", str("ready")),
+		fixed[*thing]("type", str("array_controller")),
+		fixed[*thing]("status", str("ready")),
 		thingColumn("mode", func(n nic) value { return str(n.service) }),
-		fixedColumn("model", str("FA-X20R4")),
-		{path: "version", get: func(c *call, _ *thing) value { return str(c.array.options.Purity) }},
+		fixed[*thing]("model", str("FA-X20R4")),
+		fixed[*thing]("version", str(purity)),
 		{path: "mode_since", since: 30, get: func(*call, *thing) value { return number(1706828892476) }},
-	}, answering[*thing]())
-	rows := func(*call) []*thing {
-		return things([]nic{{name: "CT0", service: "primary"}, {name: "CT1", service: "secondary"}})
 	}
-	r := &resource[*thing]{path: "/controllers", columns: columns, rows: rows, named: namedThing(rows)}
-	return endpoint{"GET": r.operation()}
+	r := &resource[*thing]{path: "/controllers", columns: columns, rows: func(*call) []*thing {
+		return things([]nic{{name: "CT0", service: "primary"}, {name: "CT1", service: "secondary"}})
+	}}
+	return r.only()
 }
 
 // arraysEndpoint lists the one local array. LXD asks for it by names, which
@@ -197,50 +174,47 @@ func arraysEndpoint() endpoint {
 			{path: "id", get: func(c *call, _ *thing) value { return str(c.array.options.ID) }},
 		},
 		spaceColumns(effectiveSpace|replicatedSpace, func(c *call, t *thing) space {
-			return memo(c, t, func() space { return totalVolume(c, c.state.volumes.rows)[0].space() })
+			return memo(c, t, func() (sum space) {
+				for _, v := range c.state.volumes.rows {
+					sum = sum.plus(v.space())
+				}
+				return sum
+			})
 		}),
 		[]column[*thing]{
 			{path: "space.shared_effective", get: func(*call, *thing) value { return number(0) }},
-			fixedColumn("capacity", number(capacity)),
-			fixedColumn("parity", ratio(1)),
+			fixed[*thing]("capacity", number(capacity)),
+			fixed[*thing]("parity", ratio(1)),
 			{path: "eradication_config.manual_eradication", get: func(c *call, _ *thing) value { return manualEradication(c) }},
 			{path: "eradication_config.eradication_delay", get: func(c *call, _ *thing) value { return delayOf(c) }},
 			{path: "eradication_config.enabled_delay", since: 26, get: func(c *call, _ *thing) value { return delayOf(c) }},
 			{path: "eradication_config.disabled_delay", since: 26, get: func(c *call, _ *thing) value { return delayOf(c) }},
-			fixedColumn("console_lock_enabled", truth(false)),
-			fixedColumn("encryption.data_at_rest.algorithm", str("AES-256-CTR")),
-			fixedColumn("encryption.data_at_rest.enabled", truth(true)),
-			fixedColumn("encryption.module_version", str("FA-1.4")),
-			{path: "idle_timeout", get: func(c *call, _ *thing) value { return number(c.array.options.IdleTimeout.Milliseconds()) }},
-			fixedColumn("ntp_servers", strs([]string{"ntp.example.com"})),
-			fixedColumn("os", str("Purity//FA")),
-			fixedColumn("scsi_timeout", number(60000)),
-			{path: "version", get: func(c *call, _ *thing) value { return str(c.array.options.Purity) }},
-			fixedColumn("banner", str("")),
+			fixed[*thing]("console_lock_enabled", truth(false)),
+			fixed[*thing]("encryption.data_at_rest.algorithm", str("AES-256-CTR")),
+			fixed[*thing]("encryption.data_at_rest.enabled", truth(true)),
+			fixed[*thing]("encryption.module_version", str("FA-1.4")),
+			fixed[*thing]("idle_timeout", number(idleTimeout.Milliseconds())),
+			fixed[*thing]("ntp_servers", strs([]string{"ntp.example.com"})),
+			fixed[*thing]("os", str("Purity//FA")),
+			fixed[*thing]("scsi_timeout", number(60000)),
+			fixed[*thing]("version", str(purity)),
+			fixed[*thing]("banner", str("")),
 		},
-		answering[*thing](),
 	)
-	local := func(*call) []*thing { return things([]nic{{}}) }
 	r := &resource[*thing]{
-		path: "/arrays", columns: columns, rows: local, local: local, tokenSince: 38, more: []string{"names"},
-		narrow: func(c *call) ([]*thing, bool, error) {
-			names, given := c.list("names")
-			if !given {
-				return local(c), true, nil
+		path: "/arrays", columns: columns, untokened: true,
+		rows: func(*call) []*thing { return things([]nic{{}}) },
+		by: map[string]func(*call, string) ([]*thing, error){"names": func(c *call, name string) ([]*thing, error) {
+			switch {
+			case strings.EqualFold(name, c.array.options.Name):
+				return things([]nic{{}}), nil
+			case c.state.isPeer(name):
+				return nil, nil
 			}
-			rows := []*thing{}
-			for _, n := range names {
-				switch {
-				case strings.EqualFold(n, c.array.options.Name):
-					rows = local(c)
-				case !c.state.isPeer(n):
-					return nil, false, refuse(noArray, n)
-				}
-			}
-			return rows, true, nil
-		},
+			return nil, refuse(noArray, name)
+		}},
 	}
-	return endpoint{"GET": r.operation()}
+	return r.only()
 }
 
 func delayOf(c *call) value { return number(c.state.delay.Milliseconds()) }
@@ -258,21 +232,21 @@ func (s *state) isPeer(name string) bool {
 // adminsEndpoint lists the users and what they may do. A user's tokens are
 // not among what is told.
 func adminsEndpoint() endpoint {
-	columns := slices.Concat([]column[*thing]{
+	columns := []column[*thing]{
 		thingColumn("name", func(n nic) value { return name(n.name) }),
 		thingColumn("role.name", func(n nic) value { return str(n.service) }),
-		fixedColumn("is_local", truth(true)),
-		fixedColumn("locked", nothing()),
-		fixedColumn("lockout_remaining", nothing()),
-	}, answering[*thing]())
-	rows := func(*call) []*thing {
-		return things([]nic{{name: adminUser, service: "array_admin"}, {name: readOnlyUser, service: "readonly"}})
+		fixed[*thing]("is_local", truth(true)),
+		fixed[*thing]("locked", nothing()),
+		fixed[*thing]("lockout_remaining", nothing()),
 	}
-	r := &resource[*thing]{path: "/admins", columns: columns, rows: rows, named: namedThing(rows)}
-	return endpoint{"GET": r.operation()}
+	r := &resource[*thing]{path: "/admins", columns: columns, rows: func(*call) []*thing {
+		return things([]nic{{name: adminUser, service: "array_admin"}, {name: readOnlyUser, service: "readonly"}})
+	}}
+	return r.only()
 }
 
-// endpoints is the whole REST API.
+// endpoints is what is asked for of the REST API: by LXD, by pureclean, and by
+// the vendor's exporter of metrics.
 func endpoints() map[string]endpoint {
 	return map[string]endpoint{
 		"/arrays":                        arraysEndpoint(),
@@ -281,22 +255,16 @@ func endpoints() map[string]endpoint {
 		"/network-interfaces":            interfacesEndpoint(),
 		"/pods":                          podsEndpoint(),
 		"/volumes":                       volumesEndpoint(),
-		"/volumes/performance":           {http.MethodGet: volumePerformance()},
-		"/volumes/space":                 {http.MethodGet: volumeSpace().operation()},
-		"/volumes/protection-groups":     membersEndpoint("/volumes/protection-groups"),
+		"/volumes/performance":           volumePerformance(),
+		"/volumes/protection-groups":     membersEndpoint(),
 		"/volume-snapshots":              snapshotsEndpoint(),
 		"/hosts":                         hostsEndpoint(),
-		"/hosts/host-groups":             groupMembersEndpoint("/hosts/host-groups"),
-		"/hosts/performance":             {http.MethodGet: hostPerformance().operation()},
-		"/hosts/performance/balance":     {http.MethodGet: hostBalance().operation()},
+		"/hosts/performance":             hostPerformance(),
 		"/host-groups":                   groupsEndpoint(),
-		"/host-groups/hosts":             groupMembersEndpoint("/host-groups/hosts"),
 		"/connections":                   connectionsEndpoint(),
 		"/protection-groups":             protectionsEndpoint(),
-		"/protection-groups/volumes":     membersEndpoint("/protection-groups/volumes"),
 		"/container-default-protections": defaultsEndpoint(),
-		"/sessions":                      {http.MethodGet: sessionsResource().operation()},
-		"/audits":                        {http.MethodGet: auditsResource().operation()},
+		"/audits":                        auditsEndpoint(),
 		"/admins":                        adminsEndpoint(),
 	}
 }

@@ -106,19 +106,6 @@ func (s *state) deleteHost(h *host) error {
 	return nil
 }
 
-func (s *state) renameHost(h *host, name string) error {
-	if err := s.checkName("Host", name, name); err != nil {
-		return err
-	}
-	if other := s.hostNames[key(name)]; other != nil && other != h {
-		return refuse(hostExists, name)
-	}
-	delete(s.hostNames, key(h.name))
-	h.name = name
-	s.hostNames[key(name)] = h
-	return nil
-}
-
 func (s *state) group(name string) (*group, error) {
 	if g := s.groupNames[key(name)]; g != nil {
 		return g, nil
@@ -126,83 +113,19 @@ func (s *state) group(name string) (*group, error) {
 	return nil, refuse(noGroup, name)
 }
 
-func (s *state) createGroup(name string) (*group, error) {
-	if err := s.checkName("Host group", name, name); err != nil {
-		return nil, err
-	}
-	if s.groupNames[key(name)] != nil {
-		return nil, refuse(groupExists, name)
-	}
-	g := &group{rank: s.next(), name: name}
-	s.groups.add(g)
-	s.groupNames[key(name)] = g
-	return g, nil
-}
-
-func (s *state) deleteGroup(g *group) error {
-	if len(g.hosts) > 0 || len(g.shared) > 0 {
-		return refuse(groupInUse, g.name)
-	}
-	s.groups.remove(g)
-	delete(s.groupNames, key(g.name))
-	return nil
-}
-
-func (s *state) renameGroup(g *group, name string) error {
+// createGroup makes a group of hosts that are in none.
+func (s *state) createGroup(name string, hosts []*host) error {
 	if err := s.checkName("Host group", name, name); err != nil {
 		return err
 	}
-	if other := s.groupNames[key(name)]; other != nil && other != g {
+	if s.groupNames[key(name)] != nil {
 		return refuse(groupExists, name)
 	}
-	delete(s.groupNames, key(g.name))
-	g.name = name
+	g := &group{rank: s.next(), name: name, hosts: hosts}
+	s.groups.add(g)
 	s.groupNames[key(name)] = g
-	return nil
-}
-
-// joinGroup puts a host into a group, which connects it to all of the
-// group's volumes.
-func (s *state) joinGroup(h *host, g *group) error {
-	switch {
-	case h.group == g:
-		return nil
-	case h.group != nil:
-		return refuse(hostInGroup, h.name)
+	for _, h := range hosts {
+		h.group = g
 	}
-	for _, e := range g.shared {
-		if h.luns.has(e.lun) {
-			return refuse(lunInUse, h.name)
-		}
-		if connected(e.volume, h) != nil {
-			return refuse(connectionExists, e.volume.name)
-		}
-	}
-	h.group = g
-	g.hosts = append(g.hosts, h)
-	for _, e := range g.shared {
-		if len(g.hosts) == 1 {
-			s.removeRow(sharedRow(e.volume, g, nil))
-		}
-		s.addRow(e.volume, h, g, e.lun)
-	}
-	return nil
-}
-
-// leaveGroup takes a host out of its group, which disconnects it from all of
-// the group's volumes.
-func (s *state) leaveGroup(h *host) error {
-	g := h.group
-	if g == nil {
-		return refuse(notInGroup, h.name)
-	}
-	for _, e := range g.shared {
-		s.removeRow(sharedRow(e.volume, g, h))
-		if len(g.hosts) == 1 {
-			s.addRow(e.volume, nil, g, e.lun)
-		}
-	}
-	g.hosts = without(g.hosts, h)
-	h.group = nil
 	return nil
 }

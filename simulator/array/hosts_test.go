@@ -24,13 +24,11 @@ func TestHosts(t *testing.T) {
 	c.refused("POST", "/hosts"+query("names", "x"), `{"iqns":["`+strings.ToUpper(iqn1)+`"]}`, strings.ToUpper(iqn1)+": The specified IQN is already in use.")
 	c.refused("POST", "/hosts"+query("names", "a:b"), `{}`, "a:b: Host name must be between 1 and 63 characters (alphanumeric, '_' and '-') in length and begin and end with a letter or number.")
 	c.do("POST", "/hosts"+query("names", "nv"), `{"nqns":["`+nqn1+`"]}`)
-	c.do("POST", "/hosts"+query("names", "fc"), `{"wwns":["21:00:f4:c7:aa:00:27:06"],"personality":"esxi","chap":{"host_user":"u","host_password":"geheim"}}`)
+	c.do("POST", "/hosts"+query("names", "fc"), `{"wwns":["21:00:f4:c7:aa:00:27:06"]}`)
 	c.refused("POST", "/hosts"+query("names", "y"), `{"nqns":["`+nqn1+`"]}`, nqn1+": The specified NQN is already in use.")
 	c.refused("POST", "/hosts"+query("names", "y"), `{"wwns":["2100f4c7aa002706"]}`, "2100f4c7aa002706: The specified WWN is already in use.")
 	fc := c.one("/hosts" + query("names", "fc"))
 	equal(t, fc, "wwns", []any{"2100F4C7AA002706"})
-	equal(t, fc, "chap.host_user", "u")
-	equal(t, fc, "chap.host_password", "****")
 	equal(t, c.one("/hosts"+query("names", "nv")), "port_connectivity.details", "None")
 	must(t, c.array.SetConnectivity("nv", "healthy", "Redundant"))
 	equal(t, c.one("/hosts"+query("names", "nv")), "port_connectivity.status", "healthy")
@@ -41,48 +39,25 @@ func TestPatchHost(t *testing.T) {
 	c := start(t, Options{})
 	must(t, c.array.CreateHost("h", []string{iqn1}, nil, nil))
 	must(t, c.array.CreateHost("other", []string{iqn2}, nil, nil))
-	must(t, c.array.CreateHostGroup("g"))
 	at := "/hosts" + query("names", "h")
 	iqns := func() []any { return c.one(at)["iqns"].([]any) }
 	c.refused("PATCH", at, `{"iqns":["`+iqn2+`"]}`, iqn2+": The specified IQN is already in use.")
-	c.refused("PATCH", at, `{"iqns":["a"],"add_iqns":["b"]}`, "null: Invalid combination of parameters specified.")
 	c.refused("PATCH", at, `{}`, "null: No attribute specified.")
 	c.refused("PATCH", "/hosts"+query("names", "nope"), `{"iqns":[]}`, "nope: Host does not exist.")
-	c.do("PATCH", at, `{"add_iqns":["iqn.b","iqn.c","IQN.B"]}`)
-	same(t, "added", []any{iqn1, "iqn.b", "iqn.c"}, iqns())
-	c.do("PATCH", at, `{"remove_iqns":["IQN.B"]}`)
-	same(t, "removed", []any{iqn1, "iqn.c"}, iqns())
 	// LXD replaces them when a host of its name exists with others.
 	c.do("PATCH", at, `{"iqns":["iqn.new"]}`)
 	same(t, "replaced", []any{"iqn.new"}, iqns())
 	c.do("POST", "/hosts"+query("names", "free"), `{"iqns":["`+iqn1+`"]}`)
-	// A refusal in the middle takes everything back.
-	c.refused("PATCH", at, `{"host_group":{"name":"g"},"name":"other"}`, "other: Host already exists.")
-	equal(t, c.one(at), "host_group.name", nil)
-	c.do("PATCH", at, `{"host_group":{"name":"g"},"personality":"aix"}`)
-	equal(t, c.one(at), "host_group.name", "g")
-	equal(t, c.one(at), "personality", "aix")
-	c.do("PATCH", at, `{"host_group":{"name":""}}`)
-	equal(t, c.one(at), "host_group.name", nil)
-	equal(t, c.do("PATCH", at, `{"name":"renamed"}`)[0], "name", "renamed")
-	c.refused("GET", at, "", "h: Host does not exist.")
 }
 
 func TestDeleteHost(t *testing.T) {
 	c := start(t, Options{})
 	must(t, c.array.CreateHost("h", []string{iqn1}, nil, nil))
-	must(t, c.array.CreateHostGroup("g"))
 	c.volume("v")
 	at := "/hosts" + query("names", "h")
 	must(t, c.array.Connect("h", "v", 0))
 	c.refused("DELETE", at, "", "h: Host cannot be deleted due to existing connections.")
 	must(t, c.array.Disconnect("h", "v"))
-	must(t, c.array.Connect("g", "v", 0))
-	must(t, c.array.MoveHost("h", "g"))
-	c.refused("DELETE", at, "", "h: Host cannot be deleted due to existing connections.")
-	must(t, c.array.Disconnect("g", "v"))
-	c.refused("DELETE", at, "", "h: Host cannot be deleted because it belongs to a host group.")
-	must(t, c.array.MoveHost("h", ""))
 	c.do("DELETE", at, "")
 	c.refused("DELETE", at, "", "h: Host does not exist.")
 	must(t, c.array.CreateHost("again", []string{iqn1}, nil, nil)) // its initiators are free
@@ -96,26 +71,19 @@ func TestDeleteHost(t *testing.T) {
 
 func TestHostGroups(t *testing.T) {
 	c := start(t, Options{})
-	c.do("POST", "/host-groups"+query("names", "G"), "")
-	c.refused("POST", "/host-groups"+query("names", "g"), "", "g: Host group already exists.")
-	for _, h := range []string{"a", "b", "lone"} {
+	for _, h := range []string{"a", "b"} {
 		must(t, c.array.CreateHost(h, nil, nil, nil))
 	}
-	c.do("POST", "/host-groups/hosts"+query("group_names", "g", "member_names", "a,b"), "")
-	rows := c.get("/host-groups/hosts")
-	same(t, "members", 2, len(rows))
-	equal(t, rows[0], "group.name", "G")
-	equal(t, rows[0], "member.name", "a")
-	same(t, "the other way round", 1, len(c.get("/hosts/host-groups"+query("member_names", "b"))))
-	same(t, "of the lone", 0, len(c.get("/hosts/host-groups"+query("member_names", "lone"))))
-	c.refused("GET", "/host-groups/hosts"+query("group_names", "nope"), "", "nope: Host group does not exist.")
-	c.do("POST", "/host-groups"+query("names", "g2"), "")
-	c.refused("POST", "/host-groups/hosts"+query("group_names", "g2", "member_names", "a"), "", "a: Host already belongs to a host group.")
-	c.refused("POST", "/host-groups/hosts"+query("group_names", "g,g2", "member_names", "lone"), "", "null: Invalid combination of parameters specified.")
-	c.refused("DELETE", "/host-groups"+query("names", "g"), "", "G: Host group cannot be deleted while it has hosts or connections.")
-	c.refused("DELETE", "/host-groups/hosts"+query("group_names", "g2", "member_names", "a"), "", "a: Host does not belong to the host group.")
-	c.do("DELETE", "/host-groups/hosts"+query("group_names", "g", "member_names", "a,b"), "")
-	equal(t, c.do("PATCH", "/host-groups"+query("names", "g"), `{"name":"h"}`)[0], "name", "h")
-	c.do("DELETE", "/host-groups"+query("names", "h"), "")
-	same(t, "groups", []string{"g2"}, names(c.get("/host-groups")))
+	must(t, c.array.CreateHostGroup("G", "a", "b"))
+	equal(t, c.one("/host-groups"), "host_count", 2)
+	equal(t, c.one("/hosts"+query("names", "b")), "host_group.name", "G")
+	c.refused("DELETE", "/hosts"+query("names", "a"), "", "a: Host cannot be deleted because it belongs to a host group.")
+	for want, err := range map[string]error{
+		"g: Host group already exists.":           c.array.CreateHostGroup("g"),
+		"a: Host already belongs to a host group": c.array.CreateHostGroup("g2", "a"),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
 }

@@ -42,7 +42,7 @@ func memo[T any](c *call, row any, sum func() T) T {
 
 // operation is one method of an endpoint.
 type operation struct {
-	// parameters it documents; "name@38" is one that came with 2.38.
+	// parameters it documents, as far as they are sent here.
 	parameters []string
 	run        func(*call) ([]byte, error)
 }
@@ -108,8 +108,8 @@ func (a *Array) serve(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush()
 		hangUp(w)
 		return
-	case fault.Kind == WrongType || fault.Kind == DropField:
-		body = fault.twist(body)
+	case fault.Kind == WrongType:
+		body = wrongType(body)
 	}
 	answer(status, body, contentType)
 }
@@ -164,7 +164,7 @@ const jsonType = "application/json"
 // do carries a request out. header is the answer's, for the session token.
 func (a *Array) do(r *http.Request, version, path string, fault *Fault, header http.Header) (status int, body []byte, contentType string) {
 	if path == "/api_version" && version == "" {
-		b, _ := json.Marshal(map[string]any{"version": a.options.Versions}) // strings always encode
+		b, _ := json.Marshal(map[string]any{"version": a.options.versions}) // strings always encode
 		return http.StatusOK, b, jsonType
 	}
 	minor, ok := a.minor(version)
@@ -173,11 +173,8 @@ func (a *Array) do(r *http.Request, version, path string, fault *Fault, header h
 		// Not in the JSON shape of other errors, as far as is known.
 		return http.StatusNotFound, htmlPage(http.StatusNotFound), "text/html"
 	}
-	switch path {
-	case "/login", "/logout":
-		if r.Method != http.MethodPost {
-			return http.StatusMethodNotAllowed, htmlPage(http.StatusMethodNotAllowed), "text/html"
-		}
+	if !known && r.Method != http.MethodPost {
+		return http.StatusMethodNotAllowed, htmlPage(http.StatusMethodNotAllowed), "text/html"
 	}
 	if path == "/login" {
 		body, err := a.login(r, header)
@@ -188,7 +185,7 @@ func (a *Array) do(r *http.Request, version, path string, fault *Fault, header h
 		return http.StatusUnauthorized, a.unauthorized(), jsonType
 	}
 	if path == "/logout" {
-		a.sessions.end(r.Header.Get("x-auth-token"), a.clock.Now())
+		a.sessions.end(r.Header.Get("x-auth-token"))
 		return http.StatusOK, nil, ""
 	}
 	op, ok := methods[r.Method]
@@ -223,64 +220,31 @@ func result(body []byte, err error) (int, []byte, string) {
 func (a *Array) minor(version string) (int, bool) {
 	tail, ok := strings.CutPrefix(version, "2.")
 	minor, err := strconv.Atoi(tail)
-	return minor, ok && err == nil && slices.Contains(a.options.Versions, version)
+	return minor, ok && err == nil && slices.Contains(a.options.versions, version)
 }
 
 func (a *Array) read(c *call, op operation) ([]byte, error) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	c.now, c.state = a.clock.Now(), a.state
-	if c.fault != nil && c.fault.Kind == Stale && a.before != nil {
-		c.state = a.before
-	}
 	return op.run(c)
 }
 
-// write runs a change. One of several objects or attributes is taken back as
-// a whole if part of it is refused.
+// write runs a change.
 func (a *Array) write(c *call, op operation, method, path string) (body []byte, err error) {
-	undo := false
-	for p := range c.query {
-		several, _ := c.list(p)
-		undo = undo || len(several) > 1
-	}
-	undo = undo || len(c.body) > 1
-	undo = undo && !a.options.Unverified.PartialSuccess
-	var partial error
-	err = a.change(undo, func(s *state, now time.Time) error {
+	err = a.change(func(s *state, now time.Time) (err error) {
 		c.state, c.now = s, now
-		var err error
-		body, err = op.run(c)
-		if err != nil && a.options.Unverified.PartialSuccess {
-			partial = err
-			return nil
-		}
-		if err == nil {
+		if body, err = op.run(c); err == nil || a.options.Unverified.AuditRefused {
 			s.note(c, method, path)
 		}
 		return err
 	})
-	if err != nil && a.options.Unverified.AuditRefused {
-		_ = a.change(false, func(s *state, now time.Time) error { // it has no error
-			c.state, c.now = s, now
-			s.note(c, method, path)
-			return nil
-		})
-	}
-	if err == nil {
-		err = partial
-	}
 	return body, err
 }
 
 func (c *call) checkParameters(op operation) error {
 	for name := range c.query {
-		known := slices.ContainsFunc(op.parameters, func(p string) bool {
-			p, since, versioned := strings.Cut(p, "@")
-			minor, err := strconv.Atoi(since)
-			return p == name && (!versioned || err == nil && c.minor >= minor)
-		})
-		if !known && !c.array.options.Unverified.AcceptUnknownParameters {
+		if !slices.Contains(op.parameters, name) && !c.array.options.Unverified.AcceptUnknownParameters {
 			return refuse(unknownParameter, name)
 		}
 	}
@@ -374,60 +338,34 @@ func (c *call) unchanged() ([]byte, error) {
 	return nil, refuseAll(noAttribute)
 }
 
-// apply does something with every object that a parameter names, by names or
-// ids, never both, never none, and gathers the refusals. What was done before
-// a refusal is taken back by change.
-func apply[T any](c *call, names, ids string, byName, byID func(string) (T, error), do func(T) error) error {
-	given, byNames := c.list(names)
-	identified, byIDs := []string(nil), false
-	if ids != "" {
-		identified, byIDs = c.list(ids)
+// the finds the one object that a change names. Nobody here changes several
+// at once, and what the array would then do is not known.
+func the[T any](c *call, parameter string, find func(*state, string) (T, error)) (T, error) {
+	var none T
+	switch names, _ := c.list(parameter); len(names) {
+	case 0:
+		return none, refuse(missingParameter, parameter)
+	case 1:
+		return find(c.state, names[0])
+	default:
+		return none, refuse(unsupported, parameter)
 	}
-	switch {
-	case byNames && byIDs:
-		return refuseAll(badCombination)
-	case !byNames && !byIDs:
-		return refuse(missingParameter, names)
-	}
-	find := byName
-	if byIDs {
-		given, find = identified, byID
-	}
-	var all *refusal
-	for _, n := range given {
-		t, err := find(n)
-		if err == nil {
-			err = do(t)
-		}
-		if err == nil {
-			continue
-		}
-		r := asRefusal(err)
-		if all == nil {
-			all = &refusal{status: r.status}
-		}
-		all.problems = append(all.problems, r.problems...)
-	}
-	if all == nil {
-		return nil
-	}
-	return all
 }
 
-// itself serves apply where a name stands for a new object.
-func itself(name string) (string, error) { return name, nil }
-
-// items answers a change with the rows it made or changed.
-func items[T any](c *call, columns []column[T], rows []T) []byte {
-	t := newTable(columns, c.minor)
-	b := []byte(`{"items":[`)
-	for i, r := range rows {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = t.append(b, c, r)
+// either is the, of an object that is named by one of two parameters.
+func either[T any](c *call, byName func(*state, string) (T, error), byID func(*state, string) (T, error)) (T, error) {
+	if c.query.Has("ids") {
+		return the(c, "ids", byID)
 	}
-	return append(b, "]}"...)
+	return the(c, "names", byName)
+}
+
+// itself serves the, where a name stands for a new object.
+func itself(_ *state, name string) (string, error) { return name, nil }
+
+// item answers a change with the row that it made or changed.
+func item[T any](c *call, columns []column[T], row T) []byte {
+	return append(newTable(columns, c.minor).append([]byte(`{"items":[`), c, row), "]}"...)
 }
 
 func htmlPage(status int) []byte {

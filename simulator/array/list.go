@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash/fnv"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,44 +17,37 @@ import (
 type resource[T ordered] struct {
 	path    string
 	columns []column[T]
-	// rows are all of them, in order; nil rows from narrow mean none.
+	// rows are all of them, in order.
 	rows func(*call) []T
-	// named and identified find one by names and ids; nil when the
-	// parameter does not exist. Their error is the refusal of an unknown one.
-	named, identified func(*call, string) (T, error)
-	// local lists rows for names or ids without a value, which some
-	// resources take for the local array.
-	local func(*call) []T
-	// narrow handles the resource's own parameters; handled false leaves the rows to the rest.
-	narrow func(*call) (rows []T, handled bool, err error)
+	// by are the parameters that name objects, such as "ids", and the rows of
+	// one such name. Their error is the refusal of an unknown one.
+	by map[string]func(c *call, name string) ([]T, error)
 	// destroyed is set where the parameter destroyed exists.
 	destroyed func(T) bool
-	// total makes the aggregate rows; nil where there are none.
-	total func(*call, []T) []T
-	// tokenSince is the minor version that first gives continuation tokens.
-	tokenSince int
-	// more are the resource's own parameters.
-	more []string
+	// total says that the answer has an aggregate row.
+	total bool
+	// untokened lists have no continuation tokens in the versions served.
+	untokened bool
 }
 
 // operation makes the GET of a resource.
 func (r *resource[T]) operation() operation {
-	parameters := []string{"filter", "limit", "offset", "sort", "total_item_count", "continuation_token@" + strconv.Itoa(r.tokenSince), "context_names@38"}
-	if r.named != nil {
-		parameters = append(parameters, "names")
+	parameters := []string{"filter", "limit", "offset", "sort", "total_item_count"}
+	for p := range r.by {
+		parameters = append(parameters, p)
 	}
-	if r.identified != nil {
-		parameters = append(parameters, "ids")
+	if !r.untokened {
+		parameters = append(parameters, "continuation_token")
 	}
 	if r.destroyed != nil {
 		parameters = append(parameters, "destroyed")
 	}
-	if r.total != nil {
-		parameters = append(parameters, "total_only")
-	}
 	tables := &tableCache[T]{columns: r.columns}
-	return operation{parameters: append(parameters, r.more...), run: func(c *call) ([]byte, error) { return r.page(c, tables.of(c.minor)) }}
+	return operation{parameters: parameters, run: func(c *call) ([]byte, error) { return r.page(c, tables.of(c.minor)) }}
 }
+
+// only makes the endpoint of a resource that nobody changes.
+func (r *resource[T]) only() endpoint { return endpoint{http.MethodGet: r.operation()} }
 
 // tableCache keeps a resource's table for each version.
 type tableCache[T any] struct {
@@ -74,14 +68,8 @@ func (t *tableCache[T]) of(minor int) *table[T] {
 	return t.tables[minor]
 }
 
-// matched is what a query selects, all pages of it, in the order asked.
-type matched[T any] struct {
-	rows  []T
-	total []byte // encoded aggregate rows
-}
-
-// listCache keeps what queries matched, so that the next page costs a page.
-// It is good for one state at one time.
+// listCache keeps the rows that queries matched, all pages in the order asked,
+// so that the next page costs a page. It is good for one state at one time.
 type listCache struct {
 	mu         sync.Mutex
 	state      *state
@@ -100,11 +88,11 @@ func (l *listCache) get(c *call, key string) any {
 	return l.entries[key]
 }
 
-func (l *listCache) put(c *call, key string, m any) {
+func (l *listCache) put(c *call, key string, rows any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.check(c)
-	l.entries[key] = m
+	l.entries[key] = rows
 }
 
 func (l *listCache) check(c *call) {
@@ -124,10 +112,10 @@ func signature(c *call, path string) string {
 	return strconv.Itoa(c.minor) + path + "?" + q.Encode()
 }
 
-func (r *resource[T]) match(c *call, t *table[T]) (*matched[T], error) {
+func (r *resource[T]) match(c *call, t *table[T]) ([]T, error) {
 	key := signature(c, r.path)
-	if m, ok := c.array.lists.get(c, key).(*matched[T]); ok {
-		return m, nil
+	if rows, ok := c.array.lists.get(c, key).([]T); ok {
+		return rows, nil
 	}
 	rows, err := r.base(c)
 	if err != nil {
@@ -136,63 +124,45 @@ func (r *resource[T]) match(c *call, t *table[T]) (*matched[T], error) {
 	if rows, err = r.narrowed(c, t, rows); err != nil {
 		return nil, err
 	}
-	if rows, err = sorted(c, t, rows); err != nil {
-		return nil, err
-	}
-	m := &matched[T]{rows: rows}
-	if r.total != nil {
-		m.total = []byte(`,"total":[`)
-		for i, row := range r.total(c, rows) {
-			if i > 0 {
-				m.total = append(m.total, ',')
-			}
-			m.total = t.appendTotal(m.total, c, row)
+	if c.query.Has("sort") {
+		// No list is sorted by anything else here.
+		get := t.at("name")
+		if get == nil || c.query.Get("sort") != "name" {
+			return nil, refuse(badSort, c.query.Get("sort"))
 		}
-		m.total = append(m.total, ']')
+		rows = slices.Clone(rows)
+		slices.SortStableFunc(rows, func(a, b T) int {
+			return strings.Compare(strings.ToLower(get(c, a).s), strings.ToLower(get(c, b).s))
+		})
 	}
-	c.array.lists.put(c, key, m)
-	return m, nil
+	c.array.lists.put(c, key, rows)
+	return rows, nil
 }
 
-// base are the rows before filter: those of names, ids or own parameters, or all.
+// base are the rows before filter: those of the objects that are named, or all.
 func (r *resource[T]) base(c *call) ([]T, error) {
-	if r.narrow != nil {
-		if rows, handled, err := r.narrow(c); err != nil || handled {
-			return sortRows(rows), err
-		}
-	}
-	names, byNames := c.list("names")
-	ids, byIDs := c.list("ids")
-	find := r.named
-	switch {
-	case byNames && byIDs:
-		return nil, refuseAll(badCombination)
-	case byIDs:
-		names, find = ids, r.identified
-	case byNames:
-	case c.query.Has("names") || c.query.Has("ids"):
-		if r.local == nil {
-			return nil, refuse(badParameter, "names")
-		}
-		return r.local(c), nil
-	default:
-		return r.rows(c), nil
-	}
-	var rows []T
-	var problems []problem
-	for _, n := range names {
-		row, err := find(c, n)
-		if err != nil {
-			problems = append(problems, asRefusal(err).problems...)
+	for parameter, find := range r.by {
+		names, named := c.list(parameter)
+		if !named {
 			continue
 		}
-		rows = append(rows, row)
+		rows := []T{}
+		var problems []problem
+		for _, n := range names {
+			found, err := find(c, n)
+			if err != nil {
+				problems = append(problems, asRefusal(err).problems...)
+				continue
+			}
+			rows = append(rows, found...)
+		}
+		skip := len(problems) < len(names) && c.array.options.Unverified.SkipUnknownNames
+		if len(problems) > 0 && !skip {
+			return nil, &refusal{http.StatusBadRequest, problems}
+		}
+		return sortRows(rows), nil
 	}
-	skip := len(rows) > 0 && c.array.options.Unverified.SkipUnknownNames
-	if len(problems) > 0 && !skip {
-		return nil, &refusal{400, problems}
-	}
-	return sortRows(rows), nil
+	return r.rows(c), nil
 }
 
 // narrowed applies destroyed and filter.
@@ -228,41 +198,6 @@ func (r *resource[T]) narrowed(c *call, t *table[T], rows []T) ([]T, error) {
 	return kept, nil
 }
 
-// sorted applies sort: fields with commas between, each with - for descending.
-func sorted[T ordered](c *call, t *table[T], rows []T) ([]T, error) {
-	fields, given := c.list("sort")
-	if !given {
-		return rows, nil
-	}
-	type order struct {
-		get  accessor[T]
-		sign int
-	}
-	var orders []order
-	for _, f := range fields {
-		sign := 1
-		field, descending := strings.CutSuffix(f, "-")
-		if descending {
-			sign = -1
-		}
-		get, _, err := t.at(field)
-		if err != nil {
-			return nil, refuse(badSort, f)
-		}
-		orders = append(orders, order{get, sign})
-	}
-	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b T) int {
-		for _, o := range orders {
-			if n := o.get(c, a).compare(o.get(c, b)); n != 0 {
-				return n * o.sign
-			}
-		}
-		return 0
-	})
-	return rows, nil
-}
-
 // window is which page was asked for.
 type window struct {
 	limit, offset int64
@@ -271,12 +206,12 @@ type window struct {
 	resumed       bool
 }
 
+// aggregate stands where the array adds its rows up. Nobody reads it, and it
+// must not be taken for a row.
+const aggregate = `,"total":[{"id":null,"name":null}]`
+
 // page answers a GET.
 func (r *resource[T]) page(c *call, t *table[T]) ([]byte, error) {
-	totalOnly, _, err := c.flag("total_only")
-	if err != nil {
-		return nil, err
-	}
 	counted, _, err := c.flag("total_item_count")
 	if err != nil {
 		return nil, err
@@ -285,27 +220,23 @@ func (r *resource[T]) page(c *call, t *table[T]) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.match(c, t)
+	rows, err := r.match(c, t)
 	if err != nil {
 		return nil, err
 	}
-	start := min(w.offset, int64(len(m.rows)))
+	start := min(w.offset, int64(len(rows)))
 	if w.resumed {
-		start = int64(after(m.rows, w.after))
+		start = int64(after(rows, w.after))
 	}
-	end := start
-	if !totalOnly {
-		end = min(start+w.limit, int64(len(m.rows)))
-	}
+	end := min(start+w.limit, int64(len(rows)))
 	if c.fault != nil && c.fault.Kind == LostPage {
-		start, end = end, min(end+w.limit, int64(len(m.rows)))
+		start, end = end, min(end+w.limit, int64(len(rows)))
 	}
-	more := !totalOnly && end < int64(len(m.rows))
+	more := end < int64(len(rows))
 	continuation := nothing()
-	_, sorting := c.list("sort")
-	if more && !sorting && c.minor >= r.tokenSince && end > start &&
+	if more && !c.query.Has("sort") && !r.untokened && end > start &&
 		(w.limited || c.array.options.Unverified.WithoutLimit == PageAndToken) {
-		continuation = str(makeToken(r.path, c, m.rows[end-1].order()))
+		continuation = str(makeToken(r.path, c, rows[end-1].order()))
 	}
 	if c.fault != nil && c.fault.Kind == ShortPage {
 		end = start + (end-start)/2
@@ -315,7 +246,7 @@ func (r *resource[T]) page(c *call, t *table[T]) ([]byte, error) {
 	b := append(c.array.buffers.take(), `{"continuation_token":`...)
 	b = continuation.append(b)
 	b = append(b, `,"items":[`...)
-	for i, row := range m.rows[start:end] {
+	for i, row := range rows[start:end] {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -324,12 +255,15 @@ func (r *resource[T]) page(c *call, t *table[T]) ([]byte, error) {
 	b = append(b, `],"more_items_remaining":`...)
 	b = strconv.AppendBool(b, more)
 	b = append(b, `,"total_item_count":`...)
-	if counted || w.limited && w.limit == 0 {
-		b = strconv.AppendInt(b, int64(len(m.rows)), 10)
+	if counted {
+		b = strconv.AppendInt(b, int64(len(rows)), 10)
 	} else {
 		b = append(b, "null"...)
 	}
-	return append(append(b, m.total...), '}'), nil
+	if r.total {
+		b = append(b, aggregate...)
+	}
+	return append(b, '}'), nil
 }
 
 // buffers are bodies to write into again: a page is up to a megabyte, and
@@ -380,19 +314,14 @@ func makeToken(path string, c *call, order uint64) string {
 	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%x.%x", hash(signature(c, path)), order))
 }
 
-func readToken(text, path string, c *call) (uint64, error) {
-	bad := refuse(badPageToken, text)
+func readToken(text, path string, c *call) (order uint64, err error) {
 	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return 0, bad
-	}
 	query, position, _ := strings.Cut(string(raw), ".")
-	if query != strconv.FormatUint(hash(signature(c, path)), 16) {
-		return 0, bad
+	if err == nil {
+		order, err = strconv.ParseUint(position, 16, 64)
 	}
-	order, err := strconv.ParseUint(position, 16, 64)
-	if err != nil {
-		return 0, bad
+	if err != nil || query != strconv.FormatUint(hash(signature(c, path)), 16) {
+		return 0, refuse(badPageToken, text)
 	}
 	return order, nil
 }
@@ -401,4 +330,26 @@ func hash(s string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(s)) // never fails
 	return h.Sum64()
+}
+
+// single makes a find that may be in resource.by of one that gives one row.
+func single[T any](find func(*state, string) (T, error)) func(*call, string) ([]T, error) {
+	return func(c *call, name string) ([]T, error) {
+		row, err := find(c.state, name)
+		if err != nil {
+			return nil, err
+		}
+		return []T{row}, nil
+	}
+}
+
+// rowsOf makes one of rows that belong to an object that is named.
+func rowsOf[O, T any](find func(*state, string) (O, error), rows func(O) []T) func(*call, string) ([]T, error) {
+	return func(c *call, name string) ([]T, error) {
+		object, err := find(c.state, name)
+		if err != nil {
+			return nil, err
+		}
+		return rows(object), nil
+	}
 }

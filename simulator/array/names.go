@@ -52,3 +52,7 @@ func localName(full string) string {
 	}
 	return full
 }
+
+func isAlphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}

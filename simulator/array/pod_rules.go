@@ -23,7 +23,7 @@ func (s *state) createPod(name string, quota int64) (*pod, error) {
 	}
 	p := &pod{
 		rank: s.next(), id: s.newID(), name: name, quota: quota, requested: "promoted", promoted: "promoted",
-		mediator: "purestorage", arrays: []PodArray{{ID: s.config.ID, Name: s.config.Name, Status: "online"}},
+		arrays: []PodArray{{ID: s.config.ID, Name: s.config.Name, Status: "online"}},
 	}
 	s.pods.add(p)
 	s.podNames[key(name)] = p
@@ -97,11 +97,7 @@ func (s *state) eradicatePod(p *pod, contents bool) error {
 	if !p.destroyed {
 		return refuse("Pod"+eradicateLive, p.name)
 	}
-	locked := s.safeMode
-	for _, v := range s.volumes.rows {
-		locked = locked || v.pod == p && (!contents || v.locked())
-	}
-	if locked {
+	if s.safeMode || !contents && slices.ContainsFunc(s.volumes.rows, func(v *volume) bool { return v.pod == p }) {
 		return refuse(podEradicate, p.name)
 	}
 	s.dropPod(p)
@@ -117,49 +113,6 @@ func (s *state) dropPod(p *pod) {
 	}
 	s.pods.remove(p)
 	delete(s.podNames, key(p.name))
-}
-
-// renamePod renames a pod, and with it everything inside.
-func (s *state) renamePod(p *pod, name string) error {
-	if p.destroyed {
-		return refuse(podDestroyed, p.name)
-	}
-	if err := s.checkName("Pod", name, name); err != nil {
-		return err
-	}
-	if other := s.podNames[key(name)]; other != nil && other != p {
-		return refuse(podExists, name)
-	}
-	delete(s.podNames, key(p.name))
-	p.name = name
-	s.podNames[key(name)] = p
-	for _, v := range s.volumes.rows {
-		if v.pod == p {
-			s.setVolumeName(v, join(p, localName(v.name)))
-		}
-	}
-	for _, g := range s.protections.rows {
-		if g.pod == p {
-			delete(s.protectNames, key(g.name))
-			g.name = join(p, localName(g.name))
-			s.protectNames[key(g.name)] = g
-		}
-	}
-	for i, d := range p.defaults {
-		p.defaults[i] = join(p, localName(d))
-	}
-	return nil
-}
-
-func (s *state) setQuota(p *pod, quota int64) error {
-	if p.destroyed {
-		return refuse(podDestroyed, p.name)
-	}
-	if quota < 0 || quota%512 != 0 {
-		return refuse(badParameter, p.name)
-	}
-	p.quota = quota
-	return nil
 }
 
 // expire eradicates what has been destroyed for longer than the delay. It is
@@ -189,4 +142,14 @@ func (s *state) expire(now time.Time) (changed bool) {
 		}
 	}
 	return changed
+}
+
+// promote sets what a pod and its volumes are.
+func (s *state) promote(p *pod, requested, status string) {
+	p.requested, p.promoted = requested, status
+	for _, v := range s.volumes.rows {
+		if v.pod == p {
+			v.promoted = status
+		}
+	}
 }

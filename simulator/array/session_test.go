@@ -21,15 +21,15 @@ func TestVersionsNeedNoLogin(t *testing.T) {
 }
 
 func TestVersionsServed(t *testing.T) {
-	c := start(t, Options{Versions: []string{"1.19", "2.0", "2.21", "2.26"}})
-	for version, want := range map[string]int{"2.21": 200, "2.26": 200, "2.0": 200, "2.27": 404, "1.19": 404, "3.0": 404, "x": 404} {
+	c := start(t, Options{})
+	for version, want := range map[string]int{"2.21": 200, "2.36": 200, "2.0": 200, "2.12": 404, "2.37": 404, "1.19": 404, "3.0": 404, "x": 404} {
 		c.version = version
 		if r := c.send("GET", "/volumes", "", nil); r.status != want {
 			t.Errorf("version %s: %d, want %d", version, r.status, want)
 		}
 	}
 	c.version = "2.21"
-	for _, path := range []string{"/nothing", "/volumes/nothing", "/", "/volumes/"} {
+	for _, path := range []string{"/nothing", "/volumes/nothing", "/", "/volumes/", "/volumes/space"} {
 		r := c.send("GET", path, "", nil)
 		if r.status != 404 || strings.Contains(string(r.body), `"errors"`) {
 			t.Errorf("%s: %d %s, want 404 without errors[]", path, r.status, r.body)
@@ -165,30 +165,13 @@ func TestRequestsAreRecorded(t *testing.T) {
 	same(t, "third status", 404, got[2].Status)
 }
 
-func TestSessionsAndAudits(t *testing.T) {
+func TestAudits(t *testing.T) {
 	c := start(t, Options{})
-	c.send("POST", "/login", "", nil) // fails
-	sessions := c.get("/sessions")
-	if len(sessions) != 2 {
-		t.Fatalf("%d sessions, want 2", len(sessions))
-	}
-	equal(t, sessions[0], "end_time", nil)
-	equal(t, sessions[0], "start_time", int(c.clock.Now().Unix()))
-	equal(t, sessions[0], "location", "127.0.0.1")
-	equal(t, sessions[1], "event", "failed authentication")
-	for _, s := range sessions {
-		for field, v := range s {
-			if text, ok := v.(string); ok && (text == c.token || text == c.array.Token()) {
-				t.Errorf("a token is shown as %s", field)
-			}
-		}
-	}
-
 	c.do("POST", "/volumes"+query("names", "v"), `{"provisioned":1073741824}`)
 	c.do("PATCH", "/volumes"+query("names", "v"), `{"destroyed":true}`)
 	c.refused("PATCH", "/volumes"+query("names", "v"), `{"destroyed":true}`, "v: Volume has been deleted.")
 	var got []string
-	for _, a := range c.get("/audits" + query("filter", "command='purevol'")) {
+	for _, a := range c.get("/audits" + query("filter", "contains(arguments,'v')")) {
 		got = append(got, a["subcommand"].(string)+" "+a["arguments"].(string))
 		equal(t, a, "time", int(c.clock.Now().UnixMilli()))
 		equal(t, a, "user", "pureuser")
@@ -201,11 +184,6 @@ func TestSessionsAndAudits(t *testing.T) {
 func TestUnknownParameters(t *testing.T) {
 	c := start(t, Options{})
 	c.refused("GET", "/volumes"+query("filters", "name='x'"), "", "filters: Unknown query parameter.")
-	// Came with a later version.
-	c.refused("GET", "/hosts"+query("destroyed", "false"), "", "destroyed: Unknown query parameter.")
-	c.refused("GET", "/volumes/performance"+query("continuation_token", "x"), "", "continuation_token: Unknown query parameter.")
-	c.version = "2.36"
-	c.get("/hosts" + query("destroyed", "false"))
 	lax := start(t, Options{Unverified: Unverified{AcceptUnknownParameters: true}})
 	lax.get("/volumes" + query("filters", "name='x'"))
 }

@@ -56,7 +56,7 @@ var shapes = map[string]shape{
 	"/pods": {
 		text: `id name arrays[].id arrays[].name arrays[].mediator_status arrays[].status eradication_config.manual_eradication
 			mediator mediator_version! promotion_status requested_promotion_state source.id! source.name!`,
-		number: `array_count arrays[].frozen_at? arrays[].progress! footprint link_source_count link_target_count space.replication
+		number: `array_count arrays[].frozen_at! arrays[].progress! footprint link_source_count link_target_count space.replication
 			time_remaining? quota_limit?` + wholeSpaceNumbers,
 		boolean: `arrays[].pre_elected destroyed`,
 		list:    `arrays failover_preferences`,
@@ -71,7 +71,6 @@ var shapes = map[string]shape{
 		total:   true,
 	},
 	"/volumes/performance":       {text: `id name`, number: ioNumbers, total: true},
-	"/volumes/space":             {text: `id name`, number: `time` + spaceNumbers + effectiveNumbers, total: true},
 	"/volumes/protection-groups": {text: `group.name member.id member.name`, boolean: `member.destroyed`},
 	"/volume-snapshots": {
 		text:    `id name pod.id? pod.name? source.id source.name suffix serial volume_group.id! volume_group.name!`,
@@ -80,22 +79,15 @@ var shapes = map[string]shape{
 		total:   true,
 	},
 	"/hosts": {
-		text: `name chap.host_password? chap.host_user? chap.target_password! chap.target_user! host_group.name? personality?
-			port_connectivity.details port_connectivity.status preferred_arrays[].id preferred_arrays[].name vlan?`,
+		text: `name chap.host_password! chap.host_user! chap.target_password! chap.target_user! host_group.name? personality!
+			port_connectivity.details port_connectivity.status vlan!`,
 		number:  `connection_count` + spaceNumbers,
 		boolean: `is_local`,
 		list:    `iqns nqns preferred_arrays wwns`,
 	},
-	"/hosts/host-groups": {text: `group.name member.name`},
 	"/hosts/performance": {text: `name`, number: ioNumbers, total: true},
 	"/host-groups":       {text: `name`, number: `connection_count host_count` + spaceNumbers, boolean: `is_local`},
-	"/host-groups/hosts": {text: `group.name member.name`},
-	"/connections":       {text: `host.name? host_group.name? protocol_endpoint.id! protocol_endpoint.name! volume.id volume.name`, number: `lun`},
-	"/hosts/performance/balance": {
-		text: `name initiator.iqn? initiator.nqn? initiator.portal! initiator.wwn? target.name target.iqn? target.nqn?
-			target.portal? target.wwn? target.failover!`,
-		number: `fraction_relative_to_max op_count time`,
-	},
+	"/connections":       {text: `host.name host_group.name? protocol_endpoint.id! protocol_endpoint.name! volume.id volume.name`, number: `lun`},
 	"/protection-groups": {
 		text: `name eradication_config.manual_eradication pod.id? pod.name? retention_lock source.id source.name`,
 		number: `host_count host_group_count replication_schedule.at! replication_schedule.frequency replication_schedule.blackout.end!
@@ -105,9 +97,7 @@ var shapes = map[string]shape{
 		boolean: `destroyed is_local replication_schedule.enabled snapshot_schedule.enabled`,
 		total:   true,
 	},
-	"/protection-groups/volumes":     {text: `group.name member.id member.name`, boolean: `member.destroyed`},
-	"/container-default-protections": {text: `default_protections[].name default_protections[].type id? name? type?`, list: `default_protections`},
-	"/sessions":                      {text: `id name event location method user? user_interface`, number: `end_time? event_count start_time`},
+	"/container-default-protections": {text: `default_protections[].name default_protections[].type id name type`, list: `default_protections`},
 	"/audits":                        {text: `id name arguments command origin.id origin.name subcommand user user_interface`, number: `time`},
 }
 
@@ -117,10 +107,9 @@ func everything(t *testing.T) *client {
 	a := c.array
 	must(t, a.CreatePod("lab"))
 	must(t, a.CreatePod("gone"))
-	must(t, a.SetQuota("lab", gib))
-	must(t, a.SetPodStatus("lab", "offline", c.clock.Now()))
+	c.do("PATCH", "/pods"+query("names", "lab"), `{"quota_limit":1073741824}`)
 	c.volume("gone::v")
-	must(t, a.DestroyPod("gone"))
+	must(t, c.destroyPod("gone"))
 	c.do("POST", "/volumes"+query("names", "lab::v"), "")
 	c.volume("top")
 	_, err := a.CopyVolume("top", "copy")
@@ -130,17 +119,13 @@ func everything(t *testing.T) *client {
 		must(t, err)
 	}
 	must(t, a.DestroySnapshot("top.s"))
-	c.do("POST", "/hosts"+query("names", "full"), `{"iqns":["`+iqn1+`"],"wwns":["2100F4C7AA002706"],"personality":"aix","vlan":"any",
-		"chap":{"host_user":"u","host_password":"p"},"preferred_arrays":[{"name":"fa-sim","id":"x"}]}`)
+	c.do("POST", "/hosts"+query("names", "full"), `{"iqns":["`+iqn1+`"],"wwns":["2100F4C7AA002706"]}`)
 	must(t, a.CreateHost("nv", nil, []string{nqn1}, nil))
 	must(t, a.CreateHost("member", nil, nil, nil))
 	must(t, a.CreateHostGroup("g", "member"))
-	must(t, a.CreateHostGroup("empty"))
 	must(t, a.Connect("full", "top", 0))
 	must(t, a.Connect("g", "lab::v", 0))
-	must(t, a.Connect("empty", "copy", 0))
 	must(t, a.SetIO("top", 1, 1))
-	c.send("POST", "/login", "", nil) // fails
 	return c
 }
 
@@ -168,9 +153,6 @@ func TestShapes(t *testing.T) {
 				t.Fatal("no items")
 			}
 			compareShape(t, s, items)
-			if s.total {
-				compareShapeOfTotal(t, items[0], whole["total"].([]any)[0])
-			}
 		})
 	}
 }
@@ -202,18 +184,6 @@ func compareShape(t *testing.T, s shape, items []any) {
 			t.Errorf("%s is not in the description: %v", path, slices.Sorted(maps.Keys(seen)))
 		}
 	}
-}
-
-// compareShapeOfTotal checks that the aggregate row has a row's members.
-func compareShapeOfTotal(t *testing.T, item, total any) {
-	t.Helper()
-	of := func(v any) []string {
-		got := map[string]map[string]bool{}
-		kinds(got, "", v)
-		maps.DeleteFunc(got, func(path string, _ map[string]bool) bool { return strings.Contains(path, "[]") })
-		return slices.Sorted(maps.Keys(got))
-	}
-	same(t, "members of total", of(item), of(total))
 }
 
 // kinds notes the JSON kind of every path below v.

@@ -84,16 +84,3 @@ func (s *state) dropSnapshot(n *snapshot) {
 	delete(s.snapshotNames, key(n.name()))
 	n.volume.snapshots = without(n.volume.snapshots, n)
 }
-
-func (s *state) renameSnapshot(n *snapshot, suffix string) error {
-	if n.destroyed {
-		return refuse(snapshotDestroyed, n.name())
-	}
-	if err := s.checkSuffix(n.volume, suffix); err != nil {
-		return err
-	}
-	delete(s.snapshotNames, key(n.name()))
-	n.suffix = suffix
-	s.snapshotNames[key(n.name())] = n
-	return nil
-}

@@ -1,44 +1,28 @@
 package array
 
-import "slices"
+import (
+	"net/http"
+	"slices"
+)
 
 func snapshotColumns() []column[*snapshot] {
-	n := func(path string, get func(*snapshot) value) column[*snapshot] {
-		return column[*snapshot]{path: path, get: func(_ *call, row *snapshot) value { return get(row) }}
-	}
 	return slices.Concat(
 		[]column[*snapshot]{
-			{path: "name", get: func(_ *call, n *snapshot) value {
-				if n.volume == nil {
-					return nothing()
-				}
-				return str(n.name())
-			}},
-			n("suffix", func(n *snapshot) value { return name(n.suffix) }),
-			n("id", func(n *snapshot) value { return name(n.id) }),
-			n("serial", func(n *snapshot) value { return name(n.serial) }),
-			n("created", func(n *snapshot) value { return number(n.created) }),
-			n("destroyed", func(n *snapshot) value { return truth(n.destroyed) }),
+			col("name", func(n *snapshot) value { return str(n.name()) }),
+			col("suffix", func(n *snapshot) value { return name(n.suffix) }),
+			col("id", func(n *snapshot) value { return name(n.id) }),
+			col("serial", func(n *snapshot) value { return name(n.serial) }),
+			col("created", func(n *snapshot) value { return number(n.created) }),
+			col("destroyed", func(n *snapshot) value { return truth(n.destroyed) }),
 			{path: "time_remaining", get: func(c *call, n *snapshot) value { return n.remaining(c.now) }},
-			{path: "provisioned", total: true, get: func(_ *call, n *snapshot) value { return number(n.provisioned) }},
+			col("provisioned", func(n *snapshot) value { return number(n.provisioned) }),
 		},
-		reference("source", func(n *snapshot) (string, string) {
-			if n.volume == nil {
-				return "", ""
-			}
-			return n.volume.name, n.volume.id
-		}),
-		reference("pod", func(n *snapshot) (string, string) {
-			if n.volume == nil {
-				return "", ""
-			}
-			return n.volume.pod.reference()
-		}),
+		reference("source", func(n *snapshot) (string, string) { return n.volume.name, n.volume.id }),
+		reference("pod", func(n *snapshot) (string, string) { return n.volume.pod.reference() }),
 		reference("volume_group", func(*snapshot) (string, string) { return "", "" }),
 		spaceColumns(snapshotSpace, func(_ *call, n *snapshot) space {
 			return space{provisioned: n.provisioned, snapshots: n.used}
 		}),
-		answering[*snapshot](),
 	)
 }
 
@@ -51,97 +35,67 @@ func (s *state) snapshotByID(id string) (*snapshot, error) {
 	return nil, refuse(noVolumeOrSnapshot, id)
 }
 
-func snapshotsResource() *resource[*snapshot] {
-	return &resource[*snapshot]{
-		path: "/volume-snapshots", columns: snapshotColumns(),
-		rows:       func(c *call) []*snapshot { return c.state.snapshots.rows },
-		named:      func(c *call, n string) (*snapshot, error) { return c.state.snapshot(n) },
-		identified: func(c *call, id string) (*snapshot, error) { return c.state.snapshotByID(id) },
-		destroyed:  func(n *snapshot) bool { return n.destroyed },
-		total: func(_ *call, rows []*snapshot) []*snapshot {
-			sum := &snapshot{}
-			for _, n := range rows {
-				sum.provisioned += n.provisioned
-				sum.used += n.used
-			}
-			return []*snapshot{sum}
-		},
-		more: []string{"source_names", "source_ids"},
-		narrow: func(c *call) (rows []*snapshot, handled bool, err error) {
-			if !c.query.Has("source_names") && !c.query.Has("source_ids") {
-				return nil, false, nil
-			}
-			if c.query.Has("names") || c.query.Has("ids") {
-				return nil, false, refuseAll(badCombination)
-			}
-			err = apply(c, "source_names", "source_ids", c.state.volume, c.state.volumeByID, func(v *volume) error {
-				rows = append(rows, v.snapshots...)
-				return nil
-			})
-			return rows, true, err
-		},
-	}
-}
-
 func snapshotsEndpoint() endpoint {
+	taken := func(v *volume) []*snapshot { return v.snapshots }
+	r := &resource[*snapshot]{
+		path: "/volume-snapshots", columns: snapshotColumns(), total: true,
+		rows: func(c *call) []*snapshot { return c.state.snapshots.rows },
+		by: map[string]func(*call, string) ([]*snapshot, error){
+			"names": single((*state).snapshot), "ids": single((*state).snapshotByID),
+			"source_names": rowsOf((*state).volume, taken), "source_ids": rowsOf((*state).volumeByID, taken),
+		},
+		destroyed: func(n *snapshot) bool { return n.destroyed },
+	}
 	return endpoint{
-		"GET":    snapshotsResource().operation(),
-		"POST":   {parameters: []string{"source_names", "source_ids", "suffix", "context_names@38"}, run: postSnapshots},
-		"PATCH":  {parameters: []string{"names", "ids", "context_names@38"}, run: patchSnapshots},
-		"DELETE": {parameters: []string{"names", "ids", "context_names@38"}, run: deleteSnapshots},
+		http.MethodGet:    r.operation(),
+		http.MethodPost:   {parameters: []string{"source_names"}, run: postSnapshots},
+		http.MethodPatch:  {parameters: []string{"names", "ids"}, run: patchSnapshots},
+		http.MethodDelete: {parameters: []string{"names", "ids"}, run: deleteSnapshots},
 	}
 }
 
-// postSnapshots takes the suffix from the body, or, as some clients send it,
-// from the query.
 func postSnapshots(c *call) ([]byte, error) {
-	suffix := c.query.Get("suffix")
+	var suffix string
 	if _, err := c.attribute("suffix", &suffix); err != nil {
 		return nil, err
 	}
-	var made []*snapshot
-	err := apply(c, "source_names", "source_ids", c.state.volume, c.state.volumeByID, func(v *volume) error {
-		n, err := c.state.createSnapshot(c.now, v, suffix)
-		made = append(made, n)
-		return err
-	})
+	v, err := the(c, "source_names", (*state).volume)
 	if err != nil {
 		return nil, err
 	}
-	return items(c, snapshotColumns(), made), nil
+	n, err := c.state.createSnapshot(c.now, v, suffix)
+	if err != nil {
+		return nil, err
+	}
+	return item(c, snapshotColumns(), n), nil
 }
 
 func patchSnapshots(c *call) ([]byte, error) {
-	given := c.attributes("destroyed", "name")
-	switch len(given) {
-	case 0:
-		return c.unchanged()
-	case 2:
-		return nil, refuseAll(badCombination)
-	}
 	var destroyed bool
-	if _, err := c.attribute("destroyed", &destroyed); err != nil {
+	if given, err := c.attribute("destroyed", &destroyed); err != nil {
+		return nil, err
+	} else if !given {
+		return c.unchanged()
+	}
+	n, err := either(c, (*state).snapshot, (*state).snapshotByID)
+	if err != nil {
 		return nil, err
 	}
-	var suffix string
-	if _, err := c.attribute("name", &suffix); err != nil {
+	if destroyed {
+		err = c.state.destroySnapshot(c.now, n)
+	} else {
+		err = c.state.recoverSnapshot(n)
+	}
+	if err != nil {
 		return nil, err
 	}
-	var changed []*snapshot
-	err := apply(c, "names", "ids", c.state.snapshot, c.state.snapshotByID, func(n *snapshot) error {
-		changed = append(changed, n)
-		switch {
-		case given[0] == "name":
-			return c.state.renameSnapshot(n, suffix)
-		case destroyed:
-			return c.state.destroySnapshot(c.now, n)
-		default:
-			return c.state.recoverSnapshot(n)
-		}
-	})
-	return items(c, snapshotColumns(), changed), err
+	return item(c, snapshotColumns(), n), nil
 }
 
 func deleteSnapshots(c *call) ([]byte, error) {
-	return nil, apply(c, "names", "ids", c.state.snapshot, c.state.snapshotByID, c.state.eradicateSnapshot)
+	n, err := either(c, (*state).snapshot, (*state).snapshotByID)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.state.eradicateSnapshot(n)
 }

@@ -1,7 +1,5 @@
 package array
 
-import "slices"
-
 // space is what a volume, or all of something's volumes, occupy. The model
 // is plain: nothing is shared and nothing is reduced.
 type space struct{ provisioned, unique, written, snapshots int64 }
@@ -39,7 +37,7 @@ const (
 // spaceColumns are the members of "space".
 func spaceColumns[T any](k spaceKind, get func(*call, T) space) []column[T] {
 	col := func(name string, since int, f func(space) value) column[T] {
-		return column[T]{path: "space." + name, since: since, total: true, get: func(c *call, row T) value { return f(get(c, row)) }}
+		return column[T]{path: "space." + name, since: since, get: func(c *call, row T) value { return f(get(c, row)) }}
 	}
 	none := func(space) value { return nothing() }
 	// What is shared is nobody's: only the array and its pods, which have all of
@@ -83,23 +81,4 @@ func share(part, whole int64) float64 {
 		return 0
 	}
 	return float64(part) / float64(whole)
-}
-
-// volumeSpace lists what volumes occupy now; no history is kept.
-func volumeSpace() *resource[*volume] {
-	columns := slices.Concat(
-		[]column[*volume]{
-			{path: "id", get: func(_ *call, v *volume) value { return name(v.id) }},
-			{path: "name", get: func(_ *call, v *volume) value { return name(v.name) }},
-			{path: "time", total: true, get: func(c *call, _ *volume) value { return number(c.now.UnixMilli()) }},
-		},
-		spaceColumns(effectiveSpace, func(_ *call, v *volume) space { return v.space() }),
-		answering[*volume](),
-	)
-	return &resource[*volume]{
-		path: "/volumes/space", columns: columns, tokenSince: 38,
-		rows: allVolumes, named: namedVolume, identified: identifiedVolume,
-		destroyed: func(v *volume) bool { return v.destroyed }, total: totalVolume,
-		more: historyParameters, narrow: noHistory[*volume],
-	}
 }

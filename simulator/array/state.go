@@ -10,7 +10,7 @@ import (
 )
 
 // state is everything that the array holds. It is changed under the array's
-// lock only; clone makes an independent copy for undoing and for stale answers.
+// lock only.
 type state struct {
 	config *config
 	ids    *rand.Rand
@@ -46,7 +46,8 @@ type state struct {
 // config is what never changes after New.
 type config struct {
 	Options
-	serial string // first 16 digits of every volume's serial
+	serial   string // first 16 digits of every volume's serial
+	versions []string
 }
 
 // life is the part of an object that can be destroyed and recovered.
@@ -81,10 +82,8 @@ type pod struct {
 	quota               int64 // bytes, 0 is none
 	requested, promoted string
 	arrays              []PodArray
-	mediator            string
 	linkSources         int64
 	linkTargets         int64
-	preferences         []PodArray
 	defaults            []string
 }
 
@@ -98,23 +97,13 @@ type volume struct {
 	created          int64
 	used             int64
 	written          bool // by a host, however little is told of what it occupies
-	subtype          string
 	promoted         string
-	bandwidth, iops  int64 // limits, 0 is none
-	priorityOperator string
-	priority         int64
 	source           *volume
 	connections      []*connection
 	snapshots        []*snapshot
 	memberships      []*membership
-	activity         []load
+	io               perf
 	gone             bool // eradicated; only a copy may still point here
-}
-
-// load is a volume's I/O from a time on.
-type load struct {
-	from          int64 // ms
-	reads, writes int64 // per second
 }
 
 type snapshot struct {
@@ -134,11 +123,7 @@ type host struct {
 	name             string
 	iqns, nqns, wwns []string
 	group            *group
-	personality      string
-	vlan             string
-	preferred        []PodArray
-	chap             [4]string // host user, host password, target user, target password
-	status, details  string    // of port_connectivity, empty is what follows from the rest
+	status, details  string // of port_connectivity, empty is what follows from the rest
 	connections      []*connection
 	luns             lunSet
 }
@@ -161,7 +146,7 @@ type shared struct {
 }
 
 // connection is one row: a host and a volume, with a group when it was made
-// through one. A group without hosts has rows without a host.
+// through one.
 type connection struct {
 	rank
 	volume *volume
@@ -175,7 +160,6 @@ type protection struct {
 	life
 	id, name string
 	pod      *pod
-	ratchet  bool
 	members  []*membership
 }
 
@@ -199,8 +183,7 @@ func newState(c *config) *state {
 		// Independent of the global generator: the same seed is the same world.
 		ids:           rand.New(rand.NewPCG(uint64(c.Seed), 0x707572656172726)),
 		serials:       0x00011000,
-		safeMode:      c.SafeMode,
-		delay:         c.EradicationDelay,
+		delay:         24 * time.Hour,
 		podNames:      map[string]*pod{},
 		volumeNames:   map[string]*volume{},
 		volumeIDs:     map[string]*volume{},

@@ -1,7 +1,6 @@
 package array
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -17,16 +16,12 @@ type column[T any] struct {
 	get  func(*call, T) value
 	// since is the minor version of REST 2 that first has it.
 	since int
-	// total says that the aggregate row has it too; in others it is null there.
-	total bool
 }
 
 // table is the columns of a resource in one version, made ready for encoding.
 type table[T any] struct {
-	columns []column[T]
-	steps   []step[T]
-	tail    string
-	byPath  map[string]int
+	steps []step[T]
+	tail  string
 }
 
 // step is the text before a value, and the value.
@@ -37,16 +32,13 @@ type step[T any] struct {
 
 // newTable picks a version's columns and lays the text between them out.
 func newTable[T any](columns []column[T], minor int) *table[T] {
-	t := &table[T]{byPath: map[string]int{}}
+	t := &table[T]{}
 	var open []string
 	text := "{"
-	first := true
 	for _, c := range columns {
 		if c.since > minor {
 			continue
 		}
-		t.byPath[c.path] = len(t.columns)
-		t.columns = append(t.columns, c)
 		parts := strings.Split(c.path, ".")
 		parents := parts[:len(parts)-1]
 		same := 0
@@ -54,13 +46,13 @@ func newTable[T any](columns []column[T], minor int) *table[T] {
 			same++
 		}
 		text += strings.Repeat("}", len(open)-same)
-		if !first {
+		if len(t.steps) > 0 {
 			text += ","
 		}
 		for _, p := range parents[same:] {
 			text += `"` + p + `":{`
 		}
-		open, first = slices.Clone(parents), false
+		open = slices.Clone(parents)
 		t.steps = append(t.steps, step[T]{text + `"` + parts[len(parts)-1] + `":`, c})
 		text = ""
 	}
@@ -78,82 +70,31 @@ func (t *table[T]) append(b []byte, c *call, row T) []byte {
 	return append(b, t.tail...)
 }
 
-// appendTotal writes the aggregate row: identity is null, lists are empty.
-func (t *table[T]) appendTotal(b []byte, c *call, row T) []byte {
+// at reads what a filter or a sort names; nil is no column.
+func (t *table[T]) at(path string) func(*call, T) value {
 	for i := range t.steps {
-		s := &t.steps[i]
-		b = append(b, s.text...)
-		v := s.get(c, row)
-		switch {
-		case s.total:
-		case v.kind == list:
-			v = listOf()
-		default:
-			v = nothing()
+		if t.steps[i].path == path {
+			return t.steps[i].get
 		}
-		b = v.append(b)
 	}
-	return append(b, t.tail...)
+	return nil
 }
 
-// accessor reads what a path of a filter or a sort names.
-type accessor[T any] func(*call, T) value
+// col is a column of which the row alone says everything.
+func col[T any](path string, get func(T) value) column[T] {
+	return column[T]{path: path, get: func(_ *call, row T) value { return get(row) }}
+}
 
-// at finds a path: a column, an object that columns are members of, or
-// members of the objects in a list (then a list of these members). Whole says
-// that it is an object, which can only be asked whether it is set.
-func (t *table[T]) at(path string) (get accessor[T], whole bool, err error) {
-	path = strings.ToLower(path)
-	if i, ok := t.byPath[path]; ok {
-		return t.columns[i].get, false, nil
-	}
-	var inside []column[T]
-	for _, c := range t.columns {
-		if strings.HasPrefix(c.path, path+".") {
-			inside = append(inside, c)
-		}
-	}
-	if len(inside) > 0 {
-		return func(c *call, row T) value {
-			members := make([]member, len(inside))
-			for i, col := range inside {
-				members[i] = member{col.path, col.get(c, row)}
-			}
-			return objectOf(members...)
-		}, true, nil
-	}
-	if head, tail, ok := strings.Cut(path, "."); ok {
-		if i, ok := t.byPath[head]; ok {
-			get := t.columns[i].get
-			return func(c *call, row T) value {
-				var found []value
-				for _, e := range get(c, row).elements() {
-					for _, m := range e.members() {
-						if m.name == tail {
-							found = append(found, m.value)
-						}
-					}
-				}
-				return listOf(found...)
-			}, false, nil
-		}
-	}
-	return nil, false, fmt.Errorf("no field %q", path)
+// fixed is a column that is the same in every row.
+func fixed[T any](path string, v value) column[T] {
+	return column[T]{path: path, get: func(*call, T) value { return v }}
 }
 
 // reference is the two columns of a reference to something with an id. The
 // array gives a reference to nothing as an object of nulls.
 func reference[T any](path string, get func(T) (name, id string)) []column[T] {
 	return []column[T]{
-		{path: path + ".name", get: func(_ *call, row T) value { n, _ := get(row); return name(n) }},
-		{path: path + ".id", get: func(_ *call, row T) value { _, id := get(row); return name(id) }},
-	}
-}
-
-// answering is the array that answers, which newer versions say in each row.
-func answering[T any]() []column[T] {
-	return []column[T]{
-		{path: "context.name", since: 38, get: func(c *call, _ T) value { return str(c.array.options.Name) }},
-		{path: "context.id", since: 38, get: func(c *call, _ T) value { return str(c.array.options.ID) }},
+		col(path+".name", func(row T) value { n, _ := get(row); return name(n) }),
+		col(path+".id", func(row T) value { _, id := get(row); return name(id) }),
 	}
 }

@@ -20,9 +20,6 @@ type Unverified struct {
 	// SkipUnknownNames lists the known ones when names holds unknown ones
 	// too. Assumed: 400.
 	SkipUnknownNames bool
-	// PartialSuccess carries out a call on several names for those that are
-	// possible and reports the others with 400. Assumed: all or nothing.
-	PartialSuccess bool
 	// LastFilterOnly honours only the last of repeated filter parameters.
 	// Assumed: all must hold.
 	LastFilterOnly bool

@@ -1,11 +1,9 @@
 package array
 
 import (
-	"cmp"
 	"encoding/json"
 	"math"
 	"strconv"
-	"strings"
 )
 
 type kind uint8
@@ -20,19 +18,13 @@ const (
 	object
 )
 
-// value is one member of a row: what is encoded, filtered and sorted by. It
-// is small because a large world makes millions of them.
+// value is one member of a row: what is encoded and filtered by. It is small
+// because a large world makes millions of them.
 type value struct {
 	kind kind
 	n    int64 // also the bits of a real, and 0 or 1 of a boolean
 	s    string
-	more *compound
-}
-
-// compound holds what few values have: elements of a list or members of an object.
-type compound struct {
-	elements []value
-	members  []member
+	more []member // elements of a list, without names, or members of an object
 }
 
 type member struct {
@@ -61,81 +53,22 @@ func name(s string) value {
 }
 
 func strs(all []string) value {
-	elements := make([]value, len(all))
-	for i, s := range all {
-		elements[i] = str(s)
+	v := listOf()
+	for _, s := range all {
+		v.more = append(v.more, member{value: str(s)})
 	}
-	return listOf(elements...)
+	return v
 }
 
 func listOf(elements ...value) value {
-	return value{kind: list, more: &compound{elements: elements}}
+	v := value{kind: list}
+	for _, e := range elements {
+		v.more = append(v.more, member{value: e})
+	}
+	return v
 }
 
-func objectOf(members ...member) value {
-	return value{kind: object, more: &compound{members: members}}
-}
-
-func (v value) elements() []value {
-	if v.more == nil {
-		return nil
-	}
-	return v.more.elements
-}
-
-func (v value) members() []member {
-	if v.more == nil {
-		return nil
-	}
-	return v.more.members
-}
-
-func (v value) float() float64 {
-	if v.kind == real {
-		return math.Float64frombits(uint64(v.n))
-	}
-	return float64(v.n)
-}
-
-// exists is what a bare field in a filter asks: not null, not empty, and for
-// a boolean, true.
-func (v value) exists() bool {
-	switch v.kind {
-	case null:
-		return false
-	case boolean:
-		return v.n != 0
-	case text:
-		return v.s != ""
-	case list:
-		return len(v.elements()) > 0
-	case object:
-		for _, m := range v.members() {
-			if m.value.exists() {
-				return true
-			}
-		}
-		return false
-	default:
-		return true
-	}
-}
-
-// compare orders two values of a column for sort: null before everything,
-// text without regard to case.
-func (v value) compare(w value) int {
-	if v.kind == null || w.kind == null {
-		return cmp.Compare(min(v.kind, 1), min(w.kind, 1))
-	}
-	switch {
-	case v.kind == text && w.kind == text:
-		return strings.Compare(strings.ToLower(v.s), strings.ToLower(w.s))
-	case v.kind == real || w.kind == real:
-		return cmp.Compare(v.float(), w.float())
-	default:
-		return cmp.Compare(v.n, w.n)
-	}
-}
+func objectOf(members ...member) value { return value{kind: object, more: members} }
 
 // append writes the value as JSON.
 func (v value) append(b []byte) []byte {
@@ -145,28 +78,21 @@ func (v value) append(b []byte) []byte {
 	case integer:
 		return strconv.AppendInt(b, v.n, 10)
 	case real:
-		return strconv.AppendFloat(b, v.float(), 'g', -1, 64)
+		return strconv.AppendFloat(b, math.Float64frombits(uint64(v.n)), 'g', -1, 64)
 	case text:
 		return appendString(b, v.s)
-	case list:
-		b = append(b, '[')
-		for i, e := range v.elements() {
+	case list, object:
+		b = append(b, "[{"[v.kind-list])
+		for i, m := range v.more {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = e.append(b)
-		}
-		return append(b, ']')
-	case object:
-		b = append(b, '{')
-		for i, m := range v.members() {
-			if i > 0 {
-				b = append(b, ',')
+			if v.kind == object {
+				b = append(appendString(b, m.name), ':')
 			}
-			b = append(appendString(b, m.name), ':')
 			b = m.value.append(b)
 		}
-		return append(b, '}')
+		return append(b, "]}"[v.kind-list])
 	default:
 		return append(b, "null"...)
 	}

@@ -14,11 +14,9 @@ const (
 // newVolume is what a volume can be created with.
 type newVolume struct {
 	bytes     int64
-	subtype   string
 	source    *volume
 	snapshot  *snapshot // a snapshot of source
 	protected bool      // by its container's default protection
-	groups    []*protection
 	created   time.Time
 	serial    string // empty is the next one
 }
@@ -72,31 +70,18 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 		o.bytes = o.snapshot.provisioned
 	case o.source != nil:
 		o.bytes = o.source.provisioned
-	case o.subtype == "protocol_endpoint":
-		o.bytes = 0
 	case o.bytes == 0:
 		o.bytes = minVolume
 	}
-	if o.subtype != "protocol_endpoint" {
-		if err := s.checkSize(o.bytes, full); err != nil {
-			return nil, err
-		}
-	}
-	for _, g := range o.groups {
-		if g.destroyed {
-			return nil, refuse(protectDestroyed, g.name)
-		}
+	if err := s.checkSize(o.bytes, full); err != nil {
+		return nil, err
 	}
 	if o.created.IsZero() {
 		o.created = now
 	}
 	v := &volume{
 		rank: s.next(), id: s.newID(), name: full, pod: p, provisioned: o.bytes, created: o.created.UnixMilli(),
-		subtype: o.subtype, promoted: "promoted", priorityOperator: "+",
-		source: o.source,
-	}
-	if v.subtype == "" {
-		v.subtype = "regular"
+		promoted: "promoted", source: o.source,
 	}
 	serial, count := s.newSerial()
 	v.serial, v.nsid = serial, int64(count)
@@ -115,10 +100,9 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 	s.volumes.add(v)
 	s.volumeNames[key(full)], s.volumeIDs[v.id] = v, v
 	if o.protected {
-		o.groups = append(slices.Clone(o.groups), s.defaultGroups(p)...)
-	}
-	for _, g := range o.groups {
-		s.addMember(g, v)
+		for _, g := range s.defaultGroups(p) {
+			s.addMember(g, v)
+		}
 	}
 	return v, nil
 }
@@ -137,11 +121,6 @@ func (s *state) overwriteVolume(now time.Time, full string, source *volume, from
 	bytes, used := source.provisioned, source.used
 	if from != nil {
 		bytes, used = from.provisioned, from.used
-	}
-	if v.destroyed {
-		if err := s.recoverVolume(v); err != nil {
-			return nil, err
-		}
 	}
 	s.undoSnapshot(now, v)
 	v.provisioned, v.used, v.written = bytes, used, source.written
@@ -213,16 +192,11 @@ func (s *state) eradicateVolume(v *volume) error {
 	if !v.destroyed {
 		return refuse("Volume"+eradicateLive, v.name)
 	}
-	if s.safeMode || v.locked() {
+	if s.safeMode {
 		return refuseAll(eradicationOff)
 	}
 	s.dropVolumes(func(one *volume) bool { return one == v })
 	return nil
-}
-
-// locked volumes are members of a protection group whose retention is locked.
-func (v *volume) locked() bool {
-	return slices.ContainsFunc(v.memberships, func(m *membership) bool { return m.group.ratchet })
 }
 
 // dropVolumes takes volumes and all that hangs on them out of the state.
@@ -250,29 +224,6 @@ func (s *state) dropVolumes(doomed func(*volume) bool) {
 	})
 }
 
-// renameVolume gives a volume another name in the same container.
-func (s *state) renameVolume(v *volume, full string) error {
-	if v.destroyed {
-		return refuse(volumeDestroyed, v.name)
-	}
-	p, local, err := s.container(full)
-	if err != nil {
-		return err
-	}
-	full = join(p, local)
-	if p != v.pod {
-		return refuse(badCombination, v.name)
-	}
-	if err := s.checkName("Volume", local, full); err != nil {
-		return err
-	}
-	if other := s.volumeNames[key(full)]; other != nil && other != v {
-		return refuse(volumeExists, full)
-	}
-	s.setVolumeName(v, full)
-	return nil
-}
-
 func (s *state) setVolumeName(v *volume, full string) {
 	delete(s.volumeNames, key(v.name))
 	for _, n := range v.snapshots {
@@ -285,28 +236,8 @@ func (s *state) setVolumeName(v *volume, full string) {
 	}
 }
 
-// moveVolume moves a volume into a pod, or out of all pods with nil.
-func (s *state) moveVolume(v *volume, p *pod) error {
-	switch {
-	case v.destroyed:
-		return refuse(volumeDestroyed, v.name)
-	case p != nil && p.destroyed:
-		return refuse(podDestroyed, p.name)
-	}
-	full := join(p, localName(v.name))
-	if other := s.volumeNames[key(full)]; other != nil && other != v {
-		return refuse(volumeExists, full)
-	}
-	if err := s.checkMove(v, p); err != nil {
-		return err
-	}
-	v.pod = p
-	s.setVolumeName(v, full)
-	return nil
-}
-
-// checkMove refuses to put a volume into another pod that has no room for it,
-// and moves into and out of stretched pods: the peer has the same volume.
+// checkMove refuses moves into and out of stretched pods: the peer has the same
+// volume.
 func (s *state) checkMove(v *volume, p *pod) error {
 	switch {
 	case p == v.pod:
