@@ -243,7 +243,9 @@ func (o *fixOptions) lookRound(ctx context.Context, w *workshop) (diagnose.Repor
 		return diagnose.Report{}, err
 	}
 	report := o.judge(w.world, w.policy)
-	o.found = map[string]diagnose.Finding{}
+	if o.found == nil {
+		o.found = map[string]diagnose.Finding{}
+	}
 	for _, f := range report.Findings {
 		o.found[f.Object] = f
 	}
@@ -269,13 +271,37 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 	if err != nil {
 		return nil, notExplained(err, report)
 	}
-	view := explainView{palette: colourise(o.Streams, o.color, o.ErrTerminal), width: o.width(), verbose: o.verbose, e: e}
-	if !o.brief {
+	plans, err := o.plansOf(w, object, e)
+	// Of several that are to be repaired each is explained when it comes to it.
+	if several := e.Whole && len(plans) > 1; !o.brief && (!several || o.dryRun || o.save != "") {
+		view := explainView{palette: colourise(o.Streams, o.color, o.ErrTerminal), width: o.width(), verbose: o.verbose, e: e}
 		if err := view.print(o.Err); err != nil {
 			return nil, &outputError{err}
 		}
 		fmt.Fprintln(o.Err)
 	}
+	if err != nil {
+		return nil, err
+	}
+	switch meant := e.Meant(); {
+	case len(plans) > 1:
+		return plans, o.severalOf(object, plans)
+	case len(plans) > 0, len(e.Findings) == 0:
+		return plans, nil
+	case len(meant) == 0:
+		f := e.Findings[0]
+		return nil, &HintedError{
+			Err:  usagef("nothing is found about %s itself: %s is about %s", e.Object, f.Code, f.Object),
+			Hint: "name that one, or give LXD's own name, which means both",
+		}
+	default:
+		f := meant[0]
+		return nil, fmt.Errorf("%s (%s): %w: %s", f.Object, f.Code, repair.ErrNoRemedy, strings.Join(f.Remedy, "; "))
+	}
+}
+
+// plansOf are the plans for all that a name means.
+func (o *fixOptions) plansOf(w *workshop, object string, e diagnose.Explanation) ([]repair.Plan, error) {
 	var plans []repair.Plan
 	for _, f := range repairable(object, e) {
 		plan, err := repair.NewPlan(w.world, w.policy, f, o.clock()())
@@ -296,21 +322,7 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 		}
 		plans = append(plans, plan)
 	}
-	switch meant := e.Meant(); {
-	case len(plans) > 1:
-		return plans, o.severalOf(object, plans)
-	case len(plans) > 0, len(e.Findings) == 0:
-		return plans, nil
-	case len(meant) == 0:
-		f := e.Findings[0]
-		return nil, &HintedError{
-			Err:  usagef("nothing is found about %s itself: %s is about %s", e.Object, f.Code, f.Object),
-			Hint: "name that one, or give LXD's own name, which means both",
-		}
-	default:
-		f := meant[0]
-		return nil, fmt.Errorf("%s (%s): %w: %s", f.Object, f.Code, repair.ErrNoRemedy, strings.Join(f.Remedy, "; "))
-	}
+	return plans, nil
 }
 
 // repairable are the findings that a name means, in the order in which one is
