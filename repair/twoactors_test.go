@@ -160,7 +160,7 @@ func eitherWay(random *rand.Rand) array.Unverified {
 	return array.Unverified{
 		DisconnectSharedByHost: maybe(), WithoutLimit: array.PageDefault(random.IntN(3)), SkipUnknownNames: maybe(),
 		LastFilterOnly: maybe(), AcceptUnknownParameters: maybe(), SilentNoAttribute: maybe(),
-		PodRestoreLeavesContents: maybe(), AbsoluteSession: maybe(), NVMeConnectivityKnown: maybe(), AuditRefused: maybe(),
+		AbsoluteSession: maybe(), NVMeConnectivityKnown: maybe(), AuditRefused: maybe(),
 	}
 }
 

@@ -71,7 +71,7 @@ func (a *Array) edit(what, name string, f func(s *state, now time.Time) error) e
 
 // CreatePod makes a pod.
 func (a *Array) CreatePod(name string) error {
-	return a.edit("create pod", name, func(s *state, _ time.Time) error { _, err := s.createPod(name, 0); return err })
+	return a.edit("create pod", name, func(s *state, _ time.Time) error { _, err := s.createPod(name); return err })
 }
 
 // StretchPod sets the arrays besides this one that hold a pod.

@@ -30,8 +30,6 @@ func (a *Array) RelocateVolume(name, to string) error {
 		switch other := s.volumeNames[key(to)]; {
 		case v.destroyed:
 			return refuse(volumeDestroyed, v.name)
-		case p != nil && p.destroyed:
-			return refuse(podDestroyed, p.name)
 		case other != nil && other != v:
 			return refuse(volumeExists, to)
 		}

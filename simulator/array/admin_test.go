@@ -156,8 +156,6 @@ func TestMoreRefusals(t *testing.T) {
 	}
 	none := "null: No attribute specified."
 	at := func(path, name string) string { return path + query("names", name) }
-	c.refused("PATCH", at("/pods", "lab"), `{}`, none)
-	c.refused("PATCH", at("/pods", "lab"), `{"destroyed":false}`, "lab: Pod is not destroyed.")
 	c.refused("PATCH", at("/protection-groups", "pgroup-auto"), `{}`, none)
 	c.refused("PATCH", at("/container-default-protections", "lab"), `{}`, none)
 	c.refused("PATCH", at("/container-default-protections", "lab"), `{"default_protections":[{"name":"pgroup-auto"}]}`, "default_protections: Not supported by this simulator.")

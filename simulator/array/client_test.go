@@ -257,8 +257,3 @@ func (c *client) volume(name string) Volume {
 	must(c.t, err)
 	return v
 }
-
-// destroyPod destroys a pod with its contents.
-func (c *client) destroyPod(name string) error {
-	return c.array.onPod("destroy pod", name, func(s *state, now time.Time, p *pod) error { return s.destroyPod(now, p, true) })
-}

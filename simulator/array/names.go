@@ -18,7 +18,7 @@ func (s *state) checkName(kind, local, full string) error {
 	return nil
 }
 
-// container splits "pod::name" and finds the pod, which must be alive.
+// container splits "pod::name" and finds the pod.
 func (s *state) container(full string) (p *pod, local string, err error) {
 	before, local, inPod := strings.Cut(full, "::")
 	if !inPod {
@@ -27,14 +27,8 @@ func (s *state) container(full string) (p *pod, local string, err error) {
 		}
 		return nil, full, nil
 	}
-	p = s.podNames[key(before)]
-	switch {
-	case p == nil:
-		return nil, "", refuse(noPod, before)
-	case p.destroyed:
-		return nil, "", refuse(podDestroyed, p.name)
-	}
-	return p, local, nil
+	p, err = s.pod(before)
+	return p, local, err
 }
 
 // join is the full name of something in a pod.

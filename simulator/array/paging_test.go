@@ -255,7 +255,6 @@ func TestNamesAndIDs(t *testing.T) {
 	c.refused("GET", "/volumes"+query("names", "x,y"), "", "x: Volume does not exist.", "y: Volume does not exist.")
 	c.refused("GET", "/volumes"+query("names", "l*"), "", "l*: Volume does not exist.")
 	for path, message := range map[string]string{
-		"/pods":                          "Pod does not exist.",
 		"/hosts":                         "Host does not exist.",
 		"/volume-snapshots":              "No such volume or snapshot.",
 		"/protection-groups":             "Protection group does not exist.",

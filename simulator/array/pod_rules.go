@@ -14,7 +14,7 @@ func (s *state) pod(name string) (*pod, error) {
 
 // createPod makes a pod on this array. Since Purity 6.3.5 it comes with a
 // protection group and a default protection after the array's.
-func (s *state) createPod(name string, quota int64) (*pod, error) {
+func (s *state) createPod(name string) (*pod, error) {
 	if err := s.checkName("Pod", name, name); err != nil {
 		return nil, err
 	}
@@ -22,7 +22,7 @@ func (s *state) createPod(name string, quota int64) (*pod, error) {
 		return nil, refuse(podExists, name)
 	}
 	p := &pod{
-		rank: s.next(), id: s.newID(), name: name, quota: quota, requested: "promoted", promoted: "promoted",
+		rank: s.next(), id: s.newID(), name: name, requested: "promoted", promoted: "promoted",
 		arrays: []PodArray{{ID: s.config.ID, Name: s.config.Name, Status: "online"}},
 	}
 	s.pods.add(p)
@@ -32,76 +32,6 @@ func (s *state) createPod(name string, quota int64) (*pod, error) {
 		p.defaults = append(p.defaults, g.name)
 	}
 	return p, nil
-}
-
-// destroyPod needs an empty pod, or takes its contents along.
-func (s *state) destroyPod(now time.Time, p *pod, contents bool) error {
-	switch {
-	case p.destroyed:
-		return refuse(podDeleted, p.name)
-	case len(p.arrays) > 1:
-		return refuse(podStretched, p.name)
-	}
-	for _, v := range s.volumes.rows {
-		if v.pod != p || v.destroyed {
-			continue
-		}
-		if !contents {
-			return refuse(podNotEmpty, p.name)
-		}
-		if len(v.connections) > 0 && !s.config.Unverified.AllowDestroyConnected {
-			return refuse(s.config.connectedText(), v.name)
-		}
-	}
-	for _, g := range s.protections.rows {
-		if g.pod == p && !g.destroyed && !contents {
-			return refuse(podNotEmpty, p.name)
-		}
-	}
-	p.destroy(now, s.delay, 0)
-	for _, v := range s.volumes.rows {
-		if v.pod == p && !v.destroyed {
-			s.sinkVolume(now, v, p.rank)
-		}
-	}
-	for _, g := range s.protections.rows {
-		if g.pod == p && !g.destroyed {
-			g.destroy(now, s.delay, p.rank)
-		}
-	}
-	return nil
-}
-
-func (s *state) recoverPod(p *pod) error {
-	if !p.destroyed {
-		return refuse("Pod"+recoverLive, p.name)
-	}
-	p.recover()
-	if s.config.Unverified.PodRestoreLeavesContents {
-		return nil
-	}
-	for _, v := range s.volumes.rows {
-		if v.pod == p && v.with == p.rank {
-			s.floatVolume(v)
-		}
-	}
-	for _, g := range s.protections.rows {
-		if g.pod == p && g.with == p.rank {
-			g.recover()
-		}
-	}
-	return nil
-}
-
-func (s *state) eradicatePod(p *pod, contents bool) error {
-	if !p.destroyed {
-		return refuse("Pod"+eradicateLive, p.name)
-	}
-	if s.safeMode || !contents && slices.ContainsFunc(s.volumes.rows, func(v *volume) bool { return v.pod == p }) {
-		return refuse(podEradicate, p.name)
-	}
-	s.dropPod(p)
-	return nil
 }
 
 func (s *state) dropPod(p *pod) {
@@ -126,12 +56,6 @@ func (s *state) expire(now time.Time) (changed bool) {
 	for _, n := range slices.Clone(s.snapshots.rows) {
 		if expired(n.life) {
 			s.dropSnapshot(n)
-			changed = true
-		}
-	}
-	for _, p := range slices.Clone(s.pods.rows) {
-		if expired(p.life) {
-			s.dropPod(p)
 			changed = true
 		}
 	}

@@ -57,7 +57,7 @@ var shapes = map[string]shape{
 		text: `id name arrays[].id arrays[].name arrays[].mediator_status arrays[].status eradication_config.manual_eradication
 			mediator mediator_version! promotion_status requested_promotion_state source.id! source.name!`,
 		number: `array_count arrays[].frozen_at! arrays[].progress! footprint link_source_count link_target_count space.replication
-			time_remaining? quota_limit?` + wholeSpaceNumbers,
+			time_remaining! quota_limit!` + wholeSpaceNumbers,
 		boolean: `arrays[].pre_elected destroyed`,
 		list:    `arrays failover_preferences`,
 		total:   true,
@@ -106,11 +106,10 @@ func everything(t *testing.T) *client {
 	c := start(t, Options{})
 	a := c.array
 	must(t, a.CreatePod("lab"))
-	must(t, a.CreatePod("gone"))
-	c.do("PATCH", "/pods"+query("names", "lab"), `{"quota_limit":1073741824}`)
-	c.volume("gone::v")
-	must(t, c.destroyPod("gone"))
 	c.do("POST", "/volumes"+query("names", "lab::v"), "")
+	c.do("PATCH", "/protection-groups"+query("names", "lab::pgroup-auto"), `{"destroyed":true}`)
+	c.volume("gone")
+	must(t, a.DestroyVolume("gone"))
 	c.volume("top")
 	_, err := a.CopyVolume("top", "copy")
 	must(t, err)

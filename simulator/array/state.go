@@ -54,8 +54,8 @@ type config struct {
 type life struct {
 	destroyed bool
 	expires   time.Time
-	// with is the rank of the object together with which it was destroyed,
-	// and with which it comes back; 0 for one destroyed by itself.
+	// with is the rank of the volume together with which a snapshot was
+	// destroyed, and with which it comes back; 0 for one destroyed by itself.
 	with rank
 }
 
@@ -77,9 +77,7 @@ func (l *life) expired(now time.Time) bool { return l.destroyed && !now.Before(l
 
 type pod struct {
 	rank
-	life
 	id, name            string
-	quota               int64 // bytes, 0 is none
 	requested, promoted string
 	arrays              []PodArray
 	linkSources         int64

@@ -30,10 +30,6 @@ type Unverified struct {
 	// and no items, and does nothing. Assumed: 400. Both were seen in the field.
 	SilentNoAttribute bool
 
-	// PodRestoreLeavesContents recovers a pod without what was destroyed
-	// together with it. Assumed: its contents come back.
-	PodRestoreLeavesContents bool
-
 	// AbsoluteSession ends a session IdleTimeout after the login, however
 	// busy it is. Assumed: after that much idleness.
 	AbsoluteSession bool

@@ -130,8 +130,7 @@ func (s *state) overwriteVolume(now time.Time, full string, source *volume, from
 	return v, nil
 }
 
-// undoSnapshot keeps the content before an overwrite or truncate as a
-// destroyed snapshot.
+// undoSnapshot keeps the content before an overwrite as a destroyed snapshot.
 func (s *state) undoSnapshot(now time.Time, v *volume) {
 	n := s.addSnapshot(now, v, s.freeSuffix(v, "undo-"))
 	n.destroy(now, s.delay, 0)
@@ -153,17 +152,13 @@ func (s *state) destroyVolume(now time.Time, v *volume) error {
 	if len(v.connections) > 0 && !s.config.Unverified.AllowDestroyConnected {
 		return refuse(s.config.connectedText(), v.name)
 	}
-	s.sinkVolume(now, v, 0)
-	return nil
-}
-
-func (s *state) sinkVolume(now time.Time, v *volume, with rank) {
-	v.destroy(now, s.delay, with)
+	v.destroy(now, s.delay, 0)
 	for _, n := range v.snapshots {
 		if !n.destroyed {
 			n.destroy(now, s.delay, v.rank)
 		}
 	}
+	return nil
 }
 
 // recoverVolume brings a volume back, and the snapshots destroyed with it.
@@ -171,20 +166,13 @@ func (s *state) recoverVolume(v *volume) error {
 	if !v.destroyed {
 		return refuse("Volume"+recoverLive, v.name)
 	}
-	if v.pod != nil && v.pod.destroyed {
-		return refuse(podDestroyed, v.pod.name)
-	}
-	s.floatVolume(v)
-	return nil
-}
-
-func (s *state) floatVolume(v *volume) {
 	v.recover()
 	for _, n := range v.snapshots {
 		if n.with == v.rank {
 			n.recover()
 		}
 	}
+	return nil
 }
 
 // eradicateVolume removes a destroyed volume for good, if SafeMode lets it.
@@ -247,25 +235,6 @@ func (s *state) checkMove(v *volume, p *pod) error {
 	case v.pod != nil && len(v.pod.arrays) > 1:
 		return refuse(outOfStretched, v.name)
 	}
-	return nil
-}
-
-// resizeVolume changes the size; making it smaller needs truncate.
-func (s *state) resizeVolume(now time.Time, v *volume, bytes int64, truncate bool) error {
-	if v.destroyed {
-		return refuse(volumeDestroyed, v.name)
-	}
-	if err := s.checkSize(bytes, v.name); err != nil {
-		return err
-	}
-	if bytes < v.provisioned {
-		if !truncate {
-			return refuse(shrink, v.name)
-		}
-		s.undoSnapshot(now, v)
-	}
-	v.provisioned = bytes
-	v.used = min(v.used, bytes)
 	return nil
 }
 

@@ -75,7 +75,7 @@ func volumesEndpoint() endpoint {
 	return endpoint{
 		http.MethodGet:    r.operation(),
 		http.MethodPost:   {parameters: []string{"names", "overwrite", "with_default_protection"}, run: postVolumes},
-		http.MethodPatch:  {parameters: []string{"names", "ids", "truncate"}, run: patchVolumes},
+		http.MethodPatch:  {parameters: []string{"names", "ids"}, run: patchVolumes},
 		http.MethodDelete: {parameters: []string{"names", "ids"}, run: deleteVolumes},
 	}
 }
@@ -125,35 +125,19 @@ func postVolumes(c *call) ([]byte, error) {
 }
 
 func patchVolumes(c *call) ([]byte, error) {
-	given := c.attributes("destroyed", "provisioned")
-	truncate, _, err := c.flag("truncate")
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case len(given) == 0:
-		return c.unchanged()
-	case len(given) == 2, truncate && given[0] == "destroyed":
-		return nil, refuseAll(badCombination)
-	}
 	var destroyed bool
-	if _, err := c.attribute("destroyed", &destroyed); err != nil {
+	if given, err := c.attribute("destroyed", &destroyed); err != nil {
 		return nil, err
-	}
-	var bytes int64
-	if _, err := c.attribute("provisioned", &bytes); err != nil {
-		return nil, err
+	} else if !given {
+		return c.unchanged()
 	}
 	v, err := either(c, (*state).volume, (*state).volumeByID)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case given[0] == "provisioned":
-		err = c.state.resizeVolume(c.now, v, bytes, truncate)
-	case destroyed:
+	if destroyed {
 		err = c.state.destroyVolume(c.now, v)
-	default:
+	} else {
 		err = c.state.recoverVolume(v)
 	}
 	if err != nil {

@@ -36,8 +36,6 @@ func TestCreateVolume(t *testing.T) {
 func TestCreateVolumeRefused(t *testing.T) {
 	c := start(t, Options{})
 	must(t, c.array.CreatePod("lab"))
-	must(t, c.array.CreatePod("gone"))
-	must(t, c.destroyPod("gone"))
 	c.volume("v")
 	c.volume("dead")
 	must(t, c.array.DestroyVolume("dead"))
@@ -50,7 +48,6 @@ func TestCreateVolumeRefused(t *testing.T) {
 	post("V", "", "V: Volume already exists.")
 	post("dead", "", "dead: Volume already exists.")
 	post("nope::v", "", "nope: Pod does not exist.")
-	post("gone::v", "", "gone: Pod has been destroyed.")
 	post("vg/v", "", "vg: Volume group does not exist.")
 	for _, bad := range []string{"-a", "a-", "a b", "a.b", "a::b::c", "ä", strings.Repeat("a", 64), "lab::"} {
 		r := c.send("POST", "/volumes"+query("names", bad), "", nil)
@@ -96,7 +93,6 @@ func TestVolumeLifecycle(t *testing.T) {
 	same(t, "both without the parameter", 1, len(c.get("/volumes")))
 
 	c.refused("PATCH", at, `{"destroyed":true}`, "v: Volume has been deleted.")
-	c.refused("PATCH", at, `{"provisioned":2147483648}`, "v: Volume has been destroyed.")
 	c.refused("POST", "/volume-snapshots"+query("source_names", "v"), `{"suffix":"s"}`, "v: Volume has been destroyed.")
 	c.refused("PATCH", "/volume-snapshots"+query("names", full), `{"destroyed":false}`, "v: Volume has been destroyed.")
 
@@ -120,22 +116,18 @@ func TestEradicationTimer(t *testing.T) {
 		c := start(t, Options{})
 		c.array.SetSafeMode(safe)
 		must(t, c.array.CreatePod("lab"))
-		must(t, c.array.CreatePod("pod"))
 		c.volume("lab::v")
-		c.volume("pod::v")
 		_, err := c.array.CreateSnapshot("lab::v", "s")
 		must(t, err)
 		must(t, c.array.DestroyVolume("lab::v"))
-		must(t, c.destroyPod("pod"))
 		c.clock.Advance(24*time.Hour - time.Millisecond)
 		c.login()
-		same(t, "just before", 2, len(c.get("/volumes")))
+		same(t, "just before", 1, len(c.get("/volumes")))
 		changed := 0
 		c.array.OnChange(func() { changed++ })
 		c.clock.Advance(time.Millisecond)
 		same(t, "volumes after the delay", 0, len(c.get("/volumes")))
 		same(t, "snapshots after the delay", 0, len(c.get("/volume-snapshots")))
-		same(t, "pods after the delay", []string{"lab"}, names(c.get("/pods")))
 		same(t, "calls of OnChange", 1, changed)
 	}
 }
@@ -149,13 +141,8 @@ func TestSafeMode(t *testing.T) {
 	c.do("PATCH", at, `{"destroyed":true}`)
 	c.refused("DELETE", at, "", "null: Eradication is disabled.")
 	equal(t, c.one("/arrays"), "eradication_config.manual_eradication", "all-disabled")
-	must(t, c.destroyPod("lab"))
-	r := c.send("DELETE", "/pods"+query("names", "lab", "eradicate_contents", "true"), "", nil)
-	if r.status != 400 || !strings.Contains(string(r.body), "Cannot eradicate pod") {
-		t.Errorf("eradicate pod: %d %s", r.status, r.body)
-	}
 	c.array.SetSafeMode(false)
-	c.do("DELETE", "/pods"+query("names", "lab", "eradicate_contents", "true"), "")
+	c.do("DELETE", at, "")
 	same(t, "volumes", 0, len(c.get("/volumes")))
 }
 
@@ -195,18 +182,10 @@ func TestPatchVolume(t *testing.T) {
 	_, err := c.array.CreateSnapshot("lab::v", "s")
 	must(t, err)
 	at := "/volumes" + query("names", "lab::v")
-	c.refused("PATCH", at, `{"provisioned":1048576,"destroyed":true}`, "null: Invalid combination of parameters specified.")
 	c.refused("PATCH", at, `{}`, "null: No attribute specified.")
 	c.refused("PATCH", at, "", "null: No attribute specified.")
 	c.refused("PATCH", at, `{"source":{"name":"lab::w"}}`, "null: No attribute specified.")
 	c.refused("PATCH", "/volumes"+query("names", "nope"), `{"destroyed":true}`, "nope: Volume does not exist.")
-	c.refused("PATCH", at, `{"provisioned":1048576}`, "lab::v: Volume cannot be reduced in size without truncate.")
-	c.refused("PATCH", at+"&truncate=true", `{"destroyed":true}`, "null: Invalid combination of parameters specified.")
-
-	equal(t, c.do("PATCH", at, `{"provisioned":2147483648}`)[0], "provisioned", 2*gib)
-	equal(t, c.do("PATCH", at+"&truncate=true", `{"provisioned":1048576}`)[0], "provisioned", 1<<20)
-	undo := c.one("/volume-snapshots" + query("destroyed", "true"))
-	equal(t, undo, "provisioned", 2*gib)
 
 	must(t, c.array.RelocateVolume("lab::v", "lab::X"))
 	equal(t, c.one("/volume-snapshots"+query("destroyed", "false")), "name", "lab::X.s")
@@ -239,7 +218,6 @@ func TestCopyAndOverwrite(t *testing.T) {
 	equal(t, made, "provisioned", gib)
 	// It restores the same way, and the volume stays the same one.
 	before := c.one("/volumes" + query("names", "lab::v"))
-	c.do("PATCH", "/volumes"+query("names", "lab::v"), `{"provisioned":2147483648}`)
 	c.clock.Advance(time.Minute)
 	after := c.do("POST", over("lab::v"), fromSnapshot)[0]
 	equal(t, after, "provisioned", gib)

@@ -229,9 +229,6 @@ type asked struct {
 }
 
 func (a *APIServer) answer(r *http.Request, f faults) (any, error) {
-	if r.URL.Path == "/" {
-		return []string{"/1.0"}, nil
-	}
 	rest, ok := strings.CutPrefix(r.URL.Path, "/1.0")
 	if !ok || (rest != "" && rest[0] != '/') {
 		return nil, notFound("Page")
@@ -260,9 +257,8 @@ func (a *APIServer) answer(r *http.Request, f faults) (any, error) {
 		return q.serverInfo()
 	}
 	resources := map[string]resource{
-		"storage-pools": asked.storagePools, "storage-volumes": asked.storageVolumes, "instances": asked.instances,
+		"storage-pools": asked.storagePools, "instances": asked.instances,
 		"cluster": asked.cluster, "operations": asked.operationList, "projects": asked.projects,
-		"images": asked.images, "profiles": asked.profiles, "warnings": asked.warnings,
 	}
 	answer, ok := resources[parts[0]]
 	if !ok {

@@ -58,11 +58,6 @@ func (q asked) serverInfo() (any, error) {
 	server.Config = nil
 	if q.faults.find(NotAdmin) == nil {
 		server.Config = map[string]any{"volatile.uuid": q.uuid}
-		for _, config := range []map[string]string{q.config, m.config} {
-			for key, value := range config {
-				server.Config[key] = value
-			}
-		}
 	}
 	e := &server.Environment
 	e.ServerPid = 0 // a real machine has no process of ours
@@ -84,25 +79,11 @@ func (s *Server) clusterMember(m *Member) api.ClusterMember {
 }
 
 func (q asked) cluster(rest []string) (any, error) {
-	if len(rest) == 0 {
-		name := ""
-		if q.clustered {
-			name = q.at.Name
-		}
-		return api.Cluster{ServerName: name, Enabled: q.clustered, MemberConfig: []api.ClusterMemberConfigKey{}}, nil
-	}
-	if rest[0] != "members" {
+	if len(rest) != 1 || rest[0] != "members" {
 		return nil, notFound("Page")
 	}
 	if !q.clustered {
 		return nil, worded("Server is not clustered")
-	}
-	if len(rest) == 2 {
-		m, err := q.onLocked(rest[1])
-		if err != nil {
-			return nil, notFound("Cluster member")
-		}
-		return q.clusterMember(m), nil
 	}
 	return list(q, q.members, func(m *Member) string { return "/1.0/cluster/members/" + m.Name }, q.clusterMember), nil
 }
@@ -128,16 +109,9 @@ func (q asked) sees(project string) bool {
 	return (q.all || project == q.project) && !q.faults.names(HideProject, project)
 }
 
-func (q asked) projects(rest []string) (any, error) {
+func (q asked) projects([]string) (any, error) {
 	object := func(p Project) api.Project {
 		return api.Project{Name: p.Name, Description: p.Description, Config: p.Config, UsedBy: q.usersOf(p.Name)}
-	}
-	if len(rest) == 1 {
-		p, ok := q.db.projects[rest[0]]
-		if !ok || q.faults.names(HideProject, p.Name) {
-			return nil, notFound("Project")
-		}
-		return object(p), nil
 	}
 	all := slices.SortedFunc(maps.Values(q.db.projects), func(a, b Project) int { return strings.Compare(a.Name, b.Name) })
 	all = slices.DeleteFunc(all, func(p Project) bool { return q.faults.names(HideProject, p.Name) })
@@ -160,8 +134,6 @@ func (q asked) usersOf(project string) []string {
 	return used
 }
 
-func (q asked) warnings([]string) (any, error) { return []api.Warning{}, nil }
-
 func (q asked) operationObject(o *operation) api.Operation {
 	op := api.Operation{
 		ID: o.id, Class: o.class, Description: o.description, CreatedAt: o.created, UpdatedAt: o.updated,
@@ -174,23 +146,17 @@ func (q asked) operationObject(o *operation) api.Operation {
 	return op
 }
 
-func (q asked) operationList(rest []string) (any, error) {
+func (q asked) operationList([]string) (any, error) {
 	byStatus := map[string]any{}
 	objects := map[string][]api.Operation{}
 	urls := map[string][]string{}
 	for _, o := range q.listedLocked() {
-		if len(rest) == 1 && rest[0] == o.id {
-			return q.operationObject(o), nil
-		}
 		if !q.sees(o.project) {
 			continue
 		}
 		status := strings.ToLower(o.status.String())
 		objects[status] = append(objects[status], q.operationObject(o))
 		urls[status] = append(urls[status], "/1.0/operations/"+o.id)
-	}
-	if len(rest) == 1 {
-		return nil, notFound("Operation")
 	}
 	for status := range objects {
 		byStatus[status] = urls[status]

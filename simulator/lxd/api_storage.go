@@ -15,41 +15,23 @@ import (
 // usage is who uses which custom volume, by the devices that name it directly.
 func (q asked) usage() map[volumeKey][]string {
 	used := map[volumeKey][]string{}
-	note := func(project, url string, devices map[string]map[string]string) {
-		for _, d := range devices {
-			if d["type"] == "disk" && d["pool"] != "" && d["source"] != "" {
-				k := volumeKey{d["pool"], q.db.holder(project, "features.storage.volumes"), evidence.TypeCustom, d["source"]}
-				if d["source.snapshot"] != "" {
-					// It is then the snapshot that is used, and not the volume.
-					k.name += "/" + d["source.snapshot"]
-				}
-				if !slices.Contains(used[k], url) {
-					used[k] = append(used[k], url)
-				}
+	for _, i := range q.sortedInstances() {
+		for _, d := range q.db.disks(i) {
+			k := d.volume
+			if d.snapshot != "" {
+				// It is then the snapshot that is used, and not the volume.
+				k.name += "/" + d.snapshot
+			}
+			if !slices.Contains(used[k], i.entity()) {
+				used[k] = append(used[k], i.entity())
 			}
 		}
-	}
-	for _, i := range q.sortedInstances() {
-		note(i.Project, i.entity(), i.Devices)
-	}
-	for _, p := range q.sortedProfiles() {
-		note(p.Project, withProject("/1.0/profiles/"+p.Name, p.Project), p.Devices)
-	}
-	// LXD looks at the configuration of the member that answers, and no other.
-	for _, k := range q.daemonVolumesLocked(q.at) {
-		used[k] = append(used[k], "/1.0")
 	}
 	return used
 }
 
 func (q asked) sortedInstances() []Instance {
 	return slices.SortedFunc(maps.Values(q.db.instances), func(a, b Instance) int {
-		return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Name, b.Name))
-	})
-}
-
-func (q asked) sortedProfiles() []Profile {
-	return slices.SortedFunc(maps.Values(q.db.profiles), func(a, b Profile) int {
 		return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Name, b.Name))
 	})
 }
@@ -128,13 +110,6 @@ func (q asked) volumeSnapshot(k volumeKey) (any, error) {
 	}, nil
 }
 
-func (q asked) storageVolumes(rest []string) (any, error) {
-	if len(rest) > 1 {
-		return nil, notFound("Page")
-	}
-	return q.volumeList(q.usage(), func(v Volume) bool { return len(rest) == 0 || v.Type == rest[0] }), nil
-}
-
 func (q asked) volumeList(used map[volumeKey][]string, wanted func(Volume) bool) any {
 	all := slices.DeleteFunc(sortedVolumes(q.db.volumes), func(v Volume) bool { return !wanted(v) || !q.seesVolume(v) })
 	url := func(v Volume) string { return entity(volumeKey{v.Pool, v.Project, v.Type, v.Name}) }
@@ -190,14 +165,7 @@ func (q asked) hasImage(fingerprint string) bool {
 	return false
 }
 
-func (q asked) instances(rest []string) (any, error) {
-	if len(rest) > 0 {
-		i, ok := q.db.instances[nameKey{q.project, rest[0]}]
-		if !ok || !q.sees(i.Project) || len(rest) > 1 {
-			return nil, notFound("Instance")
-		}
-		return q.instanceObject(i), nil
-	}
+func (q asked) instances([]string) (any, error) {
 	all := slices.DeleteFunc(q.sortedInstances(), func(i Instance) bool { return !q.sees(i.Project) })
 	return list(q, all, Instance.entity, q.instanceObject), nil
 }
@@ -211,15 +179,11 @@ func (q asked) instanceObject(i Instance) api.Instance {
 		// What runs on a member that doesn't answer is not known.
 		code = api.Error
 	}
-	expanded := q.db.devices(i)
 	object := api.Instance{
 		Name: i.Name, Status: code.String(), StatusCode: code, CreatedAt: i.Created.UTC(), LastUsedAt: lastUsed(i.LastUsed),
 		Location: q.location(i.Member), Type: i.Type, Project: i.Project, Architecture: "x86_64",
-		Profiles: slices.Clone(i.Profiles), Config: maps.Clone(i.Config), Devices: i.Devices,
-		ExpandedConfig: maps.Clone(i.Config), ExpandedDevices: expanded,
-	}
-	if object.Devices == nil {
-		object.Devices = map[string]map[string]string{}
+		Profiles: []string{"default"}, Config: maps.Clone(i.Config), Devices: i.Devices,
+		ExpandedConfig: maps.Clone(i.Config), ExpandedDevices: i.Devices,
 	}
 	if object.Config == nil {
 		object.Config = map[string]string{}
@@ -233,35 +197,4 @@ func lastUsed(t time.Time) time.Time {
 		return time.Unix(0, 0).UTC()
 	}
 	return t.UTC()
-}
-
-func (q asked) profiles([]string) (any, error) {
-	all := slices.DeleteFunc(q.sortedProfiles(), func(p Profile) bool { return !q.sees(p.Project) })
-	url := func(p Profile) string { return withProject("/1.0/profiles/"+p.Name, p.Project) }
-	return list(q, all, url, func(p Profile) api.Profile {
-		devices := p.Devices
-		if devices == nil {
-			devices = map[string]map[string]string{}
-		}
-		return api.Profile{Name: p.Name, Project: p.Project, Config: map[string]string{}, Devices: devices, UsedBy: []string{}}
-	}), nil
-}
-
-func (q asked) images([]string) (any, error) {
-	all := slices.SortedFunc(maps.Values(q.db.images), func(a, b Image) int {
-		return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Fingerprint, b.Fingerprint))
-	})
-	all = slices.DeleteFunc(all, func(i Image) bool { return !q.sees(i.Project) })
-	url := func(i Image) string { return withProject("/1.0/images/"+i.Fingerprint, i.Project) }
-	return list(q, all, url, func(i Image) api.Image {
-		image := api.Image{
-			Aliases: []api.ImageAlias{}, Architecture: "x86_64", Filename: i.Alias + ".tar.gz", Fingerprint: i.Fingerprint,
-			Type: i.Type, CreatedAt: i.Uploaded.UTC(), UploadedAt: i.Uploaded.UTC(), ExpiresAt: time.Unix(0, 0).UTC(),
-			LastUsedAt: i.Uploaded.UTC(), Properties: map[string]string{"description": i.Alias, "os": "Ubuntu", "release": i.Alias}, Profiles: []string{"default"}, Project: i.Project,
-		}
-		if i.Alias != "" {
-			image.Aliases = append(image.Aliases, api.ImageAlias{Name: i.Alias})
-		}
-		return image
-	}), nil
 }

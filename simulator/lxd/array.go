@@ -3,15 +3,13 @@ package lxd
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 )
 
 // The array's objects, as far as the driver looks at them.
 type (
-	arrayPod struct {
-		Name      string `json:"name"`
-		Destroyed bool   `json:"destroyed"`
+	arrayProtection struct {
+		Destroyed bool `json:"destroyed"`
 	}
 	arrayVolume struct {
 		Name      string `json:"name"`
@@ -66,33 +64,12 @@ func one[T any](c *client, resource, what string, q ...string) (T, error) {
 
 // ---- pods ----
 
-func (c *client) pod(name string) (arrayPod, error) {
-	return one[arrayPod](c, "/pods", fmt.Sprintf("storage pool %q", name), "names", name)
-}
-
-// createPod makes the pool's pod, or takes back one of that name which was
-// destroyed and not yet eradicated, whatever is in it.
-func (c *client) createPod(name string, quota int64) error {
-	body := map[string]any{}
-	if quota > 0 {
-		body["quota_limit"] = quota
+// createPod makes the pool's pod.
+func (c *client) createPod(name string) error {
+	if err := c.call(http.MethodPost, "/pods", query("names", name), map[string]any{}, nil); err != nil {
+		return fmt.Errorf("%s: %w", c.failing("creating", "create", "storage pool %q", name), err)
 	}
-	method, doing := http.MethodPost, c.failing("creating", "create", "storage pool %q", name)
-	if pod, err := c.pod(name); err == nil && pod.Destroyed {
-		method, doing = http.MethodPatch, c.failing("restoring", "restore", "storage pool %q", name)
-		body["destroyed"] = false
-	}
-	if err := c.call(method, "/pods", query("names", name), body, nil); err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	var u undo
-	defer u.fail()
-	u.add(func() { _ = c.deletePod(name) })
-	if err := c.unprotectPod(name); err != nil {
-		return err
-	}
-	u.keep()
-	return nil
+	return c.unprotectPod(name)
 }
 
 // unprotectPod takes the pod's default protection groups away: they would
@@ -139,7 +116,7 @@ func (c *client) unprotectPod(pod string) error {
 
 func (c *client) deleteProtectionGroup(name string) error {
 	what := fmt.Sprintf("protection group %q", name)
-	group, err := one[arrayPod](c, "/protection-groups", what, "names", name)
+	group, err := one[arrayProtection](c, "/protection-groups", what, "names", name)
 	if isNotFound(err) {
 		return nil
 	}
@@ -153,28 +130,6 @@ func (c *client) deleteProtectionGroup(name string) error {
 	}
 	if err := c.call(http.MethodDelete, "/protection-groups", query("names", name), nil, nil); err != nil {
 		return fmt.Errorf("%s: %w", c.failing("deleting", "delete", "%s", what), err)
-	}
-	return nil
-}
-
-func (c *client) deletePod(name string) error {
-	pod, err := c.pod(name)
-	if isNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if !pod.Destroyed {
-		err := c.call(http.MethodPatch, "/pods", query("names", name, "destroy_contents", "true"), destroyed, nil)
-		if err != nil && !saysNotFound(err) {
-			return fmt.Errorf("%s: %w", c.failing("destroying", "destroy", "storage pool %q", name), err)
-		}
-	}
-	err = c.call(http.MethodDelete, "/pods", query("names", name, "eradicate_contents", "true"), nil, nil)
-	// Under SafeMode the pod stays destroyed, which counts as deleted.
-	if err != nil && !saysNotFound(err) && !says(err, "Cannot eradicate pod") {
-		return fmt.Errorf("%s: %w", c.failing("deleting", "delete", "storage pool %q", name), err)
 	}
 	return nil
 }
@@ -204,14 +159,6 @@ func (c *client) deleteVolume(pool, name string) error {
 	}
 	if err := c.call(http.MethodDelete, "/volumes", query("names", full(pool, name)), nil, nil); err != nil {
 		return fmt.Errorf("%s: %w", c.failing("deleting", "delete", "volume %q in storage pool %q", name, pool), err)
-	}
-	return nil
-}
-
-func (c *client) resizeVolume(pool, name string, bytes int64, truncate bool) error {
-	q := query("names", full(pool, name), "truncate", strconv.FormatBool(truncate))
-	if err := c.call(http.MethodPatch, "/volumes", q, map[string]any{"provisioned": bytes}, nil); err != nil {
-		return fmt.Errorf("%s: %w", c.failing("resizing", "resize", "volume %q in storage pool %q", name, pool), err)
 	}
 	return nil
 }

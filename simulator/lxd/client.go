@@ -2,7 +2,6 @@ package lxd
 
 import (
 	"bytes"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,19 +37,6 @@ func (r *run) connectTo(p Pool) *client {
 		gateway: strings.TrimSuffix(p.Config["pure.gateway"], "/"),
 		apiKey:  p.Config["pure.api.token"],
 		http:    &http.Client{Transport: r.arrays},
-	}
-	if r.arrays == nil {
-		c.http.Transport = &http.Transport{
-			// LXD makes a new transport for every request, so a connection
-			// is never used twice and Go never repeats a request by itself.
-			DisableKeepAlives: true,
-			TLSClientConfig: &tls.Config{
-				InsecureSkipVerify: p.Config["pure.gateway.verify"] == "false",
-				// Resuming a session of TLS 1.2 costs no key exchange, which
-				// counts with one connection per request.
-				ClientSessionCache: r.sessions, MaxVersion: tls.VersionTLS12,
-			},
-		}
 	}
 	r.client[p.Name] = c
 	return c

@@ -162,16 +162,6 @@ func (r *run) waitGone(t transport, v volume, dev device) error {
 	return nil
 }
 
-// waitSize waits for a device to show a new size. A simulated device shows it
-// as soon as it is looked at.
-func (r *run) waitSize(dev device, bytes int64) error {
-	if err := r.host("resize %s to %d", dev.name, bytes); err != nil {
-		return err
-	}
-	r.member.Host.Follow()
-	return nil
-}
-
 func (r *run) mountPath(v volume) string {
 	kind, name := v.directory()
 	return r.member.Host.MountPath(v.pool, kind, name)

@@ -55,16 +55,8 @@ type Instance struct {
 	Member            string
 	Running           bool
 	Created, LastUsed time.Time
-	Profiles          []string
 	Config            map[string]string
-	// Devices are its own; those of its profiles come on top.
-	Devices map[string]map[string]string
-}
-
-// Profile is a profile, as far as its devices go.
-type Profile struct {
-	Project, Name string
-	Devices       map[string]map[string]string
+	Devices           map[string]map[string]string
 }
 
 // Image is an image in LXD's store; whether a pool has a volume of it is
@@ -87,7 +79,6 @@ type Database struct {
 	pools     map[string]Pool
 	volumes   map[volumeKey]Volume
 	instances map[nameKey]Instance
-	profiles  map[nameKey]Profile
 	images    map[nameKey]Image
 }
 
@@ -97,7 +88,6 @@ func newDatabase() Database {
 		pools:     map[string]Pool{},
 		volumes:   map[volumeKey]Volume{},
 		instances: map[nameKey]Instance{},
-		profiles:  map[nameKey]Profile{},
 		images:    map[nameKey]Image{},
 	}
 	db.projects[DefaultProject] = Project{
@@ -108,14 +98,13 @@ func newDatabase() Database {
 			"features.profiles": "true", "features.storage.buckets": "true", "features.storage.volumes": "true",
 		},
 	}
-	db.profiles[nameKey{DefaultProject, "default"}] = Profile{Project: DefaultProject, Name: "default"}
 	return db
 }
 
 func (db Database) clone() Database {
 	return Database{
 		projects: maps.Clone(db.projects), pools: maps.Clone(db.pools), volumes: maps.Clone(db.volumes),
-		instances: maps.Clone(db.instances), profiles: maps.Clone(db.profiles), images: maps.Clone(db.images),
+		instances: maps.Clone(db.instances), images: maps.Clone(db.images),
 	}
 }
 
@@ -141,17 +130,6 @@ func (db Database) snapshotsOf(k volumeKey) []Volume {
 	return found
 }
 
-// devices are an instance's own devices and those of its profiles, of which
-// the later wins.
-func (db Database) devices(i Instance) map[string]map[string]string {
-	all := map[string]map[string]string{}
-	for _, name := range i.Profiles {
-		maps.Copy(all, db.profiles[nameKey{db.holder(i.Project, "features.profiles"), name}].Devices)
-	}
-	maps.Copy(all, i.Devices)
-	return all
-}
-
 // disk is a disk device of an instance, joined to the volume behind it.
 type disk struct {
 	device   string
@@ -165,9 +143,8 @@ func (d disk) isRoot() bool { return d.volume.kind != evidence.TypeCustom }
 // root first, then by the device's name.
 func (db Database) disks(i Instance) []disk {
 	var all []disk
-	devices := db.devices(i)
-	for _, name := range slices.Sorted(maps.Keys(devices)) {
-		d := devices[name]
+	for _, name := range slices.Sorted(maps.Keys(i.Devices)) {
+		d := i.Devices[name]
 		switch {
 		case d["type"] != "disk" || d["pool"] == "":
 		case d["path"] == "/" && d["source"] == "":
@@ -180,21 +157,14 @@ func (db Database) disks(i Instance) []disk {
 	return all
 }
 
-// users lists the instances whose devices name a custom volume.
-func (db Database) users(k volumeKey) []Instance {
-	var found []Instance
+// used reports whether a device of an instance names a custom volume.
+func (db Database) used(k volumeKey) bool {
 	for _, i := range db.instances {
-		for _, d := range db.disks(i) {
-			if d.volume == k {
-				found = append(found, i)
-				break
-			}
+		if slices.ContainsFunc(db.disks(i), func(d disk) bool { return d.volume == k }) {
+			return true
 		}
 	}
-	slices.SortFunc(found, func(a, b Instance) int {
-		return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Name, b.Name))
-	})
-	return found
+	return false
 }
 
 func sortedVolumes(volumes map[volumeKey]Volume) []Volume {
@@ -258,14 +228,6 @@ func (s *Server) Instances() []Instance {
 	})
 }
 
-// Pool returns one pool's record.
-func (s *Server) Pool(name string) (Pool, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p, ok := s.db.pools[name]
-	return p, ok
-}
-
 // PutVolume writes a record without any flow, as "lxd sql" would; a record
 // without volatile.uuid gets one. It is for worlds of many thousand records.
 func (s *Server) PutVolume(v Volume) Volume {
@@ -315,15 +277,6 @@ func (s *Server) CreateProject(name string, config map[string]string) {
 	all := maps.Clone(s.db.projects[DefaultProject].Config)
 	maps.Copy(all, config)
 	s.db.projects[name] = Project{Name: name, Config: all}
-	s.db.profiles[nameKey{name, "default"}] = Profile{Project: name, Name: "default"}
-}
-
-// PutProfile records a profile with its devices.
-func (s *Server) PutProfile(p Profile) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p.Project = projectOr(p.Project)
-	s.db.profiles[nameKey{p.Project, p.Name}] = p
 }
 
 // AddImage puts an image into LXD's store; no pool has a volume of it yet.

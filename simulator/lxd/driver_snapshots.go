@@ -134,14 +134,16 @@ func (c copied) from() string {
 	return c.source.arrayName()
 }
 
-// finishCopy sets what LXD sets on the root of a filesystem, and the size.
+// finishCopy sets what LXD sets on the root of a filesystem, and asks for the
+// size, which is the source's: none is changed here.
 func (d *driver) finishCopy(c copied) error {
 	if c.target.content == evidence.ContentFilesystem {
 		if err := d.mountTask(c.target, nil); err != nil {
 			return err
 		}
 	}
-	return d.resizeVolume(c.target, c.target.bytes)
+	_, err := d.array.volume(c.target.pool, c.target.arrayName())
+	return err
 }
 
 // copyVolume makes a volume as a copy of another. Snapshots come first: each

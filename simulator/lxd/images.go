@@ -103,35 +103,3 @@ func (d *driver) ensureFreshImage(k volumeKey, content string) (volume, error) {
 
 // unpack fills an image's volume.
 func (d *driver) unpack() error { return d.host("unpack image") }
-
-// DeleteImage deletes an image, and from every pool the volume of it that is
-// recorded.
-func (m *Member) DeleteImage(project, fingerprint string) error {
-	return m.flow(project, "Deleting image", "/1.0/images/"+fingerprint, func(r *run) error {
-		var pools []string
-		err := r.read(func(db Database) error {
-			for k := range db.volumes {
-				if k.kind == evidence.TypeImage && k.name == fingerprint {
-					pools = append(pools, k.pool)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for _, pool := range pools {
-			d, err := r.driver(pool)
-			if err != nil {
-				return err
-			}
-			if err := d.deleteRecorded(volumeKey{pool, DefaultProject, evidence.TypeImage, fingerprint}); err != nil {
-				return err
-			}
-		}
-		return r.write("delete image "+fingerprint, func(db *Database) error {
-			maps.DeleteFunc(db.images, func(k nameKey, _ Image) bool { return k.name == fingerprint })
-			return nil
-		})
-	})
-}

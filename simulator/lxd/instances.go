@@ -15,14 +15,10 @@ type InstanceSpec struct {
 	Project, Name string
 	// Type is container or virtual-machine; "" is container.
 	Type string
-	// Pool is that of the root disk; "" leaves it to the profiles.
+	// Pool is that of the root disk.
 	Pool string
 	// Image is a fingerprint in LXD's store; "" makes an empty instance.
 	Image string
-	// Profiles default to the one called default.
-	Profiles []string
-	// Devices are its devices beside the root disk.
-	Devices map[string]map[string]string
 }
 
 func (i Instance) entity() string { return withProject("/1.0/instances/"+i.Name, i.Project) }
@@ -46,18 +42,11 @@ func (m *Member) instanceFlow(project, name, description string, do func(*run, I
 func (m *Member) CreateInstance(spec InstanceSpec) error {
 	i := Instance{
 		Project: projectOr(spec.Project), Name: spec.Name, Type: spec.Type, Member: m.Name,
-		Created: m.server.clock.Now(), Profiles: spec.Profiles, Devices: map[string]map[string]string{},
-		Config: map[string]string{},
+		Created: m.server.clock.Now(), Config: map[string]string{},
+		Devices: map[string]map[string]string{"root": {"type": "disk", "path": "/", "pool": spec.Pool}},
 	}
 	if i.Type == "" {
 		i.Type = evidence.TypeContainer
-	}
-	if i.Profiles == nil {
-		i.Profiles = []string{"default"}
-	}
-	maps.Copy(i.Devices, spec.Devices)
-	if spec.Pool != "" {
-		i.Devices["root"] = map[string]string{"type": "disk", "path": "/", "pool": spec.Pool}
 	}
 	if spec.Image != "" {
 		i.Config["volatile.base_image"] = spec.Image
@@ -446,19 +435,6 @@ func (m *Member) SnapshotInstance(project, name, snapshot string) error {
 			return err
 		}
 		return d.snapshotRecorded(root.volume, snapshot)
-	})
-}
-
-// DeleteInstanceSnapshot deletes one of an instance's snapshots.
-func (m *Member) DeleteInstanceSnapshot(project, name, snapshot string) error {
-	return m.instanceFlow(project, name, "Deleting snapshot", func(r *run, i Instance) error {
-		root, d, err := r.root(i)
-		if err != nil {
-			return err
-		}
-		k := root.volume
-		k.name += "/" + snapshot
-		return d.deleteRecordedSnapshot(k)
 	})
 }
 

@@ -2,7 +2,6 @@ package lxd
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -26,7 +25,7 @@ type Options struct {
 	Clustered bool
 	// Seed makes the UUIDs.
 	Seed uint64
-	// Arrays leads to the arrays; nil is the network.
+	// Arrays leads to the arrays.
 	Arrays http.RoundTripper
 	// BeforeCall is asked before every step of every flow: a REST call, with
 	// its method and path, or a step with method StepHost or StepRecord. Its
@@ -44,8 +43,6 @@ type Member struct {
 	server *Server
 	// Status and Message are what the cluster's list says of it.
 	status, message string
-	// config is the server configuration that is the member's own.
-	config map[string]string
 	// up is whether the daemon runs, and life how often it was started.
 	up   bool
 	life int
@@ -72,7 +69,6 @@ type Server struct {
 	clock     *fabric.Clock
 	clustered bool
 	arrays    http.RoundTripper
-	sessions  tls.ClientSessionCache
 	ctx       context.Context
 	cancel    context.CancelFunc
 
@@ -83,7 +79,6 @@ type Server struct {
 	random     *rand.Rand
 	uuid       string
 	members    []*Member
-	config     map[string]string
 	db         Database
 	operations []*operation
 	before     func(method, path string) error
@@ -105,10 +100,10 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		Member:    o.Members[0],
 		behaviour: b, version: o.Version, clock: o.Clock, clustered: o.Clustered,
-		arrays: o.Arrays, sessions: tls.NewLRUClientSessionCache(0),
-		ctx: ctx, cancel: cancel,
+		arrays: o.Arrays,
+		ctx:    ctx, cancel: cancel,
 		random:  rand.New(rand.NewPCG(o.Seed, 0x6c7864)),
-		members: slices.Clone(o.Members), config: map[string]string{}, db: newDatabase(),
+		members: slices.Clone(o.Members), db: newDatabase(),
 		before: o.BeforeCall,
 	}
 	s.uuid = s.newUUID()
@@ -118,7 +113,7 @@ func New(o Options) (*Server, error) {
 			return nil, errors.New("a member needs a name and a host")
 		}
 		m.server, m.up, m.status, m.message = s, true, Online, "Fully operational"
-		m.config, m.mounts = map[string]string{}, map[mountKey]int{}
+		m.mounts = map[mountKey]int{}
 	}
 	return s, nil
 }

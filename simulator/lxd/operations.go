@@ -131,7 +131,7 @@ func (m *Member) KillDaemon() {
 }
 
 // StartDaemon starts the daemon again. It counts the mounts of the instances
-// that run on it, and of the volumes that it uses itself, and nothing else.
+// that run on it, and nothing else.
 func (m *Member) StartDaemon() {
 	s := m.server
 	s.mu.Lock()
@@ -167,9 +167,6 @@ func (m *Member) StartDaemon() {
 		for _, d := range s.db.disks(i) {
 			s.countLocked(m, d.volume, d.snapshot)
 		}
-	}
-	for _, v := range s.daemonVolumesLocked(m) {
-		s.countLocked(m, v, "")
 	}
 }
 

@@ -15,16 +15,10 @@ type PoolSpec struct {
 	Name string
 	// Gateway is the array's URL, Token an API token.
 	Gateway, Token string
-	// Verify checks the array's certificate, as LXD does by default.
-	Verify bool
 	// Mode is iscsi or the version's word for NVMe/TCP, see Server.NVMeMode.
 	Mode string
-	// Targets are the array's addresses that LXD shall use. They are recorded
-	// only: the simulated machine logs in to all portals.
-	Targets []string
-	// Quota is the pool's size in bytes, 0 is none; VolumeBytes the size of
-	// volumes that are not given one, 0 is 10 GiB.
-	Quota, VolumeBytes int64
+	// VolumeBytes is the size of volumes that are not given one, 0 is 10 GiB.
+	VolumeBytes int64
 	// Recover attaches a pod that exists (source.recover=true) without
 	// asking the array anything.
 	Recover bool
@@ -34,16 +28,7 @@ type PoolSpec struct {
 func (m *Member) CreatePool(spec PoolSpec) error {
 	return m.flow("", "Creating storage pool", "/1.0/storage-pools/"+spec.Name, func(r *run) error {
 		config := map[string]string{
-			"pure.api.token": spec.Token, "pure.gateway": spec.Gateway, "pure.mode": spec.Mode,
-		}
-		if !spec.Verify {
-			config["pure.gateway.verify"] = "false"
-		}
-		if len(spec.Targets) > 0 {
-			config["pure.target"] = strings.Join(spec.Targets, ",")
-		}
-		if spec.Quota > 0 {
-			config["size"] = strconv.FormatInt(spec.Quota, 10)
+			"pure.api.token": spec.Token, "pure.gateway": spec.Gateway, "pure.gateway.verify": "false", "pure.mode": spec.Mode,
 		}
 		if spec.VolumeBytes > 0 {
 			config["volume.size"] = bytesText(spec.VolumeBytes)
@@ -54,11 +39,6 @@ func (m *Member) CreatePool(spec PoolSpec) error {
 		err := r.write("create pool "+spec.Name, func(db *Database) error {
 			if _, ok := db.pools[spec.Name]; ok {
 				return worded("The storage pool already exists")
-			}
-			for _, other := range db.pools {
-				if other.Config["pure.gateway"] == spec.Gateway && other.Name == spec.Name {
-					return worded("Storage pool source is already in use")
-				}
 			}
 			db.pools[spec.Name] = pool
 			return nil
@@ -81,10 +61,9 @@ func (m *Member) CreatePool(spec PoolSpec) error {
 			return fmt.Errorf("required API version %q is not supported by Pure Storage, only %q are supported", "2.21", versions)
 		}
 		if !spec.Recover {
-			if err := d.array.createPod(spec.Name, spec.Quota); err != nil {
+			if err := d.array.createPod(spec.Name); err != nil {
 				return err
 			}
-			u.add(func() { _ = d.array.deletePod(spec.Name) })
 		}
 		err = r.write("create pool "+spec.Name+" done", func(db *Database) error {
 			pool.Status = "Created"
@@ -96,36 +75,6 @@ func (m *Member) CreatePool(spec PoolSpec) error {
 		}
 		u.keep()
 		return nil
-	})
-}
-
-// DeletePool deletes a pool that has no volumes, and its pod with all that is
-// in it.
-func (m *Member) DeletePool(name string) error {
-	return m.flow("", "Deleting storage pool", "/1.0/storage-pools/"+name, func(r *run) error {
-		d, err := r.driver(name)
-		if err != nil {
-			return err
-		}
-		err = r.read(func(db Database) error {
-			for k := range db.volumes {
-				if k.pool == name && k.kind != evidence.TypeImage {
-					return worded("The storage pool is currently in use")
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := d.array.deletePod(name); err != nil {
-			return err
-		}
-		return r.write("delete pool "+name, func(db *Database) error {
-			delete(db.pools, name)
-			maps.DeleteFunc(db.volumes, func(k volumeKey, _ Volume) bool { return k.pool == name })
-			return nil
-		})
 	})
 }
 

@@ -86,7 +86,7 @@ func (m *Member) DeleteVolume(pool, project, name string) error {
 	return m.volumeFlow("Deleting storage volume", true, k, func(d *driver) error {
 		var snapshots []Volume
 		err := d.read(func(db Database) error {
-			if len(db.users(k)) > 0 {
+			if db.used(k) {
 				return worded("The storage volume is still in use")
 			}
 			snapshots = db.snapshotsOf(k)
@@ -147,26 +147,6 @@ func (m *Member) RenameVolume(pool, project, name, to string) error {
 				v.Name = to + strings.TrimPrefix(v.Name, name)
 				db.volumes[volumeKey{key.pool, key.project, key.kind, v.Name}] = v
 			}
-			return nil
-		})
-	})
-}
-
-// ResizeVolume sets a custom volume's size in bytes.
-func (m *Member) ResizeVolume(pool, project, name string, bytes int64) error {
-	k := m.server.custom(pool, project, name)
-	return m.volumeFlow("Updating storage volume", true, k, func(d *driver) error {
-		record, v, err := d.find(k)
-		if err != nil {
-			return err
-		}
-		if err := d.resizeVolume(v, bytes); err != nil {
-			return err
-		}
-		return d.write("update volume "+name, func(db *Database) error {
-			record.Config = maps.Clone(record.Config)
-			record.Config["size"] = bytesText(bytes)
-			db.volumes[k] = record
 			return nil
 		})
 	})
@@ -416,56 +396,4 @@ func (m *Member) RefreshVolume(pool, project, name, from string) error {
 		}
 		return err
 	})
-}
-
-// SetDaemonVolume makes the member's LXD keep its images or backups on a
-// custom volume of project default: key is storage.images_volume or
-// storage.backups_volume, volume is "pool/volume" or "" for none.
-func (m *Member) SetDaemonVolume(key, name string) error {
-	return m.flow("", "", "/1.0", func(r *run) error {
-		m.server.mu.Lock()
-		old := m.config[key]
-		m.server.mu.Unlock()
-		if err := r.daemonVolume(name, (*driver).mountVolume); err != nil {
-			return err
-		}
-		err := r.write("update config "+key, func(*Database) error {
-			m.config[key] = name
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		return r.daemonVolume(old, func(d *driver, v volume) error {
-			_, err := d.unmountVolume(v)
-			return err
-		})
-	})
-}
-
-func (r *run) daemonVolume(name string, do func(*driver, volume) error) error {
-	if name == "" {
-		return nil
-	}
-	pool, custom, _ := strings.Cut(name, "/")
-	d, err := r.driver(pool)
-	if err != nil {
-		return err
-	}
-	_, v, err := d.find(volumeKey{pool, DefaultProject, evidence.TypeCustom, custom})
-	if err != nil {
-		return err
-	}
-	return do(d, v)
-}
-
-// daemonVolumesLocked are the volumes that the member's LXD itself uses.
-func (s *Server) daemonVolumesLocked(m *Member) []volumeKey {
-	var keys []volumeKey
-	for key, value := range m.config {
-		if pool, name, ok := strings.Cut(value, "/"); ok && strings.HasPrefix(key, "storage.") && strings.HasSuffix(key, "_volume") {
-			keys = append(keys, volumeKey{pool, DefaultProject, evidence.TypeCustom, name})
-		}
-	}
-	return keys
 }

@@ -2,6 +2,7 @@ package lxd
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -18,10 +19,11 @@ const pool = "pool1"
 
 // world is an array, an LXD with one pool, and its machines.
 type world struct {
-	t     *testing.T
-	array *array.Array
-	url   string
-	clock *fabric.Clock
+	t      *testing.T
+	array  *array.Array
+	url    string
+	direct http.RoundTripper
+	clock  *fabric.Clock
 	*Server
 	host *host.Host
 }
@@ -36,8 +38,8 @@ func newWorld(t *testing.T, version, mode string, members int) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	w.url = server.URL
-	o := Options{Version: version, Clock: w.clock, Clustered: members > 1, Seed: 5}
+	w.url, w.direct = server.URL, server
+	o := Options{Version: version, Arrays: w.direct, Clock: w.clock, Clustered: members > 1, Seed: 5}
 	for n := range members {
 		o.Members = append(o.Members, w.machine(fmt.Sprintf("lxd%02d", n+1)))
 	}
