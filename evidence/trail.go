@@ -23,6 +23,9 @@ type Deed struct {
 	// User ran it, through Interface: "REST", "CLI" or "GUI".
 	User      string `json:"user"`
 	Interface string `json:"interface"`
+	// Hosts are the array hosts, or host groups, that a connect or disconnect
+	// names. That none can be read there says nothing of whose they were.
+	Hosts []string `json:"hosts,omitempty"`
 	// Ours is yes where the journal here says that a run of pureclean did it.
 	Ours Answer `json:"ours"`
 }

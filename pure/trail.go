@@ -97,6 +97,9 @@ func trailOf(v evidence.Volume, rows evidence.List[auditRow]) evidence.Trail {
 		}
 		d := row.Deed
 		d.Verb = cmp.Or(verbs[strings.ToLower(row.Command+" "+row.Verb)], evidence.DeedOther)
+		if d.Verb == evidence.DeedConnect || d.Verb == evidence.DeedDisconnect {
+			d.Hosts = hostsIn(row.Arguments, v)
+		}
 		own = append(own, d)
 	}
 	slices.SortStableFunc(own, func(a, b evidence.Deed) int { return a.At.Compare(b.At) })
@@ -116,4 +119,39 @@ func names(arguments string, v evidence.Volume) bool {
 		}
 	}
 	return false
+}
+
+// noHost are options of connect and disconnect whose value names no host.
+var noHost = []string{"lun", "luns", "protocol"}
+
+// hostsIn are the array hosts and host groups that a connect or disconnect of a
+// volume names. How an array words these of REST's has not been seen, so it is
+// what is left when all that is certainly something else is taken away: the
+// volumes, ids, numbers, options, and what belongs to those.
+func hostsIn(arguments string, v evidence.Volume) []string {
+	var hosts []string
+	option := ""
+	for field := range strings.FieldsSeq(arguments) {
+		key, value, both := strings.Cut(field, "=")
+		if isOption := strings.HasPrefix(field, "-"); isOption || both {
+			if option = strings.ToLower(strings.TrimLeft(key, "-")); !both {
+				continue
+			}
+			field = value
+		}
+		skip := slices.Contains(noHost, option)
+		option = ""
+		for word := range strings.FieldsFuncSeq(field, func(r rune) bool { return strings.ContainsRune(",;'\"[]{}()", r) }) {
+			if !skip && !strings.Contains(word, "::") && !strings.EqualFold(word, v.Name) && !isID(word) && !slices.Contains(hosts, word) {
+				hosts = append(hosts, word)
+			}
+		}
+	}
+	return hosts
+}
+
+// isID reports a number, or what the array gives its objects as an id.
+func isID(word string) bool {
+	return strings.Trim(word, "0123456789") == "" ||
+		(len(word) == 36 && strings.Count(word, "-") == 4 && strings.Trim(strings.ToLower(word), "0123456789abcdef-") == "")
 }

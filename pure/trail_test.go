@@ -3,6 +3,7 @@ package pure
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,12 +48,12 @@ func TestTrails(t *testing.T) {
 			}
 			var got []string
 			for _, d := range trails[0].Deeds.Items {
-				got = append(got, d.Verb+" "+d.Interface)
+				got = append(got, strings.TrimSpace(d.Verb+" "+d.Interface+" "+strings.Join(d.Hosts, "+")))
 				if d.At.IsZero() || d.User == "" || time.Since(d.At) < -time.Hour {
 					t.Errorf("%+v", d)
 				}
 			}
-			want := []string{"connect CLI", "disconnect REST", "destroy REST", "recover CLI", "other CLI"}
+			want := []string{"connect CLI " + labHost, "disconnect REST " + labHost, "destroy REST", "recover CLI", "other CLI"}
 			if o.Unverified.AuditRefused {
 				want = slices.Insert(want, 1, "destroy REST")
 			}
@@ -86,5 +87,35 @@ func TestTrailsThatCanNotBeRead(t *testing.T) {
 				t.Errorf("%+v", trails)
 			}
 		})
+	}
+}
+
+// A connect's host is found in each way in which its command may be worded, and
+// nothing else is taken for one.
+func TestHostsInTheTrail(t *testing.T) {
+	v := evidence.Volume{Name: "p1::u-1", ID: "0c1fa5c0-0000-4a00-8000-00000000000a"}
+	for arguments, want := range map[string]string{
+		"--host lxd01-iscsi p1::u-1":                    "lxd01-iscsi",
+		"--host lxd01-iscsi --lun 7 p1::u-1":            "lxd01-iscsi",
+		"--host=lxd01-iscsi --lun=7 p1::u-1":            "lxd01-iscsi",
+		"--host a-iscsi,b-iscsi P1::U-1":                "a-iscsi b-iscsi",
+		"--vol p1::u-1 lxd01-iscsi":                     "lxd01-iscsi",
+		"--vol p1::u-1,p1::u-2 a-iscsi b-iscsi":         "a-iscsi b-iscsi",
+		"--hgroup lab p1::u-1":                          "lab",
+		"lxd01-iscsi p1::u-1":                           "lxd01-iscsi",
+		"host_names=lxd01-iscsi volume_names=p1::u-1":   "lxd01-iscsi",
+		"host_names=['a-iscsi','b'] volume_ids=" + v.ID: "a-iscsi b",
+		"lxd01-iscsi " + v.ID:                           "lxd01-iscsi",
+		"--protocol iscsi p1::u-1":                      "",
+		"p1::u-1":                                       "",
+		"":                                              "",
+	} {
+		if got := strings.Join(hostsIn(arguments, v), " "); got != want {
+			t.Errorf("%q: got %q, want %q", arguments, got, want)
+		}
+	}
+	// A volume outside a pod is known by its own name alone.
+	if got := hostsIn("--host h1 plain", evidence.Volume{Name: "plain"}); !slices.Equal(got, []string{"h1"}) {
+		t.Errorf("got %q", got)
 	}
 }
