@@ -62,7 +62,7 @@ func (s Subject) past() (past, bool) {
 		case d.At.IsZero() || d.Verb == "":
 			p.why = either(p.why, "of a command it does not say what it did, or when")
 		case age < -atOnce: // of an earlier volume of that name
-		case (d.Verb == evidence.DeedCreate || d.Verb == evidence.DeedOther) && age <= atOnce && p.made.At.IsZero():
+		case (d.Verb == evidence.DeedCreate || d.Verb == evidence.DeedCopy || d.Verb == evidence.DeedOther) && age <= atOnce && p.made.At.IsZero():
 			p.made = d // made, or copied
 		default:
 			p.later = append(p.later, d)

@@ -11,6 +11,10 @@ type Trail struct {
 	// Deeds are the commands that name the volume, or its id, the oldest
 	// first. Whether refused ones are among them differs.
 	Deeds List[Deed] `json:"deeds"`
+	// Since is how far back the array's trail reaches, by its clock: no row of
+	// any volume's is older. It is asked for where the volume's making is not
+	// among the deeds; zero where it is not known.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Deed is one command of an array's audit trail.
@@ -38,5 +42,8 @@ const (
 	DeedDestroy    = "destroy"
 	DeedRecover    = "recover"
 	DeedEradicate  = "eradicate"
-	DeedOther      = "other"
+	// DeedCopy is a copy from it or over it, or a snapshot of it.
+	DeedCopy   = "copy"
+	DeedRename = "rename"
+	DeedOther  = "other"
 )

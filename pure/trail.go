@@ -48,6 +48,7 @@ var verbs = map[string]string{
 	"purevol create": evidence.DeedCreate, "purevol connect": evidence.DeedConnect, "purehost connect": evidence.DeedConnect,
 	"purevol disconnect": evidence.DeedDisconnect, "purehost disconnect": evidence.DeedDisconnect,
 	"purevol destroy": evidence.DeedDestroy, "purevol recover": evidence.DeedRecover, "purevol eradicate": evidence.DeedEradicate,
+	"purevol copy": evidence.DeedCopy, "purevol snap": evidence.DeedCopy, "purevol rename": evidence.DeedRename, "purevol move": evidence.DeedRename,
 }
 
 // Trails asks the array's audit trail for the commands that name one of the
@@ -79,6 +80,39 @@ func (r *Reader) Trails(ctx context.Context, volumes []evidence.Volume) []eviden
 		for _, v := range chunk {
 			trails = append(trails, trailOf(v, rows))
 		}
+	}
+	return r.reachBack(ctx, volumes, trails)
+}
+
+// reachBack adds how far back the array's trail reaches, where that is not plain
+// from what was told: it costs a request, and is asked for nothing else. A trail
+// without a single row, of anything, is none.
+func (r *Reader) reachBack(ctx context.Context, volumes []evidence.Volume, trails []evidence.Trail) []evidence.Trail {
+	since := time.Time{}
+	for _, t := range trails {
+		for _, d := range t.Deeds.Items {
+			if since.IsZero() || d.At.Before(since) {
+				since = d.At
+			}
+		}
+	}
+	beyond := func(v evidence.Volume) bool { return !v.Created.IsZero() && (since.IsZero() || since.After(v.Created)) }
+	if slices.ContainsFunc(volumes, beyond) {
+		oldest, err := list(ctx, r.session, question[auditRow]{resource: &audits, firstBy: "time"})
+		switch {
+		case err != nil || !oldest.IsComplete():
+			return trails
+		case len(oldest.Items) == 0 && since.IsZero():
+			return nil
+		case len(oldest.Items) != 1 || oldest.Items[0].At.IsZero():
+			return trails
+		}
+		if at := oldest.Items[0].At; since.IsZero() || at.Before(since) {
+			since = at
+		}
+	}
+	for i := range trails {
+		trails[i].Since = since
 	}
 	return trails
 }

@@ -53,12 +53,51 @@ func TestTrails(t *testing.T) {
 					t.Errorf("%+v", d)
 				}
 			}
-			want := []string{"connect CLI " + labHost, "disconnect REST " + labHost, "destroy REST", "recover CLI", "other CLI"}
+			want := []string{"create CLI", "copy CLI", "connect CLI " + labHost, "disconnect REST " + labHost, "destroy REST", "recover CLI", "rename CLI"}
 			if o.Unverified.AuditRefused {
-				want = slices.Insert(want, 1, "destroy REST")
+				want = slices.Insert(want, 3, "destroy REST")
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// How far back the trail reaches is asked where a volume's making is not among
+// what was told of it, and nothing is said where the array does not answer that.
+func TestTrailReachesBack(t *testing.T) {
+	early := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, c := range []struct {
+		name    string
+		created time.Time
+		fault   *array.Fault
+		want    time.Time
+	}{
+		{"its own rows say it", early.AddDate(20, 0, 0), &array.Fault{Kind: array.Reply, Status: http.StatusBadRequest}, time.Time{}},
+		{"other rows are older", early.AddDate(0, 0, -1), nil, early},
+		{"no sorting", early.AddDate(0, 0, -1), &array.Fault{Kind: array.Reply, Status: http.StatusBadRequest}, time.Time{}},
+		{"broken", early.AddDate(0, 0, -1), &array.Fault{Kind: array.ServerError}, time.Time{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t, array.Options{})
+			_, err := l.CreateVolume(labVolume+"9", 1<<30, array.VolumeOptions{Created: early})
+			l.must(err)
+			if c.fault != nil {
+				c.fault.Method, c.fault.Path, c.fault.Query = "GET", "/audits", map[string]string{"sort": "time"}
+				l.Inject(*c.fault)
+			}
+			r, err := Open(t.Context(), l.access(l.Token()), testOptions(&waits{}))
+			l.must(err)
+			trails := r.Trails(t.Context(), []evidence.Volume{{ID: l.volumeID, Name: labVolume, Created: c.created}})
+			if len(trails) != 1 || !trails[0].Deeds.IsComplete() || len(trails[0].Deeds.Items) != 2 {
+				t.Fatalf("%+v", trails)
+			}
+			if c.name == "its own rows say it" {
+				c.want = trails[0].Deeds.Items[0].At
+			}
+			if !trails[0].Since.Equal(c.want) {
+				t.Errorf("since %v, want %v", trails[0].Since, c.want)
 			}
 		})
 	}

@@ -58,6 +58,8 @@ type question[R any] struct {
 	// be looser than asked. What is wrong with the others is not our concern.
 	// nil means all.
 	ours func(row *R) bool
+	// firstBy asks for the first row alone, in that order; empty for all.
+	firstBy string
 }
 
 // list reads a whole list. It is complete when the array said that nothing
@@ -135,6 +137,10 @@ func (w *walk[R]) run(ctx context.Context) {
 		query.Set("filter", w.filter)
 	}
 	maps.Copy(query, w.only)
+	if w.firstBy != "" {
+		query.Set("limit", "1")
+		query.Set("sort", w.firstBy)
+	}
 	if w.byOffset {
 		query.Set("sort", "name") // or a row could move to a page already read
 	} else {
@@ -166,7 +172,7 @@ func (w *walk[R]) run(ctx context.Context) {
 		w.session.came(page.rows, n == 1, w.total)
 		token := maphash.String(w.seed, page.envelope.token)
 		switch {
-		case w.broken != "":
+		case w.broken != "", w.firstBy != "" && page.rows > 0:
 			return
 		case w.total.N > maxRows:
 			w.end("the array counts %d, which is more than an array can have", w.total.N)

@@ -19,6 +19,8 @@ type VolumeOptions struct {
 	Used int64
 	// Serial is for a volume that another array has made; empty is the next.
 	Serial string
+	// By is the user of REST who made it; empty is the administrator by hand.
+	By string
 }
 
 // PodArray is one array of a pod.
@@ -117,6 +119,11 @@ func (a *Array) CreateVolume(name string, bytes int64, o VolumeOptions) (Volume,
 		}
 		v.used = o.Used
 		made = v.shown()
+		if o.By == "" {
+			s.byHand(made.Created, "create", v.name)
+		} else {
+			s.record(audit{time: made.Created.UnixMilli(), user: o.By, by: "REST", command: "purevol", subcommand: "create", arguments: v.name})
+		}
 		return nil
 	})
 	return made, err
@@ -136,6 +143,7 @@ func (a *Array) CopyVolume(src, dst string) (Volume, error) {
 			return err
 		}
 		made = v.shown()
+		s.byHand(now, "copy", src+" "+v.name)
 		return nil
 	})
 	return made, err
@@ -165,7 +173,13 @@ func (a *Array) Recover(name string) error {
 
 // Eradicate removes a destroyed volume for good.
 func (a *Array) Eradicate(name string) error {
-	return a.onVolume("eradicate volume", name, func(s *state, _ time.Time, v *volume) error { return s.eradicateVolume(v) })
+	return a.onVolume("eradicate volume", name, func(s *state, now time.Time, v *volume) error {
+		err := s.eradicateVolume(v)
+		if err == nil {
+			s.byHand(now, "eradicate", v.name)
+		}
+		return err
+	})
 }
 
 // SetIO sets what a volume does from now on, in operations per second.
@@ -210,6 +224,7 @@ func (a *Array) CreateSnapshot(volumeName, suffix string) (string, error) {
 		n, err := s.createSnapshot(now, v, suffix)
 		if err == nil {
 			full = n.name()
+			s.byHand(now, "snap", v.name+" "+full)
 		}
 		return err
 	})
@@ -218,7 +233,13 @@ func (a *Array) CreateSnapshot(volumeName, suffix string) (string, error) {
 
 // DestroySnapshot destroys a snapshot by its full name, "volume.suffix".
 func (a *Array) DestroySnapshot(name string) error {
-	return a.onSnapshot("destroy snapshot", name, func(s *state, now time.Time, n *snapshot) error { return s.destroySnapshot(now, n) })
+	return a.onSnapshot("destroy snapshot", name, func(s *state, now time.Time, n *snapshot) error {
+		err := s.destroySnapshot(now, n)
+		if err == nil {
+			s.byHand(now, "destroy", n.name())
+		}
+		return err
+	})
 }
 
 func (a *Array) onSnapshot(what, name string, f func(*state, time.Time, *snapshot) error) error {

@@ -1,6 +1,7 @@
 package array
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"hash/fnv"
@@ -126,13 +127,15 @@ func (r *resource[T]) match(c *call, t *table[T]) ([]T, error) {
 	}
 	if c.query.Has("sort") {
 		// No list is sorted by anything else here.
-		get := t.at("name")
-		if get == nil || c.query.Get("sort") != "name" {
-			return nil, refuse(badSort, c.query.Get("sort"))
+		by := c.query.Get("sort")
+		get := t.at(by)
+		if get == nil || (by != "name" && by != "time") {
+			return nil, refuse(badSort, by)
 		}
 		rows = slices.Clone(rows)
 		slices.SortStableFunc(rows, func(a, b T) int {
-			return strings.Compare(strings.ToLower(get(c, a).s), strings.ToLower(get(c, b).s))
+			one, other := get(c, a), get(c, b)
+			return cmp.Or(strings.Compare(strings.ToLower(one.s), strings.ToLower(other.s)), cmp.Compare(one.n, other.n))
 		})
 	}
 	c.array.lists.put(c, key, rows)
