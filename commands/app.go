@@ -72,7 +72,8 @@ func run(ctx context.Context, app *cli.App, s Streams, args []string) error {
 	}
 	line, err := t.inOrder(app, args[0])
 	if err != nil {
-		return err
+		command := t.path[len(t.path)-1] // the one that has the flags
+		return command.OnUsageError(cli.NewContext(app, nil, &cli.Context{Context: ctx}), err, true)
 	}
 	return app.RunContext(ctx, line)
 }

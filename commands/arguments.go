@@ -31,8 +31,11 @@ func (t *typed) inOrder(app *cli.App, program string) ([]string, error) {
 		}
 	}
 	line := append([]string{program}, t.words...)
-	if t.unknown || len(t.bare) == 0 {
+	if t.unknown {
 		return line, nil // what is wrong with a flag is said first
+	}
+	if err := t.repeated(); err != nil || len(t.bare) == 0 {
+		return line, err
 	}
 	name, flag := objectOf[t.name()], t.objectFlag()
 	object := t.bare[0]

@@ -66,6 +66,68 @@ func TestNoFlagIsLost(t *testing.T) {
 	}
 }
 
+// TestGivenTwice: a flag that counts once is refused when it is given twice, by
+// one of its names or by two, with the same value or with another, for every
+// command; and one that may be repeated is not.
+func TestGivenTwice(t *testing.T) {
+	b := newBench(t, aged(t, "device-never-iscsi"))
+	var each func(path []string, commands []*cli.Command)
+	each = func(path []string, commands []*cli.Command) {
+		for _, c := range commands {
+			path := append(slices.Clone(path), c.Name)
+			each(path, c.Subcommands)
+			for _, flag := range c.Flags {
+				names := flag.Names()
+				for i := range names {
+					for j := range names {
+						line := append(slices.Clone(path), dashed(names[i]), dashed(names[j]))
+						if takesValue(flag) {
+							line = append(slices.Clone(path), dashed(names[i]), "1", dashed(names[j])+"=2")
+						}
+						typed := readTyped(newApp(Streams{}), line)
+						_, err := typed.inOrder(newApp(Streams{}), "pureclean")
+						if _, several := flag.(*cli.StringSliceFlag); several {
+							if err != nil {
+								t.Errorf("%q may be repeated: %v", line, err)
+							}
+							continue
+						}
+						if err == nil {
+							t.Errorf("%q is taken", line)
+							continue
+						}
+						status, out, errs := b.run("", line...)
+						want := StatusUsage
+						if strings.Join(path, " ") == "check" {
+							want = 3
+						}
+						if status != want || !strings.Contains(out+errs, "given twice") && !strings.Contains(out+errs, "the same flag") {
+							t.Errorf("%q: status %d\n%s%s", line, status, out, errs)
+						}
+					}
+				}
+			}
+		}
+	}
+	each(nil, newApp(Streams{}).Commands)
+	volume := b.leaked("leaked-volume")
+	for line, want := range map[string]string{
+		"fix --volume X --volume " + volume + " --yes":     "--volume was given twice, with X and with " + volume,
+		"verify --volume " + volume + " --volume=X":        "--volume was given twice, with " + volume + " and with X",
+		"verify --object " + volume + " --volume X":        "--object and --volume are the same flag",
+		"scan --json -o csv":                               "--json is --output json, and -o csv was given, too",
+		"scan -o csv --json":                               "--json is --output json, and -o csv was given, too",
+		"scan --json --json":                               "--json was given twice",
+		"fix " + volume + " --finding a --finding b --yes": "--finding was given twice, with a and with b",
+		"fix -yy " + volume:                                "-y was given twice",
+	} {
+		status, out, errs := b.run("", strings.Fields(line)...)
+		if v, ok := b.world.Array.Volume(volume); status != StatusUsage || !strings.Contains(strings.Join(strings.Fields(errs), " "), want) || !ok || v.Destroyed {
+			t.Errorf("%s: status %d\n%s%s", line, status, out, errs)
+		}
+	}
+}
+
 // TestUndoByName: a run is named by its id, by its volume, or as the last.
 func TestUndoByName(t *testing.T) {
 	b := newBench(t, aged(t, "device-never-iscsi"))

@@ -62,10 +62,6 @@ func usageError(name string, flags []cli.Flag, commands []*cli.Command, err erro
 	if bad := badValue.FindStringSubmatch(err.Error()); bad != nil {
 		return badValueError(name, flags, bad[1], bad[2])
 	}
-	if both, ok := strings.CutPrefix(err.Error(), "Cannot use two forms of the same flag: "); ok {
-		a, b, _ := strings.Cut(both, " ")
-		return usagef("%s and %s are the same flag; give one of them", dashed(a), dashed(b))
-	}
 	flag, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
 		return &UsageError{err}

@@ -16,10 +16,12 @@ type typed struct {
 	flags []cli.Flag
 	next  []*cli.Command
 	// given are the values of the flags that were given, by the flag's first
-	// name.
-	given map[string][]string
-	// flag is the one whose value is expected next, or nil.
-	flag cli.Flag
+	// name, and spelled are those flags as they were typed.
+	given, spelled map[string][]string
+	// flag is the one whose value is expected next, or nil, and typedFlag how it
+	// was typed.
+	flag      cli.Flag
+	typedFlag string
 	// words are all but the bare ones, which are the words without a flag of a
 	// command that takes one; see objectOf. Flags stand in front of objects there.
 	words, bare []string
@@ -37,7 +39,7 @@ var helpNames = []string{"help", "h"}
 
 // readTyped reads words, the program's name not among them.
 func readTyped(app *cli.App, words []string) typed {
-	t := typed{next: app.Commands, flags: app.Flags, given: map[string][]string{}}
+	t := typed{next: app.Commands, flags: app.Flags, given: map[string][]string{}, spelled: map[string][]string{}}
 	for _, word := range words {
 		t.read(word)
 	}
@@ -48,7 +50,7 @@ func (t *typed) read(word string) {
 	t.words = append(t.words, word)
 	switch {
 	case t.flag != nil:
-		t.give(t.flag, word)
+		t.give(t.flag, t.typedFlag, word)
 		if other := flagOf(word); findFlag(t.flags, other) != nil || slices.Contains(helpNames, other) {
 			t.swallowed = [2]string{dashed(t.flag.Names()[0]), word}
 		}
@@ -85,6 +87,7 @@ func (t *typed) readFlag(word string) {
 		t.given[helpNames[0]] = []string{""}
 	case flag == nil && name == jsonHabit && !joined && t.printsJSON():
 		t.words[len(t.words)-1] = "--" + outputNames[0] + "=" + string(formatJSON)
+		t.give(findFlag(t.flags, outputNames[0]), word, string(formatJSON))
 	case flag == nil && t.switches(word):
 		t.words = t.words[:len(t.words)-1]
 		for _, letter := range word[1:] {
@@ -93,9 +96,9 @@ func (t *typed) readFlag(word string) {
 	case flag == nil:
 		t.unknown = true
 	case joined || !takesValue(flag):
-		t.give(flag, value)
+		t.give(flag, dashed(name), value)
 	default:
-		t.flag = flag
+		t.flag, t.typedFlag = flag, dashed(name)
 	}
 }
 
@@ -134,9 +137,38 @@ func flagOf(word string) string {
 	return name
 }
 
-func (t *typed) give(flag cli.Flag, value string) {
+func (t *typed) give(flag cli.Flag, as, value string) {
 	name := flag.Names()[0]
 	t.given[name] = append(t.given[name], value)
+	t.spelled[name] = append(t.spelled[name], as)
+}
+
+// repeated refuses a flag that was given more often than it counts: package
+// flag would take the last, and a person who names two volumes means both.
+func (t *typed) repeated() error {
+	for _, flag := range t.flags {
+		name := flag.Names()[0]
+		as, values := t.spelled[name], t.given[name]
+		if _, several := flag.(*cli.StringSliceFlag); several || len(as) < 2 {
+			continue
+		}
+		a, b := as[0], as[1]
+		switch json := "--" + jsonHabit; {
+		case a == b && (!takesValue(flag) || a == json):
+			return usagef("%s was given twice", a)
+		case a == json || b == json:
+			other := 0
+			if a == json {
+				other = 1
+			}
+			return usagef("%s is --%s %s, and %s %s was given, too", json, name, formatJSON, as[other], typedAgain(values[other]))
+		case a == b:
+			return usagef("%s was given twice, with %s and with %s, and counts once", a, typedAgain(values[0]), typedAgain(values[1]))
+		default:
+			return usagef("%s and %s are the same flag; give one of them", a, b)
+		}
+	}
+	return nil
 }
 
 // name is the commands' names: "config show".
