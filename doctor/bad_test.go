@@ -163,6 +163,17 @@ var bad = []struct {
 		check: "multipath-long-queue", weight: settings.Warning, says: "no_path_retry 500", at: "/etc/multipath/conf.d/long.conf", line: 2, write: "no_path_retry 12",
 	},
 	{
+		name: "a minute for each try", file: "etc/multipath/conf.d/long.conf", text: "defaults {\n polling_interval 120\n}\noverrides {\n no_path_retry 5\n}\n",
+		change: func(w *evidence.World) { unread(w, "multipath polling_interval") },
+		check:  "multipath-long-queue", weight: settings.Warning, says: "no_path_retry 5", at: "/etc/multipath/conf.d/long.conf", line: 5, write: "no_path_retry 1",
+	},
+	{
+		name: "ten minutes for each try", file: "etc/multipath/conf.d/long.conf", text: "defaults {\n polling_interval 600\n}\noverrides {\n no_path_retry 1\n}\n",
+		change: func(w *evidence.World) { unread(w, "multipath polling_interval") },
+		check:  "multipath-long-queue", weight: settings.Warning, says: "no_path_retry 1", at: "/etc/multipath/conf.d/long.conf", line: 5, write: "no_path_retry 12",
+		into: "/etc/multipath/conf.d/long.conf, in place of line 5; and polling_interval 5 in /etc/multipath/conf.d/long.conf, in place of line 2",
+	},
+	{
 		name: "the daemon still queues", file: "commands/multipathd_show_config_local.out", text: strings.Replace(inForce, "no_path_retry 12", "no_path_retry \"queue\"", 1),
 		check: "multipath-queueing", weight: settings.Critical, says: "no_path_retry queue", at: "/etc/multipath.conf", line: 9, then: "multipathd reconfigure",
 	},
@@ -211,6 +222,14 @@ var bad = []struct {
 	{
 		name: "smart", file: "etc/multipath/conf.d/x.conf", text: "defaults {\n find_multipaths smart\n}\n",
 		check: "multipath-find", weight: settings.Hint, says: "find_multipaths smart", at: "/etc/multipath/conf.d/x.conf", line: 2, write: "find_multipaths no",
+	},
+	{
+		name: "smart, and longer than LXD waits", file: "etc/multipath/conf.d/x.conf", text: "defaults {\n find_multipaths smart\n find_multipaths_timeout -45\n}\n",
+		check: "multipath-find", weight: settings.Warning, says: "find_multipaths smart", at: "/etc/multipath/conf.d/x.conf", line: 2, write: "find_multipaths no", why: "up to 45 seconds",
+	},
+	{
+		name: "one try at a login, and a long one", file: "etc/iscsi/iscsid.conf", text: "node.session.initial_login_retry_max = 0\nnode.conn[0].timeo.login_timeout = 15\n",
+		check: "iscsi-login-timeout", weight: settings.Hint, says: "login_timeout 15", at: "/etc/iscsi/iscsid.conf", line: 2, write: "node.conn[0].timeo.login_timeout = 5", why: "is tried once, for this long",
 	},
 	{
 		name: "a reused LUN stays in the old map", file: "etc/multipath/conf.d/x.conf", text: "overrides {\n recheck_wwid no\n}\n",
@@ -352,6 +371,11 @@ var bad = []struct {
 		name: "scanning rules", file: "usr/lib/udev/rules.d/90-scsi-ua.rules", text: "x",
 		check: "udev-scan", weight: settings.Hint, says: "udev scan on", at: "/usr/lib/udev/rules.d/90-scsi-ua.rules", then: "ln -s /dev/null /etc/udev/rules.d/90-scsi-ua.rules",
 	},
+}
+
+// unread takes back what multipathd says of a setting.
+func unread(w *evidence.World, name string) {
+	w.Hosts[0].Settings.Items = slices.DeleteFunc(w.Hosts[0].Settings.Items, func(s evidence.Setting) bool { return s.Name == name && s.Section == evidence.InForce })
 }
 
 // drop makes a setting unsaid, say says one.

@@ -355,6 +355,103 @@ func TestCauses(t *testing.T) {
 	}
 }
 
+// TestSessionTwice: of two sessions to one portal that one is to be ended
+// without which every map keeps a path that is up; where both carry the last
+// path of something, or it is not known, neither is.
+func TestSessionTwice(t *testing.T) {
+	const serial, other = evidence.Serial("7A9AD0A2CE6B4C5A00011010"), evidence.Serial("7A9AD0A2CE6B4C5A00011011")
+	disk := func(name string, session int, serial evidence.Serial) evidence.Disk {
+		return evidence.Disk{Name: name, Dev: "8:" + name, Session: session, Serial: serial, State: "running"}
+	}
+	up := func(disk string) evidence.Path { return evidence.Path{Disk: disk, Active: evidence.Yes} }
+	for name, c := range map[string]struct {
+		sessions []int // beside session7, all to one portal
+		disks    []evidence.Disk
+		maps     []evidence.Map
+		unknown  bool
+		end      []string
+		says     string
+	}{
+		"the younger one carries the only path": {
+			sessions: []int{9}, disks: []evidence.Disk{disk("sdc", 9, serial)}, maps: []evidence.Map{{Name: "mpathc", Paths: []evidence.Path{up("sdc")}}},
+			end: []string{"7"}, says: "end session7: no disk is behind it",
+		},
+		"the older one does": {
+			sessions: []int{9}, disks: []evidence.Disk{disk("sdc", 7, serial)}, maps: []evidence.Map{{Name: "mpathc", Paths: []evidence.Path{up("sdc")}}},
+			end: []string{"9"}, says: "end session9: no disk is behind it",
+		},
+		"both do, of two maps": {
+			sessions: []int{9}, disks: []evidence.Disk{disk("sdc", 7, serial), disk("sdd", 9, other)},
+			maps: []evidence.Map{{Name: "mpathc", Paths: []evidence.Path{up("sdc")}}, {Name: "mpathd", Paths: []evidence.Path{up("sdd")}}},
+			says: "mpathd has no other path that is known to be up than sdd through session9, and mpathc",
+		},
+		"each map has both": {
+			sessions: []int{9}, disks: []evidence.Disk{disk("sdc", 7, serial), disk("sdd", 9, serial)},
+			maps: []evidence.Map{{Name: "mpathc", Paths: []evidence.Path{up("sdc"), up("sdd")}}}, end: []string{"9"}, says: "each map that has a path through it has another one that is up",
+		},
+		"the other path has failed": {
+			sessions: []int{9}, disks: []evidence.Disk{disk("sdc", 7, serial), disk("sdd", 9, serial)},
+			maps: []evidence.Map{{Name: "mpathc", Paths: []evidence.Path{{Disk: "sdc", Active: evidence.No}, up("sdd")}}}, end: []string{"7"},
+		},
+		"the other path's state is not known": {
+			sessions: []int{9}, disks: []evidence.Disk{disk("sdc", 7, serial), disk("sdd", 9, serial)},
+			maps: []evidence.Map{{Name: "mpathc", Paths: []evidence.Path{{Disk: "sdc"}, {Disk: "sdd"}}}}, says: "end neither of them yet",
+		},
+		"the other path is another volume's": {
+			sessions: []int{9}, disks: []evidence.Disk{disk("sdc", 7, other), disk("sdd", 9, serial)},
+			maps: []evidence.Map{{Name: "mpathc", Paths: []evidence.Path{up("sdc"), up("sdd")}}}, says: "end neither of them yet",
+		},
+		"three, and one map has two of them": {
+			sessions: []int{9, 11}, disks: []evidence.Disk{disk("sdc", 9, serial), disk("sdd", 11, serial)},
+			maps: []evidence.Map{{Name: "mpathc", Paths: []evidence.Path{up("sdc"), up("sdd")}}}, end: []string{"9", "7"},
+		},
+		"a disk without a map": {sessions: []int{9}, disks: []evidence.Disk{disk("sdc", 9, serial)}, end: []string{"7"}},
+		"disks that are not known": {
+			sessions: []int{9}, unknown: true, says: "which disks are behind session9 is not known",
+		},
+	} {
+		w := world(t, good())
+		h := &w.Hosts[0]
+		for _, id := range c.sessions {
+			again := h.Sessions.Items[0]
+			again.ID = id
+			h.Sessions.Items = append(h.Sessions.Items, again)
+		}
+		h.Disks, h.Maps = evidence.Complete(c.disks), evidence.Complete(c.maps)
+		if c.unknown {
+			h.Disks = evidence.Incomplete(c.disks, "not readable")
+		}
+		var end []string
+		said := ""
+		for _, a := range examine(w).Advice {
+			if a.Check == "session-twice" {
+				said += a.Into
+				for _, command := range a.Then {
+					end = append(end, strings.Fields(command)[4])
+				}
+			}
+		}
+		if !slices.Equal(end, c.end) || !strings.Contains(said, c.says) || said == "" {
+			t.Errorf("%s: ends %q, want %q: %s", name, end, c.end, said)
+		}
+	}
+}
+
+// TestSeveralSessions: what makes the second session again is named.
+func TestSeveralSessions(t *testing.T) {
+	tree := good()
+	tree.AddFile("etc/iscsi/iscsid.conf", []byte("node.conn[0].timeo.login_timeout = 5\nnode.session.nr_sessions = 2\n"))
+	w := world(t, tree)
+	again := w.Hosts[0].Sessions.Items[0]
+	again.ID = 9
+	w.Hosts[0].Sessions.Items = append(w.Hosts[0].Sessions.Items, again)
+	for _, a := range examine(w).Advice {
+		if want := "until node.session.nr_sessions in line 2 of /etc/iscsi/iscsid.conf is 1"; a.Check == "session-twice" && !strings.Contains(a.Into, want) {
+			t.Errorf("%q is not in %q", want, a.Into)
+		}
+	}
+}
+
 // TestClosedPortal: a pool is told the portals of its own array that answered,
 // and none that pure.target left out.
 func TestClosedPortal(t *testing.T) {

@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -253,6 +254,8 @@ func (p *patient) doubleSessions() []Advice {
 	return p.eachHost(func(h *evidence.Host) []Advice {
 		var all []Advice
 		seen := map[string]evidence.Session{}
+		// What one advice ends is no way out for the next.
+		ended := map[int]bool{}
 		for _, s := range h.Sessions.Items {
 			// Sessions through two network cards are two paths.
 			key := evidence.Initiator(s.Target) + " " + evidence.Portal(s.Address, s.Port) + " " + s.Iface
@@ -261,14 +264,90 @@ func (p *patient) doubleSessions() []Advice {
 				seen[key] = s
 				continue
 			}
-			all = append(all, Advice{
+			advice := Advice{
 				Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d leads to %s, as session%d does", s.ID, portalOf(s.Address, s.Port), first.ID),
-				Source: fmt.Sprintf("/sys/class/iscsi_session/session%d", s.ID), Into: "end it in a quiet hour: multipath moves its I/O to the other paths",
-				Then: []string{fmt.Sprintf("iscsiadm -m session -r %d -u", s.ID)},
-			})
+				Source: fmt.Sprintf("/sys/class/iscsi_session/session%d", s.ID),
+			}
+			one, other := lastPath(h, s, ended), lastPath(h, first, ended)
+			end, needed := s, one
+			if one != "" && other == "" {
+				end, needed = first, other
+				seen[key] = s // which stays
+			}
+			if needed != "" {
+				advice.Into = "end neither of them yet: " + one + ", and " + other + "; bring up the other paths first, as pureclean explain degraded-paths says"
+			} else {
+				advice.Into = fmt.Sprintf("end session%d in a quiet hour: each map that has a path through it has another one that is up", end.ID)
+				if !slices.ContainsFunc(h.Disks.Items, func(d evidence.Disk) bool { return d.Session == end.ID }) {
+					advice.Into = fmt.Sprintf("end session%d: no disk is behind it", end.ID)
+				}
+				advice.Then = []string{fmt.Sprintf("iscsiadm -m session -r %d -u", end.ID)}
+				ended[end.ID] = true
+			}
+			if again := p.severalSessions(h); again != "" {
+				advice.Into += "; " + again
+			}
+			all = append(all, advice)
 		}
 		return all
 	})
+}
+
+// severalSessions says who makes open-iscsi log in more than once to each portal.
+func (p *patient) severalSessions(h *evidence.Host) string {
+	for _, s := range h.Settings.Items {
+		if n, err := strconv.Atoi(s.Value); s.Name == "iscsi node.session.nr_sessions" && !s.Applies.IsNot() && err == nil && n > 1 {
+			return fmt.Sprintf("the next login makes it again, until node.session.nr_sessions in line %d of %s is 1", s.Line, s.File)
+		}
+	}
+	return ""
+}
+
+// lastPath says why a session may be the only way to a device, and is empty
+// where it is proved that it is not: each disk behind it is in a map that has
+// another path, which is up, through another session that stays.
+func lastPath(h *evidence.Host, s evidence.Session, ended map[int]bool) string {
+	if !h.Disks.IsComplete() || !h.Maps.IsComplete() {
+		return fmt.Sprintf("which disks are behind session%d is not known", s.ID)
+	}
+	live := map[int]bool{}
+	for _, other := range h.Sessions.Items {
+		live[other.ID] = other.ID != s.ID && other.Live() && !ended[other.ID]
+	}
+	byName := map[string]*evidence.Disk{}
+	for i := range h.Disks.Items {
+		d := &h.Disks.Items[i]
+		byName[d.Name], byName[d.Dev] = d, d
+	}
+	of := func(path evidence.Path) *evidence.Disk {
+		if d := byName[path.Disk]; d != nil {
+			return d
+		}
+		return byName[path.Dev]
+	}
+	for i := range h.Disks.Items {
+		disk := &h.Disks.Items[i]
+		if disk.Session != s.ID {
+			continue
+		}
+		mapped := false
+		for _, m := range h.Maps.Items {
+			if !slices.ContainsFunc(m.Paths, func(path evidence.Path) bool { return of(path) == disk }) {
+				continue
+			}
+			mapped = true
+			if !slices.ContainsFunc(m.Paths, func(path evidence.Path) bool {
+				other := of(path)
+				return other != nil && disk.Serial != "" && path.Active.Is() && live[other.Session] && other.Serial == disk.Serial && other.State == "running"
+			}) {
+				return fmt.Sprintf("%s has no other path that is known to be up than %s through session%d", m.Name, disk.Name, s.ID)
+			}
+		}
+		if !mapped {
+			return fmt.Sprintf("%s, through session%d, is in no map", disk.Name, s.ID)
+		}
+	}
+	return ""
 }
 
 // portals looks for portals of an array that a host has sessions to, and none

@@ -41,7 +41,7 @@ var Rules = []Rule{
 			}
 			return Critical, hangs
 		},
-		Write: multipathLine("no_path_retry 12"),
+		Write: retries(""),
 	},
 	{
 		Code: "multipath-queueing", Name: "multipath features", Scan: true,
@@ -52,7 +52,7 @@ var Rules = []Rule{
 			}
 			return Critical, hangs
 		},
-		Write: multipathLine(`features "0"`, "no_path_retry 12"),
+		Write: retries(`features "0"`),
 	},
 	{
 		Code: "multipath-blacklist", Name: "multipath blacklist",
@@ -134,16 +134,13 @@ var Rules = []Rule{
 		Code: "multipath-long-queue", Name: "multipath no_path_retry",
 		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
 			tries, err := strconv.Atoi(s.Value)
-			interval := 5
-			if n, err := strconv.Atoi(f.effective("multipath polling_interval")); err == nil && n > 0 {
-				interval = n
-			}
-			if err != nil || tries <= 0 || tries < 1<<20 && tries*interval <= 300 {
+			interval := f.pollingInterval()
+			if err != nil || tries <= 0 || tries < 1<<20 && tries*interval <= longestWait {
 				return "", ""
 			}
 			return Warning, fmt.Sprintf("I/O to a device without a path waits %s tries of %d seconds; udev hangs with it, and then every new device", s.Value, interval)
 		},
-		Write: multipathLine("no_path_retry 12"),
+		Write: retries(""),
 	},
 	{
 		Code: "multipath-queue-without-daemon", Name: "multipath queue_without_daemon",
@@ -162,7 +159,16 @@ var Rules = []Rule{
 			case !f.uses(evidence.ModeISCSI, evidence.ModeFC):
 				return "", ""
 			case v == "smart":
-				return Hint, "multipath waits up to 10 seconds for a second path before it makes a map, of the 30 that LXD waits in all"
+				// A negative number is for devices that multipath knows, as it
+				// knows FlashArrays.
+				seconds, err := strconv.Atoi(f.effective("multipath find_multipaths_timeout"))
+				if seconds = max(seconds, -seconds); err != nil || seconds == 0 {
+					seconds = 10
+				}
+				if seconds >= 25 {
+					return Warning, fmt.Sprintf("multipath waits up to %d seconds for a second path before it makes a map, and LXD waits 30 in all: a volume with one path times out", seconds)
+				}
+				return Hint, fmt.Sprintf("multipath waits up to %d seconds for a second path before it makes a map, of the 30 that LXD waits in all", seconds)
 			case (v == "strict" || v == "yes" || v == "on") && !f.version().needsMap():
 				return Warning, "this LXD does not ask multipath for a map, and with " + v + " multipath makes none for a new volume with one path: it is lost with that path"
 			}
@@ -259,9 +265,13 @@ var Rules = []Rule{
 			if !f.uses(evidence.ModeISCSI) || err == nil && seconds > 0 && seconds <= 5 {
 				return "", ""
 			}
-			// What nobody says is open-iscsi's own number.
-			why := "a login to a portal that does not answer is tried " + cmp.Or(f.effective("iscsi node.session.initial_login_retry_max"), "4") +
-				" times this long, and LXD does not look for the next volume meanwhile; it gives up after 30 seconds"
+			// What nobody says is open-iscsi's own number; and once it always tries.
+			tries := cmp.Or(f.effective("iscsi node.session.initial_login_retry_max"), "4") + " times"
+			if tries == "0 times" || tries == "1 times" {
+				tries = "once, for"
+			}
+			why := "a login to a portal that does not answer is tried " + tries +
+				" this long, and LXD does not look for the next volume meanwhile; it gives up after 30 seconds"
 			if err == nil && seconds <= 15 && !f.lostSession() {
 				return Hint, why
 			}
@@ -398,6 +408,52 @@ var Rules = []Rule{
 }
 
 const hangs = "I/O to a device without a path waits for ever, beyond kill -9; udev hangs with it, and then every new device"
+
+// longestWait is for how many seconds I/O without a path may wait before that is
+// called wrong, and wait what is advised: LXD waits for less.
+const (
+	longestWait = 300
+	wait        = 60
+)
+
+// pollingInterval is how many seconds lie between two tries of multipathd: of
+// several that are said, and of which one is in force and another will be, the
+// longest.
+func (f *facts) pollingInterval() int {
+	interval := 0
+	for _, s := range f.said("multipath polling_interval") {
+		if n, err := strconv.Atoi(s.Value); err == nil && n > 0 && n < 1<<20 {
+			interval = max(interval, n)
+		}
+	}
+	return cmp.Or(interval, 5)
+}
+
+// retries writes how often multipathd is to try, so that it takes a minute,
+// or the one try that fits. Where not even that does the interval is wrong.
+func retries(before string) func(*facts, evidence.Setting) ([]string, string, []string) {
+	return func(f *facts, s evidence.Setting) ([]string, string, []string) {
+		interval := f.pollingInterval()
+		tries := "no_path_retry " + strconv.Itoa(min(max(wait/interval, 1), 12))
+		if interval > longestWait {
+			tries = "no_path_retry 12"
+		}
+		lines := []string{tries}
+		if before != "" {
+			lines = []string{before, tries}
+		}
+		lines, into, then := multipathLine(lines...)(f, s)
+		if interval <= longestWait {
+			return lines, into, then
+		}
+		for _, p := range f.said("multipath polling_interval") {
+			if n, err := strconv.Atoi(p.Value); err == nil && n > longestWait && p.Line > 0 {
+				into += fmt.Sprintf("; and polling_interval 5 in %s, in place of line %d", p.File, p.Line)
+			}
+		}
+		return lines, into, then
+	}
+}
 
 func isOn(value string) bool { return value == "yes" || value == "on" || value == "1" }
 

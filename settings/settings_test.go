@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,5 +88,36 @@ func TestNotUsed(t *testing.T) {
 	// Which pools there are is not known: everything may matter.
 	if all := len(OfHost(h, &evidence.LXD{})); all != 4 {
 		t.Errorf("%d faults where nothing is known of the pools", all)
+	}
+}
+
+// TestNoLongerWait: what is to be written for tries that take too long never
+// makes I/O wait for longer, and is not found wrong again.
+func TestNoLongerWait(t *testing.T) {
+	for interval := 1; interval <= 700; interval += 7 {
+		for _, tries := range []int{1, 2, 3, 5, 6, 12, 61, 500} {
+			said := func(tries, interval string) *evidence.Host {
+				return &evidence.Host{Settings: evidence.Complete([]evidence.Setting{
+					{Name: "multipath polling_interval", Value: interval, Section: "defaults", File: "/etc/multipath.conf", Line: 2, Applies: evidence.Yes},
+					{Name: "multipath no_path_retry", Value: tries, Section: "defaults", File: "/etc/multipath.conf", Line: 3, Applies: evidence.Yes},
+				})}
+			}
+			faults := OfHost(said(strconv.Itoa(tries), strconv.Itoa(interval)), &evidence.LXD{Version: "6.8"})
+			if (len(faults) == 1) != (tries*interval > 300) {
+				t.Errorf("%d tries of %d s: %+v", tries, interval, faults)
+			}
+			if len(faults) == 0 {
+				continue
+			}
+			write, after := strings.TrimPrefix(faults[0].Write[0], "no_path_retry "), strconv.Itoa(interval)
+			if strings.Contains(faults[0].Into, "polling_interval 5 in /etc/multipath.conf, in place of line 2") {
+				after = "5"
+			}
+			n, _ := strconv.Atoi(write)
+			seconds, _ := strconv.Atoi(after)
+			if again := OfHost(said(write, after), &evidence.LXD{Version: "6.8"}); len(again) > 0 || n < 1 || n*seconds > tries*interval {
+				t.Errorf("%d tries of %d s: as told, %d of %d: %+v", tries, interval, n, seconds, again)
+			}
+		}
 	}
 }

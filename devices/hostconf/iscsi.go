@@ -26,6 +26,7 @@ var iscsiKeys = map[string]iscsiKey{
 	"node.session.timeo.replacement_timeout": {instead: "120"},
 	"node.conn[0].timeo.login_timeout":       {instead: "30"},
 	"node.session.initial_login_retry_max":   {instead: "4"},
+	"node.session.nr_sessions":               {instead: "1"},
 	"node.startup":                           {words: []string{"manual", "automatic", "onboot"}, instead: "manual"},
 }
 
