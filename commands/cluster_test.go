@@ -226,7 +226,7 @@ func leakEverywhere(t *testing.T, world *simulator.World) array.Volume {
 		must(m.Launch(container(world, fmt.Sprintf("web%d", i+2))))
 	}
 	s, _ := simulator.Find("connect-reply-lost-iscsi")
-	must(s.Run(world))
+	must(s.In(world))
 	var leaked array.Volume
 	for _, v := range world.Array.Volumes() {
 		if !v.Destroyed && !world.Live(v.Name) {

@@ -483,7 +483,7 @@ func (b *table) scenario(name string) string {
 	if !ok {
 		b.t.Fatalf("there is no scenario %s", name)
 	}
-	b.ok(s.Run(b.world))
+	b.ok(s.In(b.world))
 	b.old()
 	volume, _ := b.world.ArrayName(b.world.Pool(), evidence.TypeCustom, "data")
 	return volume

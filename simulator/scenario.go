@@ -23,9 +23,8 @@ type Scenario struct {
 	Story string
 	// Options say which world it needs.
 	Options Options
-	// Run lets it happen. An error is a failure of the scenario itself, not
-	// of LXD.
-	Run func(*World) error
+	// Run lets it happen.
+	Run func(*World)
 }
 
 // Build builds the scenario's world and lets it happen.
@@ -34,14 +33,23 @@ func (s Scenario) Build() (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Run(w); err != nil {
+	if err := s.In(w); err != nil {
 		w.Close()
-		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+		return nil, err
 	}
 	if len(w.story) == 0 {
 		w.tell("%s", s.Story)
 	}
 	return w, nil
+}
+
+// In lets it happen in a world that is there.
+func (s Scenario) In(w *World) error {
+	s.Run(w)
+	if w.failed != nil {
+		return fmt.Errorf("scenario %s: %w", s.Name, w.failed)
+	}
+	return nil
 }
 
 // Past builds the scenario's world as it is at now, when everything happened
@@ -99,7 +107,7 @@ func Scenarios() []Scenario {
 }
 
 // onBoth makes a scenario of each transport; codes may differ.
-func onBoth(name, story string, o Options, run func(*World) error, onISCSI, onNVMe []string) []Scenario {
+func onBoth(name, story string, o Options, run func(*World), onISCSI, onNVMe []string) []Scenario {
 	i, n := o, o
 	i.Transports, n.Transports = iscsi, nvme
 	return []Scenario{
@@ -108,31 +116,75 @@ func onBoth(name, story string, o Options, run func(*World) error, onISCSI, onNV
 	}
 }
 
-// mustFail turns a success into an error: a scenario in which LXD does not
-// fail after all has no leak to show.
-func mustFail(err error, doing string) error {
-	if err == nil {
-		return fmt.Errorf("%s was to fail, and succeeded", doing)
+// check notes what went otherwise than a scenario wants it: the first of these
+// is why the scenario, and not LXD, has failed. What comes after it is played to
+// the end, and nobody looks at it.
+func (w *World) check(err error) {
+	if w.failed == nil {
+		w.failed = err
 	}
-	return nil
+}
+
+// mustFail takes a success for an error: a scenario in which LXD does not fail
+// after all has no leak to show.
+func (w *World) mustFail(err error, doing string) {
+	if err == nil {
+		w.check(fmt.Errorf("%s was to fail, and succeeded", doing))
+	}
 }
 
 // mustBeKilled accepts only the end that a cut makes.
-func mustBeKilled(err error, doing string) error {
+func (w *World) mustBeKilled(err error, doing string) {
 	if !errors.Is(err, lxd.ErrKilled) {
-		return fmt.Errorf("LXD was to be killed while %s: %w", doing, err)
+		w.check(fmt.Errorf("LXD was to be killed while %s: %w", doing, err))
 	}
-	return nil
 }
 
-// all runs steps until one fails.
-func all(steps ...func() error) error {
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
+// create makes a small volume, and createFails is when LXD can't; createIsKilled
+// when it is killed meanwhile, and started again.
+func (w *World) create(name string) { w.check(w.LXD.CreateVolume(w.volume(name))) }
+
+func (w *World) createFails(name string) {
+	w.mustFail(w.LXD.CreateVolume(w.volume(name)), "creating "+name)
+}
+
+func (w *World) createIsKilled(name string) {
+	w.mustBeKilled(w.LXD.CreateVolume(w.volume(name)), "creating "+name)
+	w.LXD.StartDaemon()
+}
+
+// halves are the array's names of a recorded volume: two of a virtual machine.
+func (w *World) halves(pool, kind, name string) []string {
+	names, err := w.arrayNames(w.LXD, pool, lxd.DefaultProject, kind, name)
+	if err != nil {
+		w.check(err)
+		return []string{""}
+	}
+	return names
+}
+
+// named is ArrayName.
+func (w *World) named(pool, kind, name string) string {
+	full, err := w.ArrayName(pool, kind, name)
+	w.check(err)
+	return full
+}
+
+// other is AddOther.
+func (w *World) other(server, attach string) *lxd.Server {
+	l, err := w.AddOther(server, attach)
+	w.check(err)
+	return l
+}
+
+// disconnect takes all connections of a recorded volume away on the array.
+func (w *World) disconnect(pool, kind, name string) {
+	volume := w.named(pool, kind, name)
+	for _, c := range w.Array.Connections() {
+		if c.Volume == volume {
+			w.check(w.Array.Disconnect(c.Host, volume))
 		}
 	}
-	return nil
 }
 
 // volume is a small custom filesystem in the world's first pool.
@@ -144,9 +196,46 @@ func (w *World) container(name string) lxd.InstanceSpec {
 	return lxd.InstanceSpec{Name: name, Pool: w.Pool(), Image: Image}
 }
 
+// mkfsFailed is what mkfs says of a device that it can't write to.
+const mkfsFailed = "mkfs.ext4: Input/output error while writing out and closing file system"
+
+// stepFails lets LXD's steps of that kind fail, until calm.
+func (w *World) stepFails(step, says string) {
+	w.LXD.SetBeforeCall(func(method, path string) error {
+		if method == lxd.StepHost && strings.HasPrefix(path, step+" ") {
+			return errors.New(says)
+		}
+		return nil
+	})
+}
+
+// forgetHalf has LXD fail between the two volumes of a virtual machine that it
+// deletes, and forget the second in its next attempt.
+func (w *World) forgetHalf(pool, name string) {
+	for _, half := range w.halves(pool, evidence.TypeVM, name)[1:] {
+		w.Array.Inject(array.Fault{Method: "PATCH", Path: "/volumes", Query: map[string]string{"names": half}, Kind: array.ServerError, Times: 1})
+	}
+	w.mustFail(w.LXD.DeleteInstance("", name), "deleting "+name)
+	w.check(w.LXD.DeleteInstance("", name))
+}
+
 // unavailable lets the array answer 503 to what fits, until heal is called.
 func (w *World) unavailable(method, path string) (heal func()) {
 	return w.Array.Inject(array.Fault{Method: method, Path: path, Kind: array.ServerError})
+}
+
+// unavailableFrom lets the array answer 503 to questions for hosts from LXD's
+// next step of that kind on, until heal is called.
+func (w *World) unavailableFrom(step string) (heal func()) {
+	var available func()
+	w.when(lxd.StepHost, step, func() { available = w.unavailable("GET", "/hosts") })
+	return func() {
+		if available == nil {
+			w.check(fmt.Errorf("LXD never came to %s", step))
+			return
+		}
+		available()
+	}
 }
 
 // when runs do in front of the first step of LXD that fits, once.

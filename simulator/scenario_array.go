@@ -1,9 +1,6 @@
 package simulator
 
 import (
-	"errors"
-	"strings"
-
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
@@ -32,72 +29,42 @@ func arrayScenarios() []Scenario {
 	)
 }
 
-func sameName(w *World) error {
-	if err := w.LXD.Launch(w.container("web1")); err != nil {
-		return err
-	}
+func sameName(w *World) {
+	w.somethingRuns()
 	w.calm()
-	other, err := w.AddOther(w.LXD.Name, "")
-	if err != nil {
-		return err
-	}
-	if err := w.NewPool(other, "edgepool"); err != nil {
-		return err
-	}
-	err = other.Launch(lxd.InstanceSpec{Name: "kiosk", Pool: "edgepool", Image: Image})
+	other := w.other(w.LXD.Name, "")
+	w.check(w.NewPool(other, "edgepool"))
+	w.check(other.Launch(lxd.InstanceSpec{Name: "kiosk", Pool: "edgepool", Image: Image}))
 	w.Age(hours)
-	return err
 }
 
-func secondLXD(w *World) error {
-	if err := w.LXD.CreateVolume(w.volume("data")); err != nil {
-		return err
-	}
-	other, err := w.AddOther("edge01", w.Pool())
-	if err != nil {
-		return err
-	}
-	err = other.Launch(lxd.InstanceSpec{Name: "kiosk", Pool: w.Pool()})
+func secondLXD(w *World) {
+	w.create("data")
+	other := w.other("edge01", w.Pool())
+	w.check(other.Launch(lxd.InstanceSpec{Name: "kiosk", Pool: w.Pool()}))
 	w.Age(hours)
-	return err
 }
 
-func notEradicated(w *World) error {
-	w.LXD.SetBeforeCall(func(method, path string) error {
-		if method == lxd.StepHost && strings.HasPrefix(path, "mkfs") {
-			return errors.New("mkfs.ext4: Input/output error while writing out and closing file system")
-		}
-		return nil
-	})
+func notEradicated(w *World) {
+	w.stepFails("mkfs", mkfsFailed)
 	heal := w.Array.Inject(array.Fault{Method: "DELETE", Path: "/volumes", Kind: array.ServerError})
-	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.createFails("data")
 	heal()
 	w.calm()
 	w.Age(hours)
-	return err
 }
 
-func madeByHand(w *World) error {
-	if err := w.LXD.CreateVolume(w.volume("data")); err != nil {
-		return err
-	}
+func madeByHand(w *World) {
+	w.create("data")
 	_, err := w.Array.CreateVolume(w.Pool()+"::manual-vol", Small, array.VolumeOptions{Used: Small / 2})
+	w.check(err)
 	w.Age(hours)
-	return err
 }
 
-func connectedByHand(w *World) error {
-	if err := w.LXD.CreateVolume(w.volume("data")); err != nil {
-		return err
-	}
-	name, err := w.ArrayName(w.Pool(), evidence.TypeCustom, "data")
-	if err != nil {
-		return err
-	}
-	if err := w.Array.CreateHost("backup01", []string{"iqn.1994-05.com.redhat:backup01"}, nil, nil); err != nil {
-		return err
-	}
-	err = w.Array.Connect("backup01", name, 0)
+func connectedByHand(w *World) {
+	w.create("data")
+	name := w.named(w.Pool(), evidence.TypeCustom, "data")
+	w.check(w.Array.CreateHost("backup01", []string{"iqn.1994-05.com.redhat:backup01"}, nil, nil))
+	w.check(w.Array.Connect("backup01", name, 0))
 	w.Age(hours)
-	return err
 }

@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -42,151 +41,105 @@ func clusterScenarios() []Scenario {
 	})
 }
 
-func memberRemoved(w *World) error {
+func memberRemoved(w *World) {
 	second := w.LXD.Members()[1]
-	if err := second.Launch(w.container("web1")); err != nil {
-		return err
-	}
+	w.check(second.Launch(w.container("web1")))
 	second.PowerFail()
-	if err := w.LXD.RemoveMember(second.Name, true); err != nil {
-		return err
-	}
+	w.check(w.LXD.RemoveMember(second.Name, true))
 	for _, v := range w.unrecorded() {
 		w.Keep(v.Name)
 	}
 	w.Age(hours)
-	return nil
 }
 
-func memberDied(w *World) error {
+func memberDied(w *World) {
 	second := w.LXD.Members()[1]
-	if err := second.Launch(w.container("web1")); err != nil {
-		return err
-	}
+	w.check(second.Launch(w.container("web1")))
 	second.PowerFail()
-	if err := w.LXD.MoveInstance("", "web1", w.LXD.Name); err != nil {
-		return err
-	}
+	w.check(w.LXD.MoveInstance("", "web1", w.LXD.Name))
 	second.PowerOn()
 	w.Age(hours)
-	return nil
 }
 
-func memberOffline(w *World) error {
+func memberOffline(w *World) {
 	third := w.LXD.Members()[2]
-	if err := third.Launch(w.container("web1")); err != nil {
-		return err
-	}
+	w.check(third.Launch(w.container("web1")))
 	w.Array.Inject(array.Fault{Method: "POST", Path: "/connections", Kind: array.LoseReply, Times: 1})
-	if err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data"); err != nil {
-		return err
-	}
+	w.createFails("data")
 	third.PowerFail()
-	if err := w.LXD.MoveInstance("", "web1", w.LXD.Name); err != nil {
-		return err
-	}
+	w.check(w.LXD.MoveInstance("", "web1", w.LXD.Name))
 	w.Age(hours)
-	return nil
 }
 
 // everywhere starts a container on each member, so that each has sessions and
 // an array host.
-func (w *World) everywhere() error {
+func (w *World) everywhere() {
 	for i, m := range w.LXD.Members() {
 		// Without an image: each launch with one would leave a copy.
-		if err := m.Launch(lxd.InstanceSpec{Name: fmt.Sprintf("web%d", i+1), Pool: w.Pool()}); err != nil {
-			return err
-		}
+		w.check(m.Launch(lxd.InstanceSpec{Name: fmt.Sprintf("web%d", i+1), Pool: w.Pool()}))
 	}
-	return nil
 }
 
-func clusterHealthy(w *World) error {
+func clusterHealthy(w *World) {
 	members := w.LXD.Members()
 	vm := lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}
-	err := all(
-		w.everywhere,
-		func() error { return members[1].Launch(vm) },
-		func() error { return members[1].MoveInstance("", "vm1", members[2].Name) },
-		func() error { return members[1].CreateVolume(w.volume("data")) },
-		func() error { return members[1].AttachVolume("", "web2", "data", w.Pool(), "data", "/srv") },
-		func() error { return members[0].StopInstance("", "web1") },
-		func() error { return members[0].MoveInstance("", "web1", members[2].Name) },
-		func() error { return members[2].StartInstance("", "web1") },
-	)
+	w.everywhere()
+	w.check(members[1].Launch(vm))
+	w.check(members[1].MoveInstance("", "vm1", members[2].Name))
+	w.check(members[1].CreateVolume(w.volume("data")))
+	w.check(members[1].AttachVolume("", "web2", "data", w.Pool(), "data", "/srv"))
+	w.check(members[0].StopInstance("", "web1"))
+	w.check(members[0].MoveInstance("", "web1", members[2].Name))
+	w.check(members[2].StartInstance("", "web1"))
 	w.calm()
 	w.Age(hours)
-	return err
 }
 
-func memberStale(w *World) error {
+func memberStale(w *World) {
 	first, second := w.LXD.Members()[0], w.LXD.Members()[1]
 	vm := lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}
-	if err := all(w.everywhere, func() error { return second.Launch(vm) }); err != nil {
-		return err
-	}
+	w.everywhere()
+	w.check(second.Launch(vm))
 	w.calm()
-	var heal func()
-	w.when(lxd.StepHost, "unmount", func() { heal = w.unavailable("GET", "/hosts") })
-	err := mustFail(second.StopInstance("", "vm1"), "stopping vm1")
-	if heal == nil {
-		return errors.Join(err, errors.New("LXD never unmounted it"))
-	}
+	heal := w.unavailableFrom("unmount")
+	w.mustFail(second.StopInstance("", "vm1"), "stopping vm1")
 	heal()
 	w.calm()
-	if err != nil {
-		return err
-	}
-	err = second.MoveInstance("", "vm1", first.Name)
+	w.check(second.MoveInstance("", "vm1", first.Name))
 	w.Age(hours)
-	return err
 }
 
-func memberMigrated(w *World) error {
+func memberMigrated(w *World) {
 	first, second := w.LXD.Members()[0], w.LXD.Members()[1]
 	vm := lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}
-	if err := all(w.everywhere, func() error { return first.Launch(vm) }); err != nil {
-		return err
-	}
+	w.everywhere()
+	w.check(first.Launch(vm))
 	w.calm()
-	heal := func() {}
-	w.when(lxd.StepHost, "unmount", func() { heal = w.unavailable("GET", "/hosts") })
-	err := mustFail(first.MoveInstance("", "vm1", second.Name), "migrating vm1")
+	heal := w.unavailableFrom("unmount")
+	w.mustFail(first.MoveInstance("", "vm1", second.Name), "migrating vm1")
 	heal()
 	w.calm()
-	if err != nil {
-		return err
-	}
-	names, err := w.arrayNames(w.LXD, w.Pool(), lxd.DefaultProject, evidence.TypeVM, "vm1")
-	for _, name := range names {
-		err = errors.Join(err, w.Array.SetIO(name, 120, 40))
+	for _, name := range w.halves(w.Pool(), evidence.TypeVM, "vm1") {
+		w.check(w.Array.SetIO(name, 120, 40))
 	}
 	w.Age(hours)
-	return err
 }
 
-func memberLeak(w *World) error {
+func memberLeak(w *World) {
 	second := w.LXD.Members()[1]
-	if err := w.everywhere(); err != nil {
-		return err
-	}
+	w.everywhere()
 	w.calm()
 	w.Hosts[1].NeverAppear(func(string) bool { return true })
-	err := mustFail(second.CreateVolume(w.volume("data")), "creating data")
+	w.mustFail(second.CreateVolume(w.volume("data")), "creating data")
 	w.calm()
 	w.Age(hours)
-	return err
 }
 
-func leakEverywhere(w *World) error {
-	if err := w.everywhere(); err != nil {
-		return err
-	}
+func leakEverywhere(w *World) {
+	w.everywhere()
 	w.calm()
 	w.Hosts[0].NeverAppear(func(string) bool { return true })
-	if err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data"); err != nil {
-		return err
-	}
+	w.createFails("data")
 	for _, v := range w.unrecorded() {
 		for _, object := range w.Array.Hosts() {
 			connected := false
@@ -196,26 +149,20 @@ func leakEverywhere(w *World) error {
 			if connected {
 				continue
 			}
-			if err := w.Array.Connect(object.Name, v.Name, 0); err != nil {
-				return err
-			}
+			w.check(w.Array.Connect(object.Name, v.Name, 0))
 		}
 	}
 	w.calm()
 	w.Age(hours)
-	return nil
 }
 
-func sharedObject(w *World) error {
+func sharedObject(w *World) {
 	third := w.LXD.Members()[2]
-	return all(
-		w.everywhere,
-		// With its last connection LXD deletes the third's own object.
-		func() error { return third.StopInstance("", "web3") },
-		func() error {
-			return w.Array.SetInitiators(w.Hosts[1].Name()+"-iscsi", []string{w.Hosts[1].IQN(), w.Hosts[2].IQN()}, nil, nil)
-		},
-		func() error { return third.StartInstance("", "web3") },
-		func() error { w.calm(); w.Age(hours); return nil },
-	)
+	w.everywhere()
+	// With its last connection LXD deletes the third's own object.
+	w.check(third.StopInstance("", "web3"))
+	w.check(w.Array.SetInitiators(w.Hosts[1].Name()+"-iscsi", []string{w.Hosts[1].IQN(), w.Hosts[2].IQN()}, nil, nil))
+	w.check(third.StartInstance("", "web3"))
+	w.calm()
+	w.Age(hours)
 }

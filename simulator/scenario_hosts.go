@@ -1,8 +1,6 @@
 package simulator
 
 import (
-	"errors"
-	"strings"
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -57,58 +55,31 @@ func hostScenarios() []Scenario {
 	)
 }
 
-func killedWhileWaiting(w *World) error {
+func killedWhileWaiting(w *World) {
 	w.LXD.CutBefore(lxd.StepHost, "wait")
-	err := mustBeKilled(w.LXD.CreateVolume(w.volume("data")), "creating data")
-	w.LXD.StartDaemon()
+	w.createIsKilled("data")
 	w.Age(hours)
-	return err
 }
 
-func powerFailure(w *World) error {
-	if err := w.LXD.Launch(w.container("web1")); err != nil {
-		return err
-	}
+func powerFailure(w *World) {
+	w.somethingRuns()
 	w.LXD.PowerFail()
 	w.LXD.PowerOn()
 	w.Age(hours)
-	return nil
 }
 
-// disconnect takes all connections of a recorded volume away on the array.
-func (w *World) disconnect(kind, name string) error {
-	volume, err := w.ArrayName(w.Pool(), kind, name)
-	if err != nil {
-		return err
-	}
-	for _, c := range w.Array.Connections() {
-		if c.Volume == volume {
-			if err := w.Array.Disconnect(c.Host, volume); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func cutOffByHand(w *World) error {
-	err := all(
-		w.somethingRuns,
-		func() error { return w.LXD.CreateVolume(w.volume("data")) },
-		func() error { return w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv") },
-	)
-	if err != nil {
-		return err
-	}
+func cutOffByHand(w *World) {
+	w.somethingRuns()
+	w.create("data")
+	w.check(w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv"))
 	w.calm()
-	err = w.disconnect(evidence.TypeCustom, "data")
+	w.disconnect(w.Pool(), evidence.TypeCustom, "data")
 	w.Age(hours)
-	return err
 }
 
 // somethingRuns starts a container, so that the machine has sessions and a
 // array host on the array whatever happens to other volumes.
-func (w *World) somethingRuns() error { return w.LXD.Launch(w.container("web1")) }
+func (w *World) somethingRuns() { w.check(w.LXD.Launch(w.container("web1"))) }
 
 // portals are those of the first pool's transport.
 func (w *World) portals() []string {
@@ -119,146 +90,98 @@ func (w *World) portals() []string {
 	return portals
 }
 
-func portalLost(w *World) error {
-	err := w.LXD.Launch(w.container("web1"))
+func portalLost(w *World) {
+	w.somethingRuns()
 	w.Age(hours)
 	w.Hosts[0].CutPortal(w.portals()[1])
 	w.Age(time.Minute)
-	return err
 }
 
-func mountFails(w *World) error {
-	w.LXD.SetBeforeCall(func(method, path string) error {
-		if method == lxd.StepHost && strings.HasPrefix(path, "mount ") {
-			return errors.New("wrong fs type, bad option, bad superblock")
-		}
-		return nil
-	})
-	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+func mountFails(w *World) {
+	w.stepFails("mount", "wrong fs type, bad option, bad superblock")
+	w.createFails("data")
 	w.calm()
 	w.Age(hours)
-	return err
 }
 
-func hostNotDeleted(w *World) error {
+func hostNotDeleted(w *World) {
 	heal := w.unavailable("DELETE", "/hosts")
-	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.createFails("data")
 	heal()
 	w.Age(hours)
-	if err != nil {
-		return err
-	}
 	// LXD logs out before it deletes the object.
 	for _, host := range w.Array.Hosts() {
-		if err := w.Array.SetConnectivity(host.Name, "critical", "None"); err != nil {
-			return err
-		}
+		w.check(w.Array.SetConnectivity(host.Name, "critical", "None"))
 	}
-	return nil
 }
 
 // killedThenDeleted kills LXD in a create and deletes what it recorded.
-func (w *World) killedThenDeleted(method, part string) error {
+func (w *World) killedThenDeleted(method, part string) {
 	w.LXD.CutBefore(method, part)
-	if err := mustBeKilled(w.LXD.CreateVolume(w.volume("data")), "creating data"); err != nil {
-		return err
-	}
-	w.LXD.StartDaemon()
-	return nil
+	w.createIsKilled("data")
 }
 
-func mapLeft(w *World) error {
-	if err := w.somethingRuns(); err != nil {
-		return err
-	}
-	if err := w.killedThenDeleted(lxd.StepHost, "mkfs"); err != nil {
-		return err
-	}
-	err := w.LXD.DeleteVolume(w.Pool(), "", "data")
+func mapLeft(w *World) {
+	w.somethingRuns()
+	w.killedThenDeleted(lxd.StepHost, "mkfs")
+	w.check(w.LXD.DeleteVolume(w.Pool(), "", "data"))
 	w.Age(hours)
-	return err
 }
 
-func pathsLeft(w *World) error {
-	if err := w.somethingRuns(); err != nil {
-		return err
-	}
-	if err := w.killedThenDeleted(lxd.StepHost, "wait"); err != nil {
-		return err
-	}
-	err := w.LXD.DeleteVolume(w.Pool(), "", "data")
+func pathsLeft(w *World) {
+	w.somethingRuns()
+	w.killedThenDeleted(lxd.StepHost, "wait")
+	w.check(w.LXD.DeleteVolume(w.Pool(), "", "data"))
 	w.Age(hours)
-	return err
 }
 
-func namespaceLeft(w *World) error {
-	if err := w.killedThenDeleted(lxd.StepHost, "mkfs"); err != nil {
-		return err
-	}
+func namespaceLeft(w *World) {
+	w.killedThenDeleted(lxd.StepHost, "mkfs")
 	w.Hosts[0].CutPortal(w.portals()[1])
-	err := w.LXD.DeleteVolume(w.Pool(), "", "data")
+	w.check(w.LXD.DeleteVolume(w.Pool(), "", "data"))
 	// Not for hours: the controller gives up after ten minutes.
 	w.Age(2 * time.Minute)
-	return err
 }
 
-func lunReused(w *World) error {
-	if err := w.LXD.Launch(w.container("web1")); err != nil {
-		return err
-	}
-	if err := w.disconnect(evidence.TypeContainer, "web1"); err != nil {
-		return err
-	}
+func lunReused(w *World) {
+	w.somethingRuns()
+	w.disconnect(w.Pool(), evidence.TypeContainer, "web1")
 	// The next volume gets the number, LXD's scan makes the container's own
 	// path lead to it, and LXD waits for a device in vain.
-	err := mustFail(w.LXD.CreateVolume(w.volume("next")), "creating next")
+	w.createFails("next")
 	w.Age(hours)
-	return err
 }
 
 // namesLeft: the leak's disk came too late and has no map. When the array gives
 // its number to another volume, LXD's scan tells the kernel, and nobody tells
 // udev: the names of the leak stay, and those for which LXD waits don't come.
-func namesLeft(w *World) error {
-	if err := w.somethingRuns(); err != nil {
-		return err
-	}
+func namesLeft(w *World) {
+	w.somethingRuns()
 	w.Hosts[0].NeverAppear(func(string) bool { return true })
-	if err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data"); err != nil {
-		return err
-	}
+	w.createFails("data")
 	w.Hosts[0].NeverAppear(nil)
-	if err := w.LXD.CreateVolume(w.volume("next")); err != nil {
-		return err
-	}
+	w.create("next")
 	for _, v := range w.Array.Volumes() {
 		for _, c := range w.Array.Connections() {
 			if c.Volume != v.Name || w.Recorded(v.Name) {
 				continue
 			}
-			if err := w.Array.Disconnect(c.Host, v.Name); err != nil {
-				return err
-			}
+			w.check(w.Array.Disconnect(c.Host, v.Name))
 		}
 	}
-	err := mustFail(w.LXD.CreateVolume(w.volume("later")), "creating later")
+	w.createFails("later")
 	w.Age(hours)
-	return err
 }
 
-func firstSessionOnly(w *World) error {
-	err := all(
-		func() error { return w.LXD.Launch(w.container("web1")) },
-		func() error { return w.LXD.CreateVolume(w.volume("data")) },
-		func() error { return w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv") },
-	)
+func firstSessionOnly(w *World) {
+	w.somethingRuns()
+	w.create("data")
+	w.check(w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv"))
 	w.Age(hours)
-	return err
 }
 
-func queueing(w *World) error {
-	err := w.LXD.Launch(w.container("web1"))
+func queueing(w *World) {
+	w.somethingRuns()
 	w.calm()
 	w.Age(hours)
-	return err
 }

@@ -24,82 +24,48 @@ func recordScenarios() []Scenario {
 		Options{}, databaseRestored, []string{"disappeared-record"}, []string{"disappeared-record"})...)
 }
 
-func killedBeforeCreate(w *World) error {
+func killedBeforeCreate(w *World) {
 	w.LXD.CutBefore("POST", "/volumes")
-	err := mustBeKilled(w.LXD.CreateVolume(w.volume("data")), "creating data")
-	w.LXD.StartDaemon()
+	w.createIsKilled("data")
 	w.Age(hours)
-	return err
 }
 
-func safeMode(w *World) error {
-	if err := w.LXD.CreateVolume(w.volume("data")); err != nil {
-		return err
-	}
-	name, err := w.ArrayName(w.Pool(), evidence.TypeCustom, "data")
-	if err != nil {
-		return err
-	}
+func safeMode(w *World) {
+	w.create("data")
+	name := w.named(w.Pool(), evidence.TypeCustom, "data")
 	w.Doom(name)
 	for range 2 {
-		if err := mustFail(w.LXD.DeleteVolume(w.Pool(), "", "data"), "deleting data"); err != nil {
-			return err
-		}
+		w.mustFail(w.LXD.DeleteVolume(w.Pool(), "", "data"), "deleting data")
 	}
 	w.Age(hours)
-	return nil
 }
 
-func destroyedByHand(w *World) error {
-	if err := w.LXD.CreateVolume(w.volume("data")); err != nil {
-		return err
-	}
-	name, err := w.ArrayName(w.Pool(), evidence.TypeCustom, "data")
-	if err != nil {
-		return err
-	}
-	err = w.Array.DestroyVolume(name)
+func destroyedByHand(w *World) {
+	w.create("data")
+	name := w.named(w.Pool(), evidence.TypeCustom, "data")
+	w.check(w.Array.DestroyVolume(name))
 	w.Age(hours)
-	return err
 }
 
-func movedByHand(w *World) error {
-	if err := w.LXD.CreateVolume(w.volume("data")); err != nil {
-		return err
-	}
-	if err := w.Remember(); err != nil {
-		return err
-	}
-	name, err := w.ArrayName(w.Pool(), evidence.TypeCustom, "data")
-	if err != nil {
-		return err
-	}
-	err = w.Relocate(name, w.Pool()+"::data-old")
+func movedByHand(w *World) {
+	w.create("data")
+	w.check(w.Remember())
+	name := w.named(w.Pool(), evidence.TypeCustom, "data")
+	w.check(w.Relocate(name, w.Pool()+"::data-old"))
 	w.Age(hours)
-	return err
 }
 
-func databaseRestored(w *World) error {
-	if err := w.LXD.CreateVolume(w.volume("data")); err != nil {
-		return err
-	}
+func databaseRestored(w *World) {
+	w.create("data")
 	backup := w.LXD.SnapshotDatabase()
 	w.Age(hours)
-	if err := w.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: w.Pool()}); err != nil {
-		return err
-	}
-	if err := w.Remember(); err != nil {
-		return err
-	}
+	w.check(w.LXD.Launch(lxd.InstanceSpec{Name: "web1", Pool: w.Pool()}))
+	w.check(w.Remember())
 	w.Age(hours)
 	for _, v := range w.LXD.Volumes() {
-		name, err := w.ArrayName(w.Pool(), v.Type, v.Name)
-		if err != nil {
-			return err
-		}
+		name := w.named(w.Pool(), v.Type, v.Name)
 		w.Keep(name)
 	}
 	w.LXD.RestoreDatabase(backup)
 	w.Age(hours)
-	return nil
 }

@@ -25,56 +25,41 @@ func snapshotScenarios() []Scenario {
 }
 
 // withSnapshot makes a volume called data with a snapshot called daily0.
-func withSnapshot(w *World) error {
-	if err := w.LXD.CreateVolume(w.volume("data")); err != nil {
-		return err
-	}
-	return w.LXD.SnapshotVolume(w.Pool(), "", "data", "daily0")
+func withSnapshot(w *World) {
+	w.create("data")
+	w.check(w.LXD.SnapshotVolume(w.Pool(), "", "data", "daily0"))
 }
 
-func killedInExport(w *World) error {
-	if err := withSnapshot(w); err != nil {
-		return err
-	}
+func killedInExport(w *World) {
+	withSnapshot(w)
 	w.LXD.CutBehind(lxd.StepHost, "wait")
-	return w.killedInExport()
+	w.killedInExport()
 }
 
-func killedBeforeCopyIsMapped(w *World) error {
-	if err := withSnapshot(w); err != nil {
-		return err
-	}
+func killedBeforeCopyIsMapped(w *World) {
+	withSnapshot(w)
 	w.LXD.CutBehind("POST", "overwrite=true")
-	return w.killedInExport()
+	w.killedInExport()
 }
 
-func (w *World) killedInExport() error {
-	err := mustBeKilled(w.LXD.ExportVolume(w.Pool(), "", "data", nil), "exporting data")
+func (w *World) killedInExport() {
+	w.mustBeKilled(w.LXD.ExportVolume(w.Pool(), "", "data", nil), "exporting data")
 	w.LXD.StartDaemon()
 	w.Age(hours)
-	return err
 }
 
-func killedInRefresh(w *World) error {
-	if err := w.LXD.CreateVolume(w.volume("data")); err != nil {
-		return err
-	}
-	if err := w.LXD.CopyVolume(w.Pool(), "", "data", "standby", true); err != nil {
-		return err
-	}
+func killedInRefresh(w *World) {
+	w.create("data")
+	w.check(w.LXD.CopyVolume(w.Pool(), "", "data", "standby", true))
 	w.LXD.CutBehind("POST", "/volume-snapshots")
-	err := mustBeKilled(w.LXD.RefreshVolume(w.Pool(), "", "standby", "data"), "refreshing standby")
+	w.mustBeKilled(w.LXD.RefreshVolume(w.Pool(), "", "standby", "data"), "refreshing standby")
 	w.LXD.StartDaemon()
 	w.Age(hours)
-	return err
 }
 
-func snapshotReplyLost(w *World) error {
-	if err := w.LXD.CreateVolume(w.volume("data")); err != nil {
-		return err
-	}
+func snapshotReplyLost(w *World) {
+	w.create("data")
 	w.Array.Inject(array.Fault{Method: "POST", Path: "/volume-snapshots", Kind: array.LoseReply, Times: 1})
-	err := mustFail(w.LXD.SnapshotVolume(w.Pool(), "", "data", "daily0"), "snapshotting data")
+	w.mustFail(w.LXD.SnapshotVolume(w.Pool(), "", "data", "daily0"), "snapshotting data")
 	w.Age(hours)
-	return err
 }

@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -50,155 +49,102 @@ func volumeScenarios() []Scenario {
 	return s
 }
 
-func deviceTooLate(w *World) error {
-	if err := deviceNever(w); err != nil {
-		return err
-	}
+func deviceTooLate(w *World) {
+	deviceNever(w)
 	// The next volume makes LXD scan again, and there it is: a disk without
 	// a map, or a namespace.
 	w.Hosts[0].NeverAppear(nil)
-	return w.LXD.CreateVolume(w.volume("next"))
+	w.create("next")
 }
 
-func deviceNever(w *World) error {
-	if err := w.somethingRuns(); err != nil {
-		return err
-	}
+func deviceNever(w *World) {
+	w.somethingRuns()
 	w.Hosts[0].NeverAppear(func(string) bool { return true })
-	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.createFails("data")
 	w.Age(hours)
-	return err
 }
 
-func createReplyLost(w *World) error {
-	if err := w.somethingRuns(); err != nil {
-		return err
-	}
+func createReplyLost(w *World) {
+	w.somethingRuns()
 	w.Array.Inject(array.Fault{Method: "POST", Path: "/volumes", Kind: array.LoseReply, Times: 1})
-	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.createFails("data")
 	w.Age(hours)
-	return err
 }
 
-func connectReplyLost(w *World) error {
-	if err := w.somethingRuns(); err != nil {
-		return err
-	}
+func connectReplyLost(w *World) {
+	w.somethingRuns()
 	w.Array.Inject(array.Fault{Method: "POST", Path: "/connections", Kind: array.LoseReply, Times: 1})
-	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.createFails("data")
 	w.Age(hours)
-	return err
 }
 
-func rollbackRefused(w *World) error {
-	if err := w.somethingRuns(); err != nil {
-		return err
-	}
+func rollbackRefused(w *World) {
+	w.somethingRuns()
 	w.Hosts[0].NeverAppear(func(string) bool { return true })
 	heals := []func(){w.unavailable("DELETE", ""), w.unavailable("PATCH", "")}
-	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.createFails("data")
 	for _, heal := range heals {
 		heal()
 	}
 	w.Age(hours)
-	return err
 }
 
-func unmapRefused(w *World) error {
-	if err := w.somethingRuns(); err != nil {
-		return err
-	}
-	var heal func()
-	w.when(lxd.StepHost, "unmount", func() { heal = w.unavailable("GET", "/hosts") })
-	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
-	if heal == nil {
-		return errors.Join(err, errors.New("LXD never unmounted it"))
-	}
+func unmapRefused(w *World) {
+	w.somethingRuns()
+	heal := w.unavailableFrom("unmount")
+	w.createFails("data")
 	heal()
 	w.calm()
 	w.Age(hours)
-	return err
 }
 
-func waitingReader(w *World) error {
-	if err := unmapRefused(w); err != nil {
-		return err
-	}
+func waitingReader(w *World) {
+	unmapRefused(w)
 	for _, v := range w.Array.Volumes() {
 		for _, c := range w.Array.Connections() {
 			if c.Volume != v.Name || v.Destroyed || w.Live(v.Name) {
 				continue
 			}
-			if err := w.Hosts[0].Read(v.Serial, "dd", readerPID); err != nil {
-				return err
-			}
-			if err := w.Array.Disconnect(c.Host, v.Name); err != nil {
-				return err
-			}
+			w.check(w.Hosts[0].Read(v.Serial, "dd", readerPID))
+			w.check(w.Array.Disconnect(c.Host, v.Name))
 		}
 	}
-	return nil
 }
 
 // readerPID is the process that waits in waiting-reader.
 const readerPID = 14658
 
-func heldInNamespace(w *World) error {
-	if err := w.somethingRuns(); err != nil {
-		return err
-	}
-	var held error
+func heldInNamespace(w *World) {
+	w.somethingRuns()
 	w.when(lxd.StepHost, "unmount", func() {
 		for _, m := range w.Hosts[0].Mounts() {
 			if strings.Contains(m.Path, "/custom/") {
-				held = w.Hosts[0].Mount(m.Serial, "/mnt/backup", host.HiddenNamespace)
+				w.check(w.Hosts[0].Mount(m.Serial, "/mnt/backup", host.HiddenNamespace))
 			}
 		}
 	})
-	err := mustFail(w.LXD.CreateVolume(w.volume("data")), "creating data")
+	w.createFails("data")
 	w.calm()
 	w.Age(hours)
-	return errors.Join(err, held)
 }
 
-func halfLeft(w *World) error {
-	if err := w.somethingRuns(); err != nil {
-		return err
-	}
-	if err := w.LXD.CreateInstance(lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}); err != nil {
-		return err
-	}
-	names, err := w.arrayNames(w.LXD, w.Pool(), lxd.DefaultProject, evidence.TypeVM, "vm1")
-	if err != nil {
-		return err
-	}
-	w.Array.Inject(array.Fault{Method: "PATCH", Path: "/volumes", Query: map[string]string{"names": names[1]}, Kind: array.ServerError, Times: 1})
-	if err := mustFail(w.LXD.DeleteInstance("", "vm1"), "deleting vm1"); err != nil {
-		return err
-	}
-	if err := w.LXD.DeleteInstance("", "vm1"); err != nil {
-		return err
-	}
+func halfLeft(w *World) {
+	w.somethingRuns()
+	w.check(w.LXD.CreateInstance(lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}))
+	w.forgetHalf(w.Pool(), "vm1")
 	w.Age(hours)
-	return nil
 }
 
-func imageEachLaunch(w *World) error {
+func imageEachLaunch(w *World) {
 	for _, name := range []string{"web1", "web2", "web3"} {
-		if err := w.LXD.CreateInstance(w.container(name)); err != nil {
-			return err
-		}
+		w.check(w.LXD.CreateInstance(w.container(name)))
 	}
 	w.Age(days)
-	return nil
 }
 
-func vmImageEachLaunch(w *World) error {
+func vmImageEachLaunch(w *World) {
 	for _, name := range []string{"vm1", "vm2"} {
-		if err := w.LXD.CreateInstance(lxd.InstanceSpec{Name: name, Pool: w.Pool(), Type: evidence.TypeVM, Image: VMImage}); err != nil {
-			return err
-		}
+		w.check(w.LXD.CreateInstance(lxd.InstanceSpec{Name: name, Pool: w.Pool(), Type: evidence.TypeVM, Image: VMImage}))
 	}
 	w.Age(days)
-	return nil
 }

@@ -75,6 +75,7 @@ type World struct {
 	options Options
 	dir     string
 	story   []string
+	failed  error // see check
 	// keep are array volumes that are somebody's though no record says so;
 	// doomed are those that somebody asked to delete.
 	keep, doomed map[string]bool
