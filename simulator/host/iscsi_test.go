@@ -396,26 +396,6 @@ func TestPowerCycle(t *testing.T) {
 	want(t, "multipath still knows the WWID", maps(w.observe()), "dm-0 0A open 0 [sda A ready, sdb A ready]")
 }
 
-func TestResize(t *testing.T) {
-	w := newWorld(t, host.Options{})
-	w.attach(vol1)
-	w.attachNVMe(vol2)
-	w.array.resize(vol1, 96<<20)
-	w.array.resize(vol2, 96<<20)
-	e := w.observe()
-	if got := e.Disks.Items[0].Bytes; got != evidence.CountOf(64<<20) {
-		t.Errorf("the disk has %v bytes though nobody looked", got)
-	}
-	if got := e.Namespaces.Items[0].Bytes; got != evidence.CountOf(96<<20) {
-		t.Errorf("the namespace has %v bytes", got)
-	}
-	w.Resize(vol1)
-	e = w.observe()
-	if d, m := e.Disks.Items[1].Bytes, e.Maps.Items[0].Bytes; d != evidence.CountOf(96<<20) || m != d {
-		t.Errorf("the disk has %v bytes, the map %v", d, m)
-	}
-}
-
 // Where the volume's link leads, whatever else leads to the volume.
 func TestLinked(t *testing.T) {
 	w := newWorld(t, host.Options{})

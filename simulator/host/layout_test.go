@@ -2,7 +2,6 @@ package host_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -27,19 +26,6 @@ func shapeOf(name string, data []byte) string {
 	switch {
 	case len(data) == 0:
 		return "empty"
-	case strings.HasSuffix(name, "_json.out"):
-		var value any
-		if err := json.Unmarshal(data, &value); err != nil {
-			return "not JSON: " + err.Error()
-		}
-		keys := map[string]bool{}
-		keysOf("", value, keys)
-		var all []string
-		for key := range keys {
-			all = append(all, key)
-		}
-		slices.Sort(all)
-		return "JSON with" + strings.Join(all, " ")
 	case strings.Contains(name, "/vpd_pg") || bytes.ContainsRune(data, 0):
 		return fmt.Sprintf("page %x", data[1])
 	}
@@ -56,22 +42,6 @@ func shapeOf(name string, data []byte) string {
 	}
 	slices.Sort(shapes)
 	return strings.Join(shapes, "|")
-}
-
-func keysOf(at string, value any, keys map[string]bool) {
-	switch v := value.(type) {
-	case map[string]any:
-		for key, below := range v {
-			keys[at+" "+key] = true
-			keysOf(at+" "+key+".", below, keys)
-		}
-	case []any:
-		for _, below := range v {
-			keysOf(at, below, keys)
-		}
-	default:
-		keys[fmt.Sprintf("%s %T", strings.TrimSuffix(at, "."), v)] = true
-	}
 }
 
 var (

@@ -101,24 +101,6 @@ func (h *Host) Linked(serial string) (dev string, ok bool) {
 	return "", false
 }
 
-// Resize makes the host take over a new size of the volume, as LXD does with
-// a rescan of each disk and "multipathd resize map". An NVMe namespace does so
-// by itself.
-func (h *Host) Resize(serial string) {
-	serial = strings.ToUpper(serial)
-	h.do(func(v view) {
-		for _, d := range h.disks {
-			if d.serial != serial || d.gone || d.state != running || !d.session.live() {
-				continue
-			}
-			d.rescan(v)
-			if m := h.mapOf(serial); m != nil && d.serial == serial && d.bytes > 0 {
-				m.bytes = d.bytes
-			}
-		}
-	})
-}
-
 // linked is the disk that the volume's link below /dev/disk/by-id leads to
 // while there is no map: the last that udev saw.
 func (h *Host) linked(serial string) *disk {
@@ -171,18 +153,9 @@ func (h *Host) RemoveDevice(serial string) error {
 // shows what is mounted in it.
 func (h *Host) StopLXD() { h.do(func(view) { h.lxdRuns = false }) }
 
-// StartLXD starts them again, in the same namespace.
-func (h *Host) StartLXD() { h.do(func(view) { h.startLXD() }) }
-
 // RestartLXD ends them and starts them again.
-func (h *Host) RestartLXD() { h.do(func(view) { h.lxdRuns = false; h.startLXD() }) }
-
-func (h *Host) startLXD() {
-	if !h.lxdRuns {
-		h.lxdStarts++
-		h.lxdSince = h.clock.Now()
-	}
-	h.lxdRuns = true
+func (h *Host) RestartLXD() {
+	h.do(func(view) { h.lxdRuns, h.lxdStarts, h.lxdSince = true, h.lxdStarts+1, h.clock.Now() })
 }
 
 // LXDPID is the number of LXD's process.

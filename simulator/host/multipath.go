@@ -24,8 +24,8 @@ type dmap struct {
 	suspended bool
 	// stuck is a udev worker that reads a queueing map without a path and so
 	// keeps it open for ever.
-	stuck                 bool
-	events, loads, faults int
+	stuck  bool
+	events int
 }
 
 // mapPath is a disk in a multipath map.
@@ -101,7 +101,6 @@ func (h *Host) assemble(serial string) *dmap {
 			}
 		}
 		m.paths = append(m.paths, &mapPath{disk: d, checker: "ready"})
-		m.loads++
 		m.events++
 	}
 	return m
@@ -171,9 +170,7 @@ func (h *Host) removePath(m *dmap, d *disk) {
 	if len(m.paths) == before {
 		return
 	}
-	m.loads++
 	m.events++
-	m.faults++
 	if len(m.paths) == 0 && h.inUse(&m.block) == 0 {
 		h.removeMap(m)
 	}

@@ -49,7 +49,6 @@ var operations = map[string]func(*rapid.T, machine, string){
 	"mount hidden":    func(_ *rapid.T, m machine, s string) { _ = m.Mount(s, "/hidden/"+s, host.HiddenNamespace) },
 	"unmount":         func(_ *rapid.T, m machine, s string) { _ = m.Unmount("/mnt/" + s) },
 	"end hidden":      func(_ *rapid.T, m machine, _ string) { m.EndHidden() },
-	"resize":          func(_ *rapid.T, m machine, s string) { m.Resize(s) },
 	"unmount snap":    func(_ *rapid.T, m machine, s string) { _ = m.Unmount("/snap/" + s) },
 	"open":            func(_ *rapid.T, m machine, s string) { _ = m.Open(s, "qemu", 3000+slices.Index(volumes, s)) },
 	"close":           func(_ *rapid.T, m machine, s string) { m.Close(3000 + slices.Index(volumes, s)) },
@@ -76,7 +75,7 @@ var operations = map[string]func(*rapid.T, machine, string){
 	"queue":           func(_ *rapid.T, m machine, _ string) { m.SetQueueing(true) },
 	"do not queue":    func(_ *rapid.T, m machine, _ string) { m.SetQueueing(false) },
 	"stop lxd":        func(_ *rapid.T, m machine, _ string) { m.StopLXD() },
-	"lxd":             func(_ *rapid.T, m machine, _ string) { m.StartLXD() },
+	"lxd":             func(_ *rapid.T, m machine, _ string) { m.RestartLXD() },
 	"power":           func(_ *rapid.T, m machine, _ string) { m.PowerCycle() },
 }
 

@@ -3,6 +3,8 @@ package lxd
 import (
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -15,9 +17,6 @@ type (
 		Name      string `json:"name"`
 		Serial    string `json:"serial"`
 		Destroyed bool   `json:"destroyed"`
-		Space     struct {
-			Total int64 `json:"total_provisioned"`
-		} `json:"space"`
 	}
 	arrayHost struct {
 		Name            string   `json:"name"`
@@ -42,70 +41,50 @@ type (
 
 var destroyed = map[string]any{"destroyed": true}
 
-func (c *client) failing(gerund, infinitive, format string, args ...any) string {
-	return c.run.failing(gerund, infinitive) + " " + fmt.Sprintf(format, args...)
-}
-
 // one is a GET for one object by name. An empty list means the same as the
 // array's refusal: there is none.
-func one[T any](c *client, resource, what string, q ...string) (T, error) {
+func one[T any](c *client, resource, name string) (T, error) {
 	var answer items[T]
 	var none T
-	err := c.call(http.MethodGet, resource, query(q...), nil, &answer)
+	err := c.call(http.MethodGet, resource, query("names", name), nil, &answer)
 	switch {
 	case err == nil && len(answer.Items) > 0:
 		return answer.Items[0], nil
 	case err == nil || saysNotFound(err):
-		return none, fmt.Errorf("%s %w", what, errNotFound)
+		return none, fmt.Errorf("%s %w", name, errNotFound)
 	default:
-		return none, fmt.Errorf("%s: %w", c.failing("getting", "get", "%s", what), err)
+		return none, err
 	}
+}
+
+// change is a call of whose answer nothing is read.
+func (c *client) change(method, resource string, q url.Values, body any) error {
+	return c.call(method, resource, q, body, nil)
 }
 
 // ---- pods ----
 
-// createPod makes the pool's pod.
+// createPod makes the pool's pod, and takes its default protection groups away:
+// they would keep LXD from eradicating what it deletes.
 func (c *client) createPod(name string) error {
-	if err := c.call(http.MethodPost, "/pods", query("names", name), map[string]any{}, nil); err != nil {
-		return fmt.Errorf("%s: %w", c.failing("creating", "create", "storage pool %q", name), err)
+	if err := c.change(http.MethodPost, "/pods", query("names", name), map[string]any{}); err != nil {
+		return err
 	}
-	return c.unprotectPod(name)
-}
-
-// unprotectPod takes the pod's default protection groups away: they would
-// keep LXD from eradicating what it deletes.
-func (c *client) unprotectPod(pod string) error {
 	type protection struct {
 		Name string `json:"name"`
-		Type string `json:"type"`
 	}
 	var answer items[struct {
-		Type    string       `json:"type"`
 		Default []protection `json:"default_protections"`
 	}]
-	doing := c.failing("getting", "get", "default protections for storage pool %q", pod)
-	err := c.call(http.MethodGet, "/container-default-protections", query("names", pod), nil, &answer)
-	if saysNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+	const protections = "/container-default-protections"
+	if err := c.call(http.MethodGet, protections, query("names", name), nil, &answer); err != nil {
+		return err
 	}
 	for _, item := range answer.Items {
-		if item.Type != "pod" {
-			continue
-		}
-		err := c.call(http.MethodPatch, "/container-default-protections", query("names", pod), map[string]any{"default_protections": []protection{}}, nil)
-		if saysNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", doing, err)
+		if err := c.change(http.MethodPatch, protections, query("names", name), map[string]any{"default_protections": []protection{}}); err != nil {
+			return err
 		}
 		for _, p := range item.Default {
-			if p.Type != "protection_group" {
-				continue
-			}
 			if err := c.deleteProtectionGroup(p.Name); err != nil {
 				return err
 			}
@@ -115,23 +94,24 @@ func (c *client) unprotectPod(pod string) error {
 }
 
 func (c *client) deleteProtectionGroup(name string) error {
-	what := fmt.Sprintf("protection group %q", name)
-	group, err := one[arrayProtection](c, "/protection-groups", what, "names", name)
-	if isNotFound(err) {
-		return nil
-	}
+	group, err := one[arrayProtection](c, "/protection-groups", name)
 	if err != nil {
 		return err
 	}
-	if !group.Destroyed {
-		if err := c.call(http.MethodPatch, "/protection-groups", query("names", name), destroyed, nil); err != nil {
-			return fmt.Errorf("%s: %w", c.failing("destroying", "destroy", "%s", what), err)
+	return c.delete("/protection-groups", name, group.Destroyed)
+}
+
+// delete destroys what is not destroyed yet, and then eradicates it. No refusal
+// is excused: a volume that is connected, was destroyed before or may not be
+// eradicated (SafeMode) makes it fail, in the last case with the volume already
+// destroyed.
+func (c *client) delete(resource, name string, isDestroyed bool) error {
+	if !isDestroyed {
+		if err := c.change(http.MethodPatch, resource, query("names", name), destroyed); err != nil {
+			return err
 		}
 	}
-	if err := c.call(http.MethodDelete, "/protection-groups", query("names", name), nil, nil); err != nil {
-		return fmt.Errorf("%s: %w", c.failing("deleting", "delete", "%s", what), err)
-	}
-	return nil
+	return c.change(http.MethodDelete, resource, query("names", name), nil)
 }
 
 // ---- volumes ----
@@ -139,51 +119,29 @@ func (c *client) deleteProtectionGroup(name string) error {
 func full(pool, name string) string { return pool + "::" + name }
 
 func (c *client) volume(pool, name string) (arrayVolume, error) {
-	return one[arrayVolume](c, "/volumes", fmt.Sprintf("volume %q", name), "names", full(pool, name))
+	return one[arrayVolume](c, "/volumes", full(pool, name))
 }
 
 func (c *client) createVolume(pool, name string, bytes int64) error {
-	err := c.call(http.MethodPost, "/volumes", query("names", full(pool, name), "with_default_protection", "false"), map[string]any{"provisioned": bytes}, nil)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.failing("creating", "create", "volume %q in storage pool %q", name, pool), err)
-	}
-	return nil
+	return c.change(http.MethodPost, "/volumes", query("names", full(pool, name), "with_default_protection", "false"), map[string]any{"provisioned": bytes})
 }
 
-// deleteVolume destroys and then eradicates. No refusal is excused: a volume
-// that is connected, was destroyed before or may not be eradicated (SafeMode)
-// makes it fail, in the last case with the volume already destroyed.
+// deleteVolume asks nobody whether the volume is destroyed already.
 func (c *client) deleteVolume(pool, name string) error {
-	if err := c.call(http.MethodPatch, "/volumes", query("names", full(pool, name)), destroyed, nil); err != nil {
-		return fmt.Errorf("%s: %w", c.failing("destroying", "destroy", "volume %q in storage pool %q", name, pool), err)
-	}
-	if err := c.call(http.MethodDelete, "/volumes", query("names", full(pool, name)), nil, nil); err != nil {
-		return fmt.Errorf("%s: %w", c.failing("deleting", "delete", "volume %q in storage pool %q", name, pool), err)
-	}
-	return nil
+	return c.delete("/volumes", full(pool, name), false)
 }
 
 // copyVolume overwrites a volume with another volume or with a snapshot
 // ("volume.suffix"), and makes it when it is not there.
 func (c *client) copyVolume(fromPool, from, pool, name string) error {
 	body := map[string]any{"source": map[string]any{"name": full(fromPool, from)}}
-	if err := c.call(http.MethodPost, "/volumes", query("names", full(pool, name), "overwrite", "true"), body, nil); err != nil {
-		return fmt.Errorf(`%s: %w`, c.failing("copying", "copy", `volume "%s/%s" to "%s/%s"`, fromPool, from, pool, name), err)
-	}
-	return nil
+	return c.change(http.MethodPost, "/volumes", query("names", full(pool, name), "overwrite", "true"), body)
 }
 
 // ---- snapshots ----
 
 func (c *client) createSnapshot(pool, name, suffix string) error {
-	if err := c.call(http.MethodPost, "/volume-snapshots", query("source_names", full(pool, name)), map[string]any{"suffix": suffix}, nil); err != nil {
-		return fmt.Errorf("%s: %w", c.failing("creating", "create", "snapshot %q for volume %q in storage pool %q", suffix, name, pool), err)
-	}
-	return nil
-}
-
-func (c *client) snapshot(pool, name, suffix string) (arrayVolume, error) {
-	return one[arrayVolume](c, "/volume-snapshots", fmt.Sprintf("snapshot %q", suffix), "names", full(pool, name)+"."+suffix)
+	return c.change(http.MethodPost, "/volume-snapshots", query("source_names", full(pool, name)), map[string]any{"suffix": suffix})
 }
 
 // snapshots lists the suffixes of all the volume's snapshots, those that are
@@ -192,7 +150,7 @@ func (c *client) snapshots(pool, name string) ([]string, error) {
 	var answer items[arrayVolume]
 	err := c.call(http.MethodGet, "/volume-snapshots", query("source_names", full(pool, name)), nil, &answer)
 	if err != nil && !saysNotFound(err) {
-		return nil, fmt.Errorf("%s: %w", c.failing("retrieving", "retrieve", "snapshots for volume %q in storage pool %q", name, pool), err)
+		return nil, err
 	}
 	var suffixes []string
 	for _, v := range answer.Items {
@@ -204,21 +162,11 @@ func (c *client) snapshots(pool, name string) ([]string, error) {
 }
 
 func (c *client) deleteSnapshot(pool, name, suffix string) error {
-	snapshot, err := c.snapshot(pool, name, suffix)
+	snapshot, err := one[arrayVolume](c, "/volume-snapshots", full(pool, name)+"."+suffix)
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("snapshot %q for volume %q in storage pool %q", suffix, name, pool)
-	q := query("names", full(pool, name)+"."+suffix)
-	if !snapshot.Destroyed {
-		if err := c.call(http.MethodPatch, "/volume-snapshots", q, destroyed, nil); err != nil {
-			return fmt.Errorf("%s: %w", c.failing("destroying", "destroy", "%s", what), err)
-		}
-	}
-	if err := c.call(http.MethodDelete, "/volume-snapshots", q, nil, nil); err != nil {
-		return fmt.Errorf("%s: %w", c.failing("deleting", "delete", "%s", what), err)
-	}
-	return nil
+	return c.delete("/volume-snapshots", full(pool, name)+"."+suffix, snapshot.Destroyed)
 }
 
 // ---- hosts, connections, target ----
@@ -228,17 +176,15 @@ func (c *client) deleteSnapshot(pool, name, suffix string) error {
 func (c *client) currentHost(t transport) (arrayHost, error) {
 	var answer items[arrayHost]
 	if err := c.call(http.MethodGet, "/hosts", nil, nil, &answer); err != nil {
-		return arrayHost{}, fmt.Errorf("%s: %w", c.failing("getting", "get", "hosts"), err)
+		return arrayHost{}, err
 	}
 	for _, h := range answer.Items {
 		names := h.IQNs
 		if t.nvme {
 			names = h.NQNs
 		}
-		for _, n := range names {
-			if n == t.initiator {
-				return h, nil
-			}
+		if slices.Contains(names, t.initiator) {
+			return h, nil
 		}
 	}
 	return arrayHost{}, fmt.Errorf("host with qualified name %q %w", t.initiator, errNotFound)
@@ -261,49 +207,37 @@ func (c *client) ensureHost(t transport) (name string, undo func(), err error) {
 		key = "nqns"
 	}
 	body := map[string]any{key: []string{t.initiator}}
-	err = c.call(http.MethodPost, "/hosts", query("names", t.hostName), body, nil)
+	err = c.change(http.MethodPost, "/hosts", query("names", t.hostName), body)
 	if err == nil {
 		return t.hostName, func() { _ = c.deleteHost(t.hostName) }, nil
 	}
 	if !says(err, "Host already exists.") {
-		return "", nothing, fmt.Errorf("%s: %w", c.failing("creating", "create", "host %q", t.hostName), err)
+		return "", nothing, err
 	}
-	if err := c.call(http.MethodPatch, "/hosts", query("names", t.hostName), body, nil); err != nil {
-		return "", nothing, fmt.Errorf("%s: %w", c.failing("updating", "update", "host %q", t.hostName), err)
-	}
-	return t.hostName, nothing, nil
+	return t.hostName, nothing, c.change(http.MethodPatch, "/hosts", query("names", t.hostName), body)
 }
 
 func (c *client) deleteHost(name string) error {
-	if err := c.call(http.MethodDelete, "/hosts", query("names", name), nil, nil); err != nil {
-		return fmt.Errorf("%s: %w", c.failing("deleting", "delete", "host %q", name), err)
-	}
-	return nil
+	return c.change(http.MethodDelete, "/hosts", query("names", name), nil)
 }
 
 // connectVolume reports whether it made the connection: one that was there
 // already, or one whose reply was lost and that is asked for again, is not its
 // own and will not be undone.
 func (c *client) connectVolume(pool, name, host string) (made bool, err error) {
-	err = c.call(http.MethodPost, "/connections", query("host_names", host, "volume_names", full(pool, name)), nil, nil)
-	switch {
-	case err == nil:
-		return true, nil
-	case says(err, "Connection already exists."):
+	err = c.change(http.MethodPost, "/connections", query("host_names", host, "volume_names", full(pool, name)), nil)
+	if says(err, "Connection already exists.") {
 		return false, nil
-	default:
-		return false, fmt.Errorf("%s: %w", c.failing("connecting", "connect", "volume %q with host %q", name, host), err)
 	}
+	return err == nil, err
 }
 
 func (c *client) disconnectVolume(pool, name, host string) error {
-	err := c.call(http.MethodDelete, "/connections", query("host_names", host, "volume_names", full(pool, name)), nil, nil)
-	switch {
-	case err == nil || saysNotFound(err):
+	err := c.change(http.MethodDelete, "/connections", query("host_names", host, "volume_names", full(pool, name)), nil)
+	if saysNotFound(err) {
 		return nil
-	default:
-		return fmt.Errorf("%s: %w", c.failing("disconnecting", "disconnect", "volume %q from host %q", name, host), err)
 	}
+	return err
 }
 
 // findTarget asks for the array's qualified name and addresses, which it fails
@@ -312,7 +246,7 @@ func (c *client) findTarget(t transport) error {
 	var answer items[arrayInterface]
 	q := query("filter", "enabled='true'", "filter", "eth.address", "filter", "services='"+t.service+"'")
 	if err := c.call(http.MethodGet, "/network-interfaces", q, nil, &answer); err != nil {
-		return fmt.Errorf("%s: %w", c.failing("retrieving", "retrieve", "Pure Storage network interfaces"), err)
+		return err
 	}
 	if len(answer.Items) == 0 {
 		return fmt.Errorf("enabled network interface with %q service %w", t.service, errNotFound)
@@ -320,7 +254,7 @@ func (c *client) findTarget(t transport) error {
 	for _, i := range answer.Items {
 		var ports items[arrayPort]
 		if err := c.call(http.MethodGet, "/ports", query("filter", "name='"+i.Name+"'"), nil, &ports); err != nil {
-			return fmt.Errorf("%s: %w", c.failing("retrieving", "retrieve", "Pure Storage targets"), err)
+			return err
 		}
 		if len(ports.Items) == 0 {
 			continue

@@ -94,7 +94,8 @@ func query(pairs ...string) url.Values {
 	return v
 }
 
-// call makes one request and decodes the answer into out, which may be nil.
+// call makes one request and decodes the answer into out, which may be nil. Its
+// error says which it was.
 func (c *client) call(method, resource string, q url.Values, body, out any) error {
 	for again := true; ; again = false {
 		if err := c.login(); err != nil {
@@ -105,7 +106,10 @@ func (c *client) call(method, resource string, q url.Values, body, out any) erro
 			c.token = ""
 			continue
 		}
-		return err
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", method, resource, err)
+		}
+		return nil
 	}
 }
 
@@ -115,10 +119,10 @@ func (c *client) login() error {
 	}
 	header, err := c.send(http.MethodPost, "/login", nil, nil, http.Header{"Api-Token": {c.apiKey}}, nil)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.run.failing("logging in", "login"), err)
+		return fmt.Errorf("logging in: %w", err)
 	}
 	if c.token = header.Get("X-Auth-Token"); c.token == "" {
-		return errors.New(c.run.failing("obtaining", "obtain") + " access token")
+		return errors.New("the array gave no access token")
 	}
 	return nil
 }
@@ -133,7 +137,7 @@ func (c *client) send(method, resource string, q url.Values, body any, header ht
 		shown = path
 	}
 	if err := c.run.step(method, "%s", shown); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.run.failing("sending request", "send request"), err)
+		return nil, err
 	}
 	var content io.Reader
 	if body != nil {
@@ -146,7 +150,7 @@ func (c *client) send(method, resource string, q url.Values, body any, header ht
 	// LXD sets no deadline; the context ends only with the simulation.
 	req, err := http.NewRequestWithContext(c.run.ctx, method, c.gateway+"/api/2.21"+path, content)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.run.failing("creating request", "create request"), err)
+		return nil, err
 	}
 	for key, values := range header {
 		req.Header[key] = values
@@ -156,7 +160,7 @@ func (c *client) send(method, resource string, q url.Values, body any, header ht
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.run.failing("sending request", "send request"), err)
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	switch {
@@ -167,7 +171,7 @@ func (c *client) send(method, resource string, q url.Values, body any, header ht
 	}
 	if out != nil {
 		if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-			return nil, fmt.Errorf("%s from %q: %w", c.run.failing("reading response body", "read response body"), req.URL.Path, err)
+			return nil, fmt.Errorf("reading the answer: %w", err)
 		}
 	}
 	if e, refused := out.(*refusal); refused {
@@ -189,14 +193,14 @@ func (c *client) apiVersions() ([]string, error) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.run.failing("sending request", "send request"), err)
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var answer struct {
 		Version []string `json:"version"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("%s from %q: %w", c.run.failing("reading response body", "read response body"), req.URL.Path, err)
+		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	return answer.Version, nil
 }

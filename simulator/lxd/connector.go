@@ -52,10 +52,7 @@ func (r *run) connect(t transport) error {
 	if !t.nvme {
 		r.member.Host.RescanFirst()
 	}
-	if err := r.member.Host.Login(t.mode); err != nil {
-		return worded("%s to any address on target: %w", r.failing("connecting", "connect"), err)
-	}
-	return nil
+	return r.member.Host.Login(t.mode)
 }
 
 func (r *run) disconnect(t transport) error {
@@ -121,7 +118,7 @@ func (r *run) removeDevice(t transport, dev device) error {
 		for _, name := range h.DevicesOf(dev.serial) {
 			if strings.HasPrefix(name, "sd") {
 				if err := h.DeletePath(name); err != nil {
-					return worded("%s device %q: %w", r.failing("removing", "remove"), name, err)
+					return err
 				}
 			}
 		}
@@ -129,16 +126,12 @@ func (r *run) removeDevice(t transport, dev device) error {
 		if !strings.HasPrefix(dev.name, "dm-") {
 			return h.DeletePath(dev.name)
 		}
-		if err := h.FlushMap(dev.serial); err != nil {
-			return worded("%s multipath device %q: %w", r.failing("removing", "remove"), dev.name, err)
-		}
+		return h.FlushMap(dev.serial)
 	case flushAndDelete:
 		if err := h.RemoveDevice(dev.serial); err != nil {
 			// Ten attempts, half a second apart.
 			r.clock.Advance(5 * time.Second)
-			if err = h.RemoveDevice(dev.serial); err != nil {
-				return worded("%s multipath device %q: %w", r.failing("removing", "remove"), dev.name, err)
-			}
+			return h.RemoveDevice(dev.serial)
 		}
 	}
 	return nil
@@ -183,10 +176,7 @@ func (r *run) mount(v volume, dev device) error {
 	if err := r.host("mount %s %s", dev.name, r.mountPath(v)); err != nil {
 		return err
 	}
-	if err := r.member.Host.Mount(dev.serial, r.mountPath(v), host.LXDNamespace); err != nil {
-		return worded("%s %q on %q: %w", r.failing("mounting", "mount"), "/dev/"+dev.name, r.mountPath(v), err)
-	}
-	return nil
+	return r.member.Host.Mount(dev.serial, r.mountPath(v), host.LXDNamespace)
 }
 
 func (r *run) unmount(v volume) error {
@@ -218,7 +208,7 @@ func (r *run) removeDirectory(v volume) error {
 		return err
 	}
 	if r.mounted(v) {
-		return worded("%s %q: device or resource busy", r.failing("removing", "remove"), r.mountPath(v))
+		return worded("%q: device or resource busy", r.mountPath(v))
 	}
 	kind, name := v.directory()
 	r.member.Host.RemoveDirectory(v.pool, kind, name)

@@ -170,7 +170,7 @@ func (d *driver) unmapVolume(v volume) error {
 	// An error of this look-up is taken for "there is no device".
 	dev, _, _ := d.devicePath(v, false)
 	if err := d.removeDevice(d.transport, dev); err != nil {
-		return worded("%s Pure Storage volume %q: %w", d.failing("unmapping", "unmap"), v.name, err)
+		return err
 	}
 	if !d.behaviour.arrayFirst {
 		if err := disconnect(); err != nil {
@@ -212,7 +212,7 @@ func (d *driver) devicePath(v volume, mapIt bool) (dev device, unmap func(), err
 	}
 	dev, err = d.findDevice(found.Serial, mapIt)
 	if err != nil {
-		err = fmt.Errorf("%s device for volume %q: %w", d.failing("locating", "locate"), v.storageName(), err)
+		err = fmt.Errorf("%s device for volume %q: %w", d.behaviour.failing("locating", "locate"), v.storageName(), err)
 		if machine, ok := d.member.Host.(logger); ok {
 			machine.Logged("lxd.daemon[731]", fmt.Sprintf(`time=%q level=warning msg="Failure for operation" class=task err=%q`, d.clock.Now().UTC().Format(time.RFC3339), err.Error()))
 		}

@@ -2,7 +2,6 @@ package lxd
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -37,11 +36,10 @@ func (d *driver) createSnapshot(v volume, half bool) error {
 func (d *driver) deleteSnapshot(v volume) error {
 	_, err := d.array.volume(v.pool, v.arrayName())
 	if err == nil {
-		if err := d.array.deleteVolume(v.pool, v.arrayName()); err != nil {
-			return fmt.Errorf("%s temporary snapshot volume: %w", d.failing("deleting", "delete"), err)
-		}
-	} else if !isNotFound(err) {
-		return fmt.Errorf("%s temporary snapshot volume: %w", d.failing("retrieving", "retrieve"), err)
+		err = d.array.deleteVolume(v.pool, v.arrayName())
+	}
+	if err != nil && !isNotFound(err) {
+		return err
 	}
 	if err := d.array.deleteSnapshot(v.pool, v.parentVolume().arrayName(), v.arrayName()); err != nil {
 		return err
@@ -161,7 +159,7 @@ func (d *driver) copyVolume(c copied) error {
 	deleteTarget := func() { _ = d.deleteVolume(c.target) }
 	for i, s := range c.snapshots {
 		if err := d.array.copyVolume(c.source.pool, c.source.arrayName()+"."+s[0].arrayName(), c.target.pool, c.target.arrayName()); err != nil {
-			return fmt.Errorf("%s snapshot %q: %w", d.failing("copying", "copy"), s[1].name, err)
+			return err
 		}
 		if i == 0 {
 			u.add(deleteTarget)

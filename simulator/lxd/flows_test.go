@@ -149,7 +149,7 @@ func TestKilledFlowsDoNothingMore(t *testing.T) {
 func TestReplyToConnectLost(t *testing.T) {
 	w := newWorld(t, "6.9", evidence.ModeISCSI, 1)
 	w.array.Inject(array.Fault{Method: "POST", Path: "/connections", Kind: array.LoseReply, Times: 1})
-	w.fails(w.CreateVolume(volume1()), "Failed connecting volume")
+	w.fails(w.CreateVolume(volume1()), "POST /connections")
 	// It does not know of the connection, so the volume can't be destroyed.
 	w.is("array u-?", "connected u-? lxd01-iscsi", "host lxd01-iscsi 1")
 }
@@ -159,7 +159,7 @@ func TestSecondHalfStaysWhenItsDeleteFails(t *testing.T) {
 	w.ok(w.CreateInstance(InstanceSpec{Name: "v1", Pool: pool, Type: evidence.TypeVM}))
 	names := ArrayNames(w.Volumes()[0], Volume{})
 	w.array.Inject(array.Fault{Method: "PATCH", Path: "/volumes", Query: map[string]string{"names": names[1]}, Kind: array.ServerError, Times: 1})
-	w.fails(w.DeleteInstance("", "v1"), "Failed deleting storage volume")
+	w.fails(w.DeleteInstance("", "v1"), "PATCH /volumes")
 	w.is("array v-<v1>", "instance v1", "record virtual-machine/v1")
 	// The second attempt finds no block half, and takes that for all.
 	w.ok(w.DeleteInstance("", "v1"))
@@ -276,7 +276,7 @@ func TestSecondLXDOnTheSamePod(t *testing.T) {
 	other, err := New(Options{Version: "6.9", Arrays: w.direct, Clock: w.clock, Seed: 9, Members: []*Member{w.machine("edge01")}})
 	w.ok(err)
 	t.Cleanup(other.Close)
-	w.fails(other.CreatePool(PoolSpec{Name: pool, Gateway: w.url, Token: w.array.Token(), Mode: "iscsi"}), "Failed creating storage pool")
+	w.fails(other.CreatePool(PoolSpec{Name: pool, Gateway: w.url, Token: w.array.Token(), Mode: "iscsi"}), "POST /pods")
 	w.attach(other, evidence.ModeISCSI, true)
 	w.ok(other.Launch(InstanceSpec{Name: "c9", Pool: pool}))
 	w.is("array c-?", "connected c-? edge01-iscsi", "host edge01-iscsi 1")

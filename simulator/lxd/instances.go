@@ -2,7 +2,6 @@ package lxd
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -69,7 +68,7 @@ func (m *Member) CreateInstance(spec InstanceSpec) error {
 		}
 		if err := r.createRoot(i, spec.Image); err != nil {
 			_ = r.write("delete instance "+i.Name, func(db *Database) error { delete(db.instances, key); return nil })
-			return fmt.Errorf("%s instance: %w", r.failing("creating", "create"), err)
+			return err
 		}
 		return nil
 	})
@@ -277,7 +276,7 @@ func (r *run) start(i Instance) error {
 	}
 	for _, a := range all {
 		if err := a.attach(i); err != nil {
-			return worded("%s device %q: %w", r.failing("starting", "start"), a.disk.device, err)
+			return worded("device %q: %w", a.disk.device, err)
 		}
 		u.add(func() { _ = a.detach() })
 	}
@@ -315,7 +314,7 @@ func (r *run) stop(i Instance) error {
 	var failed error
 	for _, a := range slices.Backward(all) {
 		if err := a.detach(); err != nil && failed == nil {
-			failed = worded("%s device %q: %w", r.failing("stopping", "stop"), a.disk.device, err)
+			failed = worded("device %q: %w", a.disk.device, err)
 		}
 	}
 	return failed
@@ -339,7 +338,7 @@ func (m *Member) AttachVolume(project, name, device, pool, volume, path string) 
 		}
 		if i.Running {
 			if err := a.attach(i); err != nil {
-				return worded("%s device %q: %w", r.failing("starting", "start"), device, err)
+				return worded("device %q: %w", device, err)
 			}
 		}
 		return r.setInstance(i, "update", func(now *Instance) {
@@ -417,7 +416,7 @@ func (m *Member) DeleteInstance(project, name string) error {
 		}
 		if recorded {
 			if err := d.deleteRecorded(root.volume); err != nil {
-				return fmt.Errorf("%s storage volume: %w", r.failing("deleting", "delete"), err)
+				return err
 			}
 		}
 		return r.write("delete instance "+i.Name, func(db *Database) error {

@@ -77,7 +77,7 @@ func TestDeviceNeverAppearsLater(t *testing.T) {
 func TestReplyToCreateVolumeLost(t *testing.T) {
 	w := newWorld(t, "6.9", evidence.ModeISCSI, 1)
 	w.array.Inject(array.Fault{Method: "POST", Path: "/volumes", Kind: array.LoseReply, Times: 1})
-	w.fails(w.CreateVolume(volume1()), "Failed creating volume")
+	w.fails(w.CreateVolume(volume1()), "POST /volumes")
 	w.is("array u-?")
 }
 
@@ -99,7 +99,7 @@ func TestHostsUnavailableFromTheUnmapOn(t *testing.T) {
 		}
 		return nil
 	})
-	w.fails(w.CreateVolume(volume1()), "Failed getting hosts")
+	w.fails(w.CreateVolume(volume1()), "GET /hosts")
 	w.is("array u-?", "connected u-? lxd01-iscsi", "host lxd01-iscsi 1", "device u-? lxd01 map,path,path")
 	if diff := cmp.Diff([]string{"custom/default_vol1"}, w.directories()); diff != "" {
 		t.Error(diff)
@@ -152,7 +152,7 @@ func TestKilledInAnExport(t *testing.T) {
 		// From now on LXD can't delete the snapshot, nor the volume.
 		w.StartDaemon()
 		w.fails(w.DeleteVolumeSnapshot(pool, "", "vol1", "snap0"), "existing connections")
-		w.fails(w.DeleteVolume(pool, "", "vol1"), "Failed deleting temporary snapshot volume")
+		w.fails(w.DeleteVolume(pool, "", "vol1"), "existing connections")
 		w.is(left...)
 
 		// Disconnecting the copy is all it takes.
@@ -164,7 +164,7 @@ func TestKilledInAnExport(t *testing.T) {
 func TestHostsCannotBeDeleted(t *testing.T) {
 	w := newWorld(t, "6.9", evidence.ModeISCSI, 1)
 	w.array.Inject(array.Fault{Method: "DELETE", Path: "/hosts", Kind: array.ServerError})
-	w.fails(w.CreateVolume(volume1()), "Failed deleting host")
+	w.fails(w.CreateVolume(volume1()), "DELETE /hosts")
 	w.is("host lxd01-iscsi 0")
 	if diff := cmp.Diff([]string{"custom/default_vol1"}, w.directories()); diff != "" {
 		t.Error(diff)
@@ -184,7 +184,7 @@ func TestSafeMode(t *testing.T) {
 func TestReplyToDisconnectLost(t *testing.T) {
 	w := newWorld(t, "6.9", evidence.ModeISCSI, 1)
 	w.array.Inject(array.Fault{Method: "DELETE", Path: "/connections", Kind: array.LoseReply, Times: 1})
-	w.fails(w.CreateVolume(volume1()), "Failed disconnecting volume")
+	w.fails(w.CreateVolume(volume1()), "DELETE /connections")
 	w.is()
 }
 

@@ -103,10 +103,6 @@ type run struct {
 	client map[string]*client
 }
 
-func (r *run) failing(gerund, infinitive string) string {
-	return r.behaviour.failing(gerund, infinitive)
-}
-
 // step is asked before everything that a flow does. Its error means that it
 // was not done.
 func (r *run) step(method, format string, args ...any) error {

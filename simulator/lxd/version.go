@@ -88,7 +88,7 @@ func behaviourOf(version string) (behaviour, error) {
 	return b, nil
 }
 
-// failing words an error as the version does: failing("locating", "locate").
+// failing words an error as the version does in its log: failing("locating", "locate").
 func (b behaviour) failing(gerund, infinitive string) string {
 	if b.failedTo {
 		return "Failed to " + infinitive

@@ -88,10 +88,8 @@ func TestArrayIsReplayed(t *testing.T) {
 		{"/volumes?filter=pod.name%3D%27nvpool%27+or+pod.name%3D%27purepool%27", 17, nil},
 		{"/volumes?filter=serial%3D%27D5BC07893D61B51B00011003%27+or+serial%3D%27none%27", 1, nil},
 		{"/volumes?filter=name%3D%27nvpool::*%27", 3, nil},
-		{"/pods?names=purepool", 1, nil},
 		{"/host-groups?total_item_count=true", 0, 0.0},
 		{"/volumes/protection-groups", 0, nil},
-		{"/volumes?limit=0&total_item_count=true", 0, 18.0},
 	}
 	for _, test := range tests {
 		resp, body := s.ask(t, "GET", "/api/2.21"+test.path, token)
@@ -122,28 +120,6 @@ func strs(v any) []string {
 		}
 	}
 	return out
-}
-
-func TestPagesMeet(t *testing.T) {
-	s := open(t, stale)
-	seen := map[any]bool{}
-	path := "/api/2.21/volumes?limit=5"
-	for pages := 0; ; pages++ {
-		_, body := s.ask(t, "GET", path, session)
-		for _, item := range body["items"].([]any) {
-			seen[item.(map[string]any)["id"]] = true
-		}
-		if body["more_items_remaining"] != true {
-			if pages != 3 {
-				t.Errorf("%d pages of 5 after the first", pages)
-			}
-			break
-		}
-		path = "/api/2.21/volumes?limit=5&continuation_token=" + body["continuation_token"].(string)
-	}
-	if len(seen) != 18 {
-		t.Errorf("%d volumes in all pages", len(seen))
-	}
 }
 
 func TestAbsentReferencesHaveNullMembers(t *testing.T) {
@@ -189,9 +165,6 @@ func TestLXDIsReplayed(t *testing.T) {
 	}
 	if volumes, err := c.GetStoragePoolVolumesAllProjects("purepool"); err != nil || len(volumes) != 8 {
 		t.Errorf("%d volumes, %v", len(volumes), err)
-	}
-	if volumes, err := c.GetVolumesWithFilterAllProjects(nil); err != nil || len(volumes) != 11 {
-		t.Errorf("%d volumes of both pools, %v", len(volumes), err)
 	}
 	if instances, err := c.GetInstancesAllProjects(api.InstanceTypeAny); err != nil || len(instances) != 1 {
 		t.Errorf("%d instances, %v", len(instances), err)
