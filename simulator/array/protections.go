@@ -18,35 +18,8 @@ func protectionColumns() []column[*protection] {
 		[]column[*protection]{
 			{path: "source.name", get: func(c *call, g *protection) value { return g.home(c, true) }},
 			{path: "source.id", get: func(c *call, g *protection) value { return g.home(c, false) }},
-			fixed[*protection]("host_count", number(0)),
-			fixed[*protection]("host_group_count", number(0)),
-			fixed[*protection]("target_count", number(0)),
 			col("volume_count", func(g *protection) value { return number(int64(len(g.members))) }),
-			fixed[*protection]("retention_lock", str("unlocked")),
-			fixed[*protection]("eradication_config.manual_eradication", str("enabled")),
-			fixed[*protection]("snapshot_schedule.at", nothing()),
-			fixed[*protection]("snapshot_schedule.enabled", truth(false)),
-			fixed[*protection]("snapshot_schedule.frequency", number(3600000)),
-			fixed[*protection]("replication_schedule.at", nothing()),
-			fixed[*protection]("replication_schedule.blackout.end", nothing()),
-			fixed[*protection]("replication_schedule.blackout.start", nothing()),
-			fixed[*protection]("replication_schedule.enabled", truth(false)),
-			fixed[*protection]("replication_schedule.frequency", number(14400000)),
-			fixed[*protection]("source_retention.all_for_sec", number(86400)),
-			fixed[*protection]("source_retention.days", number(7)),
-			fixed[*protection]("source_retention.per_day", number(4)),
-			fixed[*protection]("target_retention.all_for_sec", number(86400)),
-			fixed[*protection]("target_retention.days", number(7)),
-			fixed[*protection]("target_retention.per_day", number(4)),
 		},
-		spaceColumns(plainSpace, func(c *call, g *protection) space {
-			return memo(c, g, func() (sum space) {
-				for _, m := range g.members {
-					sum = sum.plus(m.volume.space())
-				}
-				return sum
-			})
-		}),
 	)
 }
 

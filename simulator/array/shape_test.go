@@ -89,13 +89,7 @@ var shapes = map[string]shape{
 	"/host-groups":       {text: `name`, number: `connection_count host_count` + spaceNumbers, boolean: `is_local`},
 	"/connections":       {text: `host.name host_group.name? protocol_endpoint.id! protocol_endpoint.name! volume.id volume.name`, number: `lun`},
 	"/protection-groups": {
-		text: `name eradication_config.manual_eradication pod.id? pod.name? retention_lock source.id source.name`,
-		number: `host_count host_group_count replication_schedule.at! replication_schedule.frequency replication_schedule.blackout.end!
-			replication_schedule.blackout.start! snapshot_schedule.at! snapshot_schedule.frequency source_retention.all_for_sec
-			source_retention.days source_retention.per_day target_count target_retention.all_for_sec target_retention.days
-			target_retention.per_day time_remaining? volume_count` + spaceNumbers,
-		boolean: `destroyed is_local replication_schedule.enabled snapshot_schedule.enabled`,
-		total:   true,
+		text: `name pod.id? pod.name? source.id source.name`, number: `time_remaining? volume_count`, boolean: `destroyed is_local`, total: true,
 	},
 	"/container-default-protections": {text: `default_protections[].name default_protections[].type id name type`, list: `default_protections`},
 	"/audits":                        {text: `id name arguments command origin.id origin.name subcommand user user_interface`, number: `time`},

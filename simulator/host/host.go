@@ -20,7 +20,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/fabric"
 )
 
@@ -38,10 +37,6 @@ type Options struct {
 	Clock *fabric.Clock
 	// Target is the array.
 	Target fabric.Target
-	// Modes are the transports that the machine can use, as evidence.ModeISCSI
-	// names them; Mode adds one. With neither it has iSCSI and NVMe over TCP.
-	Mode  string
-	Modes []string
 	// IQN is the iSCSI initiator's name, ServerUUID LXD's server.uuid, from
 	// which LXD makes its NQN. Both are derived from Name when empty.
 	IQN        string
@@ -56,8 +51,6 @@ type Options struct {
 	LXDDir string
 	// Kernel is the release, such as "6.8.0-60-generic".
 	Kernel string
-	// Boot is the kernel's boot id; a power cycle makes another one of it.
-	Boot string
 }
 
 // Host is one simulated machine. Its methods may be called from several
@@ -133,12 +126,6 @@ func New(o Options) *Host {
 	if o.Clock == nil {
 		o.Clock = fabric.NewClock(time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC))
 	}
-	if o.Mode != "" && !slices.Contains(o.Modes, o.Mode) {
-		o.Modes = append([]string{o.Mode}, o.Modes...)
-	}
-	if len(o.Modes) == 0 {
-		o.Modes = []string{evidence.ModeISCSI, evidence.ModeNVMeTCP}
-	}
 	if o.Name == "" {
 		o.Name = "host01"
 	}
@@ -203,10 +190,7 @@ func (h *Host) NQN() string { return "nqn.2014-08.org.nvmexpress:uuid:" + h.opti
 
 // bootID is the random id of this boot.
 func (h *Host) bootID() string {
-	if h.boots == 1 && h.options.Boot != "" {
-		return h.options.Boot
-	}
-	return uuidOf("boot", fmt.Sprintf("%s/%s/%d", h.options.Name, h.options.Boot, h.boots))
+	return uuidOf("boot", fmt.Sprintf("%s//%d", h.options.Name, h.boots))
 }
 
 // look asks the target what it shows to this machine. It is called without
@@ -216,22 +200,18 @@ func (h *Host) look() view {
 	if h.options.Target == nil {
 		return v
 	}
-	if h.has(evidence.ModeISCSI) {
-		for _, target := range h.targets() {
-			v.scsi[target] = map[int]fabric.Export{}
-			for _, e := range target.Exports(h.IQN()) {
-				e.Serial = strings.ToUpper(e.Serial)
-				v.scsi[target][e.LUN] = e
-			}
-		}
-	}
-	if h.has(evidence.ModeNVMeTCP) {
-		for _, e := range h.options.Target.Exports(h.NQN()) {
+	for _, target := range h.targets() {
+		v.scsi[target] = map[int]fabric.Export{}
+		for _, e := range target.Exports(h.IQN()) {
 			e.Serial = strings.ToUpper(e.Serial)
-			v.nvme = append(v.nvme, e)
+			v.scsi[target][e.LUN] = e
 		}
-		slices.SortFunc(v.nvme, func(a, b fabric.Export) int { return a.NSID - b.NSID })
 	}
+	for _, e := range h.options.Target.Exports(h.NQN()) {
+		e.Serial = strings.ToUpper(e.Serial)
+		v.nvme = append(v.nvme, e)
+	}
+	slices.SortFunc(v.nvme, func(a, b fabric.Export) int { return a.NSID - b.NSID })
 	return v
 }
 
@@ -241,8 +221,6 @@ func (h *Host) targets() []fabric.Target {
 	defer h.mu.Unlock()
 	return append([]fabric.Target{h.options.Target}, h.others...)
 }
-
-func (h *Host) has(mode string) bool { return slices.Contains(h.options.Modes, mode) }
 
 // change looks at the target and runs f with what it showed. Whoever took its
 // ticket later looked later, so an older look never overwrites a newer one.

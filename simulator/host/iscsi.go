@@ -50,9 +50,6 @@ func (s *session) address() (address, port string) {
 // the sessions that are new. Sessions that exist are left as they are, as
 // "iscsiadm --login" and "nvme connect" leave them.
 func (h *Host) Login(mode string) error {
-	if !h.has(mode) {
-		return fmt.Errorf("host %s has no transport %s", h.Name(), mode)
-	}
 	if h.options.Target == nil {
 		return fmt.Errorf("host %s is connected to no array", h.Name())
 	}

@@ -10,17 +10,13 @@ import (
 // renderConfig writes the machine's settings and LXD's directory.
 func (h *Host) renderConfig(t tree) {
 	t.put("etc/hostname", h.Name())
-	if h.has("iscsi") {
-		t.put("etc/iscsi/initiatorname.iscsi", "InitiatorName="+h.IQN())
-		t.AddFile("etc/iscsi/iscsid.conf", []byte(iscsidConf))
-		h.renderNodes(t)
-	}
-	if h.has("nvme/tcp") {
-		// The machine's own name, which LXD does not use.
-		own := uuidOf("hostnqn", h.Name())
-		t.put("etc/nvme/hostnqn", "nqn.2014-08.org.nvmexpress:uuid:"+own)
-		t.put("etc/nvme/hostid", own)
-	}
+	t.put("etc/iscsi/initiatorname.iscsi", "InitiatorName="+h.IQN())
+	t.AddFile("etc/iscsi/iscsid.conf", []byte(iscsidConf))
+	h.renderNodes(t)
+	// The machine's own name, which LXD does not use.
+	own := uuidOf("hostnqn", h.Name())
+	t.put("etc/nvme/hostnqn", "nqn.2014-08.org.nvmexpress:uuid:"+own)
+	t.put("etc/nvme/hostid", own)
 	if !h.options.NoMultipath {
 		t.AddFile("etc/multipath.conf", []byte(h.multipathConf()))
 		h.renderMultipathFiles(t)

@@ -24,9 +24,6 @@ func (c *controller) dir() string { return "sys/devices/virtual/nvme-fabrics/ctl
 
 // renderNVMe writes the subsystem, its controllers, heads and paths.
 func (h *Host) renderNVMe(t tree) {
-	if !h.has("nvme/tcp") {
-		return
-	}
 	for _, class := range []string{"nvme", "nvme-subsystem", "nvme-generic", "nvme-fabrics"} {
 		t.AddDir("sys/class/" + class)
 	}

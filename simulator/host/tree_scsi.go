@@ -16,14 +16,8 @@ func (d *disk) device() string {
 
 // renderISCSI writes sessions, connections and their SCSI hosts.
 func (h *Host) renderISCSI(t tree) {
-	if !h.has("iscsi") {
-		return
-	}
 	for _, class := range []string{"iscsi_session", "iscsi_connection", "iscsi_host", "iscsi_iface"} {
 		t.AddDir("sys/class/" + class)
-	}
-	if h.options.Target == nil {
-		return
 	}
 	for _, s := range h.sessions {
 		h.renderSession(t, s)

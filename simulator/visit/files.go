@@ -12,8 +12,6 @@ import (
 type farFS struct{ visit *Visit }
 
 var (
-	_ fs.ReadDirFS  = farFS{}
-	_ fs.ReadFileFS = farFS{}
 	_ fs.StatFS     = farFS{}
 	_ fs.ReadLinkFS = farFS{}
 )
@@ -73,19 +71,4 @@ func (f farFS) Lstat(name string) (fs.FileInfo, error) {
 func (f farFS) ReadLink(name string) (string, error) {
 	answer, err := f.ask(opReadLink, name)
 	return answer.Target, err
-}
-
-// ReadFile returns a file's content.
-func (f farFS) ReadFile(name string) ([]byte, error) {
-	answer, err := f.ask(opReadFile, name)
-	return answer.Data, err
-}
-
-// ReadDir lists a directory in the order of names.
-func (f farFS) ReadDir(name string) ([]fs.DirEntry, error) {
-	answer, err := f.ask(opReadDir, name)
-	if err != nil {
-		return nil, err
-	}
-	return answer.entries(), nil
 }

@@ -148,10 +148,6 @@ func (a *FileAnswer) read(tree fs.FS, q FileQuestion) (err error) {
 		one, err = fs.Lstat(tree, q.Name)
 	case opReadLink:
 		a.Target, err = fs.ReadLink(tree, q.Name)
-	case opReadFile:
-		a.Data, err = fs.ReadFile(tree, q.Name)
-	case opReadDir:
-		err = a.list(tree, q.Name)
 	default:
 		return fmt.Errorf("unknown question %q", q.Op)
 	}

@@ -39,8 +39,6 @@ const (
 	opStat     = "stat"
 	opLstat    = "lstat"
 	opReadLink = "readlink"
-	opReadFile = "read"
-	opReadDir  = "readdir"
 )
 
 // FileQuestion asks for one file of a machine's tree.
