@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -56,7 +55,7 @@ func (v *volume) countVolume() {
 func (f *facts) countSnapshots(a *arrayFacts) {
 	for i := range a.Snapshots.Items {
 		s := &a.Snapshots.Items[i]
-		pool := a.pools[strings.ToLower(s.Pod)]
+		pool := a.inPod(s.Pod)
 		named := s.LXD.IsLXD() || !s.LXD.UUID.IsZero()
 		switch {
 		case pool == nil || (!named && s.Suffix != reverter):
