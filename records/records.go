@@ -36,6 +36,8 @@ type Options struct {
 	Log *slog.Logger
 	// Now is this machine's clock; nil is the real one.
 	Now func() time.Time
+	// Memory is of earlier readings of the same LXD; nil is none.
+	Memory *Memory
 }
 
 const defaultTimeout = 2 * time.Minute
@@ -49,6 +51,7 @@ type Reader struct {
 	timeout   time.Duration
 	down      []string
 	now       func() time.Time
+	memory    *Memory
 	// counted is how many requests earlier testimonies have accounted for.
 	counted int64
 }
@@ -69,6 +72,7 @@ func Open(ctx context.Context, opts Options) (*Reader, error) {
 		userAgent: opts.UserAgent,
 		timeout:   opts.Timeout,
 		down:      opts.Down,
+		memory:    opts.Memory,
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
