@@ -32,10 +32,15 @@ type kept[T, V any] struct {
 
 // of is what was made of these very rows, or is made of them now.
 func (k *kept[T, V]) of(rows []T, table func([]T) V) V {
-	if len(rows) == 0 || len(rows) != len(k.rows) || &rows[0] != &k.rows[0] {
+	if len(rows) == 0 || !same(rows, k.rows) {
 		k.rows, k.made = rows, table(rows)
 	}
 	return k.made
+}
+
+// same reports the very same rows.
+func same[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // Judge is the function of that name.
@@ -45,13 +50,14 @@ func (m *Memory) Judge(w evidence.World, p Policy) Report { return judged(m.fact
 func (m *Memory) recall(f *facts) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	remembered := m.seen.rows
 	f.seen = m.seen.of(f.world.Seen, newSightings)
 	f.records = m.records.of(f.world.LXD.Records.Items, newRecords)
-	if len(m.arrays) != len(f.arrays) {
+	if len(m.arrays) != len(f.arrays) || !same(remembered, m.seen.rows) {
 		m.arrays = make([]arrayTables, len(f.arrays))
 	}
 	for i, a := range f.arrays {
-		a.volumeTable = m.arrays[i].volumes.of(a.Volumes.Items, newVolumeTable)
+		a.volumeTable = m.arrays[i].volumes.of(a.Volumes.Items, f.newVolumeTable)
 		a.ofSnapshots = m.arrays[i].snapshots.of(a.Snapshots.Items, newSnapshotTable)
 	}
 }
@@ -65,17 +71,19 @@ func newSightings(rows []evidence.Sighting) map[string]*evidence.Sighting {
 	return seen
 }
 
-// volumeTable finds an array's volumes.
+// volumeTable finds an array's volumes, and what earlier runs saw of each.
 type volumeTable struct {
 	byID      map[string]int32
 	ofVolumes uuidTable
+	sighted   []*evidence.Sighting
 }
 
-func newVolumeTable(rows []evidence.Volume) volumeTable {
-	t := volumeTable{make(map[string]int32, len(rows)), newUUIDTable(len(rows))}
+func (f *facts) newVolumeTable(rows []evidence.Volume) volumeTable {
+	t := volumeTable{make(map[string]int32, len(rows)), newUUIDTable(len(rows)), make([]*evidence.Sighting, len(rows))}
 	for i := range rows {
 		t.byID[rows[i].ID] = int32(i)
 		t.ofVolumes.add(rows[i].LXD.UUID, i)
+		t.sighted[i] = f.seen[rows[i].ID]
 	}
 	return t
 }

@@ -4,8 +4,11 @@ import (
 	"iter"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // TestMemoryChangesNothing: whatever was judged before, and whichever lists are
@@ -70,6 +73,25 @@ func changed[T any](list *[]T) iter.Seq2[string, func()] {
 			if !yield(how, func() { *list = all }) {
 				return
 			}
+		}
+	}
+}
+
+// TestMemoryOfOtherSightings: what an earlier run saw of a volume is that of the
+// sightings that are judged, though the volumes are the very same.
+func TestMemoryOfOtherSightings(t *testing.T) {
+	t.Parallel()
+	s := healthy()
+	lost := s.volume("p1", name500())
+	s.record(lost, "lost")
+	v := s.vol(lost)
+	v.Name, v.LXD = "p1::renamed", evidence.Name{}
+	var m Memory
+	for i, id := range []string{"another", v.ID, "another"} {
+		s.Seen = []evidence.Sighting{{ArrayID: arrayID, Pod: "p1", VolumeID: id, Name: "p1::" + spell(name500()), Recorded: clock.Add(-24 * time.Hour), LXDName: "custom/lost (default)"}}
+		moved := slices.ContainsFunc(m.Judge(s.World, s.policy).Findings, func(f Finding) bool { return f.Code == codeMoved })
+		if moved != (id == v.ID) {
+			t.Errorf("%d: with a sighting of %s it is moved: %v", i, id, moved)
 		}
 	}
 }

@@ -54,11 +54,11 @@ func (f *facts) joinMoves() {
 			if v.pool == nil || v.LXD.Snapshot {
 				continue
 			}
-			j.add(move{array: a, volume: v}, v.Name, v.ID, v.Serial, v.LXD.IsLXD())
+			j.add(claim{move: move{array: a, volume: v}, name: v.Name, id: v.ID, serial: v.Serial, inNaming: v.LXD.IsLXD(), seen: a.sighted[i]})
 		}
 		for i := range a.outside {
 			o := &a.outside[i]
-			j.add(move{array: a, other: o}, o.Name, o.ID, o.Serial, false)
+			j.add(claim{move: move{array: a, other: o}, name: o.Name, id: o.ID, serial: o.Serial, seen: f.seen[o.ID]})
 		}
 	}
 }
@@ -157,8 +157,8 @@ func (j *moveJoin) isAtHome(record *evidence.Record, h *hostFacts) bool {
 // only taken for another one's while that one is not in its place, or another
 // volume is there and it is certain by what it is known that this is the one:
 // old mounts and earlier sightings outlive what they are of.
-func (j *moveJoin) add(may move, name, id string, serial evidence.Serial, inNaming bool) {
-	c := &claim{j, may, name, id, serial, inNaming}
+func (j *moveJoin) add(c claim) {
+	c.moveJoin = j
 	c.byName()
 	c.byMounts()
 	c.bySighting()
@@ -169,7 +169,7 @@ func (j *moveJoin) add(may move, name, id string, serial evidence.Serial, inNami
 	m := new(move) // nearly all are where they belong
 	*m = c.move
 	m.copied = m.copied && len(m.how) == 1 // what LXD has mounted is what it has
-	m.replaced = j.isReplaced(m.record, id, serial)
+	m.replaced = j.isReplaced(m.record, c.id, c.serial)
 	if m.volume != nil {
 		j.f.movedVolumes[m.volume] = m
 	}
@@ -184,6 +184,8 @@ type claim struct {
 	name, id string
 	serial   evidence.Serial
 	inNaming bool
+	// seen is what an earlier run saw of that id, on whichever array.
+	seen *evidence.Sighting
 }
 
 // take takes a record for that of the volume, unless another one is, or what is in
@@ -237,8 +239,8 @@ func (c *claim) byMounts() {
 }
 
 func (c *claim) bySighting() {
-	seen := c.f.sighting(c.a, c.id)
-	if seen == nil || seen.Recorded.IsZero() || strings.EqualFold(seen.Name, c.name) || (seen.Name == "" && c.inNaming && len(c.lost) == 0) {
+	seen := c.seen
+	if !isOn(c.a, seen) || c.id == "" || seen.Recorded.IsZero() || strings.EqualFold(seen.Name, c.name) || (seen.Name == "" && c.inNaming && len(c.lost) == 0) {
 		return
 	}
 	record := c.f.recordSeen(seen)
