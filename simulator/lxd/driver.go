@@ -23,15 +23,9 @@ type driver struct {
 
 func (r *run) driver(pool string) (*driver, error) {
 	var p Pool
-	err := r.read(func(db Database) error {
-		var ok bool
-		if p, ok = db.pools[pool]; !ok {
-			return worded("Storage pool not found")
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	var ok bool
+	if r.read(func(db Database) { p, ok = db.pools[pool] }); !ok {
+		return nil, worded("Storage pool not found")
 	}
 	t, err := r.transportOf(p)
 	if err != nil {

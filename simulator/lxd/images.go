@@ -9,16 +9,16 @@ import (
 // image finds an image in the store.
 func (d *driver) image(project, fingerprint string) (Image, error) {
 	var image Image
-	err := d.read(func(db Database) error {
-		var ok bool
-		for _, p := range []string{db.holder(project, "features.images"), DefaultProject} {
-			if image, ok = db.images[nameKey{p, fingerprint}]; ok {
-				return nil
-			}
+	var ok bool
+	d.read(func(db Database) {
+		if image, ok = db.images[nameKey{db.holder(project, "features.images"), fingerprint}]; !ok {
+			image, ok = db.images[nameKey{DefaultProject, fingerprint}]
 		}
-		return worded("Image %q not found", fingerprint)
 	})
-	return image, err
+	if !ok {
+		return image, worded("Image %q not found", fingerprint)
+	}
+	return image, nil
 }
 
 // ensureImage returns the pool's volume of an image, making it if need be.

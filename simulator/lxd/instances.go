@@ -129,9 +129,7 @@ func (d *driver) fillRoot(i Instance, v volume, fingerprint string) error {
 // root is an instance's root disk, and the driver of its pool.
 func (r *run) root(i Instance) (disk, *driver, error) {
 	var disks []disk
-	if err := r.read(func(db Database) error { disks = db.disks(i); return nil }); err != nil {
-		return disk{}, nil, err
-	}
+	r.read(func(db Database) { disks = db.disks(i) })
 	if len(disks) == 0 || !disks[0].isRoot() {
 		return disk{}, nil, worded("No root device could be found")
 	}
@@ -156,9 +154,7 @@ type attachment struct {
 
 func (r *run) attachments(i Instance) ([]attachment, error) {
 	var disks []disk
-	if err := r.read(func(db Database) error { disks = db.disks(i); return nil }); err != nil {
-		return nil, err
-	}
+	r.read(func(db Database) { disks = db.disks(i) })
 	var all []attachment
 	for _, disk := range disks {
 		a, err := r.attachment(disk)
@@ -399,21 +395,8 @@ func (m *Member) DeleteInstance(project, name string) error {
 		if err != nil {
 			return err
 		}
-		var snapshots []Volume
 		recorded := false
-		err = r.read(func(db Database) error {
-			snapshots = db.snapshotsOf(root.volume)
-			_, recorded = db.volumes[root.volume]
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for _, s := range snapshots {
-			if err := d.deleteRecordedSnapshot(volumeKey{s.Pool, s.Project, s.Type, s.Name}); err != nil {
-				return err
-			}
-		}
+		r.read(func(db Database) { _, recorded = db.volumes[root.volume] })
 		if recorded {
 			if err := d.deleteRecorded(root.volume); err != nil {
 				return err

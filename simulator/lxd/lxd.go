@@ -27,11 +27,6 @@ type Options struct {
 	Seed uint64
 	// Arrays leads to the arrays.
 	Arrays http.RoundTripper
-	// BeforeCall is asked before every step of every flow: a REST call, with
-	// its method and path, or a step with method StepHost or StepRecord. Its
-	// error is that step's; ErrKilled kills the daemon. It runs without any
-	// lock and may look at the world.
-	BeforeCall func(method, path string) error
 }
 
 // Member is one server: its daemon and its machine.
@@ -104,7 +99,6 @@ func New(o Options) (*Server, error) {
 		ctx:    ctx, cancel: cancel,
 		random:  rand.New(rand.NewPCG(o.Seed, 0x6c7864)),
 		members: slices.Clone(o.Members), db: newDatabase(),
-		before: o.BeforeCall,
 	}
 	s.uuid = s.newUUID()
 	for _, m := range s.members {

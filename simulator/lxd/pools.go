@@ -153,16 +153,13 @@ func (d *driver) volumeOf(record Volume) (volume, error) {
 		v.bytes = fsHalfBytes
 	}
 	if parent, _, ok := strings.Cut(record.Name, "/"); ok {
-		err := d.read(func(db Database) error {
-			p, ok := db.volumes[volumeKey{record.Pool, record.Project, record.Type, parent}]
-			if !ok {
-				return worded("Storage volume not found")
-			}
+		d.read(func(db Database) {
+			var p Volume
+			p, ok = db.volumes[volumeKey{record.Pool, record.Project, record.Type, parent}]
 			v.parent = p.UUID()
-			return nil
 		})
-		if err != nil {
-			return volume{}, err
+		if !ok {
+			return volume{}, worded("Storage volume not found")
 		}
 	}
 	return v, nil
@@ -171,15 +168,9 @@ func (d *driver) volumeOf(record Volume) (volume, error) {
 // find returns the record of a volume and the volume itself.
 func (d *driver) find(k volumeKey) (Volume, volume, error) {
 	var record Volume
-	err := d.read(func(db Database) error {
-		var ok bool
-		if record, ok = db.volumes[k]; !ok {
-			return worded("Storage volume not found")
-		}
-		return nil
-	})
-	if err != nil {
-		return Volume{}, volume{}, err
+	var ok bool
+	if d.read(func(db Database) { record, ok = db.volumes[k] }); !ok {
+		return Volume{}, volume{}, worded("Storage volume not found")
 	}
 	v, err := d.volumeOf(record)
 	return record, v, err

@@ -37,7 +37,10 @@ func (s *Server) Steps() []Step {
 	return append([]Step(nil), s.steps...)
 }
 
-// SetBeforeCall puts a new function in the place of Options.BeforeCall.
+// SetBeforeCall has f asked before every step of every flow: a REST call, with
+// its method and path, or a step with method StepHost or StepRecord. Its error
+// is that step's; ErrKilled kills the daemon. It runs without any lock and may
+// look at the world. Nil ends it.
 func (s *Server) SetBeforeCall(f func(method, path string) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,8 +154,8 @@ func (r *run) write(what string, change func(db *Database) error) error {
 }
 
 // read looks at the records.
-func (r *run) read(look func(db Database) error) error {
+func (r *run) read(look func(db Database)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return look(r.db)
+	look(r.db)
 }

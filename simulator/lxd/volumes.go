@@ -84,32 +84,27 @@ func (m *Member) CreateVolume(spec VolumeSpec) error {
 func (m *Member) DeleteVolume(pool, project, name string) error {
 	k := m.server.custom(pool, project, name)
 	return m.volumeFlow("Deleting storage volume", true, k, func(d *driver) error {
-		var snapshots []Volume
-		err := d.read(func(db Database) error {
-			if db.used(k) {
-				return worded("The storage volume is still in use")
-			}
-			snapshots = db.snapshotsOf(k)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for _, s := range snapshots {
-			if err := d.deleteRecordedSnapshot(volumeKey{k.pool, k.project, k.kind, s.Name}); err != nil {
-				return err
-			}
+		var used bool
+		if d.read(func(db Database) { used = db.used(k) }); used {
+			return worded("The storage volume is still in use")
 		}
 		return d.deleteRecorded(k)
 	})
 }
 
-// deleteRecorded deletes a volume and then its record. What the array does
-// not have any more, or never had, only loses its record.
+// deleteRecorded deletes a volume with its snapshots, and then its record. What
+// the array does not have any more, or never had, only loses its record.
 func (d *driver) deleteRecorded(k volumeKey) error {
 	_, v, err := d.find(k)
 	if err != nil {
 		return err
+	}
+	var snapshots []Volume
+	d.read(func(db Database) { snapshots = db.snapshotsOf(k) })
+	for _, s := range snapshots {
+		if err := d.deleteRecordedSnapshot(volumeKey{k.pool, k.project, k.kind, s.Name}); err != nil {
+			return err
+		}
 	}
 	exists, err := d.hasVolume(v)
 	if err != nil {
@@ -223,9 +218,7 @@ func (d *driver) export(k volumeKey, during func(string) error) error {
 		return err
 	}
 	var records []Volume
-	if err := d.read(func(db Database) error { records = db.snapshotsOf(k); return nil }); err != nil {
-		return err
-	}
+	d.read(func(db Database) { records = db.snapshotsOf(k) })
 	var snapshots []volume
 	for _, record := range records {
 		s, err := d.volumeOf(record)
@@ -342,13 +335,7 @@ func (d *driver) prepareSnapshots(c *copied, from, to volumeKey) (forget func(),
 	var u undo
 	var snapshots []Volume
 	var have map[volumeKey]Volume
-	err = d.read(func(db Database) error {
-		snapshots, have = db.snapshotsOf(from), maps.Clone(db.volumes)
-		return nil
-	})
-	if err != nil {
-		return u.fail, err
-	}
+	d.read(func(db Database) { snapshots, have = db.snapshotsOf(from), maps.Clone(db.volumes) })
 	for _, s := range snapshots {
 		record := s
 		record.Project, record.Name = to.project, to.name+strings.TrimPrefix(s.Name, from.name)
