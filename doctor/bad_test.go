@@ -140,6 +140,7 @@ var bad = []struct {
 	then   string
 	into   string // where it matters
 	why    string // a part of it
+	source string // a part of it
 }{
 	{
 		name: "queueing by default", file: "etc/multipath.conf", text: "defaults {\n no_path_retry queue\n recheck_wwid yes\n}\n",
@@ -164,12 +165,12 @@ var bad = []struct {
 	},
 	{
 		name: "a minute for each try", file: "etc/multipath/conf.d/long.conf", text: "defaults {\n polling_interval 120\n}\noverrides {\n no_path_retry 5\n}\n",
-		change: func(w *evidence.World) { unread(w, "multipath polling_interval") },
+		change: unread,
 		check:  "multipath-long-queue", weight: settings.Warning, says: "no_path_retry 5", at: "/etc/multipath/conf.d/long.conf", line: 5, write: "no_path_retry 1",
 	},
 	{
 		name: "ten minutes for each try", file: "etc/multipath/conf.d/long.conf", text: "defaults {\n polling_interval 600\n}\noverrides {\n no_path_retry 1\n}\n",
-		change: func(w *evidence.World) { unread(w, "multipath polling_interval") },
+		change: unread,
 		check:  "multipath-long-queue", weight: settings.Warning, says: "no_path_retry 1", at: "/etc/multipath/conf.d/long.conf", line: 5, write: "no_path_retry 12",
 		into: "/etc/multipath/conf.d/long.conf, in place of line 5; and polling_interval 5 in /etc/multipath/conf.d/long.conf, in place of line 2",
 	},
@@ -192,6 +193,29 @@ var bad = []struct {
 		name: "blacklisted by name", file: "etc/multipath/conf.d/bl.conf", text: "blacklist {\n devnode \"^sd[a-z]\"\n}\n",
 		check: "multipath-blacklist", weight: settings.Critical, says: `devnode "^sd[a-z]"`, at: "/etc/multipath/conf.d/bl.conf", line: 2,
 		write: "blacklist_exceptions {\n\tdevnode \"^sd[a-z]\"\n}",
+	},
+	{
+		name: "a blacklist that the file has no more, and multipathd has", file: "commands/multipathd_show_config_local.out", text: inForce + "blacklist {\n\tdevnode \"^sd\"\n}\n",
+		check: "multipath-blacklist", weight: settings.Critical, says: `devnode "^sd"`, at: "", then: "multipathd reconfigure", into: "let multipathd read its files",
+		source: "multipathd runs with it, and no file says it by now",
+	},
+	{
+		name: "a blacklist that multipathd has not read", file: "etc/multipath/conf.d/bl.conf", text: "blacklist {\n devnode \"^sd\"\n}\n",
+		check: "multipath-blacklist", weight: settings.Critical, says: `devnode "^sd"`, at: "/etc/multipath/conf.d/bl.conf", line: 2,
+		write:  "blacklist_exceptions {\n\tdevnode \"^sd[a-z]\"\n}",
+		source: "multipathd runs without it until it reads its files again",
+	},
+	{
+		name: "one volume's WWID", file: "etc/multipath/conf.d/bl.conf", text: "blacklist {\n wwid \"3624a93707a9ad0a2ce6b4c5a00011010\"\n}\n",
+		change: func(w *evidence.World) {
+			say(w, evidence.Setting{Name: "multipath blacklist", Value: `wwid "3624a93707a9ad0a2ce6b4c5a00011010"`, Section: "blacklist", File: "/etc/multipath/conf.d/bl.conf", Line: 2, Applies: evidence.Yes})
+		},
+		check: "multipath-blacklist", weight: settings.Warning, says: "wwid", at: "/etc/multipath/conf.d/bl.conf", line: 2, then: "multipathd reconfigure",
+		into: "take line 2 of /etc/multipath/conf.d/bl.conf away", why: "this one volume",
+	},
+	{
+		name: "a line that multipathd has nothing of", file: "etc/multipath/conf.d/x.conf", text: "overrides {\n flush_on_last_del always\n}\n",
+		check: "multipath-not-loaded", weight: settings.Hint, says: "flush_on_last_del: multipathd has nothing of it, the file says always", at: "/etc/multipath/conf.d/x.conf", line: 2, then: "multipathd reconfigure",
 	},
 	{
 		name: "a brace too few", file: "etc/multipath/conf.d/x.conf", text: "overrides {\n fast_io_fail_tmo 10\n",
@@ -225,7 +249,8 @@ var bad = []struct {
 	},
 	{
 		name: "smart, and longer than LXD waits", file: "etc/multipath/conf.d/x.conf", text: "defaults {\n find_multipaths smart\n find_multipaths_timeout -45\n}\n",
-		check: "multipath-find", weight: settings.Warning, says: "find_multipaths smart", at: "/etc/multipath/conf.d/x.conf", line: 2, write: "find_multipaths no", why: "up to 45 seconds",
+		change: unread,
+		check:  "multipath-find", weight: settings.Warning, says: "find_multipaths smart", at: "/etc/multipath/conf.d/x.conf", line: 2, write: "find_multipaths no", why: "up to 45 seconds",
 	},
 	{
 		name: "one try at a login, and a long one", file: "etc/iscsi/iscsid.conf", text: "node.session.initial_login_retry_max = 0\nnode.conn[0].timeo.login_timeout = 15\n",
@@ -373,9 +398,9 @@ var bad = []struct {
 	},
 }
 
-// unread takes back what multipathd says of a setting.
-func unread(w *evidence.World, name string) {
-	w.Hosts[0].Settings.Items = slices.DeleteFunc(w.Hosts[0].Settings.Items, func(s evidence.Setting) bool { return s.Name == name && s.Section == evidence.InForce })
+// unread takes back what multipathd says of its settings.
+func unread(w *evidence.World) {
+	w.Hosts[0].Settings.Items = slices.DeleteFunc(w.Hosts[0].Settings.Items, func(s evidence.Setting) bool { return s.Section == evidence.InForce })
 }
 
 // drop makes a setting unsaid, say says one.
@@ -425,7 +450,7 @@ func TestBadSettings(t *testing.T) {
 		}
 		a := named[0]
 		if a.Weight != c.weight || !strings.Contains(a.Observed, c.says) || a.File != c.at || a.Line != c.line || a.Why == "" || a.Source == "" ||
-			strings.Join(a.Write, "\n") != c.write || c.into != "" && a.Into != c.into || !strings.Contains(a.Why, c.why) || c.then != "" && !slices.Contains(a.Then, c.then) {
+			strings.Join(a.Write, "\n") != c.write || c.into != "" && a.Into != c.into || !strings.Contains(a.Why, c.why) || !strings.Contains(a.Source, c.source) || c.then != "" && !slices.Contains(a.Then, c.then) {
 			t.Errorf("%s: %s %q at %s:%d (%s), write %q in %q, then %q", c.name, a.Weight, a.Observed, a.File, a.Line, a.Source, a.Write, a.Into, a.Then)
 		}
 		if len(a.Write) == 0 && len(a.Then) == 0 && a.Into == "" {

@@ -127,8 +127,8 @@ func (p *patient) settings() []Advice {
 				Check: f.Code, Weight: f.Weight, Subject: f.Name, Observed: strings.TrimSpace(f.Name + " " + f.Value), Source: f.Where(),
 				File: f.File, Line: f.Line, Why: f.Why, Write: f.Write, Into: f.Into, Then: f.Then,
 			}
-			if f.Section == evidence.InForce {
-				a.File = ""
+			if !strings.HasPrefix(f.File, "/") {
+				a.File = "" // a daemon says it
 			}
 			if f.Unsure {
 				a.Source += " (where it may not count)"

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,10 +57,12 @@ var Rules = []Rule{
 	},
 	{
 		Code: "multipath-blacklist", Name: "multipath blacklist",
-		Bad: func(f *facts, _ evidence.Setting) (Weight, string) {
+		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
 			switch {
 			case !f.maps():
 				return "", ""
+			case oneVolume.MatchString(s.Value):
+				return Warning, "multipath leaves this one volume alone: LXD does not find it, or loses it with its one path"
 			case f.uses(evidence.ModeISCSI, evidence.ModeFC) && f.version().needsMap():
 				return Critical, "multipath leaves Pure volumes alone, and LXD takes them only through a map: every volume times out after 30 seconds"
 			}
@@ -67,7 +70,7 @@ var Rules = []Rule{
 		},
 		Write: func(f *facts, s evidence.Setting) ([]string, string, []string) {
 			kind, _, _ := strings.Cut(s.Value, " ")
-			if kind == "property" {
+			if kind == "property" || oneVolume.MatchString(s.Value) {
 				// An exception only counts for what comes before it by name.
 				return nil, fmt.Sprintf("take line %d of %s away", s.Line, s.File), []string{reconfigure}
 			}
@@ -406,6 +409,9 @@ var Rules = []Rule{
 		},
 	},
 }
+
+// oneVolume is a line of the blacklist with the whole WWID of one volume.
+var oneVolume = regexp.MustCompile(`^wwid "\^?(3624a9370[0-9a-fA-F]{24}|eui(\.|\\\.|\[\.\])00[0-9a-fA-F]{14}24a937[0-9a-fA-F]{10})\$?"$`)
 
 const hangs = "I/O to a device without a path waits for ever, beyond kill -9; udev hangs with it, and then every new device"
 

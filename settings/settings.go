@@ -114,8 +114,11 @@ func OfHost(host *evidence.Host, lxd *evidence.LXD) []Fault {
 // of which it is not known, and the daemon's word where it differs from the
 // files'.
 func (f *facts) said(name string) []statement {
-	if name == notLoaded {
+	switch name {
+	case notLoaded:
 		return f.unloaded()
+	case blacklisted:
+		return f.blacklist()
 	}
 	var files, running []evidence.Setting
 	for _, s := range f.host.Settings.Items {
@@ -148,6 +151,51 @@ func (f *facts) said(name string) []statement {
 	return all
 }
 
+// blacklisted is the name of a line that keeps multipath off Pure volumes. They
+// are many and have no value: each is there or not.
+const blacklisted = "multipath blacklist"
+
+// blacklist are the files' lines, and those that multipathd runs with and no
+// file has. A line that it does not run with is told as that.
+func (f *facts) blacklist() []statement {
+	var files, running []evidence.Setting
+	for _, s := range f.host.Settings.Items {
+		switch {
+		case s.Name != blacklisted || s.Applies.IsNot():
+		case s.Section == evidence.InForce:
+			running = append(running, s)
+		default:
+			files = append(files, s)
+		}
+	}
+	var all []statement
+	for _, s := range files {
+		if f.asked() && !slices.ContainsFunc(running, func(r evidence.Setting) bool { return sameLine(r.Value, s.Value) }) {
+			s.Section += ", and multipathd runs without it until it reads its files again"
+		}
+		all = append(all, statement{Setting: s})
+	}
+	for _, r := range running {
+		if !slices.ContainsFunc(files, func(s evidence.Setting) bool { return sameLine(r.Value, s.Value) }) {
+			all = append(all, statement{Setting: r, gone: true})
+		}
+	}
+	return all
+}
+
+// sameLine compares two lines of a blacklist. Of a device multipathd may print
+// what the file left out.
+func sameLine(a, b string) bool {
+	return a == b || strings.HasPrefix(a, "device ") && strings.HasPrefix(b, "device ")
+}
+
+// asked reports that multipathd has told what it runs with.
+func (f *facts) asked() bool {
+	return slices.ContainsFunc(f.host.Settings.Items, func(s evidence.Setting) bool {
+		return s.Section == evidence.InForce && strings.HasPrefix(s.Name, "multipath ")
+	})
+}
+
 // notLoaded is the name of the disagreement between multipathd and its files.
 const notLoaded = "multipath not loaded"
 
@@ -164,6 +212,12 @@ func (f *facts) unloaded() []statement {
 	for _, s := range f.host.Settings.Items {
 		has := running[s.Name]
 		whole := s.Section != evidence.InForce && s.Applies.Is() && !strings.HasPrefix(s.Section, "multipaths/")
+		if whole && len(has) == 0 && isKey(s.Name) && f.asked() && !f.judged(s) {
+			_, key, _ := strings.Cut(s.Name, " ")
+			s.Value = key + ": multipathd has nothing of it, the file says " + s.Value
+			all = append(all, statement{Setting: s})
+			continue
+		}
 		if !whole || len(has) == 0 || f.judged(s) || slices.ContainsFunc(has, func(r evidence.Setting) bool { return same(r.Value, s.Value) || f.judged(r) }) {
 			continue
 		}
@@ -172,6 +226,12 @@ func (f *facts) unloaded() []statement {
 		all = append(all, statement{Setting: s})
 	}
 	return all
+}
+
+// isKey reports a setting of multipath's that has a value, which multipathd
+// prints too.
+func isKey(name string) bool {
+	return strings.HasPrefix(name, "multipath ") && name != blacklisted && name != "multipath refused" && name != "multipath syntax"
 }
 
 // judged reports a setting that a rule finds fault with.
@@ -192,6 +252,8 @@ type statement struct {
 	// now, and file is what they say.
 	stale bool
 	file  string
+	// gone marks what no file says any more.
+	gone bool
 }
 
 // same compares values by what they mean: multipathd prints "fail" where "0"
@@ -229,6 +291,11 @@ func (r *Rule) judge(f *facts, s statement) (Fault, bool) {
 	fault := Fault{
 		Code: r.Code, Weight: weight, Scan: r.Scan, Host: f.host.Name, Name: r.subject(), Value: s.Value,
 		File: s.File, Line: s.Line, Section: s.Section, Unsure: !s.Applies.Is(), Why: why,
+	}
+	if s.gone {
+		fault.Section = "multipathd runs with it, and no file says it by now"
+		fault.Into, fault.Then = "let multipathd read its files", []string{reconfigure}
+		return fault, true
 	}
 	if s.stale {
 		if again, _ := r.Bad(f, withValue(s.Setting, s.file)); again != "" {

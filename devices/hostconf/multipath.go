@@ -53,12 +53,13 @@ func (r *settingsReader) multipath(ctx context.Context, h *evidence.Host, daemon
 		}
 		r.add(s)
 	}
+	there := append(r.diskPaths(h.Disks.Items), namespaces...)
 	if len(conf.Refused) == 0 {
-		r.blacklist(conf, append(r.diskPaths(h.Disks.Items), namespaces...), volumes)
+		r.add(blacklist(conf, there, volumes)...)
 	}
 	if daemon != nil {
 		if text, err := daemon(ctx); err == nil {
-			r.inForce(text, volumes)
+			r.inForce(text, there, volumes)
 		}
 	}
 }
@@ -131,8 +132,12 @@ func (r *settingsReader) mappedNamespaces(h *evidence.Host) []multipathconf.Path
 
 // inForce adds what multipathd says of itself. What it does not say is not
 // known, and advice says so; nothing else rests on it.
-func (r *settingsReader) inForce(text string, volumes []multipathconf.Device) {
+func (r *settingsReader) inForce(text string, there []multipathconf.Path, volumes []multipathconf.Device) {
 	running := multipathconf.ReadDaemon(text)
+	for _, s := range blacklist(running, there, volumes) {
+		s.Section, s.File, s.Line = evidence.InForce, "multipathd", 0
+		r.add(s)
+	}
 	seen := map[evidence.Setting]bool{}
 	for _, key := range multipathconf.Keys {
 		for _, volume := range volumes {
@@ -156,10 +161,10 @@ var commonProperties = strings.Fields("CURRENT_TAGS DEVLINKS DEVNAME DEVPATH DEV
 var namespaceProperties = strings.Fields("CURRENT_TAGS DEVLINKS DEVNAME DEVPATH DEVTYPE DISKSEQ ID_MODEL ID_NSID ID_REVISION ID_SERIAL ID_SERIAL_SHORT " +
 	"ID_WWN MAJOR MINOR SUBSYSTEM TAGS USEC_INITIALIZED")
 
-// blacklist adds the lines that keep multipath off Pure volumes. One of many
+// blacklist are the lines that keep multipath off Pure volumes. One of many
 // disks may well be left out by its name, so those that are there are tried,
 // and one with a name that no machine has among its first.
-func (r *settingsReader) blacklist(conf *multipathconf.Config, there []multipathconf.Path, volumes []multipathconf.Device) {
+func blacklist(conf *multipathconf.Config, there []multipathconf.Path, volumes []multipathconf.Device) []evidence.Setting {
 	var paths []multipathconf.Path
 	for _, volume := range volumes {
 		if strings.HasPrefix(volume.Protocol, "scsi:") {
@@ -179,9 +184,11 @@ func (r *settingsReader) blacklist(conf *multipathconf.Config, there []multipath
 		}
 	}
 	slices.SortStableFunc(found, func(a, b multipathconf.Listed) int { return a.Order - b.Order })
+	all := make([]evidence.Setting, 0, len(found))
 	for _, l := range found {
-		r.add(evidence.Setting{Name: "multipath blacklist", Value: l.Words, Section: l.Section, File: l.File, Line: l.Number, Applies: l.Hit})
+		all = append(all, evidence.Setting{Name: "multipath blacklist", Value: l.Words, Section: l.Section, File: l.File, Line: l.Number, Applies: l.Hit})
 	}
+	return all
 }
 
 func (r *settingsReader) diskPaths(disks []evidence.Disk) []multipathconf.Path {
