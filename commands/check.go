@@ -37,7 +37,7 @@ type checkOptions struct {
 type typedLimits struct{ warning, critical string }
 
 func checkCommand(s Streams) *cli.Command {
-	o := &checkOptions{common: common{Streams: s, output: string(formatTable), color: "auto"}, limits: map[string]*typedLimits{}}
+	o := &checkOptions{common: common{Streams: s, output: string(formatTable), color: "auto", ports: true}, limits: map[string]*typedLimits{}}
 	return &cli.Command{
 		Name:  "check",
 		Usage: "for monitoring: one line, performance data and a status of 0 to 3; a textfile for Prometheus",

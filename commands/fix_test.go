@@ -143,7 +143,7 @@ func TestFixAsksFirst(t *testing.T) {
 		{"a line without its end", "y", nil, true, StatusRefused, "no answer: nothing more is done"},
 		{"no terminal", "y\ny\ny\n", nil, false, StatusUsage, "--yes answers yes"},
 		{"no input", "y\ny\n", []string{"--no-input"}, true, StatusUsage, "--yes answers yes"},
-		{"an empty name", "", []string{"--volume", ""}, true, StatusUsage, "--volume is empty"},
+		{"an empty name", "", []string{"--volume", ""}, true, StatusUsage, "--volume was given twice"},
 		{"no file to save to", "", []string{"--yes", "--save", ""}, true, StatusUsage, "--save is empty"},
 		{"no age", "", []string{"--yes", "--min-age", ""}, true, StatusUsage, "--min-age is empty"},
 		{"no recorded host", "", []string{"--yes", "--sysroot="}, true, StatusUsage, "--sysroot is empty"},

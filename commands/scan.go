@@ -20,7 +20,7 @@ type scanOptions struct {
 }
 
 func scanCommand(s Streams) *cli.Command {
-	o := &scanOptions{common: common{Streams: s, logs: true}}
+	o := &scanOptions{common: common{Streams: s, logs: true, ports: true}}
 	return &cli.Command{
 		Name:  "scan",
 		Usage: "find everything that LXD left behind, what it costs and what to do next",

@@ -19,7 +19,8 @@ type paths struct {
 }
 
 // degradedPaths lists volumes that LXD knows and the array connects, with
-// fewer live paths than the host has sessions or controllers to the array.
+// fewer live paths than the host has sessions or controllers to the array, and
+// than the array has portals for the pool.
 func (f *facts) degradedPaths() []draft {
 	found := f.deviceless()
 	f.eachDevice(func(d *device) {
@@ -124,6 +125,11 @@ func (d *device) scsiPaths() paths {
 		d.remotePaths(&p, own)
 	}
 	p.want = max(p.want, len(own), 1)
+	names := map[string]bool{}
+	for target := range targets {
+		names[evidence.Initiator(target)] = true
+	}
+	d.unreachedPaths(&p, names)
 	return p
 }
 
@@ -226,6 +232,11 @@ func (d *device) nvmePaths() paths {
 			p.why = append(p.why, "no path through "+c.Name+" ("+either(c.State, "state unknown")+")")
 		}
 	}
+	names := map[string]bool{}
+	for name := range subsystems {
+		names[evidence.Initiator(d.host.subsystem(name))] = true
+	}
+	d.unreachedPaths(&p, names)
 	return p
 }
 
@@ -261,6 +272,8 @@ func (d *device) pathCause(p paths) string {
 		switch {
 		case strings.Contains(why, "no path through session"):
 			return "LXD scans for the volume through the first session that it finds only; the others did not see it"
+		case strings.HasPrefix(why, unreachedWords):
+			return "the host has given up its way to one of the array's portals, or never logged in to it; LXD does when it next connects a volume"
 		case strings.HasPrefix(why, "session "):
 			return "the session to one of the array's portals is down"
 		case strings.Contains(why, "no path through rport"):

@@ -28,6 +28,64 @@ func TestHealthyWorldHasNoFindings(t *testing.T) {
 	}
 }
 
+// offers lets the array tell its ports, which are those that the host is
+// logged in to, and the host by which of them.
+func (s *scene) offers() {
+	const nqn = "nqn.2010-06.com.purestorage:flasharray.4a1b2c3d4e5f6071"
+	s.array().Ports = evidence.Complete([]evidence.Port{
+		{Name: "CT0.ETH4", IQN: targetQN, Portal: "10.0.0.1:3260"},
+		{Name: "CT1.ETH4", IQN: targetQN, Portal: "10.0.1.1:3260"},
+		{Name: "CT0.ETH14", NQN: nqn, Portal: "10.0.0.1:4420"},
+		{Name: "CT1.ETH14", NQN: nqn, Portal: "10.0.1.1:4420"},
+	})
+	h := &s.Hosts[0]
+	h.Subsystems.Items[0].NQN = nqn
+	for i := range h.Controllers.Items {
+		h.Controllers.Items[i].Address, h.Controllers.Items[i].Port = []string{"10.0.0.1", "10.0.1.1"}[i], "4420"
+	}
+}
+
+// TestOffered: a portal that LXD has no use for, or that a session may well
+// lead to, is no path that is missing.
+func TestOffered(t *testing.T) {
+	third := func(s *scene) {
+		s.offers()
+		s.array().Ports.Items = append(s.array().Ports.Items, evidence.Port{Name: "CT0.ETH5", IQN: targetQN, Portal: "10.0.2.1:3260"})
+	}
+	for name, c := range map[string]struct {
+		change func(*scene)
+		missed bool
+	}{
+		"each has a session": {(*scene).offers, false},
+		"a third has none":   {third, true},
+		"a third has none, and pure.target leaves it out": {func(s *scene) {
+			third(s)
+			s.LXD.Pools.Items[0].Targets = []string{"10.0.0.1", "10.0.1.1:3260"}
+		}, false},
+		"a session by a host name": {func(s *scene) { third(s); s.Hosts[0].Sessions.Items[1].Address = "fa1.example.com" }, false},
+		"a login that was redirected": {func(s *scene) {
+			s.offers()
+			s.Hosts[0].Sessions.Items[1].Address = "10.9.9.9"
+		}, false},
+		"sessions that are not all known": {func(s *scene) { third(s); s.Hosts[0].Sessions = s.Hosts[0].Sessions.Doubt("EIO") }, false},
+		"another target's portal": {func(s *scene) {
+			s.offers()
+			s.array().Ports.Items = append(s.array().Ports.Items, evidence.Port{Name: "CT0.ETH5", IQN: "iqn.2010-06.com.purestorage:flasharray.0", Portal: "10.0.2.1:3260"})
+		}, false},
+		"portals spelled otherwise": {func(s *scene) {
+			s.offers()
+			s.array().Ports.Items[1].Portal = "[::ffff:10.0.1.1]:3260"
+			s.array().Ports.Items[0].IQN = strings.ToUpper(targetQN)
+		}, false},
+	} {
+		s := healthy()
+		c.change(s)
+		if got := found(s.judge()); slices.ContainsFunc(got, func(f string) bool { return strings.HasPrefix(f, "degraded-paths") }) != c.missed {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 // leak adds a leaked custom volume, connected, with a bare path.
 func leak(s *scene) int {
 	v := s.volume("p1", name(evidence.TypeCustom, "", 100))
@@ -647,6 +705,33 @@ var kindCases = []kindCase{
 		[]string{"degraded-paths p1::u-00000002000040008000000000000000"},
 		ReportOnly,
 		[]string{"mpathb on lxd01 has 1 of 2 paths: no path through session 2 to 10.0.1.1", "first session that it finds"},
+	},
+	{
+		"the array offers a second portal, and no session is left to it",
+		func(s *scene) {
+			s.offers()
+			h := &s.Hosts[0]
+			h.Sessions.Items = h.Sessions.Items[:1]
+			h.Disks.Items = slices.DeleteFunc(h.Disks.Items, func(d evidence.Disk) bool { return d.Session == 2 })
+			for i := range h.Maps.Items {
+				h.Maps.Items[i].Paths = h.Maps.Items[i].Paths[:1]
+			}
+		},
+		[]string{"degraded-paths p1::c-00000001000040008000000000000000", "degraded-paths p1::u-00000002000040008000000000000000"},
+		ReportOnly,
+		[]string{"has 1 of 2 paths: nothing leads to the array's portal 10.0.1.1:3260 (CT1.ETH4)", "given up its way"},
+	},
+	{
+		"the array offers a second portal, and the kernel has given up the controller",
+		func(s *scene) {
+			s.offers()
+			h := &s.Hosts[0]
+			h.Controllers.Items = h.Controllers.Items[:1]
+			h.Namespaces.Items[0].Paths = h.Namespaces.Items[0].Paths[:1]
+		},
+		[]string{"degraded-paths n1::u-00000007000040008000000000000000"},
+		ReportOnly,
+		[]string{"has 1 of 2 paths: nothing leads to the array's portal 10.0.1.1:4420 (CT1.ETH14)", "given up its way"},
 	},
 	{
 		"a path that says that its LUN is gone",

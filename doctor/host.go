@@ -355,45 +355,30 @@ func lastPath(h *evidence.Host, s evidence.Session, ended map[int]bool) string {
 // the last one. One that was just tried and is closed is told as that.
 func (p *patient) portals() []Advice {
 	return p.eachHost(func(h *evidence.Host) []Advice {
-		subsystems := map[string]string{}
-		for _, s := range h.Subsystems.Items {
-			subsystems[s.Name] = s.NQN
-		}
-		reached, talks, unclear := map[string]bool{}, map[string]bool{}, map[string]bool{}
-		add := func(name, address, port string) {
-			name = evidence.Initiator(name)
-			talks[name] = true
-			reached[name+" "+evidence.Portal(address, port)] = true
-		}
-		for _, s := range h.Sessions.Items {
-			add(s.Target, s.Address, s.Port)
-			// By a host name it may lead to any of the portals.
-			if !evidence.IsAddress(s.Address) {
-				unclear[evidence.Initiator(s.Target)] = true
-			}
-		}
-		for _, c := range h.Controllers.Items {
-			add(subsystems[c.Subsystem], c.Address, c.Port)
-		}
 		closed := func(portal string) bool {
 			return slices.ContainsFunc(h.Reached, func(r evidence.Reach) bool { return r.Open.IsNot() && evidence.SamePortal(r.Portal, portal) })
 		}
 		var all []Advice
 		for i := range p.world.Arrays {
 			a := &p.world.Arrays[i]
-			for _, port := range a.Ports.Items {
-				name := evidence.Initiator(either(port.IQN, port.NQN))
-				if name == "" || port.Portal == "" || !talks[name] || unclear[name] || reached[name+" "+evidence.Portal(evidence.SplitPortal(port.Portal))] ||
-					closed(port.Portal) || !p.wanted(a, port) {
+			for _, port := range diagnose.Unreached(a, p.world.LXD.Pools, h) {
+				if closed(port.Portal) {
 					continue
 				}
 				advice := Advice{
 					Subject: "portal " + port.Portal, Observed: "there is no session to " + port.Portal + " (" + port.Name + " of " + a.Name + ")", Source: "sysfs against the array's ports",
 					Then: []string{"pureclean doctor --live"},
 				}
-				if port.IQN != "" {
+				switch {
+				case port.IQN != "":
 					target := " -T " + settings.Shell(port.IQN) + " -p " + settings.Shell(port.Portal)
 					advice.Then = append(advice.Then, "iscsiadm -m node"+target+" -o new", "iscsiadm -m node"+target+" --login")
+				case port.NQN != "" && p.nvmeHost(h) != "":
+					address, service := evidence.SplitPortal(port.Portal)
+					advice.Then = append(advice.Then, "nvme connect -t tcp -a "+settings.Shell(address)+" -s "+settings.Shell(service)+" -n "+settings.Shell(port.NQN)+p.nvmeHost(h))
+				}
+				if len(h.Reached) > 0 {
+					advice.Then = advice.Then[1:] // it was tried, and is open
 				}
 				all = append(all, advice)
 			}
@@ -402,28 +387,24 @@ func (p *patient) portals() []Advice {
 	})
 }
 
+// nvmeHost are the options of nvme with which LXD connects: its own NQN, which
+// the array knows the host by, and the uuid in it. Without them nvme-cli takes
+// another identity, so there are none where they are not certain.
+func (p *patient) nvmeHost(h *evidence.Host) string {
+	if len(h.NQNs.Items) != 1 {
+		return ""
+	}
+	_, id, ok := strings.Cut(h.NQNs.Items[0], ":uuid:")
+	if !ok {
+		return ""
+	}
+	return " -q " + settings.Shell(h.NQNs.Items[0]) + " -I " + settings.Shell(id)
+}
+
 // wanted reports a port that LXD uses for one of the array's pools. Where not
 // all pools are known any may be.
 func (p *patient) wanted(a *evidence.Array, port evidence.Port) bool {
-	pools := p.world.LXD.Pools
-	return !pools.IsComplete() || slices.ContainsFunc(pools.Items, func(pool evidence.Pool) bool { return uses(a, port, pool) })
-}
-
-// uses reports whether LXD logs in to the port for a pool: it is one of the
-// pool's array and transport, and pure.target does not leave it out. A pool
-// whose transport is not known may be of any.
-func uses(a *evidence.Array, port evidence.Port, pool evidence.Pool) bool {
-	of := func(asked string) bool { return strings.EqualFold(asked, pool.Name) }
-	if pool.Gateway != a.Gateway && !slices.ContainsFunc(a.Asked, of) {
-		return false
-	}
-	carries, known := map[string]bool{
-		evidence.ModeISCSI: port.IQN != "", evidence.ModeNVMeTCP: port.NQN != "", evidence.ModeNVMeFC: false, evidence.ModeFC: false,
-	}[pool.Mode]
-	if known && !carries {
-		return false
-	}
-	return len(pool.Targets) == 0 || slices.ContainsFunc(pool.Targets, func(target string) bool { return addressOf(target) == addressOf(port.Portal) })
+	return diagnose.Wanted(a, port, p.world.LXD.Pools)
 }
 
 // portalOf joins an address and a port as the array writes them.
@@ -465,7 +446,7 @@ func (p *patient) inUse(portal string) bool {
 
 // leadsTo reports a portal that LXD uses for the pool.
 func (p *patient) leadsTo(pool evidence.Pool, portal string) bool {
-	return p.anyPort(portal, func(a *evidence.Array, port evidence.Port) bool { return uses(a, port, pool) })
+	return p.anyPort(portal, func(a *evidence.Array, port evidence.Port) bool { return diagnose.UsesPort(a, port, pool) })
 }
 
 func (p *patient) anyPort(portal string, is func(*evidence.Array, evidence.Port) bool) bool {

@@ -21,6 +21,9 @@ type Scenario struct {
 	Codes []string
 	// Story is what happens, in one line.
 	Story string
+	// Fades is for how long it can be seen afterwards: then the kernel, or the
+	// array, has let go of what is to be found. Zero is for ever.
+	Fades time.Duration
 	// Options say which world it needs.
 	Options Options
 	// Run lets it happen.
@@ -53,12 +56,15 @@ func (s Scenario) In(w *World) error {
 }
 
 // Past builds the scenario's world as it is at now, when everything happened
-// that long ago.
+// that long ago, or as long ago as it can still be seen.
 func (s Scenario) Past(now time.Time, ago time.Duration) (*World, error) {
 	// How long it takes in the world is known when it has happened once.
 	tried, err := s.Build()
 	if err != nil {
 		return nil, err
+	}
+	if s.Fades > 0 {
+		ago = min(ago, s.Fades)
 	}
 	took := tried.Clock.Now().Sub(tried.options.Start)
 	tried.Close()
@@ -85,6 +91,13 @@ func Find(name string) (Scenario, bool) {
 var (
 	iscsi = []string{evidence.ModeISCSI}
 	nvme  = []string{evidence.ModeNVMeTCP}
+)
+
+// How long the kernel keeps a controller that it can't reach is ten minutes, and
+// what was destroyed is kept for a day.
+const (
+	untilLost       = 5 * time.Minute
+	untilEradicated = 12 * time.Hour
 )
 
 // old enough for a volume, and for an image, to be judged.

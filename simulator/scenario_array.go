@@ -19,7 +19,7 @@ func arrayScenarios() []Scenario {
 			Story: "An administrator connects a volume of LXD's to a backup server.",
 		},
 		Scenario{
-			Name: "not-eradicated", Codes: []string{"pending-eradication"}, Run: notEradicated,
+			Name: "not-eradicated", Fades: untilEradicated, Codes: []string{"pending-eradication"}, Run: notEradicated,
 			Story: "A volume can't be formatted; LXD destroys it, and the array does not answer when LXD wants it eradicated.",
 		},
 		Scenario{

@@ -33,7 +33,7 @@ func hostScenarios() []Scenario {
 			Story: "The same, before there was a map: the disks stay.",
 		},
 		Scenario{
-			Name: "namespace-left", Codes: []string{"ghost-namespace", "idle-host"}, Options: Options{Transports: nvme}, Run: namespaceLeft,
+			Name: "namespace-left", Fades: untilLost, Codes: []string{"ghost-namespace", "idle-host"}, Options: Options{Transports: nvme}, Run: namespaceLeft,
 			Story: "A controller that tries to reconnect does not see that the array took a namespace away.",
 		},
 		Scenario{

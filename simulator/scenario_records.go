@@ -11,10 +11,10 @@ func recordScenarios() []Scenario {
 		Name: "killed-before-create", Codes: []string{"missing-volume"}, Run: killedBeforeCreate,
 		Story: "LXD is killed between writing the record of a volume and creating it.",
 	}, Scenario{
-		Name: "safemode", Codes: []string{"destroyed-but-recorded"}, Options: Options{SafeMode: true}, Run: safeMode,
+		Name: "safemode", Fades: untilEradicated, Codes: []string{"destroyed-but-recorded"}, Options: Options{SafeMode: true}, Run: safeMode,
 		Story: "The array destroys a volume that LXD deletes and refuses to eradicate it: LXD keeps the record, and every further attempt fails.",
 	}, Scenario{
-		Name: "destroyed-by-hand", Codes: []string{"destroyed-but-recorded"}, Run: destroyedByHand,
+		Name: "destroyed-by-hand", Fades: untilEradicated, Codes: []string{"destroyed-but-recorded"}, Run: destroyedByHand,
 		Story: "An administrator destroys a volume that LXD still has a record of.",
 	}, Scenario{
 		Name: "moved-by-hand", Codes: []string{"moved-volume"}, Run: movedByHand,

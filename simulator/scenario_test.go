@@ -25,7 +25,7 @@ func scan(t *testing.T, w *simulator.World) (evidence.World, diagnose.Report) {
 	t.Helper()
 	world, err := witness.Ask(context.Background(), witness.Options{
 		Config: worlds.Settings(w), Records: records.Options{Socket: w.Socket, Now: w.Clock.Now}, Array: pure.Options{Now: w.Clock.Now},
-		Host: w.Hosts[0].System(), Seen: w.Seen, Now: w.Clock.Now,
+		Host: w.Hosts[0].System(), Seen: w.Seen, Now: w.Clock.Now, Ports: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +135,27 @@ func TestScenariosAreFound(t *testing.T) {
 			}
 			if len(w.Story()) == 0 || s.Story == "" {
 				t.Error("it has no story")
+			}
+		})
+	}
+}
+
+// TestScenariosLast: who comes to see a scenario days later finds what is
+// promised. Those of which age is the point are beside.
+func TestScenariosLast(t *testing.T) {
+	for _, s := range simulator.Scenarios() {
+		if testing.Short() && s.Fades == 0 && !strings.HasPrefix(s.Name, "portal-lost") {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			w, err := s.Past(time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), 48*time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			_, report := scan(t, w)
+			if diff := cmp.Diff(slices.Sorted(slices.Values(s.Codes)), codes(report)); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}
