@@ -136,7 +136,7 @@ func waitsAnswerOf(w doctor.Waits) waitsAnswer {
 	}
 	for _, h := range w.Heard {
 		one := heardAnswer{Kind: string(h.Kind), N: h.N, Text: h.Text, File: h.File, Line: h.Line}
-		if !h.Last.IsZero() {
+		if h.Last.Year() > 1971 { // else the log knows no date
 			last := h.Last.UTC()
 			one.Last = &last
 		}

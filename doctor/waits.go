@@ -201,7 +201,7 @@ func (p *patient) timeouts() []Advice {
 		}
 		_, last := w.count(evidence.ComplaintNoDevice, evidence.ComplaintNoMap)
 		when := ""
-		if !last.Last.IsZero() {
+		if last.Last.Year() > 1971 { // else the log knows no date
 			when = ", last " + last.Last.UTC().Format("2006-01-02 15:04")
 		}
 		a := Advice{

@@ -3,10 +3,12 @@
 package hostlog
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
 	"io/fs"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -43,22 +45,32 @@ var logFiles = []string{
 func Read(ctx context.Context, s devices.System) evidence.Log {
 	s = s.WithDefaults()
 	r := logReader{Tree: hostfs.Tree{FS: s.FS}, now: s.Now()}
-	own := r.names(s.Hostname)
+	clock := syslogClock{now: r.now, zone: r.zone(!s.Recorded), boot: r.bootTime(), own: r.names(s.Hostname)}
 	files := logFiles
 	for _, dir := range s.LXDDirs {
 		files = append(files[:len(files):len(files)], dir+"/logs/lxd.log")
 	}
 	for _, file := range files {
-		text, err := r.tail(file)
-		switch {
-		case err == nil && text != "":
-			r.read("/"+file, text, syslogTime(r.now, own))
-		case err != nil && !hostfs.Absent(err):
+		text, err := r.tail(file, logTail)
+		if err != nil && !hostfs.Absent(err) {
 			r.doubts.Check("/"+file, err)
+		}
+		// What was rotated away is the same log, and tells of the days before.
+		if earlier := r.rotated(file); earlier != "" && len(text) < logTail {
+			before, err := r.tail(earlier, logTail-len(text))
+			r.doubts.Check("/"+earlier, err)
+			if before != "" {
+				r.read("/"+earlier, before, clock.read)
+			}
+		}
+		if text != "" {
+			r.read("/"+file, text, clock.read)
 		}
 	}
 	if text, err := s.Journal(); err == nil {
-		r.read("the journal", text, syslogTime(r.now, nil))
+		everybody := clock
+		everybody.own = nil
+		r.read("the journal", text, everybody.read)
 	}
 	r.kernel(ctx, s)
 	r.udev()
@@ -142,9 +154,10 @@ func (r *logReader) read(name, text string, when clockReader) {
 // complain adds a line unless another log had it: of the same kind, about the
 // same and, as far as both know, within a second.
 func (r *logReader) complain(c evidence.Complaint) {
+	dateless := func(at time.Time) bool { return at.Year() <= 1971 }
 	for _, other := range r.complaints {
 		apart := c.At.Sub(other.At).Abs()
-		if other.Kind == c.Kind && other.File != c.File && (c.At.IsZero() || other.At.IsZero() || apart <= time.Second) && essence(other.Text) == essence(c.Text) {
+		if other.Kind == c.Kind && other.File != c.File && (dateless(c.At) || dateless(other.At) || apart <= time.Second) && essence(other.Text) == essence(c.Text) {
 			return
 		}
 	}
@@ -203,8 +216,71 @@ func (r *logReader) result(ctx context.Context) evidence.Log {
 	return log
 }
 
-// tail reads the end of a file, from the beginning of a line.
-func (r *logReader) tail(name string) (string, error) {
+// rotated is the log's previous file, "" for none: NAME.1 or NAME-DATE, which
+// may be packed.
+func (r *logReader) rotated(file string) string {
+	names, err := r.Names(path.Dir(file))
+	if err != nil {
+		return "" // the log itself tells what is wrong
+	}
+	base, found := path.Base(file), ""
+	for _, name := range names {
+		plain := strings.TrimSuffix(name, ".gz")
+		if date, dated := strings.CutPrefix(plain, base+"-"); dated && rotationDate.MatchString(date) && plain > strings.TrimSuffix(found, ".gz") || plain == base+".1" && found == "" {
+			found = name
+		}
+	}
+	if found == "" {
+		return ""
+	}
+	return path.Join(path.Dir(file), found)
+}
+
+var rotationDate = regexp.MustCompile(`^20\d{6}$`)
+
+// zone is the machine's time zone, by the link or the copy that etc/localtime
+// is, else by the name in etc/timezone; nil where it is not known. A running
+// machine without either is in UTC's (localtime(5)).
+func (r *logReader) zone(running bool) *time.Location {
+	name := ""
+	if target, err := r.Link("etc/localtime"); err == nil {
+		_, name, _ = strings.Cut(target, "zoneinfo/")
+	} else if data, err := r.Data("etc/localtime", hostfs.TableBytes); err == nil {
+		zone, err := time.LoadLocationFromTZData("local", data)
+		if err != nil {
+			return nil
+		}
+		return zone
+	}
+	if name == "" {
+		name = r.Field("etc/timezone")
+	}
+	switch strings.TrimPrefix(name, "Etc/") {
+	case "":
+		if running && r.Exists("etc/localtime").IsNot() {
+			return time.UTC
+		}
+		return nil
+	case "UTC", "UCT", "Zulu", "Universal", "GMT", "Greenwich":
+		return time.UTC
+	}
+	if data, err := r.Data(path.Join("usr/share/zoneinfo", path.Join("/", name)), hostfs.TableBytes); err == nil {
+		if zone, err := time.LoadLocationFromTZData(name, data); err == nil {
+			return zone
+		}
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil
+	}
+	return zone
+}
+
+// tail reads the end of a file, packed or not, from the beginning of a line.
+func (r *logReader) tail(name string, most int) (string, error) {
+	if strings.HasSuffix(name, ".gz") {
+		return r.unpacked(name, most)
+	}
 	info, err := fs.Stat(r.FS, name)
 	if err != nil {
 		return "", err
@@ -219,17 +295,65 @@ func (r *logReader) tail(name string) (string, error) {
 	// It was only read: closing it can lose nothing.
 	defer func() { _ = f.Close() }()
 	cut := false
-	if seeker, ok := f.(io.Seeker); ok && info.Size() > logTail {
-		if _, err := seeker.Seek(-logTail, io.SeekEnd); err != nil {
+	if seeker, ok := f.(io.Seeker); ok && info.Size() > int64(most) {
+		if _, err := seeker.Seek(-int64(most), io.SeekEnd); err != nil {
 			return "", err
 		}
 		cut = true
 	}
-	data, err := io.ReadAll(io.LimitReader(f, logTail))
+	data, err := io.ReadAll(io.LimitReader(f, int64(most)))
 	if err != nil {
 		return "", err
 	}
 	text := string(data)
+	if cut {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	return text, nil
+}
+
+// maxUnpacked bounds what a packed log may become.
+const maxUnpacked = 256 << 20
+
+// unpacked reads the end of a packed file.
+func (r *logReader) unpacked(name string, most int) (string, error) {
+	info, err := fs.Stat(r.FS, name)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fs.ErrNotExist
+	}
+	f, err := r.Open(name)
+	if err != nil {
+		return "", err
+	}
+	// It was only read: closing it can lose nothing.
+	defer func() { _ = f.Close() }()
+	packed, err := gzip.NewReader(f)
+	if err != nil {
+		return "", err
+	}
+	var end []byte
+	chunk, cut := make([]byte, 1<<20), false
+	for read := 0; read < maxUnpacked; {
+		n, err := packed.Read(chunk)
+		read += n
+		end = append(end, chunk[:n]...)
+		if len(end) > 2*most {
+			end, cut = append(end[:0], end[len(end)-most:]...), true
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	if len(end) > most {
+		end, cut = end[len(end)-most:], true
+	}
+	text := string(end)
 	if cut {
 		_, text, _ = strings.Cut(text, "\n")
 	}

@@ -1,6 +1,8 @@
 package hostlog_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"os"
@@ -72,6 +74,7 @@ func TestLogs(t *testing.T) {
 	for name, text := range map[string]string{"syslog": journal, "messages": old} {
 		m := treefs.New()
 		m.AddFile("var/log/"+name, []byte(text))
+		m.AddFile("etc/timezone", []byte("Etc/UTC\n"))
 		s := running(m)
 		s.Now = func() time.Time { return time.Date(2027, 1, 5, 0, 0, 0, 0, time.UTC) }
 		log := hostlog.Read(t.Context(), s)
@@ -109,6 +112,133 @@ func TestLogsTogether(t *testing.T) {
 	m.AddFile("proc/stat", []byte(fmt.Sprintf("cpu 1 2 3\nbtime %d\n", time.Date(2026, 11, 22, 8, 4, 55, 0, time.UTC).Unix())))
 	if diff := cmp.Diff(journalStory, told(hostlog.Read(t.Context(), system()))); diff != "" {
 		t.Errorf("with it (-want +got)\n%s", diff)
+	}
+}
+
+// TestZones: a time without a zone is the machine's, LXD's own stands above it,
+// and where the zone is not known nothing is said of the moment.
+func TestZones(t *testing.T) {
+	const gaveUp = `Failed locating device for volume \"default_a\": context deadline exceeded"`
+	bare := "Jul 22 12:00:31 host lxd.daemon[9]: level=error err=\"" + gaveUp + "\n"
+	own := "Jul 22 12:00:31 host lxd.daemon[9]: time=\"2026-07-22T12:00:31+02:00\" level=error err=\"" + gaveUp + "\n"
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip("this machine knows no zones")
+	}
+	for name, c := range map[string]struct {
+		line, zone, link string
+		recorded         bool
+		want             time.Time
+	}{
+		"a name":                     {bare, "Europe/Berlin", "", true, time.Date(2026, 7, 22, 10, 0, 31, 0, time.UTC)},
+		"a link":                     {bare, "", "/usr/share/zoneinfo/Europe/Berlin", true, time.Date(2026, 7, 22, 10, 0, 31, 0, time.UTC)},
+		"a link within the tree":     {bare, "Etc/UTC", "../usr/share/zoneinfo/Europe/Berlin", true, time.Date(2026, 7, 22, 10, 0, 31, 0, time.UTC)},
+		"UTC":                        {bare, "Etc/UTC", "", true, time.Date(2026, 7, 22, 12, 0, 31, 0, time.UTC)},
+		"none, of a machine":         {bare, "", "", false, time.Date(2026, 7, 22, 12, 0, 31, 0, time.UTC)},
+		"none, of a recording":       {bare, "", "", true, time.Date(1970, 7, 22, 12, 0, 31, 0, time.UTC)},
+		"none that is known":         {bare, "Middle/Earth", "", true, time.Date(1970, 7, 22, 12, 0, 31, 0, time.UTC)},
+		"LXD's own":                  {own, "America/New_York", "", true, time.Date(2026, 7, 22, 10, 0, 31, 0, time.UTC)},
+		"LXD's own, without a zone":  {own, "", "", true, time.Date(2026, 7, 22, 10, 0, 31, 0, time.UTC)},
+		"an hour that comes twice":   {strings.Replace(bare, "Jul 22 12:", "Oct 25 02:", 1), "Europe/Berlin", "", true, time.Date(1970, 10, 25, 2, 0, 31, 0, time.UTC)},
+		"the hour after it":          {strings.Replace(bare, "Jul 22 12:", "Oct 25 03:", 1), "Europe/Berlin", "", true, time.Date(2026, 10, 25, 2, 0, 31, 0, time.UTC)},
+		"last year's, by its winter": {strings.Replace(bare, "Jul 22", "Dec 22", 1), "Europe/Berlin", "", true, time.Date(2025, 12, 22, 11, 0, 31, 0, time.UTC)},
+	} {
+		m := treefs.New()
+		m.AddFile("var/log/syslog", []byte(c.line))
+		if c.zone != "" {
+			m.AddFile("etc/timezone", []byte(c.zone+"\n"))
+		}
+		if c.link != "" {
+			m.AddLink("etc/localtime", c.link)
+		}
+		s := running(m)
+		s.Recorded = c.recorded
+		s.Now = func() time.Time { return time.Date(2026, 11, 28, 0, 0, 0, 0, berlin) }
+		log := hostlog.Read(t.Context(), s)
+		if len(log.Complaints.Items) != 1 || !log.Complaints.Items[0].At.Equal(c.want) {
+			t.Errorf("%s: %+v, want %s", name, log.Complaints.Items, c.want)
+		}
+	}
+}
+
+// TestEventsOnce: what the kernel's own log has and syslog, in whatever zone,
+// has happened once, and so has what LXD writes into two files.
+func TestEventsOnce(t *testing.T) {
+	events := []struct {
+		at   float64
+		text string
+	}{
+		{3600, "sd 2:0:0:1: LUN assignments on this target have changed."},
+		{3640, "scsi 2:0:0:33: Direct-Access     PURE     FlashArray       8888 PQ: 0 ANSI: 6"},
+		{3640.2, "sd 2:0:0:33: [sdz] Attached SCSI disk"},
+		{3641, "connection18:0: detected conn error (1020)"},
+	}
+	boot := time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		off  time.Duration
+		zone string
+	}{"UTC": {0, "Etc/UTC"}, "Berlin": {time.Hour, "Europe/Berlin"}, "Berlin, not recorded": {time.Hour, ""}, "Kathmandu, not recorded": {345 * time.Minute, ""}} {
+		kernel, syslog := "", ""
+		for _, e := range events {
+			kernel += fmt.Sprintf("[%12.6f] %s\n", e.at, e.text)
+			at := boot.Add(c.off + time.Duration(e.at*float64(time.Second)))
+			syslog += fmt.Sprintf("%s host kernel: [%12.6f] %s\n", at.Format(time.Stamp), e.at, e.text)
+		}
+		syslog += boot.Add(c.off+2*time.Hour).Format(time.Stamp) + " host lxd.daemon[9]: time=\"2026-11-28T12:00:00Z\" level=error err=\"Failed locating device for volume \\\"default_a\\\": context deadline exceeded\"\n"
+		m := treefs.New()
+		m.AddFile("commands/dmesg.out", []byte(kernel))
+		m.AddFile("var/log/syslog", []byte(syslog))
+		m.AddFile("var/lib/lxd/logs/lxd.log", []byte("time=\"2026-11-28T12:00:00Z\" level=error err=\"Failed locating device for volume \\\"default_a\\\": context deadline exceeded\"\n"))
+		m.AddFile("proc/stat", []byte(fmt.Sprintf("btime %d\n", boot.Unix())))
+		if c.zone != "" {
+			m.AddFile("etc/timezone", []byte(c.zone))
+		}
+		s := running(m)
+		s.Recorded, s.Kernel = true, devices.Recording(s.FS)
+		s.Now = func() time.Time { return boot.Add(30 * time.Hour) }
+		log := hostlog.Read(t.Context(), s)
+		if len(log.Arrivals.Items) != 1 || len(log.Complaints.Items) != 2 {
+			t.Errorf("%s: %q", name, told(log))
+		}
+	}
+}
+
+// TestRotated: what logrotate has moved is read too, packed or not, of the log
+// before the one that is written now.
+func TestRotated(t *testing.T) {
+	line := func(volume, day string) string {
+		return day + "T11:00:41+00:00 host lxd.daemon[9]: time=\"" + day + "T11:00:41Z\" level=error err=\"Failed locating device for volume \\\"" + volume + "\\\": context deadline exceeded\"\n"
+	}
+	packed := func(text string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write([]byte(text)); err != nil || w.Close() != nil {
+			t.Fatal("not packed")
+		}
+		return b.String()
+	}
+	old, older, fresh := line("default_a", "2026-11-21"), line("default_old", "2026-11-14"), "2026-11-22T00:00:01+00:00 host rsyslogd: HUPed\n"
+	for name, files := range map[string]map[string]string{
+		"one":             {"syslog": fresh, "syslog.1": old, "syslog.2.gz": packed(older)},
+		"packed":          {"syslog": fresh, "syslog.1.gz": packed(old)},
+		"dated":           {"messages": fresh, "messages-20261121": old, "messages-20261114": older, "messages-xyz": older},
+		"dated, packed":   {"messages": fresh, "messages-20261121.gz": packed(old), "messages-20261114": older},
+		"nothing since":   {"syslog.1": old},
+		"and long before": {"syslog": fresh, "syslog.1.gz": packed(strings.Repeat("2026-11-20T00:00:01+00:00 host x: y\n", 600000) + old)},
+	} {
+		m := treefs.New()
+		for file, text := range files {
+			m.AddFile("var/log/"+file, []byte(text))
+		}
+		log := hostlog.Read(t.Context(), running(m))
+		if len(log.Complaints.Items) != 1 || !strings.Contains(log.Complaints.Items[0].Text, "default_a") || !log.Complaints.IsComplete() {
+			t.Errorf("%s: %q, %s", name, told(log), log.Complaints.Why())
+		}
+	}
+	m := treefs.New()
+	m.AddFile("var/log/syslog.1.gz", []byte("no gzip"))
+	if log := hostlog.Read(t.Context(), running(m)); log.Complaints.IsComplete() {
+		t.Error("what could not be unpacked was read")
 	}
 }
 

@@ -47,41 +47,102 @@ var syslogLayouts = []string{"2006-01-02T15:04:05.999999Z07:00", "2006-01-02T15:
 // otherMachine is the message of a line that another machine wrote.
 const otherMachine = "\x00of another machine"
 
-// syslogTime reads "TIME HOST PROGRAM[PID]: MESSAGE" and LXD's own
-// `time="TIME" level=… msg=…`, and returns "PROGRAM: MESSAGE". Of the lines that
-// say a host only those of the names are read; none means all.
-func syslogTime(now time.Time, own []string) clockReader {
-	return func(line string) (time.Time, string, bool) {
-		if rest, ok := strings.CutPrefix(line, `time="`); ok {
-			stamp, message, ok := strings.Cut(rest, `" `)
-			at, err := time.Parse(time.RFC3339, stamp)
-			return at.UTC(), "lxd: " + message, ok && err == nil
+// syslogClock is by what the times of a text are read.
+type syslogClock struct {
+	now time.Time
+	// zone is the machine's, for times that say none; nil where it is not known.
+	zone *time.Location
+	// boot is when the machine started: by it the kernel's own stamp, which
+	// stands behind the other, says the time too.
+	boot time.Time
+	// own are the names of the machine, whose lines alone are read where they
+	// say a host; none means all.
+	own []string
+}
+
+// read reads "TIME HOST PROGRAM[PID]: MESSAGE" and LXD's own
+// `time="TIME" level=… msg=…`, and returns "PROGRAM: MESSAGE". LXD's own time,
+// which has a zone, stands above that of the line.
+func (c syslogClock) read(line string) (time.Time, string, bool) {
+	if at, message, ok := ownTime(line); ok {
+		return at, "lxd: " + message, true
+	}
+	for _, layout := range syslogLayouts {
+		stamp, rest, ok := cutStamp(line, layout)
+		if !ok {
+			continue
 		}
-		for _, layout := range syslogLayouts {
-			stamp, rest, ok := cutStamp(line, layout)
-			if !ok {
-				continue
-			}
-			at, err := time.Parse(layout, stamp)
-			if err != nil {
-				continue
-			}
-			if layout == time.Stamp {
-				at = thisYear(at, now)
-			}
-			host, rest, _ := strings.Cut(rest, " ")
-			if len(own) > 0 && !slices.Contains(own, shortName(host)) {
-				return time.Time{}, otherMachine, false
-			}
-			program, message, ok := strings.Cut(rest, ": ")
-			program, _, _ = strings.Cut(program, "[")
-			if program == "kernel" {
-				_, message, _ = boottime(strings.TrimSpace(message))
-			}
-			return at.UTC(), program + ": " + message, ok
+		at, err := time.Parse(layout, stamp)
+		if err != nil {
+			continue
 		}
+		host, rest, _ := strings.Cut(rest, " ")
+		if len(c.own) > 0 && !slices.Contains(c.own, shortName(host)) {
+			return time.Time{}, otherMachine, false
+		}
+		program, message, ok := strings.Cut(rest, ": ")
+		program, _, _ = strings.Cut(program, "[")
+		since, kernel := time.Duration(0), false
+		if program == "kernel" {
+			since, message, kernel = boottime(strings.TrimSpace(message))
+		}
+		if layout == time.Stamp {
+			at = c.local(at, since, kernel)
+		}
+		if said, _, has := ownTime(message); has && isLXD(program) {
+			at = said
+		}
+		return at.UTC(), program + ": " + message, ok
+	}
+	return time.Time{}, line, false
+}
+
+// ownTime reads the time with which LXD begins its lines.
+func ownTime(line string) (at time.Time, message string, ok bool) {
+	rest, ok := strings.CutPrefix(line, `time="`)
+	if !ok {
 		return time.Time{}, line, false
 	}
+	stamp, message, ok := strings.Cut(rest, `" `)
+	at, err := time.Parse(time.RFC3339, stamp)
+	return at.UTC(), message, ok && err == nil
+}
+
+func isLXD(program string) bool { return program == "lxd" || program == "lxd.daemon" }
+
+// local is the moment of a time without a year and a zone, read as if it were
+// UTC's. Where the zone is not known, or the hour comes twice in it, the result
+// lies in the first years of Unix time: it is good for differences only, and
+// proves nothing about another clock.
+func (c syslogClock) local(wall time.Time, since time.Duration, kernel bool) time.Time {
+	in := func(year int, zone *time.Location) time.Time {
+		return time.Date(year, wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
+	}
+	zone := c.zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	now := c.now.In(zone)
+	at := in(now.Year(), zone)
+	if at.After(now.Add(24 * time.Hour)) {
+		at = in(now.Year()-1, zone)
+	}
+	if c.zone != nil {
+		const clock = "15:04:05"
+		for _, d := range []time.Duration{-time.Hour, time.Hour} {
+			if at.Add(d).Format(clock) == at.Format(clock) {
+				return in(1970, time.UTC)
+			}
+		}
+		return at
+	}
+	// A zone is whole quarters of an hour away from UTC.
+	if booted := c.boot.Add(since); kernel && !c.boot.IsZero() {
+		if off := at.Sub(booted); off.Abs() <= 14*time.Hour+2*time.Second && (off-off.Round(15*time.Minute)).Abs() <= 2*time.Second {
+			return booted
+		}
+	}
+	return in(1970, time.UTC)
 }
 
 // cutStamp cuts a line after its time: at a blank, or where a time with
@@ -94,15 +155,6 @@ func cutStamp(line, layout string) (stamp, rest string, ok bool) {
 		return "", "", false
 	}
 	return line[:len(time.Stamp)], line[len(time.Stamp)+1:], true
-}
-
-// thisYear puts a time without a year into the past year that ends now.
-func thisYear(at, now time.Time) time.Time {
-	at = at.AddDate(now.Year()-at.Year(), 0, 0)
-	if at.After(now.Add(24 * time.Hour)) {
-		at = at.AddDate(-1, 0, 0)
-	}
-	return at
 }
 
 // logParser reads one log from the beginning to the end.

@@ -89,7 +89,7 @@ func TestUnreadableLog(t *testing.T) {
 	broken := errors.New("broken")
 	for name, f := range map[string]faulty{"open": {open: broken}, "seek": {seek: broken}, "read": {read: broken}} {
 		r := logReader{Tree: hostfs.Tree{FS: opening{f}}}
-		if text, err := r.tail("x"); !errors.Is(err, broken) {
+		if text, err := r.tail("x", logTail); !errors.Is(err, broken) {
 			t.Errorf("%s: %q, %v", name, text, err)
 		}
 	}
@@ -97,7 +97,7 @@ func TestUnreadableLog(t *testing.T) {
 	tree := treefs.New()
 	tree.AddDevice("x", 8, 0, false)
 	r := logReader{Tree: hostfs.Tree{FS: tree}}
-	if text, err := r.tail("x"); !errors.Is(err, fs.ErrNotExist) {
+	if text, err := r.tail("x", logTail); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a device: %q, %v", text, err)
 	}
 }
