@@ -15,12 +15,13 @@ import (
 // word for LXD's database, or for what somebody brought back; empty where it
 // does not.
 func databaseDoubt(f diagnose.Finding) string {
+	var doubts []string
 	for _, g := range f.Gates {
-		if g.Gate == "explained" && g.Result == diagnose.Waived {
-			return g.Why
+		if (g.Gate == "explained" || g.Gate == "pod-ownership") && g.Result == diagnose.Waived {
+			doubts = append(doubts, g.Why)
 		}
 	}
-	return ""
+	return strings.Join(doubts, "; ")
 }
 
 // answersForDatabase shows what speaks against LXD's database, and asks once

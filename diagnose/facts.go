@@ -126,6 +126,8 @@ type poolFacts struct {
 	foreign, unsure string
 	// unsureOf is that host, where unsure is of one.
 	unsureOf owner
+	// another is an example of a volume that another LXD had connected.
+	another string
 	// peers are the other arrays that the pod lies on and that told all of it;
 	// unreadPeer says why one of them is not among these.
 	peers      []*peer

@@ -61,6 +61,8 @@ type volume struct {
 	// index is the volume's own.
 	index int32
 	busy  evidence.Answer
+	// another says which array host that is no member's had it connected.
+	another string
 	// copyOf is the volume of a pool whose pod is stretched to this array.
 	copyOf *volume
 	// gone are uses by path of a device that no longer exists.

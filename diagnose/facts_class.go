@@ -60,6 +60,7 @@ func (f *facts) classify() {
 				}
 			}
 			v.record, v.code = f.codeOf(v)
+			f.noteAnother(v)
 			v.countVolume()
 			if v.code == codeLeakedImage {
 				v.pool.images++

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -68,7 +69,13 @@ func podOwnership(s Subject) (Result, string) {
 	case links.N > 0:
 		why += fmt.Sprintf("; it is replicated over %s, what is destroyed is destroyed there too", count(int(links.N), "link"))
 	}
-	return Pass, why
+	if p.another == "" || !slices.Contains(removed, s.class) {
+		return Pass, why // what another LXD has in the pod is connected to its own hosts
+	}
+	if s.f.policy.DatabaseIsCurrent && !s.f.policy.Batch {
+		return Waived, "you say that LXD's database is current, and no other LXD has anything in the pod; " + p.another
+	}
+	return Uncertain, "the pod may be another LXD's, too: " + p.another + "; settle that, or state for one of them that the database is current: --database-is-current"
 }
 
 // unread says which of a pod's arrays did not testify.

@@ -241,7 +241,10 @@ func explained(s Subject) (Result, string) {
 	}
 	doubt := s.f.unlikeHistory(s.pool, s.class == ClassDestroy, proof != "")
 	if doubt == "" && proof == "" {
-		doubt = either(s.madeAndKept(), s.droppedWithMember())
+		doubt = either(s.madeAndKept(), s.droppedWithMember(), s.connectedSomewhere())
+	}
+	if s.volume != nil && s.snapshot == nil {
+		doubt = either(doubt, s.volume.another)
 	}
 	switch {
 	case doubt != "" && (!s.f.policy.DatabaseIsCurrent || s.f.policy.Batch):
@@ -249,7 +252,7 @@ func explained(s Subject) (Result, string) {
 	case doubt != "":
 		result, said = Waived, append(said, "you say that LXD's database is current; "+doubt)
 	default:
-		why = either(proof, s.ranSince(), why)
+		why = either(proof, s.since(), why)
 	}
 	if undone != "" {
 		said, why = append(said, undone), why+"; "+undone

@@ -55,6 +55,7 @@ type gateJudge struct {
 
 type poolGate struct {
 	gate  string
+	class Class
 	pool  *poolFacts
 	array *arrayFacts
 }
@@ -78,7 +79,7 @@ func (j *gateJudge) one(gate *Gate, s Subject) GateResult {
 	if !gate.PoolWide {
 		return gate.ask(s)
 	}
-	key := poolGate{gate.Name, s.pool, s.array}
+	key := poolGate{gate.Name, s.class, s.pool, s.array}
 	result, known := j.known[key]
 	if !known {
 		result = gate.ask(s)

@@ -21,7 +21,8 @@ import (
 // disappear while it runs: those of a member's instances, when the member is
 // removed by force (ClearNode; they are to be recovered), and those that somebody
 // deletes by hand (lxd sql). So it proves nothing of an instance's volume in a cluster, nor of
-// what the trail shows in use, or under another name, after it was made.
+// what the trail shows in use, or under another name, after it was made; and another LXD in
+// the pod makes volumes that this one never had a record of (see another.go).
 
 const (
 	// atOnce is how far the array's own row of a creation may be from the time
@@ -133,8 +134,10 @@ func (s Subject) madeAndKept() string {
 		return ""
 	case p.why != "":
 		return "the array's audit trail of it could not be read in full: " + p.why
-	case p.made.At.IsZero(), s.ranSince() != "":
+	case p.made.At.IsZero():
 		return s.hadUse(p)
+	case s.ranSince() != "":
+		return either(s.hadUse(p), s.madeHere(p))
 	}
 	return "LXD's database may be older than this volume: by the array's audit trail " + either(p.made.User, "somebody") + " made it on " + day(p.made.At) +
 		", nothing shows that LXD took it back, and LXD's daemon was started after that"

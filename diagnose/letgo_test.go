@@ -21,6 +21,9 @@ func told(deeds ...evidence.Deed) *scene {
 		if deeds[i].User == "" {
 			deeds[i].User, deeds[i].Interface = "lxd", "REST"
 		}
+		if d := &deeds[i]; d.Hosts == nil && (d.Verb == evidence.DeedConnect || d.Verb == evidence.DeedDisconnect) {
+			d.Hosts = []string{hostName}
+		}
 	}
 	v.Written = evidence.CountOf(0)
 	s.array().Trails = []evidence.Trail{{VolumeID: v.ID, Deeds: evidence.Complete(deeds)}}
@@ -195,7 +198,7 @@ func TestUsedAfterItWasMade(t *testing.T) {
 		{"connected later", []evidence.Deed{madeIt, linked, cut, did(evidence.DeedConnect, late)}, Uncertain},
 		{"connected when it was made, and disconnected later", []evidence.Deed{madeIt, linked, did(evidence.DeedDisconnect, late)}, Pass},
 		{"made, and used until later", []evidence.Deed{madeIt, linked, cut, did(evidence.DeedConnect, time.Minute), did(evidence.DeedDisconnect, late)}, Uncertain},
-		{"made by hand, and connected later", []evidence.Deed{by(madeIt, "root", "CLI"), by(did(evidence.DeedConnect, late), "root", "CLI")}, Pass},
+		{"made by hand, and connected later", []evidence.Deed{by(madeIt, "root", "CLI"), by(did(evidence.DeedConnect, late), "root", "CLI")}, Uncertain},
 		{"connected later by an operator", []evidence.Deed{madeIt, linked, cut, by(did(evidence.DeedConnect, late), "root", "CLI")}, Pass},
 		{"connected later by nobody knows whom", []evidence.Deed{madeIt, linked, cut, by(did(evidence.DeedConnect, late), "root", "")}, Uncertain},
 		{"its making is not told, an operator connected it", []evidence.Deed{by(did(evidence.DeedConnect, late), "root", "CLI")}, Pass},
@@ -251,6 +254,7 @@ func TestDroppedWithAMember(t *testing.T) {
 				deeds := slices.Clone(c.deeds)
 				for i := range deeds {
 					deeds[i].At, deeds[i].User, deeds[i].Interface = v.Created.Add(deeds[i].At.Sub(time.Time{})), "lxd", "REST"
+					deeds[i].Hosts = []string{hostName}
 				}
 				s.array().Trails = []evidence.Trail{{VolumeID: v.ID, Deeds: evidence.Complete(deeds)}}
 			}
@@ -274,6 +278,7 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 		trail := evidence.Trail{VolumeID: v.ID, Deeds: evidence.Complete(deeds)}
 		for i := range deeds {
 			deeds[i].At, deeds[i].User, deeds[i].Interface = v.Created.Add(deeds[i].At.Sub(time.Time{})), "lxd", "REST"
+			deeds[i].Hosts = []string{hostName}
 			if deeds[i].Verb == evidence.DeedDestroy {
 				deeds[i].User = user
 			}
@@ -427,6 +432,8 @@ func TestTakingTrailsAwayNeverMakesSafe(t *testing.T) {
 		"by somebody":   told(madeIt, linked, cut, by(refused, "admin", "CLI")),
 		"used again":    told(madeIt, linked, cut, refused, did(evidence.DeedConnect, time.Hour)),
 		"unfinished":    told(madeIt, linked),
+		"another LXD's": told(madeIt, on(linked, "edge01-iscsi"), on(cut, "edge01-iscsi")),
+		"and used":      told(madeIt, linked, cut, on(did(evidence.DeedConnect, time.Minute), "edge01-iscsi"), on(did(evidence.DeedDisconnect, 2*time.Minute), "edge01-iscsi")),
 	} {
 		for _, started := range []time.Duration{0, time.Hour, 100 * 24 * time.Hour} {
 			s.runs(started)

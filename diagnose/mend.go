@@ -10,7 +10,7 @@ import (
 // holds back. Most are answers that change with the world, and none is a switch.
 var mends = map[string]string{
 	"array-identity":    "let the pool's gateway lead to the pinned array, or pin the one that it is (pools.NAME.array.id)",
-	"pod-ownership":     "find out whose that is; take away only what no member has connected, and wait until every array of the pod answers",
+	"pod-ownership":     "find out whose that is; take away only what no member has connected, and wait until every array of the pod answers; that no other LXD has anything in the pod is stated for one volume with --database-is-current",
 	"lists-complete":    "let the array and LXD list everything: pureclean doctor says what is in the way",
 	"lxd-sees-all":      "run it as an administrator of LXD",
 	"records-not-empty": "find out whether LXD's database was lost; pureclean repairs nothing in a pool without a record",
