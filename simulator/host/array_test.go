@@ -58,17 +58,3 @@ func (a *array) disconnect(initiator, serial string) {
 	a.mu.Unlock()
 	a.changed()
 }
-
-// resize changes a volume's size.
-func (a *array) resize(serial string, bytes int64) {
-	a.mu.Lock()
-	for _, exports := range a.exports {
-		for i := range exports {
-			if exports[i].Serial == serial {
-				exports[i].Bytes = bytes
-			}
-		}
-	}
-	a.mu.Unlock()
-	a.changed()
-}
