@@ -3,6 +3,7 @@ package repair
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -75,6 +76,10 @@ type destruction struct {
 	// within is by how much that may be too early.
 	until  time.Time
 	within time.Duration
+	// keeping is what that end depends on, as the run saw it; nil where it did not.
+	keeping *keeping
+	// written is what had been written to it by then.
+	written evidence.Count
 	// from and to are when it can have been carried out, by this machine's clock.
 	from, to time.Time
 }
@@ -98,8 +103,12 @@ func (t Tools) destroyer(object string) (destruction, error) {
 			continue
 		}
 		if asked, record := destroyedBy(history); record != nil {
+			var after state
+			if json.Unmarshal(record.State, &after) != nil {
+				after = state{} // which says nothing
+			}
 			return destruction{
-				plan: r.plan, run: s.ID, until: record.Until, within: record.Within,
+				plan: r.plan, run: s.ID, until: record.Until, within: record.Within, keeping: after.Keeping, written: after.Written,
 				from: asked.Time.Add(-clockSlack), to: record.Time.Add(clockSlack),
 			}, nil
 		}
@@ -169,11 +178,13 @@ func confirmEradicated(s subject, _ Step) (evidence.Answer, string) {
 }
 
 // isThis says whether what the array keeps is what that run destroyed. Whoever
-// recovers a volume and destroys it again gives it a time of its own, which ends
-// later, and leaves two rows in the array's audit trail. Where the array shows us
-// no trail, what can't be told apart is one that was recovered and destroyed again
-// within the seconds for which the times are not known: the two readings that
-// they were reckoned from.
+// recovers a volume and destroys it again gives it a time of its own, and leaves
+// two rows in the array's audit trail. That time ends later while the array keeps
+// things for as long as it did, by the clock that it had; where either is another
+// now, an end says nothing. Where the array shows us no trail, what can't be told
+// apart is one that was recovered and destroyed again, unwritten and without a
+// snapshot, within the seconds for which the times are not known: the two readings
+// that they were reckoned from.
 func (d destruction) isThis(a *evidence.Array, v *evidence.Volume) (diagnose.Result, string) {
 	switch {
 	case d.until.IsZero():
@@ -181,10 +192,10 @@ func (d destruction) isThis(a *evidence.Array, v *evidence.Volume) (diagnose.Res
 	case a.Clock.IsZero() || v.Remaining <= 0:
 		return diagnose.Uncertain, "the array does not say until when it keeps it"
 	}
-	until := a.Clock.Add(v.Remaining)
-	if until.After(d.until.Add(max(d.within, time.Second))) {
-		return diagnose.Fail, fmt.Sprintf("the array keeps it until %s, and what run %s destroyed until %s: somebody has recovered it and destroyed it again",
-			stamp(until), d.run, stamp(d.until))
+	for _, ask := range []func(*evidence.Array, *evidence.Volume) (diagnose.Result, string){d.endsAsOurs, d.keptAlike, d.untouched} {
+		if result, why := ask(a, v); result != diagnose.Pass {
+			return result, why
+		}
 	}
 	for i := range a.Trails {
 		if t := &a.Trails[i]; t.VolumeID == v.ID || t.VolumeID == "" {
@@ -194,6 +205,63 @@ func (d destruction) isThis(a *evidence.Array, v *evidence.Volume) (diagnose.Res
 		}
 	}
 	return diagnose.Pass, "it is what run " + d.run + " destroyed"
+}
+
+// ownEnd is the time at which the array forgets it whatever is refused here.
+const ownEnd = "; its space returns by itself"
+
+// endsAsOurs holds both ends against each other. Each may be too early by what
+// its own reading took.
+func (d destruction) endsAsOurs(a *evidence.Array, v *evidence.Volume) (diagnose.Result, string) {
+	until := a.Clock.Add(v.Remaining)
+	both := fmt.Sprintf("the array keeps it until %s, and what run %s destroyed until %s", stamp(until), d.run, stamp(d.until))
+	switch {
+	case until.After(d.until.Add(max(d.within, time.Second))):
+		return diagnose.Fail, both + ": somebody has recovered it and destroyed it again"
+	case until.Add(clockBehind(a)).Before(d.until):
+		return diagnose.Uncertain, both + ": the array counts otherwise now, or somebody has recovered it and destroyed it again" + ownEnd
+	}
+	return diagnose.Pass, ""
+}
+
+// keptAlike says whether an end can be held against that of then at all.
+func (d destruction) keptAlike(a *evidence.Array, _ *evidence.Volume) (diagnose.Result, string) {
+	now := keepingOf(a)
+	switch {
+	case d.keeping == nil:
+		return diagnose.Uncertain, "run " + d.run + " does not say for how long the array kept what is destroyed, so its end does not tell whose destruction it is" + ownEnd
+	case now == nil:
+		return diagnose.Uncertain, "the array does not say for how long it keeps what is destroyed"
+	case now.Delay != d.keeping.Delay:
+		return diagnose.Uncertain, fmt.Sprintf("the array keeps what is destroyed for %s now, and for %s when run %s destroyed it, so its end does not tell whose destruction it is%s",
+			words.Span(now.Delay), words.Span(d.keeping.Delay), d.run, ownEnd)
+	case (now.Ahead - d.keeping.Ahead).Abs() > d.within+clockBehind(a)+clockSlack:
+		return diagnose.Uncertain, fmt.Sprintf("the clocks of the array and of this machine stand otherwise to each other than when run %s destroyed it, by %s, so its end does not tell whose destruction it is%s",
+			d.run, words.Span((now.Ahead - d.keeping.Ahead).Abs()), ownEnd)
+	}
+	return diagnose.Pass, ""
+}
+
+// untouched says whether the array shows that it was used since: something was
+// written to it, or it has a snapshot that is younger.
+func (d destruction) untouched(a *evidence.Array, v *evidence.Volume) (diagnose.Result, string) {
+	switch {
+	case d.written.Known != v.Written.Known:
+		return diagnose.Uncertain, "the array does not say how much was written to it, now and when run " + d.run + " destroyed it, so what was written since is not known"
+	case d.written.Known && v.Written.N > d.written.N:
+		return diagnose.Fail, fmt.Sprintf("%s were written to it since run %s destroyed it, so somebody has recovered it", words.Size(v.Written.N-d.written.N), d.run)
+	}
+	destroyed := d.until.Add(-d.keeping.Delay) // keptAlike was asked before
+	for _, snap := range a.Snapshots.Items {
+		switch {
+		case snap.SourceID != v.ID:
+		case snap.Created.IsZero():
+			return diagnose.Uncertain, "the array does not say when the snapshot " + snap.Name + " was made, so it may be younger than its destruction"
+		case snap.Created.After(destroyed.Add(d.within)):
+			return diagnose.Fail, fmt.Sprintf("its snapshot %s was made at %s, after run %s destroyed it, so somebody has recovered it", snap.Name, stamp(snap.Created), d.run)
+		}
+	}
+	return diagnose.Pass, ""
 }
 
 // isLast says whether that destruction is the last that the audit trail tells of
