@@ -84,6 +84,7 @@ func objectPlain(s Subject) (Result, string) {
 		{"CHAP", s.object.CHAP},
 		{"a personality", s.object.Personality},
 		{"preferred arrays", s.object.Preferred},
+		{"a VLAN", s.object.VLAN},
 	} {
 		switch setting.set {
 		case evidence.No:
@@ -93,7 +94,10 @@ func objectPlain(s Subject) (Result, string) {
 			return Uncertain, "the array does not say whether it has " + setting.name
 		}
 	}
-	return Pass, "it has no CHAP, no personality and no preferred arrays"
+	if transports := len(s.object.IQNs) + len(s.object.NQNs) + len(s.object.WWNs); transports > max(len(s.object.IQNs), len(s.object.NQNs), len(s.object.WWNs)) {
+		return Fail, "it has initiators of several transports, and LXD makes an object for each"
+	}
+	return Pass, "it has initiators of one transport, no CHAP, no personality, no preferred arrays and no VLAN"
 }
 
 func askedFor(s Subject) (Result, string) {

@@ -33,7 +33,7 @@ func idleObject(s *scene) {
 	s.Hosts[0].WWPNs = evidence.Complete([]string{wwn})
 	s.array().Hosts = appendTo(s.array().Hosts, evidence.ArrayHost{
 		Name: "lxd01-scsi-fc", Local: evidence.Yes, WWNs: []string{wwn}, Connectivity: "critical None",
-		CHAP: evidence.No, Personality: evidence.No, Preferred: evidence.No, Destroyed: evidence.No, ConnectionCount: evidence.CountOf(0),
+		CHAP: evidence.No, Personality: evidence.No, Preferred: evidence.No, VLAN: evidence.No, Destroyed: evidence.No, ConnectionCount: evidence.CountOf(0),
 	})
 }
 
@@ -416,6 +416,9 @@ var gateCases = map[string][]gateCase{
 		{"CHAP", idleObject, "idle-host", func(s *scene) { lastObject(s).CHAP = evidence.Yes }, Fail, "CHAP", ""},
 		{"a personality", idleObject, "idle-host", func(s *scene) { lastObject(s).Personality = evidence.Yes }, Fail, "personality", ""},
 		{"preferred arrays", idleObject, "idle-host", func(s *scene) { lastObject(s).Preferred = evidence.Yes }, Fail, "preferred", ""},
+		{"a VLAN", idleObject, "idle-host", func(s *scene) { lastObject(s).VLAN = evidence.Yes }, Fail, "VLAN", ""},
+		{"a VLAN is not told", idleObject, "idle-host", func(s *scene) { lastObject(s).VLAN = evidence.Unknown }, Uncertain, "VLAN", ""},
+		{"a second transport", idleObject, "idle-host", func(s *scene) { lastObject(s).NQNs = s.Hosts[0].NQNs.Items }, Fail, "several transports", ""},
 		{"CHAP is not told", idleObject, "idle-host", func(s *scene) { lastObject(s).CHAP = evidence.Unknown }, Uncertain, "CHAP", ""},
 	},
 	"asked-for": {

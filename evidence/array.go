@@ -238,12 +238,13 @@ type ArrayHost struct {
 	// Connectivity is the array's word on logged-in paths: status and
 	// details. "None" is no proof of a dead host on NVMe.
 	Connectivity string `json:"connectivity"`
-	// CHAP, Personality and Preferred are yes when somebody has set secrets
-	// for CHAP, an operating system's personality or preferred arrays, which
-	// LXD never does.
+	// CHAP, Personality, Preferred and VLAN are yes when somebody has set
+	// secrets for CHAP, an operating system's personality, preferred arrays or
+	// a VLAN, which LXD never does.
 	CHAP        Answer `json:"chap"`
 	Personality Answer `json:"personality"`
 	Preferred   Answer `json:"preferred_arrays"`
+	VLAN        Answer `json:"vlan"`
 	Destroyed   Answer `json:"destroyed"`
 }
 

@@ -211,7 +211,8 @@ var hosts = resource[evidence.ArrayHost]{
 		{name: "nqns", need: required, read: initiators(func(h *evidence.ArrayHost) *[]string { return &h.NQNs })},
 		{name: "wwns", need: required, read: initiators(func(h *evidence.ArrayHost) *[]string { return &h.WWNs })},
 		{name: "connection_count", need: required, read: count(func(h *evidence.ArrayHost) *evidence.Count { return &h.ConnectionCount })},
-		{name: "host_group", inside: []column[evidence.ArrayHost]{
+		// A field that is not there is no word on a group.
+		{name: "host_group", need: present, inside: []column[evidence.ArrayHost]{
 			{name: "name", read: shared(func(h *evidence.ArrayHost) *string { return &h.Group })},
 		}},
 		{name: "port_connectivity", inside: []column[evidence.ArrayHost]{
@@ -230,6 +231,7 @@ var hosts = resource[evidence.ArrayHost]{
 		{name: "chap", read: chapSecrets, null: func(h *evidence.ArrayHost) { h.CHAP = evidence.No }},
 		{name: "personality", read: personality, null: func(h *evidence.ArrayHost) { h.Personality = evidence.No }},
 		{name: "preferred_arrays", read: preferredArrays, null: func(h *evidence.ArrayHost) { h.Preferred = evidence.No }},
+		{name: "vlan", read: vlan, null: func(h *evidence.ArrayHost) { h.VLAN = evidence.No }},
 		{name: "destroyed", need: required, since: withDestroyedHosts, read: answer(func(h *evidence.ArrayHost) *evidence.Answer { return &h.Destroyed })},
 	},
 	label:    func(h *evidence.ArrayHost) string { return h.Name },
@@ -270,6 +272,15 @@ func personality(d *decoder, h *evidence.ArrayHost) string {
 	return wrong
 }
 
+// vlan is "any" where nobody has set one.
+func vlan(d *decoder, h *evidence.ArrayHost) string {
+	raw, wrong := d.textHere()
+	if wrong == "" && d.Err == nil {
+		h.VLAN = evidence.AnswerOf(len(raw) > 0 && string(raw) != "any")
+	}
+	return wrong
+}
+
 func preferredArrays(d *decoder, h *evidence.ArrayHost) string {
 	if d.Peek() != '[' {
 		return "is not a list"
@@ -303,7 +314,7 @@ var connections = resource[evidence.Connection]{
 		{name: "host", need: present, inside: []column[evidence.Connection]{
 			{name: "name", read: shared(func(c *evidence.Connection) *string { return &c.Host })},
 		}},
-		{name: "host_group", inside: []column[evidence.Connection]{
+		{name: "host_group", need: present, inside: []column[evidence.Connection]{
 			{name: "name", read: shared(func(c *evidence.Connection) *string { return &c.Group })},
 		}},
 		// A connection over NVMe has no LUN on newer arrays.

@@ -62,7 +62,7 @@ func TestGoodRows(t *testing.T) {
 		Hosts: evidence.Complete([]evidence.ArrayHost{{
 			Name: "lxd01-iscsi", Local: evidence.Yes, IQNs: []string{"iqn.1993-08.org.debian:01:abc"},
 			WWNs: []string{"2100f4c7aa002706"}, ConnectionCount: evidence.CountOf(1), Connectivity: "critical Single Controller",
-			CHAP: evidence.No, Personality: evidence.No, Preferred: evidence.No, Destroyed: evidence.No,
+			CHAP: evidence.No, Personality: evidence.No, Preferred: evidence.No, VLAN: evidence.No, Destroyed: evidence.No,
 		}}),
 		HostGroups:  evidence.Complete([]evidence.HostGroup{{Name: "esx", Hosts: evidence.CountOf(4)}}),
 		Connections: evidence.Complete([]evidence.Connection{{VolumeID: "vol-id-1", VolumeName: volume, Host: "lxd01-iscsi", LUN: 9}}),
@@ -375,13 +375,13 @@ func TestConnectionShapes(t *testing.T) {
 		{"host is null", object{"host": nil, "host_group": object{"name": "g"}}, evidence.Connection{Group: "g"}, true},
 		{"host is empty", object{"host": object{}, "host_group": object{"name": "g"}}, evidence.Connection{Group: "g"}, true},
 		{"no host", object{"host_group": object{"name": "g"}}, evidence.Connection{Group: "g"}, false},
-		{"no group", object{"host": object{"name": "h"}}, evidence.Connection{Host: "h"}, true},
+		{"no group", object{"host": object{"name": "h"}}, evidence.Connection{Host: "h"}, false},
 		{"group is empty", object{"host": object{"name": "h"}, "host_group": object{}}, evidence.Connection{Host: "h"}, true},
 		{"group is null", object{"host": object{"name": "h"}, "host_group": nil}, evidence.Connection{Host: "h"}, true},
 		{"nobody", object{"host": object{"name": nil}, "host_group": object{"name": nil}}, evidence.Connection{}, false},
-		{"a peer's host", object{"host": object{"name": "fa-2:h"}}, evidence.Connection{Host: "fa-2:h"}, true},
-		{"over NVMe", object{"host": object{"name": "h"}, "lun": nil, "nsid": 9753}, evidence.Connection{Host: "h", NSID: 9753}, true},
-		{"a vVol", object{"host": object{"name": "h"}, "lun": 1<<32 + 7}, evidence.Connection{Host: "h", LUN: 1<<32 + 7}, true},
+		{"a peer's host", object{"host": object{"name": "fa-2:h"}, "host_group": nil}, evidence.Connection{Host: "fa-2:h"}, true},
+		{"over NVMe", object{"host": object{"name": "h"}, "host_group": nil, "lun": nil, "nsid": 9753}, evidence.Connection{Host: "h", NSID: 9753}, true},
+		{"a vVol", object{"host": object{"name": "h"}, "host_group": nil, "lun": 1<<32 + 7}, evidence.Connection{Host: "h", LUN: 1<<32 + 7}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStub(t).fill()
@@ -425,21 +425,28 @@ func TestDestroyedHosts(t *testing.T) {
 
 // What somebody has set on an array host: yes, no, or not told.
 func TestSettingsOfHosts(t *testing.T) {
-	type settings struct{ chap, personality, preferred evidence.Answer }
+	type settings struct{ chap, personality, preferred, vlan evidence.Answer }
 	no, yes, unknown := evidence.No, evidence.Yes, evidence.Unknown
 	for _, c := range []struct {
 		name   string
 		change func(object)
 		want   settings
 	}{
-		{"nothing set", func(object) {}, settings{no, no, no}},
-		{"nulls", func(r object) { r["chap"], r["preferred_arrays"] = nil, nil }, settings{no, no, no}},
-		{"an empty object", func(r object) { r["chap"] = object{} }, settings{no, no, no}},
-		{"CHAP", func(r object) { r["chap"] = object{"host_user": "oracle", "host_password": "****"} }, settings{yes, no, no}},
-		{"the target's", func(r object) { r["chap"] = object{"target_user": "fa"} }, settings{yes, no, no}},
-		{"a personality", func(r object) { r["personality"] = "esxi" }, settings{no, yes, no}},
-		{"preferred arrays", func(r object) { r["preferred_arrays"] = []any{object{"name": "fa1"}} }, settings{no, no, yes}},
-		{"not told", func(r object) { delete(r, "chap"); delete(r, "personality"); delete(r, "preferred_arrays") }, settings{unknown, unknown, unknown}},
+		{"nothing set", func(object) {}, settings{no, no, no, no}},
+		{"nulls", func(r object) { r["chap"], r["preferred_arrays"] = nil, nil }, settings{no, no, no, no}},
+		{"an empty object", func(r object) { r["chap"] = object{} }, settings{no, no, no, no}},
+		{"CHAP", func(r object) { r["chap"] = object{"host_user": "oracle", "host_password": "****"} }, settings{yes, no, no, no}},
+		{"the target's", func(r object) { r["chap"] = object{"target_user": "fa"} }, settings{yes, no, no, no}},
+		{"a personality", func(r object) { r["personality"] = "esxi" }, settings{no, yes, no, no}},
+		{"preferred arrays", func(r object) { r["preferred_arrays"] = []any{object{"name": "fa1"}} }, settings{no, no, yes, no}},
+		{"not told", func(r object) {
+			delete(r, "chap")
+			delete(r, "personality")
+			delete(r, "preferred_arrays")
+			delete(r, "vlan")
+		}, settings{unknown, unknown, unknown, unknown}},
+		{"any VLAN", func(r object) { r["vlan"] = "any" }, settings{no, no, no, no}},
+		{"a VLAN", func(r object) { r["vlan"] = "100" }, settings{no, no, no, yes}},
 	} {
 		row := goodRows()["hosts"]
 		c.change(row)
@@ -448,7 +455,7 @@ func TestSettingsOfHosts(t *testing.T) {
 		s.rows["hosts"] = []string{encode(row)}
 		a := s.open().Observe(t.Context(), []string{"lxd"})
 		h := a.Hosts.Items[0]
-		if got := (settings{h.CHAP, h.Personality, h.Preferred}); got != c.want || !a.Hosts.IsComplete() {
+		if got := (settings{h.CHAP, h.Personality, h.Preferred, h.VLAN}); got != c.want || !a.Hosts.IsComplete() {
 			t.Errorf("%s: %v, want %v (%s)", c.name, got, c.want, a.Hosts.Why())
 		}
 	}

@@ -268,7 +268,7 @@ func goodRows() map[string]object {
 		"hosts": {
 			"name": "lxd01-iscsi", "is_local": true, "host_group": object{"name": nil}, "personality": nil,
 			"iqns": []any{"iqn.1993-08.org.debian:01:ABC"}, "nqns": []any{}, "wwns": []any{"2100F4C7AA002706"},
-			"connection_count": 1, "preferred_arrays": []any{}, "chap": object{"host_password": nil},
+			"connection_count": 1, "preferred_arrays": []any{}, "chap": object{"host_password": nil}, "vlan": nil,
 			"port_connectivity": object{"status": "critical", "details": "Single Controller"},
 			"destroyed":         false, "time_remaining": nil,
 		},
