@@ -145,7 +145,7 @@ func (p *poolFacts) unreadable() []string {
 	}
 	for i := range p.array.Snapshots.Items {
 		s := &p.array.Snapshots.Items[i]
-		if p.array.inPod(s.Pod) == p && s.LXD.IsLXD() == s.LXD.UUID.IsZero() {
+		if p.array.pools[lower(s.Pod)] == p && s.LXD.IsLXD() == s.LXD.UUID.IsZero() {
 			names = append(names, quoted(s.Name))
 		}
 	}
@@ -189,14 +189,16 @@ func (f *facts) recordsOfNothing(p *poolFacts) []string {
 func (p *poolFacts) has(record *evidence.Record) bool {
 	a := p.array
 	if record.Snapshot {
-		for i := range a.ofSnapshots.each(record.UUID) {
-			if a.inPod(a.Snapshots.Items[i].Pod) == p {
+		i, ok := a.snapByUUID[record.UUID]
+		for ; ok && i != none; i = a.snapUUIDNext[i] {
+			if a.pools[lower(a.Snapshots.Items[i].Pod)] == p {
 				return true
 			}
 		}
 		return false
 	}
-	for i := range a.ofVolumes.each(record.UUID) {
+	i, ok := a.byUUID[record.UUID]
+	for ; ok && i != none; i = a.uuidNext[i] {
 		if v := &a.volumes[i]; v.pool == p && !v.LXD.Snapshot {
 			return true
 		}
@@ -223,7 +225,7 @@ func (f *facts) recordsOfDestroyed(p *poolFacts) []string {
 		}
 	}
 	for i := range p.array.Snapshots.Items {
-		if s := &p.array.Snapshots.Items[i]; p.array.inPod(s.Pod) == p && !s.LXD.UUID.IsZero() && !s.Destroyed.IsNot() {
+		if s := &p.array.Snapshots.Items[i]; p.array.pools[lower(s.Pod)] == p && !s.LXD.UUID.IsZero() && !s.Destroyed.IsNot() {
 			records(s.LXD.UUID, true)
 		}
 	}
@@ -244,8 +246,12 @@ func (f *facts) recordsThatWent(p *poolFacts) []string {
 
 func (f *facts) recordsOfSnapshotsAlone(p *poolFacts) []string {
 	var names []string
-	for _, record := range f.records.orphans() {
-		if record.Pool == p.name {
+	for i := range f.records.list {
+		record := &f.records.list[i]
+		if record.Pool != p.name || !record.Snapshot {
+			continue
+		}
+		if parent := diskOf(record, parentOf(record)); parent.snapshot || !f.records.has(parent) {
 			names = append(names, lxdName(record).String())
 		}
 	}

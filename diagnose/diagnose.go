@@ -88,9 +88,8 @@ type Summary struct {
 
 // Judge reads the world once and reports everything that is not as it should
 // be.
-func Judge(w evidence.World, p Policy) Report { return judged(newFacts(&w, p)) }
-
-func judged(f *facts) Report {
+func Judge(w evidence.World, p Policy) Report {
+	f := newFacts(&w, p)
 	report := Report{Witnesses: f.witnesses(), Pools: f.summaries(), Findings: f.findings()}
 	report.Doubts = f.doubts(report.Witnesses)
 	report.Complete = len(report.Doubts) == 0

@@ -14,13 +14,11 @@ type facts struct {
 	world  *evidence.World
 	policy Policy
 
-	arrays []*arrayFacts
-	pools  []*poolFacts
-	hosts  []*hostFacts
-	// shown are the devices of a serial, in the hosts' order.
-	shown   map[evidence.Serial][]*device
+	arrays  []*arrayFacts
+	pools   []*poolFacts
+	hosts   []*hostFacts
 	members memberFacts
-	records *recordFacts
+	records recordFacts
 	use     expectations
 	// operations are those that may still change a volume.
 	operations []*evidence.Operation
@@ -38,6 +36,8 @@ type facts struct {
 	movedRecords map[*evidence.Record][]*move
 	// lost are the names that an array should have and has not, see lostNames.
 	lost map[*arrayFacts]map[string]*evidence.Record
+	// byDirectory finds a record by where LXD mounts it; made on demand.
+	byDirectory map[string]*evidence.Record
 	// bySerial is every volume of every array; made on demand.
 	bySerial map[evidence.Serial]*volume
 	// offline are paths that interrupted runs left so.
@@ -51,10 +51,11 @@ type facts struct {
 	late map[*volume]*Late
 }
 
-func newFacts(w *evidence.World, p Policy) *facts { return new(Memory).facts(w, p) }
-
-func (m *Memory) facts(w *evidence.World, p Policy) *facts {
-	f := &facts{world: w, policy: p, shown: map[evidence.Serial][]*device{}}
+func newFacts(w *evidence.World, p Policy) *facts {
+	f := &facts{world: w, policy: p, seen: make(map[string]*evidence.Sighting, len(w.Seen))}
+	for i := range w.Seen {
+		f.seen[w.Seen[i].VolumeID] = &w.Seen[i]
+	}
 	f.offline = leftOffline(w.LeftOffline)
 	f.destroyed = destroyedByUs(w.Destroyed)
 	f.takenBack = takenBackByUs(w.TakenBack)
@@ -74,15 +75,12 @@ func (m *Memory) facts(w *evidence.World, p Policy) *facts {
 		h := newHost(&w.Hosts[i])
 		h.arrays = w.Arrays
 		f.hosts = append(f.hosts, h)
-		for _, serial := range h.serials {
-			f.shown[serial] = append(f.shown[serial], h.devices[serial])
-		}
 	}
 	for i := range w.Arrays {
 		f.arrays = append(f.arrays, newArray(&w.Arrays[i]))
 	}
-	m.recall(f)
 	f.indexPools()
+	f.records = newRecords(&w.LXD)
 	for _, pool := range f.pools {
 		pool.records = f.records.inPool[pool.name]
 	}

@@ -19,15 +19,12 @@ type arrayFacts struct {
 	pods    map[string]*evidence.Pod // by lower-case name
 	pools   map[string]*poolFacts    // by lower-case pod name
 	volumes []volume
+	byID    map[string]int32
 	hosts   map[string]*arrayHost // by lower-case name
-	// volumeTable and ofSnapshots find volumes and snapshots.
-	volumeTable
-	ofSnapshots uuidTable
-	// last is the pod that was asked for last, which is mostly the next one's.
-	last struct {
-		pod  string
-		pool *poolFacts
-	}
+	// byUUID and snapByUUID begin the chains uuidNext and snapUUIDNext of
+	// volumes and snapshots with one of LXD's UUIDs.
+	byUUID, snapByUUID     map[evidence.UUID]int32
+	uuidNext, snapUUIDNext []int32
 	// connNext chains Connections, snapNext Snapshots, protNext Protections
 	// of one volume.
 	connNext, snapNext, protNext []int32
@@ -121,9 +118,14 @@ func newArray(said *evidence.Array) *arrayFacts {
 func (f *facts) joinVolumes(a *arrayFacts) {
 	items := a.Volumes.Items
 	a.volumes = make([]volume, len(items))
+	a.byID = make(map[string]int32, len(items))
+	a.byUUID = make(map[evidence.UUID]int32, len(items))
+	a.uuidNext = make([]int32, len(items))
 	for i := range items {
+		a.byID[items[i].ID] = int32(i)
+		chain(a.byUUID, a.uuidNext, items[i].LXD.UUID, i)
 		a.volumes[i] = volume{
-			Volume: &items[i], array: a, pool: a.inPod(either(items[i].Pod, podOf(items[i].Name))),
+			Volume: &items[i], array: a, pool: a.pools[strings.ToLower(either(items[i].Pod, podOf(items[i].Name)))],
 			conns: none, remotes: none, snaps: none, prots: none, index: int32(i),
 		}
 		a.noSerial = a.noSerial || items[i].Serial == ""
@@ -141,14 +143,17 @@ func (f *facts) joinVolumes(a *arrayFacts) {
 				head = &v.remotes
 			}
 			a.connNext[i], *head = *head, int32(i)
-		} else if pool := a.inPod(podOf(row.VolumeName)); pool != nil {
+		} else if pool := a.pools[strings.ToLower(podOf(row.VolumeName))]; pool != nil {
 			pool.unsure = "a connection names volume " + quoted(row.VolumeName) + ", which the array does not list"
 		}
 	}
 	a.snapNext = make([]int32, len(a.Snapshots.Items))
 	a.snapSource = make([]int32, len(a.Snapshots.Items))
+	a.snapByUUID = make(map[evidence.UUID]int32, len(a.Snapshots.Items))
+	a.snapUUIDNext = make([]int32, len(a.Snapshots.Items))
 	for i := range a.Snapshots.Items {
 		row := &a.Snapshots.Items[i]
+		chain(a.snapByUUID, a.snapUUIDNext, row.LXD.UUID, i)
 		source := row.SourceName
 		if source == "" {
 			source = strings.TrimSuffix(row.Name, "."+row.Suffix)
@@ -158,7 +163,7 @@ func (f *facts) joinVolumes(a *arrayFacts) {
 			a.snapNext[i], v.snaps = v.snaps, int32(i)
 			a.snapSource[i] = v.index
 		}
-		if pool := a.inPod(row.Pod); pool != nil && !row.Destroyed.Is() {
+		if pool := a.pools[strings.ToLower(row.Pod)]; pool != nil && !row.Destroyed.Is() {
 			pool.snapshots++
 		}
 	}
@@ -283,17 +288,23 @@ func (a *arrayFacts) source(snapshot int) *volume {
 	return nil
 }
 
-// inPod is the pool of a pod; nil for none.
-func (a *arrayFacts) inPod(pod string) *poolFacts {
-	if a.last.pod != pod || pod == "" {
-		a.last.pod, a.last.pool = pod, a.pools[strings.ToLower(pod)]
+// chain puts index i in front of the others with the same UUID. What has no
+// UUID is not LXD's and is never looked up.
+func chain(heads map[evidence.UUID]int32, next []int32, id evidence.UUID, i int) {
+	next[i] = none
+	if id.IsZero() {
+		return
 	}
-	return a.last.pool
+	if head, chained := heads[id]; chained {
+		next[i] = head
+	}
+	heads[id] = int32(i)
 }
 
 // named calls f for the pool's volumes of an LXD name, destroyed ones too.
 func (a *arrayFacts) named(pool *poolFacts, name evidence.Name, f func(*volume)) {
-	for i := range a.ofVolumes.each(name.UUID) {
+	i, ok := a.byUUID[name.UUID]
+	for ; ok && i != none; i = a.uuidNext[i] {
 		if v := &a.volumes[i]; v.LXD == name && v.pool == pool {
 			f(v)
 		}
@@ -302,8 +313,9 @@ func (a *arrayFacts) named(pool *poolFacts, name evidence.Name, f func(*volume))
 
 // snapshotsNamed calls f for the pool's snapshots of an LXD name.
 func (a *arrayFacts) snapshotsNamed(pool *poolFacts, name evidence.Name, f func(*evidence.Snapshot)) {
-	for i := range a.ofSnapshots.each(name.UUID) {
-		if s := &a.Snapshots.Items[i]; s.LXD == name && a.inPod(s.Pod) == pool {
+	i, ok := a.snapByUUID[name.UUID]
+	for ; ok && i != none; i = a.snapUUIDNext[i] {
+		if s := &a.Snapshots.Items[i]; s.LXD == name && a.pools[strings.ToLower(s.Pod)] == pool {
 			f(s)
 		}
 	}

@@ -252,14 +252,11 @@ func (f *facts) replaced(v *volume, seen *evidence.Sighting) bool {
 }
 
 func (f *facts) sighting(a *arrayFacts, id string) *evidence.Sighting {
-	if seen := f.seen[id]; id != "" && isOn(a, seen) {
+	if seen := f.seen[id]; seen != nil && id != "" && seen.ArrayID == a.ID {
 		return seen
 	}
 	return nil
 }
-
-// isOn reports a sighting on an array.
-func isOn(a *arrayFacts, seen *evidence.Sighting) bool { return seen != nil && seen.ArrayID == a.ID }
 
 // noteStrangers keeps, for the pool, an example of a connection to a machine
 // that is not a member: another LXD may use the pod, and then everything that

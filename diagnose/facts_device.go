@@ -13,8 +13,8 @@ func (f *facts) joinSerial(v *volume) {
 	if v.Serial == "" {
 		return
 	}
-	for _, d := range f.shown[v.Serial] {
-		if d.volume == nil || d.volume.pool == nil {
+	for _, h := range f.hosts {
+		if d := h.devices[v.Serial]; d != nil && (d.volume == nil || d.volume.pool == nil) {
 			d.volume = v
 		}
 	}
@@ -25,7 +25,13 @@ func (f *facts) devices(v *volume) []*device {
 	if v.Serial == "" {
 		return nil
 	}
-	return f.shown[v.Serial]
+	var all []*device
+	for _, h := range f.hosts {
+		if d := h.devices[v.Serial]; d != nil {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 // of is what one host has of a volume, nil for nothing.

@@ -3,7 +3,6 @@ package diagnose
 import (
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -14,31 +13,22 @@ type recordFacts struct {
 	byUUID map[evidence.UUID]int32
 	next   []int32
 	inPool map[string]int
-	// named finds records by name, and byDirectory one by where LXD mounts it.
-	named       func() nameTable
-	byDirectory func() map[string]*evidence.Record
-	// orphans are snapshots' records without one of their volume.
-	orphans func() []*evidence.Record
+	// byName begins the chain of records of one name; made on demand.
+	byName   map[string]int32
+	nameNext []int32
 	// projects counts the distinct ones.
 	projects int
 	// nameless is a record that can't be joined to the array, if any.
 	nameless *evidence.Record
 }
 
-// nameTable begins, for each name, the chain next of the records that have it.
-type nameTable struct {
-	first map[string]int32
-	next  []int32
-}
-
-func newRecords(list []evidence.Record) *recordFacts {
-	r := &recordFacts{
-		list:   list,
-		byUUID: make(map[evidence.UUID]int32, len(list)),
-		next:   make([]int32, len(list)),
+func newRecords(lxd *evidence.LXD) recordFacts {
+	r := recordFacts{
+		list:   lxd.Records.Items,
+		byUUID: make(map[evidence.UUID]int32, len(lxd.Records.Items)),
+		next:   make([]int32, len(lxd.Records.Items)),
 		inPool: map[string]int{},
 	}
-	r.named, r.byDirectory, r.orphans = sync.OnceValue(r.byName), sync.OnceValue(r.directories), sync.OnceValue(r.parentless)
 	projects := map[string]bool{}
 	for i := range r.list {
 		record := &r.list[i]
@@ -72,48 +62,24 @@ func (r *recordFacts) of(id evidence.UUID, f func(*evidence.Record) bool) {
 // has reports a record of just that volume or snapshot. Names are hashed alone:
 // tens of thousands have all the rest in common.
 func (r *recordFacts) has(d disk) bool {
-	t := r.named()
-	i, ok := t.first[d.name]
-	for ; ok && i != none; i = t.next[i] {
+	if r.byName == nil {
+		r.byName, r.nameNext = make(map[string]int32, len(r.list)), make([]int32, len(r.list))
+		for i := range r.list {
+			head, chained := r.byName[r.list[i].Name]
+			if !chained {
+				head = none
+			}
+			r.nameNext[i] = head
+			r.byName[r.list[i].Name] = int32(i)
+		}
+	}
+	i, ok := r.byName[d.name]
+	for ; ok && i != none; i = r.nameNext[i] {
 		if record := &r.list[i]; diskOf(record, record.Name) == d {
 			return true
 		}
 	}
 	return false
-}
-
-func (r *recordFacts) byName() nameTable {
-	t := nameTable{make(map[string]int32, len(r.list)), make([]int32, len(r.list))}
-	for i := range r.list {
-		head, chained := t.first[r.list[i].Name]
-		if !chained {
-			head = none
-		}
-		t.next[i] = head
-		t.first[r.list[i].Name] = int32(i)
-	}
-	return t
-}
-
-func (r *recordFacts) directories() map[string]*evidence.Record {
-	at := make(map[string]*evidence.Record, len(r.list))
-	for i := range r.list {
-		if record := &r.list[i]; record.Type != evidence.TypeImage && !record.Snapshot {
-			at[record.Pool+"/"+directoryOf(record)] = record
-		}
-	}
-	return at
-}
-
-func (r *recordFacts) parentless() []*evidence.Record {
-	var alone []*evidence.Record
-	for i := range r.list {
-		record := &r.list[i]
-		if parent := diskOf(record, parentOf(record)); record.Snapshot && (parent.snapshot || !r.has(parent)) {
-			alone = append(alone, record)
-		}
-	}
-	return alone
 }
 
 // find returns the pool's record that an array name stands for. A virtual

@@ -11,7 +11,7 @@ func (f *facts) eachSnapshot(do func(s *evidence.Snapshot, of *volume, pool *poo
 	for _, a := range f.arrays {
 		for i := range a.Snapshots.Items {
 			s := &a.Snapshots.Items[i]
-			if pool := a.inPod(s.Pod); pool != nil && pool.judged {
+			if pool := a.pools[lower(s.Pod)]; pool != nil && pool.judged {
 				do(s, a.source(i), pool)
 			}
 		}

@@ -135,9 +135,7 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 			out.Next, out.Remedy = command, append([]string{words}, out.Remedy...)
 		}
 	}
-	if out.Volume == "" {
-		out.Volume = f.nameOf(out.Serial)
-	}
+	out.Volume = either(out.Volume, f.nameOf(out.Serial))
 	if out.Volume != out.Object && !strings.Contains(out.Detail, out.Volume) {
 		out.Detail = out.Volume + ": " + out.Detail
 	}

@@ -54,11 +54,11 @@ func (f *facts) joinMoves() {
 			if v.pool == nil || v.LXD.Snapshot {
 				continue
 			}
-			j.add(claim{move: move{array: a, volume: v}, name: v.Name, id: v.ID, serial: v.Serial, inNaming: v.LXD.IsLXD(), seen: a.sighted[i]})
+			j.add(&move{array: a, volume: v}, v.Name, v.ID, v.Serial, v.LXD.IsLXD())
 		}
 		for i := range a.outside {
 			o := &a.outside[i]
-			j.add(claim{move: move{array: a, other: o}, name: o.Name, id: o.ID, serial: o.Serial, seen: f.seen[o.ID]})
+			j.add(&move{array: a, other: o}, o.Name, o.ID, o.Serial, false)
 		}
 	}
 }
@@ -157,19 +157,17 @@ func (j *moveJoin) isAtHome(record *evidence.Record, h *hostFacts) bool {
 // only taken for another one's while that one is not in its place, or another
 // volume is there and it is certain by what it is known that this is the one:
 // old mounts and earlier sightings outlive what they are of.
-func (j *moveJoin) add(c claim) {
-	c.moveJoin = j
+func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNaming bool) {
+	c := &claim{j, m, name, id, serial, inNaming}
 	c.byName()
 	c.byMounts()
 	c.bySighting()
 	c.bySnapshots()
-	if c.move.record == nil {
+	if m.record == nil {
 		return
 	}
-	m := new(move) // nearly all are where they belong
-	*m = c.move
 	m.copied = m.copied && len(m.how) == 1 // what LXD has mounted is what it has
-	m.replaced = j.isReplaced(m.record, c.id, c.serial)
+	m.replaced = j.isReplaced(m.record, id, serial)
 	if m.volume != nil {
 		j.f.movedVolumes[m.volume] = m
 	}
@@ -180,18 +178,16 @@ func (j *moveJoin) add(c claim) {
 // claim is what may be a record's volume, by the signs that say so.
 type claim struct {
 	*moveJoin
-	move     move
+	move     *move
 	name, id string
 	serial   evidence.Serial
 	inNaming bool
-	// seen is what an earlier run saw of that id, on whichever array.
-	seen *evidence.Sighting
 }
 
 // take takes a record for that of the volume, unless another one is, or what is in
 // its place forbids it.
 func (c *claim) take(record *evidence.Record, certain bool, how string) {
-	m := &c.move
+	m := c.move
 	switch {
 	case record == nil, m.record != nil && m.record != record:
 		return
@@ -207,9 +203,6 @@ func (c *claim) take(record *evidence.Record, certain bool, how string) {
 }
 
 func (c *claim) byName() {
-	if len(c.lost) == 0 {
-		return
-	}
 	named := c.lost[lower(leaf(c.name))]
 	if named == nil {
 		return
@@ -220,11 +213,11 @@ func (c *claim) byName() {
 }
 
 func (c *claim) byMounts() {
-	if c.serial == "" {
-		return
-	}
-	for _, d := range c.f.shown[c.serial] {
-		h := d.host
+	for _, h := range c.f.hosts {
+		d := h.devices[c.serial]
+		if c.serial == "" || d == nil {
+			continue
+		}
 		for _, use := range d.uses {
 			record := c.f.recordAt(use)
 			if record == nil {
@@ -239,8 +232,8 @@ func (c *claim) byMounts() {
 }
 
 func (c *claim) bySighting() {
-	seen := c.seen
-	if !isOn(c.a, seen) || c.id == "" || seen.Recorded.IsZero() || strings.EqualFold(seen.Name, c.name) || (seen.Name == "" && c.inNaming && len(c.lost) == 0) {
+	seen := c.f.sighting(c.a, c.id)
+	if seen == nil || seen.Recorded.IsZero() || strings.EqualFold(seen.Name, c.name) || (seen.Name == "" && c.inNaming && len(c.lost) == 0) {
 		return
 	}
 	record := c.f.recordSeen(seen)
@@ -264,7 +257,16 @@ func (f *facts) recordAt(use *evidence.Use) *evidence.Record {
 	if use.Kind != evidence.UseMount || !ok {
 		return nil
 	}
-	return f.records.byDirectory()[pool+"/"+kind+"/"+name]
+	if f.byDirectory == nil {
+		f.byDirectory = make(map[string]*evidence.Record, len(f.records.list))
+		for i := range f.records.list {
+			record := &f.records.list[i]
+			if record.Type != evidence.TypeImage && !record.Snapshot {
+				f.byDirectory[record.Pool+"/"+directoryOf(record)] = record
+			}
+		}
+	}
+	return f.byDirectory[pool+"/"+kind+"/"+name]
 }
 
 // recordSeen is the record under which an earlier run saw a volume. An older

@@ -213,7 +213,7 @@ func (f *facts) recordPanel(v *volume) (Panel, Tie) {
 
 func (f *facts) portraySnapshot(a *arrayFacts, index int) Portrait {
 	s, source := &a.Snapshots.Items[index], a.source(index)
-	pool := a.inPod(s.Pod)
+	pool := a.pools[lower(s.Pod)]
 	p := Portrait{Key: "snapshot " + a.ID + " " + s.ID}
 	p.Array = Panel{Witness: a.Name, Has: evidence.Yes, Title: s.Name, Lines: []string{
 		join("snapshot", destroyedWords(a, s.Destroyed, s.Remaining), made(s.Created)),

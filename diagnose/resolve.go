@@ -262,7 +262,7 @@ func (r *resolver) snapshots() {
 	for _, a := range r.f.arrays {
 		for i := range a.Snapshots.Items {
 			s := &a.Snapshots.Items[i]
-			pool := a.inPod(s.Pod)
+			pool := a.pools[lower(s.Pod)]
 			if v := a.source(i); v != nil && v.copyOf != nil && v.copyOf.array.listsSnapshot(s.Name) {
 				continue // one snapshot, on two arrays
 			}

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -55,7 +56,7 @@ func (v *volume) countVolume() {
 func (f *facts) countSnapshots(a *arrayFacts) {
 	for i := range a.Snapshots.Items {
 		s := &a.Snapshots.Items[i]
-		pool := a.inPod(s.Pod)
+		pool := a.pools[strings.ToLower(s.Pod)]
 		named := s.LXD.IsLXD() || !s.LXD.UUID.IsZero()
 		switch {
 		case pool == nil || (!named && s.Suffix != reverter):

@@ -108,21 +108,6 @@ func (e *earlier) has(p place) bool { return e != nil && (e.reused[p.pool] || e.
 // all reports that all rows of a pool are those of before.
 func (e *earlier) all(pool string) bool { return e != nil && e.reused[pool] }
 
-// listOf is the earlier list, where the rows of these pools are all of it.
-func (e *earlier) listOf(pools []poolRow) []evidence.Record {
-	rows := 0
-	for _, pool := range pools {
-		if !e.all(pool.Name) {
-			return nil
-		}
-		rows += len(e.ofPool(pool.Name))
-	}
-	if e == nil || rows != len(e.list) {
-		return nil
-	}
-	return e.list
-}
-
 // isSameProcess asks LXD whether it is still the process that spoke before.
 func (e *earlier) isSameProcess(ctx context.Context, r *Reader) bool {
 	now := r.server(ctx, "")

@@ -51,7 +51,7 @@ func (r *Reader) observe(ctx context.Context, before *earlier) evidence.LXD {
 	r.askFirst(ctx, a)
 	r.askVolumes(ctx, a)
 	out, hint := a.testimony(nil)
-	if clashes := r.clashes(a, out); len(clashes) > 0 {
+	if clashes := a.clashes(out); len(clashes) > 0 {
 		// LXD may have been creating or deleting while we read. What clashes
 		// twice, with everything read anew in between, is no coincidence.
 		a.pools, a.before = r.pools(ctx), nil

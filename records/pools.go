@@ -3,7 +3,6 @@ package records
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -40,27 +39,21 @@ type poolConfig struct {
 
 // readPool reads a pool piece by piece: it is larger than any other row,
 // because it names all its volumes.
-func readPool(p *puller) poolRow { return readPoolAgain(p, nil) }
-
-// readPoolAgain is the same where it is known who used the pool before.
-func readPoolAgain(p *puller, before []string) poolRow {
-	row := poolRow{UsedBy: make([]string, 0, len(before))}
-	readPoolInto(p, &row, before)
-	if slices.Equal(row.UsedBy, before) && len(before) > 0 {
-		row.UsedBy = before
-	}
+func readPool(p *puller) poolRow {
+	row := poolRow{UsedBy: []string{}}
+	readPoolInto(p, &row)
 	return row
 }
 
 // readPoolOnly leaves out who uses it.
 func readPoolOnly(p *puller) poolRow {
 	var row poolRow
-	readPoolInto(p, &row, nil)
+	readPoolInto(p, &row)
 	return row
 }
 
 // readPoolInto keeps the users only if there is a list to put them into.
-func readPoolInto(p *puller, row *poolRow, before []string) {
+func readPoolInto(p *puller, row *poolRow) {
 	if p.stream.Next() != '{' {
 		p.nothing()
 		return
@@ -83,7 +76,7 @@ func readPoolInto(p *puller, row *poolRow, before []string) {
 				p.skipList()
 			default:
 				row.UsedBy = row.UsedBy[:0]
-				p.stream.Elements(func() { row.UsedBy = append(row.UsedBy, p.textLike(before, len(row.UsedBy))) })
+				p.stream.Elements(func() { row.UsedBy = append(row.UsedBy, p.text()) })
 			}
 		default:
 			p.skip()
@@ -131,15 +124,7 @@ var off = map[string]bool{"0": true, "false": true, "no": true, "off": true}
 const poolsPath = "/1.0/storage-pools?recursion=1"
 
 func (r *Reader) pools(ctx context.Context) reply[[]poolRow] {
-	next := 0
-	got := getRows(ctx, r, poolsPath, 0, func(p *puller) poolRow {
-		next++
-		return readPoolAgain(p, r.memory.usersOf(next-1))
-	})
-	if got.err == nil {
-		r.memory.remember(got.value)
-	}
-	return got
+	return getRows(ctx, r, poolsPath, 0, readPool)
 }
 
 // Pools lists the pools with driver pure, with what is needed to reach their

@@ -36,8 +36,6 @@ type Options struct {
 	Log *slog.Logger
 	// Now is this machine's clock; nil is the real one.
 	Now func() time.Time
-	// Memory is of earlier readings of the same LXD; nil is none.
-	Memory *Memory
 }
 
 const defaultTimeout = 2 * time.Minute
@@ -51,7 +49,6 @@ type Reader struct {
 	timeout   time.Duration
 	down      []string
 	now       func() time.Time
-	memory    *Memory
 	// counted is how many requests earlier testimonies have accounted for.
 	counted int64
 }
@@ -72,7 +69,6 @@ func Open(ctx context.Context, opts Options) (*Reader, error) {
 		userAgent: opts.UserAgent,
 		timeout:   opts.Timeout,
 		down:      opts.Down,
-		memory:    opts.Memory,
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)

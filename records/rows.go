@@ -177,21 +177,6 @@ func (p *puller) text() (s string) {
 	return s
 }
 
-// textLike is a text that is likely to be the i-th of those that are known.
-func (p *puller) textLike(known []string, i int) (s string) {
-	if i >= len(known) {
-		return p.text()
-	}
-	p.stream.Try(func(c *jsonpull.Cursor) {
-		if raw := (&pulled{p, c}).raw(); string(raw) == known[i] {
-			s = known[i]
-		} else {
-			s = string(raw)
-		}
-	})
-	return s
-}
-
 func (p *puller) integer() (n int64) {
 	p.stream.Try(func(c *jsonpull.Cursor) { n = (&pulled{p, c}).integer() })
 	return n

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -44,8 +42,6 @@ type history struct {
 	rate  float64
 	story []string
 	harm  []string
-	// memory is what judgements keep.
-	memory diagnose.Memory
 	// seen is the last complete reading, busy the serials that were in use
 	// when it ended, and turns counts what LXD did since.
 	seen evidence.World
@@ -638,18 +634,7 @@ func (h *history) machineOf(member string) (Machine, bool) {
 func (h *history) tools() Tools {
 	tools := h.kit.tools()
 	tools.Look, tools.Sleep, tools.Ask, tools.Writer, tools.Machine = h.look, h.sleep, h.ask, h.openWriter, h.machineOf
-	tools.judge = h.judge
 	return tools
-}
-
-// judge judges as a run does, with what is kept from one look to the next for the
-// whole history, and holds it against a judgement without.
-func (h *history) judge(w evidence.World, p diagnose.Policy) diagnose.Report {
-	report := h.memory.Judge(w, p)
-	if diff := cmp.Diff(diagnose.Judge(w, p), report); diff != "" {
-		h.t.Errorf("what was kept made a difference (-without +with):\n%s", diff)
-	}
-	return report
 }
 
 // watchedWriter looks, in the moment of each request, whether it does harm.

@@ -83,7 +83,7 @@ type Tools struct {
 	// gone well; 0 is one. They take turns, and never do anything at once.
 	WaveSize int
 
-	// judge is diagnose.Memory.Judge, and record appends to the journal, outside of
+	// judge is diagnose.Judge, and record appends to the journal, outside of
 	// the tests of this package.
 	judge  func(evidence.World, diagnose.Policy) diagnose.Report
 	record func(*journal.Run, journal.Record) error
@@ -199,7 +199,7 @@ func (t Tools) withDefaults() Tools {
 		t.Lost = func(error) bool { return true }
 	}
 	if t.judge == nil {
-		t.judge = new(diagnose.Memory).Judge
+		t.judge = diagnose.Judge
 	}
 	if t.record == nil {
 		t.record = func(r *journal.Run, record journal.Record) error { return r.Append(record) }

@@ -30,8 +30,6 @@ type Watch struct {
 	idle []*array
 	// latest is the last look.
 	latest *seen
-	// told is what LXD said in looks after the first: most commands look once.
-	told records.Memory
 }
 
 // seen is a look, and when the one at everything began on which it is built: by
@@ -59,7 +57,6 @@ func (w *Watch) Look(ctx context.Context, o Options, scope evidence.Scope) (evid
 		o.past = scope.Volumes
 	}
 	o.sought = scope.Sought
-	o.Records.Memory = w.memory()
 	part := w.part(o, scope)
 	if part != nil {
 		world, arrays, err := w.lookPart(ctx, o, part)
@@ -153,16 +150,6 @@ type changedError struct{ err error }
 
 func (e *changedError) Error() string { return e.err.Error() }
 func (e *changedError) Unwrap() error { return e.err }
-
-// memory is nil in the first look.
-func (w *Watch) memory() *records.Memory {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.latest == nil {
-		return nil
-	}
-	return &w.told
-}
 
 // part says on what a look at some volumes can be built; nil is on nothing.
 func (w *Watch) part(o Options, scope evidence.Scope) *part {
