@@ -13,6 +13,7 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/fleet"
 	"github.com/pureclean/pureclean/pure"
 	"github.com/pureclean/pureclean/records"
@@ -68,7 +69,7 @@ func fleetRatio(runs int) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	for _, h := range w.Hosts[1:] {
-		text, err := json.Marshal(fleet.Answer{Schema: fleet.AnswerSchema, Version: "bench", Host: devices.Observe(context.Background(), h.System())})
+		text, err := json.Marshal(fleet.AnswerOf(devices.Observe(context.Background(), h.System()), fleet.Holder{Held: evidence.No}, "bench"))
 		if err != nil {
 			return err
 		}

@@ -312,7 +312,7 @@ func (w *repairWorld) members() error {
 		return fmt.Errorf("devices: %w", err)
 	}
 	for _, h := range w.Hosts[1:] {
-		w.answers[h.Name()] = fleet.Answer{Schema: fleet.AnswerSchema, Version: own.Version, Host: devices.Observe(context.Background(), h.System())}
+		w.answers[h.Name()] = fleet.AnswerOf(devices.Observe(context.Background(), h.System()), fleet.Holder{Held: evidence.No}, own.Version)
 	}
 	self, err := os.Executable()
 	if err != nil {

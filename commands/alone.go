@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,10 +109,12 @@ func (o others) beside(ctx context.Context, member string) error {
 	for waited := time.Duration(0); ; waited += alonePoll {
 		other := o.known(member)
 		switch {
-		case other.Held.IsNot() || other.IsSame(o.own):
+		case other.Held.IsNot():
 			return nil
 		case !other.Held.Is():
-			return &besideError{member: member, why: other.Why}
+			return &besideError{member: member, why: cmp.Or(other.Why, "it does not say")}
+		case other.IsSame(o.own):
+			return &besideError{member: member, why: "it has this machine's state directory, in which each hides the other's runs; give each its own (state_dir)"}
 		case other.Alone || !o.own.IsBefore(o.name, other, member) || waited >= aloneLimit:
 			return &besideError{member: member, holder: other}
 		}
@@ -150,7 +153,11 @@ func (o *changing) alone(ctx context.Context, from sources, world evidence.World
 			continue
 		}
 		if err := all.beside(ctx, h.Name); err != nil {
-			return &HintedError{Err: err, Hint: "wait until it has ended, or end it there; nothing was changed"}
+			hint := "wait until it has ended, or end it there; nothing was changed"
+			if beside := (*besideError)(nil); errors.As(err, &beside) && beside.why != "" {
+				hint = "nothing was changed"
+			}
+			return &HintedError{Err: err, Hint: hint}
 		}
 	}
 	return nil

@@ -202,7 +202,8 @@ func TestBeside(t *testing.T) {
 		{"one of whom nothing is known", []fleet.Holder{{Held: evidence.Yes}}, nil, 0, "under way: somebody"},
 		{"not known", []fleet.Holder{{Why: "no rights"}}, nil, 0, "not known: no rights"},
 		{"it does not answer any more", []fleet.Holder{holder(func(*fleet.Holder) {})}, errors.New("gone"), 1, "not known: gone"},
-		{"itself", []fleet.Holder{holder(func(h *fleet.Holder) { h.Token, h.Alone = "mine", true })}, nil, 0, ""},
+		{"itself, from a directory that both have", []fleet.Holder{holder(func(h *fleet.Holder) { h.Token, h.Alone = "mine", true })}, nil, 0, "it has this machine's state directory"},
+		{"not known, and not why", []fleet.Holder{{}}, nil, 0, "not known: it does not say"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			asked := 0

@@ -41,7 +41,8 @@ func (f *Fleet) Holder(name string) Holder {
 	return h
 }
 
-// IsSame reports one and the same run: machines may share a state directory.
+// IsSame reports one and the same run: machines that share a state directory
+// have it from the same file.
 func (h Holder) IsSame(other Holder) bool {
 	return h.Token != "" && h.Token == other.Token
 }

@@ -19,8 +19,8 @@ const holderFile = "holder"
 // Holder is who works from a machine, for as long as they do: other members ask
 // for it before they begin.
 type Holder struct {
-	// Token is random, and of this run alone: machines may share a directory,
-	// and then a run is not to be taken for another one.
+	// Token is random, and of this run alone: a machine that answers with it
+	// shares the directory.
 	Token    string    `json:"token"`
 	Operator Operator  `json:"operator"`
 	Since    time.Time `json:"since"`
