@@ -127,13 +127,24 @@ func deviceRows(host evidence.Host) table {
 // mapState says how many of a map's paths are live, of those that it has and
 // those that it should have by the sessions that there are.
 func mapState(host evidence.Host, m evidence.Map) string {
-	live := 0
+	live, unknown := 0, 0
 	for _, p := range m.Paths {
-		if p.Active.Is() {
+		switch {
+		case p.Active.Is():
 			live++
+		case !p.Active.IsNot():
+			unknown++
 		}
 	}
-	state := fmt.Sprintf("%d of %d paths, open %s", live, len(m.Paths)+len(sessionsWithout(host, m)), m.OpenCount)
+	want := len(m.Paths) + len(sessionsWithout(host, m))
+	paths := fmt.Sprintf("%d of %d paths", live, want)
+	switch {
+	case unknown > 0 && unknown == len(m.Paths):
+		paths = fmt.Sprintf("%s, which are up is not known", count(want, "path"))
+	case unknown > 0:
+		paths += fmt.Sprintf(" and %d not known", unknown)
+	}
+	state := paths + ", open " + m.OpenCount.String()
 	if m.Partition {
 		state = "a partition, open " + m.OpenCount.String() // its map has the paths
 	}

@@ -75,7 +75,18 @@ func (v *devicesView) mapPaths(m evidence.Map, inMap map[string]bool) {
 		last := i == len(paths)-1 && len(missing) == 0
 		d, known := v.disks[p.Disk]
 		if !known {
-			v.path(last, cmp.Or(p.Disk, p.Dev), "", "no such device any more")
+			// Without the kernel's own multipath a path is a namespace.
+			i := slices.IndexFunc(v.host.Namespaces.Items, func(n evidence.Namespace) bool {
+				return n.Name == p.Disk || p.Dev != "" && n.Dev == p.Dev
+			})
+			switch {
+			case i >= 0:
+				v.namespacePath(last, v.host.Namespaces.Items[i], p, m)
+			case v.host.Disks.IsComplete() && v.host.Namespaces.IsComplete():
+				v.path(last, cmp.Or(p.Disk, p.Dev), "", "no such device any more")
+			default:
+				v.path(last, cmp.Or(p.Disk, p.Dev), "", "not known")
+			}
 			continue
 		}
 		inMap[p.Disk] = true
@@ -96,6 +107,23 @@ func (v *devicesView) mapPaths(m evidence.Map, inMap map[string]bool) {
 		}
 		v.path(i == len(missing)-1, fmt.Sprint("session", s.ID), "", state)
 	}
+}
+
+// namespacePath is a path of a map that is a namespace.
+func (v *devicesView) namespacePath(last bool, n evidence.Namespace, p evidence.Path, m evidence.Map) {
+	states := make([]string, 0, len(n.Paths))
+	for _, way := range n.Paths {
+		states = append(states, strings.TrimSpace(way.Controller+" "+cmp.Or(way.State, "not known")))
+	}
+	state, serial := cmp.Or(strings.Join(states, ", "), "not known"), ""
+	if p.Active.IsNot() {
+		state = "failed, " + state
+	}
+	if n.Serial != m.Serial {
+		serial = string(n.Serial)
+	}
+	v.path(last, n.Name, serial, state)
+	v.used(n.Name, n.Dev, m.Kernel, m.Name)
 }
 
 // path is a row below a device.

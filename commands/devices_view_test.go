@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -68,14 +69,14 @@ func TestDevicesTree(t *testing.T) {
 			Name: "mpathb", Kernel: "dm-3", Dev: "253:3", Serial: serial, Bytes: evidence.CountOf(10 << 30), OpenCount: evidence.CountOf(1), Queueing: evidence.Yes,
 			Paths: []evidence.Path{{Disk: "sdaa", Active: evidence.No}, {Disk: "sdb", Active: evidence.Yes}, {Dev: "8:64", Active: evidence.No}},
 		}, {Name: "mpathb1", Kernel: "dm-4", Partition: true, Serial: serial, Bytes: evidence.CountOf(1 << 30), OpenCount: evidence.CountOf(0)}}},
-		Disks: evidence.List[evidence.Disk]{Items: []evidence.Disk{
+		Disks: evidence.Complete([]evidence.Disk{
 			{Name: "sdaa", HCTL: "0:0:0:2", Session: 1, Serial: other, State: "running", Live: evidence.Identity{Kind: evidence.IdentityGone}},
 			{Name: "sdb", HCTL: "1:0:0:2", Session: 1, Serial: serial, State: "running", Live: evidence.Identity{Kind: evidence.IdentityKnown, Serial: serial}},
 			{Name: "sdc", HCTL: "1:0:0:3", Session: 2, Serial: other, State: "running", Live: evidence.Identity{Kind: evidence.IdentityKnown, Serial: serial}},
-		}},
-		Namespaces: evidence.List[evidence.Namespace]{Items: []evidence.Namespace{{
+		}),
+		Namespaces: evidence.Complete([]evidence.Namespace{{
 			Name: "nvme0n1", Serial: serial, Paths: []evidence.NamespacePath{{Controller: "nvme0", State: "live", ANA: "optimized"}, {Controller: "nvme1", State: "connecting", ANA: "optimized"}},
-		}}},
+		}}),
 		Uses: evidence.List[evidence.Use]{Items: []evidence.Use{
 			{Kind: evidence.UseMount, Device: "dm-3", Where: "/var/snap/lxd/common/lxd/storage-pools/purepool/custom/default_uploads", Namespace: "mnt:[4026532281]"},
 			{Kind: evidence.UseSuperblock, Device: "dm-3", Where: "ext4"},
@@ -101,6 +102,47 @@ nvme0n1              ?  E3437A58A527A86800011001  1 of 2 paths
 	}
 	out.Reset()
 	if err := (devicesView{whole: true, host: host}).print(&out); err != nil || !strings.Contains(out.String(), "storage-pools/purepool/custom/default_uploads (mount") || !strings.Contains(out.String(), "   = superblock ext4\n") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+// TestPathsThatAreNotKnown: what was not told is no 0, and a path that is a
+// namespace is there.
+func TestPathsThatAreNotKnown(t *testing.T) {
+	const serial = evidence.Serial("E3437A58A527A86800011001")
+	paths := func(answers ...evidence.Answer) evidence.Map {
+		m := evidence.Map{Name: "mpathb", Kernel: "dm-3", Serial: serial}
+		for i, answer := range answers {
+			m.Paths = append(m.Paths, evidence.Path{Disk: fmt.Sprintf("nvme%dn1", i), Active: answer})
+		}
+		return m
+	}
+	for want, m := range map[string]evidence.Map{
+		"2 of 2 paths, open unknown":                       paths(evidence.Yes, evidence.Yes),
+		"1 of 2 paths, open unknown":                       paths(evidence.Yes, evidence.No),
+		"1 of 2 paths and 1 not known, open unknown":       paths(evidence.Yes, evidence.Unknown),
+		"2 paths, which are up is not known, open unknown": paths(evidence.Unknown, evidence.Unknown),
+		"0 of 2 paths and 1 not known, open unknown":       paths(evidence.No, evidence.Unknown),
+		"0 of 0 paths, open unknown":                       paths(),
+	} {
+		if got := mapState(evidence.Host{}, m); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	host := evidence.Host{
+		Maps: evidence.Complete([]evidence.Map{paths(evidence.Yes, evidence.Yes, evidence.No)}), Disks: evidence.Complete[evidence.Disk](nil),
+		Namespaces: evidence.Complete([]evidence.Namespace{
+			{Name: "nvme0n1", Serial: serial, Paths: []evidence.NamespacePath{{Controller: "nvme0", State: "live"}}},
+			{Name: "nvme1n1", Serial: serial, Paths: []evidence.NamespacePath{{Controller: "nvme1", State: "live"}}},
+		}),
+	}
+	var out bytes.Buffer
+	if err := (devicesView{width: 80, host: host}).print(&out); err != nil || strings.Count(out.String(), "no such device any more") != 1 || !strings.Contains(out.String(), "nvme1 live") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	host.Namespaces = host.Namespaces.Doubt("EIO")
+	out.Reset()
+	if err := (devicesView{width: 80, host: host}).print(&out); err != nil || strings.Contains(out.String(), "no such device any more") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }
