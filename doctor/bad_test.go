@@ -319,7 +319,7 @@ var bad = []struct {
 		name: "a controller that is never given up", change: func(w *evidence.World) {
 			say(w, evidence.Setting{Name: "nvme ctrl_loss_tmo", Value: "off", Section: "nvme0", File: "/sys/class/nvme/nvme0/ctrl_loss_tmo", Applies: evidence.Yes})
 		},
-		check: "nvme-loss", weight: settings.Warning, says: "nvme ctrl_loss_tmo off", at: "/sys/class/nvme/nvme0/ctrl_loss_tmo", write: "600",
+		check: "nvme-loss", weight: settings.Warning, says: "nvme ctrl_loss_tmo off", at: "/sys/class/nvme/nvme0/ctrl_loss_tmo", into: "write it now; who sets it was not found, and the next controller may have it again",
 		then: "echo 600 > /sys/class/nvme/nvme0/ctrl_loss_tmo",
 	},
 	{
@@ -329,6 +329,29 @@ var bad = []struct {
 			say(w, evidence.Setting{Name: "nvme ctrl_loss_tmo", Value: "off", Section: "nvme0", File: "/sys/class/nvme/nvme0/ctrl_loss_tmo", Applies: evidence.Yes})
 		},
 		check: "nvme-loss", weight: settings.Warning, says: "ctrl_loss_tmo off", at: "/sys/class/nvme/nvme0/ctrl_loss_tmo", write: `ATTR{ctrl_loss_tmo}="600"`, then: "echo 600 > /sys/class/nvme/nvme0/ctrl_loss_tmo",
+	},
+	{
+		name: "a timeout that nvme-cli sets", file: "etc/nvme/discovery.conf", text: "# --ctrl-loss-tmo=-1\n--transport=tcp --traddr=10.0.0.1 --ctrl-loss-tmo=-1\n",
+		change: func(w *evidence.World) {
+			say(w, evidence.Setting{Name: "nvme ctrl_loss_tmo", Value: "off", Section: "nvme0", File: "/sys/class/nvme/nvme0/ctrl_loss_tmo", Applies: evidence.Yes})
+		},
+		check: "nvme-loss", weight: settings.Warning, says: "ctrl_loss_tmo off", at: "/sys/class/nvme/nvme0/ctrl_loss_tmo", write: "--ctrl-loss-tmo=600",
+		into: "line 2 of /etc/nvme/discovery.conf, in place of --ctrl-loss-tmo=-1",
+	},
+	{
+		name: "the same in its other file", file: "etc/nvme/config.json", text: "[{\n\"ctrl_loss_tmo\": -1}]\n",
+		change: func(w *evidence.World) {
+			say(w, evidence.Setting{Name: "nvme ctrl_loss_tmo", Value: "off", Section: "nvme0", File: "/sys/class/nvme/nvme0/ctrl_loss_tmo", Applies: evidence.Yes})
+		},
+		check: "nvme-loss", weight: settings.Warning, says: "ctrl_loss_tmo off", at: "/sys/class/nvme/nvme0/ctrl_loss_tmo", write: "\"ctrl_loss_tmo\": 600",
+	},
+	{
+		name: "a command of a rule, which is run after a later rule", file: "etc/udev/rules.d/71-vendor.rules", text: "SUBSYSTEM==\"nvme\", RUN+=\"/bin/sh -c 'echo -1 > /sys/class/nvme/%k/ctrl_loss_tmo'\"\nSUBSYSTEM==\"nvme\", ATTR{ctrl_loss_tmo}=\"-1\"\n",
+		change: func(w *evidence.World) {
+			say(w, evidence.Setting{Name: "nvme ctrl_loss_tmo", Value: "off", Section: "nvme0", File: "/sys/class/nvme/nvme0/ctrl_loss_tmo", Applies: evidence.Yes})
+		},
+		check: "nvme-loss", weight: settings.Warning, says: "ctrl_loss_tmo off", at: "/sys/class/nvme/nvme0/ctrl_loss_tmo", write: `ATTR{ctrl_loss_tmo}="600"`,
+		into: "line 1 of /etc/udev/rules.d/71-vendor.rules, in place of what sets ctrl_loss_tmo to -1",
 	},
 	{
 		name: "a timeout that udev will set", file: "etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules", text: "\nSUBSYSTEM==\"nvme\", ATTR{ctrl_loss_tmo}=\"-1\"\n",
@@ -361,6 +384,35 @@ var bad = []struct {
 			say(w, evidence.Setting{Name: "nvme multipath", Value: "N", File: "/sys/module/nvme_core/parameters/multipath", Applies: evidence.Yes})
 		},
 		check: "nvme-multipath", weight: settings.Warning, says: "nvme multipath N", at: "/sys/module/nvme_core/parameters/multipath", write: "options nvme_core multipath=Y", then: "reboot",
+	},
+	{
+		name: "native multipath off, on a line that goes on", file: "etc/modprobe.d/zz.conf", text: "\noptions nvme_core io_timeout=30 \\\n  multipath=N\n",
+		change: func(w *evidence.World) {
+			w.LXD.Pools.Items[0].Mode = evidence.ModeNVMeTCP
+			drop(w, "nvme multipath")
+			say(w, evidence.Setting{Name: "nvme multipath", Value: "N", File: "/sys/module/nvme_core/parameters/multipath", Applies: evidence.Yes})
+		},
+		check: "nvme-multipath", weight: settings.Warning, says: "nvme multipath N", at: "/sys/module/nvme_core/parameters/multipath", write: "options nvme_core multipath=Y",
+		into: "/etc/modprobe.d/zz.conf, in place of line 2",
+	},
+	{
+		name: "native multipath off, twice at boot", file: "proc/cmdline", text: "nvme-core.multipath=0 nvme_core.multipath=N\n",
+		change: func(w *evidence.World) {
+			w.LXD.Pools.Items[0].Mode = evidence.ModeNVMeTCP
+			drop(w, "nvme multipath")
+			say(w, evidence.Setting{Name: "nvme multipath", Value: "N", File: "/sys/module/nvme_core/parameters/multipath", Applies: evidence.Yes})
+		},
+		check: "nvme-multipath", weight: settings.Warning, says: "nvme multipath N", at: "/sys/module/nvme_core/parameters/multipath",
+		into: "take nvme-core.multipath=0 and nvme_core.multipath=N out of the kernel's command line",
+	},
+	{
+		name: "one udev worker, on a line that goes on", file: "etc/systemd/system/systemd-udevd.service.d/o.conf", text: "[Service]\nExecStart=\nExecStart=/usr/lib/systemd/systemd-udevd \\\n  --children-max=1\n",
+		check: "udev-slow", weight: settings.Warning, says: "udev children_max 1", at: "/etc/systemd/system/systemd-udevd.service.d/o.conf", line: 3,
+	},
+	{
+		name: "one udev worker, by a unit of their own", file: "etc/systemd/system/systemd-udevd.service", text: "[Service]\nExecStart=/usr/lib/systemd/systemd-udevd --children-max=1\n",
+		check: "udev-slow", weight: settings.Warning, says: "udev children_max 1", at: "/etc/systemd/system/systemd-udevd.service", line: 2, then: "systemctl daemon-reload",
+		into: "take that option out of line 2 of /etc/systemd/system/systemd-udevd.service",
 	},
 	{
 		name: "rules taken away", file: "etc/udev/rules.d/60-multipath.rules", text: "",

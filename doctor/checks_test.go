@@ -78,6 +78,7 @@ var ill = []struct {
 		})
 	}, check: "split-host", weight: settings.Warning, says: []string{"lxd01's initiators are in 2 array hosts, lxd01-b and lxd01-iscsi", "the array's hosts against the machines' initiators", "put all of lxd01's initiators into one"}},
 	{name: "a lost session", change: func(w *evidence.World) { w.Hosts[0].Sessions.Items[0].State = "FAILED" }, check: "session-lost", weight: settings.Warning, says: []string{"session7", "FAILED"}},
+	{name: "a session whose connection was not seen", change: func(w *evidence.World) { w.Hosts[0].Sessions.Items[0].ConnState = "" }, check: "session-lost", weight: settings.Hint, says: []string{"whether session7 is up is not known"}},
 	{name: "a lost session of a second array, which does not tell its ports", change: func(w *evidence.World) {
 		secondArray(w, evidence.Incomplete[evidence.Port](nil, "GET /ports: 503"))
 		w.Hosts[0].Sessions.Items = append(w.Hosts[0].Sessions.Items, evidence.Session{ID: 9, Target: secondTarget, State: "FAILED", ConnState: "failed", Address: "10.0.9.1", Port: "3260"})

@@ -79,18 +79,30 @@ func (p *patient) needed(h *evidence.Host, modes []string) bool {
 // the host's iscsiadm and multipath.
 func (p *patient) inSnap() bool { return strings.Contains(p.world.LXD.Dir, "/snap/") }
 
-// requirements are the programs that LXD runs, by what they are needed for.
-var requirements = []struct {
+// requirement is a program that LXD runs, and what it is needed for.
+type requirement struct {
 	tool  string
 	modes []string
 	// snap says that LXD's snap needs the host's program too.
 	snap    bool
 	install string
 	why     string
-}{
+}
+
+var requirements = []requirement{
 	{"multipathd", []string{evidence.ModeISCSI, evidence.ModeFC}, true, "multipath-tools (RHEL: device-mapper-multipath)", "LXD 6.8 and later takes a volume only through a multipath map; earlier ones lose it with its one path"},
 	{"iscsiadm", []string{evidence.ModeISCSI}, true, "open-iscsi (RHEL: iscsi-initiator-utils)", "LXD logs in with it: without it no volume can be connected"},
 	{"nvme", []string{evidence.ModeNVMeTCP, evidence.ModeNVMeFC}, false, "nvme-cli", "LXD connects with it: without it no volume can be connected"},
+}
+
+// command installs it, as the two families of distributions have it.
+func (r requirement) command() string {
+	debian, rest, _ := strings.Cut(r.install, " ")
+	redHat, ok := strings.CutPrefix(rest, "(RHEL: ")
+	if !ok {
+		redHat = debian
+	}
+	return "apt-get install " + debian + " (or dnf install " + strings.TrimSuffix(redHat, ")") + ")"
 }
 
 func (p *patient) tools() []Advice {
@@ -105,7 +117,7 @@ func (p *patient) tools() []Advice {
 			case tool.Present.IsNot():
 				all = append(all, Advice{
 					Subject: need.tool, Observed: need.tool + " is not installed", Source: "the directories of programs", Why: need.why,
-					Into: "install " + need.install, Then: []string{"apt-get install " + strings.Fields(need.install)[0]},
+					Into: "install " + need.install, Then: []string{need.command()},
 				})
 			case tool.Running.IsNot():
 				all = append(all, Advice{
@@ -191,6 +203,14 @@ func (p *patient) lostSessions() []Advice {
 		var all []Advice
 		for _, s := range h.Sessions.Items {
 			if s.Live() || !p.ours(s.Target) {
+				continue
+			}
+			if s.ConnState == "" && s.State == "LOGGED_IN" {
+				all = append(all, Advice{
+					Weight: settings.Hint, Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("whether session%d is up is not known: it is logged in, and its connection was not seen", s.ID),
+					Source: fmt.Sprintf("/sys/class/iscsi_connection, which has none of session%d", s.ID), Why: "if it is down, its volumes have a path less",
+					Then: []string{fmt.Sprintf("iscsiadm -m session -r %d -P 1", s.ID)},
+				})
 				continue
 			}
 			all = append(all, Advice{

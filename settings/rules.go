@@ -332,7 +332,12 @@ var Rules = []Rule{
 			if lines, into, then, ok := f.udevSets(s, "600"); ok {
 				return lines, into, append(then, "echo 600 > "+s.File)
 			}
-			return []string{"600"}, s.File, []string{"echo 600 > " + s.File}
+			for _, c := range f.host.Settings.Items {
+				if seconds, err := strconv.Atoi(c.Value); c.Name == "nvme-cli ctrl_loss_tmo" && err == nil && (seconds < 0 || seconds > 3600) {
+					return []string{strings.Replace(c.Section, c.Value, "600", 1)}, fmt.Sprintf("line %d of %s, in place of %s", c.Line, c.File, c.Section), []string{"echo 600 > " + s.File}
+				}
+			}
+			return nil, "write it now; who sets it was not found, and the next controller may have it again", []string{"echo 600 > " + s.File}
 		},
 	},
 	{
@@ -524,7 +529,7 @@ func udevLine(key, value string) func(*facts, evidence.Setting) ([]string, strin
 			return nil, "take " + strings.Replace(s.Name, " ", ".", 1) + "=" + s.Value + " out of the kernel's command line", []string{"update-grub (or grubby)", "reboot"}
 		}
 		then := []string{"systemctl restart systemd-udevd"}
-		if strings.Contains(s.File, ".service.d/") {
+		if strings.Contains(s.File, "systemd-udevd.service") {
 			return nil, fmt.Sprintf("take that option out of line %d of %s", s.Line, s.File), append([]string{"systemctl daemon-reload"}, then...)
 		}
 		if value == "" {
@@ -554,14 +559,19 @@ func (f *facts) udevSets(s evidence.Setting, value string) (lines []string, into
 func nativeMultipath(f *facts, _ evidence.Setting) ([]string, string, []string) {
 	line, into := "options nvme_core multipath=Y", "/etc/modprobe.d/nvme.conf"
 	then := []string{"update-initramfs -u (or dracut -f)", "reboot"}
+	var atBoot []string
 	for _, s := range f.host.Settings.Items {
 		if s.Name != "nvme multipath option" || s.Value == "Y" || s.Value == "1" {
 			continue
 		}
 		if s.File == kernelCommandLine {
-			return nil, "take nvme_core.multipath=" + s.Value + " out of the kernel's command line", []string{"update-grub (or grubby)", "reboot"}
+			atBoot = append(atBoot, s.Section)
+			continue
 		}
 		into = fmt.Sprintf("%s, in place of line %d", s.File, s.Line)
+	}
+	if len(atBoot) > 0 {
+		return nil, "take " + strings.Join(atBoot, " and ") + " out of the kernel's command line", []string{"update-grub (or grubby)", "reboot"}
 	}
 	return []string{line}, into, then
 }

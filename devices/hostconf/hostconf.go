@@ -175,7 +175,7 @@ func (r *settingsReader) nvme(controllers []evidence.Controller) {
 	for _, file := range r.strongest(".conf", "etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d") {
 		text, err := r.Whole(file)
 		r.doubts.Check("/"+file, err)
-		for number, line := range hostfs.Lines(text) {
+		for number, line := range hostfs.Joined(text) {
 			words := strings.Fields(line)
 			if len(words) < 3 || words[0] != "options" || strings.ReplaceAll(words[1], "-", "_") != "nvme_core" {
 				continue
@@ -191,10 +191,31 @@ func (r *settingsReader) nvme(controllers []evidence.Controller) {
 	r.doubts.Check("/proc/cmdline", err)
 	for word := range strings.FieldsSeq(text) {
 		if value, ok := strings.CutPrefix(strings.ReplaceAll(word, "-", "_"), "nvme_core.multipath="); ok {
-			r.add(evidence.Setting{Name: option, Value: value, File: "/proc/cmdline", Line: 1})
+			r.add(evidence.Setting{Name: option, Value: value, Section: word, File: "/proc/cmdline", Line: 1})
+		}
+	}
+	r.nvmeConnects()
+}
+
+// nvmeConnects reads the files by which nvme-cli connects at boot: what they
+// say of a controller counts from its next connection on.
+func (r *settingsReader) nvmeConnects() {
+	for _, file := range []string{"etc/nvme/discovery.conf", "etc/nvme/config.json"} {
+		text, err := r.Whole(file)
+		r.doubts.Check("/"+file, err)
+		for number, line := range hostfs.Lines(text) {
+			if strings.HasPrefix(strings.TrimSpace(line), "#") {
+				continue
+			}
+			if m := connectsWith.FindStringSubmatch(line); m != nil {
+				r.add(evidence.Setting{Name: "nvme-cli ctrl_loss_tmo", Value: m[1] + m[2], File: "/" + file, Line: number, Section: strings.TrimSpace(m[0]), Applies: evidence.Unknown})
+			}
 		}
 	}
 }
+
+// connectsWith is how discovery.conf and config.json say it.
+var connectsWith = regexp.MustCompile(`(?:--ctrl-loss-tmo[= ]\s*|\s-l\s*)(-?\d+)|"ctrl_loss_tmo"\s*:\s*"?(-?\d+)`)
 
 // udevRules are rules without which the links that LXD waits for do not
 // appear, or lead to a single path: multipath's, device-mapper's and those of
@@ -254,10 +275,17 @@ func (r *settingsReader) udevDaemon() {
 	}
 	const unit = "systemd-udevd.service.d"
 	options := map[string][]evidence.Setting{}
-	for _, file := range r.strongest(".conf", "etc/systemd/system/"+unit, "run/systemd/system/"+unit, "usr/local/lib/systemd/system/"+unit, "usr/lib/systemd/system/"+unit, "lib/systemd/system/"+unit) {
+	// The unit itself comes first: the administrator's hides the package's.
+	var files []string
+	for _, dir := range []string{"etc/systemd/system/", "run/systemd/system/", "usr/local/lib/systemd/system/"} {
+		if file := dir + "systemd-udevd.service"; len(files) == 0 && r.Exists(file).Is() && !r.toNull(file) {
+			files = append(files, file)
+		}
+	}
+	for _, file := range append(files, r.strongest(".conf", "etc/systemd/system/"+unit, "run/systemd/system/"+unit, "usr/local/lib/systemd/system/"+unit, "usr/lib/systemd/system/"+unit, "lib/systemd/system/"+unit)...) {
 		text, err := r.Whole(file)
 		r.doubts.Check("/"+file, err)
-		for number, line := range hostfs.Lines(text) {
+		for number, line := range hostfs.Joined(text) {
 			if key, _, _ := strings.Cut(line, "="); strings.TrimSpace(key) != "ExecStart" {
 				continue
 			}

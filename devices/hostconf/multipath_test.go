@@ -160,7 +160,7 @@ func TestNodeRecordsAndUdev(t *testing.T) {
 		"iscsi node.startup=automatic /var/lib/iscsi/nodes/" + target + "/10.0.0.2,3260,1:1 " + target + " 10.0.0.2:3260 no",
 		"iscsi node.startup=manual /var/lib/iscsi/nodes/" + target + "/10.0.0.2,3260,1:2 " + target + " 10.0.0.2:3260 yes",
 		"nvme multipath option=N /etc/modprobe.d/nvme.conf:2  unknown",
-		"nvme multipath option=0 /proc/cmdline:1  unknown",
+		"nvme multipath option=0 /proc/cmdline:1 nvme_core.multipath=0 unknown",
 		"udev children_max=2 /etc/udev/udev.conf:3  yes",
 		"udev event_timeout=600 /etc/udev/udev.conf:4  yes",
 		"udev rules=masked /etc/udev/rules.d/60-multipath.rules:0  yes",
@@ -230,7 +230,8 @@ func TestTimeoutRules(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s=%s %s:%d", s.Name, s.Value, s.File, s.Line))
 		}
 	}
-	want := "udev sets dev_loss_tmo=600 /usr/lib/udev/rules.d/50-a.rules:1, udev sets ctrl_loss_tmo=-1 /etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules:2"
+	// What a rule runs comes after all that rules set.
+	want := "udev sets ctrl_loss_tmo=-1 /etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules:2, udev sets dev_loss_tmo=600 /usr/lib/udev/rules.d/50-a.rules:1"
 	if strings.Join(got, ", ") != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -102,6 +102,17 @@ func (r *settingsReader) readRules(files []string) {
 			rule = ""
 		}
 	}
+	// What a rule runs is run when all rules are done.
+	slices.SortStableFunc(sets, func(a, b set) int {
+		switch {
+		case a.runs == b.runs:
+			return 0
+		case b.runs:
+			return -1
+		default:
+			return 1
+		}
+	})
 	for i, s := range sets {
 		// A rule may be jumped over.
 		if !jumps && slices.ContainsFunc(sets[i+1:], func(later set) bool { return later.overrides(s) }) {
