@@ -149,7 +149,7 @@ func newRepairWorld(dir string, o repairOptions) (*repairWorld, error) {
 func (w *repairWorld) leave(n int) error {
 	for i := range n {
 		name := fmt.Sprintf("%s::u-%016x8000%012x", w.Pool(), 0x3000, i+1)
-		if _, err := w.Array.CreateVolume(name, 10<<30, array.VolumeOptions{Used: 1 << 30}); err != nil {
+		if _, err := w.Array.CreateVolume(name, 10<<30, array.VolumeOptions{Used: 1 << 30, LXD: true}); err != nil {
 			return err
 		}
 		if err := w.Array.Connect(w.Hosts[0].Name()+"-iscsi", name, 0); err != nil {

@@ -235,11 +235,9 @@ func (f *facts) recordsOfDestroyed(p *poolFacts) []string {
 func (f *facts) recordsThatWent(p *poolFacts) []string {
 	var names []string
 	f.unrecorded(p, func(v *volume) {
-		seen := f.sighting(v.array, v.ID)
-		if seen == nil || seen.Recorded.IsZero() || v.code == codeLeakedHalf || (v.LXD.Type == evidence.TypeImage && f.replaced(v, seen)) {
-			return
+		if seen := f.remembered(v); seen != nil && v.code != codeLeakedHalf {
+			names = append(names, either(seen.LXDName, v.Name))
 		}
-		names = append(names, either(seen.LXDName, v.Name))
 	})
 	return names
 }

@@ -78,18 +78,23 @@ func (f *facts) classify() {
 
 // twins are the live, or perhaps live, other halves of a volume.
 func (f *facts) twins(v *volume) []*volume {
-	other := v.LXD
-	other.Content = evidence.ContentBlock
-	if v.LXD.Content == evidence.ContentBlock {
-		other.Content = evidence.ContentFilesystem
-	}
 	var twins []*volume
-	v.array.named(v.pool, other, func(twin *volume) {
+	v.array.named(v.pool, otherHalf(v.LXD), func(twin *volume) {
 		if !twin.Destroyed.Is() {
 			twins = append(twins, twin)
 		}
 	})
 	return twins
+}
+
+// otherHalf is the name of the other half of a volume that has two.
+func otherHalf(n evidence.Name) evidence.Name {
+	if n.Content == evidence.ContentBlock {
+		n.Content = evidence.ContentFilesystem
+	} else {
+		n.Content = evidence.ContentBlock
+	}
+	return n
 }
 
 func paired(n evidence.Name) bool { return n.Type == evidence.TypeVM || n.Type == evidence.TypeImage }
@@ -130,10 +135,12 @@ func (f *facts) codeOf(v *volume) (*evidence.Record, string) {
 		return nil, codePending
 	case f.elsewhere(v) && f.disappeared(v) == "":
 		return nil, codeElsewhere
-	case f.isHalf(v):
+	case f.isHalf(v) && f.tookTheOther(v):
 		return nil, codeLeakedHalf
 	case f.disappeared(v) != "":
 		return nil, codeDisappeared
+	case f.isHalf(v):
+		return nil, codeLeakedHalf
 	case v.LXD.Type == evidence.TypeImage:
 		return nil, codeLeakedImage
 	default:
@@ -182,15 +189,10 @@ func (f *facts) twinElsewhere(v *volume) bool {
 
 // movedTwin is the name under which the other half of a volume is now; empty where
 // there is none. It has its old name in another place, or is what an earlier run
-// saw under that name, or has a name that is not LXD's in the same pod and was made
-// together with this half.
+// saw under that name, or has this half's uuid in another kind of name, or a name
+// that is not LXD's in the same pod and was made together with this half.
 func (f *facts) movedTwin(v *volume) string {
-	other := v.LXD
-	other.Content = evidence.ContentBlock
-	if v.LXD.Content == evidence.ContentBlock {
-		other.Content = evidence.ContentFilesystem
-	}
-	name := spelling(other)
+	name := spelling(otherHalf(v.LXD))
 	is := func(id, full string) bool {
 		seen := f.sighting(v.array, id)
 		return strings.EqualFold(leaf(full), name) || (seen != nil && strings.EqualFold(leaf(seen.Name), name))
@@ -202,8 +204,9 @@ func (f *facts) movedTwin(v *volume) string {
 	}
 	for i := range v.array.volumes {
 		o := &v.array.volumes[i]
-		together := o.pool == v.pool && o.Created.Sub(v.Created).Abs() <= making
-		if !o.LXD.IsLXD() && !o.Destroyed.Is() && (is(o.ID, o.Name) || together) {
+		together := !o.LXD.IsLXD() && o.pool == v.pool && o.Created.Sub(v.Created).Abs() <= making
+		own := o != v && o.LXD.IsLXD() && o.LXD.UUID == v.LXD.UUID
+		if !o.Destroyed.Is() && (is(o.ID, o.Name) || together || own) {
 			return o.Name
 		}
 	}
@@ -213,15 +216,12 @@ func (f *facts) movedTwin(v *volume) string {
 // disappeared says why the missing record of a volume looks lost and not
 // deleted; empty when nothing suggests that.
 func (f *facts) disappeared(v *volume) string {
-	if v.LXD.Snapshot {
-		return "" // such a volume never has a record
-	}
-	if seen := f.sighting(v.array, v.ID); seen != nil && !seen.Recorded.IsZero() {
-		if v.LXD.Type == evidence.TypeImage && f.replaced(v, seen) {
-			return ""
-		}
+	if seen := f.remembered(v); seen != nil {
 		name := either(seen.LXDName, "a record")
 		return "LXD had " + name + " for it on " + seen.Recorded.UTC().Format("2006-01-02 15:04") + " UTC"
+	}
+	if v.LXD.Snapshot {
+		return "" // such a volume never has a record of its own
 	}
 	if v.LXD.Type != evidence.TypeContainer && v.LXD.Type != evidence.TypeVM {
 		return ""
@@ -238,6 +238,23 @@ func (f *facts) disappeared(v *volume) string {
 		}
 	})
 	return why
+}
+
+// remembered is an earlier run's sighting of a record that a volume has not any
+// more; nil for none. A temporary copy never had one of its own, and LXD gives an
+// image's record to a newer copy: that explains what had the name then that it has
+// now, and nothing that had another.
+func (f *facts) remembered(v *volume) *evidence.Sighting {
+	seen := f.sighting(v.array, v.ID)
+	switch {
+	case seen == nil, seen.Recorded.IsZero():
+		return nil
+	case seen.Name != "" && !strings.EqualFold(leaf(seen.Name), leaf(v.Name)):
+		return seen
+	case v.LXD.Snapshot, v.LXD.Type == evidence.TypeImage && f.replaced(v, seen):
+		return nil
+	}
+	return seen
 }
 
 // replaced reports an image whose record LXD gave to a newer copy.

@@ -28,7 +28,8 @@ func ofSnapshot(s *evidence.Snapshot, source *volume, pool *poolFacts) draft {
 }
 
 // leakedSnapshots lists snapshots in LXD's naming without a record. Those of
-// a volume that has no record itself go with the volume and are told there;
+// a volume that has no record itself go with the volume and are told there: what is
+// not in LXD's naming is whoever's it is with all its snapshots;
 // those that others make (a protection group's schedule) are not LXD's.
 func (f *facts) leakedSnapshots() []draft {
 	var found []draft
@@ -48,7 +49,7 @@ func (f *facts) leakedSnapshots() []draft {
 			d.Remedy = []string{"check that the volume's content is what it should be", "destroy the snapshot" + pool.array.undo()}
 			found = append(found, d)
 		case s.LXD.IsLXD() && !s.LXD.UUID.IsZero() && f.records.find(pool.name, s.LXD) == nil:
-			if source != nil && source.LXD.IsLXD() && source.record == nil && source.code != "" {
+			if source != nil && source.record == nil && (source.code != "" || !source.LXD.IsLXD()) {
 				return
 			}
 			d := ofSnapshot(s, source, pool)

@@ -227,6 +227,9 @@ func explained(s Subject) (Result, string) {
 	if result != Pass || s.f.hasRecord(s) {
 		return result, why
 	}
+	if hand := s.madeByHand(); hand != "" {
+		return Fail, hand
+	}
 	var said []string
 	undone := s.takenBack()
 	if undone != "" && s.f.policy.Batch {
@@ -241,7 +244,7 @@ func explained(s Subject) (Result, string) {
 	}
 	doubt := s.f.unlikeHistory(s.pool, s.class == ClassDestroy, proof != "")
 	if doubt == "" && proof == "" {
-		doubt = either(s.madeAndKept(), s.droppedWithMember(), s.connectedSomewhere())
+		doubt = either(s.madeAndKept(), s.otherTaken(), s.droppedWithMember(), s.connectedSomewhere())
 	}
 	if s.volume != nil && s.snapshot == nil {
 		doubt = either(doubt, s.volume.another)
@@ -252,7 +255,7 @@ func explained(s Subject) (Result, string) {
 	case doubt != "":
 		result, said = Waived, append(said, "you say that LXD's database is current; "+doubt)
 	default:
-		why = either(proof, s.since(), why)
+		why = either(proof, s.since(), s.untold(why))
 	}
 	if undone != "" {
 		said, why = append(said, undone), why+"; "+undone
@@ -278,6 +281,9 @@ func recordLost(s Subject) (Result, string) {
 	case s.f.hasRecord(s):
 		return Pass, "LXD has its record"
 	case s.snapshot != nil:
+		if m := s.f.movedVolumes[s.volume]; m != nil && s.volume != nil {
+			return Fail, "it is a snapshot of " + m.name() + ", which somebody renamed or moved: whoever did that may want it"
+		}
 		if seen := s.f.sighting(s.array, s.snapshot.ID); seen != nil && !seen.Recorded.IsZero() {
 			return Fail, "LXD had a record of it on " + day(seen.Recorded) + " and has none now"
 		}
@@ -287,8 +293,8 @@ func recordLost(s Subject) (Result, string) {
 	switch {
 	case why == "":
 		return Pass, "there is no sign that LXD had a record of it and lost it"
-	case s.volume.code == codeLeakedHalf:
-		return Pass, "its twin is gone from the array too, so LXD was deleting it (" + why + ")"
+	case s.f.tookTheOther(s.volume):
+		return Pass, "by the array's audit trail LXD deleted its other half, so it was deleting both (" + why + ")"
 	}
 	return Fail, why
 }

@@ -215,7 +215,7 @@ var kindCases = []kindCase{
 			s.vol(twin).Destroyed, s.vol(twin).Remaining = evidence.Yes, time.Hour
 		},
 		[]string{"leaked-half p1::v-00000064000040008000000000000000", "pending-eradication p1::v-00000064000040008000000000000000-b"},
-		Safe, nil,
+		Blocked, nil,
 	},
 	{
 		"the block half of an image alone",
@@ -1141,7 +1141,56 @@ var kindCases = []kindCase{
 			v := s.volume("p1", name(evidence.TypeVM, evidence.ContentFilesystem, 100))
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: s.vol(v).ID, Recorded: clock.Add(-24 * time.Hour)}}
 		},
-		[]string{"leaked-half p1::v-00000064000040008000000000000000"},
+		[]string{"disappeared-record p1::v-00000064000040008000000000000000"},
+		ReportOnly, nil,
+	},
+	{
+		"half whose twin has its uuid in another kind of name",
+		func(s *scene) {
+			s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100))
+			twin := s.vol(s.volume("p1", name(evidence.TypeCustom, "", 100)))
+			twin.Created = twin.Created.AddDate(-1, 0, 0)
+		},
+		[]string{"disappeared-record p1::v-00000064000040008000000000000000-b", "leaked-volume p1::u-00000064000040008000000000000000"},
+		ReportOnly,
+		[]string{"its other half is, or may be, p1::u-00000064000040008000000000000000 now"},
+	},
+	{
+		"half whose twin was renamed to a name of LXD's, as is remembered",
+		func(s *scene) {
+			s.volume("p1", name(evidence.TypeVM, evidence.ContentBlock, 100))
+			twin := s.vol(s.volume("p1", name(evidence.TypeCustom, "", 101)))
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: twin.ID, Recorded: clock.Add(-24 * time.Hour), Name: "p1::v-00000064000040008000000000000000"}}
+		},
+		[]string{"disappeared-record p1::u-00000065000040008000000000000000", "disappeared-record p1::v-00000064000040008000000000000000-b"},
+		ReportOnly, nil,
+	},
+	{
+		"temporary copy's name on what had another, as is remembered",
+		func(s *scene) {
+			v := s.vol(s.volume("p1", copyOf(evidence.TypeCustom, "", 100)))
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: v.ID, Recorded: clock.Add(-24 * time.Hour), Name: "p1::u-00000065000040008000000000000000", LXDName: "custom/sales (default)"}}
+		},
+		[]string{"disappeared-record p1::su-00000064000040008000000000000000"},
+		ReportOnly,
+		[]string{"LXD had custom/sales (default) for it"},
+	},
+	{
+		"image's name on what had another, as is remembered",
+		func(s *scene) {
+			v := s.vol(s.volume("p1", name(evidence.TypeImage, evidence.ContentFilesystem, 100)))
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: v.ID, Recorded: clock.Add(-24 * time.Hour), Name: "p1::u-00000065000040008000000000000000", LXDName: "image/2d7588f66bcde5214f46dc034c8fbc60b6af404fcb33221b14a5bced4a860757 (default)"}}
+		},
+		[]string{"disappeared-record p1::i-00000064000040008000000000000000"},
+		ReportOnly, nil,
+	},
+	{
+		"temporary copy of a snapshot that had a record",
+		func(s *scene) {
+			v := s.vol(s.volume("p1", copyOf(evidence.TypeCustom, "", 100)))
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: v.ID, Recorded: clock.Add(-24 * time.Hour), Name: v.Name, LXDName: "custom/sales/s0 (default)"}}
+		},
+		[]string{"leaked-volume p1::su-00000064000040008000000000000000"},
 		Safe, nil,
 	},
 	{

@@ -34,6 +34,9 @@ const (
 	// startMargin is for the readings by which LXD's start and the age of a
 	// volume are compared.
 	startMargin = time.Minute
+	// deleting is longer than LXD takes from destroying a volume to eradicating
+	// it, which it asks for in the same breath.
+	deleting = time.Minute
 )
 
 // past is what an audit trail tells of one volume from its creation on.
@@ -42,8 +45,18 @@ type past struct {
 	made evidence.Deed
 	// later are the commands since, the oldest first.
 	later []evidence.Deed
-	why   string
+	// why says what of it is not known, unmade that it should have the making
+	// and has not, short that it does not reach back to it.
+	why, unmade, short string
 }
+
+// isLXDs reports a command of whoever made the volume, who may be LXD.
+func (p past) isLXDs(d evidence.Deed) bool {
+	return !d.Ours.Is() && d.User != "" && d.User == p.made.User && d.Interface == rest && p.made.Interface == rest
+}
+
+// rest is the interface through which LXD does everything.
+const rest = "REST"
 
 func (s Subject) past() (past, bool) {
 	if s.snapshot != nil || s.volume.Created.IsZero() {
@@ -68,6 +81,23 @@ func (s Subject) past() (past, bool) {
 		default:
 			p.later = append(p.later, d)
 		}
+	}
+	since := t.Since
+	for _, d := range t.Deeds.Items {
+		if since.IsZero() || (d.At.Before(since) && !d.At.IsZero()) {
+			since = d.At
+		}
+	}
+	switch made := s.volume.Created; {
+	case !p.made.At.IsZero() && p.made.Interface == "":
+		p.why = either(p.why, "through what it was made")
+	case !p.made.At.IsZero():
+	case !since.IsZero() && since.Before(made.Add(-atOnce)):
+		p.unmade = "the array's audit trail reaches back to " + day(since) + ", before it was made, and has nothing of its making: it was made under another name, or by somebody of whom the trail does not tell"
+	case t.Since.IsZero():
+		p.why = either(p.why, "how far back it reaches")
+	default:
+		p.short = "the array's audit trail reaches back to " + day(since) + " only, so that it says nothing of its making"
 	}
 	return p, true
 }
@@ -127,20 +157,60 @@ func (s Subject) madeAndKept() string {
 	}
 	p, told := s.past()
 	switch {
-	case !told, s.volume.LXD.Type == evidence.TypeImage, s.volume.LXD.Snapshot, s.volume.code == codeLeakedHalf && s.tookTheOther(p):
-		// LXD unpacks an image's volume again from the file that it keeps, has
-		// no record of its temporary copies, and was deleting that of which it
-		// destroyed the other half.
+	case !told, s.f.tookTheOther(s.volume):
+		// LXD was deleting that of which it destroyed the other half.
 		return ""
 	case p.why != "":
 		return "the array's audit trail of it could not be read in full: " + p.why
-	case p.made.At.IsZero():
+	case p.unmade != "":
+		return p.unmade
+	case p.short != "", s.madeAgain():
 		return s.hadUse(p)
 	case s.ranSince() != "":
 		return either(s.hadUse(p), s.madeHere(p))
 	}
 	return "LXD's database may be older than this volume: by the array's audit trail " + either(p.made.User, "somebody") + " made it on " + day(p.made.At) +
 		", nothing shows that LXD took it back, and LXD's daemon was started after that"
+}
+
+// madeAgain reports what LXD makes again when it needs it: it unpacks an image's
+// volume from the file that it keeps, and has no record of its temporary copies.
+// That it made and kept one says nothing of its database. That it was something
+// else once, by another name, or was used, says so of these as of any other.
+func (s Subject) madeAgain() bool {
+	return s.volume.LXD.Type == evidence.TypeImage || s.volume.LXD.Snapshot
+}
+
+// madeByHand says that somebody made it at the array, in LXD's naming, and that LXD
+// did not: to bring it in, or to keep it. It is no leftover of LXD's.
+func (s Subject) madeByHand() string {
+	made := evidence.Deed{}
+	if s.snapshot == nil {
+		p, _ := s.past()
+		made = p.made
+	} else if t := s.f.trailOf(s.snapshot.ID); t != nil && !s.snapshot.Created.IsZero() {
+		for _, d := range t.Deeds.Items {
+			if d.Verb != evidence.DeedDestroy && d.At.Sub(s.snapshot.Created).Abs() <= atOnce {
+				made = d
+			}
+		}
+	}
+	if made.At.IsZero() || made.Interface == rest || made.Interface == "" {
+		return ""
+	}
+	return "by the array's audit trail " + either(made.User, "somebody") + " made it by hand (" + made.Interface + ") on " + day(made.At) + ": it is no leftover of LXD's; who does not want it destroys it by hand"
+}
+
+// untold adds to a word that nothing shows of a lost record what was not told.
+func (s Subject) untold(why string) string {
+	if s.snapshot != nil {
+		return why
+	}
+	p, _ := s.past()
+	if p.short == "" {
+		return why
+	}
+	return why + "; " + p.short + ", and LXD was started since"
 }
 
 // hadUse says by what the trail shows that a volume was used, or was another one,
@@ -158,9 +228,10 @@ func (s Subject) hadUse(p past) string {
 			connects++
 		}
 		switch {
+		case s.madeAgain() && lxd && told && s.daily(d, late):
 		case d.Ours.Is(), d.Verb == evidence.DeedDestroy, d.Verb == evidence.DeedEradicate, d.Verb == evidence.DeedRecover: // see recovered
 		case d.Verb == evidence.DeedConnect, d.Verb == evidence.DeedDisconnect:
-			if late && lxd && (d.Verb == evidence.DeedConnect || connects > 1) {
+			if late && lxd && (d.Verb == evidence.DeedConnect || connects > 1 || s.volume.Written != evidence.CountOf(0)) {
 				return "by the array's audit trail LXD had it connected on " + day(d.At) + ", when it had long been made: it had a record then, and nothing shows that LXD took it back"
 			}
 		case late, !maker, !told:
@@ -178,8 +249,8 @@ func (s Subject) droppedWithMember() string {
 	switch v := s.volume; {
 	case s.snapshot != nil && (v == nil || v.record == nil) && s.snapshot.Suffix != reverter:
 		kind = s.snapshot.LXD.Type
-	case s.snapshot == nil && v.code != codeLeakedHalf && !v.LXD.Snapshot:
-		// LXD was deleting that of which the other half is gone, and makes
+	case s.snapshot == nil && !v.LXD.Snapshot && !s.f.tookTheOther(v):
+		// LXD was deleting that of which it took the other half, and makes
 		// another temporary copy when it needs one.
 		kind = v.LXD.Type
 	}
@@ -189,24 +260,94 @@ func (s Subject) droppedWithMember() string {
 	return "LXD drops the records of a member's instances when the member is removed by force, and nothing shows that it let go of this one"
 }
 
-// tookTheOther says that by the array's audit trail LXD, which made this half of
-// a volume, destroyed the other. Anybody may destroy one; only LXD means both.
-func (s Subject) tookTheOther(p past) bool {
-	t := s.f.trails[evidence.OtherHalf(s.volume.Name)]
-	if t == nil || !t.Deeds.IsComplete() || p.why != "" || p.made.User == "" || p.made.Interface != "REST" {
+// daily reports what LXD does for long to what it makes again: it copies an
+// image, unpacks one for longer than it makes anything else, and takes a copy of
+// a snapshot into use whenever it needs one.
+func (s Subject) daily(d evidence.Deed, late bool) bool {
+	switch d.Verb {
+	case evidence.DeedCopy, evidence.DeedDisconnect:
+		return true
+	case evidence.DeedConnect:
+		return !late || (s.volume.LXD.Snapshot && s.volume.record != nil)
+	}
+	return false
+}
+
+// tookTheOther says that by the array's audit trail LXD, which made this half of a
+// virtual machine, took the other one away, and has had no use for this one since.
+// Anybody may destroy one of them, a run of ours on another machine too; LXD alone
+// destroys and eradicates in one breath. Of what it deletes it takes the disk
+// first, so that a disk is left only by a making that it took back.
+func (f *facts) tookTheOther(v *volume) bool {
+	t := f.trails[evidence.OtherHalf(v.Name)]
+	if v.LXD.Type != evidence.TypeVM || v.LXD.Snapshot || t == nil || !t.Deeds.IsComplete() || f.otherHalf(v) != nil {
 		return false
 	}
-	took := false
+	p, told := Subject{f: f, array: v.array, pool: v.pool, volume: v}.past()
+	if !told || p.why != "" || !p.isLXDs(p.made) {
+		return false
+	}
+	var tried, took time.Time
 	for _, d := range t.Deeds.Items {
 		switch d.Verb {
-		case evidence.DeedConnect, evidence.DeedDisconnect, evidence.DeedEradicate:
+		case evidence.DeedConnect, evidence.DeedDisconnect:
 		case evidence.DeedDestroy:
-			took = !d.Ours.Is() && d.User == p.made.User && d.Interface == p.made.Interface
+			if tried, took = d.At, (time.Time{}); !p.isLXDs(d) {
+				tried = time.Time{}
+			}
+		case evidence.DeedEradicate:
+			if p.isLXDs(d) && !tried.IsZero() && d.At.Sub(tried) <= deleting {
+				took = d.At
+			}
 		default:
-			took = false // it was recovered, renamed, made anew
+			tried, took = time.Time{}, time.Time{} // it was recovered, renamed, made anew
 		}
 	}
-	return took
+	if took.IsZero() || (v.LXD.Content == evidence.ContentBlock && took.Sub(v.Created) > making) {
+		return false
+	}
+	for _, d := range p.later {
+		moved := d.Verb == evidence.DeedConnect || d.Verb == evidence.DeedDisconnect
+		switch {
+		case d.Ours.Is():
+		case d.Verb == evidence.DeedRename, !moved && !p.isLXDs(d):
+			return false // it may be another one under its name
+		case d.At.After(took) && d.Verb != evidence.DeedDisconnect && d.Verb != evidence.DeedDestroy:
+			return false // it was taken into use again
+		}
+	}
+	return true
+}
+
+// otherHalf is what has the other half's name, destroyed or not; nil for nothing.
+func (f *facts) otherHalf(v *volume) *volume {
+	var found *volume
+	v.array.named(v.pool, otherHalf(v.LXD), func(twin *volume) { found = twin })
+	return found
+}
+
+// otherTaken says that somebody took the other half of a virtual machine away, and
+// that nothing shows that it was LXD; empty where it was LXD, or where nobody tells.
+func (s Subject) otherTaken() string {
+	v := s.volume
+	if s.snapshot != nil || v.code != codeLeakedHalf || v.LXD.Type != evidence.TypeVM || s.f.tookTheOther(v) {
+		return ""
+	}
+	name := evidence.OtherHalf(v.Name)
+	if s.f.otherHalf(v) != nil {
+		return "its other half, " + name + ", is destroyed, and nothing shows that it was LXD that did it, which would have deleted both"
+	}
+	t := s.f.trails[name]
+	switch {
+	case t == nil:
+		return ""
+	case !t.Deeds.IsComplete():
+		return "the array's audit trail of its other half, " + name + ", could not be read in full: " + t.Deeds.Why()
+	case len(t.Deeds.Items) == 0:
+		return "" // there was none, or it was long ago
+	}
+	last := t.Deeds.Items[len(t.Deeds.Items)-1]
+	return "its other half, " + name + ", is gone, and the array's audit trail does not show that LXD deleted it (last by " + either(last.User, "somebody") + " on " + day(last.At) + ")"
 }
 
 // snapshotKept is the same of a snapshot: the array is asked for it in one

@@ -26,7 +26,7 @@ func told(deeds ...evidence.Deed) *scene {
 		}
 	}
 	v.Written = evidence.CountOf(0)
-	s.array().Trails = []evidence.Trail{{VolumeID: v.ID, Deeds: evidence.Complete(deeds)}}
+	s.array().Trails = []evidence.Trail{{VolumeID: v.ID, Deeds: evidence.Complete(deeds), Since: v.Created.Add(time.Hour)}}
 	return s
 }
 
@@ -82,8 +82,13 @@ func TestWhatTheTrailProves(t *testing.T) {
 		{"somebody else tried to destroy it", []evidence.Deed{madeIt, linked, cut, by(refused, "admin", "CLI")}, Uncertain, Uncertain, "may be older"},
 		{"by its own user, by hand", []evidence.Deed{madeIt, linked, cut, by(refused, "lxd", "CLI")}, Uncertain, Uncertain, "may be older"},
 		{"made and kept", []evidence.Deed{madeIt, linked, cut}, Uncertain, Uncertain, "may be older than this volume: by the array's audit trail lxd made it"},
-		{"made by hand", []evidence.Deed{by(madeIt, "admin", "CLI"), linked}, Uncertain, Uncertain, "may be older"},
-		{"copied", []evidence.Deed{did(evidence.DeedOther, 0)}, Uncertain, Uncertain, "may be older"},
+		{"made by hand", []evidence.Deed{by(madeIt, "admin", "CLI"), linked}, Fail, Fail, "admin made it by hand (CLI)"},
+		{"copied by hand", []evidence.Deed{by(did(evidence.DeedCopy, 0), "admin", "GUI"), linked}, Fail, Fail, "admin made it by hand (GUI)"},
+		{"made nobody knows how", []evidence.Deed{by(madeIt, "lxd", ""), linked}, Uncertain, Uncertain, "through what it was made"},
+		{"made by hand, an earlier volume of that name", []evidence.Deed{by(did(evidence.DeedCreate, -time.Hour), "admin", "CLI"), did(evidence.DeedDestroy, -time.Minute), madeIt, linked}, Pass, Pass, "never came to its end"},
+		{"copied", []evidence.Deed{did(evidence.DeedCopy, 0)}, Uncertain, Uncertain, "may be older"},
+		{"made by a word that is not told apart", []evidence.Deed{did(evidence.DeedOther, 0)}, Uncertain, Uncertain, "may be older"},
+		{"renamed in the second of its making", []evidence.Deed{did(evidence.DeedRename, 0)}, Uncertain, Uncertain, "renamed"},
 		{"connected again later", []evidence.Deed{madeIt, did(evidence.DeedConnect, 11*time.Minute)}, Uncertain, Uncertain, "may be older"},
 		{"a snapshot of it", []evidence.Deed{madeIt, linked, did(evidence.DeedOther, time.Hour)}, Uncertain, Uncertain, "may be older"},
 		{"we disconnected it", []evidence.Deed{madeIt, linked, ours(did(evidence.DeedDisconnect, 5*time.Hour))}, Pass, Pass, "never came to its end"},
@@ -198,7 +203,7 @@ func TestUsedAfterItWasMade(t *testing.T) {
 		{"connected later", []evidence.Deed{madeIt, linked, cut, did(evidence.DeedConnect, late)}, Uncertain},
 		{"connected when it was made, and disconnected later", []evidence.Deed{madeIt, linked, did(evidence.DeedDisconnect, late)}, Pass},
 		{"made, and used until later", []evidence.Deed{madeIt, linked, cut, did(evidence.DeedConnect, time.Minute), did(evidence.DeedDisconnect, late)}, Uncertain},
-		{"made by hand, and connected later", []evidence.Deed{by(madeIt, "root", "CLI"), by(did(evidence.DeedConnect, late), "root", "CLI")}, Uncertain},
+		{"made by hand, and connected later", []evidence.Deed{by(madeIt, "root", "CLI"), by(did(evidence.DeedConnect, late), "root", "CLI")}, Fail},
 		{"connected later by an operator", []evidence.Deed{madeIt, linked, cut, by(did(evidence.DeedConnect, late), "root", "CLI")}, Pass},
 		{"connected later by nobody knows whom", []evidence.Deed{madeIt, linked, cut, by(did(evidence.DeedConnect, late), "root", "")}, Uncertain},
 		{"its making is not told, an operator connected it", []evidence.Deed{by(did(evidence.DeedConnect, late), "root", "CLI")}, Pass},
@@ -218,12 +223,47 @@ func TestUsedAfterItWasMade(t *testing.T) {
 			}
 		})
 	}
+	s := told(madeIt, linked, did(evidence.DeedDisconnect, late))
+	s.runs(100 * 24 * time.Hour)
+	s.vol(len(s.array().Volumes.Items) - 1).Written = evidence.CountOf(1 << 30)
+	if got := s.explained(t); got.Result != Uncertain {
+		t.Errorf("attached at once, written to, and disconnected later: %s: %s", got.Result, got.Why)
+	}
+}
+
+// A trail without a volume's making says something where it should have it, and
+// nothing where it does not reach back to it. Where that is not known it may.
+func TestTrailReachesBack(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		since time.Duration // after the making; 0 is not known
+		deeds []evidence.Deed
+		want  Result
+		says  string
+	}{
+		{"to before", -time.Hour, []evidence.Deed{linked}, Uncertain, "before it was made, and has nothing of its making"},
+		{"to before, by a row of its name", time.Hour, []evidence.Deed{did(evidence.DeedCreate, -time.Hour), linked}, Uncertain, "before it was made, and has nothing of its making"},
+		{"to a moment before, where the row may have been", -time.Second, []evidence.Deed{linked}, Pass, "only, so that it says nothing of its making, and LXD was started since"},
+		{"to after", time.Hour, nil, Pass, "only, so that it says nothing of its making"},
+		{"nobody knows", 0, []evidence.Deed{linked}, Uncertain, "how far back it reaches"},
+		{"its making is there", 0, []evidence.Deed{madeIt, linked}, Pass, "never came to its end"},
+	} {
+		s := told(c.deeds...)
+		v := s.vol(len(s.array().Volumes.Items) - 1)
+		if s.array().Trails[0].Since = v.Created.Add(c.since); c.since == 0 {
+			s.array().Trails[0].Since = time.Time{}
+		}
+		if got := s.explained(t); got.Result != c.want || !strings.Contains(got.Why, c.says) {
+			t.Errorf("%s: %s: %s", c.name, got.Result, got.Why)
+		}
+	}
 }
 
 // LXD drops the records of a member's instances when it is removed by force, also
 // under a daemon that runs. What else is in the pool it keeps.
 func TestDroppedWithAMember(t *testing.T) {
 	tried := []evidence.Deed{madeIt, linked, cut, did(evidence.DeedDestroy, time.Minute)}
+	half := name(evidence.TypeVM, evidence.ContentFilesystem, 100)
 	for _, c := range []struct {
 		name      string
 		of        evidence.Name
@@ -238,11 +278,13 @@ func TestDroppedWithAMember(t *testing.T) {
 		{"LXD tried to destroy it", name(evidence.TypeContainer, "", 100), evidence.Yes, tried, Pass},
 		{"a custom volume", name(evidence.TypeCustom, "", 100), evidence.Yes, []evidence.Deed{madeIt, linked, cut}, Pass},
 		{"an image", name(evidence.TypeImage, "", 100), evidence.Yes, nil, Pass},
+		{"a half, the other is gone", half, evidence.Yes, nil, Uncertain},
+		{"a half, the other is gone, no cluster", half, evidence.No, nil, Pass},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := healthy()
 			at := s.volume("p1", c.of)
-			if c.of.Type == evidence.TypeVM { // both halves are there
+			if c.of.Type == evidence.TypeVM && c.of != half { // both halves are there
 				other := c.of
 				other.Content = evidence.ContentFilesystem
 				s.volume("p1", other)
@@ -274,12 +316,13 @@ func TestDroppedWithAMember(t *testing.T) {
 func TestMadeAndKeptByDesign(t *testing.T) {
 	half := name(evidence.TypeVM, evidence.ContentFilesystem, 100)
 	block := name(evidence.TypeVM, evidence.ContentBlock, 100)
+	erased := []evidence.Deed{did(evidence.DeedEradicate, 2*time.Hour+time.Second)}
 	told := func(v *evidence.Volume, user string, deeds ...evidence.Deed) evidence.Trail {
 		trail := evidence.Trail{VolumeID: v.ID, Deeds: evidence.Complete(deeds)}
 		for i := range deeds {
 			deeds[i].At, deeds[i].User, deeds[i].Interface = v.Created.Add(deeds[i].At.Sub(time.Time{})), "lxd", "REST"
 			deeds[i].Hosts = []string{hostName}
-			if deeds[i].Verb == evidence.DeedDestroy {
+			if v := deeds[i].Verb; v == evidence.DeedDestroy || v == evidence.DeedEradicate {
 				deeds[i].User = user
 			}
 		}
@@ -296,18 +339,36 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 		{"an image", "leaked-image", name(evidence.TypeImage, "", 100), "", nil, Pass, nil},
 		{"a temporary copy of a snapshot", "leaked-volume", copyOf(evidence.TypeCustom, "", 100), "", nil, Pass, nil},
 		{"a half, nothing is known of the other", "leaked-half", half, "", nil, Uncertain, nil},
-		{"a half, LXD destroyed the other", "leaked-half", half, "lxd", nil, Pass, nil},
-		{"a half, somebody destroyed the other", "leaked-half", half, "root", nil, Uncertain, nil},
-		{"a half, by the user of whom alone the other's trail tells", "leaked-half", half, "late", nil, Uncertain, nil},
-		{"a half, LXD destroyed the other, which was recovered", "leaked-half", half, "lxd", []evidence.Deed{did(evidence.DeedRecover, 3*time.Hour)}, Uncertain, nil},
-		{"a half, an administrator made both and destroyed the other", "leaked-half", half, "lxd", nil, Uncertain, func(_ *evidence.Trail, d *evidence.Deed) { d.Interface = "CLI" }},
-		{"a half, it is not told who made both and destroyed the other", "leaked-half", half, "lxd", nil, Uncertain, func(_ *evidence.Trail, d *evidence.Deed) { d.User = "" }},
-		{"a half, of one deed it is not told what it was", "leaked-half", half, "lxd", nil, Uncertain, func(_ *evidence.Trail, d *evidence.Deed) {
+		{"a half, LXD deleted the other", "leaked-half", half, "lxd", erased, Pass, nil},
+		{"a half, LXD's user destroyed the other and left it", "leaked-half", half, "lxd", nil, Uncertain, nil},
+		{"a half, LXD's user destroyed the other and eradicated it later", "leaked-half", half, "lxd", []evidence.Deed{did(evidence.DeedEradicate, 3*time.Hour)}, Uncertain, nil},
+		{"a half, a run of ours took the other", "leaked-half", half, "lxd", erased, Uncertain, func(_ *evidence.Trail, d *evidence.Deed) {
+			if d.Verb == evidence.DeedDestroy {
+				d.Ours = evidence.Yes
+			}
+		}},
+		{"the disk, LXD's user deleted the other", "leaked-half", block, "lxd", erased, Uncertain, nil},
+		{"a half, LXD deleted the other, and it was connected since", "leaked-half", half, "lxd", erased, Uncertain, func(trail *evidence.Trail, _ *evidence.Deed) {
+			if d := &trail.Deeds.Items[1]; !strings.Contains(trail.VolumeID, "::") && d.At.Before(trail.Deeds.Items[0].At.Add(time.Hour)) {
+				d.At = d.At.Add(5 * time.Hour)
+			}
+		}},
+		{"a half, LXD deleted the other, and it had another name", "leaked-half", half, "lxd", erased, Uncertain, func(trail *evidence.Trail, d *evidence.Deed) {
+			if !strings.Contains(trail.VolumeID, "::") && d.Verb == evidence.DeedDisconnect {
+				d.Verb = evidence.DeedRename
+			}
+		}},
+		{"a half, somebody destroyed the other", "leaked-half", half, "root", erased, Uncertain, nil},
+		{"a half, by the user of whom alone the other's trail tells", "leaked-half", half, "late", erased, Uncertain, nil},
+		{"a half, LXD destroyed the other, which was recovered", "leaked-half", half, "lxd", []evidence.Deed{did(evidence.DeedEradicate, 2*time.Hour), did(evidence.DeedRecover, 3*time.Hour)}, Uncertain, nil},
+		{"a half, an administrator made both and destroyed the other", "leaked-half", half, "lxd", erased, Fail, func(_ *evidence.Trail, d *evidence.Deed) { d.Interface = "CLI" }},
+		{"a half, it is not told who made both and destroyed the other", "leaked-half", half, "lxd", erased, Uncertain, func(_ *evidence.Trail, d *evidence.Deed) { d.User = "" }},
+		{"a half, of one deed it is not told what it was", "leaked-half", half, "lxd", erased, Uncertain, func(_ *evidence.Trail, d *evidence.Deed) {
 			if d.Verb == evidence.DeedConnect {
 				d.Verb = ""
 			}
 		}},
-		{"a half, of the other not all is told", "leaked-half", half, "lxd", nil, Uncertain, func(trail *evidence.Trail, _ *evidence.Deed) {
+		{"a half, of the other not all is told", "leaked-half", half, "lxd", erased, Uncertain, func(trail *evidence.Trail, _ *evidence.Deed) {
 			if strings.Contains(trail.VolumeID, "::") {
 				trail.Deeds = trail.Deeds.Doubt("page 2")
 			}
@@ -316,7 +377,7 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 		s := healthy()
 		at := s.volume("p1", c.of)
 		if c.by != "" {
-			twin := *s.vol(s.volume("p1", block))
+			twin := *s.vol(s.volume("p1", otherHalf(c.of)))
 			s.array().Volumes.Items = s.array().Volumes.Items[:len(s.array().Volumes.Items)-1]
 			twin.ID = twin.Name
 			deeds := append([]evidence.Deed{madeIt, linked, cut, did(evidence.DeedDestroy, 2*time.Hour)}, c.then...)
@@ -324,7 +385,7 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 			if c.by == "late" { // it begins an hour after both were made, with somebody else's rename
 				renamed := by(did(evidence.DeedOther, 0), "late", "REST")
 				renamed.At = twin.Created.Add(time.Hour)
-				trail.Deeds.Items = []evidence.Deed{renamed, trail.Deeds.Items[3]}
+				trail.Deeds.Items = []evidence.Deed{renamed, trail.Deeds.Items[3], trail.Deeds.Items[4]}
 			}
 			s.array().Trails = append(s.array().Trails, trail)
 		}
@@ -344,6 +405,107 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 		}
 		if got := gate(t, report.Findings[i], "explained"); got.Result != c.want {
 			t.Errorf("%s: %s: %s", c.what, got.Result, got.Why)
+		}
+	}
+}
+
+// What LXD makes again when it needs it is a leftover whatever its database is, and
+// whatever LXD does with it every day. It is none if it was made by hand, was under
+// another name, or was used as nothing of its kind is.
+func TestMadeAgain(t *testing.T) {
+	image, snapshot := name(evidence.TypeImage, evidence.ContentFilesystem, 100), copyOf(evidence.TypeCustom, "", 100)
+	late := 20 * time.Minute
+	for _, c := range []struct {
+		name  string
+		of    evidence.Name
+		deeds []evidence.Deed
+		want  Result
+	}{
+		{"made", image, []evidence.Deed{madeIt, linked, cut}, Pass},
+		{"copied every day", image, []evidence.Deed{madeIt, linked, cut, did(evidence.DeedCopy, late)}, Pass},
+		{"unpacked for long", image, []evidence.Deed{madeIt, linked, did(evidence.DeedConnect, time.Minute), did(evidence.DeedDisconnect, late)}, Pass},
+		{"renamed", image, []evidence.Deed{madeIt, linked, cut, by(did(evidence.DeedRename, late), "root", "CLI")}, Uncertain},
+		{"renamed through LXD's interface", image, []evidence.Deed{madeIt, linked, cut, did(evidence.DeedRename, late)}, Uncertain},
+		{"copied over by hand", image, []evidence.Deed{madeIt, linked, cut, by(did(evidence.DeedCopy, late), "root", "CLI")}, Uncertain},
+		{"copied by nobody knows whom", image, []evidence.Deed{madeIt, linked, cut, by(did(evidence.DeedCopy, late), "lxd", "")}, Uncertain},
+		{"connected later", image, []evidence.Deed{madeIt, linked, cut, did(evidence.DeedConnect, late)}, Uncertain},
+		{"made by hand", image, []evidence.Deed{by(madeIt, "root", "CLI")}, Fail},
+		{"made under another name", image, []evidence.Deed{did(evidence.DeedConnect, -time.Hour), linked}, Uncertain},
+		{"a copy of a snapshot", snapshot, []evidence.Deed{did(evidence.DeedCopy, 0), linked, cut}, Pass},
+		{"a copy of a snapshot, exported for long", snapshot, []evidence.Deed{did(evidence.DeedCopy, 0), linked, did(evidence.DeedDisconnect, late)}, Pass},
+		{"a copy of a snapshot, renamed", snapshot, []evidence.Deed{did(evidence.DeedCopy, 0), by(did(evidence.DeedRename, late), "root", "CLI")}, Uncertain},
+		{"a copy of a snapshot without a record, connected later", snapshot, []evidence.Deed{did(evidence.DeedCopy, 0), linked, cut, did(evidence.DeedConnect, late)}, Uncertain},
+		{"a copy of a snapshot, made by hand", snapshot, []evidence.Deed{by(did(evidence.DeedCopy, 0), "root", "GUI")}, Fail},
+	} {
+		if got := explainedOf(t, c.of, c.deeds, nil); got.Result != c.want {
+			t.Errorf("%s, %s: %s: %s", c.of.Type, c.name, got.Result, got.Why)
+		}
+	}
+}
+
+// explainedOf is the gate's word on a volume without a record, of which the trail
+// tells these deeds, in a scene that set has changed.
+func explainedOf(t *testing.T, of evidence.Name, deeds []evidence.Deed, set func(s *scene, v evidence.Volume)) GateResult {
+	t.Helper()
+	s := healthy()
+	v := *s.vol(s.volume("p1", of))
+	deeds = slices.Clone(deeds)
+	for i := range deeds {
+		deeds[i].At = v.Created.Add(deeds[i].At.Sub(time.Time{}))
+		if deeds[i].User == "" {
+			deeds[i].User, deeds[i].Interface = "lxd", "REST"
+		}
+		deeds[i].Hosts = []string{hostName}
+	}
+	s.array().Trails = []evidence.Trail{{VolumeID: v.ID, Deeds: evidence.Complete(deeds)}}
+	if set != nil {
+		set(s, v)
+	}
+	r := s.judge()
+	i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Object == v.Name })
+	if i < 0 {
+		t.Fatalf("%s is not found", v.Name)
+	}
+	return gate(t, r.Findings[i], "explained")
+}
+
+// A half whose other half somebody took is nobody's leftover, however long LXD runs.
+func TestOtherHalfTaken(t *testing.T) {
+	made := []evidence.Deed{madeIt, linked, cut}
+	for _, c := range []struct {
+		name  string
+		twin  []evidence.Deed
+		whole bool
+		want  Result
+		says  string
+	}{
+		{"nobody tells", nil, true, Pass, ""},
+		{"there was none", []evidence.Deed{}, true, Pass, ""},
+		{"not all is told", []evidence.Deed{}, false, Uncertain, "could not be read in full"},
+		{"by hand", []evidence.Deed{by(did(evidence.DeedDestroy, time.Hour), "root", "CLI"), by(did(evidence.DeedEradicate, time.Hour), "root", "CLI")}, true, Uncertain, "(last by root on "},
+		{"renamed", []evidence.Deed{madeIt, by(did(evidence.DeedRename, time.Hour), "root", "CLI")}, true, Uncertain, "does not show that LXD deleted it"},
+		{"LXD took its making back", []evidence.Deed{madeIt, did(evidence.DeedDestroy, time.Minute), did(evidence.DeedEradicate, time.Minute)}, true, Pass, ""},
+	} {
+		got := explainedOf(t, name(evidence.TypeVM, evidence.ContentBlock, 100), made, func(s *scene, v evidence.Volume) {
+			s.runs(100 * 24 * time.Hour)
+			if c.twin == nil {
+				return
+			}
+			twin := evidence.Trail{VolumeID: evidence.OtherHalf(v.Name), Deeds: evidence.Complete(slices.Clone(c.twin))}
+			for i := range twin.Deeds.Items {
+				d := &twin.Deeds.Items[i]
+				if d.At = v.Created.Add(d.At.Sub(time.Time{})); d.User == "" {
+					d.User, d.Interface = "lxd", "REST"
+				}
+				d.Hosts = []string{hostName}
+			}
+			if !c.whole {
+				twin.Deeds = twin.Deeds.Doubt("page 2")
+			}
+			s.array().Trails = append(s.array().Trails, twin)
+		})
+		if got.Result != c.want || !strings.Contains(got.Why, c.says) {
+			t.Errorf("%s: %s: %s", c.name, got.Result, got.Why)
 		}
 	}
 }
@@ -368,6 +530,10 @@ func TestSnapshotMadeAndKept(t *testing.T) {
 	s.runs(1000 * 24 * time.Hour)
 	if got := ask(); got.Result != Pass {
 		t.Errorf("LXD runs since: %s: %s", got.Result, got.Why)
+	}
+	s.array().Trails[0].Deeds.Items = []evidence.Deed{{At: snap.Created, Verb: evidence.DeedCopy, User: "alice", Interface: "GUI"}}
+	if got := ask(); got.Result != Fail || !strings.Contains(got.Why, "alice made it by hand (GUI)") {
+		t.Errorf("made by hand: %s: %s", got.Result, got.Why)
 	}
 }
 

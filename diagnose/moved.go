@@ -51,7 +51,7 @@ func (f *facts) joinMoves() {
 		j := moveJoin{f: f, a: a, lost: f.lostNames(a)}
 		for i := range a.volumes {
 			v := &a.volumes[i]
-			if v.pool == nil || v.LXD.Snapshot {
+			if v.pool == nil || (v.LXD.Snapshot && f.remembered(v) == nil) {
 				continue
 			}
 			j.add(&move{array: a, volume: v}, v.Name, v.ID, v.Serial, v.LXD.IsLXD())

@@ -66,12 +66,12 @@ func (b *table) ok(err error) {
 	}
 }
 
-// imported is a volume in LXD's naming that somebody made by hand to bring
-// it into LXD, as "lxd recover" would; no record says whose it is.
+// imported is a volume that LXD made and that is to be brought into another LXD,
+// as "lxd recover" would; no record says whose it is.
 func (b *table) imported(n int) string {
 	b.t.Helper()
 	name := fmt.Sprintf("%s::u-%032x", b.world.Pool(), 0xfeed00+n)
-	_, err := b.world.Array.CreateVolume(name, simulator.Small, array.VolumeOptions{})
+	_, err := b.world.Array.CreateVolume(name, simulator.Small, array.VolumeOptions{LXD: true})
 	b.ok(err)
 	b.world.Keep(name)
 	return name
@@ -247,6 +247,7 @@ var bites = []bite{
 		v, _ := b.world.Array.Volume(volume)
 		b.ok(b.world.Hosts[1].Open(v.Serial, "dd", rescuer))
 		b.ok(b.world.Array.Disconnect(object, volume))
+		b.world.Array.Inject(array.Fault{Method: "GET", Path: "/audits", Kind: array.Forbidden}) // it would tell of the use
 		b.ok(second.StopInstance("", "web1"))
 		b.ok(second.DeleteInstance("", "web1"))
 		b.old()

@@ -28,7 +28,7 @@ func TestRepairCostsTheVolume(t *testing.T) {
 		for _, more := range []int{0, 2500} {
 			k := newKit(t, scenario)
 			for n := range more {
-				if _, err := k.world.Array.CreateVolume(fmt.Sprintf("%s::c-%032x", k.world.Pool(), 0xabc000+n), simulator.Small, array.VolumeOptions{}); err != nil {
+				if _, err := k.world.Array.CreateVolume(fmt.Sprintf("%s::c-%032x", k.world.Pool(), 0xabc000+n), simulator.Small, array.VolumeOptions{LXD: true}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -65,7 +65,7 @@ var meanwhiles = []meanwhile{
 	{name: "LXD has lost many records", at: 3, gate: "share", behind: []string{"harm"}, happens: func(k *kit, _ Plan) error {
 		for n := range 8 {
 			name := fmt.Sprintf("%s::u-%032x", k.world.Pool(), 0xa0+n)
-			if _, err := k.world.Array.CreateVolume(name, simulator.Small, array.VolumeOptions{}); err != nil {
+			if _, err := k.world.Array.CreateVolume(name, simulator.Small, array.VolumeOptions{LXD: true}); err != nil {
 				return err
 			}
 		}

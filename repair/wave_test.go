@@ -41,7 +41,7 @@ func leakedOn(t *testing.T, members, leaks int, transport string) *kit {
 				t.Fatal(err)
 			}
 			name := fmt.Sprintf("%s::u-%032x", w.Pool(), 0xfeed00+m*leaks+n)
-			if _, err := w.Array.CreateVolume(name, simulator.Small, array.VolumeOptions{}); err != nil {
+			if _, err := w.Array.CreateVolume(name, simulator.Small, array.VolumeOptions{LXD: true}); err != nil {
 				t.Fatal(err)
 			}
 			object := ""

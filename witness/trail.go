@@ -12,7 +12,8 @@ import (
 // more of what was, and nothing of what is. A look at some volumes asks about those;
 // and about a volume's past it asks for that volume, recorded, destroyed or not.
 // With one of two halves it asks for the other that is not there: who destroyed
-// that says whether LXD was deleting both.
+// that says whether LXD was deleting both. LXD's temporary copies of snapshots never
+// have a record of their own: whether one was another volume once the trail tells.
 func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, lxd *evidence.LXD, part *part) {
 	about := part.about(said)
 	if a.reader == nil || said.Trouble != "" || !lxd.Records.IsComplete() {
@@ -20,19 +21,25 @@ func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, 
 	}
 	// Few are asked about, so they are found first, and then whether they have a
 	// record.
-	var volumes, unknown []evidence.Volume
+	var volumes, copies, unknown []evidence.Volume
 	for i := range said.Volumes.Items {
 		v := &said.Volumes.Items[i]
 		if slices.Contains(o.past, v.ID) {
 			volumes = slices.Insert(volumes, 0, *v) // not among what is too many
 			continue
 		}
-		if v.LXD.IsLXD() && !v.LXD.UUID.IsZero() && !v.LXD.Snapshot && !v.Destroyed.Is() && about(v.ID) {
+		if !v.LXD.IsLXD() || v.LXD.UUID.IsZero() || v.Destroyed.Is() || !about(v.ID) {
+			continue
+		}
+		if v.LXD.Snapshot {
+			copies = append(copies, *v)
+		} else {
 			unknown = append(unknown, *v)
 		}
 	}
 	volumes = append(volumes, withoutRecord(unknown, lxd)...)
 	volumes = append(volumes, otherHalves(volumes, said)...)
+	volumes = append(volumes, copies...)
 	unknown = unknown[:0]
 	for i := range said.Snapshots.Items {
 		if s := &said.Snapshots.Items[i]; s.LXD.IsLXD() && !s.LXD.UUID.IsZero() && !s.Destroyed.Is() && about(s.SourceID) {

@@ -19,8 +19,9 @@ type VolumeOptions struct {
 	Used int64
 	// Serial is for a volume that another array has made; empty is the next.
 	Serial string
-	// By is the user of REST who made it; empty is the administrator by hand.
-	By string
+	// LXD is set for what LXD made, as the audit trail then has it; else the
+	// administrator made it by hand.
+	LXD bool
 }
 
 // PodArray is one array of a pod.
@@ -119,10 +120,10 @@ func (a *Array) CreateVolume(name string, bytes int64, o VolumeOptions) (Volume,
 		}
 		v.used = o.Used
 		made = v.shown()
-		if o.By == "" {
-			s.byHand(made.Created, "create", v.name)
+		if o.LXD {
+			s.record(audit{time: v.created, user: adminUser, by: "REST", command: "purevol", subcommand: "create", arguments: v.name})
 		} else {
-			s.record(audit{time: made.Created.UnixMilli(), user: o.By, by: "REST", command: "purevol", subcommand: "create", arguments: v.name})
+			s.byHand(made.Created, "create", v.name)
 		}
 		return nil
 	})
@@ -224,7 +225,6 @@ func (a *Array) CreateSnapshot(volumeName, suffix string) (string, error) {
 		n, err := s.createSnapshot(now, v, suffix)
 		if err == nil {
 			full = n.name()
-			s.byHand(now, "snap", v.name+" "+full)
 		}
 		return err
 	})
@@ -233,13 +233,7 @@ func (a *Array) CreateSnapshot(volumeName, suffix string) (string, error) {
 
 // DestroySnapshot destroys a snapshot by its full name, "volume.suffix".
 func (a *Array) DestroySnapshot(name string) error {
-	return a.onSnapshot("destroy snapshot", name, func(s *state, now time.Time, n *snapshot) error {
-		err := s.destroySnapshot(now, n)
-		if err == nil {
-			s.byHand(now, "destroy", n.name())
-		}
-		return err
-	})
+	return a.onSnapshot("destroy snapshot", name, func(s *state, now time.Time, n *snapshot) error { return s.destroySnapshot(now, n) })
 }
 
 func (a *Array) onSnapshot(what, name string, f func(*state, time.Time, *snapshot) error) error {
