@@ -409,6 +409,33 @@ func TestMadeAndKeptByDesign(t *testing.T) {
 	}
 }
 
+// A snapshot of what was renamed is wanted by whoever renamed it, as that is; and one of
+// what has no name of LXD's is not told at all.
+func TestSnapshotOfWhatWasRenamed(t *testing.T) {
+	s := healthy()
+	orphanSnapshot(s)
+	v := s.vol(1)
+	s.Seen = []evidence.Sighting{{ArrayID: arrayID, Pod: "p1", VolumeID: v.ID, Recorded: clock.Add(-24 * time.Hour), LXDName: "custom/data (default)", Name: v.Name}}
+	v.Name, v.LXD = "p1::keep", evidence.Name{}
+	r := s.judge()
+	i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Code == "leaked-snapshot" })
+	if i >= 0 {
+		if got := gate(t, r.Findings[i], "explained"); got.Result != Fail || !strings.Contains(got.Why, "somebody renamed or moved") {
+			t.Errorf("of what was renamed: %s: %s", got.Result, got.Why)
+		}
+	}
+	if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Code == "moved-volume" }) || i < 0 {
+		t.Fatalf("%+v", r.Summary)
+	}
+	s = healthy()
+	at := s.volume("p1", name(evidence.TypeCustom, "", 100))
+	s.snapshot(at, copyOf(evidence.TypeCustom, "", 104), "")
+	s.vol(at).Name, s.vol(at).LXD = "p1::keep", evidence.Name{}
+	if found := s.judge().Findings; slices.ContainsFunc(found, func(f Finding) bool { return f.Code == "leaked-snapshot" }) {
+		t.Errorf("of what is nobody's: %+v", found)
+	}
+}
+
 // What LXD makes again when it needs it is a leftover whatever its database is, and
 // whatever LXD does with it every day. It is none if it was made by hand, was under
 // another name, or was used as nothing of its kind is.
