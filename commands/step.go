@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/signal"
 	"slices"
 	"strings"
@@ -45,6 +46,14 @@ func runStep(c *cli.Context, o *devicesOptions) error {
 	if err != nil {
 		return err
 	}
+	// As a repair that begins here: what others can write to is not gone by. Of
+	// what is said over ssh the last line is told.
+	if err := trusted(from.config); err != nil {
+		if hinted := (*HintedError)(nil); errors.As(err, &hinted) {
+			return fmt.Errorf("%w: %s", hinted.Err, hinted.Hint)
+		}
+		return err
+	}
 	// When ssh has gone, writing fails, and the step is taken back; by default
 	// the signal would end it in the middle.
 	signal.Ignore(syscall.SIGPIPE)
@@ -55,10 +64,11 @@ func runStep(c *cli.Context, o *devicesOptions) error {
 	return service.Serve(c.Context, o.In, o.Out)
 }
 
-// otherFlag is a flag that was given and that no step takes.
+// otherFlag is a flag that was given and that no step takes, by its longest name.
 func otherFlag(c *cli.Context) string {
-	for _, name := range c.LocalFlagNames() {
-		if !slices.Contains(stepFlags, name) {
+	for _, flag := range c.Command.Flags {
+		names := flag.Names()
+		if name := slices.MaxFunc(names, func(a, b string) int { return len(a) - len(b) }); c.IsSet(name) && !slices.Contains(stepFlags, name) {
 			return name
 		}
 	}

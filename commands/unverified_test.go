@@ -113,3 +113,20 @@ func (b *bench) watched(t *testing.T, terminal bool, looks int) {
 	b.err.Reset()
 	Main(ctx, []string{"pureclean", "scan", "--watch"}, s)
 }
+
+// A step for another member is not done either where others can write to what
+// this machine goes by.
+func TestStepOfAnUntrustedMember(t *testing.T) {
+	c, volume, _ := pair(t)
+	second := c.members["lxd02"]
+	if err := os.Chmod(second.sources.config.StateDir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	status, out, errs := c.run("", "fix", "--volume", volume, "--yes")
+	if v, _ := c.world.Array.Volume(volume); status == StatusOK || v.Destroyed {
+		t.Errorf("status %d, destroyed %v\n%s%s", status, v.Destroyed, out, errs)
+	}
+	if !strings.Contains(strings.Join(strings.Fields(out+errs), " "), "can't be trusted") {
+		t.Errorf("it does not say why\n%s%s", out, errs)
+	}
+}
