@@ -61,7 +61,8 @@ func (r *resolver) near() []string {
 }
 
 // farFrom is how far what was typed is from the nearest spelling of a name; -1
-// is too far for a guess. A quarter of the letters may be wrong.
+// is too far for a guess. A quarter of the letters may be wrong, and of the last
+// part of a path, too: with another name there it is another object.
 func farFrom(typed string, spellings ...string) int {
 	best, most := -1, max(len(typed)/4, 1)
 	for _, spelling := range spellings {
@@ -69,6 +70,10 @@ func farFrom(typed string, spellings ...string) int {
 			return 0
 		}
 		if max(len(spelling)-len(typed), len(typed)-len(spelling)) > most {
+			continue
+		}
+		last, own := typed[strings.LastIndexByte(typed, '/')+1:], spelling[strings.LastIndexByte(spelling, '/')+1:]
+		if Slips(last, own) > max(len(last)/4, 1) {
 			continue
 		}
 		if n := Slips(typed, spelling); n <= most && (best < 0 || n < best) {
