@@ -66,15 +66,22 @@ func (b *table) ok(err error) {
 	}
 }
 
-// imported is a volume that LXD made and that is to be brought into another LXD,
-// as "lxd recover" would; no record says whose it is.
+// imported is a volume in LXD's naming that somebody made by hand to bring
+// it into LXD, as "lxd recover" would; no record says whose it is, and no trail.
 func (b *table) imported(n int) string {
 	b.t.Helper()
 	name := fmt.Sprintf("%s::u-%032x", b.world.Pool(), 0xfeed00+n)
-	_, err := b.world.Array.CreateVolume(name, simulator.Small, array.VolumeOptions{LXD: true})
+	_, err := b.world.Array.CreateVolume(name, simulator.Small, array.VolumeOptions{})
 	b.ok(err)
+	b.keepsTrail()
 	b.world.Keep(name)
 	return name
+}
+
+// keepsTrail has the array keep its audit trail from us, which would say whose a
+// volume is, and stand in front of most gates.
+func (b *table) keepsTrail() {
+	b.world.Array.Inject(array.Fault{Method: "GET", Path: "/audits", Kind: array.Forbidden})
 }
 
 // records gives the pool n records and their volumes.
@@ -121,6 +128,7 @@ var bites = []bite{
 		b.ok(err)
 		b.ok(other.Launch(lxd.InstanceSpec{Name: "kiosk", Pool: b.world.Pool()}))
 		b.ok(other.CreateVolume(lxd.VolumeSpec{Pool: b.world.Pool(), Name: "theirs", Bytes: simulator.Small}))
+		b.keepsTrail()
 		b.old()
 		for _, v := range other.Volumes() {
 			if v.Name == "theirs" {
@@ -247,7 +255,6 @@ var bites = []bite{
 		v, _ := b.world.Array.Volume(volume)
 		b.ok(b.world.Hosts[1].Open(v.Serial, "dd", rescuer))
 		b.ok(b.world.Array.Disconnect(object, volume))
-		b.world.Array.Inject(array.Fault{Method: "GET", Path: "/audits", Kind: array.Forbidden}) // it would tell of the use
 		b.ok(second.StopInstance("", "web1"))
 		b.ok(second.DeleteInstance("", "web1"))
 		b.old()

@@ -95,7 +95,7 @@ var meanwhiles = []meanwhile{
 		}
 		return k.world.Array.Connect("backup01", p.Object, 0)
 	}},
-	{name: "a host group is connected to it", at: 3, gate: "connections-ours", behind: []string{needDetached, "destroy"}, happens: func(k *kit, p Plan) error {
+	{name: "a host group is connected to it", at: 3, gate: "connections-ours", behind: []string{needDetached, "explained", "destroy"}, happens: func(k *kit, p Plan) error {
 		if err := k.world.Array.CreateHostGroup("cluster", k.hostObject()); err != nil {
 			return err
 		}
