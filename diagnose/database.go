@@ -63,9 +63,11 @@ var fingerprints = []fingerprint{
 	},
 	{
 		// LXD makes snapshots of what it has a record of. A copy that failed has
-		// snapshots as well, from within the same operation; a day later
-		// something had a record.
-		name: "snapshot-taken", says: "volumes without a record of which LXD took snapshots for longer than a day", check: (*facts).snapshotsOfUnrecorded,
+		// snapshots as well, one after the other in the same operation; at hours
+		// apart, or one long after the volume, something had a record. A copy that
+		// took longer than that before it failed looks the same, and nobody can
+		// tell the two apart.
+		name: "snapshot-taken", says: "volumes without a record of which LXD took snapshots more than ten minutes after they were made", check: (*facts).snapshotsOfUnrecorded,
 	},
 	{
 		// LXD attaches only what it has a record of, refuses to delete what is
@@ -263,9 +265,9 @@ func (f *facts) recordsOfSnapshotsAlone(p *poolFacts) []string {
 	return names
 }
 
-// attempt is longer than any operation in which LXD makes a volume and takes
-// snapshots of it.
-const attempt = 24 * time.Hour
+// attempt is how long LXD may have been making one volume with its snapshots: the
+// array copies at once, and LXD does not come back to one that failed.
+const attempt = 10 * time.Minute
 
 func (f *facts) snapshotsOfUnrecorded(p *poolFacts) []string {
 	var names []string
@@ -274,7 +276,7 @@ func (f *facts) snapshotsOfUnrecorded(p *poolFacts) []string {
 		v.snapshots(func(s *evidence.Snapshot) {
 			known := !s.Created.IsZero() && !v.Created.IsZero()
 			named := s.LXD.IsLXD() || !s.LXD.UUID.IsZero()
-			if named && (!known || s.Created.Sub(v.Created) > attempt) {
+			if named && (!known || s.Created.Sub(v.Created).Abs() > attempt) {
 				later, found = s.Name, true
 			}
 		})

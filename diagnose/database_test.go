@@ -54,10 +54,16 @@ var restored = map[string][]struct {
 	"snapshot-taken": {
 		{"two days after it was made", func(s *scene) {
 			s.snapshot(len(s.array().Volumes.Items)-1, copyOf(evidence.TypeCustom, "", 203), "").Created = clock.Add(-22 * time.Hour)
-		}, "for longer than a day (p1::"},
+		}, "more than ten minutes after they were made (p1::"},
+		{"eleven minutes after it was made", func(s *scene) {
+			s.snapshot(len(s.array().Volumes.Items)-1, copyOf(evidence.TypeCustom, "", 203), "").Created = last(s).Created.Add(11 * time.Minute)
+		}, "more than ten minutes after they were made (p1::"},
+		{"hourly, by a clock that was set back", func(s *scene) {
+			s.snapshot(len(s.array().Volumes.Items)-1, copyOf(evidence.TypeCustom, "", 203), "").Created = last(s).Created.Add(-time.Hour)
+		}, "more than ten minutes after they were made (p1::"},
 		{"nobody knows when", func(s *scene) {
 			s.snapshot(len(s.array().Volumes.Items)-1, copyOf(evidence.TypeCustom, "", 203), "").Created = time.Time{}
-		}, "for longer than a day (p1::"},
+		}, "more than ten minutes after they were made (p1::"},
 	},
 	"attached": {
 		{"a custom volume", func(s *scene) {
@@ -200,7 +206,7 @@ func TestOrdinaryLeaksStayRepairable(t *testing.T) {
 		},
 		"snapshots of a copy that failed": func(s *scene) {
 			v := s.volume("p1", evidence.Name{Type: evidence.TypeCustom, Content: evidence.ContentFilesystem, UUID: uuid(120)})
-			s.snapshot(v, copyOf(evidence.TypeCustom, "", 203), "").Created = s.vol(v).Created.Add(time.Hour)
+			s.snapshot(v, copyOf(evidence.TypeCustom, "", 203), "").Created = s.vol(v).Created.Add(attempt)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

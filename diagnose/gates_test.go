@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -492,11 +493,39 @@ var gateCases = map[string][]gateCase{
 			s.snapshot(1, copyOf(evidence.TypeCustom, "", 200), "")
 			s.batch()
 		}, Fail, "2 of the pool's 3 snapshots in LXD's naming are snapshots without a record, more than half", ""},
+		{
+			"too many snapshots go with it", leakOne, "leaked-volume", func(s *scene) { s.copied(6) },
+			Fail, "6 snapshots would go with it: 6 of the pool's 7 snapshots in LXD's naming are snapshots without a record, more than the 5", "",
+		},
+		{
+			"most snapshots go with it, in a batch", leakOne, "leaked-volume", func(s *scene) { s.copied(3); s.batch() },
+			Fail, "3 snapshots would go with it: 3 of the pool's 4 snapshots in LXD's naming are snapshots without a record, more than half", "",
+		},
+		{"most snapshots go with it and those before it", leakOne, "leaked-volume", func(s *scene) {
+			s.copied(2)
+			s.recordedSnapshots(2)
+			s.batch()
+			s.policy.Ahead = map[string]Ahead{last(s).ID: {Volumes: 1, Snapshots: 1}}
+		}, Fail, "1 of the pool's 5 snapshots in LXD's naming are destroyed already or with it, and no batch takes more than half", ""},
 		{"a pool with a limit of its own", leakOne, "leaked-volume", func(s *scene) {
 			s.volume("p1", name(evidence.TypeCustom, "", 200))
 			s.policy.MinShareCount, s.policy.MaxShare, s.policy.Shares = 1, 0.9, map[string]float64{"p1": 0.1}
 		}, Fail, "set pools.p1.max_share in the configuration", ""},
 	},
+}
+
+// copied gives the last volume snapshots of the time when it was made.
+func (s *scene) copied(n int) {
+	for i := range n {
+		s.snapshot(len(s.array().Volumes.Items)-1, copyOf(evidence.TypeCustom, "", 220+i), "").Created = last(s).Created
+	}
+}
+
+// recordedSnapshots are some of the volume data that LXD has.
+func (s *scene) recordedSnapshots(n int) {
+	for i := range n {
+		s.snapshot(1, copyOf(evidence.TypeCustom, "", 240+i), "data/more"+strconv.Itoa(i))
+	}
 }
 
 // unused makes it a batch, before which the last volume's connection to a host

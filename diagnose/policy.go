@@ -52,11 +52,15 @@ type Policy struct {
 	Codes []string
 	// Ahead says of volumes and snapshots, by their ids, how many of their pool
 	// the same batch may destroy before them on the same evidence.
-	Ahead map[string]int
+	Ahead map[string]Ahead
 	// ReadWithin bounds the time from the first word of the array to the last
 	// word of LXD and of the hosts.
 	ReadWithin time.Duration
 }
+
+// Ahead is what a batch may destroy before something, volumes and snapshots. The
+// snapshots that go along with the volumes are among them.
+type Ahead struct{ Volumes, Snapshots int }
 
 // DefaultPolicy is the policy without a configuration.
 func DefaultPolicy() Policy {

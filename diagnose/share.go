@@ -73,27 +73,62 @@ func (f *facts) countSnapshots(a *arrayFacts) {
 
 // share is the breaker: when much of a pool has no record, it is the records
 // that are missing. It counts all candidates, safe or not, so that doubt
-// about one never makes room for another.
+// about one never makes room for another. What goes along with a volume, its
+// snapshots, has to pass the snapshots' as well.
 func share(s Subject) (Result, string) {
 	if s.pool == nil {
 		return Uncertain, "it is in no pool"
 	}
-	t, group, what := &s.pool.volumes, candidate(""), "volume"
+	ahead := s.f.policy.Ahead[s.id()]
+	b := breaker{&s.pool.volumes, "", "volume", 1, ahead.Volumes}
 	switch {
 	case s.snapshot != nil && s.f.hasRecord(s):
 	case s.snapshot != nil && s.snapshot.Suffix == reverter:
-		t, group, what = &s.pool.copies, candidateReverter, "snapshot"
+		b = breaker{&s.pool.copies, candidateReverter, "snapshot", 1, ahead.Snapshots}
 	case s.snapshot != nil:
-		t, group, what = &s.pool.copies, candidateSnapshot, "snapshot"
+		b = breaker{&s.pool.copies, candidateSnapshot, "snapshot", 1, ahead.Snapshots}
 	default:
-		group = candidates[s.volume.code]
+		b.group = candidates[s.volume.code]
 	}
-	if group == "" {
+	if b.group == "" {
 		return Pass, "it is not counted among those without a record"
 	}
-	ahead := s.ahead()
-	n, limit := t.without[group], max(s.f.policy.MinShareCount, int(s.f.policy.share(s.pool.name)*float64(t.all)))
-	words := fmt.Sprintf("%d of the pool's %s in LXD's naming are %s without a record", n, count(t.all, what), group)
+	result, why := b.ask(s)
+	if n := s.along(); result == Pass && n > 0 {
+		with := breaker{&s.pool.copies, candidateSnapshot, "snapshot", n, ahead.Snapshots}
+		also, words := with.ask(s)
+		return also, why + "; " + count(n, "snapshot") + " would go with it: " + words
+	}
+	return result, why
+}
+
+// along is how many live snapshots a volume takes with it.
+func (s Subject) along() int {
+	n := 0
+	if s.snapshot == nil && s.class == ClassDestroy {
+		s.volume.snapshots(func(snap *evidence.Snapshot) {
+			if !snap.Destroyed.Is() {
+				n++
+			}
+		})
+	}
+	return n
+}
+
+// breaker asks one of a pool's two counts about something that is to go, with
+// how many others before it.
+type breaker struct {
+	t     *tally
+	group candidate
+	what  string
+	going int
+	ahead int
+}
+
+func (b breaker) ask(s Subject) (Result, string) {
+	t := b.t
+	n, limit := t.without[b.group], max(s.f.policy.MinShareCount, int(s.f.policy.share(s.pool.name)*float64(t.all)))
+	words := fmt.Sprintf("%d of the pool's %s in LXD's naming are %s without a record", n, count(t.all, b.what), b.group)
 	if t.gone > 0 {
 		words += fmt.Sprintf(" (%d of all are destroyed)", t.gone)
 	}
@@ -102,20 +137,12 @@ func share(s Subject) (Result, string) {
 		return Fail, words + fmt.Sprintf(", more than the %d that are taken for leftovers: records may be missing; if they are not, set pools.%s.max_share in the configuration", limit, s.pool.name)
 	case s.f.policy.Batch && 2*n > t.all:
 		return Fail, words + ", more than half: no batch takes that much; repair them one by one"
-	case s.f.policy.Batch && 2*(t.gone+ahead+1) > t.all:
+	case s.f.policy.Batch && 2*(t.gone+b.ahead+b.going) > t.all:
 		already := "already"
-		if ahead > 0 {
+		if b.ahead > 0 {
 			already = "already or with it"
 		}
-		return Fail, fmt.Sprintf("%d of the pool's %s in LXD's naming are destroyed %s, and no batch takes more than half: repair it alone", t.gone+ahead, count(t.all, what), already)
+		return Fail, fmt.Sprintf("%d of the pool's %s in LXD's naming are destroyed %s, and no batch takes more than half: repair it alone", t.gone+b.ahead, count(t.all, b.what), already)
 	}
 	return Pass, words + fmt.Sprintf(", up to %d are taken for leftovers", limit)
-}
-
-// ahead is how many of the pool go before it.
-func (s Subject) ahead() int {
-	if s.snapshot != nil {
-		return s.f.policy.Ahead[s.snapshot.ID]
-	}
-	return s.f.policy.Ahead[s.volume.ID]
 }

@@ -78,6 +78,8 @@ type Step struct {
 	// Devices are the kernel's names of what there was when the plan was
 	// made, for people: what is acted on is proved by identity.
 	Devices []string `json:"devices,omitempty"`
+	// Snapshots is how many live snapshots go with a volume that is destroyed.
+	Snapshots int `json:"snapshots,omitempty"`
 	// Say is what it does, in words, Manual the commands that do about the
 	// same by hand.
 	Say    string   `json:"say"`
@@ -153,7 +155,7 @@ func (p Plan) steps(s subject) ([]Step, error) {
 		return nil, fmt.Errorf("%w: nothing is connected to it, and LXD deletes it together with its snapshot", ErrNoRemedy)
 	case p.Keeps:
 	case p.Class == diagnose.ClassDestroy:
-		steps = append(steps, Step{Kind: StepDestroy})
+		steps = append(steps, Step{Kind: StepDestroy, Snapshots: s.snapshots()})
 	}
 	return append(steps, Step{Kind: StepVerify}), nil
 }
@@ -338,7 +340,8 @@ func fate(keeps bool) string {
 func stepsText(steps []Step) string {
 	var words []string
 	for _, s := range steps {
-		words = append(words, strings.TrimSuffix(s.Kind+" "+s.Member+" "+s.HostObject+" "+s.ArrayID, " "))
+		text := strings.TrimSuffix(s.Kind+" "+s.Member+" "+s.HostObject+" "+s.ArrayID, " ")
+		words = append(words, text+withSnapshots(s))
 	}
 	return strings.Join(words, ", ")
 }

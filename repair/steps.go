@@ -193,7 +193,7 @@ var Steps = []StepType{
 		Rests: []diagnose.Class{diagnose.ClassDestroy},
 		Needs: []string{needSame, needDetached, needUndo},
 		Do:    doDestroy, Confirm: confirmDestroyed, Seen: evidence.AnewArray, Undo: UndoRecover,
-		Say:    func(p Plan, _ Step) string { return "destroy " + p.Object + recoverable(p) },
+		Say:    func(p Plan, s Step) string { return "destroy " + p.Object + withSnapshots(s) + recoverable(p) },
 		Manual: func(p Plan, _ Step) []string { return []string{"purevol destroy " + words.Shell(p.Object)} },
 	},
 	{
@@ -325,6 +325,17 @@ func deletions(s Step) []string {
 		all = append(all, "# nothing is known to be there; look with lsblk and multipath -ll")
 	}
 	return all
+}
+
+// withSnapshots names what the array destroys together with a volume.
+func withSnapshots(s Step) string {
+	switch s.Snapshots {
+	case 0:
+		return ""
+	case 1:
+		return " with its snapshot"
+	}
+	return fmt.Sprintf(" with its %d snapshots", s.Snapshots)
 }
 
 func recoverable(p Plan) string {

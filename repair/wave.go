@@ -338,23 +338,34 @@ func (p *turn) seen(about evidence.Scope) {
 // ahead says of each volume of the wave how many of its pool may be destroyed
 // before it on this very evidence: those that come first, live in it, and have
 // not ended.
-func (p *turn) ahead(world *evidence.World) map[string]int {
+func (p *turn) ahead(world *evidence.World) map[string]diagnose.Ahead {
 	if p == nil {
 		return nil
 	}
-	type kind struct {
-		array, pool string
-		class       diagnose.Class
-	}
-	counts, all := map[kind]int{}, map[string]int{}
+	type kind struct{ array, pool string }
+	counts, all := map[kind]diagnose.Ahead{}, map[string]diagnose.Ahead{}
 	for _, other := range p.wave.turns {
-		k := kind{other.plan.ArrayID, other.plan.Pool, other.plan.Class}
+		k := kind{other.plan.ArrayID, other.plan.Pool}
 		all[other.plan.ID] = counts[k]
 		s := find(world, other.plan.ArrayID, other.plan.ID, other.plan.Serial)
 		lives := s.volume != nil && !s.volume.Destroyed.Is() || s.snapshot != nil && !s.snapshot.Destroyed.Is()
 		if lives && !other.ended && other.plan.destroys() {
-			counts[k]++
+			counts[k] = other.plan.and(counts[k])
 		}
 	}
 	return all
+}
+
+// and counts what a plan destroys on top of what goes before it.
+func (p Plan) and(before diagnose.Ahead) diagnose.Ahead {
+	for _, step := range p.Steps {
+		switch step.Kind {
+		case StepDestroy:
+			before.Volumes++
+			before.Snapshots += step.Snapshots
+		case StepDestroySnapshot:
+			before.Snapshots++
+		}
+	}
+	return before
 }

@@ -874,3 +874,13 @@ func TestNext(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// What goes before in a wave takes its snapshots along.
+func TestAheadWithSnapshots(t *testing.T) {
+	before := diagnose.Ahead{Volumes: 1}
+	before = Plan{Steps: []Step{{Kind: StepConfirm}, {Kind: StepDestroy, Snapshots: 3}}}.and(before)
+	before = Plan{Steps: []Step{{Kind: StepDestroySnapshot}}}.and(before)
+	if want := (diagnose.Ahead{Volumes: 2, Snapshots: 4}); before != want {
+		t.Errorf("%+v, want %+v", before, want)
+	}
+}
