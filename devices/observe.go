@@ -54,6 +54,7 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	links, d := readLinks(t, b, st)
 	d.Merge(missing)
 	h.Links = hostfs.ListOf(links, d)
+	h.Aliases = readAliases(t, b, st, links, b.doubts.None() && st.holds.None())
 	p := readProcesses(ctx, whole, b, st)
 	h.AllProcesses, h.AllProcessesWhy = allProcesses(t, s, p)
 	m := readMounts(ctx, s, p)

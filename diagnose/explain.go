@@ -477,7 +477,8 @@ func (f *facts) lxdWords(v *volume) (bool, string) {
 	}
 	result, why := noRecord(Subject{f: f, class: ClassDestroy, array: v.array, pool: v.pool, volume: v})
 	if v.record == nil {
-		return result != Uncertain, why
+		e := f.expected(v)
+		return result != Uncertain && e.doubt == "", join(append([]string{why}, append(e.byPath(), e.doubt)...)...)
 	}
 	if v.LXD.Snapshot {
 		why = "snapshot " + lxdName(v.record).String() + " exists; no record of this copy, LXD keeps none"

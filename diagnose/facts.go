@@ -20,6 +20,7 @@ type facts struct {
 	members memberFacts
 	records recordFacts
 	use     expectations
+	paths   pathUses
 	// operations are those that may still change a volume.
 	operations []*evidence.Operation
 	// fences are the operator's words that a machine is down.
@@ -85,6 +86,7 @@ func newFacts(w *evidence.World, p Policy) *facts {
 		pool.records = f.records.inPool[pool.name]
 	}
 	f.use = newExpectations(f)
+	f.joinPaths()
 	for _, array := range f.arrays {
 		f.joinVolumes(array)
 		f.joinOwners(array)

@@ -48,6 +48,8 @@ type expectation struct {
 	// members are those on which it is used; uses says by what.
 	members []string
 	uses    []use
+	// paths are the instances that have it by a path, running or not.
+	paths []*pathUse
 	// doubt is set when it may also be used elsewhere.
 	doubt string
 }
@@ -160,7 +162,7 @@ func (e *expectations) attachedTo(key disk, f func(*attachment)) {
 }
 
 // expected says on which members LXD uses a volume. A volume without a record
-// is expected nowhere: LXD does not know it.
+// is expected where an instance has it by a path: LXD does not know it.
 func (f *facts) expected(v *volume) expectation {
 	var e expectation
 	f.expectedAgain(&e, v)
@@ -170,11 +172,15 @@ func (f *facts) expected(v *volume) expectation {
 // expectedAgain is expected for whoever asks for one volume after another: it
 // uses again what the last answer took.
 func (f *facts) expectedAgain(e *expectation, v *volume) {
-	e.members, e.uses, e.doubt = e.members[:0], e.uses[:0], ""
-	record := v.record
-	if record == nil {
-		return
+	e.members, e.uses, e.paths, e.doubt = e.members[:0], e.uses[:0], e.paths[:0], ""
+	if v.record != nil {
+		f.expectedOf(e, v.record)
 	}
+	f.usedByPath(e, v)
+}
+
+// expectedOf is what LXD has an account of.
+func (f *facts) expectedOf(e *expectation, record *evidence.Record) {
 	if record.Name == "" || record.Project == "" {
 		e.doubt = "LXD's record of it has no name"
 		return

@@ -49,7 +49,7 @@ func (f *facts) isStale(v *volume, row *evidence.Connection, e expectation) bool
 		}
 	}
 	switch answer := e.on(o.member); {
-	case answer.Is():
+	case answer.Is(), e.byPathOn(o.member):
 		return false
 	case answer.IsNot():
 		return true
@@ -74,11 +74,13 @@ func (f *facts) staleConnection(v *volume, host string, e expectation) draft {
 	d.RunsOn = slices.Clone(e.members)
 	sight := f.sight()
 	used := sight.unused()
-	switch why := e.why(); {
+	switch why := append(e.why(), e.byPath()...); {
 	case len(why) > 0 && sight.unread() != "":
 		used = "used elsewhere: " + list(why)
 	case len(why) > 0:
 		used = "used only elsewhere: " + list(why)
+	case len(f.paths.unclear) > 0:
+		used = "no running use known"
 	}
 	d.Detail = d.LXD.String() + ", " + used + "; connected to " + host
 	h := f.machineOf(o)

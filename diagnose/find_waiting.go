@@ -109,7 +109,11 @@ func (f *facts) usedOn(d *device) evidence.Answer {
 	if d.volume == nil {
 		return evidence.No
 	}
-	return f.expected(d.volume).on(either(f.memberOf(d.host), d.host.Name))
+	e, member := f.expected(d.volume), either(f.memberOf(d.host), d.host.Name)
+	if e.byPathOn(member) {
+		return evidence.Yes
+	}
+	return e.on(member)
 }
 
 // onlyWaits: to end what waits in a map is right only where it can't go on, and

@@ -179,6 +179,8 @@ func notExpected(s Subject) (Result, string) {
 	e := s.f.expected(s.volume)
 	p := s.apart(&e)
 	switch {
+	case len(e.paths) > 0:
+		return Fail, list(append(e.why(), e.byPath()...))
 	case p != nil:
 		return s.expectedApart(p, &e)
 	case len(e.uses) > 0:

@@ -18,7 +18,7 @@ var mends = map[string]string{
 	"members-online":    "bring the member back, or give --host-down for a machine that is switched off",
 	"no-operation":      "run it again when LXD is idle",
 	"no-record":         "it belongs to a record of LXD: delete it through LXD if it is not wanted",
-	"not-expected":      "stop what LXD is to use it for",
+	"not-expected":      "stop what LXD is to use it for; an instance that names it by a path has to lose that device",
 	"original-kept":     "nothing: it may be the only copy; look for what became of the original",
 	"explained":         "look for what became of the record (pureclean explain disappeared-record); for one volume, state what you know with --database-is-current or --even-if-recovered; what an undo took back, and a safety copy once the volume's content is what it should be, repair by itself with --volume",
 	"old-enough":        "wait until it is old enough; for one volume, --min-age lowers what is needed",

@@ -52,6 +52,7 @@ var absent = map[string]string{
 	"Host.Recorded":         "a live host is not recorded",
 	"ArrayHost.Group":       "an object in no group names none; what is connected through a group has rows of its own",
 	"Connection.Group":      "a private connection names no group; the reader refuses a row without the key",
+	"Instance.Paths":        "an instance that names no path has none, as it has no other devices; the reader refuses one without devices",
 	"InstanceDisk.Source":   "a root disk has no source; use on the host still counts",
 	"InstanceDisk.Snapshot": "a volume that is attached itself has no snapshot; use on the host still counts",
 }

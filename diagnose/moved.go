@@ -257,6 +257,11 @@ func (f *facts) recordAt(use *evidence.Use) *evidence.Record {
 	if use.Kind != evidence.UseMount || !ok {
 		return nil
 	}
+	return f.recordIn(pool, kind, name)
+}
+
+// recordIn is the record whose volume LXD mounts in a directory of a pool.
+func (f *facts) recordIn(pool, kind, name string) *evidence.Record {
 	if f.byDirectory == nil {
 		f.byDirectory = make(map[string]*evidence.Record, len(f.records.list))
 		for i := range f.records.list {

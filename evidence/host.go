@@ -42,6 +42,9 @@ type Host struct {
 	// Links are the names below /dev/disk/by-id and /dev/mapper that carry a
 	// Pure identity, dangling ones too.
 	Links List[Link] `json:"links"`
+	// Aliases are what else a device may be called by. A name that is not among
+	// them says nothing.
+	Aliases []Alias `json:"aliases,omitempty"`
 	// Uses is everything that uses one of the devices above, or used one
 	// that has gone.
 	Uses List[Use] `json:"uses"`
@@ -298,6 +301,16 @@ type Link struct {
 	On     []string `json:"on"`
 	// Dangling is yes when what it points to does not exist.
 	Dangling Answer `json:"dangling"`
+}
+
+// Alias is a name below /dev that carries no identity: that of a file system or
+// a partition on a Pure volume, or any of a block device of something else.
+type Alias struct {
+	Path string `json:"path"`
+	// Serials are the volumes that what it leads to is, or stands on.
+	Serials []Serial `json:"serials,omitempty"`
+	// Other is yes where it certainly leads to a device that stands on none.
+	Other Answer `json:"other"`
 }
 
 // UseKind is a way in which a device is in use.

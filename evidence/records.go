@@ -83,6 +83,18 @@ type Instance struct {
 	Location string `json:"location"`
 	// Disks are its disk devices with a pool, profiles included.
 	Disks []InstanceDisk `json:"disks"`
+	// Paths are what it names by a path of its machine, or by a device number,
+	// and may be a volume: of that LXD keeps no account.
+	Paths []InstancePath `json:"paths,omitempty"`
+}
+
+// InstancePath is a device of an instance, or a word in its settings, that
+// names something of the machine on which the instance is.
+type InstancePath struct {
+	// Device is the device, or the key of the setting.
+	Device string `json:"device"`
+	// Path is the path as it stands there, or "major:minor".
+	Path string `json:"path"`
 }
 
 // InstanceDisk is a disk device of an instance that uses a pool.

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,12 +19,15 @@ type instanceRow struct {
 	// Devices are the instance's own and its profiles', by name. LXD gives
 	// none of them for an instance whose member it can't reach.
 	Devices []deviceRow
+	// Words are those in its settings that may be a volume's path.
+	Words []evidence.InstancePath
 }
 
 // deviceRow is what is read of a device: the values of "type", "pool" and so
 // on, empty where there is none.
 type deviceRow struct {
 	Name, Type, Pool, Source, Path, SourceSnapshot, SourceType string
+	Major, Minor                                               string
 }
 
 func readInstance(p *pulled) instanceRow {
@@ -48,10 +52,17 @@ func readInstance(p *pulled) instanceRow {
 				p.devices = append(p.devices, readDevice(p, string(name)))
 			}
 			row.Devices = slices.Clone(p.devices)
+		case "expanded_config":
+			for key := range p.object {
+				row.Words = append(row.Words, readWords(p, key)...)
+			}
 		default:
 			p.Skip()
 		}
 	}
+	slices.SortFunc(row.Words, func(x, y evidence.InstancePath) int {
+		return cmp.Or(strings.Compare(x.Device, y.Device), strings.Compare(x.Path, y.Path))
+	})
 	slices.SortFunc(row.Devices, func(x, y deviceRow) int { return strings.Compare(x.Name, y.Name) })
 	return row
 }
@@ -75,6 +86,10 @@ func readDevice(p *pulled, name string) deviceRow {
 			row.SourceSnapshot = p.text()
 		case "source.type":
 			row.SourceType = p.shared()
+		case "major":
+			row.Major = p.text()
+		case "minor":
+			row.Minor = p.text()
 		default:
 			p.Skip()
 		}
@@ -129,8 +144,12 @@ func (a *answers) instanceList(d *doubts) []evidence.Instance {
 			if ok {
 				item.Disks = append(item.Disks, disk)
 			}
+			for _, named := range device.named() {
+				item.Paths = append(item.Paths, evidence.InstancePath{Device: device.Name, Path: named})
+			}
 		}
-		row.Devices = nil
+		item.Paths = append(item.Paths, row.Words...)
+		row.Devices, row.Words = nil, nil
 		items = append(items, item)
 	}
 	a.instances.value = nil
