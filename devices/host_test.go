@@ -302,6 +302,7 @@ overrides {
 		{Name: "iscsi node.session.scan", Value: "auto", File: "/etc/iscsi/iscsid.conf", Line: 3, Applies: evidence.Yes},
 		{Name: "iscsi node.conn[0].timeo.login_timeout", Value: "30", Applies: evidence.Yes},
 		{Name: "iscsi node.session.initial_login_retry_max", Value: "4", Applies: evidence.Yes},
+		{Name: "iscsi node.session.nr_sessions", Value: "1", Applies: evidence.Yes},
 		{Name: "iscsi node.session.timeo.replacement_timeout", Value: "120", Applies: evidence.Yes},
 		{Name: "iscsi recovery_tmo", Value: "10", Section: "session7", File: "/sys/class/iscsi_session/session7/recovery_tmo", Applies: evidence.Yes},
 		{Name: "nvme ctrl_loss_tmo", Value: "off", Section: "nvme0", File: "/sys/class/nvme/nvme0/ctrl_loss_tmo", Applies: evidence.Yes},
