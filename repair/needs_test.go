@@ -7,6 +7,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
 )
 
 // onlooker is a volume that nothing connects and no machine has, of a plan that
@@ -332,6 +333,24 @@ func TestUndoneOnlyIfSeen(t *testing.T) {
 	}
 }
 
+// past is a journal with one run.
+func past(t *testing.T) (book *journal.Book, id string) {
+	t.Helper()
+	book, err := journal.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = book.Close() })
+	file, err := book.Create(journal.Record{Kind: journal.KindFix}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return book, file.ID
+}
+
 // TestUndoOfWhatIsNotSeen: what was not read is neither gone nor another's.
 func TestUndoOfWhatIsNotSeen(t *testing.T) {
 	for _, c := range []struct {
@@ -351,8 +370,18 @@ func TestUndoOfWhatIsNotSeen(t *testing.T) {
 			o.array.Hosts = evidence.Incomplete([]evidence.ArrayHost{}, "page 3")
 		}, diagnose.Uncertain, "page 3"},
 		{"of another machine's array host", func(_ *onlooker, s *Step) { s.Devices = []string{"iqn.x:2"} }, diagnose.Fail, "has other initiators now: iqn.x:1"},
+		{"connected to what is not listed", func(o *onlooker, _ *Step) { o.array.Connections = o.array.Connections.Doubt("page 4") }, diagnose.Uncertain, "page 4"},
+		{"connected at an array that was not read", func(o *onlooker, _ *Step) { o.subject.copies = []peerCopy{{why: "fa-peer was not read"}} }, diagnose.Uncertain, "fa-peer was not read"},
+		{"of an LXD that was not read", func(o *onlooker, _ *Step) { o.subject.world.LXD.Trouble = "no socket" }, diagnose.Uncertain, "no socket"},
+		{"of records that are not all listed", func(o *onlooker, _ *Step) {
+			o.subject.world.LXD.Records = o.subject.world.LXD.Records.Doubt("page 5")
+		}, diagnose.Uncertain, "page 5"},
+		{"of records that may be hidden", func(o *onlooker, _ *Step) { o.subject.world.LXD.SeesAll = evidence.Unknown }, diagnose.Uncertain, "LXD may hide"},
+		{"of a run that is not there", func(o *onlooker, _ *Step) { o.run.of = "beef" }, diagnose.Uncertain, "no such run"},
 	} {
 		o, step := looking(), Step{Kind: StepReconnect, HostObject: "lxd01-iscsi", Devices: []string{"iqn.x:1"}}
+		o.run.t.Journal, o.run.of = past(t)
+		o.subject.world.LXD.Records, o.subject.world.LXD.SeesAll = evidence.Complete([]evidence.Record{}), evidence.Yes
 		c.set(o, &step)
 		o.run.latest = look{subject: o.subject}
 		if got, ok := o.run.undoable(step); ok != (c.want == "") || got.Result != c.want || !strings.Contains(got.Why, c.says) {

@@ -154,6 +154,7 @@ func (r *run) seen(p Promise) Promise {
 	if err != nil || r.latest.world == nil || r.unread(r.latest) != "" {
 		return p
 	}
+	r.of = r.journal.ID
 	steps, _ := r.takenBack(history)
 	recovered := false // once it is, it can be connected
 	for _, step := range steps {

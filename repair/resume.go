@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/words"
 )
 
 // ErrNotInterrupted is a run that ended: there is nothing to resume.
@@ -83,9 +86,61 @@ func (r *run) resume(ctx context.Context, kind journal.Kind) error {
 		return nil
 	}
 	if err := r.holdRest(l); err != nil {
+		if refused := (*RefusedError)(nil); errors.As(err, &refused) {
+			return err
+		}
 		return errors.Join(r.refuse("resume", diagnose.GateResult{Gate: "plan", Result: diagnose.Fail, Why: err.Error()}), err)
 	}
 	return r.steps(ctx)
+}
+
+const (
+	// needStood is what a run that is resumed has to find as it left it.
+	needStood = "as-it-was-left"
+	// resumableFor is for how long what a run was told holds for its rest.
+	resumableFor = 24 * time.Hour
+)
+
+// standsAsLeft says whether what is left to do may rest on what the operator saw
+// when the run began. A journal may have been restored from a backup, so that what
+// it calls interrupted was finished long ago, and somebody has wanted the volume
+// back since. A new run asks everything anew.
+func (r *run) standsAsLeft(l look) diagnose.GateResult {
+	gate := diagnose.GateResult{Gate: needStood, Result: diagnose.Fail, Mend: "begin anew: pureclean fix --volume " + words.Shell(r.plan.Object)}
+	left := map[string]bool{}
+	for _, where := range r.stood.Connections {
+		left[where] = true
+	}
+	age := r.t.Now().Sub(r.stoodAt)
+	switch {
+	case age > resumableFor:
+		gate.Why = fmt.Sprintf("what it did last was %s ago, and who has wanted the volume since is not known to it", words.Span(age))
+		return gate
+	case age < -clockSlack:
+		gate.Result, gate.Why = diagnose.Uncertain, "what it did last was later than it is now, by this machine's clock"
+		return gate
+	}
+	switch {
+	case l.volume == nil || !r.plan.destroys():
+	case r.stood.Destroyed == evidence.Yes.String() && l.volume.Destroyed.IsNot():
+		gate.Why = "the run saw it destroyed, and it lives: somebody has recovered it since"
+		return gate
+	case r.stood.Written.Known != l.volume.Written.Known:
+		gate.Result, gate.Why = diagnose.Uncertain, "the array does not say how much was written to it, now and when the run was stopped"
+		return gate
+	case l.volume.Written.N > r.stood.Written.N:
+		gate.Why = words.Size(l.volume.Written.N-r.stood.Written.N) + " were written to it since the run was stopped"
+		return gate
+	default:
+		for _, row := range l.rows {
+			if where := l.where(row); !left[where] {
+				gate.Why = "it is connected to " + where + " since the run was stopped"
+				return gate
+			}
+		}
+	}
+	gate.Result = diagnose.Pass
+	return gate
 }
 
 // holdRest makes the plan again, from the world in which the run was left, and
@@ -110,6 +165,9 @@ func (r *run) holdRest(l look) error {
 	}
 	if len(left) == 0 {
 		return nil
+	}
+	if gate := r.standsAsLeft(l); gate.Result != diagnose.Pass {
+		return r.refuse("resume", gate)
 	}
 	again, err := NewPlan(*l.world, r.policy(), *l.finding(), r.t.Now())
 	if err != nil {
@@ -198,6 +256,7 @@ func (t Tools) restored(history journal.History) (*run, journal.Kind, error) {
 // inherit takes over the paths that the run which is taken back left offline.
 // Only that run's journal has them.
 func (r *run) inherit(of string) error {
+	r.of = of
 	if r.t.Journal == nil {
 		return nil
 	}
@@ -223,11 +282,24 @@ func (r *run) say() {
 	}
 }
 
+// stand keeps how the object was at a record of a step. One that a resumption
+// left without having done anything tells nothing.
+func (r *run) stand(record journal.Record) {
+	if record.What != journal.WhatBefore && record.What != journal.WhatAfter && record.What != journal.WhatAction {
+		return
+	}
+	r.stoodAt = record.Time
+	if s := (state{}); record.What != journal.WhatAction && json.Unmarshal(record.State, &s) == nil {
+		r.stood = s
+	}
+}
+
 // replay takes one record in.
 func (r *run) replay(record journal.Record) error {
 	if !record.Until.IsZero() {
 		r.until, r.untilHere = record.Until, record.UntilHere
 	}
+	r.stand(record)
 	step := Step{Kind: record.StepKind}
 	if n := record.Step; n > 0 && n <= len(r.plan.Steps) {
 		step = r.plan.Steps[n-1]

@@ -44,8 +44,13 @@ type run struct {
 	near bool
 	// acting is set while something is changed.
 	acting *acting
-	// ours is what an eradication is of.
+	// ours is what an eradication is of, and of the run that an undo takes back.
 	ours destruction
+	of   string
+	// stood is how its object was when this run last wrote a step down, and
+	// stoodAt when that was; for one that is resumed.
+	stood   state
+	stoodAt time.Time
 	// released is what this run's journal says was released, by member.
 	released map[string]*release.Released
 	// intended are steps, from 1, that this run began and of which it is not
@@ -656,7 +661,7 @@ func (r *run) refuse(step string, gate diagnose.GateResult) error {
 	case needEncrypted:
 		e.Hint = "use https:// as the pool's pure.gateway"
 	}
-	if other := r.interrupted(); other != "" {
+	if other := r.interrupted(); other != "" && gate.Gate != needStood {
 		e.Hint = "run " + other + " of the same object was interrupted: pureclean runs --resume " + other
 	}
 	return e

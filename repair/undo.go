@@ -37,6 +37,7 @@ const (
 	needHostObject = "host-object"
 	needLive       = "live"
 	needUndoable   = "undoable"
+	needNobodys    = "nobody-elses"
 	needNumber     = "no-dead-path"
 )
 
@@ -135,7 +136,7 @@ func (t Tools) Undo(ctx context.Context, id string) (Result, error) {
 		return Result{State: lines}, fmt.Errorf("run %s: %s: %w", id, p.Why, ErrNothingToUndo)
 	}
 	r := t.newRun(old.plan)
-	r.types, r.plan.Steps, r.state, r.released = undoSteps, steps, lines, old.released
+	r.types, r.plan.Steps, r.state, r.released, r.of = undoSteps, steps, lines, old.released, id
 	r.say()
 	begin, err := r.begin(journal.KindUndo, id)
 	if err != nil {
@@ -352,5 +353,96 @@ func (r *run) undoable(step Step) (diagnose.GateResult, bool) {
 	if !slices.Equal(now, step.Devices) {
 		return no(needHostObject, step.HostObject+" has other initiators now: "+strings.Join(now, ", "))
 	}
+	if result, why := r.nobodyElses(s); result != diagnose.Pass {
+		return diagnose.GateResult{Gate: needNobodys, Result: result, Why: why, Mend: "what is in use is connected by LXD itself; by hand it is: " + strings.Join(step.Manual, "; ")}, false
+	}
 	return diagnose.GateResult{}, true
+}
+
+// nobodyElses says whether a volume is still as the run left it, so that a
+// connection which that run cut may come back: nobody has connected it, recovered
+// it, or made it LXD's since. Of a volume that only lost a connection LXD has a
+// record, and it may be in use.
+func (r *run) nobodyElses(s subject) (diagnose.Result, string) {
+	history, err := r.t.Journal.Read(r.of)
+	if err != nil {
+		return diagnose.Uncertain, "how run " + r.of + " left it can't be read: " + err.Error()
+	}
+	left := connectionsIn(history)
+	for _, row := range s.rows {
+		if where := s.where(row); !left[where] {
+			return diagnose.Fail, "it is connected to " + where + " by now, and was not before run " + r.of + ": somebody uses it"
+		}
+	}
+	if why := s.array.Connections.Why(); why != "" {
+		return diagnose.Uncertain, "what it is connected to by now is not all known: " + why
+	}
+	if why := s.unreadCopies(); why != "" {
+		return diagnose.Uncertain, "what it is connected to by now is not all known: " + why
+	}
+	if r.plan.Class != diagnose.ClassDestroy {
+		return diagnose.Pass, ""
+	}
+	for _, record := range s.world.LXD.Records.Items {
+		if !record.UUID.IsZero() && record.UUID == s.volume.LXD.UUID && !s.volume.LXD.Snapshot { // a copy of a snapshot that LXD has was none of its own before
+			return diagnose.Fail, "LXD has a record of it by now: " + record.Name
+		}
+	}
+	for _, host := range s.world.Hosts {
+		for _, use := range host.Uses.Items {
+			if use.Serial == s.serial && s.serial != "" {
+				return diagnose.Fail, "it is in use on " + host.Name + ": " + string(use.Kind) + " " + use.Where
+			}
+		}
+	}
+	switch destroyed, seen := destroyedAt(history); {
+	case seen.Is() && s.volume.Destroyed.IsNot() && !r.recoveredSince(destroyed):
+		return diagnose.Fail, "it lives, and nothing in this journal has recovered it: somebody else has, and may use it"
+	case s.world.LXD.Trouble != "":
+		return diagnose.Uncertain, "whether LXD has a record of it by now is not known: " + s.world.LXD.Trouble
+	case s.world.LXD.Records.Why() != "":
+		return diagnose.Uncertain, "whether LXD has a record of it by now is not known: " + s.world.LXD.Records.Why()
+	case !s.world.LXD.SeesAll.Is():
+		return diagnose.Uncertain, "LXD may hide a record of it from us"
+	}
+	return diagnose.Pass, ""
+}
+
+// connectionsIn are all that a run saw of the connections of its object.
+func connectionsIn(history journal.History) map[string]bool {
+	all := map[string]bool{}
+	for _, record := range history.Records {
+		var s state
+		if record.What != journal.WhatBefore && record.What != journal.WhatAfter || json.Unmarshal(record.State, &s) != nil {
+			continue
+		}
+		for _, where := range s.Connections {
+			all[where] = true
+		}
+	}
+	return all
+}
+
+// recoveredSince reports an undo of the same run, this one or an earlier, that
+// recovered what it had destroyed at that time.
+func (r *run) recoveredSince(destroyed time.Time) bool {
+	all, err := r.t.Journal.List()
+	if err != nil {
+		return false
+	}
+	for _, s := range all {
+		if s.Kind != journal.KindUndo || s.Of != r.of {
+			continue
+		}
+		history, err := r.t.Journal.Read(s.ID)
+		if err != nil {
+			continue
+		}
+		if slices.ContainsFunc(history.Records, func(record journal.Record) bool {
+			return record.StepKind == StepRecover && record.What == journal.WhatAfter && record.Outcome == journal.Done && !record.Time.Before(destroyed)
+		}) {
+			return true
+		}
+	}
+	return false
 }
