@@ -194,8 +194,10 @@ func TestOtherHalfTellsWhoMadeBoth(t *testing.T) {
 		if i < 0 {
 			t.Fatalf("%+v: it is not found", c)
 		}
-		if got := gate(t, r.Findings[i], "explained"); got.Result != c.want {
-			t.Errorf("%+v: %s: %s", c, got.Result, got.Why)
+		for _, which := range []string{"explained", "pod-ownership"} {
+			if got := gate(t, r.Findings[i], which); got.Result != c.want {
+				t.Errorf("%+v: %s: %s", c, got.Result, got.Why)
+			}
 		}
 	}
 }
