@@ -116,6 +116,7 @@ func TestRunningIsNoMaker(t *testing.T) {
 		{"a host without a name", []evidence.Deed{madeIt, on(linked, ""), on(cut, "")}, nil, Uncertain, "no member's array host was connected then"},
 		{"our host, but long after", []evidence.Deed{madeIt, on(linked), on(cut), by(did(evidence.DeedConnect, time.Hour), "root", "CLI")}, nil, Uncertain, "no member's array host was connected then"},
 		{"our host, and later nobody knows which", []evidence.Deed{madeIt, linked, cut, on(did(evidence.DeedConnect, time.Minute))}, nil, Uncertain, "whose array host that was is not known"},
+		{"our host by its name, and not all array hosts are known", []evidence.Deed{madeIt, linked, cut}, func(s *scene) { s.array().Hosts = s.array().Hosts.Doubt("x") }, Uncertain, "no member's array host was connected then"},
 		{"our host, by our own undo", []evidence.Deed{madeIt, on(linked), on(cut), ours(did(evidence.DeedConnect, time.Minute))}, nil, Uncertain, "no member's array host was connected then"},
 		{"a copy that was never connected", []evidence.Deed{did(evidence.DeedOther, 0)}, full, Uncertain, "may hold"},
 		{"one that holds nothing", []evidence.Deed{did(evidence.DeedOther, 0)}, nil, Pass, "no other LXD in the pod made it is not shown"},
