@@ -244,10 +244,10 @@ func (o *checkOptions) runs(dir string) metrics.Runs {
 	}
 	var runs metrics.Runs
 	for _, s := range all {
-		switch s.State {
-		case journal.Interrupted:
+		switch {
+		case resumable(s.State, s.Kind):
 			runs.Interrupted++
-		case journal.UnderWay:
+		case s.State == journal.UnderWay:
 			runs.UnderWay = append(runs.UnderWay, fmt.Sprintf("run %s of %s is under way: %s", s.ID, s.Object.Name, atIt(s)))
 		}
 		if p := promises[s.ID]; p.Works && !p.Until.IsZero() {

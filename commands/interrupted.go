@@ -71,7 +71,14 @@ func (o *common) interruptedIn(stateDir string) []journal.Summary {
 	if err != nil {
 		o.log().Debug("the journal could not be read", "error", err)
 	}
-	return slices.DeleteFunc(all, func(s journal.Summary) bool { return s.State != journal.Interrupted || s.Kind == journal.KindEradicate })
+	return slices.DeleteFunc(all, func(s journal.Summary) bool { return !resumable(s.State, s.Kind) })
+}
+
+// resumable reports a run that somebody has to go on with. An eradication that was
+// stopped is asked for again, and leaves nothing that could be finished or taken
+// back: what it is of is destroyed, or gone.
+func resumable(state journal.State, kind journal.Kind) bool {
+	return state == journal.Interrupted && kind != journal.KindEradicate
 }
 
 // sameObject goes by the array's id where both have one: names are given

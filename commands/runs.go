@@ -111,7 +111,7 @@ func runRuns(o *runsOptions) error {
 	answer, interrupted := runsAnswer{Schema: "pureclean/runs/v1", Runs: []runAnswer{}}, false
 	for _, s := range all {
 		answer.Runs = append(answer.Runs, runAnswerOf(s, promises[s.ID]))
-		interrupted = interrupted || s.State == journal.Interrupted
+		interrupted = interrupted || resumable(s.State, s.Kind)
 	}
 	err = o.print(func(w io.Writer) error {
 		switch f {
@@ -153,11 +153,14 @@ func (o *runsOptions) printRuns(w io.Writer, answer runsAnswer, wide bool) error
 	}
 	n, undoable, first := map[string]int{}, 0, ""
 	for _, r := range answer.Runs {
-		n[r.State]++
+		again := resumable(journal.State(r.State), journal.Kind(r.Kind))
+		if again || r.State != string(journal.Interrupted) {
+			n[r.State]++
+		}
 		if r.Undoable {
 			undoable++
 		}
-		if r.State == string(journal.Interrupted) && first == "" {
+		if again && first == "" {
 			first = r.Run
 		}
 	}
