@@ -60,6 +60,9 @@ func promiseOf(book *journal.Book, all []journal.Summary, s journal.Summary) Pro
 	if err != nil {
 		return broken(err.Error())
 	}
+	if last := len(history.Records) - 1; last >= 0 && history.Records[last].What == journal.WhatEnd && history.Records[last].Gate == endGone {
+		return broken("the array was seen to have it no more")
+	}
 	r, _, err := Tools{}.restored(history)
 	if err != nil {
 		return broken(err.Error())

@@ -81,7 +81,7 @@ func (r *run) resume(ctx context.Context, kind journal.Kind) error {
 		return r.refuse("resume", diagnose.GateResult{Gate: needSame, Result: diagnose.Fail, Why: "it is " + other.Name + " now, outside of LXD's pods: somebody else has taken it"})
 	}
 	if why := r.goneMeanwhile(l); why != "" {
-		r.state = append(r.state, why)
+		r.state, r.gone = append(r.state, why), true
 		r.tell(Ended, journal.Already, why)
 		return nil
 	}
@@ -93,6 +93,10 @@ func (r *run) resume(ctx context.Context, kind journal.Kind) error {
 	}
 	return r.steps(ctx)
 }
+
+// endGone is what the end of a run has in the place of a gate when its object was
+// seen to be gone: nothing can be taken back.
+const endGone = "gone"
 
 const (
 	// needStood is what a run that is resumed has to find as it left it.

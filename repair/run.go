@@ -51,6 +51,8 @@ type run struct {
 	// stoodAt when that was; for one that is resumed.
 	stood   state
 	stoodAt time.Time
+	// gone is set when somebody else was seen to have finished it.
+	gone bool
 	// released is what this run's journal says was released, by member.
 	released map[string]*release.Released
 	// intended are steps, from 1, that this run began and of which it is not
@@ -721,6 +723,8 @@ func (r *run) finish(ctx context.Context, failed error) (Result, error) {
 	end.Gate, end.Note = result.Gate, strings.Join(r.state, "; ")
 	if failed != nil {
 		end.Error = failed.Error()
+	} else if r.gone {
+		end.Gate = endGone
 	}
 	if err := r.write(end); err != nil && !errors.Is(failed, journal.ErrUnwritable) {
 		failed = errors.Join(failed, err)

@@ -228,3 +228,22 @@ func TestRecoveredSince(t *testing.T) {
 		t.Error("that was another run")
 	}
 }
+
+// TestNoPromiseOfWhatIsGone: a run that saw that its object is gone promises no
+// undo, at its end or in a list.
+func TestNoPromiseOfWhatIsGone(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	plan := k.plan("leaked-volume")
+	id := k.stopAt(plan, 3).Run
+	if err := errors.Join(k.world.Array.DestroyVolume(plan.Object), k.world.Array.Eradicate(plan.Object)); err != nil {
+		t.Fatal(err)
+	}
+	k.crash()
+	result, err := k.tools().Resume(context.Background(), id)
+	if err != nil || result.Undo.Works || k.state(id) != journal.Finished {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if p, err := Promises(k.book, k.world.Clock.Now()); err != nil || p[id].Works || p[id].Why != "the array was seen to have it no more" {
+		t.Errorf("%+v, %v", p[id], err)
+	}
+}
