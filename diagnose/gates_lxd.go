@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -347,7 +348,47 @@ func seenBefore(s Subject) (Result, string) {
 	case !seen.Leaked.Before(s.array.Began):
 		return Uncertain, "it was first seen as a leftover in this very run"
 	}
+	if result, why := s.notOld(seen); result != Pass {
+		return result, why
+	}
 	return Pass, "first seen as a leftover on " + day(seen.Leaked)
+}
+
+// notOld holds what is remembered of a leftover against how it is now. A memory
+// that was restored with its machine tells of a time after which LXD may have had
+// it, and makes batches wait.
+func (s Subject) notOld(seen *evidence.Sighting) (Result, string) {
+	now := evidence.Moment{At: s.array.Began, ArrayClock: s.array.Clock}
+	written, provisioned := evidence.CountOf(0), int64(0)
+	if s.snapshot != nil {
+		provisioned = s.snapshot.Provisioned
+	} else {
+		written, provisioned = s.volume.Written, s.volume.Provisioned
+	}
+	need := s.f.policy.BatchMinAge
+	_, gap, ok := now.Since(seen.Last)
+	switch {
+	case seen.Last.At.IsZero():
+		return Fail, "what an earlier version remembers of it as a leftover does not count: run the batch again after " + day(now.At.Add(need))
+	case !ok:
+		return Uncertain, "it is not known how long ago it was last seen as a leftover"
+	case gap > evidence.SightingGap:
+		return Fail, "it was last seen as a leftover on " + day(seen.Last.At) + ", and what was since then nobody remembers: run the batch again after " + day(now.At.Add(need))
+	case !seen.Written.Known || !written.Known:
+		return Uncertain, "it is not known what was written to it since it was seen as a leftover"
+	case written != seen.Written || provisioned != seen.Provisioned:
+		return Fail, "it was written to, or resized, since it was seen as a leftover: run the batch again after " + day(now.At.Add(need))
+	}
+	if seen.Again.At.IsZero() {
+		return Pass, ""
+	}
+	switch least, _, ok := now.Since(seen.Again); {
+	case !ok:
+		return Uncertain, "it is not known for how long it is a leftover again"
+	case least < need:
+		return Fail, "what was seen of it as a leftover began anew on " + day(seen.Again.At) + ", and a batch then waits for " + span(need) + ": run it again after " + day(now.At.Add(need-least))
+	}
+	return Pass, ""
 }
 
 // unusedBefore asks for how long nothing has used a connection. LXD starts
@@ -367,6 +408,9 @@ func unusedBefore(s Subject) (Result, string) {
 	if seen := s.f.sighting(s.array, s.volume.ID); seen != nil {
 		first = seen.StaleSince(s.connection)
 	}
+	if why := s.another(first); why != "" {
+		return Fail, why
+	}
 	need, old, byArray := s.f.policy.BatchMinAge, s.array.Began.Sub(first.Since), s.array.Clock.Sub(first.ArrayClock)
 	if byArray < old-evidence.ClockTolerance {
 		old = byArray // this machine's clock was set meanwhile
@@ -383,6 +427,45 @@ func unusedBefore(s Subject) (Result, string) {
 		return Fail, "its connection to " + s.connection + " was first seen unused " + span(old) + " ago, and a batch takes what was " + span(need) + " ago: run it again after " + day(s.array.Began.Add(need-old))
 	}
 	return Pass, "its connection to " + s.connection + " was first seen unused on " + day(s.array.Began.Add(-old))
+}
+
+// another says why what was seen unused may not be the connection that there is
+// now; empty where it is. Where an array tells the past of the volume, that says
+// when it was connected; a LUN is given again as soon as it is free.
+func (s Subject) another(first evidence.StaleSighting) string {
+	if first.Since.IsZero() {
+		return ""
+	}
+	again := ", so it is not as old as what an earlier check or fix saw: a batch takes what was seen unused for " + span(s.f.policy.BatchMinAge)
+	now := evidence.Moment{At: s.array.Began, ArrayClock: s.array.Clock}
+	if _, gap, ok := now.Since(first.Last); ok && gap > evidence.SightingGap || first.Last.At.IsZero() {
+		return "nobody looked at its connection to " + s.connection + " lately" + again
+	}
+	same := false
+	s.volume.connections(func(row *evidence.Connection) {
+		same = same || strings.EqualFold(row.Host, s.connection) && row.LUN == first.LUN && row.NSID == first.NSID
+	})
+	if !same {
+		return "its connection to " + s.connection + " is another one now" + again
+	}
+	trail := s.f.trailOf(s.volume.ID)
+	if trail == nil {
+		return ""
+	}
+	if !trail.Deeds.IsComplete() {
+		return "when it was connected the array's audit trail could not tell in full" + again
+	}
+	for _, d := range trail.Deeds.Items {
+		if d.Verb == evidence.DeedConnect && d.At.After(first.ArrayClock) && !s.elsewhere(d.Hosts) {
+			return "by the array's audit trail it was connected on " + day(d.At) + again
+		}
+	}
+	return ""
+}
+
+// elsewhere reports hosts that are told, and none of them the connection's.
+func (s Subject) elsewhere(hosts []string) bool {
+	return len(hosts) > 0 && !slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, s.connection) })
 }
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }

@@ -196,7 +196,7 @@ var gateCases = map[string][]gateCase{
 		}, Fail, "10 minutes are needed", ""},
 		{"no waiver in a batch", leakOne, "leaked-volume", func(s *scene) {
 			s.policy.Batch, s.policy.AskedMinAge, s.policy.BatchMinAge, s.policy.MinAgeAsked = true, time.Minute, time.Hour, true
-			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Leaked: clock.Add(-time.Hour)}}
+			s.batch()
 			last(s).Created = clock.Add(-9 * time.Minute)
 		}, Fail, "60 minutes are needed", ""},
 	},
@@ -231,7 +231,39 @@ var gateCases = map[string][]gateCase{
 		{"a connection, by an array's clock that was set ahead since", staleOne, "stale-connection", func(s *scene) {
 			s.unused(hostName, time.Minute)
 			s.array().Clock = s.array().Clock.AddDate(1, 0, 0)
-		}, Fail, "was first seen unused 61 seconds ago", ""},
+		}, Fail, "nobody looked at its connection to lxd01-iscsi lately", ""},
+		{"a connection with another LUN", staleOne, "stale-connection", func(s *scene) {
+			s.unused(hostName, 48*time.Hour)
+			s.Seen[0].Stale[0].LUN++
+		}, Fail, "its connection to lxd01-iscsi is another one now", ""},
+		{"a connection that was made again since", staleOne, "stale-connection", func(s *scene) {
+			s.unused(hostName, 48*time.Hour)
+			s.array().Trails = []evidence.Trail{{VolumeID: last(s).ID, Deeds: evidence.Complete([]evidence.Deed{
+				{At: clock.Add(-time.Minute), Verb: evidence.DeedConnect, User: "admin", Interface: "GUI", Hosts: []string{"LXD01-iscsi"}, Ours: evidence.No},
+			})}}
+		}, Fail, "by the array's audit trail it was connected on", ""},
+		{"a connection of which the trail is cut", staleOne, "stale-connection", func(s *scene) {
+			s.unused(hostName, 48*time.Hour)
+			s.array().Trails = []evidence.Trail{{VolumeID: last(s).ID, Deeds: evidence.Incomplete[evidence.Deed](nil, "page 2")}}
+		}, Fail, "could not tell in full", ""},
+		{"a connection at which nobody looked for four days", staleOne, "stale-connection", func(s *scene) {
+			s.unused(hostName, 96*time.Hour)
+			s.Seen[0].Stale[0].Last = evidence.Moment{At: clock.Add(-90 * time.Hour), ArrayClock: clock.Add(-90 * time.Hour)}
+		}, Fail, "nobody looked at its connection to lxd01-iscsi lately", ""},
+		{"by an older version", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.lastSeen().Last = evidence.Moment{} }, Fail, "earlier version", ""},
+		{"three weeks ago", leakOne, "leaked-volume", func(s *scene) {
+			s.batch()
+			s.lastSeen().Last = evidence.Moment{At: clock.Add(-500 * time.Hour), ArrayClock: clock.Add(-500 * time.Hour)}
+		}, Fail, "nobody remembers: run the batch again after 2026-11-23 12:00 UTC", ""},
+		{"three weeks ago, by the array's clock alone", leakOne, "leaked-volume", func(s *scene) {
+			s.batch()
+			s.lastSeen().Last.ArrayClock = clock.Add(-500 * time.Hour)
+		}, Fail, "nobody remembers", ""},
+		{"tomorrow", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.lastSeen().Last.At = clock.Add(24 * time.Hour) }, Uncertain, "how long ago", ""},
+		{"written to since", leakOne, "leaked-volume", func(s *scene) { s.batch(); last(s).Written = evidence.CountOf(8192) }, Fail, "written to, or resized", ""},
+		{"resized since", leakOne, "leaked-volume", func(s *scene) { s.batch(); last(s).Provisioned++ }, Fail, "written to, or resized", ""},
+		{"not told what was written", leakOne, "leaked-volume", func(s *scene) { s.batch(); last(s).Written = evidence.Count{} }, Uncertain, "not known what was written", ""},
+		{"again, for an hour", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.lastSeen().Again = justNow }, Fail, "run it again after 2026-11-23 11:00 UTC", ""},
 		{"a connection, by an array's clock that was set back since", staleOne, "stale-connection", func(s *scene) {
 			s.unused(hostName, 48*time.Hour)
 			s.Seen[0].Stale[0].ArrayClock = clock.Add(time.Hour)
@@ -532,7 +564,13 @@ func (s *scene) recordedSnapshots(n int) {
 // was seen unused.
 func (s *scene) unused(host string, ago time.Duration) {
 	s.policy.Batch = true
-	s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Recorded: clock, Stale: []evidence.StaleSighting{{Host: host, Since: clock.Add(-ago), ArrayClock: clock.Add(-ago)}}}}
+	seen := evidence.StaleSighting{Host: host, Since: clock.Add(-ago), ArrayClock: clock.Add(-ago), Last: justNow}
+	for _, row := range s.array().Connections.Items {
+		if row.VolumeID == last(s).ID && strings.EqualFold(row.Host, host) {
+			seen.LUN, seen.NSID = row.LUN, row.NSID
+		}
+	}
+	s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Recorded: clock, Stale: []evidence.StaleSighting{seen}}}
 }
 
 // In a batch a connection passes that was seen unused for a day.
@@ -549,14 +587,29 @@ func TestConnectionSeenBefore(t *testing.T) {
 	}
 }
 
+// lastSeen is what is remembered of the last volume.
+func (s *scene) lastSeen() *evidence.Sighting {
+	for i := range s.Seen {
+		if s.Seen[i].VolumeID == last(s).ID {
+			return &s.Seen[i]
+		}
+	}
+	return nil
+}
+
+// justNow is when the last look before this one was.
+var justNow = evidence.Moment{At: clock.Add(-time.Hour), ArrayClock: clock.Add(-time.Hour)}
+
 // batch makes it one, in which everything was seen before.
 func (s *scene) batch() {
 	s.policy.Batch = true
 	for i := range s.array().Volumes.Items {
-		s.Seen = append(s.Seen, evidence.Sighting{ArrayID: arrayID, VolumeID: s.vol(i).ID, Leaked: clock.Add(-48 * time.Hour)})
+		v := s.vol(i)
+		v.Written = evidence.CountOf(4096)
+		s.Seen = append(s.Seen, evidence.Sighting{ArrayID: arrayID, VolumeID: v.ID, Leaked: clock.Add(-48 * time.Hour), Last: justNow, Written: v.Written, Provisioned: v.Provisioned})
 	}
 	for _, snap := range s.array().Snapshots.Items {
-		s.Seen = append(s.Seen, evidence.Sighting{ArrayID: arrayID, VolumeID: snap.ID, Leaked: clock.Add(-48 * time.Hour)})
+		s.Seen = append(s.Seen, evidence.Sighting{ArrayID: arrayID, VolumeID: snap.ID, Leaked: clock.Add(-48 * time.Hour), Last: justNow, Written: evidence.CountOf(0), Provisioned: snap.Provisioned})
 	}
 }
 
@@ -761,7 +814,7 @@ func TestBatch(t *testing.T) {
 	s := healthy()
 	leak(s)
 	s.policy.Batch = true
-	s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Leaked: clock.Add(-time.Hour)}}
+	s.batch()
 	if f := only(t, s.judge(), "leaked-volume"); f.Verdict != Safe {
 		t.Errorf("seen before: %s %v", f.Verdict, refusals(f))
 	}

@@ -121,8 +121,17 @@ type Sighting struct {
 	Name string `json:"name,omitempty"`
 	// Recorded is when LXD was last seen to have a record of it.
 	Recorded time.Time `json:"recorded,omitzero"`
-	// Leaked is when it was first seen without a record.
+	// Leaked is when it was first seen without a record, and was so in each look
+	// since, with the same size and the same bytes written to it.
 	Leaked time.Time `json:"leaked,omitzero"`
+	// Last is the newest of these looks; zero where an older version wrote it down.
+	Last Moment `json:"last,omitzero"`
+	// Again is set where what was seen before Leaked does not count: it was too
+	// long ago, or of something else.
+	Again Moment `json:"again,omitzero"`
+	// Written and Provisioned are the volume's, in all of these looks.
+	Written     Count `json:"written"`
+	Provisioned int64 `json:"provisioned,omitempty"`
 	// LXDName is what LXD called it then: type/name, with its project.
 	LXDName string `json:"lxd_name,omitempty"`
 	// Stale are its connections that nothing used when it was last seen.
@@ -132,14 +141,42 @@ type Sighting struct {
 // StaleSighting is a connection that nothing uses. The array does not say when
 // a connection was made, so this is all that is known of its age.
 type StaleSighting struct {
-	// Host is the array host.
+	// Host is the array host, LUN and NSID what the array calls the volume there.
 	Host string `json:"host"`
+	LUN  int64  `json:"lun,omitempty"`
+	NSID int64  `json:"nsid,omitempty"`
 	// Since is when it was first seen unused, and was so ever since.
 	Since time.Time `json:"since"`
 	// ArrayClock is the same moment by the array's clock, which no machine that
 	// starts with a wrong time has set; zero where it was not known.
 	ArrayClock time.Time `json:"array_clock,omitzero"`
+	// Last is when it was last seen so; zero where an older version wrote it down.
+	Last Moment `json:"last,omitzero"`
 }
+
+// Moment is one by this machine's clock and by the array's. Each of them may
+// have been set since.
+type Moment struct {
+	At         time.Time `json:"at"`
+	ArrayClock time.Time `json:"array_clock,omitzero"`
+}
+
+// Since is between which two lengths the time from then to now was, by both
+// clocks. What was not told, or is not past, was not.
+func (m Moment) Since(then Moment) (least, most time.Duration, ok bool) {
+	for _, t := range []time.Time{m.At, m.ArrayClock, then.At, then.ArrayClock} {
+		if t.IsZero() {
+			return 0, 0, false
+		}
+	}
+	ours, theirs := m.At.Sub(then.At), m.ArrayClock.Sub(then.ArrayClock)
+	return min(ours, theirs), max(ours, theirs), min(ours, theirs) >= -ClockTolerance
+}
+
+// SightingGap is the longest time between two looks of which the later carries
+// on what the earlier began: in a longer one nobody knows what was. A weekend
+// without a look does not begin anew.
+const SightingGap = 72 * time.Hour
 
 // Equal reports the same sighting.
 func (s Sighting) Equal(other Sighting) bool { return reflect.DeepEqual(s, other) }

@@ -166,9 +166,7 @@ func TestBatchOfWhatRunsElsewhere(t *testing.T) {
 			m.world.Age(26 * time.Hour)
 			before := m.world.Clock.Now().Add(-25 * time.Hour)
 			for _, plan := range m.stale(m.tools.Policy) {
-				m.world.Seen = append(m.world.Seen, evidence.Sighting{
-					ArrayID: plan.ArrayID, VolumeID: plan.ID, Stale: []evidence.StaleSighting{{Host: plan.Host, Since: before, ArrayClock: before}},
-				})
+				m.sightUnused(plan.ArrayID, plan.ID, plan.Object, plan.Host, before)
 			}
 			policy := m.tools.Policy
 			policy.Batch = true

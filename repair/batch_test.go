@@ -13,6 +13,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/sightings"
 )
 
 // leaks is a world with n leaked image volumes beside live ones, which an
@@ -28,10 +29,23 @@ func leaks(t *testing.T) *kit {
 // sight remembers each leftover, as an earlier run would have.
 func (k *kit) sight() {
 	k.t.Helper()
-	_, report := k.scan()
-	for _, f := range report.Findings {
-		k.world.Seen = append(k.world.Seen, evidence.Sighting{ArrayID: f.ArrayID, VolumeID: f.VolumeID, Leaked: k.world.Clock.Now()})
+	world, report := k.scan()
+	k.world.Seen = sightings.Update(k.world.Seen, world, report)
+}
+
+// sightUnused remembers a volume's connection to a host as unused since a time,
+// until now.
+func (k *kit) sightUnused(array, volume, object, host string, since time.Time) {
+	k.t.Helper()
+	now := k.world.Clock.Now()
+	seen := evidence.StaleSighting{Host: host, Since: since, ArrayClock: since, Last: evidence.Moment{At: now, ArrayClock: now}}
+	world, _ := k.scan()
+	for _, row := range world.Arrays[0].Connections.Items {
+		if row.VolumeName == object && row.Host == host {
+			seen.LUN, seen.NSID = row.LUN, row.NSID
+		}
 	}
+	k.world.Seen = append(k.world.Seen, evidence.Sighting{ArrayID: array, VolumeID: volume, Stale: []evidence.StaleSighting{seen}})
 }
 
 func outcomes(rows []Row) []string {

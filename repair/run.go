@@ -619,7 +619,7 @@ func (r *run) about(anew evidence.Anew, near bool) evidence.Scope {
 	if !slices.Contains(ofVolumes, r.plan.Class) {
 		return evidence.Scope{Sought: sought}
 	}
-	scope := evidence.Scope{ArrayID: r.plan.ArrayID, Volumes: []string{r.plan.ID}, Anew: anew, Past: r.ours.run != "", Near: near, Sought: sought}
+	scope := evidence.Scope{ArrayID: r.plan.ArrayID, Volumes: []string{r.plan.ID}, Anew: anew, Past: r.ours.run != "" || r.plan.Class == diagnose.ClassDisconnect, Near: near, Sought: sought}
 	for _, step := range r.plan.Steps {
 		if near && step.Member != "" {
 			scope.Members = append(scope.Members, step.Member)

@@ -82,9 +82,7 @@ func TestOldConnectionNewUse(t *testing.T) {
 					k.world.Age(72 * time.Hour)
 					f := k.finding("stale-connection")
 					before := k.world.Clock.Now().Add(-48 * time.Hour)
-					k.world.Seen = append(k.world.Seen, evidence.Sighting{
-						ArrayID: f.ArrayID, VolumeID: f.VolumeID, Stale: []evidence.StaleSighting{{Host: f.Host, Since: before, ArrayClock: before}},
-					})
+					k.sightUnused(f.ArrayID, f.VolumeID, f.Object, f.Host, before)
 					reached, further, started := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 					begun := false
 					k.world.LXD.SetBeforeCall(func(method, path string) error {

@@ -156,6 +156,9 @@ type object struct {
 	// own is set for what should have a record of its own: LXD's temporary
 	// copies of snapshots never have one.
 	own bool
+	// written and provisioned are a volume's; a snapshot's content stays.
+	written     evidence.Count
+	provisioned int64
 }
 
 // Update adds what this world shows to what was remembered. It forgets what
@@ -195,9 +198,10 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 			name, recorded := named[recordKey{strings.ToLower(o.pod), o.name.UUID, o.name.Snapshot}]
 			switch {
 			case recorded && o.own && !moved[o.id]:
-				s.Recorded, s.LXDName, s.Name, s.Leaked = a.Began, name, o.full, time.Time{}
-			case whole && leaked[o.id] && s.Leaked.IsZero():
-				s.Leaked = a.Began
+				s.Recorded, s.LXDName, s.Name = a.Began, name, o.full
+				s.Leaked, s.Last, s.Again, s.Written, s.Provisioned = time.Time{}, evidence.Moment{}, evidence.Moment{}, evidence.Count{}, 0
+			case whole && leaked[o.id]:
+				s = o.leftover(s, evidence.Moment{At: a.Began, ArrayClock: a.Clock})
 			case !known && s.Leaked.IsZero():
 				continue // nothing worth remembering
 			}
@@ -228,13 +232,28 @@ func objects(a evidence.Array) []object {
 	all := make([]object, 0, len(a.Volumes.Items)+len(a.Snapshots.Items))
 	for _, v := range a.Volumes.Items {
 		if v.LXD.IsLXD() {
-			all = append(all, object{v.ID, v.Name, v.Pod, v.PodID, v.LXD, !v.LXD.Snapshot})
+			all = append(all, object{v.ID, v.Name, v.Pod, v.PodID, v.LXD, !v.LXD.Snapshot, v.Written, v.Provisioned})
 		}
 	}
 	for _, s := range a.Snapshots.Items {
-		all = append(all, object{s.ID, s.Name, s.Pod, pods[strings.ToLower(s.Pod)], s.LXD, true})
+		all = append(all, object{s.ID, s.Name, s.Pod, pods[strings.ToLower(s.Pod)], s.LXD, true, evidence.CountOf(0), s.Provisioned})
 	}
 	return all
+}
+
+// leftover carries on, or begins anew, what was seen of a leftover. A memory that
+// came back with a machine's backup is an old one: what was done since nobody
+// remembers, so it proves nothing, and that it did not is kept.
+func (o object) leftover(s evidence.Sighting, now evidence.Moment) evidence.Sighting {
+	_, gap, ok := now.Since(s.Last)
+	same := s.Written.Known && o.written == s.Written && o.provisioned == s.Provisioned
+	if first := s.Leaked.IsZero(); first || !ok || gap > evidence.SightingGap || !same {
+		if s.Leaked = now.At; !first {
+			s.Again = now
+		}
+	}
+	s.Last, s.Written, s.Provisioned = now, o.written, o.provisioned
+	return s
 }
 
 // look is what was seen of one array, through whatever gateways.
@@ -296,16 +315,42 @@ func movedVolumes(report diagnose.Report) map[string]bool {
 // hosts are the array hosts to which a volume is connected without a use.
 type hosts []string
 
+// connected is a volume's connection to a host; false where there is not one.
+func connected(a evidence.Array, volume, host string) (evidence.Connection, bool) {
+	var found []evidence.Connection
+	named := map[string]bool{}
+	for _, v := range a.Volumes.Items {
+		if v.ID == volume {
+			named[v.Name] = true
+		}
+	}
+	for _, row := range a.Connections.Items {
+		is := row.VolumeID == volume || row.VolumeID == "" && named[row.VolumeName]
+		if is && strings.EqualFold(row.Host, host) {
+			found = append(found, row)
+		}
+	}
+	if len(found) != 1 {
+		return evidence.Connection{}, false
+	}
+	return found[0], true
+}
+
 // since carries over since when each is seen like that. What has no time of the
-// array's proves no age, so it begins anew.
+// array's proves no age, so it begins anew, and so does another connection to the
+// same host, and one that nobody looked at for long: it may have been away.
 func (h hosts) since(before evidence.Sighting, a evidence.Array) []evidence.StaleSighting {
 	var all []evidence.StaleSighting
 	for _, host := range h {
-		first := before.StaleSince(host)
-		if first.Since.IsZero() || first.ArrayClock.IsZero() {
-			first = evidence.StaleSighting{Since: a.Began, ArrayClock: a.Clock}
+		row, one := connected(a, before.VolumeID, host)
+		if !one {
+			continue // of which it is not known
 		}
-		first.Host = host
+		first, now := before.StaleSince(host), evidence.Moment{At: a.Began, ArrayClock: a.Clock}
+		if _, gap, ok := now.Since(first.Last); !ok || gap > evidence.SightingGap || first.LUN != row.LUN || first.NSID != row.NSID {
+			first = evidence.StaleSighting{Since: a.Began, ArrayClock: a.Clock, LUN: row.LUN, NSID: row.NSID}
+		}
+		first.Host, first.Last = host, now
 		all = append(all, first)
 	}
 	return all

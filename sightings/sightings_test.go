@@ -26,7 +26,7 @@ var (
 
 // seen is a world with one volume, recorded or not, at a time.
 func seen(at time.Time, recorded bool) (evidence.World, diagnose.Report) {
-	volume := evidence.Volume{ID: "v1", Pod: "purepool", PodID: "p1", LXD: evidence.Name{Type: evidence.TypeCustom, Content: evidence.ContentFilesystem, UUID: one}}
+	volume := evidence.Volume{ID: "v1", Pod: "purepool", PodID: "p1", Written: evidence.CountOf(4), LXD: evidence.Name{Type: evidence.TypeCustom, Content: evidence.ContentFilesystem, UUID: one}}
 	world := evidence.World{
 		Arrays: []evidence.Array{{
 			Source: evidence.Source{Began: at}, Clock: at, ID: "a1",
@@ -65,7 +65,8 @@ func TestMovedVolumeIsRemembered(t *testing.T) {
 func TestUnusedConnections(t *testing.T) {
 	look := func(memory []evidence.Sighting, at time.Time, hosts ...string) []evidence.Sighting {
 		world, report := seen(at, true)
-		for _, host := range hosts {
+		for i, host := range hosts {
+			world.Arrays[0].Connections.Items = append(world.Arrays[0].Connections.Items, evidence.Connection{VolumeID: "v1", Host: host, LUN: int64(10 + i)})
 			result := diagnose.Pass
 			if host == "maybe" {
 				result = diagnose.Uncertain
@@ -78,12 +79,12 @@ func TestUnusedConnections(t *testing.T) {
 		return update(memory, world, report)
 	}
 	day := func(n int) time.Time { return monday.AddDate(0, 0, n) }
-	since := func(host string, at time.Time) evidence.StaleSighting {
-		return evidence.StaleSighting{Host: host, Since: at, ArrayClock: at}
+	since := func(host string, lun int64, at, last time.Time) evidence.StaleSighting {
+		return evidence.StaleSighting{Host: host, LUN: lun, Since: at, ArrayClock: at, Last: moment(last)}
 	}
 	memory := look(nil, day(0), "h1", "maybe")
 	memory = look(memory, day(1), "H1", "h2")
-	want := []evidence.StaleSighting{since("H1", day(0)), since("h2", day(1))}
+	want := []evidence.StaleSighting{since("H1", 10, day(0), day(1)), since("h2", 11, day(1), day(1))}
 	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
 		t.Error("seen again:", diff)
 	}
@@ -96,17 +97,48 @@ func TestUnusedConnections(t *testing.T) {
 	if of := update(nil, world, report)[0].Stale; of != nil {
 		t.Error("by a recording, which does not say what is used now:", of)
 	}
-	memory = look(look(memory, day(2), "h2"), day(3), "h1", "h2")
-	want = []evidence.StaleSighting{since("h1", day(3)), since("h2", day(1))}
+	memory = look(look(memory, day(2), "x", "h2"), day(3), "h1", "h2")
+	want = []evidence.StaleSighting{since("h1", 10, day(3), day(3)), since("h2", 11, day(1), day(3))}
 	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
 		t.Error("gone in between:", diff)
 	}
 	// What an array told no time of proves no age.
-	memory[0].Stale[0].ArrayClock = time.Time{}
+	memory[0].Stale[0].Last.ArrayClock = time.Time{}
 	memory = look(memory, day(4), "h1", "h2")
-	want[0] = since("h1", day(4))
+	want = []evidence.StaleSighting{since("h1", 10, day(4), day(4)), since("h2", 11, day(1), day(4))}
 	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
 		t.Error("without a time:", diff)
+	}
+	// Nobody looked for four days, or it is another one.
+	memory = look(look(memory, day(8), "h1", "h2"), day(9), "h2", "h1")
+	want = []evidence.StaleSighting{since("h2", 10, day(9), day(9)), since("h1", 11, day(9), day(9))}
+	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
+		t.Error("others:", diff)
+	}
+}
+
+func moment(at time.Time) evidence.Moment { return evidence.Moment{At: at, ArrayClock: at} }
+
+// What is remembered of a leftover begins anew when nobody looked for long, and
+// when it was written to.
+func TestOldMemoryBeginsAnew(t *testing.T) {
+	var memory []evidence.Sighting
+	at := func(hours int, written int64) evidence.Sighting {
+		world, report := seen(monday.Add(time.Duration(hours)*time.Hour), false)
+		world.Arrays[0].Volumes.Items[0].Written = evidence.CountOf(written)
+		memory = update(memory, world, report)
+		return memory[0]
+	}
+	hour := func(n int) time.Time { return monday.Add(time.Duration(n) * time.Hour) }
+	for _, c := range []struct {
+		hours        int
+		written      int64
+		leaked, anew int
+	}{{0, 4, 0, -1}, {48, 4, 0, -1}, {121, 4, 121, 121}, {122, 4, 121, 121}, {123, 5, 123, 123}} {
+		got := at(c.hours, c.written)
+		if anew := c.anew >= 0; !got.Leaked.Equal(hour(c.leaked)) || anew != !got.Again.At.IsZero() || anew && !got.Again.At.Equal(hour(c.anew)) || !got.Last.At.Equal(hour(c.hours)) {
+			t.Errorf("after %d hours: %+v", c.hours, got)
+		}
 	}
 }
 
@@ -128,7 +160,7 @@ func TestUpdate(t *testing.T) {
 		world, report = seen(monday.AddDate(0, 0, day), false)
 		memory = update(memory, world, report)
 	}
-	want.Leaked = monday.AddDate(0, 0, 1)
+	want.Leaked, want.Last, want.Written = monday.AddDate(0, 0, 1), moment(monday.AddDate(0, 0, 3)), evidence.CountOf(4)
 	if diff := cmp.Diff([]evidence.Sighting{want}, memory); diff != "" {
 		t.Fatal("leaked:", diff)
 	}
@@ -136,7 +168,7 @@ func TestUpdate(t *testing.T) {
 	// A record that comes back ends it.
 	world, report = seen(monday.AddDate(0, 0, 4), true)
 	memory = update(memory, world, report)
-	want.Leaked, want.Recorded = time.Time{}, monday.AddDate(0, 0, 4)
+	want.Leaked, want.Recorded, want.Last, want.Written = time.Time{}, monday.AddDate(0, 0, 4), evidence.Moment{}, evidence.Count{}
 	if diff := cmp.Diff([]evidence.Sighting{want}, memory); diff != "" {
 		t.Fatal("recorded again:", diff)
 	}
@@ -181,7 +213,7 @@ func TestUpdateSnapshots(t *testing.T) {
 	memory := update(nil, world, report)
 	want := []evidence.Sighting{
 		{ArrayID: "a1", PodID: "p1", Pod: "purepool", VolumeID: "s1", Recorded: monday, LXDName: "custom/fs1/snap0 (default)"},
-		{ArrayID: "a1", PodID: "p1", Pod: "purepool", VolumeID: "s2", Leaked: monday},
+		{ArrayID: "a1", PodID: "p1", Pod: "purepool", VolumeID: "s2", Leaked: monday, Last: moment(monday), Written: evidence.CountOf(0)},
 		{ArrayID: "a1", PodID: "p1", Pod: "purepool", VolumeID: "v1", Recorded: monday, LXDName: "custom/fs1 (default)"},
 	}
 	if diff := cmp.Diff(want, memory); diff != "" {

@@ -1,0 +1,84 @@
+package commands
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/simulator/array"
+	"github.com/pureclean/pureclean/simulator/lxd"
+)
+
+// A machine that is restored from its backup has an LXD that does not know what
+// was made of a leftover since, and a memory of that leftover: it makes batches
+// wait like none at all.
+func TestRestoredMachine(t *testing.T) {
+	for _, written := range []int64{0, 1 << 25} {
+		w := aged(t, "rollback-refused-iscsi")
+		b := silentTrail(t, w)
+		volume := b.leaked("leaked-volume")
+		b.run("", "check")
+		w.Age(25 * time.Hour)
+		b.run("", "check")
+		state, database := t.TempDir(), w.LXD.SnapshotDatabase()
+		if err := os.CopyFS(state, os.DirFS(b.s.given.config.StateDir)); err != nil {
+			t.Fatal(err)
+		}
+		w.Age(30 * time.Hour)
+		u := strings.TrimPrefix(volume, w.Pool()+"::u-")
+		w.LXD.PutVolume(lxd.Volume{
+			Pool: w.Pool(), Project: "default", Type: "custom", Name: "back", Content: "filesystem",
+			Config: map[string]string{"volatile.uuid": u[:8] + "-" + u[8:12] + "-" + u[12:16] + "-" + u[16:20] + "-" + u[20:]},
+		})
+		if written > 0 {
+			if err := w.Array.SetUsed(volume, written); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Keep(volume)
+		b.run("", "check")
+		w.Age(24 * 20 * time.Hour)
+		w.RestoreDatabase(database)
+		w.LXD.KillDaemon()
+		w.LXD.StartDaemon()
+		b.s.given.config.StateDir = state
+		w.Age(10 * time.Minute)
+		_, out, errs := b.run("", "fix", "--all", "--yes")
+		if v, ok := w.Array.Volume(volume); !ok || v.Destroyed || !w.Live(volume) {
+			t.Errorf("written %d: it was destroyed:\n%s%s", written, out, errs)
+		}
+	}
+}
+
+// A connection that was taken away and made again is another one, of its own age.
+func TestConnectionMadeAgain(t *testing.T) {
+	w := aged(t, "killed-while-waiting-iscsi")
+	b := newBench(t, w)
+	b.run("", "check")
+	var c array.Connection
+	for _, row := range w.Array.Connections() {
+		if w.Recorded(row.Volume) {
+			c = row
+		}
+	}
+	w.Age(12 * time.Hour)
+	if err := w.Array.Disconnect(c.Host, c.Volume); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range w.Hosts[0].DevicesOf(c.Serial) {
+		if err := w.Hosts[0].DeletePath(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Age(13 * time.Hour)
+	if err := w.Array.Connect(c.Host, c.Volume, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.Age(time.Minute)
+	before := len(w.Array.Connections())
+	_, out, errs := b.run("", "fix", "--all", "--yes")
+	if len(w.Array.Connections()) != before {
+		t.Errorf("it was cut:\n%s%s", out, errs)
+	}
+}
