@@ -45,6 +45,11 @@ tables: ## write what the manual and the docs have of the code's tables anew
 examples: ## write the outputs in the docs anew
 	$(GO) test ./docs -run Examples -update
 
+.PHONY: written
+written: tables ## write all that is made from the code anew: the manual, the golden files, the docs
+	$(GO) test ./commands ./report -run Golden -update
+	$(MAKE) examples man
+
 .PHONY: install
 install: build ## to $(DESTDIR)$(PREFIX)/bin
 	install -D -m 0755 pureclean $(DESTDIR)$(PREFIX)/bin/pureclean

@@ -122,7 +122,7 @@ func TestArrayDownShowsTheHost(t *testing.T) {
 		t.Errorf("status %d, complete %v, the directory is found: %v, %d findings: %s", status, got.Complete, left, len(got.Findings), stderr)
 	}
 	_, stdout, _ = runBefore(context.Background(), w, nil, "scan")
-	if strings.Contains(stdout, "No volume is leaked") || !strings.Contains(stdout, "in what could be seen") {
+	if strings.Contains(stdout, commands.NothingLeaked) || strings.Contains(stdout, commands.NothingLeft) || !strings.Contains(stdout, "in what could be seen") {
 		t.Errorf("without the array it can't be known what is leaked:\n%s", stdout)
 	}
 	status, stdout, _ = runBefore(context.Background(), w, nil, "explain", "--object", "mpatha")

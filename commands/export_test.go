@@ -63,3 +63,9 @@ func Watch(ctx context.Context, s Streams, asked string, sleep func(context.Cont
 		return v, nil
 	})
 }
+
+// What scan says of a complete look alone.
+const (
+	NothingLeaked = nothingLeaked
+	NothingLeft   = nothingLeft
+)

@@ -318,6 +318,12 @@ func connected(f diagnose.Finding) string {
 	return count(len(f.Connections), "host")
 }
 
+// nothingLeaked may be said of a complete look alone, as may nothingLeft.
+const (
+	nothingLeaked = "No volume is leaked."
+	nothingLeft   = "Nothing is left behind."
+)
+
 // summary is the answer in one sentence: what there is, by what to do about it.
 func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 	s, text := v.report.Summary, ""
@@ -329,11 +335,11 @@ func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 		}
 		text += "."
 	case s.Findings > 0 && v.report.Complete:
-		text = "No volume is leaked."
+		text = nothingLeaked
 	case s.Findings > 0:
 		text = "That is not everything: see above."
 	case v.report.Complete:
-		out.line(v.good("Nothing is left behind.") + " Array, LXD and host agree.")
+		out.line(v.good(nothingLeft) + " Array, LXD and host agree.")
 	default:
 		out.line("Nothing was found in what could be seen. That is not everything: see above.")
 	}
