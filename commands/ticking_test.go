@@ -34,4 +34,10 @@ func TestTimePasses(t *testing.T) {
 			t.Errorf("%s is %s: %+v", f.Code, f.Verdict, f.Gates)
 		}
 	}
+	volume := b.leaked("leaked-volume")
+	for _, args := range [][]string{{"fix", "--volume", volume, "--yes"}, {"verify", "--volume", volume}, {"undo", "--last", "--yes"}, {"scan"}} {
+		if status, out, errs := b.run("", args...); status != StatusOK && args[0] != "scan" {
+			t.Errorf("%v: status %d\n%s%s", args, status, out, errs)
+		}
+	}
 }

@@ -17,6 +17,10 @@ const (
 	// a text may have been cut in the middle of one. That two texts share so
 	// many by chance does not happen.
 	piece = 12
+	// encoded is how many letters a piece has in base64, at least, and identifier
+	// how many digits the longest number has that names something.
+	encoded    = 16
+	identifier = 32
 	// layers is how many encodings may lie on top of each other.
 	layers = 4
 )
@@ -41,6 +45,9 @@ func (c *Concealer) Hide(t Text) {
 	defer c.mu.Unlock()
 	c.whole = append(c.whole, strings.ToLower(text))
 	bare := plain(unitsOf(text))
+	if letters := lettersOf(bare); len(letters) >= shortest && letters != strings.ToLower(text) {
+		c.whole = append(c.whole, letters)
+	}
 	size := min(piece, len(bare))
 	if size < shortest {
 		return // a secret of signs is only known as it is written
@@ -56,9 +63,17 @@ func (c *Concealer) Hide(t Text) {
 	}
 }
 
-// Betrays reports that a text holds a secret as it is or in other capitals. It
-// is for the many short texts of which nearly none does.
+// Betrays reports that a text holds a secret, as Conceal would find it. It is
+// for the many short texts of which nearly none does.
 func (c *Concealer) Betrays(text []byte) bool {
+	if c.repeats(text) {
+		return true
+	}
+	return !isOrdinary(text) && c.Conceal(string(text)) != string(text)
+}
+
+// repeats reports a secret as it is, in other capitals, or without its dashes.
+func (c *Concealer) repeats(text []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, secret := range c.whole {
@@ -69,6 +84,28 @@ func (c *Concealer) Betrays(text []byte) bool {
 		}
 	}
 	return false
+}
+
+// isOrdinary reports a text in which nothing can be encoded: words, numbers and
+// identifiers. What has more letters in a row than a word, and is not all
+// hexadecimal as an identifier, may be.
+func isOrdinary(text []byte) bool {
+	run, hex := 0, true
+	for _, b := range text {
+		switch b = lower(b); {
+		case b >= 'a' && b <= 'z' || b >= '0' && b <= '9':
+			run++
+			hex = hex && (b <= 'f')
+			if run >= encoded && !hex || run > identifier {
+				return false
+			}
+		case b == '-' || b == ':' || b == '.' || b == '/' || b == '_' || b == ' ':
+			run, hex = 0, true
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // Conceal returns text with each secret, and each larger piece of one,

@@ -136,6 +136,9 @@ func TestBetrays(t *testing.T) {
 	c.Hide(secret.New(token))
 	for text, want := range map[string]bool{
 		token: true, "x" + strings.ToUpper(token) + "y": true, token[1:]: false, "": false, "purepool::u-df2ba6a8d9a047beab5d2d0586abac61": false,
+		base64.StdEncoding.EncodeToString([]byte(token)): true, "vol-" + base64.URLEncoding.EncodeToString([]byte(token)): true,
+		strings.ReplaceAll(token, "-", ""): true, strings.ReplaceAll(token, "-", "%2D"): true, hex.EncodeToString([]byte(token)): true,
+		"3624a93702f0e3a7d9cecd05100011004": false, "iqn.2004-10.com.ubuntu:01:5b105943ef43": false, "D5BC11112222333300001017": false,
 	} {
 		if got := c.Betrays([]byte(text)); got != want {
 			t.Errorf("%q: %v", text, got)
