@@ -65,7 +65,6 @@ func (o *fixOptions) runPicked(ctx context.Context, f format) error {
 // goThrough repairs what was chosen, one after the other.
 func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe []diagnose.Finding, chosen []int) error {
 	began, p := o.clock()(), colourise(o.Streams, o.color, o.ErrTerminal)
-	*w.ask.several = len(chosen) > 1
 	var rows []repair.Row
 	stop := ""
 	for n, i := range chosen {
@@ -74,6 +73,7 @@ func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe 
 			rows = append(rows, repair.Row{Plan: repair.Plan{Object: finding.Object, Code: finding.Code, Steps: []repair.Step{{}}}, NotTried: stop})
 			continue
 		}
+		*w.ask.several = n+1 < len(chosen) // after the last there is no next to go on to
 		fmt.Fprintf(o.Err, "\n%s\n", p.bold(fmt.Sprintf("volume %d of %d: %s", n+1, len(chosen), clean(finding.Object))))
 		row := o.onePicked(ctx, f, w, finding)
 		switch {

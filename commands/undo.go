@@ -96,6 +96,9 @@ func (o *undoOptions) which(ctx context.Context) (string, error) {
 	case len(of) > 0:
 		return of[0].ID, nil // which says why it can't be undone
 	}
+	if o.volume != "" {
+		return "", &HintedError{Err: fmt.Errorf("no run of fix on this machine has changed %q: %w", name, journal.ErrNoRun), Hint: "pureclean runs lists them"}
+	}
 	return "", &HintedError{Err: fmt.Errorf("%q: %w", name, journal.ErrNoRun), Hint: "pureclean runs lists them"}
 }
 
