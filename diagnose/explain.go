@@ -204,6 +204,8 @@ func (f *facts) volumeSentence(v *volume) string {
 		return is + "a volume outside LXD's pods; pureclean leaves it alone."
 	case v.code == codeMoved && f.movedVolumes[v].copied:
 		return v.Name + " has the name of LXD's " + lxdName(v.record).String() + " and is not it: a copy of it, or it restored."
+	case v.code == codeMoved && len(f.movedVolumes[v].among) > 0:
+		return is + "perhaps LXD's " + strings.Join(namesOf(f.movedVolumes[v].among), " or ") + ", which was renamed there."
 	case v.code == codeMoved:
 		return is + "LXD's " + lxdName(v.record).String() + ", which was renamed or moved there."
 	case v.code == codeForeign:

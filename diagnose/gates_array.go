@@ -102,6 +102,9 @@ func unread(p *poolFacts) string {
 // ordinary looks at the object itself. Its name is spelled again from what was
 // read from it: a name that was misread must not join it to the wrong record.
 func ordinary(s Subject) (Result, string) {
+	if m := s.f.inPlaceOf(s.volume); m != nil {
+		return Uncertain, lxdName(m.record).String() + " is, or may be, " + m.name() + " now: what it is that has its name is not known"
+	}
 	if s.snapshot != nil {
 		return ordinarySnapshot(s.snapshot)
 	}

@@ -29,6 +29,9 @@ type move struct {
 	how []string
 	// mounts are where hosts have it mounted.
 	mounts []string
+	// among are the records of which it may be, the first among them, where what
+	// is open does not say of which.
+	among []*evidence.Record
 	// copied is set when it has the name of the record's volume, and an earlier
 	// run saw another one under that name: it is a copy of it, or it restored.
 	// Nobody is told to give it to LXD in the other's place.
@@ -44,11 +47,20 @@ func (m *move) name() string {
 	return m.other.Name
 }
 
+// records are those of which it is, or may be.
+func (m *move) records() []*evidence.Record {
+	if len(m.among) > 0 {
+		return m.among
+	}
+	return []*evidence.Record{m.record}
+}
+
 // joinMoves finds the volumes that were moved or renamed.
 func (f *facts) joinMoves() {
 	f.movedVolumes, f.movedRecords, f.lost = map[*volume]*move{}, map[*evidence.Record][]*move{}, map[*arrayFacts]map[string]*evidence.Record{}
+	opened := f.openedForOthers()
 	for _, a := range f.arrays {
-		j := moveJoin{f: f, a: a, lost: f.lostNames(a)}
+		j := moveJoin{f: f, a: a, lost: f.lostNames(a), opened: opened}
 		for i := range a.volumes {
 			v := &a.volumes[i]
 			if v.pool == nil || (v.LXD.Snapshot && f.remembered(v) == nil) {
@@ -64,11 +76,12 @@ func (f *facts) joinMoves() {
 }
 
 // moveJoin finds those of one array. lost are the records, by the name of the
-// object that the pod does not have.
+// object that the pod does not have, opened what is open for another record's.
 type moveJoin struct {
-	f    *facts
-	a    *arrayFacts
-	lost map[string]*evidence.Record
+	f      *facts
+	a      *arrayFacts
+	lost   map[string]*evidence.Record
+	opened map[evidence.Serial]*openFor
 }
 
 // lostNames are the names, without the pod, that LXD's records of an array's
@@ -122,8 +135,8 @@ func (f *facts) seenUnder(a *arrayFacts, record *evidence.Record, name string) *
 }
 
 // isLost reports a record of which a volume is not in its place.
-func (j *moveJoin) isLost(record *evidence.Record) bool {
-	for _, lost := range j.lost {
+func (f *facts) isLost(a *arrayFacts, record *evidence.Record) bool {
+	for _, lost := range f.lostNames(a) {
 		if lost == record {
 			return true
 		}
@@ -163,6 +176,7 @@ func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNamin
 	c.byMounts()
 	c.bySighting()
 	c.bySnapshots()
+	c.byOpeners()
 	if m.record == nil {
 		return
 	}
@@ -171,7 +185,9 @@ func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNamin
 	if m.volume != nil {
 		j.f.movedVolumes[m.volume] = m
 	}
-	j.f.movedRecords[m.record] = append(j.f.movedRecords[m.record], m)
+	for _, record := range m.records() {
+		j.f.movedRecords[record] = append(j.f.movedRecords[record], m)
+	}
 	j.f.moves = append(j.f.moves, m)
 }
 
@@ -191,7 +207,7 @@ func (c *claim) take(record *evidence.Record, certain bool, how string) {
 	switch {
 	case record == nil, m.record != nil && m.record != record:
 		return
-	case c.inNaming && !c.isLost(record) && !(certain && c.isReplaced(record, c.id, c.serial)):
+	case c.inNaming && !c.f.isLost(c.a, record) && !(certain && c.isReplaced(record, c.id, c.serial)):
 		return
 	case m.other != nil && strings.EqualFold(podOf(c.name), record.Pool):
 		return // it is where it belongs, in a pod that was not asked for
@@ -335,43 +351,55 @@ func (f *facts) parentOf(snapshot *evidence.Record) *evidence.Record {
 	return nil
 }
 
-// movedVolumesFound lists them.
+// movedVolumesFound lists them, once for each record of which one may be.
 func (f *facts) movedVolumesFound() []draft {
 	var found []draft
 	pods := map[*poolFacts]string{}
 	for _, m := range f.moves {
-		pool := f.poolNamed(m.record.Pool)
-		if pool == nil || !pool.judged || m.copied {
-			continue // a copy is told with the record that has no volume
+		for _, record := range m.records() {
+			pool := f.poolNamed(record.Pool)
+			if pool == nil || !pool.judged || m.copied {
+				continue // a copy is told with the record that has no volume
+			}
+			pod, known := pods[pool]
+			if !known {
+				pod = f.renamedPod(pool)
+				pods[pool] = pod
+			}
+			found = append(found, f.movedVolume(m, record, pool, pod))
 		}
-		pod, known := pods[pool]
-		if !known {
-			pod = f.renamedPod(pool)
-			pods[pool] = pod
-		}
-		d := draft{subject: Subject{array: m.array, pool: pool}}
-		if m.volume != nil {
-			d = ofVolume(m.volume)
-		} else {
-			d.Object, d.VolumeID, d.ArrayID = m.other.Name, m.other.ID, m.array.ID
-			d.Serial, d.WWID = m.other.Serial, wwid(m.other.Serial, pool.isNVMe())
-		}
-		d.Pool, d.LXD = pool.name, lxdName(m.record)
-		d.Detail = d.LXD.String() + " is " + m.name() + " now, where LXD does not look for it"
-		if len(m.mounts) > 0 {
-			d.Detail += "; mounted at " + list(m.mounts)
-		}
-		d.Cause = "somebody renamed or moved it on the array: " + strings.Join(m.how, "; ")
-		d.Effect = m.effect()
-		if pod == "" || !strings.EqualFold(podOf(m.name()), pod) {
-			d.Remedy = m.remedy(f, pool)
-		} else {
-			d.Cause = "somebody renamed the pod: the array has no pod " + pool.name + ", and most of what LXD has there is in " + pod
-			d.Remedy = append(m.recovery(), "purepod rename "+shell(pod)+" "+shell(pool.name), "do not delete the record: LXD finds the volume by it again")
-		}
-		found = append(found, d)
 	}
 	return found
+}
+
+// movedVolume is the finding. pod is what the pool's pod is called now, if that was
+// renamed.
+func (f *facts) movedVolume(m *move, record *evidence.Record, pool *poolFacts, pod string) draft {
+	d := draft{subject: Subject{array: m.array, pool: pool}}
+	if m.volume != nil {
+		d = ofVolume(m.volume)
+	} else {
+		d.Object, d.VolumeID, d.ArrayID = m.other.Name, m.other.ID, m.array.ID
+		d.Serial, d.WWID = m.other.Serial, wwid(m.other.Serial, pool.isNVMe())
+	}
+	is := " is "
+	if len(m.among) > 0 {
+		is = " may be "
+	}
+	d.Pool, d.LXD = pool.name, lxdName(record)
+	d.Detail = d.LXD.String() + is + m.name() + " now, where LXD does not look for it"
+	if len(m.mounts) > 0 {
+		d.Detail += "; mounted at " + list(m.mounts)
+	}
+	d.Cause = "somebody renamed or moved it on the array: " + strings.Join(m.how, "; ")
+	d.Effect = m.effect()
+	if pod == "" || !strings.EqualFold(podOf(m.name()), pod) {
+		d.Remedy = m.remedy(f, pool)
+	} else {
+		d.Cause = "somebody renamed the pod: the array has no pod " + pool.name + ", and most of what LXD has there is in " + pod
+		d.Remedy = append(m.recovery(), "purepod rename "+shell(pod)+" "+shell(pool.name), "do not delete the record: LXD finds the volume by it again")
+	}
+	return d
 }
 
 // renamedPod is the pod that a pool's pod is called now: LXD's pool has none of
