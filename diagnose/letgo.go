@@ -287,22 +287,7 @@ func (f *facts) tookTheOther(v *volume) bool {
 	if !told || p.why != "" || !p.isLXDs(p.made) {
 		return false
 	}
-	var tried, took time.Time
-	for _, d := range t.Deeds.Items {
-		switch d.Verb {
-		case evidence.DeedConnect, evidence.DeedDisconnect:
-		case evidence.DeedDestroy:
-			if tried, took = d.At, (time.Time{}); !p.isLXDs(d) {
-				tried = time.Time{}
-			}
-		case evidence.DeedEradicate:
-			if p.isLXDs(d) && !tried.IsZero() && d.At.Sub(tried) <= deleting {
-				took = d.At
-			}
-		default:
-			tried, took = time.Time{}, time.Time{} // it was recovered, renamed, made anew
-		}
-	}
+	took := p.deletedBy(t.Deeds.Items)
 	if took.IsZero() || (v.LXD.Content == evidence.ContentBlock && took.Sub(v.Created) > making) {
 		return false
 	}
@@ -317,6 +302,28 @@ func (f *facts) tookTheOther(v *volume) bool {
 		}
 	}
 	return true
+}
+
+// deletedBy is when LXD, which made this volume, deleted the one of which the deeds
+// are told; zero where it did not, or where that was made or used again since.
+func (p past) deletedBy(deeds []evidence.Deed) time.Time {
+	var tried, took time.Time
+	for _, d := range deeds {
+		switch d.Verb {
+		case evidence.DeedConnect, evidence.DeedDisconnect:
+		case evidence.DeedDestroy:
+			if tried, took = d.At, (time.Time{}); !p.isLXDs(d) {
+				tried = time.Time{}
+			}
+		case evidence.DeedEradicate:
+			if p.isLXDs(d) && !tried.IsZero() && d.At.Sub(tried) <= deleting {
+				took = d.At
+			}
+		default:
+			tried, took = time.Time{}, time.Time{} // it was recovered, renamed, made anew
+		}
+	}
+	return took
 }
 
 // otherHalf is what has the other half's name, destroyed or not; nil for nothing.
