@@ -415,6 +415,9 @@ func unusedBefore(s Subject) (Result, string) {
 	if byArray < old-evidence.ClockTolerance {
 		old = byArray // this machine's clock was set meanwhile
 	}
+	if again := s.connectedAgain(first); !again.IsZero() {
+		old = min(old, s.array.Clock.Sub(again))
+	}
 	switch {
 	case first.Since.IsZero():
 		if s.array.Began.IsZero() {
@@ -455,12 +458,25 @@ func (s Subject) another(first evidence.StaleSighting) string {
 	if !trail.Deeds.IsComplete() {
 		return "when it was connected the array's audit trail could not tell in full" + again
 	}
-	for _, d := range trail.Deeds.Items {
-		if d.Verb == evidence.DeedConnect && d.At.After(first.ArrayClock) && !s.elsewhere(d.Hosts) {
-			return "by the array's audit trail it was connected on " + day(d.At) + again
-		}
+	if at := s.connectedAgain(first); at.After(first.Last.ArrayClock) {
+		return "by the array's audit trail it was connected on " + day(at) + again
 	}
 	return ""
+}
+
+// connectedAgain is when, by the array's audit trail, the connection was made last
+// since it was first seen unused; zero where that does not say. From then on it has
+// an age of its own, if anybody looked at it since.
+func (s Subject) connectedAgain(first evidence.StaleSighting) time.Time {
+	at := time.Time{}
+	if trail := s.f.trailOf(s.volume.ID); trail != nil {
+		for _, d := range trail.Deeds.Items {
+			if d.Verb == evidence.DeedConnect && d.At.After(first.ArrayClock) && d.At.After(at) && !s.elsewhere(d.Hosts) {
+				at = d.At
+			}
+		}
+	}
+	return at
 }
 
 // elsewhere reports hosts that are told, and none of them the connection's.

@@ -242,6 +242,12 @@ var gateCases = map[string][]gateCase{
 				{At: clock.Add(-time.Minute), Verb: evidence.DeedConnect, User: "admin", Interface: "GUI", Hosts: []string{"LXD01-iscsi"}, Ours: evidence.No},
 			})}}
 		}, Fail, "by the array's audit trail it was connected on", ""},
+		{"a connection that was made again since, and looked at", staleOne, "stale-connection", func(s *scene) {
+			s.unused(hostName, 48*time.Hour)
+			s.array().Trails = []evidence.Trail{{VolumeID: last(s).ID, Deeds: evidence.Complete([]evidence.Deed{
+				{At: clock.Add(-2 * time.Hour), Verb: evidence.DeedConnect, User: "admin", Interface: "GUI", Ours: evidence.No},
+			})}}
+		}, Fail, "was first seen unused 2 hours ago", ""},
 		{"a connection of which the trail is cut", staleOne, "stale-connection", func(s *scene) {
 			s.unused(hostName, 48*time.Hour)
 			s.array().Trails = []evidence.Trail{{VolumeID: last(s).ID, Deeds: evidence.Incomplete[evidence.Deed](nil, "page 2")}}

@@ -89,7 +89,7 @@ var meanwhiles = []meanwhile{
 		_, err := k.world.LXD.StartExport(k.world.Pool(), "", "other")
 		return err
 	}},
-	{name: "a stranger is connected to it", at: 1, gate: "pod-ownership", behind: []string{"connections-ours", needMachine, needFinding}, happens: func(k *kit, p Plan) error {
+	{name: "a stranger is connected to it", at: 1, gate: "pod-ownership", behind: []string{"connections-ours", "explained", needMachine, needFinding}, happens: func(k *kit, p Plan) error {
 		if err := k.world.Array.CreateHost("backup01", []string{"iqn.1994-05.com.redhat:backup01"}, nil, nil); err != nil {
 			return err
 		}
