@@ -66,50 +66,57 @@ func TestNoFlagIsLost(t *testing.T) {
 	}
 }
 
-// TestGivenTwice: a flag that counts once is refused when it is given twice, by
-// one of its names or by two, with the same value or with another, for every
-// command; and one that may be repeated is not.
-func TestGivenTwice(t *testing.T) {
-	b := newBench(t, aged(t, "device-never-iscsi"))
+// eachFlag calls do for every flag of every command, with the command's words.
+func eachFlag(do func(path []string, flag cli.Flag)) {
 	var each func(path []string, commands []*cli.Command)
 	each = func(path []string, commands []*cli.Command) {
 		for _, c := range commands {
 			path := append(slices.Clone(path), c.Name)
 			each(path, c.Subcommands)
 			for _, flag := range c.Flags {
-				names := flag.Names()
-				for i := range names {
-					for j := range names {
-						line := append(slices.Clone(path), dashed(names[i]), dashed(names[j]))
-						if takesValue(flag) {
-							line = append(slices.Clone(path), dashed(names[i]), "1", dashed(names[j])+"=2")
-						}
-						typed := readTyped(newApp(Streams{}), line)
-						_, err := typed.inOrder(newApp(Streams{}), "pureclean")
-						if _, several := flag.(*cli.StringSliceFlag); several {
-							if err != nil {
-								t.Errorf("%q may be repeated: %v", line, err)
-							}
-							continue
-						}
-						if err == nil {
-							t.Errorf("%q is taken", line)
-							continue
-						}
-						status, out, errs := b.run("", line...)
-						want := StatusUsage
-						if strings.Join(path, " ") == "check" {
-							want = 3
-						}
-						if status != want || !strings.Contains(out+errs, "given twice") && !strings.Contains(out+errs, "the same flag") {
-							t.Errorf("%q: status %d\n%s%s", line, status, out, errs)
-						}
-					}
-				}
+				do(path, flag)
 			}
 		}
 	}
 	each(nil, newApp(Streams{}).Commands)
+}
+
+// TestGivenTwice: a flag that counts once is refused when it is given twice, by
+// one of its names or by two, with the same value or with another, for every
+// command; and one that may be repeated is not.
+func TestGivenTwice(t *testing.T) {
+	b := newBench(t, aged(t, "device-never-iscsi"))
+	eachFlag(func(path []string, flag cli.Flag) {
+		names := flag.Names()
+		for i := range names {
+			for j := range names {
+				line := append(slices.Clone(path), dashed(names[i]), dashed(names[j]))
+				if takesValue(flag) {
+					line = append(slices.Clone(path), dashed(names[i]), "1", dashed(names[j])+"=2")
+				}
+				typed := readTyped(newApp(Streams{}), line)
+				_, err := typed.inOrder(newApp(Streams{}), "pureclean")
+				if _, several := flag.(*cli.StringSliceFlag); several {
+					if err != nil {
+						t.Errorf("%q may be repeated: %v", line, err)
+					}
+					continue
+				}
+				if err == nil {
+					t.Errorf("%q is taken", line)
+					continue
+				}
+				status, out, errs := b.run("", line...)
+				want := StatusUsage
+				if strings.Join(path, " ") == "check" {
+					want = 3
+				}
+				if status != want || !strings.Contains(out+errs, "given twice") && !strings.Contains(out+errs, "the same flag") {
+					t.Errorf("%q: status %d\n%s%s", line, status, out, errs)
+				}
+			}
+		}
+	})
 	volume := b.leaked("leaked-volume")
 	for line, want := range map[string]string{
 		"fix --volume X --volume " + volume + " --yes":     "--volume was given twice, with X and with " + volume,
@@ -168,24 +175,16 @@ func TestUndoByName(t *testing.T) {
 // every flag of every command, before anything is read or done.
 func TestEmptyValues(t *testing.T) {
 	b := newBench(t, aged(t, "device-never-iscsi"))
-	var each func(path []string, commands []*cli.Command)
-	each = func(path []string, commands []*cli.Command) {
-		for _, c := range commands {
-			path := append(slices.Clone(path), c.Name)
-			each(path, c.Subcommands)
-			for _, flag := range c.Flags {
-				for _, name := range flag.Names() {
-					status, out, errs := b.run("", append(slices.Clone(path), dashed(name)+"=")...)
-					want := StatusUsage
-					if strings.Join(path, " ") == "check" {
-						want = 3 // as the convention of monitoring plugins wants it
-					}
-					if status != want || !strings.Contains(out+errs, "is empty") && !strings.Contains(out+errs, `"" can't be read`) {
-						t.Errorf("%v %s=: status %d\n%s%s", path, dashed(name), status, out, errs)
-					}
-				}
+	eachFlag(func(path []string, flag cli.Flag) {
+		for _, name := range flag.Names() {
+			status, out, errs := b.run("", append(slices.Clone(path), dashed(name)+"=")...)
+			want := StatusUsage
+			if strings.Join(path, " ") == "check" {
+				want = 3 // as the convention of monitoring plugins wants it
+			}
+			if status != want || !strings.Contains(out+errs, "is empty") && !strings.Contains(out+errs, `"" can't be read`) {
+				t.Errorf("%v %s=: status %d\n%s%s", path, dashed(name), status, out, errs)
 			}
 		}
-	}
-	each(nil, newApp(Streams{}).Commands)
+	})
 }

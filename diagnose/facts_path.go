@@ -67,7 +67,7 @@ func (f *facts) joinPath(u *pathUse) {
 // follow finds out what a path is: by what it says, and else by what the machine
 // calls so on which the instance is.
 func (f *facts) follow(u *pathUse) {
-	at := strings.TrimPrefix(path.Clean(u.path.Path), hostfs)
+	at := strings.TrimPrefix(path.Clean(u.path.Path), evidence.SnapHostFS)
 	if pool, kind, name, ok := lxdPath(at); ok {
 		name, _, _ = strings.Cut(name, "/")
 		u.record = f.recordIn(pool, kind, name)
@@ -99,9 +99,6 @@ func (f *facts) follow(u *pathUse) {
 		u.doubt = either(unread, u.doubt)
 	}
 }
-
-// hostfs is where the snap of LXD sees its machine.
-const hostfs = "/var/lib/snapd/hostfs"
 
 // machinesOf are the machines on which the path may be looked up: the one on which
 // the instance is, or any. unread says that there is one that was not read.

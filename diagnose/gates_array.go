@@ -75,7 +75,7 @@ func podOwnership(s Subject) (Result, string) {
 	if s.f.policy.DatabaseIsCurrent && !s.f.policy.Batch {
 		return Waived, "you say that LXD's database is current, and no other LXD has anything in the pod; " + p.another
 	}
-	return Uncertain, "the pod may be another LXD's, too: " + p.another + "; settle that, or state for one of them that the database is current: --database-is-current"
+	return Uncertain, "the pod may be another LXD's, too: " + p.another + orState
 }
 
 // unread says which of a pod's arrays did not testify.

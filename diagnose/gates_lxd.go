@@ -254,7 +254,7 @@ func explained(s Subject) (Result, string) {
 	}
 	switch {
 	case doubt != "" && (!s.f.policy.DatabaseIsCurrent || s.f.policy.Batch):
-		return Uncertain, doubt + "; settle that, or state for one of them that the database is current: --database-is-current"
+		return Uncertain, doubt + orState
 	case doubt != "":
 		result, said = Waived, append(said, "you say that LXD's database is current; "+doubt)
 	default:
@@ -408,7 +408,7 @@ func unusedBefore(s Subject) (Result, string) {
 	if seen := s.f.sighting(s.array, s.volume.ID); seen != nil {
 		first = seen.StaleSince(s.connection)
 	}
-	if why := s.another(first); why != "" {
+	if why := s.otherConnection(first); why != "" {
 		return Fail, why
 	}
 	need, old, byArray := s.f.policy.BatchMinAge, s.array.Began.Sub(first.Since), s.array.Clock.Sub(first.ArrayClock)
@@ -432,10 +432,10 @@ func unusedBefore(s Subject) (Result, string) {
 	return Pass, "its connection to " + s.connection + " was first seen unused on " + day(s.array.Began.Add(-old))
 }
 
-// another says why what was seen unused may not be the connection that there is
+// otherConnection says why what was seen unused may not be the connection that there is
 // now; empty where it is. Where an array tells the past of the volume, that says
 // when it was connected; a LUN is given again as soon as it is free.
-func (s Subject) another(first evidence.StaleSighting) string {
+func (s Subject) otherConnection(first evidence.StaleSighting) string {
 	if first.Since.IsZero() {
 		return ""
 	}
@@ -471,7 +471,7 @@ func (s Subject) connectedAgain(first evidence.StaleSighting) time.Time {
 	at := time.Time{}
 	if trail := s.f.trailOf(s.volume.ID); trail != nil {
 		for _, d := range trail.Deeds.Items {
-			if d.Verb == evidence.DeedConnect && d.At.After(first.ArrayClock) && d.At.After(at) && !s.elsewhere(d.Hosts) {
+			if d.Verb == evidence.DeedConnect && d.At.After(first.ArrayClock) && d.At.After(at) && !s.namesOthers(d.Hosts) {
 				at = d.At
 			}
 		}
@@ -479,9 +479,12 @@ func (s Subject) connectedAgain(first evidence.StaleSighting) time.Time {
 	return at
 }
 
-// elsewhere reports hosts that are told, and none of them the connection's.
-func (s Subject) elsewhere(hosts []string) bool {
+// namesOthers reports that hosts are told, and none of them is the connection's.
+func (s Subject) namesOthers(hosts []string) bool {
 	return len(hosts) > 0 && !slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, s.connection) })
 }
+
+// orState ends a doubt about LXD's records that the operator can answer for one object.
+const orState = "; settle that, or state for one of them that the database is current: --database-is-current"
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }

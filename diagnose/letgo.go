@@ -260,9 +260,9 @@ func (s Subject) droppedWithMember() string {
 	return "LXD drops the records of a member's instances when the member is removed by force, and nothing shows that it let go of this one"
 }
 
-// daily reports what LXD does for long to what it makes again: it copies an
-// image, unpacks one for longer than it makes anything else, and takes a copy of
-// a snapshot into use whenever it needs one.
+// daily reports a command that shows no record of an image or of a temporary
+// copy, because LXD gives it in its daily work: it copies images, takes longer to
+// unpack one than to make anything else, and uses a snapshot's copy when it needs it.
 func (s Subject) daily(d evidence.Deed, late bool) bool {
 	switch d.Verb {
 	case evidence.DeedCopy, evidence.DeedDisconnect:

@@ -45,6 +45,13 @@ func (s *scene) exchange(one, other int) {
 	}
 }
 
+// shut closes what was opened last on the first machine.
+func (s *scene) shut() {
+	h := &s.Hosts[0]
+	h.Maps.Items[len(h.Maps.Items)-1].OpenCount = evidence.CountOf(0)
+	h.Uses.Items = h.Uses.Items[:len(h.Uses.Items)-1]
+}
+
 // What runs has its disk under another's name: that is told by what is open, of
 // each of which it may be, and by nothing that may as well be in order.
 func TestOpenForAnother(t *testing.T) {
@@ -150,25 +157,19 @@ func TestOpenForAnother(t *testing.T) {
 		}, nil},
 		"started since the array was read, and another was stopped": {func(s *scene) {
 			disks := s.machines(1, 1)
-			h := &s.Hosts[0]
-			h.Maps.Items[len(h.Maps.Items)-1].OpenCount = evidence.CountOf(0)
-			h.Uses.Items = h.Uses.Items[:len(h.Uses.Items)-1]
+			s.shut()
 			open(s, 0, disks[1])
 		}, nil},
 		"another was stopped": {func(s *scene) {
 			disks := s.machines(1, 1)
-			h := &s.Hosts[0]
-			h.Maps.Items[len(h.Maps.Items)-1].OpenCount = evidence.CountOf(0)
-			h.Uses.Items = h.Uses.Items[:len(h.Uses.Items)-1]
+			s.shut()
 			s.connect(disks[1], hostName)
 			open(s, 0, disks[1])
 		}, nil},
 		"another was started since the array was read": {func(s *scene) {
 			disks := s.machines(1, 2)
 			s.exchange(disks[0], disks[1])
-			h := &s.Hosts[0]
-			h.Maps.Items[len(h.Maps.Items)-1].OpenCount = evidence.CountOf(0)
-			h.Uses.Items = h.Uses.Items[:len(h.Uses.Items)-1]
+			s.shut()
 			open(s, 0, disks[2])
 		}, nil},
 		"it runs on another member": {func(s *scene) {

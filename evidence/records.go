@@ -147,3 +147,7 @@ type DaemonVolume struct {
 	Pool   string `json:"pool"`
 	Volume string `json:"volume"`
 }
+
+// SnapHostFS is the directory below which the snap of LXD sees the files of its
+// machine.
+const SnapHostFS = "/var/lib/snapd/hostfs"

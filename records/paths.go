@@ -33,15 +33,12 @@ func (d *deviceRow) named() []string {
 // mayBeVolume reports a path of a device, or below LXD's directory of pools.
 func mayBeVolume(source string) bool {
 	clean := path.Clean(source)
-	return strings.HasPrefix(clean, "/dev/") || strings.Contains(clean, "/storage-pools/") || strings.HasPrefix(clean, hostfs+"/dev/")
+	return strings.HasPrefix(clean, "/dev/") || strings.Contains(clean, "/storage-pools/") || strings.HasPrefix(clean, evidence.SnapHostFS+"/dev/")
 }
 
-// hostfs is where the snap of LXD sees its machine.
-const hostfs = "/var/lib/snapd/hostfs"
-
 var (
-	// devicePath is a path below /dev in a text, alone or behind hostfs.
-	devicePath = regexp.MustCompile(`(?:^|[\s"'=,;:(\[])((?:/var/lib/snapd/hostfs)?/dev/[^\s"'=,;()\[\]{}<>]+)`)
+	// devicePath is a path below /dev in a text, alone or behind SnapHostFS.
+	devicePath = regexp.MustCompile(`(?:^|[\s"'=,;:(\[])((?:` + evidence.SnapHostFS + `)?/dev/[^\s"'=,;()\[\]{}<>]+)`)
 	// blockPath is one that can be a block device: all else below /dev, as
 	// /dev/kvm and /dev/dri, is none.
 	blockPath = regexp.MustCompile(`/dev/(disk/|mapper/|block/|sd|nvme|dm-|md|zvol/|drbd|bcache|[^/]+/[^/]+$)`)

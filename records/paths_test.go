@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // What an instance names by a path may be a volume, and LXD keeps no account of it.
@@ -16,7 +18,7 @@ func TestPathsOfInstances(t *testing.T) {
 		want   []string
 	}{
 		{"a disk", object{"type": "disk", "source": wwn}, nil, []string{"x " + wwn}},
-		{"a disk through the snap's own view", object{"type": "disk", "source": hostfs + wwn}, nil, []string{"x " + hostfs + wwn}},
+		{"a disk through the snap's own view", object{"type": "disk", "source": evidence.SnapHostFS + wwn}, nil, []string{"x " + evidence.SnapHostFS + wwn}},
 		{"a disk by a long way", object{"type": "disk", "source": "/srv/../dev/sdb"}, nil, []string{"x /srv/../dev/sdb"}},
 		{"LXD's own directory", object{"type": "disk", "source": "/var/lib/lxd/storage-pools/fast/custom/web_data"}, nil, []string{"x /var/lib/lxd/storage-pools/fast/custom/web_data"}},
 		{"another directory", object{"type": "disk", "source": "/srv/mail"}, nil, nil},

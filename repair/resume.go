@@ -118,7 +118,7 @@ func (r *run) standsAsLeft(l look) diagnose.GateResult {
 	age := r.t.Now().Sub(r.stoodAt)
 	switch {
 	case age > resumableFor:
-		gate.Why = fmt.Sprintf("what it did last was %s ago, and who has wanted the volume since is not known to it", words.Span(age))
+		gate.Why = fmt.Sprintf("what it did last was %s ago, and it can't know who has used the volume since", words.Span(age))
 		return gate
 	case age < -clockSlack:
 		gate.Result, gate.Why = diagnose.Uncertain, "what it did last was later than it is now, by this machine's clock"
