@@ -1176,6 +1176,19 @@ var kindCases = []kindCase{
 		[]string{"LXD had custom/sales (default) for it"},
 	},
 	{
+		"temporary copy's name on what LXD has a record of, as is remembered",
+		func(s *scene) {
+			at := s.volume("p1", name(evidence.TypeCustom, "", 101))
+			s.record(at, "sales")
+			v, n := s.vol(at), copyOf(evidence.TypeCustom, "", 100)
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: v.ID, Recorded: clock.Add(-24 * time.Hour), Name: v.Name, LXDName: "custom/sales (default)"}}
+			v.Name, v.LXD = "p1::"+spell(n), n
+		},
+		[]string{"moved-volume p1::su-00000064000040008000000000000000"},
+		ReportOnly,
+		[]string{"custom/sales (default) is p1::su-00000064000040008000000000000000 now"},
+	},
+	{
 		"image's name on what had another, as is remembered",
 		func(s *scene) {
 			v := s.vol(s.volume("p1", name(evidence.TypeImage, evidence.ContentFilesystem, 100)))
