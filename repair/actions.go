@@ -86,14 +86,14 @@ func doDisconnect(ctx context.Context, r *run, s Step) error {
 	return r.at(s).Disconnect(ctx, r.plan.Object, s.HostObject)
 }
 
-func doDestroy(ctx context.Context, r *run, _ Step) error { return r.writer.Destroy(ctx, r.plan.ID) }
+func doDestroy(ctx context.Context, r *run, s Step) error { return r.at(s).Destroy(ctx, r.plan.ID) }
 
-func doDestroySnapshot(ctx context.Context, r *run, _ Step) error {
-	return r.writer.DestroySnapshot(ctx, r.plan.ID)
+func doDestroySnapshot(ctx context.Context, r *run, s Step) error {
+	return r.at(s).DestroySnapshot(ctx, r.plan.ID)
 }
 
 func doDeleteHost(ctx context.Context, r *run, s Step) error {
-	return r.writer.DeleteHost(ctx, s.HostObject)
+	return r.at(s).DeleteHost(ctx, s.HostObject)
 }
 
 // doConfirm wants to see twice in a row that nothing is left: at the array,

@@ -320,3 +320,60 @@ func TestCopiesInDoubt(t *testing.T) {
 		}
 	}
 }
+
+// What is destroyed is recovered though the pod's other array is out of reach: its
+// time runs. Each connection that can't be made is named, and is made later.
+func TestUndoWithoutThePeer(t *testing.T) {
+	for name, c := range map[string]struct {
+		read bool
+		// here is set where the connections of the volume are all known.
+		here bool
+		says string
+	}{
+		"not read":  {false, false, "lxd01-iscsi on fa-peer again; its device comes back with the next scan there: the array on fa-peer was not read"},
+		"read only": {true, true, "lxd01-iscsi on fa-peer again; its device comes back with the next scan there: the array on fa-peer can't be changed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newKit(t, "stretched-pod")
+			ctx, plan := context.Background(), k.leaks()[0]
+			here, there := rowsOn(k.world.Array, plan.Object), rowsOn(k.world.Peer, plan.Object)
+			result, err := k.tools().Run(ctx, plan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone := k.tools()
+			alone.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+				world, err := k.look(ctx, about)
+				if !c.read {
+					world.Arrays = world.Arrays[:1]
+				}
+				return world, err
+			}
+			alone.Writer = func(ctx context.Context, id string) (Writer, error) {
+				if id == k.world.Peer.ID() {
+					return nil, errSabotage
+				}
+				return k.writer(ctx, id)
+			}
+			undone, err := alone.Undo(ctx, result.Run)
+			for _, a := range []*array.Array{k.world.Array, k.world.Peer} {
+				if v, _ := a.Volume(plan.Object); v.Destroyed {
+					t.Errorf("%s: it is destroyed: %+v, %v", a.Name(), undone, err)
+				}
+			}
+			if got := len(rowsOn(k.world.Array, plan.Object)) > 0; err == nil || got != c.here || len(rowsOn(k.world.Peer, plan.Object)) > 0 || !undone.Changed {
+				t.Errorf("connected here %v: %+v, %v", got, undone, err)
+			}
+			if !strings.Contains(strings.Join(undone.State, "\n"), c.says) {
+				t.Errorf("said: %q", undone.State)
+			}
+			k.crash()
+			if resumed, err := k.tools().Resume(ctx, undone.Run); err != nil || resumed.Outcome != journal.Done {
+				t.Errorf("%+v, %v", resumed, err)
+			}
+			if diff := cmp.Diff([][]string{here, there}, [][]string{rowsOn(k.world.Array, plan.Object), rowsOn(k.world.Peer, plan.Object)}); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -146,7 +146,7 @@ var eradicateSteps = []StepType{{
 // doEradicate asks the array once more whose destruction it is, right before the
 // request: what the gates rest on was read before LXD and the hosts were, which
 // takes seconds, and what somebody recovers and destroys in them is theirs.
-func doEradicate(ctx context.Context, r *run, _ Step) error {
+func doEradicate(ctx context.Context, r *run, s Step) error {
 	l, err := r.lookAt(r.t.see(ctx, seer{run: r, anew: evidence.AnewArray})) // now, and for this run alone
 	if err != nil {
 		return &untriedError{err}
@@ -162,7 +162,7 @@ func doEradicate(ctx context.Context, r *run, _ Step) error {
 	if result != diagnose.Pass {
 		return &untriedError{&refusal{diagnose.GateResult{Gate: needPending, Result: result, Why: why}}}
 	}
-	return r.writer.Eradicate(ctx, r.plan.ID)
+	return r.at(s).Eradicate(ctx, r.plan.ID)
 }
 
 func confirmEradicated(s subject, _ Step) (evidence.Answer, string) {

@@ -23,10 +23,9 @@ type run struct {
 	plan    Plan
 	types   []StepType
 	journal *journal.Run
-	writer  Writer
-	// others are the writers of other arrays than the plan's, by id.
-	others map[string]Writer
-	latest look
+	// writers are those of arrays, by the ArrayID of steps.
+	writers map[string]Writer
+	latest  look
 	// whole is the last look at all that there is about the object.
 	whole reading
 	// first is what was counted of the devices of a connection when they were
@@ -139,7 +138,7 @@ func (t Tools) Run(ctx context.Context, plan Plan) (Result, error) {
 }
 
 func (t Tools) newRun(plan Plan) *run {
-	return &run{t: t, plan: plan, types: Steps, released: map[string]*release.Released{}, intended: map[int]bool{}}
+	return &run{t: t, plan: plan, types: Steps, writers: map[string]Writer{}, released: map[string]*release.Released{}, intended: map[int]bool{}}
 }
 
 func (r *run) typeOf(kind string) StepType {
@@ -528,10 +527,10 @@ func (r *run) noteChange(step Step, kind StepType, outcome journal.Outcome) {
 
 // requestID is the last request's, for steps that send one.
 func (r *run) requestID(step Step) string {
-	if r.writer == nil || !r.typeOf(step.Kind).Array {
-		return ""
+	if writer := r.at(step); writer != nil && r.typeOf(step.Kind).Array {
+		return writer.LastRequestID()
 	}
-	return r.at(step).LastRequestID()
+	return ""
 }
 
 // id names the run; empty before its journal is opened.

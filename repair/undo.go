@@ -46,7 +46,7 @@ var undoSteps = []StepType{
 	{
 		Kind: StepRecover, Title: "recover the volume", Asks: true, Array: true, Undo: UndoFix,
 		Needs:   []string{needUndoable},
-		Do:      func(ctx context.Context, r *run, _ Step) error { return r.writer.Recover(ctx, r.plan.ID) },
+		Do:      func(ctx context.Context, r *run, s Step) error { return r.at(s).Recover(ctx, r.plan.ID) },
 		Confirm: confirmRecovered,
 		Say:     func(p Plan, _ Step) string { return "recover " + p.Object },
 		Manual:  func(p Plan, _ Step) []string { return []string{"purevol recover " + words.Shell(p.Object)} },
@@ -54,7 +54,7 @@ var undoSteps = []StepType{
 	{
 		Kind: StepRecoverSnapshot, Title: "recover the snapshot", Asks: true, Array: true, Undo: UndoFix,
 		Needs:   []string{needUndoable},
-		Do:      func(ctx context.Context, r *run, _ Step) error { return r.writer.RecoverSnapshot(ctx, r.plan.ID) },
+		Do:      func(ctx context.Context, r *run, s Step) error { return r.at(s).RecoverSnapshot(ctx, r.plan.ID) },
 		Confirm: confirmRecovered,
 		Say:     func(p Plan, _ Step) string { return "recover the snapshot " + p.Object },
 		Manual:  func(p Plan, _ Step) []string { return []string{"purevol recover " + words.Shell(p.Object)} },
@@ -201,9 +201,6 @@ func (r *run) undoSteps(ctx context.Context) error {
 	if len(r.plan.Steps) == 0 {
 		return nil
 	}
-	if err := r.openWriters(ctx); err != nil {
-		return err
-	}
 	defer r.closeWriters(ctx)
 	var all []error
 	for i, step := range r.plan.Steps {
@@ -212,8 +209,20 @@ func (r *run) undoSteps(ctx context.Context) error {
 		}
 		r.n, r.kind = i+1, step.Kind
 		if gate, ok := r.undoable(step); !ok {
-			r.state = append(r.state, "not possible: "+step.Say+": "+gate.Why)
+			word := "not possible: "
+			if gate.Result == diagnose.Uncertain {
+				word = "not done: "
+			}
+			r.state = append(r.state, word+step.Say+": "+gate.Why)
 			all = append(all, r.refuse(step.Say, gate))
+			continue
+		}
+		// Each array by itself: what one of them keeps until a time is recovered though another can't be reached.
+		if err := r.openFor(ctx, step); err != nil && step.Kind != StepReconnect {
+			return errors.Join(append(all, err)...) // what is destroyed is connected to nothing
+		} else if err != nil {
+			r.state = append(r.state, "not done: "+step.Say+": "+err.Error())
+			all = append(all, &FailedError{Step: step.Say, Err: err})
 			continue
 		}
 		if err := r.step(ctx, step); err != nil {
