@@ -359,7 +359,11 @@ func (w *repairWorld) refresh(now time.Time) {
 	}
 	w.told = now
 	for name, a := range w.answers {
+		for i := range a.Daemons {
+			a.Daemons[i].Running.N += int64(now.Sub(a.Ended).Seconds())
+		}
 		a.Began, a.Ended = now, now
+		w.answers[name] = a
 		file := filepath.Join(w.dir, "answers", name)
 		text, err := json.Marshal(a)
 		if err == nil {

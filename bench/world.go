@@ -61,12 +61,12 @@ func newWorld(dir string, volumes int) (*world, error) {
 		name := fmt.Sprintf("lxd%02d", i+1)
 		hosts[i] = &lxd.Member{Name: name, Host: host.New(host.Options{Name: name, Clock: clock, Target: w.world})}
 	}
-	server, err := lxd.New(lxd.Options{Version: "6.9", Clock: clock, Members: hosts, Clustered: true, Seed: 1})
+	// httptest's server, because what it sends can be counted.
+	w.array = httptest.NewTLSServer(w.meter.arrays(w.world.Handler()))
+	server, err := lxd.New(lxd.Options{Version: "6.9", Arrays: w.array.Client().Transport, Clock: clock, Members: hosts, Clustered: true, Seed: 1})
 	if err != nil {
 		return nil, err
 	}
-	// httptest's server, because what it sends can be counted.
-	w.array = httptest.NewTLSServer(w.meter.arrays(w.world.Handler()))
 	if err := w.fill(server, hosts); err != nil {
 		return nil, err
 	}

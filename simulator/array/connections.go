@@ -29,7 +29,8 @@ func connectionsEndpoint() endpoint {
 		path: "/connections", columns: connectionColumns(),
 		rows: func(c *call) []*connection { return c.state.connections.rows },
 		by: map[string]func(*call, string) ([]*connection, error){
-			"volume_ids": rowsOf((*state).volumeByID, func(v *volume) []*connection { return v.connections }),
+			"volume_ids":   rowsOf((*state).volumeByID, func(v *volume) []*connection { return v.connections }),
+			"volume_names": rowsOf((*state).volume, func(v *volume) []*connection { return v.connections }),
 		},
 	}
 	ends := []string{"volume_names", "host_names"}

@@ -64,6 +64,7 @@ func TestConnectionsByName(t *testing.T) {
 	v, _ := c.array.Volume("v")
 	for path, want := range map[string]int{
 		query("volume_ids", v.ID):                        2,
+		query("volume_names", "v"):                       2,
 		query("filter", "host.name='a'"):                 2,
 		query("total_item_count", "true", "limit", "10"): 4,
 	} {
