@@ -23,19 +23,9 @@ func (t *FS) Open(name string) (fs.File, error) {
 		return nil, err
 	}
 	if n.mode.IsDir() {
-		return OpenDir(infoOf(base(name), n), entriesOf(n)), nil
+		return &dir{file: file{info: infoOf(base(name), n)}, entries: entriesOf(n)}, nil
 	}
-	return OpenFile(infoOf(base(name), n), n.data), nil
-}
-
-// OpenFile is an open file with data that nobody changes any more.
-func OpenFile(info fs.FileInfo, data []byte) fs.File {
-	return &file{Reader: bytes.NewReader(data), info: info}
-}
-
-// OpenDir is an open directory with these entries.
-func OpenDir(info fs.FileInfo, entries []fs.DirEntry) fs.ReadDirFile {
-	return &dir{file: file{info: info}, entries: entries}
+	return &file{Reader: bytes.NewReader(n.data), info: infoOf(base(name), n)}, nil
 }
 
 func base(name string) string {

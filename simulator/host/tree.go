@@ -18,39 +18,54 @@ type rendered struct {
 
 // FS is the machine's file tree. It is live: what is opened later shows what
 // has changed until then.
-func (h *Host) FS() fs.FS { return liveFS{h} }
+func (h *Host) FS() fs.FS {
+	return Live(func() (*treefs.FS, error) { tree, _ := h.Tree(); return tree, nil })
+}
 
-// liveFS is the tree as it is at the moment of each call.
-type liveFS struct{ host *Host }
+// Live is the tree of the moment of each call.
+type Live func() (*treefs.FS, error)
 
 var (
-	_ fs.ReadDirFS  = liveFS{}
-	_ fs.ReadFileFS = liveFS{}
-	_ fs.StatFS     = liveFS{}
-	_ fs.ReadLinkFS = liveFS{}
+	_ fs.ReadDirFS  = Live(nil)
+	_ fs.ReadFileFS = Live(nil)
+	_ fs.StatFS     = Live(nil)
+	_ fs.ReadLinkFS = Live(nil)
 )
 
-func (l liveFS) Open(name string) (fs.File, error)          { return l.host.snapshot().Open(name) }
-func (l liveFS) ReadDir(name string) ([]fs.DirEntry, error) { return l.host.snapshot().ReadDir(name) }
+func (l Live) Open(name string) (fs.File, error) { return read(l, (*treefs.FS).Open, name) }
 
-func (l liveFS) ReadFile(name string) ([]byte, error)   { return l.host.snapshot().ReadFile(name) }
-func (l liveFS) Stat(name string) (fs.FileInfo, error)  { return l.host.snapshot().Stat(name) }
-func (l liveFS) Lstat(name string) (fs.FileInfo, error) { return l.host.snapshot().Lstat(name) }
-func (l liveFS) ReadLink(name string) (string, error)   { return l.host.snapshot().ReadLink(name) }
+func (l Live) ReadDir(name string) ([]fs.DirEntry, error) { return read(l, (*treefs.FS).ReadDir, name) }
 
-// snapshot is the tree of the present state, made anew after a change only.
-func (h *Host) snapshot() *treefs.FS {
+func (l Live) ReadFile(name string) ([]byte, error) { return read(l, (*treefs.FS).ReadFile, name) }
+
+func (l Live) Stat(name string) (fs.FileInfo, error) { return read(l, (*treefs.FS).Stat, name) }
+
+func (l Live) Lstat(name string) (fs.FileInfo, error) { return read(l, (*treefs.FS).Lstat, name) }
+
+func (l Live) ReadLink(name string) (string, error) { return read(l, (*treefs.FS).ReadLink, name) }
+
+func read[T any](l Live, how func(*treefs.FS, string) (T, error), name string) (found T, err error) {
+	tree, err := l()
+	if err == nil {
+		found, err = how(tree, name)
+	}
+	return found, err
+}
+
+// Tree is the tree of the present state, made anew after a change only, and the
+// number of that state.
+func (h *Host) Tree() (tree *treefs.FS, state int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.tree.fs == nil || h.tree.changes != h.changes {
-		h.tree = rendered{fs: h.render(), changes: h.changes}
+		h.tree = rendered{fs: h.render(false), changes: h.changes}
 	}
-	return h.tree.fs
+	return h.tree.fs, h.changes
 }
 
-// render makes the whole tree.
-func (h *Host) render() *treefs.FS {
-	t := tree{treefs.New()}
+// render makes the whole tree; on a disk device nodes are empty files.
+func (h *Host) render(onDisk bool) *treefs.FS {
+	t := tree{treefs.New(), onDisk}
 	for _, dir := range []string{
 		"sys/block", "sys/class/block", "sys/class/scsi_device", "sys/class/scsi_disk", "sys/class/scsi_generic",
 		"sys/class/scsi_host", "sys/devices/virtual/block", "sys/fs/ext4/features",
@@ -73,7 +88,19 @@ func (h *Host) render() *treefs.FS {
 }
 
 // tree adds to a tree as the kernel's attributes look.
-type tree struct{ *treefs.FS }
+type tree struct {
+	*treefs.FS
+	onDisk bool
+}
+
+// AddDevice adds a device node.
+func (t tree) AddDevice(name string, major, minor uint32, character bool) {
+	if t.onDisk {
+		t.AddFile(name, nil)
+		return
+	}
+	t.FS.AddDevice(name, major, minor, character)
+}
 
 // put writes an attribute: the value and a newline.
 func (t tree) put(name string, value any) { t.AddFile(name, fmt.Appendln(nil, value)) }

@@ -3,21 +3,23 @@
 //
 // A recording is a directory with array/*.json, the bodies of the array's
 // answers, and lxd/*.json, those of LXD's. Where the stand-in left out what a
-// real array sends (null members, counts), it is added.
+// real array sends (null members, counts), it was added.
 package replay
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pureclean/pureclean/devices/treefs"
 )
 
 // Options say what to replay and how.
@@ -94,23 +96,20 @@ func (s *Server) load(dir string) error {
 				s.lxd[name] = body
 				continue
 			}
-			if err := s.loadArray(name, body); err != nil {
+			var list struct {
+				Version any               `json:"version"`
+				Items   []json.RawMessage `json:"items"`
+			}
+			if err := json.Unmarshal(body, &list); err != nil {
 				return fmt.Errorf("%s: %w", file, err)
+			}
+			if s.array[name] = list.Items; list.Version != nil {
+				s.versions = body
 			}
 		}
 	}
-	var pools struct {
-		Metadata []struct {
-			Config map[string]string `json:"config"`
-		} `json:"metadata"`
-	}
-	if err := json.Unmarshal(s.lxd["storage-pools"], &pools); err != nil {
-		return fmt.Errorf("storage-pools: %w", err)
-	}
-	for _, p := range pools.Metadata {
-		if t := p.Config["pure.api.token"]; t != "" {
-			s.token = t
-		}
+	for _, found := range token.FindAllSubmatch(s.lxd["storage-pools"], -1) {
+		s.token = string(found[1])
 	}
 	if s.now == nil {
 		last := s.newest().Add(time.Hour)
@@ -119,27 +118,11 @@ func (s *Server) load(dir string) error {
 	return nil
 }
 
-func (s *Server) loadArray(name string, body []byte) error {
-	if name == "api_version" {
-		s.versions = body
-		return nil
-	}
-	var list struct {
-		Items []json.RawMessage `json:"items"`
-	}
-	if err := json.Unmarshal(body, &list); err != nil {
-		return err
-	}
-	for i, item := range list.Items {
-		whole, err := complete(name, item)
-		if err != nil {
-			return err
-		}
-		list.Items[i] = whole
-	}
-	s.array[name] = list.Items
-	return nil
-}
+// What is looked for in LXD's pools: the array's token and its address.
+var (
+	token   = regexp.MustCompile(`"pure\.api\.token": *"([^"]+)"`)
+	gateway = regexp.MustCompile(`("pure\.gateway": *)"[^"]*"`)
+)
 
 // newest is when the newest recorded object was made.
 func (s *Server) newest() time.Time {
@@ -173,18 +156,7 @@ func (s *Server) listen() error {
 
 // rewrite puts this server in the place of the gateway that was recorded.
 func (s *Server) rewrite(body []byte) []byte {
-	const key = `"pure.gateway":`
-	for at := 0; ; {
-		i := bytes.Index(body[at:], []byte(key))
-		if i < 0 {
-			return body
-		}
-		begin := at + i + len(key)
-		begin += bytes.IndexByte(body[begin:], '"') + 1
-		end := begin + bytes.IndexByte(body[begin:], '"')
-		body = bytes.Join([][]byte{body[:begin], []byte(s.URL), body[end:]}, nil)
-		at = begin + len(s.URL)
-	}
+	return gateway.ReplaceAll(body, []byte(`${1}"`+s.URL+`"`))
 }
 
 // Requests lists what the two servers were asked so far.
@@ -210,47 +182,17 @@ func (s *Server) Close() {
 	}
 }
 
-// complete adds to a recorded row of the array what the stand-in left out: an
-// absent reference is an object with null members, never an empty one.
-func complete(list string, item json.RawMessage) (json.RawMessage, error) {
-	var row map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(item))
-	decoder.UseNumber()
-	if err := decoder.Decode(&row); err != nil {
-		return nil, err
+// Unpack unpacks a recorded host, a gzipped tar file, below dir. Symbolic links
+// are made as recorded, wherever they point; nothing is written through one.
+func Unpack(file, dir string) error {
+	tree, err := treefs.ReadTarGz(file)
+	if err != nil {
+		return err
 	}
-	if row == nil {
-		return nil, errors.New("a row is no object")
+	// The recorded trees lie in a directory called root.
+	root, err := fs.Sub(tree, "root")
+	if err != nil {
+		return err
 	}
-	for key, members := range nullMembers {
-		object, ok := row[key].(map[string]any)
-		if !ok {
-			continue
-		}
-		for _, m := range members {
-			if _, there := object[m]; !there {
-				object[m] = nil
-			}
-		}
-	}
-	for key, value := range defaults[list] {
-		if _, there := row[key]; !there {
-			row[key] = value
-		}
-	}
-	return json.Marshal(row)
+	return os.CopyFS(dir, root)
 }
-
-// nullMembers are the members of references that a real array sends as null
-// when there is no such object, defaults the keys of rows that the stand-in
-// had nothing to say of.
-var (
-	nullMembers = map[string][]string{
-		"host": {"name"}, "host_group": {"name"}, "protocol_endpoint": {"name", "id"}, "volume": {"name", "id"},
-		"source": {"name", "id"}, "pod": {"name", "id"}, "volume_group": {"name", "id"},
-	}
-	defaults = map[string]map[string]any{
-		"volumes": {"time_remaining": nil}, "volume-snapshots": {"time_remaining": nil},
-		"pods": {"time_remaining": nil, "link_source_count": 0, "link_target_count": 0},
-	}
-)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/canonical/lxd/client"
 	"github.com/canonical/lxd/shared/api"
-	"github.com/google/go-cmp/cmp"
 )
 
 const stale = "testdata/05-stale-array-side"
@@ -120,16 +119,6 @@ func strs(v any) []string {
 		}
 	}
 	return out
-}
-
-func TestAbsentReferencesHaveNullMembers(t *testing.T) {
-	s := open(t, stale)
-	_, body := s.ask(t, "GET", "/api/2.21/connections", session)
-	row := body["items"].([]any)[0].(map[string]any)
-	want := map[string]any{"name": nil}
-	if diff := cmp.Diff(want, row["host_group"]); diff != "" {
-		t.Error(diff)
-	}
 }
 
 func TestTheClockIsTheRecordings(t *testing.T) {

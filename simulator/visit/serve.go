@@ -1,18 +1,20 @@
 package visit
 
 import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/rpc"
 	"slices"
 	"sync"
-	"time"
 
-	"github.com/pureclean/pureclean/devices/release"
+	"github.com/pureclean/pureclean/devices/treefs"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/host"
 )
@@ -92,7 +94,7 @@ func (s *Server) Close() error {
 	return err
 }
 
-// service answers visitors. Its methods have the shape that net/rpc wants.
+// service answers visitors, as net/rpc wants it.
 type service struct {
 	world *simulator.World
 	facts Facts
@@ -111,147 +113,89 @@ func (s *service) machine(called string) (*host.Host, error) {
 	return s.world.Hosts[i], nil
 }
 
-// Facts tells a visitor where it is. No name is the first machine's.
-func (s *service) Facts(called string, reply *Facts) error {
-	*reply = s.facts
-	reply.Machine = called
-	if called == "" {
-		reply.Machine = s.facts.Machines[0]
-	}
-	m, err := s.machine(reply.Machine)
-	if err != nil {
-		return err
-	}
-	reply.LXDDirs = m.System().LXDDirs
-	return nil
-}
-
-// File reads a file of the machine's tree as it is now.
-func (s *service) File(q FileQuestion, reply *FileAnswer) error {
-	m, err := s.machine(q.Machine)
-	if err != nil {
-		return err
-	}
-	reply.Failure = failureOf(reply.read(m.FS(), q))
-	return nil
-}
-
-// read asks a tree what is asked.
-func (a *FileAnswer) read(tree fs.FS, q FileQuestion) (err error) {
-	var one fs.FileInfo
-	switch q.Op {
-	case opOpen:
-		one, err = a.open(tree, q.Name)
-	case opStat:
-		one, err = fs.Stat(tree, q.Name)
-	case opLstat:
-		one, err = fs.Lstat(tree, q.Name)
-	case opReadLink:
-		a.Target, err = fs.ReadLink(tree, q.Name)
-	default:
-		return fmt.Errorf("unknown question %q", q.Op)
-	}
-	if err == nil && one != nil {
-		a.Info = infoOf(one)
-	}
-	return err
-}
-
-func (a *FileAnswer) open(tree fs.FS, name string) (fs.FileInfo, error) {
-	f, err := tree.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	one, err := f.Stat()
-	if err == nil && one.IsDir() {
-		err = a.list(tree, name)
-	} else if err == nil {
-		a.Data, err = io.ReadAll(f)
-	}
-	return one, errors.Join(err, f.Close())
-}
-
-func (a *FileAnswer) list(tree fs.FS, dir string) error {
-	entries, err := fs.ReadDir(tree, dir)
-	for _, e := range entries {
-		if one, failed := e.Info(); failed == nil { // one of memory does not fail
-			a.Entries = append(a.Entries, infoOf(one))
-		}
-	}
-	return err
-}
-
-// Kernel asks the machine's kernel.
-func (s *service) Kernel(q KernelQuestion, reply *KernelAnswer) error {
-	m, err := s.machine(q.Machine)
+// Ask answers a question to a machine; without a name it is the first.
+func (s *service) Ask(q Question, a *Answer) error {
+	m, err := s.machine(cmp.Or(q.Machine, s.facts.Machines[0]))
 	if err != nil {
 		return err
 	}
 	ctx := context.Background()
-	switch kernel := m.Kernel(); q.Ask {
-	case askMaps:
-		reply.Maps, err = kernel.Maps(ctx)
-	case askCheckers:
-		reply.Checkers, err = kernel.Checkers(ctx)
-	case askIdentify:
-		reply.Identity = kernel.Identify(ctx, q.About)
-	case askMountInfo:
-		reply.Data, err = kernel.MountInfo(ctx, q.About)
+	switch kernel, writer := m.Kernel(), m.DeviceWriter(); q.Do {
+	case "Facts":
+		a.Facts = s.facts
+		a.Facts.Machine, a.Facts.LXDDirs = m.Name(), m.System().LXDDirs
+	case "Tree":
+		var tree *treefs.FS
+		if tree, a.Seen = m.Tree(); a.Seen != q.Seen {
+			a.Tree, err = packed(tree)
+		}
+	case "Maps":
+		a.Maps, err = kernel.Maps(ctx)
+	case "Checkers":
+		a.Checkers, err = kernel.Checkers(ctx)
+	case "Identify":
+		a.Identity = kernel.Identify(ctx, q.About)
+	case "MountInfo":
+		a.Data, err = kernel.MountInfo(ctx, q.About)
+	case "RemoveMap":
+		err = writer.RemoveMap(ctx, q.About)
+	case "AddMap":
+		err = writer.AddMap(ctx, q.About)
+	case "SetQueueing":
+		err = writer.SetQueueing(ctx, q.About, q.On)
+	case "SetState":
+		err = writer.SetState(ctx, q.Disk, q.State)
+	case "DeleteDisk":
+		err = writer.DeleteDisk(ctx, q.Disk)
+	case "ClaimNamespace":
+		err = writer.ClaimNamespace(ctx, q.Disk)
+	case "RescanController":
+		err = writer.RescanController(ctx, q.About)
+	case "Dial":
+		err = m.Dial(ctx, q.About)
+	case "Advance":
+		if q.For > 0 {
+			s.world.Clock.Advance(q.For)
+		}
+		a.Now = s.world.Clock.Now()
 	default:
-		return fmt.Errorf("unknown question %q", q.Ask)
+		return fmt.Errorf("unknown question %q", q.Do)
 	}
-	reply.Failure = failureOf(err)
+	a.Failure = failureOf(err)
 	return nil
 }
 
-// changes are what a DeviceWriter can do.
-var changes = map[string]func(context.Context, release.DeviceWriter, Change) error{
-	doRemoveMap: func(ctx context.Context, h release.DeviceWriter, c Change) error { return h.RemoveMap(ctx, c.About) },
-	doAddMap:    func(ctx context.Context, h release.DeviceWriter, c Change) error { return h.AddMap(ctx, c.About) },
-	doSetQueueing: func(ctx context.Context, h release.DeviceWriter, c Change) error {
-		return h.SetQueueing(ctx, c.About, c.On)
-	},
-	doSetState: func(ctx context.Context, h release.DeviceWriter, c Change) error {
-		return h.SetState(ctx, c.Disk, c.State)
-	},
-	doDeleteDisk: func(ctx context.Context, h release.DeviceWriter, c Change) error { return h.DeleteDisk(ctx, c.Disk) },
-	doClaim: func(ctx context.Context, h release.DeviceWriter, c Change) error {
-		return h.ClaimNamespace(ctx, c.Disk)
-	},
-	doRescan: func(ctx context.Context, h release.DeviceWriter, c Change) error {
-		return h.RescanController(ctx, c.About)
-	},
-}
-
-// Change changes one of the machine's devices.
-func (s *service) Change(c Change, reply *Failure) error {
-	m, err := s.machine(c.Machine)
-	if err != nil {
+// packed is a tree as treefs.FromTarGz reads it.
+func packed(tree *treefs.FS) ([]byte, error) {
+	var out bytes.Buffer
+	zipped, _ := gzip.NewWriterLevel(&out, gzip.NoCompression) // a level that there is
+	archive := tar.NewWriter(zipped)
+	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		target, _ := tree.ReadLink(name) // what is no link has none
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		header, err := tar.FileInfoHeader(info, target)
+		if err != nil {
+			return err
+		}
+		header.Name = name
+		if d, ok := info.Sys().(treefs.Device); ok {
+			header.Devmajor, header.Devminor = int64(d.Major), int64(d.Minor)
+		}
+		if err := archive.WriteHeader(header); err != nil || !info.Mode().IsRegular() {
+			return err
+		}
+		data, err := tree.ReadFile(name)
+		if err == nil {
+			_, err = archive.Write(data)
+		}
 		return err
-	}
-	do, ok := changes[c.Do]
-	if !ok {
-		return fmt.Errorf("unknown change %q", c.Do)
-	}
-	*reply = failureOf(do(context.Background(), m.DeviceWriter(), c))
-	return nil
-}
-
-// Dial tries a portal of the array's from the machine.
-func (s *service) Dial(p Portal, reply *Failure) error {
-	m, err := s.machine(p.Machine)
-	if err != nil {
-		return err
-	}
-	*reply = failureOf(m.Dial(context.Background(), p.Address))
-	return nil
-}
-
-// Advance lets time pass in the world, and tells what time it is then.
-func (s *service) Advance(d time.Duration, reply *time.Time) error {
-	if d > 0 {
-		s.world.Clock.Advance(d)
-	}
-	*reply = s.world.Clock.Now()
-	return nil
+	})
+	err = errors.Join(err, archive.Close(), zipped.Close())
+	return out.Bytes(), err
 }

@@ -6,6 +6,8 @@
 package visit
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,12 +16,15 @@ import (
 	"net/rpc"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/devices/release"
+	"github.com/pureclean/pureclean/devices/treefs"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/simulator/host"
 )
 
 // Socket is where a world listens for visitors below its directory.
@@ -29,31 +34,31 @@ func Socket(dir string) string { return filepath.Join(dir, "world.socket") }
 type Visit struct {
 	Facts
 	client *rpc.Client
+
+	mu   sync.Mutex
+	tree *treefs.FS
+	seen int64 // the state of which the tree is
 }
 
 // ForeignError is a world that belongs to somebody else: neither may its
 // owner lead us, nor may we be led.
-type ForeignError struct {
-	Dir    string
-	Owner  int
-	Reason string
-}
+type ForeignError struct{ reason string }
 
-func (e *ForeignError) Error() string { return e.Reason }
+func (e *ForeignError) Error() string { return e.reason }
 
 // Enter goes into the world below dir, to the machine of that name or to the
 // first. The directory, the socket and the process behind it must all be
 // user's, which is who this process acts for, and nobody else may write there.
 func Enter(ctx context.Context, dir, machine string, user int) (*Visit, error) {
 	if !filepath.IsAbs(dir) {
-		return nil, &ForeignError{Dir: dir, Owner: -1, Reason: "it is not the full path of a directory"}
+		return nil, &ForeignError{"it is not the full path of a directory"}
 	}
 	for path, kind := range map[string]fs.FileMode{dir: fs.ModeDir, Socket(dir): fs.ModeSocket} {
 		found, err := os.Lstat(path)
 		if err != nil {
 			return nil, err
 		}
-		if err := own(dir, path, found, kind, user); err != nil {
+		if err := own(path, found, kind, user); err != nil {
 			return nil, err
 		}
 	}
@@ -66,28 +71,30 @@ func Enter(ctx context.Context, dir, machine string, user int) (*Visit, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: who serves this world can't be told: %w", dir, err)
 		}
-		return nil, &ForeignError{dir, owner, fmt.Sprintf("user %d serves this world, and this is user %d", owner, user)}
+		return nil, &ForeignError{fmt.Sprintf("user %d serves this world, and this is user %d", owner, user)}
 	}
 	v := &Visit{client: rpc.NewClient(conn)}
-	if err := v.ask(ctx, "Facts", machine, &v.Facts); err != nil {
+	answer, err := v.ask(ctx, Question{Machine: machine, Do: "Facts"})
+	if err != nil {
 		return nil, errors.Join(err, v.Close())
 	}
+	v.Facts = answer.Facts
 	return v, nil
 }
 
 // own refuses what is not the user's own, or what others can replace.
-func own(dir, path string, found fs.FileInfo, kind fs.FileMode, user int) error {
+func own(path string, found fs.FileInfo, kind fs.FileMode, user int) error {
 	owner := -1
 	if sys, ok := found.Sys().(*syscall.Stat_t); ok {
 		owner = int(sys.Uid)
 	}
 	switch {
 	case found.Mode().Type() != kind:
-		return &ForeignError{dir, owner, path + " is not what a world has there"}
+		return &ForeignError{path + " is not what a world has there"}
 	case owner != user:
-		return &ForeignError{dir, owner, fmt.Sprintf("%s belongs to user %d, and this is user %d", path, owner, user)}
+		return &ForeignError{fmt.Sprintf("%s belongs to user %d, and this is user %d", path, owner, user)}
 	case kind == fs.ModeDir && found.Mode().Perm()&0o022 != 0:
-		return &ForeignError{dir, owner, path + " can be written by others"}
+		return &ForeignError{path + " can be written by others"}
 	}
 	return nil
 }
@@ -95,26 +102,52 @@ func own(dir, path string, found fs.FileInfo, kind fs.FileMode, user int) error 
 // Close ends the stay. The world goes on.
 func (v *Visit) Close() error { return v.client.Close() }
 
-// ask asks one question, for as long as ctx allows.
-func (v *Visit) ask(ctx context.Context, method string, question, answer any) error {
+// ask asks the machine one question, for as long as ctx allows. An error is the
+// world's silence: the machine's own is in the answer.
+func (v *Visit) ask(ctx context.Context, q Question) (answer Answer, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return answer, err
 	}
-	call := v.client.Go(serviceName+"."+method, question, answer, make(chan *rpc.Call, 1))
+	q.Machine = cmp.Or(q.Machine, v.Machine)
+	call := v.client.Go(askMethod, q, &answer, make(chan *rpc.Call, 1))
 	select {
 	case <-call.Done:
 		if call.Error != nil {
-			return fmt.Errorf("the demo world: %w", call.Error)
+			return Answer{}, fmt.Errorf("the demo world: %w", call.Error)
 		}
-		return nil
+		return answer, nil
 	case <-ctx.Done():
-		return fmt.Errorf("the demo world does not answer: %w", ctx.Err())
+		return Answer{}, fmt.Errorf("the demo world does not answer: %w", ctx.Err())
 	}
+}
+
+// told is ask, and the machine's own error.
+func (v *Visit) told(ctx context.Context, do, about string) (Answer, error) {
+	answer, err := v.ask(ctx, Question{Do: do, About: about})
+	if err == nil {
+		err = answer.Failure.err()
+	}
+	return answer, err
 }
 
 // System is the machine for package devices.
 func (v *Visit) System() devices.System {
-	return devices.System{FS: farFS{v}, Kernel: farKernel{v}, Hostname: v.Machine, LXDDirs: v.LXDDirs, Now: v.Now}
+	return devices.System{FS: host.Live(v.files), Kernel: farKernel{v}, Hostname: v.Machine, LXDDirs: v.LXDDirs, Now: v.Now}
+}
+
+// files is the machine's file tree as it is now.
+func (v *Visit) files() (*treefs.FS, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	answer, err := v.ask(context.Background(), Question{Do: "Tree", Seen: v.seen})
+	if err == nil {
+		err = answer.Failure.err()
+	}
+	if err == nil && answer.Seen != v.seen {
+		v.seen = answer.Seen
+		v.tree, err = treefs.FromTarGz(bytes.NewReader(answer.Tree))
+	}
+	return v.tree, err
 }
 
 // DeviceWriter changes the machine's devices.
@@ -122,11 +155,8 @@ func (v *Visit) DeviceWriter() release.DeviceWriter { return remoteWriter{v} }
 
 // Dial tries a portal from the machine.
 func (v *Visit) Dial(ctx context.Context, portal string) error {
-	var failed Failure
-	if err := v.ask(ctx, "Dial", Portal{v.Machine, portal}, &failed); err != nil {
-		return err
-	}
-	return failed.err()
+	_, err := v.told(ctx, "Dial", portal)
+	return err
 }
 
 // Now is what time it is in the world. Once the world is gone it is this
@@ -140,93 +170,73 @@ func (v *Visit) Now() time.Time {
 }
 
 // Advance lets time pass in the world.
-func (v *Visit) Advance(ctx context.Context, d time.Duration) (now time.Time, err error) {
-	err = v.ask(ctx, "Advance", d, &now)
-	return now, err
+func (v *Visit) Advance(ctx context.Context, d time.Duration) (time.Time, error) {
+	answer, err := v.ask(ctx, Question{Do: "Advance", For: d})
+	return answer.Now, err
 }
 
-// farKernel is the machine's kernel.
+// farKernel is the machine's devices.Kernel.
 type farKernel struct{ visit *Visit }
 
-func (k farKernel) ask(ctx context.Context, ask, about string) (KernelAnswer, error) {
-	var answer KernelAnswer
-	if err := k.visit.ask(ctx, "Kernel", KernelQuestion{k.visit.Machine, ask, about}, &answer); err != nil {
-		return KernelAnswer{}, err
-	}
-	return answer, answer.Failure.err()
-}
-
-// Maps implements devices.Kernel.
 func (k farKernel) Maps(ctx context.Context) ([]devices.DM, error) {
-	answer, err := k.ask(ctx, askMaps, "")
+	answer, err := k.visit.told(ctx, "Maps", "")
 	return answer.Maps, err
 }
 
-// Checkers implements devices.Kernel.
 func (k farKernel) Checkers(ctx context.Context) (map[string]string, error) {
-	answer, err := k.ask(ctx, askCheckers, "")
+	answer, err := k.visit.told(ctx, "Checkers", "")
 	return answer.Checkers, err
 }
 
-// Identify implements devices.Kernel.
 func (k farKernel) Identify(ctx context.Context, disk string) evidence.Identity {
-	answer, err := k.ask(ctx, askIdentify, disk)
+	answer, err := k.visit.told(ctx, "Identify", disk)
 	if err != nil {
 		return evidence.Identity{Why: err.Error()}
 	}
 	return answer.Identity
 }
 
-// MountInfo implements devices.Kernel.
 func (k farKernel) MountInfo(ctx context.Context, path string) ([]byte, error) {
-	answer, err := k.ask(ctx, askMountInfo, path)
+	answer, err := k.visit.told(ctx, "MountInfo", path)
 	return answer.Data, err
 }
 
 // remoteWriter is the machine's release.DeviceWriter.
 type remoteWriter struct{ visit *Visit }
 
-func (h remoteWriter) change(ctx context.Context, c Change) error {
-	c.Machine = h.visit.Machine
-	var failed Failure
-	if err := h.visit.ask(ctx, "Change", c, &failed); err != nil {
+func (h remoteWriter) change(ctx context.Context, q Question) error {
+	answer, err := h.visit.ask(ctx, q)
+	if err != nil {
 		// Whether it was done before the world fell silent is not known.
-		return fmt.Errorf("%s: %w: %w", c.Do, release.ErrAbandoned, err)
+		return fmt.Errorf("%s: %w: %w", q.Do, release.ErrAbandoned, err)
 	}
-	return failed.err()
+	return answer.Failure.err()
 }
 
-// RemoveMap implements release.DeviceWriter.
 func (h remoteWriter) RemoveMap(ctx context.Context, uuid string) error {
-	return h.change(ctx, Change{Do: doRemoveMap, About: uuid})
+	return h.change(ctx, Question{Do: "RemoveMap", About: uuid})
 }
 
-// AddMap implements release.DeviceWriter.
 func (h remoteWriter) AddMap(ctx context.Context, wwid string) error {
-	return h.change(ctx, Change{Do: doAddMap, About: wwid})
+	return h.change(ctx, Question{Do: "AddMap", About: wwid})
 }
 
-// SetQueueing implements release.DeviceWriter.
 func (h remoteWriter) SetQueueing(ctx context.Context, uuid string, on bool) error {
-	return h.change(ctx, Change{Do: doSetQueueing, About: uuid, On: on})
+	return h.change(ctx, Question{Do: "SetQueueing", About: uuid, On: on})
 }
 
-// SetState implements release.DeviceWriter.
 func (h remoteWriter) SetState(ctx context.Context, disk release.Target, state string) error {
-	return h.change(ctx, Change{Do: doSetState, Disk: disk, State: state})
+	return h.change(ctx, Question{Do: "SetState", Disk: disk, State: state})
 }
 
-// DeleteDisk implements release.DeviceWriter.
 func (h remoteWriter) DeleteDisk(ctx context.Context, disk release.Target) error {
-	return h.change(ctx, Change{Do: doDeleteDisk, Disk: disk})
+	return h.change(ctx, Question{Do: "DeleteDisk", Disk: disk})
 }
 
-// ClaimNamespace implements release.DeviceWriter.
 func (h remoteWriter) ClaimNamespace(ctx context.Context, namespace release.Target) error {
-	return h.change(ctx, Change{Do: doClaim, Disk: namespace})
+	return h.change(ctx, Question{Do: "ClaimNamespace", Disk: namespace})
 }
 
-// RescanController implements release.DeviceWriter.
 func (h remoteWriter) RescanController(ctx context.Context, controller string) error {
-	return h.change(ctx, Change{Do: doRescan, About: controller})
+	return h.change(ctx, Question{Do: "RescanController", About: controller})
 }
