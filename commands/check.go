@@ -247,6 +247,8 @@ func (o *checkOptions) runs(dir string) metrics.Runs {
 		switch {
 		case resumable(s.State, s.Kind):
 			runs.Interrupted++
+		case s.Unsettled(o.clock()()):
+			runs.Damaged++
 		case s.State == journal.UnderWay:
 			runs.UnderWay = append(runs.UnderWay, fmt.Sprintf("run %s of %s is under way: %s", s.ID, s.Object.Name, atIt(s)))
 		}

@@ -42,6 +42,9 @@ func (v checkView) line() string {
 	if n := v.reading.Runs.Interrupted; n > 0 {
 		add(count(n, "interrupted run") + " (pureclean runs)")
 	}
+	if n := v.reading.Runs.Damaged; n > 0 {
+		add(count(n, "damaged run") + " (pureclean runs)")
+	}
 	if n := len(v.reading.Runs.UnderWay); n > 0 {
 		add(count(n, "run") + " under way")
 	}

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -48,16 +49,39 @@ func (o *common) tell(s journal.Summary) {
 	for _, line := range wrap(clean(interruptedWords(s)), o.width()) {
 		fmt.Fprintln(o.Err, line)
 	}
-	fmt.Fprintln(o.Err, "To go on with it:  pureclean runs --resume "+quoteShell(s.ID))
+	if s.State != journal.Damaged {
+		fmt.Fprintln(o.Err, "To go on with it:  pureclean runs --resume "+quoteShell(s.ID))
+	}
 	fmt.Fprintln(o.Err)
 }
 
 func interruptedWords(s journal.Summary) string {
+	if s.State == journal.Damaged {
+		return fmt.Sprintf("How far run %s%s came is not known, its journal is damaged: pureclean runs says what to do by hand.", s.ID, ofObject(s.Object.Name))
+	}
 	return fmt.Sprintf("Run %s of %s was interrupted (%s).", s.ID, s.Object.Name, until(s.Began))
 }
 
-// interrupted are the runs that were stopped in the middle, as far as the
-// journal may be read.
+// ofObject names what a run was about, where that can be read.
+func ofObject(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " of " + name
+}
+
+// readable refuses a run whose journal is damaged: nobody knows how far it came.
+func readable(all []journal.Summary, id string) error {
+	for _, s := range all {
+		if s.ID == id && s.Damaged != "" {
+			return &HintedError{Err: fmt.Errorf("run %s: %s", id, s.Damaged), Hint: "pureclean runs says what to do by hand"}
+		}
+	}
+	return nil
+}
+
+// interrupted are the runs that somebody has to see to, as far as the
+// journal may be read: those that can be gone on with first.
 func (o *common) interrupted() []journal.Summary {
 	from, err := o.sources()
 	if err != nil {
@@ -71,7 +95,17 @@ func (o *common) interruptedIn(stateDir string) []journal.Summary {
 	if err != nil {
 		o.log().Debug("the journal could not be read", "error", err)
 	}
-	return slices.DeleteFunc(all, func(s journal.Summary) bool { return !resumable(s.State, s.Kind) })
+	now := o.clock()()
+	all = slices.DeleteFunc(all, func(s journal.Summary) bool { return !resumable(s.State, s.Kind) && !s.Unsettled(now) })
+	slices.SortStableFunc(all, func(a, b journal.Summary) int { return cmp.Compare(damage(a), damage(b)) })
+	return all
+}
+
+func damage(s journal.Summary) int {
+	if s.State == journal.Damaged {
+		return 1
+	}
+	return 0
 }
 
 // resumable reports a run that somebody has to go on with. An eradication that was

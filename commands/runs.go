@@ -27,7 +27,7 @@ func runsCommand(s Streams) *cli.Command {
 		Description: "EXAMPLES\n" +
 			"   pureclean runs\n" +
 			"   pureclean runs --resume 7f3a\n\n" +
-			exitHelp("0   listed, and no run is interrupted; or the run is finished", "1   with --detailed-exitcode: the run is finished", "4   listed, and a run is interrupted", "8   the journal can't be read, or a step failed", "16  usage error", "32  declined or refused"),
+			exitHelp("0   listed, and no run is interrupted; or the run is finished", "1   with --detailed-exitcode: the run is finished", "4   listed, and a run is interrupted or damaged", "8   the journal can't be read, or a step failed", "16  usage error", "32  declined or refused"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "resume", Usage: "finish the interrupted run `ID`", Destination: &o.resume},
 			o.confirmFlag(),
@@ -66,6 +66,9 @@ func (o *runsOptions) known() error {
 	if err == nil && !slices.ContainsFunc(all, func(s journal.Summary) bool { return s.ID == o.resume }) {
 		err = &HintedError{Err: fmt.Errorf("%q: %w", o.resume, journal.ErrNoRun), Hint: "pureclean runs lists them"}
 	}
+	if err == nil {
+		err = readable(all, o.resume)
+	}
 	return err
 }
 
@@ -88,6 +91,9 @@ type runAnswer struct {
 	Undoable  bool       `json:"undoable"`
 	UndoUntil *time.Time `json:"undo_until"`
 	Why       string     `json:"why"`
+	// byHand takes a damaged one back, and file is its file.
+	byHand []string
+	file   string
 }
 
 func runRuns(o *runsOptions) error {
@@ -110,8 +116,13 @@ func runRuns(o *runsOptions) error {
 	}
 	answer, interrupted := runsAnswer{Schema: "pureclean/runs/v1", Runs: []runAnswer{}}, false
 	for _, s := range all {
-		answer.Runs = append(answer.Runs, runAnswerOf(s, promises[s.ID]))
-		interrupted = interrupted || resumable(s.State, s.Kind)
+		run := runAnswerOf(s, promises[s.ID])
+		if s.Damaged != "" {
+			history, _ := book.Read(s.ID) // what can be read of it
+			run.byHand, run.file = repair.ByHand(history), s.File
+		}
+		answer.Runs = append(answer.Runs, run)
+		interrupted = interrupted || resumable(s.State, s.Kind) || s.Unsettled(o.clock()())
 	}
 	err = o.print(func(w io.Writer) error {
 		switch f {
@@ -165,12 +176,36 @@ func (o *runsOptions) printRuns(w io.Writer, answer runsAnswer, wide bool) error
 		}
 	}
 	out := &lineWriter{w: w}
-	out.line(fmt.Sprintf("%s: %d interrupted, %d under way, %d can be undone.",
-		count(len(answer.Runs), "run"), n[string(journal.Interrupted)], n[string(journal.UnderWay)], undoable))
+	damaged := ""
+	if n := n[string(journal.Damaged)]; n > 0 {
+		damaged = fmt.Sprintf("%d damaged, ", n)
+	}
+	out.line(fmt.Sprintf("%s: %d interrupted, %d under way, %s%d can be undone.",
+		count(len(answer.Runs), "run"), n[string(journal.Interrupted)], n[string(journal.UnderWay)], damaged, undoable))
 	if first != "" {
 		out.line("next:  pureclean runs --resume " + first)
 	}
+	for _, r := range answer.Runs {
+		if r.State == string(journal.Damaged) {
+			o.printDamaged(out, r)
+		}
+	}
 	return out.err
+}
+
+// printDamaged says what to do about a run of which nobody knows how far it came.
+func (o *runsOptions) printDamaged(out *lineWriter, r runAnswer) {
+	out.line("")
+	for _, line := range wrap(clean(fmt.Sprintf("How far run %s%s came is not known: %s", r.Run, ofObject(r.Object), r.Why)), o.width()) {
+		out.line(line)
+	}
+	if r.Object != "" {
+		out.line("look:        pureclean explain --object " + quoteShell(r.Object))
+	}
+	for _, command := range r.byHand {
+		out.line("take back:   " + clean(command) + "   # if you want it back, and it was done")
+	}
+	out.line("when it is settled:  mv " + quoteShell(r.file) + " " + quoteShell(r.file+".aside"))
 }
 
 func runAnswerOf(s journal.Summary, p repair.Promise) runAnswer {

@@ -1,9 +1,14 @@
 package commands
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pureclean/pureclean/repair/journal"
 )
@@ -150,4 +155,71 @@ func TestUndoIsStopped(t *testing.T) {
 	if said := b.out.String() + b.err.String(); status != StatusRefused || !strings.Contains(said, "Stopped before step 1 of ") || strings.Contains(said, "context canceled") {
 		t.Errorf("status %d\n%s", status, said)
 	}
+}
+
+// A run whose journal is damaged is no interrupted one: it can't be resumed, and
+// nobody knows how far it came. What can be done by hand is said, and nobody is
+// warned any more once the array has let go of all that it may have destroyed, or
+// the file is set aside.
+func TestDamagedRun(t *testing.T) {
+	b := newBench(t, aged(t, "unmap-refused-iscsi"))
+	volume := b.leaked("leaked-volume")
+	if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusOK {
+		t.Fatalf("%d: %s%s", status, out, errs)
+	}
+	files, err := filepath.Glob(filepath.Join(b.s.given.config.StateDir, "runs", "*.jsonl"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	file := files[0]
+	id := strings.TrimSuffix(filepath.Base(file), ".jsonl")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	lines[3] = append(make([]byte, 9), '\n')
+	now := b.world.Clock.Now()
+	if err := errors.Join(os.WriteFile(file, bytes.Join(lines, nil), 0o600), os.Chtimes(file, now, now)); err != nil {
+		t.Fatal(err)
+	}
+	tells := func(status int, want, absent []string, args ...string) {
+		t.Helper()
+		got, out, errs := b.run("", args...)
+		said := flat(out + errs)
+		for _, words := range want {
+			if !strings.Contains(said, words) {
+				t.Errorf("%v: %q is not in\n%s", args, words, said)
+			}
+		}
+		for _, words := range absent {
+			if strings.Contains(said, words) {
+				t.Errorf("%v: %q is in\n%s", args, words, said)
+			}
+		}
+		if got != status {
+			t.Errorf("%v: %d and not %d: %s", args, got, status, said)
+		}
+	}
+	resume := "runs --resume"
+	tells(StatusFindings, []string{
+		id + " fix damaged", "0 interrupted, 0 under way, 1 damaged, 0 can be undone", "line 4", "pureclean explain --object " + volume,
+		"purevol recover " + volume, "purevol connect --host lxd01-iscsi", "mv " + file + " " + file + ".aside",
+	}, []string{resume}, "runs")
+	tells(StatusCheckWarning, []string{"1 damaged run (pureclean runs)", "interrupted=1"}, []string{"interrupted run"}, "check", "--ignore", "unsafe-setting")
+	tells(StatusFindings, []string{"How far run " + id + " of " + volume, "pureclean runs says"}, []string{resume}, "scan")
+	for _, args := range [][]string{{"runs", "--resume", id}, {"undo", id}, {"undo", "--last"}, {"undo", "--volume", volume}} {
+		tells(StatusTrouble, []string{"line 4", "hint: pureclean runs says what to do by hand"}, nil, append(args, "--yes")...)
+	}
+	tells(StatusTrouble, []string{"the journal of run " + id + " is damaged"}, nil, "eradicate", "--volume", volume, "--confirm", volume)
+
+	b.world.Age(29 * 24 * time.Hour)
+	tells(StatusCheckWarning, []string{"1 damaged run"}, nil, "check", "--ignore", "unsafe-setting")
+	b.world.Age(2 * 24 * time.Hour)
+	tells(0, nil, []string{"damaged"}, "check", "--ignore", "unsafe-setting")
+	tells(0, []string{"1 damaged"}, nil, "runs")
+	if err := os.Rename(file, file+".aside"); err != nil {
+		t.Fatal(err)
+	}
+	tells(0, []string{"Nothing was repaired from this machine yet"}, nil, "runs")
 }

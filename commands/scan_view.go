@@ -376,7 +376,7 @@ func verb(n int, one, many string) string {
 // what puts data at risk, then what can be repaired.
 func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
 	all := slices.Concat(groups...)
-	if len(v.interrupted) > 0 {
+	if len(v.interrupted) > 0 && v.interrupted[0].State != journal.Damaged {
 		out.line("next:  pureclean runs --resume " + quoteShell(v.interrupted[0].ID))
 		return
 	}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -73,10 +74,11 @@ func (o *undoOptions) which(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if o.last {
-		return lastRepair(all)
+		last, err := lastRepair(all)
+		return last, errors.Join(err, readable(all, last))
 	}
 	if slices.ContainsFunc(all, func(s journal.Summary) bool { return s.ID == o.run }) {
-		return o.run, nil
+		return o.run, readable(all, o.run)
 	}
 	promises, err := repair.Promises(journal.Read(from.config.StateDir), o.clock()())
 	if err != nil {
@@ -94,7 +96,7 @@ func (o *undoOptions) which(ctx context.Context) (string, error) {
 	case len(works) > 1:
 		return "", &HintedError{Err: usagef("%s of %s can be undone", count(len(works), "run"), quoteShell(name)), Hint: "say which: " + either(runNames(works))}
 	case len(of) > 0:
-		return of[0].ID, nil // which says why it can't be undone
+		return of[0].ID, readable(all, of[0].ID) // which says why it can't be undone
 	}
 	if o.volume != "" {
 		return "", &HintedError{Err: fmt.Errorf("no run of fix on this machine has changed %q: %w", name, journal.ErrNoRun), Hint: "pureclean runs lists them"}

@@ -37,6 +37,8 @@ type Runs struct {
 	Trouble string
 	// Interrupted counts runs that were stopped in the middle.
 	Interrupted int
+	// Damaged counts those of which that is not known, and may matter still.
+	Damaged int
 	// UnderWay are runs that a process is at just now, each in a sentence.
 	UnderWay []string
 	// Undoable are the runs that can still be taken back.
@@ -187,7 +189,7 @@ func interrupted(r *Reading) []Sample {
 	if r.Runs.Trouble != "" {
 		return nil
 	}
-	return one(float64(r.Runs.Interrupted))
+	return one(float64(r.Runs.Interrupted + r.Runs.Damaged))
 }
 
 func one(value float64) []Sample { return []Sample{{Value: value}} }

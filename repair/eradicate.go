@@ -90,13 +90,15 @@ func (t Tools) destroyer(object string) (destruction, error) {
 	if err != nil {
 		return destruction{}, err
 	}
+	unread := ""
 	for _, s := range runs {
 		if s.Kind != journal.KindFix || s.Object.Name != object || s.Object.Snapshot || s.State == journal.Undone {
 			continue
 		}
 		history, err := t.Journal.Read(s.ID)
 		if err != nil {
-			continue // a damaged file proves nothing
+			unread = ", as far as can be read: the journal of run " + s.ID + " is damaged"
+			continue // which proves nothing
 		}
 		r, _, err := t.restored(history)
 		if err != nil {
@@ -113,7 +115,7 @@ func (t Tools) destroyer(object string) (destruction, error) {
 			}, nil
 		}
 	}
-	return destruction{}, fmt.Errorf("%s: %w", object, ErrNotOurs)
+	return destruction{}, fmt.Errorf("%s: %w%s", object, ErrNotOurs, unread)
 }
 
 // destroyedBy are the records of a destruction that is certainly the run's own,

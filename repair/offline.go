@@ -19,7 +19,7 @@ func LeftOffline(book *journal.Book) ([]evidence.LeftOffline, error) {
 	var left []evidence.LeftOffline
 	var failed []error
 	for _, s := range all {
-		if s.State != journal.Interrupted || s.Damaged != "" {
+		if s.State != journal.Interrupted {
 			continue
 		}
 		history, err := book.Read(s.ID)

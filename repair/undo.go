@@ -176,21 +176,57 @@ func (r *run) takenBack(history journal.History) (steps []Step, lines []string) 
 		if !ours[i+1] {
 			continue
 		}
-		switch step.Kind {
-		case StepDestroy:
-			steps = append(steps, Step{Kind: StepRecover})
-		case StepDestroySnapshot:
-			steps = append(steps, Step{Kind: StepRecoverSnapshot})
-		case StepDisconnect:
-			// The initiators are kept where a step has room for them.
-			reconnects = append(reconnects, Step{
-				Kind: StepReconnect, HostObject: step.HostObject, Member: step.Member, ArrayID: step.ArrayID, Array: step.Array, LUN: step.LUN, Devices: before[i+1].Initiators,
-			})
-		case StepRemoveStale, StepDeleteHost, StepEndWaiting:
+		switch back := step.back(before[i+1]); {
+		case back.Kind == StepReconnect:
+			reconnects = append(reconnects, back)
+		case back.Kind != "":
+			steps = append(steps, back)
+		case step.Kind == StepRemoveStale || step.Kind == StepDeleteHost || step.Kind == StepEndWaiting:
 			lines = append(lines, "stays so: "+step.Say)
 		}
 	}
 	return append(steps, reconnects...), lines
+}
+
+// back is the step that takes one back, of which the state before is given; without
+// a kind there is none. The initiators are kept where a step has room for them.
+func (s Step) back(before state) Step {
+	switch s.Kind {
+	case StepDestroy:
+		return Step{Kind: StepRecover}
+	case StepDestroySnapshot:
+		return Step{Kind: StepRecoverSnapshot}
+	case StepDisconnect:
+		return Step{
+			Kind: StepReconnect, HostObject: s.HostObject, Member: s.Member, ArrayID: s.ArrayID, Array: s.Array, LUN: s.LUN, Devices: before.Initiators,
+		}
+	}
+	return Step{}
+}
+
+// ByHand are the commands that take back a run of which nobody knows how far it
+// came, because its journal is damaged: each step that it had planned. Of an undo
+// they are those that it had to do itself.
+func ByHand(history journal.History) []string {
+	r, kind, err := Tools{}.restored(history)
+	if err != nil {
+		return nil
+	}
+	if kind == journal.KindFix {
+		back := []Step{}
+		for _, step := range slices.Backward(r.plan.Steps) {
+			if s := step.back(state{}); s.Kind != "" {
+				back = append(back, s)
+			}
+		}
+		r.types, r.plan.Steps = undoSteps, back
+		r.say()
+	}
+	var all []string
+	for _, step := range r.plan.Steps {
+		all = append(all, step.Manual...)
+	}
+	return all
 }
 
 // undoSteps does each step that is still possible.

@@ -137,6 +137,8 @@ const (
 	Stopped State = "refused"
 	// Undone: what it did was taken back.
 	Undone State = "undone"
+	// Damaged: its file can't be read to its end, so nobody knows how far it came.
+	Damaged State = "damaged"
 )
 
 // Summary is one run in a list.
@@ -159,12 +161,27 @@ type Summary struct {
 	UntilHere time.Time
 	// Why is the end's note or error.
 	Why string
-	// Damaged is why the file can't be read to its end.
-	Damaged string
+	// Damaged is why the file can't be read to its end, and File which it is.
+	Damaged, File string
+	// Written is when the file was written to last.
+	Written time.Time
+}
+
+// keptAtMost is the longest for which an array keeps what is destroyed.
+const keptAtMost = 30 * 24 * time.Hour
+
+// Unsettled reports a damaged run of which something may be left to do by hand:
+// what it may have destroyed can still be there. An eradication leaves nothing.
+func (s Summary) Unsettled(now time.Time) bool {
+	end := s.Deadline()
+	if end.IsZero() {
+		end = s.Written.Add(keptAtMost)
+	}
+	return s.State == Damaged && s.Kind != KindEradicate && now.Before(end)
 }
 
 // List lists all runs, the newest first. A file that can't be read is listed
-// as an interrupted run that says why.
+// as a damaged run that says why.
 func (b *Book) List() ([]Summary, error) {
 	entries, err := os.ReadDir(b.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -174,7 +191,6 @@ func (b *Book) List() ([]Summary, error) {
 		return nil, fmt.Errorf("listing the runs: %w", err)
 	}
 	var all []Summary
-	written := map[string]time.Time{} // of two that began together the one that was written to last is the newer
 	for _, entry := range entries {
 		id, ours := strings.CutSuffix(entry.Name(), suffix)
 		if !ours || !validID(id) {
@@ -185,16 +201,17 @@ func (b *Book) List() ([]Summary, error) {
 			continue // killed before it began
 		}
 		s := h.Summary()
+		s.File = b.path(id)
+		if info, err := entry.Info(); err == nil {
+			s.Written = info.ModTime()
+		}
 		switch {
 		case s.State == Interrupted && b.underWay(id):
 			s.State = UnderWay // also if its last line is only half there
 		case err != nil:
-			s.State, s.Damaged = Interrupted, err.Error()
+			s.State, s.Damaged = Damaged, err.Error()
 		}
 		all = append(all, s)
-		if info, err := entry.Info(); err == nil {
-			written[id] = info.ModTime()
-		}
 	}
 	undone := map[string]bool{}
 	for _, s := range all {
@@ -207,8 +224,8 @@ func (b *Book) List() ([]Summary, error) {
 			all[i].State = Undone
 		}
 	}
-	slices.SortFunc(all, func(a, b Summary) int {
-		return cmp.Or(b.Began.Compare(a.Began), written[b.ID].Compare(written[a.ID]), cmp.Compare(b.ID, a.ID))
+	slices.SortFunc(all, func(a, b Summary) int { // of two that began together the one that was written to last is the newer
+		return cmp.Or(b.Began.Compare(a.Began), b.Written.Compare(a.Written), cmp.Compare(b.ID, a.ID))
 	})
 	return all, nil
 }
