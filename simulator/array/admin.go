@@ -39,15 +39,9 @@ type Volume struct {
 	Written   bool
 	Created   time.Time
 	Destroyed bool
-	// Expires is when a destroyed volume will be eradicated.
-	Expires time.Time
-	// Source is the name of the volume it was copied from.
-	Source string
-	NSID   int
+	NSID      int
 	// Snapshots are the full names of its snapshots, destroyed ones too.
 	Snapshots []string
-	// Protections are the names of the protection groups it is in.
-	Protections []string
 }
 
 // Connection is one row of the array's connections.
@@ -70,6 +64,40 @@ func (a *Array) edit(what, name string, f func(s *state, now time.Time) error) e
 		return fmt.Errorf("array %s: %s %s: %w", a.options.Name, what, name, err)
 	}
 	return nil
+}
+
+// on is a change of what has that name.
+func on[T any](a *Array, what, name string, find func(*state, string) (T, error), f func(*state, time.Time, T) error) error {
+	return a.edit(what, name, func(s *state, now time.Time) error {
+		one, err := find(s, name)
+		if err != nil {
+			return err
+		}
+		return f(s, now, one)
+	})
+}
+
+func (a *Array) onPod(what, name string, f func(*state, time.Time, *pod) error) error {
+	return on(a, what, name, (*state).pod, f)
+}
+
+func (a *Array) onVolume(what, name string, f func(*state, time.Time, *volume) error) error {
+	return on(a, what, name, (*state).volume, f)
+}
+
+func (a *Array) onHost(what, name string, f func(*state, time.Time, *host) error) error {
+	return on(a, what, name, (*state).host, f)
+}
+
+// byHand is a change of a volume that the audit trail tells of.
+func (a *Array) byHand(what, name string, f func(*state, time.Time, *volume) error) error {
+	return a.onVolume(what+" volume", name, func(s *state, now time.Time, v *volume) error {
+		err := f(s, now, v)
+		if err == nil {
+			s.byHand(now, what, v.name)
+		}
+		return err
+	})
 }
 
 // CreatePod makes a pod.
@@ -96,16 +124,6 @@ func (a *Array) SetPodLinks(name string, sources, targets int) error {
 	return a.onPod("set links of pod", name, func(_ *state, _ time.Time, p *pod) error {
 		p.linkSources, p.linkTargets = int64(sources), int64(targets)
 		return nil
-	})
-}
-
-func (a *Array) onPod(what, name string, f func(*state, time.Time, *pod) error) error {
-	return a.edit(what, name, func(s *state, now time.Time) error {
-		p, err := s.pod(name)
-		if err != nil {
-			return err
-		}
-		return f(s, now, p)
 	})
 }
 
@@ -152,35 +170,17 @@ func (a *Array) CopyVolume(src, dst string) (Volume, error) {
 
 // DestroyVolume destroys a volume; a connected one is refused.
 func (a *Array) DestroyVolume(name string) error {
-	return a.onVolume("destroy volume", name, func(s *state, now time.Time, v *volume) error {
-		err := s.destroyVolume(now, v)
-		if err == nil {
-			s.byHand(now, "destroy", v.name)
-		}
-		return err
-	})
+	return a.byHand("destroy", name, (*state).destroyVolume)
 }
 
 // Recover brings a destroyed volume back.
 func (a *Array) Recover(name string) error {
-	return a.onVolume("recover volume", name, func(s *state, now time.Time, v *volume) error {
-		err := s.recoverVolume(v)
-		if err == nil {
-			s.byHand(now, "recover", v.name)
-		}
-		return err
-	})
+	return a.byHand("recover", name, func(s *state, _ time.Time, v *volume) error { return s.recoverVolume(v) })
 }
 
 // Eradicate removes a destroyed volume for good.
 func (a *Array) Eradicate(name string) error {
-	return a.onVolume("eradicate volume", name, func(s *state, now time.Time, v *volume) error {
-		err := s.eradicateVolume(v)
-		if err == nil {
-			s.byHand(now, "eradicate", v.name)
-		}
-		return err
-	})
+	return a.byHand("eradicate", name, func(s *state, _ time.Time, v *volume) error { return s.eradicateVolume(v) })
 }
 
 // SetIO sets what a volume does from now on, in operations per second.
@@ -208,16 +208,6 @@ func (a *Array) Written(serial string) {
 	}
 }
 
-func (a *Array) onVolume(what, name string, f func(*state, time.Time, *volume) error) error {
-	return a.edit(what, name, func(s *state, now time.Time) error {
-		v, err := s.volume(name)
-		if err != nil {
-			return err
-		}
-		return f(s, now, v)
-	})
-}
-
 // CreateSnapshot takes a snapshot of a volume and returns its full name.
 func (a *Array) CreateSnapshot(volumeName, suffix string) (string, error) {
 	full := ""
@@ -233,17 +223,7 @@ func (a *Array) CreateSnapshot(volumeName, suffix string) (string, error) {
 
 // DestroySnapshot destroys a snapshot by its full name, "volume.suffix".
 func (a *Array) DestroySnapshot(name string) error {
-	return a.onSnapshot("destroy snapshot", name, func(s *state, now time.Time, n *snapshot) error { return s.destroySnapshot(now, n) })
-}
-
-func (a *Array) onSnapshot(what, name string, f func(*state, time.Time, *snapshot) error) error {
-	return a.edit(what, name, func(s *state, now time.Time) error {
-		n, err := s.snapshot(name)
-		if err != nil {
-			return err
-		}
-		return f(s, now, n)
-	})
+	return on(a, "destroy snapshot", name, (*state).snapshot, (*state).destroySnapshot)
 }
 
 // CreateHost makes a host. One named "array:host" belongs to a peer array.
@@ -256,7 +236,7 @@ func (a *Array) CreateHost(name string, iqns, nqns, wwns []string) error {
 
 // SetInitiators replaces a host's initiators.
 func (a *Array) SetInitiators(name string, iqns, nqns, wwns []string) error {
-	return a.onHost("set initiators of host", name, func(s *state, h *host) error {
+	return a.onHost("set initiators of host", name, func(s *state, _ time.Time, h *host) error {
 		in := initiators{iqns, nqns, wwns}
 		if err := s.checkInitiators(h, in); err != nil {
 			return err
@@ -268,25 +248,15 @@ func (a *Array) SetInitiators(name string, iqns, nqns, wwns []string) error {
 
 // DeleteHost removes a host without connections.
 func (a *Array) DeleteHost(name string) error {
-	return a.onHost("delete host", name, func(s *state, h *host) error { return s.deleteHost(h) })
+	return a.onHost("delete host", name, func(s *state, _ time.Time, h *host) error { return s.deleteHost(h) })
 }
 
 // SetConnectivity sets a host's port_connectivity, such as "critical" and
 // "None"; an empty status goes back to what follows from its initiators.
 func (a *Array) SetConnectivity(name, status, details string) error {
-	return a.onHost("set connectivity of host", name, func(_ *state, h *host) error {
+	return a.onHost("set connectivity of host", name, func(_ *state, _ time.Time, h *host) error {
 		h.status, h.details = status, details
 		return nil
-	})
-}
-
-func (a *Array) onHost(what, name string, f func(*state, *host) error) error {
-	return a.edit(what, name, func(s *state, _ time.Time) error {
-		h, err := s.host(name)
-		if err != nil {
-			return err
-		}
-		return f(s, h)
 	})
 }
 
@@ -313,11 +283,11 @@ func (a *Array) CreateHostGroup(name string, hosts ...string) error {
 func (a *Array) Connect(hostOrGroup, volumeName string, lun int) error {
 	return a.onVolume("connect "+hostOrGroup+" to", volumeName, func(s *state, now time.Time, v *volume) error {
 		s.byHand(now, "connect", "--host "+hostOrGroup+" "+v.name)
-		if h := s.hostNames[key(hostOrGroup)]; h != nil {
+		if h := s.hosts.names[key(hostOrGroup)]; h != nil {
 			_, err := s.connectHost(v, h, lun)
 			return err
 		}
-		g, err := s.group(hostOrGroup)
+		g, err := s.groups.find(hostOrGroup)
 		if err != nil {
 			return err
 		}
@@ -341,7 +311,7 @@ func (a *Array) Disconnect(host, volumeName string) error {
 // if it does not exist.
 func (a *Array) AddToProtectionGroup(group, volumeName string) error {
 	return a.onVolume("add to protection group "+group+" volume", volumeName, func(s *state, _ time.Time, v *volume) error {
-		g := s.protectNames[key(group)]
+		g := s.protections.names[key(group)]
 		if g == nil {
 			p, local, err := s.container(group)
 			if err != nil {
@@ -374,17 +344,11 @@ func (a *Array) SetPerformanceEmpty(empty bool) {
 func (v *volume) shown() Volume {
 	shown := Volume{
 		ID: v.id, Name: v.name, Serial: v.serial, Provisioned: v.provisioned, Used: v.used, Written: v.written,
-		Created: time.UnixMilli(v.created).UTC(), Destroyed: v.destroyed, Expires: v.expires, NSID: int(v.nsid),
+		Created: time.UnixMilli(v.created).UTC(), Destroyed: v.destroyed, NSID: int(v.nsid),
 	}
 	shown.Pod, _ = v.pod.reference()
-	if v.source != nil && !v.source.gone {
-		shown.Source = v.source.name
-	}
 	for _, n := range v.snapshots {
 		shown.Snapshots = append(shown.Snapshots, n.name())
-	}
-	for _, m := range v.memberships {
-		shown.Protections = append(shown.Protections, m.group.name)
 	}
 	return shown
 }
@@ -393,7 +357,7 @@ func (v *volume) shown() Volume {
 func (a *Array) Volume(name string) (v Volume, found bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	if v := a.state.volumeNames[key(name)]; v != nil {
+	if v := a.state.volumes.names[key(name)]; v != nil {
 		return v.shown(), true
 	}
 	return Volume{}, false

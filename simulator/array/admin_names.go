@@ -15,8 +15,9 @@ func (a *Array) RelocateVolume(name, to string) error {
 		var p *pod
 		local := to
 		if before, after, inPod := strings.Cut(to, "::"); inPod {
-			if p = s.podNames[key(before)]; p == nil {
-				return refuse(noPod, before)
+			var err error
+			if p, err = s.pod(before); err != nil {
+				return err
 			}
 			local = after
 		}
@@ -27,7 +28,7 @@ func (a *Array) RelocateVolume(name, to string) error {
 		if err := s.checkName("Volume", leaf, to); err != nil {
 			return err
 		}
-		switch other := s.volumeNames[key(to)]; {
+		switch other := s.volumes.names[key(to)]; {
 		case v.destroyed:
 			return refuse(volumeDestroyed, v.name)
 		case other != nil && other != v:
@@ -48,12 +49,12 @@ func (a *Array) RenamePod(name, to string) error {
 		if err := s.checkName("Pod", to, to); err != nil {
 			return err
 		}
-		if s.podNames[key(to)] != nil {
+		if s.pods.has(to) {
 			return refuse(podExists, to)
 		}
-		delete(s.podNames, key(p.name))
+		delete(s.pods.names, key(p.name))
 		p.name = to
-		s.podNames[key(to)] = p
+		s.pods.names[key(to)] = p
 		for _, v := range s.volumes.rows {
 			if v.pod == p {
 				s.setVolumeName(v, join(p, localName(v.name)))
@@ -65,13 +66,13 @@ func (a *Array) RenamePod(name, to string) error {
 
 // RenameSnapshot gives a snapshot another suffix.
 func (a *Array) RenameSnapshot(name, suffix string) error {
-	return a.onSnapshot("rename snapshot", name, func(s *state, _ time.Time, n *snapshot) error {
+	return on(a, "rename snapshot", name, (*state).snapshot, func(s *state, _ time.Time, n *snapshot) error {
 		if err := s.checkSuffix(n.volume, suffix); err != nil {
 			return err
 		}
-		delete(s.snapshotNames, key(n.name()))
+		delete(s.snapshots.names, key(n.name()))
 		n.suffix = suffix
-		s.snapshotNames[key(n.name())] = n
+		s.snapshots.names[key(n.name())] = n
 		return nil
 	})
 }

@@ -96,8 +96,7 @@ func New(o Options) *Array {
 	a.options.serial = serialPrefix(a.options.ID)
 	a.token, a.readOnly = a.state.newID(), a.state.newID()
 	a.sessions.ids, a.sessions.byToken = rand.New(rand.NewPCG(uint64(o.Seed), 0x73657373696f6e)), map[string]*session{}
-	a.state.addProtection("pgroup-auto", nil)
-	a.state.defaults = []string{"pgroup-auto"}
+	a.state.addProtection(autoGroup, nil)
 	o.Clock.OnAdvance(a.tick)
 	return a
 }

@@ -127,7 +127,7 @@ func (s *state) connectGroup(v *volume, g *group, lun int) error {
 	if err := s.checkLUN(lun, lun > 0 && lun <= maxLUN && taken.has(lun), v); err != nil {
 		return err
 	}
-	g.shared = append(g.shared, &shared{v, lun})
+	g.shared = append(g.shared, v)
 	for _, h := range g.hosts {
 		s.addRow(v, h, g, lun)
 	}
@@ -157,7 +157,7 @@ func (s *state) disconnectHost(v *volume, h *host) error {
 
 // disconnectGroup cuts a shared connection for every host of the group.
 func (s *state) disconnectGroup(v *volume, g *group) error {
-	g.shared = slices.DeleteFunc(g.shared, func(e *shared) bool { return e.volume == v })
+	g.shared = without(g.shared, v)
 	for _, c := range slices.Clone(v.connections) {
 		if c.group == g {
 			s.removeRow(c)

@@ -20,7 +20,7 @@ func connectionColumns() []column[*connection] {
 			col("volume.id", func(r *connection) value { return str(r.volume.id) }),
 			col("host_group.name", func(r *connection) value { return r.group.label() }),
 		},
-		reference("protocol_endpoint", func(*connection) (string, string) { return "", "" }),
+		nulls[*connection]("protocol_endpoint.name", "protocol_endpoint.id"),
 	)
 }
 
@@ -53,10 +53,8 @@ func ends(c *call) (*volume, *host, error) {
 
 func postConnections(c *call) ([]byte, error) {
 	var lun int
-	if given, err := c.attribute("lun", &lun); err != nil {
+	if _, err := c.attribute("lun", &lun); err != nil {
 		return nil, err
-	} else if given && (lun < 1 || lun > maxLUN) {
-		return nil, refuse(badParameter, "lun")
 	}
 	v, h, err := ends(c)
 	if err != nil {

@@ -15,8 +15,8 @@ func groupsEndpoint() endpoint {
 		},
 		spaceColumns(plainSpace, func(c *call, g *group) space {
 			return memo(c, g, func() (sum space) {
-				for _, e := range g.shared {
-					sum = sum.plus(e.volume.space())
+				for _, v := range g.shared {
+					sum = sum.plus(v.space())
 				}
 				return sum
 			})

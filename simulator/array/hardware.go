@@ -76,43 +76,7 @@ func thingColumn(path string, get func(nic) value) column[*thing] {
 // interfacesEndpoint lists Ethernet and Fibre Channel interfaces; LXD looks
 // for those that serve its protocol.
 func interfacesEndpoint() endpoint {
-	eth := func(path string, get func(nic) value) column[*thing] {
-		return thingColumn(path, func(n nic) value {
-			if n.wwn != "" {
-				return nothing()
-			}
-			return get(n)
-		})
-	}
 	columns := []column[*thing]{
-		thingColumn("fc.wwn", func(n nic) value { return name(n.wwn) }),
-		eth("eth.subtype", func(n nic) value {
-			if n.name == "vir0" {
-				return str("vif")
-			}
-			return str("physical")
-		}),
-		thingColumn("eth.subinterfaces", func(n nic) value {
-			if n.name != "vir0" {
-				return listOf()
-			}
-			return listOf(objectOf(member{"name", str("ct0.eth0")}), objectOf(member{"name", str("ct1.eth0")}))
-		}),
-		eth("eth.address", func(n nic) value { return name(n.address) }),
-		fixed[*thing]("eth.vlan", nothing()),
-		eth("eth.mac_address", func(n nic) value {
-			return str(fmt.Sprintf("24:a9:37:%02x:%02x:%02x", hash(n.name)&0xff, hash(n.name)>>8&0xff, hash(n.address)&0xff))
-		}),
-		eth("eth.netmask", func(nic) value { return str("255.255.255.0") }),
-		eth("eth.gateway", func(n nic) value { return str(n.address[:strings.LastIndex(n.address, ".")] + ".1") }),
-		eth("eth.mtu", func(n nic) value {
-			if n.service == "management" {
-				return number(1500)
-			}
-			return number(9000)
-		}),
-		fixed[*thing]("eth.subnet.name", nothing()),
-		thingColumn("services", func(n nic) value { return strs([]string{n.service}) }),
 		thingColumn("name", func(n nic) value { return name(n.name) }),
 		fixed[*thing]("enabled", truth(true)),
 		thingColumn("interface_type", func(n nic) value {
@@ -121,12 +85,9 @@ func interfacesEndpoint() endpoint {
 			}
 			return str("eth")
 		}),
-		thingColumn("speed", func(n nic) value {
-			if n.service == "management" {
-				return number(1000000000)
-			}
-			return number(25000000000)
-		}),
+		thingColumn("services", func(n nic) value { return strs([]string{n.service}) }),
+		thingColumn("eth.address", func(n nic) value { return name(n.address) }),
+		thingColumn("fc.wwn", func(n nic) value { return name(n.wwn) }),
 	}
 	r := &resource[*thing]{path: "/network-interfaces", columns: columns, rows: func(c *call) []*thing { return things(c.array.options.nics()) }}
 	return r.only()
@@ -165,8 +126,7 @@ func controllersEndpoint() endpoint {
 	return r.only()
 }
 
-// arraysEndpoint lists the one local array. LXD asks for it by names, which
-// is not documented and which pods may name peers in.
+// arraysEndpoint lists the one local array.
 func arraysEndpoint() endpoint {
 	columns := slices.Concat(
 		[]column[*thing]{
@@ -189,45 +149,18 @@ func arraysEndpoint() endpoint {
 			{path: "eradication_config.eradication_delay", get: func(c *call, _ *thing) value { return delayOf(c) }},
 			{path: "eradication_config.enabled_delay", since: 26, get: func(c *call, _ *thing) value { return delayOf(c) }},
 			{path: "eradication_config.disabled_delay", since: 26, get: func(c *call, _ *thing) value { return delayOf(c) }},
-			fixed[*thing]("console_lock_enabled", truth(false)),
-			fixed[*thing]("encryption.data_at_rest.algorithm", str("AES-256-CTR")),
-			fixed[*thing]("encryption.data_at_rest.enabled", truth(true)),
-			fixed[*thing]("encryption.module_version", str("FA-1.4")),
-			fixed[*thing]("idle_timeout", number(idleTimeout.Milliseconds())),
-			fixed[*thing]("ntp_servers", strs([]string{"ntp.example.com"})),
 			fixed[*thing]("os", str("Purity//FA")),
-			fixed[*thing]("scsi_timeout", number(60000)),
 			fixed[*thing]("version", str(purity)),
-			fixed[*thing]("banner", str("")),
 		},
 	)
 	r := &resource[*thing]{
 		path: "/arrays", columns: columns, untokened: true,
 		rows: func(*call) []*thing { return things([]nic{{}}) },
-		by: map[string]func(*call, string) ([]*thing, error){"names": func(c *call, name string) ([]*thing, error) {
-			switch {
-			case strings.EqualFold(name, c.array.options.Name):
-				return things([]nic{{}}), nil
-			case c.state.isPeer(name):
-				return nil, nil
-			}
-			return nil, refuse(noArray, name)
-		}},
 	}
 	return r.only()
 }
 
 func delayOf(c *call) value { return number(c.state.delay.Milliseconds()) }
-
-// isPeer reports an array that a pod is stretched to.
-func (s *state) isPeer(name string) bool {
-	for _, p := range s.pods.rows {
-		if slices.ContainsFunc(p.arrays, func(a PodArray) bool { return strings.EqualFold(a.Name, name) }) {
-			return true
-		}
-	}
-	return false
-}
 
 // adminsEndpoint lists the users and what they may do. A user's tokens are
 // not among what is told.

@@ -65,8 +65,6 @@ func TestArrays(t *testing.T) {
 	equal(t, a, "os", "Purity//FA")
 	equal(t, a, "eradication_config.eradication_delay", 24*3600*1000)
 	equal(t, a, "eradication_config.manual_eradication", "all-enabled")
-	equal(t, a, "idle_timeout", 1800000)
-	equal(t, c.one("/arrays"+query("names", "FA1")), "name", "fa1")
 	c.array.SetEradicationDelay(72 * time.Hour)
 	equal(t, c.one("/arrays"), "eradication_config.eradication_delay", 72*3600*1000)
 	controllers := c.get("/controllers")

@@ -8,13 +8,6 @@ import (
 // initiators are the names of a host's ports, by transport.
 type initiators struct{ iqns, nqns, wwns []string }
 
-func (s *state) host(name string) (*host, error) {
-	if h := s.hostNames[key(name)]; h != nil {
-		return h, nil
-	}
-	return nil, refuse(noHost, name)
-}
-
 // initiatorKey folds an initiator's name; WWNs come with and without colons.
 func initiatorKey(name string) string {
 	name = strings.ToLower(strings.TrimSpace(name))
@@ -77,15 +70,14 @@ func (s *state) createHost(name string, in initiators, remote bool) (*host, erro
 	if err := s.checkName("Host", local, name); err != nil {
 		return nil, err
 	}
-	if s.hostNames[key(name)] != nil {
+	if s.hosts.has(name) {
 		return nil, refuse(hostExists, name)
 	}
 	if err := s.checkInitiators(nil, in); err != nil {
 		return nil, err
 	}
 	h := &host{rank: s.next(), name: name}
-	s.hosts.add(h)
-	s.hostNames[key(name)] = h
+	s.hosts.put(name, h)
 	s.setInitiators(h, in)
 	return h, nil
 }
@@ -101,16 +93,8 @@ func (s *state) deleteHost(h *host) error {
 		return refuse(groupedHost, h.name)
 	}
 	s.setInitiators(h, initiators{})
-	s.hosts.remove(h)
-	delete(s.hostNames, key(h.name))
+	s.hosts.drop(h.name, h)
 	return nil
-}
-
-func (s *state) group(name string) (*group, error) {
-	if g := s.groupNames[key(name)]; g != nil {
-		return g, nil
-	}
-	return nil, refuse(noGroup, name)
 }
 
 // createGroup makes a group of hosts that are in none.
@@ -118,12 +102,11 @@ func (s *state) createGroup(name string, hosts []*host) error {
 	if err := s.checkName("Host group", name, name); err != nil {
 		return err
 	}
-	if s.groupNames[key(name)] != nil {
+	if s.groups.has(name) {
 		return refuse(groupExists, name)
 	}
 	g := &group{rank: s.next(), name: name, hosts: hosts}
-	s.groups.add(g)
-	s.groupNames[key(name)] = g
+	s.groups.put(name, g)
 	for _, h := range hosts {
 		h.group = g
 	}

@@ -16,22 +16,17 @@ func hostColumns() []column[*host] {
 		}),
 		[]column[*host]{
 			col("host_group.name", func(h *host) value { return h.group.label() }),
-			fixed[*host]("personality", nothing()),
 			fixed[*host]("preferred_arrays", listOf()),
 			col("iqns", func(h *host) value { return strs(h.iqns) }),
 			col("nqns", func(h *host) value { return strs(h.nqns) }),
 			col("wwns", func(h *host) value { return strs(h.wwns) }),
 			col("connection_count", func(h *host) value { return number(int64(len(h.connections))) }),
-			fixed[*host]("vlan", nothing()),
-			fixed[*host]("chap.host_user", nothing()),
-			fixed[*host]("chap.host_password", nothing()),
-			fixed[*host]("chap.target_user", nothing()),
-			fixed[*host]("chap.target_password", nothing()),
 			{path: "port_connectivity.status", get: func(c *call, h *host) value { s, _ := h.connectivity(c); return str(s) }},
 			{path: "port_connectivity.details", get: func(c *call, h *host) value { _, d := h.connectivity(c); return str(d) }},
 			{path: "destroyed", since: 36, get: func(*call, *host) value { return truth(false) }},
 			{path: "time_remaining", since: 36, get: func(*call, *host) value { return nothing() }},
 		},
+		nulls[*host]("personality", "vlan", "chap.host_user", "chap.host_password", "chap.target_user", "chap.target_password"),
 	)
 }
 

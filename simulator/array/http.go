@@ -352,12 +352,60 @@ func the[T any](c *call, parameter string, find func(*state, string) (T, error))
 	}
 }
 
-// either is the, of an object that is named by one of two parameters.
-func either[T any](c *call, byName func(*state, string) (T, error), byID func(*state, string) (T, error)) (T, error) {
+// mortal are the changes of a kind of objects that can be destroyed: PATCH does
+// it and takes it back, DELETE makes it final. Without byID they have names only.
+type mortal[T any] struct {
+	columns            func() []column[T]
+	find, byID         func(*state, string) (T, error)
+	destroy            func(*state, time.Time, T) error
+	recover, eradicate func(*state, T) error
+}
+
+func (m mortal[T]) named(c *call) (T, error) {
 	if c.query.Has("ids") {
-		return the(c, "ids", byID)
+		return the(c, "ids", m.byID)
 	}
-	return the(c, "names", byName)
+	return the(c, "names", m.find)
+}
+
+func (m mortal[T]) patch() operation {
+	return operation{parameters: m.parameters(), run: func(c *call) ([]byte, error) {
+		var destroyed bool
+		if given, err := c.attribute("destroyed", &destroyed); err != nil {
+			return nil, err
+		} else if !given {
+			return c.unchanged()
+		}
+		one, err := m.named(c)
+		switch {
+		case err != nil:
+		case destroyed:
+			err = m.destroy(c.state, c.now, one)
+		default:
+			err = m.recover(c.state, one)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return item(c, m.columns(), one), nil
+	}}
+}
+
+func (m mortal[T]) remove() operation {
+	return operation{parameters: m.parameters(), run: func(c *call) ([]byte, error) {
+		one, err := m.named(c)
+		if err == nil {
+			err = m.eradicate(c.state, one)
+		}
+		return nil, err
+	}}
+}
+
+func (m mortal[T]) parameters() []string {
+	if m.byID == nil {
+		return []string{"names"}
+	}
+	return []string{"names", "ids"}
 }
 
 // itself serves the, where a name stands for a new object.

@@ -43,31 +43,11 @@ func (r *resource[T]) operation() operation {
 	if r.destroyed != nil {
 		parameters = append(parameters, "destroyed")
 	}
-	tables := &tableCache[T]{columns: r.columns}
-	return operation{parameters: parameters, run: func(c *call) ([]byte, error) { return r.page(c, tables.of(c.minor)) }}
+	return operation{parameters: parameters, run: func(c *call) ([]byte, error) { return r.page(c, newTable(r.columns, c.minor)) }}
 }
 
 // only makes the endpoint of a resource that nobody changes.
 func (r *resource[T]) only() endpoint { return endpoint{http.MethodGet: r.operation()} }
-
-// tableCache keeps a resource's table for each version.
-type tableCache[T any] struct {
-	mu      sync.Mutex
-	columns []column[T]
-	tables  map[int]*table[T]
-}
-
-func (t *tableCache[T]) of(minor int) *table[T] {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.tables == nil {
-		t.tables = map[int]*table[T]{}
-	}
-	if t.tables[minor] == nil {
-		t.tables[minor] = newTable(t.columns, minor)
-	}
-	return t.tables[minor]
-}
 
 // listCache keeps the rows that queries matched, all pages in the order asked,
 // so that the next page costs a page. It is good for one state at one time.
@@ -337,13 +317,7 @@ func hash(s string) uint64 {
 
 // single makes a find that may be in resource.by of one that gives one row.
 func single[T any](find func(*state, string) (T, error)) func(*call, string) ([]T, error) {
-	return func(c *call, name string) ([]T, error) {
-		row, err := find(c.state, name)
-		if err != nil {
-			return nil, err
-		}
-		return []T{row}, nil
-	}
+	return rowsOf(find, func(row T) []T { return []T{row} })
 }
 
 // rowsOf makes one of rows that belong to an object that is named.

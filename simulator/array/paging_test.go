@@ -259,7 +259,6 @@ func TestNamesAndIDs(t *testing.T) {
 		"/volume-snapshots":              "No such volume or snapshot.",
 		"/protection-groups":             "Protection group does not exist.",
 		"/container-default-protections": "Pod does not exist.",
-		"/arrays":                        "Array does not exist.",
 	} {
 		c.refused("GET", path+query("names", "nope"), "", "nope: "+message)
 	}

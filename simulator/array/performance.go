@@ -1,5 +1,7 @@
 package array
 
+import "strings"
+
 // perf is a measurement of I/O. Latencies follow from there being any.
 type perf struct{ reads, writes int64 }
 
@@ -15,7 +17,6 @@ func perfColumns[T any](at func(*call, T) perf) []column[T] {
 	col := func(path string, f func(perf) int64) column[T] {
 		return column[T]{path: path, get: func(c *call, row T) value { return number(f(at(c, row))) }}
 	}
-	none := func(perf) int64 { return 0 }
 	when := func(ops func(perf) int64, each int64) func(perf) int64 {
 		return func(p perf) int64 {
 			if ops(p) == 0 {
@@ -25,16 +26,7 @@ func perfColumns[T any](at func(*call, T) perf) []column[T] {
 		}
 	}
 	reads, writes := func(p perf) int64 { return p.reads }, func(p perf) int64 { return p.writes }
-	both := func(p perf) int64 { return p.reads + p.writes }
-	return []column[T]{
-		col("mirrored_write_bytes_per_sec", none),
-		col("mirrored_writes_per_sec", none),
-		col("usec_per_mirrored_write_op", none),
-		col("san_usec_per_mirrored_write_op", none),
-		col("queue_usec_per_mirrored_write_op", none),
-		col("qos_rate_limit_usec_per_mirrored_write_op", none),
-		col("service_usec_per_mirrored_write_op", none),
-		col("bytes_per_mirrored_write", none),
+	columns := []column[T]{
 		{path: "time", get: func(c *call, _ T) value { return number(c.now.UnixMilli()) }},
 		col("read_bytes_per_sec", func(p perf) int64 { return p.reads * bytesPerRead }),
 		col("write_bytes_per_sec", func(p perf) int64 { return p.writes * bytesPerWrite }),
@@ -42,29 +34,32 @@ func perfColumns[T any](at func(*call, T) perf) []column[T] {
 		col("usec_per_write_op", when(writes, usecPerWrite)),
 		col("reads_per_sec", reads),
 		col("writes_per_sec", writes),
-		col("queue_usec_per_read_op", none),
-		col("queue_usec_per_write_op", none),
-		col("qos_rate_limit_usec_per_read_op", none),
-		col("qos_rate_limit_usec_per_write_op", none),
-		col("san_usec_per_read_op", none),
-		col("san_usec_per_write_op", none),
 		col("service_usec_per_read_op", when(reads, usecPerRead)),
 		col("service_usec_per_write_op", when(writes, usecPerWrite)),
 		col("bytes_per_read", when(reads, bytesPerRead)),
 		col("bytes_per_write", when(writes, bytesPerWrite)),
 		col("bytes_per_op", func(p perf) int64 {
-			if both(p) == 0 {
+			if p.reads+p.writes == 0 {
 				return 0
 			}
-			return (p.reads*bytesPerRead + p.writes*bytesPerWrite) / both(p)
+			return (p.reads*bytesPerRead + p.writes*bytesPerWrite) / (p.reads + p.writes)
 		}),
 		fixed[T]("service_usec_per_read_op_cache_reduction", nothing()),
 	}
+	for path := range strings.FieldsSeq(idle) {
+		columns = append(columns, col(path, func(perf) int64 { return 0 }))
+	}
+	return columns
 }
+
+// idle is what nothing here ever does: it mirrors nothing, and no I/O waits.
+const idle = `mirrored_write_bytes_per_sec mirrored_writes_per_sec usec_per_mirrored_write_op san_usec_per_mirrored_write_op
+	queue_usec_per_mirrored_write_op qos_rate_limit_usec_per_mirrored_write_op service_usec_per_mirrored_write_op
+	bytes_per_mirrored_write queue_usec_per_read_op queue_usec_per_write_op qos_rate_limit_usec_per_read_op
+	qos_rate_limit_usec_per_write_op san_usec_per_read_op san_usec_per_write_op`
 
 // volumePerformance lists what volumes do now; no history is kept.
 func volumePerformance() endpoint {
-	find := single((*state).volumeByID)
 	r := &resource[*volume]{
 		path: "/volumes/performance", untokened: true, total: true,
 		rows: func(c *call) []*volume {
@@ -77,7 +72,7 @@ func volumePerformance() endpoint {
 			if c.state.idlePerf {
 				return nil, nil
 			}
-			return find(c, id)
+			return single((*state).volumeByID)(c, id)
 		}},
 		destroyed: func(v *volume) bool { return v.destroyed },
 	}

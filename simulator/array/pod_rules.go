@@ -5,32 +5,21 @@ import (
 	"time"
 )
 
-func (s *state) pod(name string) (*pod, error) {
-	if p := s.podNames[key(name)]; p != nil {
-		return p, nil
-	}
-	return nil, refuse(noPod, name)
-}
-
 // createPod makes a pod on this array. Since Purity 6.3.5 it comes with a
 // protection group and a default protection after the array's.
 func (s *state) createPod(name string) (*pod, error) {
 	if err := s.checkName("Pod", name, name); err != nil {
 		return nil, err
 	}
-	if s.podNames[key(name)] != nil {
+	if s.pods.has(name) {
 		return nil, refuse(podExists, name)
 	}
 	p := &pod{
 		rank: s.next(), id: s.newID(), name: name, requested: "promoted", promoted: "promoted",
 		arrays: []PodArray{{ID: s.config.ID, Name: s.config.Name, Status: "online"}},
 	}
-	s.pods.add(p)
-	s.podNames[key(name)] = p
-	for _, d := range s.defaults {
-		g := s.addProtection(join(p, localName(d)), p)
-		p.defaults = append(p.defaults, g.name)
-	}
+	s.pods.put(name, p)
+	p.defaults = []string{s.addProtection(join(p, autoGroup), p).name}
 	return p, nil
 }
 
@@ -41,8 +30,7 @@ func (s *state) dropPod(p *pod) {
 			s.dropProtection(g)
 		}
 	}
-	s.pods.remove(p)
-	delete(s.podNames, key(p.name))
+	s.pods.drop(p.name, p)
 }
 
 // expire eradicates what has been destroyed for longer than the delay. It is

@@ -13,7 +13,6 @@ type podRow struct {
 
 func podColumns() []column[*podRow] {
 	return slices.Concat(
-		reference("source", func(*podRow) (string, string) { return "", "" }),
 		[]column[*podRow]{
 			col("name", func(p *podRow) value { return name(p.name) }),
 			col("id", func(p *podRow) value { return name(p.id) }),
@@ -26,15 +25,13 @@ func podColumns() []column[*podRow] {
 			fixed[*podRow]("mediator", str("purestorage")),
 			fixed[*podRow]("failover_preferences", listOf()),
 			col("arrays", func(p *podRow) value { return podArrays(p.arrays) }),
-			fixed[*podRow]("mediator_version", nothing()),
-			fixed[*podRow]("time_remaining", nothing()),
 			col("array_count", func(p *podRow) value { return number(int64(len(p.arrays))) }),
 			{path: "eradication_config.manual_eradication", get: func(c *call, _ *podRow) value { return manualEradication(c) }},
 			col("link_source_count", func(p *podRow) value { return number(p.linkSources) }),
 			col("link_target_count", func(p *podRow) value { return number(p.linkTargets) }),
 			col("footprint", func(p *podRow) value { return number(p.space.physical()) }),
-			fixed[*podRow]("quota_limit", nothing()),
 		},
+		nulls[*podRow]("source.name", "source.id", "mediator_version", "time_remaining", "quota_limit"),
 	)
 }
 

@@ -5,33 +5,13 @@ import (
 	"time"
 )
 
-func (s *state) protection(name string) (*protection, error) {
-	if g := s.protectNames[key(name)]; g != nil {
-		return g, nil
-	}
-	return nil, refuse(noProtection, name)
-}
+// autoGroup is the default protection of the array, and of a pod in it.
+const autoGroup = "pgroup-auto"
 
 func (s *state) addProtection(full string, p *pod) *protection {
 	g := &protection{rank: s.next(), id: s.newID(), name: full, pod: p}
-	s.protections.add(g)
-	s.protectNames[key(full)] = g
+	s.protections.put(full, g)
 	return g
-}
-
-// defaultGroups are the protection groups that a new volume joins.
-func (s *state) defaultGroups(p *pod) []*protection {
-	names := s.defaults
-	if p != nil {
-		names = p.defaults
-	}
-	var groups []*protection
-	for _, n := range names {
-		if g := s.protectNames[key(n)]; g != nil && !g.destroyed {
-			groups = append(groups, g)
-		}
-	}
-	return groups
 }
 
 func (s *state) destroyProtection(now time.Time, g *protection) error {
@@ -43,11 +23,8 @@ func (s *state) destroyProtection(now time.Time, g *protection) error {
 }
 
 func (s *state) eradicateProtection(g *protection) error {
-	switch {
-	case !g.destroyed:
-		return refuse("Protection group"+eradicateLive, g.name)
-	case s.safeMode:
-		return refuseAll(eradicationOff)
+	if err := s.eradicable(g.life, "Protection group", g.name); err != nil {
+		return err
 	}
 	s.dropProtection(g)
 	return nil
@@ -57,8 +34,7 @@ func (s *state) dropProtection(g *protection) {
 	for _, m := range slices.Clone(g.members) {
 		s.removeMember(m)
 	}
-	s.protections.remove(g)
-	delete(s.protectNames, key(g.name))
+	s.protections.drop(g.name, g)
 }
 
 // addMember puts a volume into a group; one that is in it stays as it is.

@@ -41,39 +41,11 @@ func protectionsEndpoint() endpoint {
 		rows: func(c *call) []*protection { return c.state.protections.rows },
 		by:   map[string]func(*call, string) ([]*protection, error){"names": single((*state).protection)},
 	}
-	names := []string{"names"}
-	return endpoint{
-		http.MethodGet:    r.operation(),
-		http.MethodPatch:  {parameters: names, run: patchProtections},
-		http.MethodDelete: {parameters: names, run: deleteProtections},
+	m := mortal[*protection]{
+		columns: protectionColumns, find: (*state).protection, destroy: (*state).destroyProtection,
+		recover: func(*state, *protection) error { return refuseAll(unsupported) }, eradicate: (*state).eradicateProtection,
 	}
-}
-
-// patchProtections destroys a group, which LXD does to those of its pods.
-func patchProtections(c *call) ([]byte, error) {
-	var destroyed bool
-	if _, err := c.attribute("destroyed", &destroyed); err != nil {
-		return nil, err
-	}
-	if !destroyed {
-		return c.unchanged()
-	}
-	g, err := the(c, "names", (*state).protection)
-	if err == nil {
-		err = c.state.destroyProtection(c.now, g)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return item(c, protectionColumns(), g), nil
-}
-
-func deleteProtections(c *call) ([]byte, error) {
-	g, err := the(c, "names", (*state).protection)
-	if err != nil {
-		return nil, err
-	}
-	return nil, c.state.eradicateProtection(g)
+	return endpoint{http.MethodGet: r.operation(), http.MethodPatch: m.patch(), http.MethodDelete: m.remove()}
 }
 
 // membersEndpoint lists a row for each volume in each protection group.

@@ -32,7 +32,6 @@ const (
 	groupExists    = "Host group already exists."
 	noVolumeGroup  = "Volume group does not exist."
 	protectDeleted = "Protection group has been deleted."
-	noArray        = "Array does not exist."
 
 	// As the vendor's Ansible module says it, which asks no array.
 	intoStretched  = "Volume cannot be moved into a stretched pod."

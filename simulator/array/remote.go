@@ -25,17 +25,15 @@ func (a *Array) ShowRemote(peer string, shown Remote) error {
 				for _, c := range slices.Clone(h.connections) {
 					s.removeRow(c)
 				}
-				s.hosts.remove(h)
-				delete(s.hostNames, key(h.name))
+				s.hosts.drop(h.name, h)
 			}
 		}
 		for _, r := range shown.Hosts {
 			h := &host{rank: s.next(), name: peer + ":" + r.Name, iqns: r.IQNs, nqns: r.NQNs, wwns: r.WWNs}
-			s.hosts.add(h)
-			s.hostNames[key(h.name)] = h
+			s.hosts.put(h.name, h)
 		}
 		for _, r := range shown.Rows {
-			v, h := s.volumeNames[key(r.Volume)], s.hostNames[key(peer+":"+r.Host)]
+			v, h := s.volumes.names[key(r.Volume)], s.hosts.names[key(peer+":"+r.Host)]
 			if v == nil || h == nil {
 				return fmt.Errorf("it connects %s to %s, and one of them is not here", r.Volume, r.Host)
 			}

@@ -38,20 +38,13 @@ const (
 var shapes = map[string]shape{
 	"/admins": {text: `name role.name`, number: `lockout_remaining!`, boolean: `is_local locked!`},
 	"/arrays": {
-		text: `id name banner encryption.data_at_rest.algorithm encryption.module_version eradication_config.manual_eradication os version`,
-		number: `capacity eradication_config.eradication_delay idle_timeout parity scsi_timeout space.replication space.shared_effective` +
-			wholeSpaceNumbers + effectiveNumbers,
-		boolean: `console_lock_enabled encryption.data_at_rest.enabled`,
-		list:    `ntp_servers`,
+		text:   `id name eradication_config.manual_eradication os version`,
+		number: `capacity eradication_config.eradication_delay parity space.replication space.shared_effective` + wholeSpaceNumbers + effectiveNumbers,
 	},
 	"/controllers": {text: `name mode model status type version`},
 	"/ports":       {text: `name iqn? nqn? portal? wwn? failover!`},
 	"/network-interfaces": {
-		text: `name eth.address? eth.gateway? eth.mac_address? eth.netmask? eth.subinterfaces[].name eth.subnet.name! eth.subtype?
-			fc.wwn? interface_type`,
-		number:  `eth.mtu? eth.vlan! speed`,
-		boolean: `enabled`,
-		list:    `eth.subinterfaces services`,
+		text: `name eth.address? fc.wwn? interface_type`, boolean: `enabled`, list: `services`,
 	},
 	"/pods": {
 		text: `id name arrays[].id arrays[].name arrays[].mediator_status arrays[].status eradication_config.manual_eradication
@@ -101,6 +94,7 @@ func everything(t *testing.T) *client {
 	a := c.array
 	must(t, a.CreatePod("lab"))
 	c.do("POST", "/volumes"+query("names", "lab::v"), "")
+	must(t, a.AddToProtectionGroup("lab::pgroup-auto", "lab::v"))
 	c.do("PATCH", "/protection-groups"+query("names", "lab::pgroup-auto"), `{"destroyed":true}`)
 	c.volume("gone")
 	must(t, a.DestroyVolume("gone"))

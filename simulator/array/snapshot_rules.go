@@ -5,13 +5,6 @@ import (
 	"time"
 )
 
-func (s *state) snapshot(full string) (*snapshot, error) {
-	if n := s.snapshotNames[key(full)]; n != nil {
-		return n, nil
-	}
-	return nil, refuse(noVolumeOrSnapshot, full)
-}
-
 // createSnapshot takes a snapshot; without a suffix it gets the next number.
 func (s *state) createSnapshot(now time.Time, v *volume, suffix string) (*snapshot, error) {
 	if v.destroyed {
@@ -31,7 +24,7 @@ func (s *state) checkSuffix(v *volume, suffix string) error {
 	if err := s.checkName("Volume snapshot", strings.ReplaceAll(suffix, ".", "-"), full); err != nil {
 		return err
 	}
-	if s.snapshotNames[key(full)] != nil {
+	if s.snapshots.has(full) {
 		return refuse(snapshotExists, full)
 	}
 	return nil
@@ -43,8 +36,7 @@ func (s *state) addSnapshot(now time.Time, v *volume, suffix string) *snapshot {
 		rank: s.next(), id: s.newID(), suffix: suffix, serial: serial,
 		volume: v, provisioned: v.provisioned, created: now.UnixMilli(),
 	}
-	s.snapshots.add(n)
-	s.snapshotNames[key(n.name())] = n
+	s.snapshots.put(n.name(), n)
 	v.snapshots = append(v.snapshots, n)
 	return n
 }
@@ -69,18 +61,14 @@ func (s *state) recoverSnapshot(n *snapshot) error {
 }
 
 func (s *state) eradicateSnapshot(n *snapshot) error {
-	switch {
-	case !n.destroyed:
-		return refuse("Volume snapshot"+eradicateLive, n.name())
-	case s.safeMode:
-		return refuseAll(eradicationOff)
+	if err := s.eradicable(n.life, "Volume snapshot", n.name()); err != nil {
+		return err
 	}
 	s.dropSnapshot(n)
 	return nil
 }
 
 func (s *state) dropSnapshot(n *snapshot) {
-	s.snapshots.remove(n)
-	delete(s.snapshotNames, key(n.name()))
+	s.snapshots.drop(n.name(), n)
 	n.volume.snapshots = without(n.volume.snapshots, n)
 }

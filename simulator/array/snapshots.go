@@ -19,7 +19,7 @@ func snapshotColumns() []column[*snapshot] {
 		},
 		reference("source", func(n *snapshot) (string, string) { return n.volume.name, n.volume.id }),
 		reference("pod", func(n *snapshot) (string, string) { return n.volume.pod.reference() }),
-		reference("volume_group", func(*snapshot) (string, string) { return "", "" }),
+		nulls[*snapshot]("volume_group.name", "volume_group.id"),
 		spaceColumns(snapshotSpace, func(_ *call, n *snapshot) space {
 			return space{provisioned: n.provisioned, snapshots: n.used}
 		}),
@@ -46,11 +46,12 @@ func snapshotsEndpoint() endpoint {
 		},
 		destroyed: func(n *snapshot) bool { return n.destroyed },
 	}
+	m := mortal[*snapshot]{snapshotColumns, (*state).snapshot, (*state).snapshotByID, (*state).destroySnapshot, (*state).recoverSnapshot, (*state).eradicateSnapshot}
 	return endpoint{
 		http.MethodGet:    r.operation(),
 		http.MethodPost:   {parameters: []string{"source_names"}, run: postSnapshots},
-		http.MethodPatch:  {parameters: []string{"names", "ids"}, run: patchSnapshots},
-		http.MethodDelete: {parameters: []string{"names", "ids"}, run: deleteSnapshots},
+		http.MethodPatch:  m.patch(),
+		http.MethodDelete: m.remove(),
 	}
 }
 
@@ -68,34 +69,4 @@ func postSnapshots(c *call) ([]byte, error) {
 		return nil, err
 	}
 	return item(c, snapshotColumns(), n), nil
-}
-
-func patchSnapshots(c *call) ([]byte, error) {
-	var destroyed bool
-	if given, err := c.attribute("destroyed", &destroyed); err != nil {
-		return nil, err
-	} else if !given {
-		return c.unchanged()
-	}
-	n, err := either(c, (*state).snapshot, (*state).snapshotByID)
-	if err != nil {
-		return nil, err
-	}
-	if destroyed {
-		err = c.state.destroySnapshot(c.now, n)
-	} else {
-		err = c.state.recoverSnapshot(n)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return item(c, snapshotColumns(), n), nil
-}
-
-func deleteSnapshots(c *call) ([]byte, error) {
-	n, err := either(c, (*state).snapshot, (*state).snapshotByID)
-	if err != nil {
-		return nil, err
-	}
-	return nil, c.state.eradicateSnapshot(n)
 }

@@ -15,32 +15,23 @@ type state struct {
 	config *config
 	ids    *rand.Rand
 
-	last          uint64 // rank of the newest row
-	generation    uint64 // of the whole state, to know when a cached list is old
-	serials       uint32
-	safeMode      bool
-	delay         time.Duration
-	idlePerf      bool // performance answers are empty
-	pods          series[*pod]
-	podNames      map[string]*pod
-	volumes       series[*volume]
-	volumeNames   map[string]*volume
-	volumeIDs     map[string]*volume
-	snapshots     series[*snapshot]
-	snapshotNames map[string]*snapshot
-	hosts         series[*host]
-	hostNames     map[string]*host
-	initiators    map[string]*host
-	groups        series[*group]
-	groupNames    map[string]*group
-	connections   series[*connection]
-	protections   series[*protection]
-	protectNames  map[string]*protection
-	memberships   series[*membership]
-	// defaults are the names of the protection groups that a new volume
-	// outside pods, and the pgroup-auto of a new pod, is made after.
-	defaults []string
-	audits   series[*audit]
+	last        uint64 // rank of the newest row
+	generation  uint64 // of the whole state, to know when a cached list is old
+	serials     uint32
+	safeMode    bool
+	delay       time.Duration
+	idlePerf    bool // performance answers are empty
+	pods        catalogue[*pod]
+	volumes     catalogue[*volume]
+	volumeIDs   map[string]*volume
+	snapshots   catalogue[*snapshot]
+	hosts       catalogue[*host]
+	initiators  map[string]*host
+	groups      catalogue[*group]
+	connections series[*connection]
+	protections catalogue[*protection]
+	memberships series[*membership]
+	audits      series[*audit]
 }
 
 // config is what never changes after New.
@@ -133,14 +124,9 @@ type group struct {
 	rank
 	name  string
 	hosts []*host
-	// shared has one entry for each volume connected to the group, whatever
-	// the number of its hosts.
-	shared []*shared
-}
-
-type shared struct {
-	volume *volume
-	lun    int
+	// shared are the volumes connected to the group, whatever the number of its
+	// hosts.
+	shared []*volume
 }
 
 // connection is one row: a host and a volume, with a group when it was made
@@ -176,22 +162,21 @@ type audit struct {
 }
 
 func newState(c *config) *state {
-	s := &state{
+	return &state{
 		config: c,
 		// Independent of the global generator: the same seed is the same world.
-		ids:           rand.New(rand.NewPCG(uint64(c.Seed), 0x707572656172726)),
-		serials:       0x00011000,
-		delay:         24 * time.Hour,
-		podNames:      map[string]*pod{},
-		volumeNames:   map[string]*volume{},
-		volumeIDs:     map[string]*volume{},
-		snapshotNames: map[string]*snapshot{},
-		hostNames:     map[string]*host{},
-		initiators:    map[string]*host{},
-		groupNames:    map[string]*group{},
-		protectNames:  map[string]*protection{},
+		ids:         rand.New(rand.NewPCG(uint64(c.Seed), 0x707572656172726)),
+		serials:     0x00011000,
+		delay:       24 * time.Hour,
+		pods:        newCatalogue[*pod](noPod),
+		volumes:     newCatalogue[*volume](noVolume),
+		volumeIDs:   map[string]*volume{},
+		snapshots:   newCatalogue[*snapshot](noVolumeOrSnapshot),
+		hosts:       newCatalogue[*host](noHost),
+		initiators:  map[string]*host{},
+		groups:      newCatalogue[*group](noGroup),
+		protections: newCatalogue[*protection](noProtection),
 	}
-	return s
 }
 
 func (s *state) next() rank {
@@ -224,6 +209,12 @@ func (s *state) newSerial() (serial string, count uint32) {
 
 // key folds a name: the array takes names in any case and keeps the one given.
 func key(name string) string { return strings.ToLower(name) }
+
+func (s *state) pod(name string) (*pod, error)               { return s.pods.find(name) }
+func (s *state) volume(name string) (*volume, error)         { return s.volumes.find(name) }
+func (s *state) snapshot(name string) (*snapshot, error)     { return s.snapshots.find(name) }
+func (s *state) host(name string) (*host, error)             { return s.hosts.find(name) }
+func (s *state) protection(name string) (*protection, error) { return s.protections.find(name) }
 
 // without removes one element of a slice, in place.
 func without[T comparable](all []T, one T) []T {

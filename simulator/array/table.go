@@ -90,6 +90,15 @@ func fixed[T any](path string, v value) column[T] {
 	return column[T]{path: path, get: func(*call, T) value { return v }}
 }
 
+// nulls are columns that nothing here has a value for.
+func nulls[T any](paths ...string) []column[T] {
+	var columns []column[T]
+	for _, path := range paths {
+		columns = append(columns, fixed[T](path, nothing()))
+	}
+	return columns
+}
+
 // reference is the two columns of a reference to something with an id. The
 // array gives a reference to nothing as an object of nulls.
 func reference[T any](path string, get func(T) (name, id string)) []column[T] {

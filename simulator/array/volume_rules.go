@@ -13,30 +13,22 @@ const (
 
 // newVolume is what a volume can be created with.
 type newVolume struct {
-	bytes     int64
-	source    *volume
-	snapshot  *snapshot // a snapshot of source
-	protected bool      // by its container's default protection
-	created   time.Time
-	serial    string // empty is the next one
-}
-
-func (s *state) volume(name string) (*volume, error) {
-	if v := s.volumeNames[key(name)]; v != nil {
-		return v, nil
-	}
-	return nil, refuse(noVolume, name)
+	bytes    int64
+	source   *volume
+	snapshot *snapshot // a snapshot of source
+	created  time.Time
+	serial   string // empty is the next one
 }
 
 // origin finds what a copy is made from: a volume or a snapshot, by name.
 func (s *state) origin(name string) (*volume, *snapshot, error) {
-	if v := s.volumeNames[key(name)]; v != nil {
+	if v := s.volumes.names[key(name)]; v != nil {
 		if v.destroyed {
 			return nil, nil, refuse(volumeDestroyed, v.name)
 		}
 		return v, nil, nil
 	}
-	if n := s.snapshotNames[key(name)]; n != nil {
+	if n := s.snapshots.names[key(name)]; n != nil {
 		if n.destroyed {
 			return nil, nil, refuse(snapshotDestroyed, n.name())
 		}
@@ -62,7 +54,7 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 	if err := s.checkName("Volume", local, full); err != nil {
 		return nil, err
 	}
-	if s.volumeNames[key(full)] != nil {
+	if s.volumes.has(full) {
 		return nil, refuse(volumeExists, full)
 	}
 	switch {
@@ -97,13 +89,8 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 	if p != nil {
 		v.promoted = p.promoted
 	}
-	s.volumes.add(v)
-	s.volumeNames[key(full)], s.volumeIDs[v.id] = v, v
-	if o.protected {
-		for _, g := range s.defaultGroups(p) {
-			s.addMember(g, v)
-		}
-	}
+	s.volumes.put(full, v)
+	s.volumeIDs[v.id] = v
 	return v, nil
 }
 
@@ -111,7 +98,7 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 // target if there is none: LXD restores and mounts snapshots this way. The
 // volume keeps its id and serial.
 func (s *state) overwriteVolume(now time.Time, full string, source *volume, from *snapshot) (*volume, error) {
-	v := s.volumeNames[key(full)]
+	v := s.volumes.names[key(full)]
 	if v == nil {
 		return s.createVolume(now, full, newVolume{source: source, snapshot: from})
 	}
@@ -138,7 +125,7 @@ func (s *state) undoSnapshot(now time.Time, v *volume) {
 
 func (s *state) freeSuffix(v *volume, prefix string) string {
 	for i := len(v.snapshots) + 1; ; i++ {
-		if suffix := prefix + strconv.Itoa(i); s.snapshotNames[key(v.name+"."+suffix)] == nil {
+		if suffix := prefix + strconv.Itoa(i); !s.snapshots.has(v.name + "." + suffix) {
 			return suffix
 		}
 	}
@@ -175,13 +162,21 @@ func (s *state) recoverVolume(v *volume) error {
 	return nil
 }
 
+// eradicable refuses what is alive and, under SafeMode, everything.
+func (s *state) eradicable(l life, kind, name string) error {
+	switch {
+	case !l.destroyed:
+		return refuse(kind+eradicateLive, name)
+	case s.safeMode:
+		return refuseAll(eradicationOff)
+	}
+	return nil
+}
+
 // eradicateVolume removes a destroyed volume for good, if SafeMode lets it.
 func (s *state) eradicateVolume(v *volume) error {
-	if !v.destroyed {
-		return refuse("Volume"+eradicateLive, v.name)
-	}
-	if s.safeMode {
-		return refuseAll(eradicationOff)
+	if err := s.eradicable(v.life, "Volume", v.name); err != nil {
+		return err
 	}
 	s.dropVolumes(func(one *volume) bool { return one == v })
 	return nil
@@ -197,7 +192,7 @@ func (s *state) dropVolumes(doomed func(*volume) bool) {
 		for _, c := range slices.Clone(v.connections) {
 			s.removeRow(c)
 			if c.group != nil {
-				c.group.shared = slices.DeleteFunc(c.group.shared, func(e *shared) bool { return e.volume == v })
+				c.group.shared = without(c.group.shared, v)
 			}
 		}
 		for _, m := range slices.Clone(v.memberships) {
@@ -206,21 +201,21 @@ func (s *state) dropVolumes(doomed func(*volume) bool) {
 		for _, n := range slices.Clone(v.snapshots) {
 			s.dropSnapshot(n)
 		}
-		delete(s.volumeNames, key(v.name))
+		delete(s.volumes.names, key(v.name))
 		delete(s.volumeIDs, v.id)
 		return true
 	})
 }
 
 func (s *state) setVolumeName(v *volume, full string) {
-	delete(s.volumeNames, key(v.name))
+	delete(s.volumes.names, key(v.name))
 	for _, n := range v.snapshots {
-		delete(s.snapshotNames, key(n.name()))
+		delete(s.snapshots.names, key(n.name()))
 	}
 	v.name = full
-	s.volumeNames[key(full)] = v
+	s.volumes.names[key(full)] = v
 	for _, n := range v.snapshots {
-		s.snapshotNames[key(n.name())] = n
+		s.snapshots.names[key(n.name())] = n
 	}
 }
 

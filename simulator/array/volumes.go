@@ -28,12 +28,11 @@ func volumeColumns() []column[*volume] {
 		reference("pod", func(v *volume) (string, string) { return v.pod.reference() }),
 		[]column[*volume]{
 			{path: "time_remaining", get: func(c *call, v *volume) value { return v.remaining(c.now) }},
-			fixed[*volume]("qos.bandwidth_limit", nothing()),
-			fixed[*volume]("qos.iops_limit", nothing()),
 			fixed[*volume]("priority_adjustment.priority_adjustment_operator", str("+")),
 			fixed[*volume]("priority_adjustment.priority_adjustment_value", number(0)),
 		},
 		reference("volume_group", volumeGroup),
+		nulls[*volume]("qos.bandwidth_limit", "qos.iops_limit"),
 		[]column[*volume]{
 			{path: "protocol_endpoint.container_version", since: 33, get: func(*call, *volume) value { return nothing() }},
 		},
@@ -72,11 +71,12 @@ func volumesEndpoint() endpoint {
 		},
 		destroyed: func(v *volume) bool { return v.destroyed },
 	}
+	m := mortal[*volume]{volumeColumns, (*state).volume, (*state).volumeByID, (*state).destroyVolume, (*state).recoverVolume, (*state).eradicateVolume}
 	return endpoint{
 		http.MethodGet:    r.operation(),
 		http.MethodPost:   {parameters: []string{"names", "overwrite", "with_default_protection"}, run: postVolumes},
-		http.MethodPatch:  {parameters: []string{"names", "ids"}, run: patchVolumes},
-		http.MethodDelete: {parameters: []string{"names", "ids"}, run: deleteVolumes},
+		http.MethodPatch:  m.patch(),
+		http.MethodDelete: m.remove(),
 	}
 }
 
@@ -87,11 +87,7 @@ func postVolumes(c *call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	protected, chosen, err := c.flag("with_default_protection")
-	if err != nil {
-		return nil, err
-	}
-	o := newVolume{protected: protected || !chosen}
+	var o newVolume
 	if _, err := c.attribute("provisioned", &o.bytes); err != nil {
 		return nil, err
 	}
@@ -100,7 +96,7 @@ func postVolumes(c *call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if copying && o.bytes != 0 || overwrite && (!copying || chosen) {
+	if copying && o.bytes != 0 || overwrite && !copying {
 		return nil, refuseAll(badCombination)
 	}
 	if copying {
@@ -122,34 +118,4 @@ func postVolumes(c *call) ([]byte, error) {
 		return nil, err
 	}
 	return item(c, volumeColumns(), v), nil
-}
-
-func patchVolumes(c *call) ([]byte, error) {
-	var destroyed bool
-	if given, err := c.attribute("destroyed", &destroyed); err != nil {
-		return nil, err
-	} else if !given {
-		return c.unchanged()
-	}
-	v, err := either(c, (*state).volume, (*state).volumeByID)
-	if err != nil {
-		return nil, err
-	}
-	if destroyed {
-		err = c.state.destroyVolume(c.now, v)
-	} else {
-		err = c.state.recoverVolume(v)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return item(c, volumeColumns(), v), nil
-}
-
-func deleteVolumes(c *call) ([]byte, error) {
-	v, err := either(c, (*state).volume, (*state).volumeByID)
-	if err != nil {
-		return nil, err
-	}
-	return nil, c.state.eradicateVolume(v)
 }

@@ -64,7 +64,6 @@ func TestCreateVolumeRefused(t *testing.T) {
 	post("w", `{"source":{"name":"dead"}}`, "dead: Volume has been destroyed.")
 	post("w", `{"source":{"name":"v"},"provisioned":1048576}`, "null: Invalid combination of parameters specified.")
 	c.refused("POST", "/volumes", "", "names: Missing required query parameter.")
-	c.refused("POST", "/volumes"+query("names", "w", "with_default_protection", "maybe"), "", "with_default_protection: Invalid query parameter value.")
 	c.refused("POST", "/volumes"+query("names", "x,y"), "", "names: Not supported by this simulator.")
 	same(t, "volumes", []string{"v", "dead"}, names(c.get("/volumes")))
 }
@@ -230,7 +229,6 @@ func TestCopyAndOverwrite(t *testing.T) {
 	equal(t, copied, "source.name", "lab::v")
 	c.refused("POST", "/volumes"+query("names", "copy"), `{"source":{"name":"lab::v"}}`, "copy: Volume already exists.")
 	c.refused("POST", over("copy"), `{"provisioned":1048576}`, "null: Invalid combination of parameters specified.")
-	c.refused("POST", over("copy")+"&with_default_protection=false", fromSnapshot, "null: Invalid combination of parameters specified.")
 
 	// The source's name follows it, until it is gone.
 	must(t, c.array.RelocateVolume("lab::v", "lab::renamed"))
