@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,7 +13,7 @@ const (
 	majorDM     = 253
 	majorVirtio = 254
 	majorLoop   = 7
-	majorExt    = 259 // NVMe and partitions
+	majorExt    = 259 // NVMe
 	majorSG     = 21
 	majorBSG    = 250
 	majorNG     = 244
@@ -84,21 +85,14 @@ func sdNumbers(index int) (major, minor int) {
 // mapLetters are the letters of multipath's friendly names: mpatha, mpathb, …
 func mapLetters(index int) string { return strings.TrimPrefix(sdName(index), "sd") }
 
-// extMinor is a free minor number of the major that NVMe and partitions share.
+// extMinor is a free minor number of NVMe's major.
 func (h *Host) extMinor() int {
 	taken := map[int]bool{}
-	if s := h.subsystem; s != nil {
-		for _, n := range s.heads {
-			taken[n.minor] = true
-		}
-		for _, c := range s.controllers {
-			for _, p := range c.paths {
-				taken[p.minor] = true
-			}
-		}
+	for _, n := range h.subsystem.heads {
+		taken[n.minor] = true
 	}
-	for _, p := range h.parts {
-		if p.major == majorExt {
+	for _, c := range h.subsystem.controllers {
+		for _, p := range c.paths {
 			taken[p.minor] = true
 		}
 	}
@@ -121,18 +115,8 @@ func (h *Host) users(b *block) int {
 			}
 		}
 	}
-	for _, s := range h.swaps {
-		if s == b {
-			n++
-		}
-	}
-	for _, c := range h.claims {
-		if c == b {
-			n++
-		}
-	}
-	for _, e := range h.exports {
-		if e == b {
+	for _, one := range slices.Concat(h.swaps, h.claims, h.exports) {
+		if one == b {
 			n++
 		}
 	}
@@ -159,11 +143,6 @@ func (h *Host) inUse(b *block) int {
 	for _, m := range h.maps {
 		if m.base == b && m.partition > 0 {
 			n += h.inUse(&m.block) - 1
-		}
-	}
-	for _, p := range h.parts {
-		if p.parent == b {
-			n += h.users(&p.block)
 		}
 	}
 	return n

@@ -193,7 +193,7 @@ func (h *Host) unclaimed(d *disk) error {
 
 // claimed reports a device that is opened exclusively.
 func (h *Host) claimed(b *block) bool {
-	return slices.ContainsFunc(h.mounts, func(m *mount) bool { return m.block == b || h.partOf(m.block, b) }) ||
+	return slices.ContainsFunc(h.mounts, func(m *mount) bool { return m.block == b }) ||
 		slices.ContainsFunc(h.maps, func(m *dmap) bool { return m.base == b }) ||
 		slices.Contains(h.swaps, b) || slices.Contains(h.exports, b) || slices.Contains(h.claims, b)
 }
@@ -214,26 +214,19 @@ func (s deviceWriter) ClaimNamespace(ctx context.Context, target release.Target)
 	})
 }
 
-// partOf reports a partition of a disk.
-func (h *Host) partOf(part, disk *block) bool {
-	return slices.ContainsFunc(h.parts, func(p *partition) bool { return &p.block == part && p.parent == disk })
-}
-
 // RescanController implements release.DeviceWriter.
 func (s deviceWriter) RescanController(ctx context.Context, name string) error {
 	return s.call(ctx, "RescanController", name, func(v view) error {
-		if s.host.subsystem != nil {
-			for _, c := range s.host.subsystem.controllers {
-				if c.name() != name {
-					continue
-				}
-				if c.state != live {
-					return fmt.Errorf("it is %s: %w", c.state, release.ErrState)
-				}
-				c.deaf = false
-				s.host.followController(c, v)
-				return nil
+		for _, c := range s.host.subsystem.controllers {
+			if c.name() != name {
+				continue
 			}
+			if c.state != live {
+				return fmt.Errorf("it is %s: %w", c.state, release.ErrState)
+			}
+			c.deaf = false
+			s.host.followController(c, v)
+			return nil
 		}
 		return syscall.ENOENT
 	})
@@ -243,9 +236,6 @@ func (s deviceWriter) RescanController(ctx context.Context, name string) error {
 // announces, until it is told to look: its namespaces stay as they are.
 func (h *Host) LoseAnnouncement() {
 	h.do(func(view) {
-		if h.subsystem == nil {
-			return
-		}
 		for _, c := range h.subsystem.controllers {
 			c.deaf = c.state == live
 		}

@@ -100,8 +100,7 @@ type machine struct {
 	disks       []*disk
 	maps        []*dmap
 	loops       []*loop
-	parts       []*partition
-	subsystem   *subsystem
+	subsystem   subsystem
 	mounts      []*mount
 	processes   []*process
 	swaps       []*block
@@ -256,7 +255,7 @@ func (h *Host) do(f func(view)) {
 // gone stays as it is: only multipathd's checker fails.
 func (h *Host) Follow() {
 	h.mu.Lock()
-	alone := len(h.sessions) == 0 && h.subsystem == nil
+	alone := len(h.sessions) == 0 && h.subsystem.nqn == ""
 	h.mu.Unlock()
 	if !alone {
 		h.do(func(view) {})
@@ -269,14 +268,10 @@ func (h *Host) sweep() {
 	h.disks = slices.DeleteFunc(h.disks, func(d *disk) bool {
 		return d.gone && h.inUse(&d.block) == 0 && !h.isPath(d)
 	})
-	h.parts = slices.DeleteFunc(h.parts, func(p *partition) bool {
-		return p.parent.gone && h.users(&p.block) == 0
-	})
-	if s := h.subsystem; s != nil {
-		s.heads = slices.DeleteFunc(s.heads, func(n *head) bool { return n.gone && h.inUse(&n.block) == 0 })
-		if len(s.controllers) == 0 && len(s.heads) == 0 {
-			h.subsystem = nil
-		}
+	s := &h.subsystem
+	s.heads = slices.DeleteFunc(s.heads, func(n *head) bool { return n.gone && h.inUse(&n.block) == 0 })
+	if len(s.controllers) == 0 && len(s.heads) == 0 {
+		*s = subsystem{}
 	}
 }
 

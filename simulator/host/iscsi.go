@@ -76,10 +76,8 @@ func (h *Host) Logout(mode string) {
 			}
 			h.nodes = nil
 		case evidence.ModeNVMeTCP:
-			if h.subsystem != nil {
-				for _, c := range slices.Clone(h.subsystem.controllers) {
-					h.removeController(c)
-				}
+			for _, c := range slices.Clone(h.subsystem.controllers) {
+				h.removeController(c)
 			}
 		}
 	})

@@ -19,8 +19,8 @@ const (
 // controllerLoss is how long a controller tries to come back (ctrl_loss_tmo).
 const controllerLoss = 600 * time.Second
 
-// subsystem is the array's NVMe subsystem. It stays as long as it has a
-// controller, or a head that somebody holds: then it is a zombie.
+// subsystem is the array's NVMe subsystem, if it has a name. It stays as long as
+// it has a controller, or a head that somebody holds: then it is a zombie.
 type subsystem struct {
 	// instance is that of its first controller, and stays taken with it.
 	instance    int
@@ -71,35 +71,26 @@ func (h *Host) loginNVMe(v view) error {
 		if h.cut[portal] || h.controllerTo(portal) != nil {
 			continue
 		}
-		taken := map[int]bool{}
-		if s := h.subsystem; s != nil {
-			taken[s.instance] = true
-			for _, c := range s.controllers {
-				taken[c.instance] = true
-			}
+		s := &h.subsystem
+		taken := map[int]bool{s.instance: s.nqn != ""}
+		for _, c := range s.controllers {
+			taken[c.instance] = true
 		}
 		c := &controller{instance: lowest(taken), cntlid: h.nextCNTLID, portal: portal, state: live}
 		h.nextCNTLID++
-		if h.subsystem == nil {
-			h.subsystem = &subsystem{instance: c.instance, nqn: nqn}
+		if s.nqn == "" {
+			s.instance, s.nqn = c.instance, nqn
 		}
-		h.subsystem.controllers = append(h.subsystem.controllers, c)
+		s.controllers = append(s.controllers, c)
 		h.followController(c, v)
 	}
-	if h.subsystem != nil {
-		for _, c := range h.subsystem.controllers {
-			if c.state == live {
-				return nil
-			}
-		}
+	if slices.ContainsFunc(h.subsystem.controllers, func(c *controller) bool { return c.state == live }) {
+		return nil
 	}
 	return fmt.Errorf("host %s: no portal of %s answers (%s)", h.Name(), nqn, strings.Join(portals, ", "))
 }
 
 func (h *Host) controllerTo(portal string) *controller {
-	if h.subsystem == nil {
-		return nil
-	}
 	for _, c := range h.subsystem.controllers {
 		if c.portal == portal {
 			return c
@@ -111,9 +102,6 @@ func (h *Host) controllerTo(portal string) *controller {
 // follow makes the namespaces of all controllers what the array shows. The
 // array announces changes, so nobody has to ask.
 func (h *Host) follow(v view) {
-	if h.subsystem == nil {
-		return
-	}
 	for _, c := range h.subsystem.controllers {
 		h.followController(c, v)
 	}
@@ -147,7 +135,7 @@ func (h *Host) followController(c *controller, v view) {
 // addNVMePath adds a namespace's path, and its head when it is the first. The
 // kernel refuses a namespace whose number still belongs to another one.
 func (h *Host) addNVMePath(c *controller, e fabric.Export) {
-	s := h.subsystem
+	s := &h.subsystem
 	instances := map[int]bool{0: true} // they start with 1
 	var n *head
 	for _, o := range s.heads {
@@ -203,15 +191,12 @@ func (h *Host) removeController(c *controller) {
 	for _, p := range slices.Clone(c.paths) {
 		h.removeNVMePath(c, p)
 	}
-	s := h.subsystem
+	s := &h.subsystem
 	s.controllers = slices.DeleteFunc(s.controllers, func(o *controller) bool { return o == c })
 }
 
 // headOf is the live head of a volume.
 func (h *Host) headOf(serial string) *head {
-	if h.subsystem == nil {
-		return nil
-	}
 	for _, n := range h.subsystem.heads {
 		if !n.gone && n.serial == serial {
 			return n

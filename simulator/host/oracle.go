@@ -53,19 +53,15 @@ func (h *Host) DevicesOf(serial string) []string {
 			names = append(names, m.name)
 		}
 	}
-	if s := h.subsystem; s != nil {
-		for _, c := range s.controllers {
-			for _, p := range c.paths {
-				if p.serial == serial {
-					names = append(names, p.name)
-				}
+	for _, c := range h.subsystem.controllers {
+		for _, p := range c.paths {
+			if p.serial == serial {
+				names = append(names, p.name)
 			}
 		}
-		for _, n := range s.heads {
-			if n.serial == serial && !n.gone {
-				names = append(names, n.name)
-			}
-		}
+	}
+	if n := h.headOf(serial); n != nil {
+		names = append(names, n.name)
 	}
 	slices.Sort(names)
 	return names
@@ -148,13 +144,8 @@ func (h *Host) blocks() []*block {
 	for _, m := range h.maps {
 		all = append(all, &m.block)
 	}
-	if h.subsystem != nil {
-		for _, n := range h.subsystem.heads {
-			all = append(all, &n.block)
-		}
-	}
-	for _, p := range h.parts {
-		all = append(all, &p.block)
+	for _, n := range h.subsystem.heads {
+		all = append(all, &n.block)
 	}
 	return all
 }

@@ -78,9 +78,6 @@ func (h *Host) time() {
 			h.setStates(s, blocked, transportOffline)
 		}
 	}
-	if h.subsystem == nil {
-		return
-	}
 	for _, c := range slices.Clone(h.subsystem.controllers) {
 		if c.state == connecting && now.Sub(c.lost) >= controllerLoss {
 			h.removeController(c)

@@ -47,15 +47,13 @@ func (h *Host) links() []devLink {
 			claim(&m.block, 50, "disk/by-id/scsi-"+wwid(m.serial)+suffix, "disk/by-id/wwn-0x"+wwid(m.serial)[1:]+suffix)
 		}
 	}
-	if s := h.subsystem; s != nil {
-		for _, n := range s.heads {
-			if n.gone {
-				continue
-			}
-			array := "disk/by-id/nvme-" + strings.ReplaceAll(nvmeModel, " ", "_") + "_" + s.serial()
-			claim(&n.block, 0, "disk/by-id/nvme-"+euiOf(n.serial), array, fmt.Sprintf("%s_%d", array, n.nsid),
-				fmt.Sprintf("disk/by-diskseq/%d", n.seq))
+	for _, n := range h.subsystem.heads {
+		if n.gone {
+			continue
 		}
+		array := "disk/by-id/nvme-" + strings.ReplaceAll(nvmeModel, " ", "_") + "_" + h.subsystem.serial()
+		claim(&n.block, 0, "disk/by-id/nvme-"+euiOf(n.serial), array, fmt.Sprintf("%s_%d", array, n.nsid),
+			fmt.Sprintf("disk/by-diskseq/%d", n.seq))
 	}
 	return all
 }
@@ -99,15 +97,13 @@ func (h *Host) renderLinks(t tree) {
 		}
 		h.renderUdev(t, &m.block, claims[&m.block], properties...)
 	}
-	if s := h.subsystem; s != nil {
-		for _, n := range s.heads {
-			if n.gone {
-				continue
-			}
-			h.renderUdev(t, &n.block, claims[&n.block],
-				"DM_MULTIPATH_DEVICE_PATH=0", "ID_SERIAL_SHORT="+s.serial(), "ID_WWN="+euiOf(n.serial),
-				"ID_MODEL="+nvmeModel, "ID_REVISION="+nvmeFirmware, fmt.Sprintf("ID_NSID=%d", n.nsid))
+	for _, n := range h.subsystem.heads {
+		if n.gone {
+			continue
 		}
+		h.renderUdev(t, &n.block, claims[&n.block],
+			"DM_MULTIPATH_DEVICE_PATH=0", "ID_SERIAL_SHORT="+h.subsystem.serial(), "ID_WWN="+euiOf(n.serial),
+			"ID_MODEL="+nvmeModel, "ID_REVISION="+nvmeFirmware, fmt.Sprintf("ID_NSID=%d", n.nsid))
 	}
 }
 

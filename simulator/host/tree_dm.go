@@ -41,23 +41,9 @@ func (h *Host) renderRoot(t tree) {
 	}
 }
 
-// renderUses writes what uses devices and shows in sysfs: partitions, loop
-// devices, live filesystems and exports.
+// renderUses writes what uses devices and shows in sysfs: loop devices, live
+// filesystems and exports.
 func (h *Host) renderUses(t tree) {
-	for _, p := range h.parts {
-		if p.parent.gone {
-			continue
-		}
-		dir := p.parent.sysfs() + "/" + p.name
-		t.link("sys/class/block/"+p.name, dir)
-		t.puts(dir, "partition", p.number, "dev", p.dev(), "start", 2048*p.number, "ro", 0,
-			"uevent", fmt.Sprintf("MAJOR=%d\nMINOR=%d\nDEVNAME=%s\nDEVTYPE=partition", p.major, p.minor, p.name))
-		t.counters(dir, &p.block)
-		t.AddDir(dir + "/holders")
-		t.link(dir+"/subsystem", "sys/class/block")
-		t.AddDevice("dev/"+p.name, uint32(p.major), uint32(p.minor), false)
-		t.link("sys/dev/block/"+p.dev(), dir)
-	}
 	for _, l := range h.loops {
 		dir := l.sysfs()
 		t.block(dir, &l.block, false)

@@ -30,8 +30,8 @@ func (h *Host) renderNVMe(t tree) {
 	t.put("sys/module/nvme_core/parameters/multipath", "Y")
 	t.link("sys/devices/virtual/nvme-fabrics/ctl/subsystem", "sys/class/nvme-fabrics")
 	t.blank("sys/devices/virtual/nvme-fabrics/ctl", "uevent")
-	s := h.subsystem
-	if s == nil {
+	s := &h.subsystem
+	if s.nqn == "" {
 		return
 	}
 	t.link("sys/class/nvme-subsystem/"+s.name(), s.dir())

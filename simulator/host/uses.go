@@ -47,13 +47,6 @@ type loop struct {
 	backing *block
 }
 
-// partition is a partition that the kernel made on a disk or a namespace.
-type partition struct {
-	block
-	parent *block
-	number int
-}
-
 // with finds the device of the volume with this serial, to add a user to, and
 // fails as LXD would when there is none.
 func (h *Host) with(doing, serial string, f func(*block) error) error {
@@ -184,32 +177,16 @@ func (h *Host) Hold(serial, holder string) error {
 	})
 }
 
-// Partitions gives a volume's device n partitions: on a map kpartx makes maps
-// of them, elsewhere the kernel partitions.
+// Partitions has kpartx make maps of n partitions of a volume's map.
 func (h *Host) Partitions(serial string, n int) error {
 	return h.with("partitioning", serial, func(b *block) error {
-		if slices.ContainsFunc(h.parts, func(p *partition) bool { return p.parent == b }) ||
-			slices.ContainsFunc(h.maps, func(m *dmap) bool { return m.base == b && m.partition > 0 }) {
-			return fmt.Errorf("host %s: partitioning volume %s: %s has partitions: %w", h.Name(), serial, b.name, syscall.EEXIST)
-		}
 		m := h.mapOf(b.serial)
+		if m == nil || slices.ContainsFunc(h.maps, func(m *dmap) bool { return m.base == b && m.partition > 0 }) {
+			return fmt.Errorf("host %s: partitioning volume %s: %s has partitions, or is no map: %w", h.Name(), serial, b.name, syscall.EEXIST)
+		}
 		for i := 1; i <= n; i++ {
-			bytes := b.bytes / int64(n+1)
-			if m != nil {
-				part := h.newMap(fmt.Sprintf("%s-part%d", m.title, i), fmt.Sprintf("part%d-%s", i, m.uuid), bytes, b.serial)
-				part.base, part.partition = b, i
-				continue
-			}
-			name, major, minor := fmt.Sprintf("%s%d", b.name, i), b.major, b.minor+i
-			if b.major == majorExt {
-				name, minor = fmt.Sprintf("%sp%d", b.name, i), h.extMinor()
-			}
-			// A partition is no disk instance of its own.
-			p := &partition{
-				block:  block{name: name, major: major, minor: minor, bytes: bytes, serial: b.serial},
-				parent: b, number: i,
-			}
-			h.parts = append(h.parts, p)
+			part := h.newMap(fmt.Sprintf("%s-part%d", m.title, i), fmt.Sprintf("part%d-%s", i, m.uuid), b.bytes/int64(n+1), b.serial)
+			part.base, part.partition = b, i
 		}
 		return nil
 	})
@@ -261,7 +238,6 @@ func (h *Host) Release(serial string) {
 		h.exports, h.claims = slices.DeleteFunc(h.exports, mine), slices.DeleteFunc(h.claims, mine)
 		h.loops = slices.DeleteFunc(h.loops, func(l *loop) bool { return mine(l.backing) })
 		h.maps = slices.DeleteFunc(h.maps, func(m *dmap) bool { return !m.multipath() && mine(&m.block) })
-		h.parts = slices.DeleteFunc(h.parts, func(p *partition) bool { return mine(&p.block) })
 	})
 }
 
@@ -280,13 +256,11 @@ func (h *Host) Write(serial string, n int) error {
 				}
 			}
 		}
-		if s := h.subsystem; s != nil {
-			for _, c := range s.controllers {
-				for _, p := range c.paths {
-					if &p.head.block == b && c.state == live {
-						p.writes += int64(n)
-						return nil
-					}
+		for _, c := range h.subsystem.controllers {
+			for _, p := range c.paths {
+				if &p.head.block == b && c.state == live {
+					p.writes += int64(n)
+					return nil
 				}
 			}
 		}

@@ -125,7 +125,6 @@ func TestHiddenMountIsInNoMountinfo(t *testing.T) {
 func TestPartitionsAndHeads(t *testing.T) {
 	w := newWorld(t, host.Options{})
 	w.attachNVMe(vol1)
-	w.must(w.Partitions(vol1, 1))
 	w.must(w.Open(vol1, "dd", 3001))
 	want(t, "uses", uses(w.observe()), "opener nvme0n1 0A /dev/nvme0n1 dd")
 	want(t, "devices", w.DevicesOf(vol1), "nvme0c0n1", "nvme0c1n1", "nvme0n1")
@@ -137,7 +136,6 @@ func TestPartitionsAndHeads(t *testing.T) {
 	bare := newWorld(t, host.Options{NoMultipath: true})
 	bare.array.connect(bare.IQN(), vol1)
 	bare.must(bare.Login(evidence.ModeISCSI))
-	bare.must(bare.Partitions(vol1, 1))
 	bare.must(bare.Hold(vol1, "LVM-abc"))
 	want(t, "a holder of a bare disk", uses(bare.observe()), "holder sdb 0A dm-0 (guest-root)")
 }
