@@ -223,7 +223,6 @@ type asked struct {
 	at      *Member
 	project string
 	all     bool
-	deep    bool // recursion=1 or more
 	target  string
 	faults  faults
 }
@@ -240,7 +239,7 @@ func (a *APIServer) answer(r *http.Request, f faults) (any, error) {
 	values := r.URL.Query()
 	q := asked{
 		Server: a.lxd, at: a.at, project: projectOr(values.Get("project")), all: values.Get("all-projects") == "true",
-		deep: values.Get("recursion") != "" && values.Get("recursion") != "0", target: values.Get("target"), faults: f,
+		target: values.Get("target"), faults: f,
 	}
 	a.lxd.mu.Lock()
 	defer a.lxd.mu.Unlock()

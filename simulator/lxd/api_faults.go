@@ -2,6 +2,7 @@ package lxd
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -69,21 +70,15 @@ func (a *APIServer) Heal() {
 type faults []*Fault
 
 func (f faults) find(k FaultKind) *Fault {
-	for _, one := range f {
-		if one.Kind == k {
-			return one
-		}
+	i := slices.IndexFunc(f, func(one *Fault) bool { return one.Kind == k })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return f[i]
 }
 
 func (f faults) names(k FaultKind, name string) bool {
-	for _, one := range f {
-		if one.Kind == k && one.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f, func(one *Fault) bool { return one.Kind == k && one.Name == name })
 }
 
 func (a *APIServer) faultsFor(r *http.Request) faults {

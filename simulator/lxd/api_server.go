@@ -85,23 +85,16 @@ func (q asked) cluster(rest []string) (any, error) {
 	if !q.clustered {
 		return nil, worded("Server is not clustered")
 	}
-	return list(q, q.members, func(m *Member) string { return "/1.0/cluster/members/" + m.Name }, q.clusterMember), nil
+	return objects(q.members, q.clusterMember), nil
 }
 
-// list is what LXD answers for many: the objects, or only their URLs.
-func list[T, U any](q asked, all []T, url func(T) string, object func(T) U) any {
-	if !q.deep {
-		urls := []string{}
-		for _, one := range all {
-			urls = append(urls, url(one))
-		}
-		return urls
-	}
-	objects := []U{}
+// objects is what LXD answers for many; here everybody asks with recursion=1.
+func objects[T, U any](all []T, object func(T) U) []U {
+	shown := []U{}
 	for _, one := range all {
-		objects = append(objects, object(one))
+		shown = append(shown, object(one))
 	}
-	return objects
+	return shown
 }
 
 // sees reports whether the caller asks for, and may view, a project's things.
@@ -115,7 +108,7 @@ func (q asked) projects([]string) (any, error) {
 	}
 	all := slices.SortedFunc(maps.Values(q.db.projects), func(a, b Project) int { return strings.Compare(a.Name, b.Name) })
 	all = slices.DeleteFunc(all, func(p Project) bool { return q.faults.names(HideProject, p.Name) })
-	return list(q, all, func(p Project) string { return "/1.0/projects/" + p.Name }, object), nil
+	return objects(all, object), nil
 }
 
 // usersOf lists what is in a project.
@@ -123,10 +116,10 @@ func (q asked) usersOf(project string) []string {
 	used := []string{}
 	for _, v := range sortedVolumes(q.db.volumes) {
 		if v.Project == project {
-			used = append(used, entity(volumeKey{v.Pool, v.Project, v.Type, v.Name}))
+			used = append(used, entity(v.key()))
 		}
 	}
-	for _, i := range q.sortedInstances() {
+	for _, i := range q.db.sortedInstances() {
 		if i.Project == project {
 			used = append(used, i.entity())
 		}
@@ -147,21 +140,11 @@ func (q asked) operationObject(o *operation) api.Operation {
 }
 
 func (q asked) operationList([]string) (any, error) {
-	byStatus := map[string]any{}
-	objects := map[string][]api.Operation{}
-	urls := map[string][]string{}
+	byStatus := map[string][]api.Operation{}
 	for _, o := range q.listedLocked() {
-		if !q.sees(o.project) {
-			continue
-		}
-		status := strings.ToLower(o.status.String())
-		objects[status] = append(objects[status], q.operationObject(o))
-		urls[status] = append(urls[status], "/1.0/operations/"+o.id)
-	}
-	for status := range objects {
-		byStatus[status] = urls[status]
-		if q.deep {
-			byStatus[status] = objects[status]
+		if q.sees(o.project) {
+			status := strings.ToLower(o.status.String())
+			byStatus[status] = append(byStatus[status], q.operationObject(o))
 		}
 	}
 	return byStatus, nil

@@ -1,7 +1,6 @@
 package lxd
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ import (
 // usage is who uses which custom volume, by the devices that name it directly.
 func (q asked) usage() map[volumeKey][]string {
 	used := map[volumeKey][]string{}
-	for _, i := range q.sortedInstances() {
+	for _, i := range q.db.sortedInstances() {
 		for _, d := range q.db.disks(i) {
 			k := d.volume
 			if d.snapshot != "" {
@@ -30,12 +29,6 @@ func (q asked) usage() map[volumeKey][]string {
 	return used
 }
 
-func (q asked) sortedInstances() []Instance {
-	return slices.SortedFunc(maps.Values(q.db.instances), func(a, b Instance) int {
-		return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Name, b.Name))
-	})
-}
-
 func (q asked) storagePools(rest []string) (any, error) {
 	if len(rest) > 0 {
 		p, ok := q.db.pools[rest[0]]
@@ -48,7 +41,7 @@ func (q asked) storagePools(rest []string) (any, error) {
 		return q.poolObject(p), nil
 	}
 	all := slices.SortedFunc(maps.Values(q.db.pools), func(a, b Pool) int { return strings.Compare(a.Name, b.Name) })
-	return list(q, all, func(p Pool) string { return "/1.0/storage-pools/" + p.Name }, q.poolObject), nil
+	return objects(all, q.poolObject), nil
 }
 
 func (q asked) poolObject(p Pool) api.StoragePool {
@@ -111,21 +104,8 @@ func (q asked) volumeSnapshot(k volumeKey) (any, error) {
 }
 
 func (q asked) volumeList(used map[volumeKey][]string, wanted func(Volume) bool) any {
-	all := slices.DeleteFunc(sortedVolumes(q.db.volumes), func(v Volume) bool { return !wanted(v) || !q.seesVolume(v) })
-	url := func(v Volume) string { return entity(volumeKey{v.Pool, v.Project, v.Type, v.Name}) }
-	return list(q, all, url, func(v Volume) api.StorageVolume { return q.volumeObject(v, used) })
-}
-
-// seesVolume also finds, without all-projects, the custom volumes that a
-// project shares with the default one.
-func (q asked) seesVolume(v Volume) bool {
-	if q.faults.names(HideProject, v.Project) {
-		return false
-	}
-	if v.Type == evidence.TypeCustom && !q.all {
-		return v.Project == q.db.holder(q.project, "features.storage.volumes")
-	}
-	return q.all || v.Type == evidence.TypeImage || v.Project == q.project
+	all := slices.DeleteFunc(sortedVolumes(q.db.volumes), func(v Volume) bool { return !wanted(v) || !q.sees(v.Project) })
+	return objects(all, func(v Volume) api.StorageVolume { return q.volumeObject(v, used) })
 }
 
 func (q asked) volumeObject(v Volume, used map[volumeKey][]string) api.StorageVolume {
@@ -139,13 +119,9 @@ func (q asked) volumeObject(v Volume, used map[volumeKey][]string) api.StorageVo
 	name, snapshot, isSnapshot := strings.Cut(v.Name, "/")
 	switch v.Type {
 	case evidence.TypeCustom:
-		object.UsedBy = append(object.UsedBy, used[volumeKey{v.Pool, v.Project, v.Type, v.Name}]...)
+		object.UsedBy = append(object.UsedBy, used[v.key()]...)
 	case evidence.TypeImage:
-		if q.hasImage(v.Name) {
-			object.UsedBy = append(object.UsedBy, "/1.0/images/"+v.Name)
-		} else {
-			object.UsedBy = append(object.UsedBy, entity(volumeKey{v.Pool, v.Project, v.Type, v.Name}))
-		}
+		object.UsedBy = append(object.UsedBy, "/1.0/images/"+v.Name)
 	default:
 		url := "/1.0/instances/" + name
 		if isSnapshot {
@@ -156,18 +132,9 @@ func (q asked) volumeObject(v Volume, used map[volumeKey][]string) api.StorageVo
 	return object
 }
 
-func (q asked) hasImage(fingerprint string) bool {
-	for k := range q.db.images {
-		if k.name == fingerprint {
-			return true
-		}
-	}
-	return false
-}
-
 func (q asked) instances([]string) (any, error) {
-	all := slices.DeleteFunc(q.sortedInstances(), func(i Instance) bool { return !q.sees(i.Project) })
-	return list(q, all, Instance.entity, q.instanceObject), nil
+	all := slices.DeleteFunc(q.db.sortedInstances(), func(i Instance) bool { return !q.sees(i.Project) })
+	return objects(all, q.instanceObject), nil
 }
 
 func (q asked) instanceObject(i Instance) api.Instance {

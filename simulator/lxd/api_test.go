@@ -61,7 +61,7 @@ func furnish(s *Server) {
 	s.db.pools["pool1"] = Pool{Name: "pool1", Driver: "pure", Status: "Created", Config: map[string]string{
 		"pure.api.token": "token", "pure.gateway": "https://fa.example", "pure.mode": "iscsi",
 	}}
-	s.CreateProject("web", map[string]string{"features.storage.volumes": "false"})
+	s.CreateProject("web", nil)
 	s.CreateProject("shop", nil)
 	s.AddImage(Image{Fingerprint: "f00d", Alias: "noble", Type: evidence.TypeContainer})
 	for _, v := range []Volume{
@@ -147,16 +147,6 @@ func TestClientReadsEverything(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
-		}
-	})
-	t.Run("volumes of one project", func(t *testing.T) {
-		// Project web shares the default project's volumes.
-		volumes, err := c.UseProject("web").GetStoragePoolVolumes("pool1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !slices.ContainsFunc(volumes, func(v api.StorageVolume) bool { return v.Name == "data" }) {
-			t.Errorf("data is missing from %d volumes", len(volumes))
 		}
 	})
 	t.Run("instances", func(t *testing.T) {

@@ -192,15 +192,14 @@ func (c *client) currentHost(t transport) (arrayHost, error) {
 
 // ensureHost returns the name of the member's array host. When there is none
 // it makes one, or takes over the one that has its name: the initiators that
-// stand there are replaced, whoever they belong to. undo is never nil.
+// stand there are replaced, whoever they belong to.
 func (c *client) ensureHost(t transport) (name string, undo func(), err error) {
-	nothing := func() {}
 	host, err := c.currentHost(t)
 	if err == nil {
-		return host.Name, nothing, nil
+		return host.Name, nil, nil
 	}
 	if !isNotFound(err) {
-		return "", nothing, err
+		return "", nil, err
 	}
 	key := "iqns"
 	if t.nvme {
@@ -212,9 +211,9 @@ func (c *client) ensureHost(t transport) (name string, undo func(), err error) {
 		return t.hostName, func() { _ = c.deleteHost(t.hostName) }, nil
 	}
 	if !says(err, "Host already exists.") {
-		return "", nothing, err
+		return "", nil, err
 	}
-	return t.hostName, nothing, c.change(http.MethodPatch, "/hosts", query("names", t.hostName), body)
+	return t.hostName, nil, c.change(http.MethodPatch, "/hosts", query("names", t.hostName), body)
 }
 
 func (c *client) deleteHost(name string) error {

@@ -58,10 +58,11 @@ func (e *refusal) Error() string {
 	return strings.TrimSuffix(e.Messages[0].Message, ".")
 }
 
-// saysOneOf compares as LXD does: the exact status, and any of the texts
-// within any of the messages, in any case.
-func (e *refusal) saysOneOf(status int, texts ...string) bool {
-	if e.status != status {
+// says compares as LXD does: the exact status, and any of the texts within any of
+// the messages, in any case.
+func says(err error, texts ...string) bool {
+	var e *refusal
+	if !errors.As(err, &e) || e.status != http.StatusBadRequest {
 		return false
 	}
 	for _, m := range e.Messages {
@@ -74,14 +75,8 @@ func (e *refusal) saysOneOf(status int, texts ...string) bool {
 	return false
 }
 
-func says(err error, text string) bool {
-	var e *refusal
-	return errors.As(err, &e) && e.saysOneOf(http.StatusBadRequest, text)
-}
-
 func saysNotFound(err error) bool {
-	var e *refusal
-	return errors.As(err, &e) && e.saysOneOf(http.StatusBadRequest, "Not found", "Does not exist", "No such volume or snapshot")
+	return says(err, "Not found", "Does not exist", "No such volume or snapshot")
 }
 
 // query builds a query string from pairs; a key that comes twice is sent
@@ -132,10 +127,7 @@ func (c *client) send(method, resource string, q url.Values, body any, header ht
 	if len(q) > 0 {
 		path += "?" + q.Encode()
 	}
-	shown, err := url.QueryUnescape(path)
-	if err != nil {
-		shown = path
-	}
+	shown, _ := url.QueryUnescape(path) // what was just escaped
 	if err := c.run.step(method, "%s", shown); err != nil {
 		return nil, err
 	}
@@ -147,8 +139,11 @@ func (c *client) send(method, resource string, q url.Values, body any, header ht
 		}
 		content = bytes.NewReader(data)
 	}
+	if resource != versionsPath {
+		path = "/api/2.21" + path
+	}
 	// LXD sets no deadline; the context ends only with the simulation.
-	req, err := http.NewRequestWithContext(c.run.ctx, method, c.gateway+"/api/2.21"+path, content)
+	req, err := http.NewRequestWithContext(c.run.ctx, method, c.gateway+path, content)
 	if err != nil {
 		return nil, err
 	}
@@ -181,26 +176,14 @@ func (c *client) send(method, resource string, q url.Values, body any, header ht
 	return resp.Header, nil
 }
 
+const versionsPath = "/api/api_version"
+
 // apiVersions asks without a token, which is why an array can be told apart
 // from something else before it is trusted with one.
 func (c *client) apiVersions() ([]string, error) {
-	if err := c.run.step(http.MethodGet, "/api/api_version"); err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(c.run.ctx, http.MethodGet, c.gateway+"/api/api_version", nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
 	var answer struct {
 		Version []string `json:"version"`
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
-	}
-	return answer.Version, nil
+	_, err := c.send(http.MethodGet, versionsPath, nil, nil, nil, &answer)
+	return answer.Version, err
 }

@@ -53,7 +53,7 @@ func (m *Member) RemoveMember(name string, force bool) error {
 				for _, d := range db.disks(i) {
 					if d.isRoot() {
 						for _, snapshot := range db.snapshotsOf(d.volume) {
-							delete(db.volumes, volumeKey{snapshot.Pool, snapshot.Project, snapshot.Type, snapshot.Name})
+							delete(db.volumes, snapshot.key())
 						}
 						delete(db.volumes, d.volume)
 					}

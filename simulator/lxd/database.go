@@ -14,8 +14,7 @@ import (
 // DefaultProject is the project that always exists.
 const DefaultProject = "default"
 
-// Project is a project and the features that it has of its own; without
-// "features.storage.volumes" its custom volumes are those of the default one.
+// Project is a project; each here has all features of its own.
 type Project struct {
 	Name, Description string
 	Config            map[string]string
@@ -39,6 +38,8 @@ type Volume struct {
 	// Config holds volatile.uuid, from which the array's name is made.
 	Config map[string]string
 }
+
+func (v Volume) key() volumeKey { return volumeKey{v.Pool, v.Project, v.Type, v.Name} }
 
 // UUID is the record's volatile.uuid.
 func (v Volume) UUID() string { return v.Config["volatile.uuid"] }
@@ -108,14 +109,6 @@ func (db Database) clone() Database {
 	}
 }
 
-// holder is the project that holds what a feature is about for a project.
-func (db Database) holder(project, feature string) string {
-	if db.projects[project].Config[feature] == "true" {
-		return project
-	}
-	return DefaultProject
-}
-
 // snapshotsOf lists the snapshots of a volume, in the order they were made.
 func (db Database) snapshotsOf(k volumeKey) []Volume {
 	var found []Volume
@@ -150,8 +143,7 @@ func (db Database) disks(i Instance) []disk {
 		case d["path"] == "/" && d["source"] == "":
 			all = append([]disk{{device: name, volume: volumeKey{d["pool"], i.Project, i.Type, i.Name}}}, all...)
 		default:
-			project := db.holder(i.Project, "features.storage.volumes")
-			all = append(all, disk{device: name, volume: volumeKey{d["pool"], project, evidence.TypeCustom, d["source"]}, snapshot: d["source.snapshot"]})
+			all = append(all, disk{device: name, volume: volumeKey{d["pool"], i.Project, evidence.TypeCustom, d["source"]}, snapshot: d["source.snapshot"]})
 		}
 	}
 	return all
@@ -223,7 +215,11 @@ func (s *Server) Instance(project, name string) (Instance, bool) {
 func (s *Server) Instances() []Instance {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.SortedFunc(maps.Values(s.db.instances), func(a, b Instance) int {
+	return s.db.sortedInstances()
+}
+
+func (db Database) sortedInstances() []Instance {
+	return slices.SortedFunc(maps.Values(db.instances), func(a, b Instance) int {
 		return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Name, b.Name))
 	})
 }
@@ -245,7 +241,7 @@ func (s *Server) PutVolume(v Volume) Volume {
 	if v.Created.IsZero() {
 		v.Created = s.clock.Now()
 	}
-	s.db.volumes[volumeKey{v.Pool, v.Project, v.Type, v.Name}] = v
+	s.db.volumes[v.key()] = v
 	return v
 }
 
@@ -269,8 +265,7 @@ func (s *Server) ForgetVolume(pool, project, kind, name string) error {
 	return nil
 }
 
-// CreateProject records a project. Its features are those of config; the
-// defaults of a new project are all of them.
+// CreateProject records a project with the default one's configuration and this.
 func (s *Server) CreateProject(name string, config map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -117,34 +117,33 @@ func (d *driver) deleteVolume(v volume) error {
 }
 
 // mapVolume connects the volume to this member and the member to the array.
-// unmap, never nil, is for a caller that fails later.
+// unmap is for a caller that fails later.
 func (d *driver) mapVolume(v volume) (unmap func(), err error) {
-	nothing := func() {}
 	var u undo
 	defer u.fail()
 	host, forget, err := d.array.ensureHost(d.transport)
 	if err != nil {
-		return nothing, err
+		return nil, err
 	}
 	u.add(forget)
 	made, err := d.array.connectVolume(v.pool, v.arrayName(), host)
 	if err != nil {
-		return nothing, err
+		return nil, err
 	}
 	if made {
 		u.add(func() { _ = d.array.disconnectVolume(v.pool, v.arrayName(), host) })
 	}
 	if err := d.array.findTarget(d.transport); err != nil {
-		return nothing, err
+		return nil, err
 	}
 	if err := d.connect(d.transport); err != nil {
-		return nothing, err
+		return nil, err
 	}
 	u.keep()
 	if made != d.behaviour.invertedUndo {
 		return func() { _ = d.unmapVolume(v) }, nil
 	}
-	return nothing, nil
+	return nil, nil
 }
 
 // unmapVolume takes the volume's device and connection away from this member,
@@ -188,21 +187,20 @@ func (d *driver) unmapVolume(v volume) error {
 }
 
 // devicePath finds the volume's device on this member, mapping the volume if
-// asked to. unmap, never nil, is for a caller that fails later.
+// asked to. unmap is for a caller that fails later.
 func (d *driver) devicePath(v volume, mapIt bool) (dev device, unmap func(), err error) {
 	var u undo
 	defer u.fail()
-	nothing := func() {}
 	if mapIt {
 		unmap, err := d.mapVolume(v)
 		if err != nil {
-			return device{}, nothing, err
+			return device{}, nil, err
 		}
 		u.add(unmap)
 	}
 	found, err := d.array.volume(v.pool, v.arrayName())
 	if err != nil {
-		return device{}, nothing, err
+		return device{}, nil, err
 	}
 	dev, err = d.findDevice(found.Serial, mapIt)
 	if err != nil {
@@ -210,7 +208,7 @@ func (d *driver) devicePath(v volume, mapIt bool) (dev device, unmap func(), err
 		if machine, ok := d.member.Host.(logger); ok {
 			machine.Logged("lxd.daemon[731]", fmt.Sprintf(`time=%q level=warning msg="Failure for operation" class=task err=%q`, d.clock.Now().UTC().Format(time.RFC3339), err.Error()))
 		}
-		return device{}, nothing, err
+		return device{}, nil, err
 	}
 	return dev, u.keep(), nil
 }
@@ -291,20 +289,34 @@ func (d *driver) unmountVolume(v volume) (ours bool, err error) {
 // mountTask runs a task with the volume mounted. An error of the task hides
 // that of the unmount after it.
 func (d *driver) mountTask(v volume, task func() error) error {
-	mount, unmount := d.mountVolume, d.unmountVolume
-	if v.isSnapshot() {
-		mount, unmount = d.mountSnapshot, d.unmountSnapshot
-	}
-	if err := mount(v); err != nil {
+	if err := d.up(v); err != nil {
 		return err
 	}
 	var taskErr error
 	if task != nil {
 		taskErr = task()
 	}
-	_, err := unmount(v)
+	err := d.down(v)
 	if taskErr != nil {
 		return taskErr
+	}
+	return err
+}
+
+// up mounts a volume or a snapshot; down ends that use of it, which may not be
+// the last.
+func (d *driver) up(v volume) error {
+	if v.isSnapshot() {
+		return d.mountSnapshot(v)
+	}
+	return d.mountVolume(v)
+}
+
+func (d *driver) down(v volume) (err error) {
+	if v.isSnapshot() {
+		_, err = d.unmountSnapshot(v)
+	} else {
+		_, err = d.unmountVolume(v)
 	}
 	if errors.Is(err, errInUse) {
 		return nil

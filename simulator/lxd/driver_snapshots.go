@@ -1,7 +1,6 @@
 package lxd
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -203,15 +202,14 @@ func (d *driver) refreshVolume(c copied) error {
 }
 
 func (d *driver) refreshHalf(c copied) (undoIt func(), err error) {
-	nothing := func() {}
 	var u undo
 	defer u.fail()
 	pool, name := c.target.pool, c.target.arrayName()
 	if err := d.array.deleteSnapshot(pool, name, reverterSnapshot); err != nil && !isNotFound(err) {
-		return nothing, err
+		return nil, err
 	}
 	if err := d.array.createSnapshot(pool, name, reverterSnapshot); err != nil {
-		return nothing, err
+		return nil, err
 	}
 	u.add(func() {
 		_ = d.array.copyVolume(pool, name+"."+reverterSnapshot, pool, name)
@@ -219,18 +217,18 @@ func (d *driver) refreshHalf(c copied) (undoIt func(), err error) {
 	})
 	for _, s := range c.snapshots {
 		if err := d.array.copyVolume(c.source.pool, c.source.arrayName()+"."+s[0].arrayName(), pool, name); err != nil {
-			return nothing, err
+			return nil, err
 		}
 		if err := d.createSnapshot(s[1], true); err != nil {
-			return nothing, err
+			return nil, err
 		}
 		u.add(func() { _ = d.deleteSnapshot(s[1]) })
 	}
 	if err := d.array.copyVolume(c.source.pool, c.from(), pool, name); err != nil {
-		return nothing, err
+		return nil, err
 	}
 	if err := d.finishCopy(c); err != nil {
-		return nothing, err
+		return nil, err
 	}
 	undoIt = u.keep()
 	_ = d.array.deleteSnapshot(pool, name, reverterSnapshot)
@@ -258,7 +256,7 @@ func (d *driver) backupVolume(v volume, snapshots []volume, during func(array st
 			}
 			return during(full(one.pool, one.arrayName()))
 		})
-		if err != nil && !errors.Is(err, errInUse) {
+		if err != nil {
 			return err
 		}
 	}

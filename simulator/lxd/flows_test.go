@@ -385,32 +385,6 @@ func TestPoolRefused(t *testing.T) {
 	}
 }
 
-func TestProjectsShareOrOwnVolumes(t *testing.T) {
-	w := newWorld(t, "6.9", evidence.ModeISCSI, 1)
-	w.CreateProject("web", map[string]string{"features.storage.volumes": "false"})
-	w.CreateProject("shop", nil)
-	w.ok(w.CreateVolume(VolumeSpec{Pool: pool, Project: "web", Name: "shared"}))
-	w.ok(w.CreateVolume(VolumeSpec{Pool: pool, Project: "shop", Name: "own"}))
-	var got []string
-	for _, v := range w.Volumes() {
-		got = append(got, v.Project+"/"+v.Name)
-	}
-	if diff := cmp.Diff([]string{"default/shared", "shop/own"}, got); diff != "" {
-		t.Error(diff)
-	}
-	w.ok(w.Launch(InstanceSpec{Project: "web", Name: "c1", Pool: pool}))
-	w.ok(w.AttachVolume("web", "c1", "data", pool, "shared", "/data"))
-	var paths []string
-	for _, m := range w.host.Mounts() {
-		paths = append(paths, strings.TrimPrefix(m.Path, "/var/snap/lxd/common/lxd/storage-pools/pool1/"))
-	}
-	slices.Sort(paths)
-	if diff := cmp.Diff([]string{"containers/web_c1", "custom/default_shared"}, paths); diff != "" {
-		t.Error(diff)
-	}
-	w.fails(w.DeleteVolume(pool, "web", "shared"), "still in use")
-}
-
 func TestArrayNames(t *testing.T) {
 	v := Volume{Pool: "p", Config: map[string]string{"volatile.uuid": "a5289556-c903-409a-8aa0-4af18a46738d"}}
 	snapshot := Volume{Pool: "p", Name: "x/s", Config: map[string]string{"volatile.uuid": "fd87f109-767d-4f2f-ae18-66c34276f351"}}

@@ -11,7 +11,7 @@ func (d *driver) image(project, fingerprint string) (Image, error) {
 	var image Image
 	var ok bool
 	d.read(func(db Database) {
-		if image, ok = db.images[nameKey{db.holder(project, "features.images"), fingerprint}]; !ok {
+		if image, ok = db.images[nameKey{project, fingerprint}]; !ok {
 			image, ok = db.images[nameKey{DefaultProject, fingerprint}]
 		}
 	})

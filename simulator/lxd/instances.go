@@ -167,15 +167,11 @@ func (r *run) attachments(i Instance) ([]attachment, error) {
 }
 
 func (r *run) attachment(disk disk) (attachment, error) {
-	d, err := r.driver(disk.volume.pool)
-	if err != nil {
-		return attachment{}, err
-	}
 	k := disk.volume
 	if disk.snapshot != "" {
 		k.name += "/" + disk.snapshot
 	}
-	_, v, err := d.find(k)
+	d, v, err := r.driverOf(k)
 	return attachment{driver: d, disk: disk, v: v}, err
 }
 
@@ -191,11 +187,7 @@ func (i Instance) pid() int {
 // attach mounts a disk for an instance that runs or is about to. A virtual
 // machine's process opens what is a block device.
 func (a attachment) attach(i Instance) error {
-	mount := a.mountVolume
-	if a.v.isSnapshot() {
-		mount = a.mountSnapshot
-	}
-	if err := mount(a.v); err != nil {
+	if err := a.up(a.v); err != nil {
 		return err
 	}
 	a.unfinished.Delete(a.v.pool + "::" + a.v.arrayName())
@@ -204,7 +196,7 @@ func (a attachment) attach(i Instance) error {
 	}
 	var u undo
 	defer u.fail()
-	u.add(func() { _ = a.detach() })
+	u.add(func() { _ = a.down(a.v) })
 	if err := a.host("open %s for %s", a.v.name, i.Name); err != nil {
 		return err
 	}
@@ -222,18 +214,6 @@ func (a attachment) open(i Instance) error {
 		return err
 	}
 	return a.member.Host.Open(found.Serial, "qemu-system-x86", i.pid())
-}
-
-func (a attachment) detach() error {
-	unmount := a.unmountVolume
-	if a.v.isSnapshot() {
-		unmount = a.unmountSnapshot
-	}
-	_, err := unmount(a.v)
-	if errors.Is(err, errInUse) {
-		return nil
-	}
-	return err
 }
 
 // setInstance changes the record of an instance.
@@ -274,7 +254,7 @@ func (r *run) start(i Instance) error {
 		if err := a.attach(i); err != nil {
 			return worded("device %q: %w", a.disk.device, err)
 		}
-		u.add(func() { _ = a.detach() })
+		u.add(func() { _ = a.down(a.v) })
 	}
 	u.keep()
 	return nil
@@ -309,7 +289,7 @@ func (r *run) stop(i Instance) error {
 	}
 	var failed error
 	for _, a := range slices.Backward(all) {
-		if err := a.detach(); err != nil && failed == nil {
+		if err := a.down(a.v); err != nil && failed == nil {
 			failed = worded("device %q: %w", a.disk.device, err)
 		}
 	}
@@ -328,7 +308,7 @@ func (m *Member) AttachVolume(project, name, device, pool, volume, path string) 
 		if snapshot != "" {
 			config["source.snapshot"] = snapshot
 		}
-		a, err := r.attachment(disk{device: device, volume: r.custom(pool, i.Project, source), snapshot: snapshot})
+		a, err := r.attachment(disk{device: device, volume: custom(pool, i.Project, source), snapshot: snapshot})
 		if err != nil {
 			return err
 		}
@@ -381,7 +361,7 @@ func (a attachment) detachFrom(i Instance, all []attachment) error {
 			}
 		}
 	}
-	return a.detach()
+	return a.down(a.v)
 }
 
 // DeleteInstance deletes an instance that is stopped: its snapshots, its

@@ -51,7 +51,6 @@ const (
 	Online    = "Online"
 	Offline   = "Offline"
 	Evacuated = "Evacuated"
-	Blocked   = "Blocked"
 )
 
 // Server is an LXD server or cluster. Flows that are called on it run in its

@@ -18,9 +18,8 @@ type Machine interface {
 	// timeout. DevicesOf lists all that lead to the volume.
 	Device(serial string) (dev string, ok bool)
 	DevicesOf(serial string) []string
-	// Follow lets what comes or goes by itself do so. Gone reports whether a
-	// device has gone, and waits for it where that takes time.
-	Follow()
+	// Gone reports whether a device has gone, and waits for it where that takes
+	// time.
 	Gone(serial, name string) bool
 	// RemoveDevice, FlushMap and DeletePath are what versions of LXD do on the
 	// host before they disconnect a volume.

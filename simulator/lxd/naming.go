@@ -68,8 +68,7 @@ func (v volume) arrayName() string {
 // and parent is the record of the volume.
 func ArrayNames(record, parent Volume) []string {
 	v := volume{
-		volumeKey: volumeKey{record.Pool, record.Project, record.Type, record.Name},
-		content:   record.Content, uuid: record.UUID(), parent: parent.UUID(),
+		volumeKey: record.key(), content: record.Content, uuid: record.UUID(), parent: parent.UUID(),
 	}
 	halves := []volume{v}
 	if v.isPair() {

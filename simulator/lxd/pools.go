@@ -94,47 +94,35 @@ func (s *Server) SetPoolConfig(pool, key, value string) error {
 	return nil
 }
 
+// unit is one of LXD's of sizes.
+type unit struct {
+	name  string
+	bytes int64
+}
+
+var units = []unit{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+
 // bytesText writes a size as LXD's configuration does, parseBytes reads it.
 func bytesText(n int64) string {
-	for _, unit := range []struct {
-		name  string
-		shift int
-	}{{"TiB", 40}, {"GiB", 30}, {"MiB", 20}, {"KiB", 10}} {
-		if n != 0 && n%(1<<unit.shift) == 0 {
-			return strconv.FormatInt(n>>unit.shift, 10) + unit.name
-		}
-	}
-	return strconv.FormatInt(n, 10) + "B"
+	i := slices.IndexFunc(units, func(u unit) bool { return n%u.bytes == 0 })
+	return strconv.FormatInt(n/units[i].bytes, 10) + units[i].name
 }
 
 func parseBytes(text string) (int64, error) {
-	number := strings.TrimRight(text, "TGMKiB")
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return 0, worded("Invalid value: %s", text)
+	for _, unit := range units {
+		if number, found := strings.CutSuffix(text, unit.name); found {
+			n, err := strconv.ParseInt(number, 10, 64)
+			return n * unit.bytes, err
+		}
 	}
-	switch strings.TrimPrefix(text, number) {
-	case "", "B":
-		return n, nil
-	case "KiB":
-		return n << 10, nil
-	case "MiB":
-		return n << 20, nil
-	case "GiB":
-		return n << 30, nil
-	case "TiB":
-		return n << 40, nil
-	default:
-		return 0, worded("Invalid value: %s", text)
-	}
+	return 0, worded("Invalid value: %s", text)
 }
 
 // volumeOf is the volume that a record stands for, its size included: its
 // own, the pool's, or LXD's default.
 func (d *driver) volumeOf(record Volume) (volume, error) {
 	v := volume{
-		volumeKey: volumeKey{record.Pool, record.Project, record.Type, record.Name},
-		content:   record.Content, uuid: record.UUID(), bytes: defaultBytes,
+		volumeKey: record.key(), content: record.Content, uuid: record.UUID(), bytes: defaultBytes,
 	}
 	for _, size := range []string{record.Config["size"], d.pool.Config["volume.size"]} {
 		if size == "" {
@@ -178,7 +166,7 @@ func (d *driver) find(k volumeKey) (Volume, volume, error) {
 
 // record writes a new record and returns what takes it back.
 func (d *driver) record(v Volume) (forget func(), err error) {
-	k := volumeKey{v.Pool, v.Project, v.Type, v.Name}
+	k := v.key()
 	what := fmt.Sprintf("volume %s/%s/%s", v.Pool, v.Type, v.Name)
 	err = d.write("create "+what, func(db *Database) error {
 		if _, ok := db.volumes[k]; ok {

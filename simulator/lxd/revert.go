@@ -4,7 +4,12 @@ package lxd
 // the errors of undoing, which is how most leaks come about.
 type undo struct{ hooks []func() }
 
-func (u *undo) add(hook func()) { u.hooks = append(u.hooks, hook) }
+// add takes nil for nothing to undo.
+func (u *undo) add(hook func()) {
+	if hook != nil {
+		u.hooks = append(u.hooks, hook)
+	}
+}
 
 // fail runs the hooks; after keep there are none.
 func (u *undo) fail() {

@@ -29,8 +29,6 @@ type behaviour struct {
 	// arrayFirst: a volume is disconnected before its device is removed.
 	arrayFirst bool
 	removal    removal
-	// resizeKeepsMapping: resizing a detached volume leaves it connected.
-	resizeKeepsMapping bool
 	// freshImage: every look-up of an image makes a new image volume, under a
 	// new UUID, before there is any record of it.
 	freshImage bool
@@ -54,7 +52,7 @@ var behaviours = map[string]behaviour{
 	"6.3": {
 		nvme: "nvme", nvmeSuffix: "nvme",
 		invertedUndo: true, arrayFirst: true, removal: deletePaths,
-		resizeKeepsMapping: true, failedTo: true,
+		failedTo:      true,
 		lastExtension: "client_cert_presence",
 	},
 	"5.21.7": {

@@ -33,11 +33,9 @@ func withProject(path, project string) string {
 	return path + "?project=" + project
 }
 
-// custom is the key of a custom volume, in the project that holds it.
-func (s *Server) custom(pool, project, name string) volumeKey {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return volumeKey{pool, s.db.holder(projectOr(project), "features.storage.volumes"), evidence.TypeCustom, name}
+// custom is the key of a custom volume.
+func custom(pool, project, name string) volumeKey {
+	return volumeKey{pool, projectOr(project), evidence.TypeCustom, name}
 }
 
 // volumeFlow is a flow on one volume; simple requests were no operation in
@@ -58,7 +56,7 @@ func (m *Member) volumeFlow(description string, simple bool, k volumeKey, do fun
 // CreateVolume creates a custom volume: the record, then the volume, and if
 // that fails the record goes whatever became of the volume.
 func (m *Member) CreateVolume(spec VolumeSpec) error {
-	k := m.server.custom(spec.Pool, spec.Project, spec.Name)
+	k := custom(spec.Pool, spec.Project, spec.Name)
 	content := spec.Content
 	if content == "" {
 		content = evidence.ContentFilesystem
@@ -82,7 +80,7 @@ func (m *Member) CreateVolume(spec VolumeSpec) error {
 
 // DeleteVolume deletes a custom volume and its snapshots.
 func (m *Member) DeleteVolume(pool, project, name string) error {
-	k := m.server.custom(pool, project, name)
+	k := custom(pool, project, name)
 	return m.volumeFlow("Deleting storage volume", true, k, func(d *driver) error {
 		var used bool
 		if d.read(func(db Database) { used = db.used(k) }); used {
@@ -102,7 +100,7 @@ func (d *driver) deleteRecorded(k volumeKey) error {
 	var snapshots []Volume
 	d.read(func(db Database) { snapshots = db.snapshotsOf(k) })
 	for _, s := range snapshots {
-		if err := d.deleteRecordedSnapshot(volumeKey{k.pool, k.project, k.kind, s.Name}); err != nil {
+		if err := d.deleteRecordedSnapshot(s.key()); err != nil {
 			return err
 		}
 	}
@@ -131,7 +129,7 @@ func (d *driver) deleteRecordedSnapshot(k volumeKey) error {
 
 // RenameVolume renames a custom volume; the array's name stays.
 func (m *Member) RenameVolume(pool, project, name, to string) error {
-	k := m.server.custom(pool, project, name)
+	k := custom(pool, project, name)
 	return m.volumeFlow("Updating storage volume", true, k, func(d *driver) error {
 		return d.write("rename volume "+name, func(db *Database) error {
 			for key, v := range maps.Clone(db.volumes) {
@@ -140,7 +138,7 @@ func (m *Member) RenameVolume(pool, project, name, to string) error {
 				}
 				delete(db.volumes, key)
 				v.Name = to + strings.TrimPrefix(v.Name, name)
-				db.volumes[volumeKey{key.pool, key.project, key.kind, v.Name}] = v
+				db.volumes[v.key()] = v
 			}
 			return nil
 		})
@@ -149,7 +147,7 @@ func (m *Member) RenameVolume(pool, project, name, to string) error {
 
 // SnapshotVolume snapshots a custom volume.
 func (m *Member) SnapshotVolume(pool, project, name, snapshot string) error {
-	k := m.server.custom(pool, project, name)
+	k := custom(pool, project, name)
 	return m.volumeFlow("Creating storage volume snapshot", false, k, func(d *driver) error {
 		return d.snapshotRecorded(k, snapshot)
 	})
@@ -180,7 +178,7 @@ func (d *driver) snapshotRecorded(k volumeKey, snapshot string) error {
 
 // DeleteVolumeSnapshot deletes a snapshot of a custom volume.
 func (m *Member) DeleteVolumeSnapshot(pool, project, name, snapshot string) error {
-	k := m.server.custom(pool, project, name+"/"+snapshot)
+	k := custom(pool, project, name+"/"+snapshot)
 	return m.volumeFlow("Deleting storage volume snapshot", false, k, func(d *driver) error {
 		return d.deleteRecordedSnapshot(k)
 	})
@@ -188,13 +186,13 @@ func (m *Member) DeleteVolumeSnapshot(pool, project, name, snapshot string) erro
 
 // RestoreVolume puts a custom volume back to one of its snapshots.
 func (m *Member) RestoreVolume(pool, project, name, snapshot string) error {
-	k := m.server.custom(pool, project, name)
+	k := custom(pool, project, name)
 	return m.volumeFlow("Updating storage volume", false, k, func(d *driver) error {
 		_, v, err := d.find(k)
 		if err != nil {
 			return err
 		}
-		_, s, err := d.find(volumeKey{k.pool, k.project, k.kind, name + "/" + snapshot})
+		_, s, err := d.find(custom(pool, project, name+"/"+snapshot))
 		if err != nil {
 			return err
 		}
@@ -206,7 +204,7 @@ func (m *Member) RestoreVolume(pool, project, name, snapshot string) error {
 // mounted in turn, a snapshot through a temporary volume; during, which may be
 // nil, runs while one is, and is given its full name on the array.
 func (m *Member) ExportVolume(pool, project, name string, during func(array string) error) error {
-	k := m.server.custom(pool, project, name)
+	k := custom(pool, project, name)
 	return m.volumeFlow("Creating custom volume backup", false, k, func(d *driver) error {
 		return d.export(k, during)
 	})
@@ -234,7 +232,7 @@ func (d *driver) export(k volumeKey, during func(string) error) error {
 // snapshot (or the volume, if it has none) mounted and the operation running,
 // until finish is called.
 func (m *Member) StartExport(pool, project, name string) (finish func() error, err error) {
-	k := m.server.custom(pool, project, name)
+	k := custom(pool, project, name)
 	m.server.mu.Lock()
 	if snapshots := m.server.db.snapshotsOf(k); len(snapshots) > 0 {
 		k.name = snapshots[len(snapshots)-1].Name
@@ -246,7 +244,7 @@ func (m *Member) StartExport(pool, project, name string) (finish func() error, e
 // MountSnapshot mounts a snapshot of a custom volume, as looking into it does,
 // until finish is called. No operation tells of it.
 func (m *Member) MountSnapshot(pool, project, name, snapshot string) (finish func() error, err error) {
-	return m.hold(m.server.custom(pool, project, name+"/"+snapshot), "")
+	return m.hold(custom(pool, project, name+"/"+snapshot), "")
 }
 
 // hold keeps a volume or a snapshot mounted until finish is called.
@@ -257,43 +255,37 @@ func (m *Member) hold(k volumeKey, description string) (finish func() error, err
 	if err != nil {
 		return nil, err
 	}
-	unmount, err := r.mountFor(k)
+	d, v, err := r.driverOf(k)
+	if err == nil {
+		err = d.up(v)
+	}
 	if err != nil {
 		r.end(err)
 		return nil, err
 	}
 	return func() error {
-		err := unmount()
+		err := d.down(v)
 		r.end(err)
 		return err
 	}, nil
 }
 
-func (r *run) mountFor(k volumeKey) (unmount func() error, err error) {
+// driverOf is the driver of a recorded volume's pool, and the volume.
+func (r *run) driverOf(k volumeKey) (*driver, volume, error) {
 	d, err := r.driver(k.pool)
 	if err != nil {
-		return nil, err
+		return nil, volume{}, err
 	}
 	_, v, err := d.find(k)
-	if err != nil {
-		return nil, err
-	}
-	up, down := d.mountVolume, d.unmountVolume
-	if v.isSnapshot() {
-		up, down = d.mountSnapshot, d.unmountSnapshot
-	}
-	if err := up(v); err != nil {
-		return nil, err
-	}
-	return func() error { _, err := down(v); return err }, nil
+	return d, v, err
 }
 
 // CopyVolume copies a custom volume, with its snapshots unless volumeOnly, or
 // one of its snapshots ("volume/snapshot"), within the pool.
 func (m *Member) CopyVolume(pool, project, name, to string, volumeOnly bool) error {
-	k := m.server.custom(pool, project, to)
+	k := custom(pool, project, to)
 	return m.volumeFlow("Copying storage volume", false, k, func(d *driver) error {
-		c, forget, err := d.prepareCopy(m.server.custom(pool, project, name), k, volumeOnly)
+		c, forget, err := d.prepareCopy(custom(pool, project, name), k, volumeOnly)
 		if err == nil {
 			err = d.copyVolume(c)
 		}
@@ -363,9 +355,9 @@ func (d *driver) prepareSnapshots(c *copied, from, to volumeKey) (forget func(),
 // RefreshVolume makes a custom volume equal to another and gives it those of
 // the other's snapshots that it lacks.
 func (m *Member) RefreshVolume(pool, project, name, from string) error {
-	k := m.server.custom(pool, project, name)
+	k := custom(pool, project, name)
 	return m.volumeFlow("Copying storage volume", false, k, func(d *driver) error {
-		source := m.server.custom(pool, project, from)
+		source := custom(pool, project, from)
 		var c copied
 		var err error
 		if _, c.source, err = d.find(source); err != nil {
