@@ -95,7 +95,9 @@ type Finding struct {
 	Age         time.Duration
 	Provisioned int64
 	Unique      evidence.Count
-	Verdict     Verdict
+	// Along counts the live snapshots that go with a volume if it is destroyed.
+	Along   int
+	Verdict Verdict
 	// Gates are those that apply to the remedy of its kind, in the table's
 	// order; none for kinds that are only reported.
 	Gates []GateResult

@@ -129,6 +129,7 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 	}
 	s := d.subject
 	s.f, s.class = f, kind.Class
+	out.Along = s.along()
 	if kind.Class != ClassReport && (f.policy.Only == nil || f.policy.Only(&out)) {
 		out.Gates = j.ask(s)
 		if command, words := s.freeing(); command != "" {

@@ -105,7 +105,7 @@ func share(s Subject) (Result, string) {
 // along is how many live snapshots a volume takes with it.
 func (s Subject) along() int {
 	n := 0
-	if s.snapshot == nil && s.class == ClassDestroy {
+	if s.snapshot == nil && s.volume != nil && s.class == ClassDestroy {
 		s.volume.snapshots(func(snap *evidence.Snapshot) {
 			if !snap.Destroyed.Is() {
 				n++

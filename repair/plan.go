@@ -116,7 +116,7 @@ func NewPlan(world evidence.World, policy diagnose.Policy, finding diagnose.Find
 	if s.pod != nil {
 		p.PodID = s.pod.ID
 	}
-	steps, err := p.steps(s)
+	steps, err := p.steps(s, finding.Along)
 	if err != nil {
 		return Plan{}, fmt.Errorf("%s %s: %w", finding.Code, finding.Object, err)
 	}
@@ -128,8 +128,9 @@ func NewPlan(world evidence.World, policy diagnose.Policy, finding diagnose.Find
 	return p, nil
 }
 
-// steps are the order in which nothing hangs and nothing comes back.
-func (p Plan) steps(s subject) ([]Step, error) {
+// steps are the order in which nothing hangs and nothing comes back; along are
+// the snapshots that the array destroys with the volume.
+func (p Plan) steps(s subject, along int) ([]Step, error) {
 	switch {
 	case p.Class == diagnose.ClassArrayHost:
 		return []Step{{Kind: StepDeleteHost, HostObject: p.Host}, {Kind: StepVerify}}, nil
@@ -155,7 +156,7 @@ func (p Plan) steps(s subject) ([]Step, error) {
 		return nil, fmt.Errorf("%w: nothing is connected to it, and LXD deletes it together with its snapshot", ErrNoRemedy)
 	case p.Keeps:
 	case p.Class == diagnose.ClassDestroy:
-		steps = append(steps, Step{Kind: StepDestroy, Snapshots: s.snapshots()})
+		steps = append(steps, Step{Kind: StepDestroy, Snapshots: along})
 	}
 	return append(steps, Step{Kind: StepVerify}), nil
 }

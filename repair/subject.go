@@ -65,19 +65,6 @@ func find(world *evidence.World, arrayID, id string, serial evidence.Serial) sub
 	return s
 }
 
-// snapshots counts the live ones of the volume: the array destroys them with it.
-func (s subject) snapshots() int {
-	n := 0
-	for i := range s.array.Snapshots.Items {
-		snap := &s.array.Snapshots.Items[i]
-		of := snap.SourceID == s.volume.ID || snap.SourceID == "" && strings.EqualFold(snap.SourceName, s.volume.Name)
-		if of && !snap.Destroyed.Is() {
-			n++
-		}
-	}
-	return n
-}
-
 // outside is what the array has of an object that its pods do not have: what was
 // moved out of them is not gone. Where that can't be told, why says so.
 func (s subject) outside() (other *evidence.Other, why string) {
