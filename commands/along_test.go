@@ -72,13 +72,16 @@ func TestSnapshotsThatGoAlong(t *testing.T) {
 		name := made(t, w, n, 0)
 		b.run("", "check")
 		w.Age(25 * time.Hour)
-		_, out, errs := b.run("", "fix", "--volume", name, "--dry-run")
+		_, out, errs := b.run("", "fix", "--volume", name, "--dry-run", "--color", "never")
 		text := oneSpace(out + errs)
 		if n == 40 && (!strings.Contains(text, "would be refused: share: ") || !strings.Contains(text, "40 snapshots would go with it")) {
 			t.Errorf("forty of them: %s", text)
 		}
 		if n == 3 && !strings.Contains(text, "destroy "+name+" with its 3 snapshots") {
 			t.Errorf("three of them: %s", text)
+		}
+		if n == 3 && (!strings.Contains(text, "pass share 1 of the pool's 12 volumes") || !strings.Contains(text, "3 snapshots would go with it")) {
+			t.Errorf("a single repair does not show the share: %s", text)
 		}
 	}
 }

@@ -21,6 +21,8 @@ type explainView struct {
 	e     diagnose.Explanation
 	// next says what to type now.
 	next bool
+	// share shows how much of its pool one would be destroyed with.
+	share bool
 }
 
 // labelWidth is the column in which the witnesses' names stand.
@@ -153,7 +155,7 @@ func (v explainView) gates(out *lineWriter) {
 	}
 	v.field(out, "gates", paint(text))
 	for _, g := range v.e.Gates {
-		if g.Result == diagnose.Pass && !v.verbose {
+		if g.Result == diagnose.Pass && !v.verbose && !(v.share && g.Gate == "share") {
 			continue
 		}
 		mark := map[diagnose.Result]string{

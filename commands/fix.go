@@ -274,7 +274,7 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 	plans, err := o.plansOf(w, object, e)
 	// Of several that are to be repaired each is explained when it comes to it.
 	if several := e.Whole && len(plans) > 1; !o.brief && (!several || o.dryRun || o.save != "") {
-		view := explainView{palette: colourise(o.Streams, o.color, o.ErrTerminal), width: o.width(), verbose: o.verbose, e: e}
+		view := explainView{palette: colourise(o.Streams, o.color, o.ErrTerminal), width: o.width(), verbose: o.verbose, e: e, share: true}
 		if err := view.print(o.Err); err != nil {
 			return nil, &outputError{err}
 		}
