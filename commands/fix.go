@@ -105,7 +105,7 @@ func (o *fixOptions) checkFix() error {
 	case o.minAge != "" && o.volume == "":
 		return usagef("--min-age goes with --volume: a batch never takes anything younger")
 	case o.typed != "" && o.volume == "":
-		return usagef("--confirm goes with --volume: it is the name of one thing that does not come back")
+		return usagef("--confirm goes with --volume: it is the name of the one thing that is meant")
 	case o.databaseIsCurrent && o.volume == "":
 		return usagef("--database-is-current goes with --volume: it is stated for one volume, never for a batch")
 	case o.evenIfRecovered && o.volume == "":

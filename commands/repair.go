@@ -69,7 +69,7 @@ func (o *changing) changingFlags() []cli.Flag {
 // confirmFlag is for the commands that may come to a step that can't be
 // undone.
 func (o *changing) confirmFlag() cli.Flag {
-	return &cli.StringFlag{Name: "confirm", Usage: "the full `NAME` again of what can't be undone: an array host, a map in which I/O waits", Destination: &o.typed}
+	return &cli.StringFlag{Name: "confirm", Usage: "the full `NAME` again of what is meant; any other is refused", Destination: &o.typed}
 }
 
 // mayAsk refuses to begin what would need an answer that nobody can give.

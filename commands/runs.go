@@ -36,6 +36,9 @@ func runsCommand(s Streams) *cli.Command {
 			o.briefFlag(),
 		}, o.changingFlags(), o.flags()),
 		Action: func(c *cli.Context) error {
+			if o.resume == "" && o.typed != "" {
+				return usagef("--confirm goes with --resume")
+			}
 			if o.resume == "" && o.databaseIsCurrent {
 				return usagef("--database-is-current goes with --resume")
 			}

@@ -40,6 +40,9 @@ func (t Tools) Resume(ctx context.Context, id string) (Result, error) {
 		return Result{Run: id}, err
 	}
 	r.journal = file
+	if refused := (*RefusedError)(nil); errors.As(r.meant(), &refused) {
+		return Result{Run: id, Outcome: journal.Refused, Gate: refused.Gate, Why: refused.Why}, refused // it stays interrupted
+	}
 	switch kind {
 	case journal.KindUndo:
 		r.types = undoSteps

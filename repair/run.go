@@ -178,6 +178,9 @@ func (r *run) hold(ctx context.Context) error {
 
 // holdIn is the same in a look.
 func (r *run) holdIn(l look) error {
+	if err := r.meant(); err != nil {
+		return err
+	}
 	finding := l.finding()
 	if finding == nil {
 		return r.refuse("start", r.notFound(l))
@@ -191,6 +194,20 @@ func (r *run) holdIn(l look) error {
 	}
 	r.plan = again
 	return r.refusedAtOnce(l)
+}
+
+// meant refuses what is not what the operator typed again: a name that is given
+// to be sure is held against the plan, whatever its steps need.
+func (r *run) meant() error {
+	result, why := nameTyped(r, subject{}, Step{})
+	if r.t.Typed == "" || result == diagnose.Pass {
+		return nil
+	}
+	refused := &RefusedError{Gate: needTyped, Result: result, Why: why, Step: "start", Hint: "give its name again, with --confirm " + words.Shell(r.plan.Object)}
+	if r.plan.Typed() == "" {
+		refused.Hint += ", or leave --confirm out"
+	}
+	return refused
 }
 
 // refusedAtOnce asks the gates of a finding whose first step asks none: the
