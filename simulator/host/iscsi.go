@@ -2,9 +2,9 @@ package host
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -38,11 +38,9 @@ type session struct {
 
 func (s *session) live() bool { return s.state == loggedIn }
 
-func (s *session) address() (address, port string) {
-	address, port, err := net.SplitHostPort(s.portal)
-	if err != nil {
-		return s.portal, "3260"
-	}
+// splitPortal takes a portal apart; all have an address and a port.
+func splitPortal(portal string) (address, port string) {
+	address, port, _ = net.SplitHostPort(portal)
 	return address, port
 }
 
@@ -50,18 +48,11 @@ func (s *session) address() (address, port string) {
 // the sessions that are new. Sessions that exist are left as they are, as
 // "iscsiadm --login" and "nvme connect" leave them.
 func (h *Host) Login(mode string) error {
-	if h.options.Target == nil {
-		return fmt.Errorf("host %s is connected to no array", h.Name())
-	}
 	return h.change(func(v view) error {
-		switch mode {
-		case evidence.ModeISCSI:
-			return h.loginISCSI(v, h.options.Target)
-		case evidence.ModeNVMeTCP:
+		if mode == evidence.ModeNVMeTCP {
 			return h.loginNVMe(v)
-		default:
-			return fmt.Errorf("host %s: transport %s is not simulated", h.Name(), mode)
 		}
+		return h.loginISCSI(v, h.options.Target)
 	})
 }
 
@@ -69,17 +60,16 @@ func (h *Host) Login(mode string) error {
 // their devices, as "iscsiadm --logout" and "nvme disconnect" do.
 func (h *Host) Logout(mode string) {
 	h.do(func(view) {
-		switch mode {
-		case evidence.ModeISCSI:
-			for _, s := range slices.Clone(h.sessions) {
-				h.endSession(s)
-			}
-			h.nodes = nil
-		case evidence.ModeNVMeTCP:
+		if mode == evidence.ModeNVMeTCP {
 			for _, c := range slices.Clone(h.subsystem.controllers) {
 				h.removeController(c)
 			}
+			return
 		}
+		for _, s := range slices.Clone(h.sessions) {
+			h.endSession(s)
+		}
+		h.nodes = nil
 	})
 }
 
@@ -123,10 +113,8 @@ func (h *Host) loginISCSI(v view, target fabric.Target) error {
 		h.sessions = append(h.sessions, s)
 		h.scan(s, v)
 	}
-	for _, s := range h.sessions {
-		if s.live() && s.target == target {
-			return nil
-		}
+	if slices.ContainsFunc(h.sessions, func(s *session) bool { return s.live() && s.target == target }) {
+		return nil
 	}
 	return fmt.Errorf("host %s: no portal of %s answers (%s)", h.Name(), iqn, strings.Join(portals, ", "))
 }
@@ -167,9 +155,7 @@ func (h *Host) RescanFirst() {
 		if len(h.sessions) == 0 {
 			return
 		}
-		byName := slices.Clone(h.sessions)
-		sort.Slice(byName, func(i, j int) bool { return fmt.Sprint(byName[i].id) < fmt.Sprint(byName[j].id) })
-		h.scan(byName[0], v)
+		h.scan(slices.MinFunc(h.sessions, func(a, b *session) int { return strings.Compare(fmt.Sprint(a.id), fmt.Sprint(b.id)) }), v)
 	})
 }
 
@@ -185,19 +171,10 @@ func (h *Host) scan(s *session, v view) {
 		}
 	}
 	shown := v.scsi[s.target]
-	for _, lun := range luns(shown) {
+	for _, lun := range slices.Sorted(maps.Keys(shown)) {
 		if h.diskAt(s, lun) != nil || h.hidden(shown[lun].Serial) {
 			continue
 		}
 		h.addDisk(s, shown[lun])
 	}
-}
-
-func luns(shown map[int]fabric.Export) []int {
-	numbers := make([]int, 0, len(shown))
-	for lun := range shown {
-		numbers = append(numbers, lun)
-	}
-	slices.Sort(numbers)
-	return numbers
 }

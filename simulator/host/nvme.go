@@ -2,7 +2,6 @@ package host
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -42,14 +41,6 @@ type controller struct {
 }
 
 func (c *controller) name() string { return fmt.Sprintf("nvme%d", c.instance) }
-
-func (c *controller) address() (address, port string) {
-	address, port, err := net.SplitHostPort(c.portal)
-	if err != nil {
-		return c.portal, "4420"
-	}
-	return address, port
-}
 
 // head is a namespace as the machine's block device. Its number is not the
 // NSID, and a namespace that comes back is another head.

@@ -59,7 +59,7 @@ func (h *Host) links() []devLink {
 }
 
 func (h *Host) byPath(d *disk) string {
-	address, port := d.session.address()
+	address, port := splitPortal(d.session.portal)
 	iqn, _ := d.session.target.ISCSI()
 	return fmt.Sprintf("ip-%s:%s-iscsi-%s-lun-%d", address, port, iqn, d.lun)
 }

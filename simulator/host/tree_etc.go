@@ -2,7 +2,6 @@ package host
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 )
@@ -51,19 +50,12 @@ node.session.scan = auto
 
 // renderNodes writes open-iscsi's records of the portals.
 func (h *Host) renderNodes(t tree) {
-	if h.options.Target == nil || len(h.nodes) == 0 {
-		return
-	}
 	for _, n := range h.nodes {
-		iqn := n.iqn
-		address, port, err := net.SplitHostPort(n.portal)
-		if err != nil {
-			address, port = n.portal, "3260"
-		}
-		t.AddFile(fmt.Sprintf("etc/iscsi/nodes/%s/%s,%s,1/default", iqn, address, port), fmt.Appendf(nil,
+		address, port := splitPortal(n.portal)
+		t.AddFile(fmt.Sprintf("etc/iscsi/nodes/%s/%s,%s,1/default", n.iqn, address, port), fmt.Appendf(nil,
 			"# BEGIN RECORD 2.1.9\nnode.name = %s\nnode.tpgt = 1\nnode.startup = manual\niface.iscsi_ifacename = default\n"+
 				"node.conn[0].address = %s\nnode.conn[0].port = %s\nnode.conn[0].startup = manual\n# END RECORD\n",
-			iqn, address, port))
+			n.iqn, address, port))
 	}
 }
 

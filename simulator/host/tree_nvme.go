@@ -50,7 +50,7 @@ func (h *Host) renderNVMe(t tree) {
 }
 
 func (h *Host) renderController(t tree, s *subsystem, c *controller) {
-	address, port := c.address()
+	address, port := splitPortal(c.portal)
 	where := fmt.Sprintf("traddr=%s,trsvcid=%s", address, port)
 	if c.state == live {
 		where += ",src_addr=" + h.ownAddress(address)
@@ -105,8 +105,5 @@ func (t tree) namespace(dir string, n *head, b *block) {
 // dashed prints an NGUID as the kernel does, like a UUID.
 func dashed(eui string) string {
 	d := strings.TrimPrefix(eui, "eui.")
-	if len(d) != 32 {
-		return d
-	}
 	return d[:8] + "-" + d[8:12] + "-" + d[12:16] + "-" + d[16:20] + "-" + d[20:]
 }

@@ -26,7 +26,7 @@ func (h *Host) renderISCSI(t tree) {
 
 func (h *Host) renderSession(t tree, s *session) {
 	iqn, _ := s.target.ISCSI()
-	address, port := s.address()
+	address, port := splitPortal(s.portal)
 	host := fmt.Sprintf("host%d", s.host)
 	t.put(s.hostDir()+"/uevent", "DEVTYPE=scsi_host")
 	t.link(s.hostDir()+"/subsystem", "sys/bus/scsi")
@@ -72,10 +72,7 @@ func (h *Host) renderSession(t tree, s *session) {
 
 // ownAddress is the machine's own address on the way to a portal.
 func (h *Host) ownAddress(portal string) string {
-	if i := strings.LastIndexAny(portal, ".:"); i >= 0 {
-		return portal[:i+1] + "100"
-	}
-	return "127.0.0.1"
+	return portal[:strings.LastIndexAny(portal, ".:")+1] + "100"
 }
 
 // renderDisks writes SCSI devices and their disks.

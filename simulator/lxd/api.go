@@ -75,10 +75,6 @@ func (a *APIServer) listen() error {
 		// A daemon that is killed leaves its socket behind.
 		l.SetUnlinkOnClose(false)
 	}
-	if err := os.Chmod(a.Path, 0o660); err != nil {
-		_ = listener.Close()
-		return err
-	}
 	server := &http.Server{Handler: http.HandlerFunc(a.serve), BaseContext: func(net.Listener) context.Context { return a.lxd.ctx }}
 	a.mu.Lock()
 	a.http = server
@@ -140,10 +136,7 @@ func (p *problem) Error() string { return p.text }
 func notFound(what string) error { return &problem{http.StatusNotFound, what + " not found"} }
 
 func (a *APIServer) serve(w http.ResponseWriter, r *http.Request) {
-	query, err := url.QueryUnescape(r.URL.RawQuery)
-	if err != nil {
-		query = r.URL.RawQuery
-	}
+	query, _ := url.QueryUnescape(r.URL.RawQuery) // or what of it could be read
 	a.mu.Lock()
 	a.requests = append(a.requests, Request{Method: r.Method, Path: r.URL.Path, Query: query})
 	a.mu.Unlock()
@@ -182,10 +175,7 @@ func encode(answer any, err error) (status int, body []byte) {
 		}
 		response = api.ResponseRaw{Type: api.ErrorResponse, Code: status, Error: err.Error()}
 	}
-	body, err = json.Marshal(response)
-	if err != nil {
-		return http.StatusInternalServerError, []byte(`{"type":"error","error_code":500,"error":"encoding failed"}`)
-	}
+	body, _ = json.Marshal(response) // plain structs always encode
 	return status, append(body, '\n')
 }
 
@@ -223,45 +213,39 @@ type asked struct {
 	at      *Member
 	project string
 	all     bool
+	deep    bool // recursion=1
 	target  string
 	faults  faults
 }
 
 func (a *APIServer) answer(r *http.Request, f faults) (any, error) {
-	rest, ok := strings.CutPrefix(r.URL.Path, "/1.0")
-	if !ok || (rest != "" && rest[0] != '/') {
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	if parts[0] != "1.0" {
 		return nil, notFound("Page")
-	}
-	var parts []string
-	if rest = strings.Trim(rest, "/"); rest != "" {
-		parts = strings.Split(rest, "/")
 	}
 	values := r.URL.Query()
 	q := asked{
 		Server: a.lxd, at: a.at, project: projectOr(values.Get("project")), all: values.Get("all-projects") == "true",
-		target: values.Get("target"), faults: f,
+		deep: values.Get("recursion") == "1", target: values.Get("target"), faults: f,
 	}
 	a.lxd.mu.Lock()
 	defer a.lxd.mu.Unlock()
-	if q.all && values.Get("project") != "" {
-		return nil, &problem{http.StatusBadRequest, "Cannot specify a project when requesting all projects"}
-	}
 	if q.all && f.find(Restricted) != nil {
 		return nil, &problem{http.StatusForbidden, "Certificate is restricted"}
 	}
 	if _, ok := a.lxd.db.projects[q.project]; !ok {
 		return nil, notFound("Project")
 	}
-	if len(parts) == 0 {
+	if len(parts) == 1 {
 		return q.serverInfo()
 	}
 	resources := map[string]resource{
 		"storage-pools": asked.storagePools, "instances": asked.instances,
 		"cluster": asked.cluster, "operations": asked.operationList, "projects": asked.projects,
 	}
-	answer, ok := resources[parts[0]]
+	answer, ok := resources[parts[1]]
 	if !ok {
 		return nil, notFound("Page")
 	}
-	return answer(q, parts[1:])
+	return answer(q, parts[2:])
 }

@@ -37,9 +37,6 @@ func (b behaviour) extensions(all []string) []string {
 func (q asked) serverInfo() (any, error) {
 	m := q.at
 	if q.target != "" {
-		if !q.clustered {
-			return nil, &problem{http.StatusBadRequest, "Target only allowed when clustered"}
-		}
 		var err error
 		if m, err = q.onLocked(q.target); err != nil {
 			return nil, notFound("Cluster member")
@@ -78,17 +75,15 @@ func (s *Server) clusterMember(m *Member) api.ClusterMember {
 	}
 }
 
-func (q asked) cluster(rest []string) (any, error) {
-	if len(rest) != 1 || rest[0] != "members" {
-		return nil, notFound("Page")
-	}
+func (q asked) cluster([]string) (any, error) {
 	if !q.clustered {
 		return nil, worded("Server is not clustered")
 	}
 	return objects(q.members, q.clusterMember), nil
 }
 
-// objects is what LXD answers for many; here everybody asks with recursion=1.
+// objects is what LXD answers for many: all but volumes are asked for with
+// recursion=1.
 func objects[T, U any](all []T, object func(T) U) []U {
 	shown := []U{}
 	for _, one := range all {

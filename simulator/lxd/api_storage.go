@@ -105,6 +105,9 @@ func (q asked) volumeSnapshot(k volumeKey) (any, error) {
 
 func (q asked) volumeList(used map[volumeKey][]string, wanted func(Volume) bool) any {
 	all := slices.DeleteFunc(sortedVolumes(q.db.volumes), func(v Volume) bool { return !wanted(v) || !q.sees(v.Project) })
+	if !q.deep {
+		return objects(all, func(v Volume) string { return entity(v.key()) })
+	}
 	return objects(all, func(v Volume) api.StorageVolume { return q.volumeObject(v, used) })
 }
 

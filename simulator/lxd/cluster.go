@@ -1,7 +1,6 @@
 package lxd
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 )
@@ -37,9 +36,6 @@ func (m *Member) RemoveMember(name string, force bool) error {
 	gone, err := s.On(name)
 	if err != nil {
 		return err
-	}
-	if gone == s.Member {
-		return fmt.Errorf("%s serves the API and can't be removed", name)
 	}
 	return m.flow("", "", "/1.0/cluster/members/"+name, func(r *run) error {
 		return r.write("remove member "+name, func(db *Database) error {

@@ -2,7 +2,6 @@ package lxd
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -23,16 +22,12 @@ type transport struct {
 	service, initiator, hostName string
 }
 
-func (r *run) transportOf(p Pool) (transport, error) {
+func (r *run) transportOf(p Pool) transport {
 	m := r.member
-	switch mode := p.Config["pure.mode"]; mode {
-	case "iscsi":
-		return transport{mode: evidence.ModeISCSI, service: "iscsi", initiator: m.Host.IQN(), hostName: m.Name + "-iscsi"}, nil
-	case r.behaviour.nvme:
-		return transport{mode: evidence.ModeNVMeTCP, nvme: true, service: "nvme-tcp", initiator: m.Host.NQN(), hostName: m.Name + "-" + r.behaviour.nvmeSuffix}, nil
-	default:
-		return transport{}, worded("Unsupported Pure Storage mode %q", mode)
+	if p.Config["pure.mode"] == "iscsi" {
+		return transport{mode: evidence.ModeISCSI, service: "iscsi", initiator: m.Host.IQN(), hostName: m.Name + "-iscsi"}
 	}
+	return transport{mode: evidence.ModeNVMeTCP, nvme: true, service: "nvme-tcp", initiator: m.Host.NQN(), hostName: m.Name + "-" + r.behaviour.nvmeSuffix}
 }
 
 // device is a volume's block device on the member.
@@ -65,9 +60,6 @@ func (r *run) disconnect(t transport) error {
 
 // findDevice looks for a volume's device, for 30 seconds if wait is set.
 func (r *run) findDevice(serial string, wait bool) (device, error) {
-	if len(serial) != 24 {
-		return device{}, fmt.Errorf("unexpected length of serial number %q (%d)", serial, len(serial))
-	}
 	if !wait {
 		if name := r.present(serial); name != "" {
 			return device{name, serial}, nil

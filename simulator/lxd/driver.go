@@ -27,11 +27,7 @@ func (r *run) driver(pool string) (*driver, error) {
 	if r.read(func(db Database) { p, ok = db.pools[pool] }); !ok {
 		return nil, worded("Storage pool not found")
 	}
-	t, err := r.transportOf(p)
-	if err != nil {
-		return nil, err
-	}
-	return &driver{run: r, pool: p, transport: t, array: r.connectTo(p)}, nil
+	return &driver{run: r, pool: p, transport: r.transportOf(p), array: r.connectTo(p)}, nil
 }
 
 // createVolume makes a volume, with a filesystem if it is one, and fills it.

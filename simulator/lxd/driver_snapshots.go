@@ -99,13 +99,7 @@ func (d *driver) restoreVolume(v, snapshot volume) error {
 	if ours {
 		defer func() { _ = d.mountVolume(v) }()
 	}
-	if err := d.array.copyVolume(v.pool, v.arrayName()+"."+snapshot.arrayName(), v.pool, v.arrayName()); err != nil {
-		return err
-	}
-	if v.isPair() {
-		return d.restoreVolume(v.fsHalf(), snapshot.fsHalf())
-	}
-	return nil
+	return d.array.copyVolume(v.pool, v.arrayName()+"."+snapshot.arrayName(), v.pool, v.arrayName())
 }
 
 // copied is a source with the snapshots that are copied along, in pairs.
@@ -115,13 +109,8 @@ type copied struct {
 	snapshots [][2]volume
 }
 
-func (c copied) fsHalf() copied {
-	h := copied{source: c.source.fsHalf(), target: c.target.fsHalf()}
-	for _, s := range c.snapshots {
-		h.snapshots = append(h.snapshots, [2]volume{s[0].fsHalf(), s[1].fsHalf()})
-	}
-	return h
-}
+// fsHalf is of an image that is copied for an instance: there are no snapshots.
+func (c copied) fsHalf() copied { return copied{source: c.source.fsHalf(), target: c.target.fsHalf()} }
 
 // from is the array's name of the source: a volume, or "volume.suffix".
 func (c copied) from() string {
@@ -186,30 +175,12 @@ func (d *driver) copyVolume(c copied) error {
 func (d *driver) refreshVolume(c copied) error {
 	var u undo
 	defer u.fail()
-	halves := []copied{c}
-	if c.target.isPair() {
-		halves = []copied{c.fsHalf(), c}
-	}
-	for _, half := range halves {
-		back, err := d.refreshHalf(half)
-		if err != nil {
-			return err
-		}
-		u.add(back)
-	}
-	u.keep()
-	return nil
-}
-
-func (d *driver) refreshHalf(c copied) (undoIt func(), err error) {
-	var u undo
-	defer u.fail()
 	pool, name := c.target.pool, c.target.arrayName()
 	if err := d.array.deleteSnapshot(pool, name, reverterSnapshot); err != nil && !isNotFound(err) {
-		return nil, err
+		return err
 	}
 	if err := d.array.createSnapshot(pool, name, reverterSnapshot); err != nil {
-		return nil, err
+		return err
 	}
 	u.add(func() {
 		_ = d.array.copyVolume(pool, name+"."+reverterSnapshot, pool, name)
@@ -217,22 +188,22 @@ func (d *driver) refreshHalf(c copied) (undoIt func(), err error) {
 	})
 	for _, s := range c.snapshots {
 		if err := d.array.copyVolume(c.source.pool, c.source.arrayName()+"."+s[0].arrayName(), pool, name); err != nil {
-			return nil, err
+			return err
 		}
 		if err := d.createSnapshot(s[1], true); err != nil {
-			return nil, err
+			return err
 		}
 		u.add(func() { _ = d.deleteSnapshot(s[1]) })
 	}
 	if err := d.array.copyVolume(c.source.pool, c.from(), pool, name); err != nil {
-		return nil, err
+		return err
 	}
 	if err := d.finishCopy(c); err != nil {
-		return nil, err
+		return err
 	}
-	undoIt = u.keep()
+	u.keep()
 	_ = d.array.deleteSnapshot(pool, name, reverterSnapshot)
-	return undoIt, nil
+	return nil
 }
 
 // backupVolume reads a volume and all its snapshots, one after the other, each

@@ -116,9 +116,6 @@ func (d *driver) fillRoot(i Instance, v volume, fingerprint string) error {
 	if err != nil {
 		return err
 	}
-	if image.Type != "" && image.Type != i.Type {
-		return worded("Requested image's type %q does not match instance type %q", image.Type, i.Type)
-	}
 	source, err := d.ensureImage(image)
 	if err != nil {
 		return err
@@ -130,9 +127,6 @@ func (d *driver) fillRoot(i Instance, v volume, fingerprint string) error {
 func (r *run) root(i Instance) (disk, *driver, error) {
 	var disks []disk
 	r.read(func(db Database) { disks = db.disks(i) })
-	if len(disks) == 0 || !disks[0].isRoot() {
-		return disk{}, nil, worded("No root device could be found")
-	}
 	d, err := r.driver(disks[0].volume.pool)
 	return disks[0], d, err
 }

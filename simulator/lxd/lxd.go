@@ -2,7 +2,6 @@ package lxd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -87,9 +86,6 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(o.Members) == 0 || (len(o.Members) > 1 && !o.Clustered) {
-		return nil, errors.New("an LXD has one member, or more of them in a cluster")
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		Member:    o.Members[0],
@@ -101,10 +97,6 @@ func New(o Options) (*Server, error) {
 	}
 	s.uuid = s.newUUID()
 	for _, m := range s.members {
-		if m.Name == "" || m.Host == nil {
-			cancel()
-			return nil, errors.New("a member needs a name and a host")
-		}
 		m.server, m.up, m.status, m.message = s, true, Online, "Fully operational"
 		m.mounts = map[mountKey]int{}
 	}

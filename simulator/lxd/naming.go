@@ -101,8 +101,5 @@ func (v volume) directory() (kind, name string) {
 	if v.isSnapshot() {
 		kind += "-snapshots"
 	}
-	if v.content == evidence.ContentISO {
-		name += ".iso"
-	}
 	return kind, name
 }

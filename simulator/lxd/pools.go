@@ -58,7 +58,7 @@ func (m *Member) CreatePool(spec PoolSpec) error {
 			return err
 		}
 		if !slices.Contains(versions, "2.21") {
-			return fmt.Errorf("required API version %q is not supported by Pure Storage, only %q are supported", "2.21", versions)
+			return worded("Required API version is not supported by Pure Storage, only %q are supported", versions)
 		}
 		if !spec.Recover {
 			if err := d.array.createPod(spec.Name); err != nil {
