@@ -3,6 +3,7 @@ package repair
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ func (r *run) settle(ctx context.Context) error {
 	if r.plan.Class != diagnose.ClassDisconnect {
 		return nil
 	}
+	if err := r.refusedAnyway(); err != nil {
+		return err
+	}
 	why := "LXD may have begun to use it just now, which nothing shows before its device is in use"
 	if users := strings.Join(r.runsOn(), ", "); users != "" {
 		why = fmt.Sprintf("it is in use on %s, and what its devices here have read and written until then shows whether it is here, too", users)
@@ -34,6 +38,36 @@ func (r *run) settle(ctx context.Context) error {
 	return err
 }
 
+// refusedAnyway asks the gates of the first step that is left, but for those whose
+// answer a wait may change: nobody waits for a refusal that is known.
+func (r *run) refusedAnyway() error {
+	for i, step := range r.plan.Steps {
+		kind := r.typeOf(step.Kind)
+		if r.moot(i) {
+			continue
+		}
+		if kind.Confirm != nil {
+			if answer, _ := kind.Confirm(r.latest.subject, step); answer.Is() {
+				continue
+			}
+		}
+		answers, _ := r.gates(r.latest, step, kind)
+		if inTheWay(beside(answers, needStill, gateIO)) == nil {
+			return nil
+		}
+		return r.refuse(step.Say, *inTheWay(beside(answers, needStill)))
+	}
+	return nil
+}
+
+// gateIO is the gate of package diagnose that I/O fails, also a probe of udev's.
+const gateIO = "no-io"
+
+// beside are the answers of all gates but some.
+func beside(all []diagnose.GateResult, but ...string) []diagnose.GateResult {
+	return slices.DeleteFunc(slices.Clone(all), func(g diagnose.GateResult) bool { return slices.Contains(but, g.Gate) })
+}
+
 // waits tells of a wait, and by this machine's clock when it ends. Nobody who
 // has not asked for silence is left to wonder what goes on.
 func (r *run) waits(d time.Duration, what string) {
@@ -43,13 +77,13 @@ func (r *run) waits(d time.Duration, what string) {
 // breath is longer than what udev reads of a device after a change next to it.
 const breath = 5 * time.Second
 
-// calm asks the gates of a step on the latest look. When I/O is in the way it
-// looks once more, quietly, before that is a refusal: udev probes every device
-// when another one goes, and is done in a moment. Nothing is asked of the array
-// or of a host but that look.
+// calm asks the gates of a step on the latest look. When nothing but I/O is in the
+// way it looks once more, quietly, before that is a refusal: udev probes every
+// device when another one goes, and is done in a moment. Nothing is asked of the
+// array or of a host but that look.
 func (r *run) calm(ctx context.Context, step Step, kind StepType) ([]diagnose.GateResult, *diagnose.GateResult, error) {
 	answers, refused := r.gates(r.latest, step, kind)
-	if refused == nil || refused.Gate != "no-io" {
+	if other := inTheWay(beside(answers, gateIO)); refused == nil || other != nil {
 		return answers, refused, nil
 	}
 	r.waits(breath, fmt.Sprintf("%s; looking once more in %d seconds", refused.Why, int(breath.Seconds())))

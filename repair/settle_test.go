@@ -11,6 +11,7 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/lxd"
+	"github.com/pureclean/pureclean/witness"
 )
 
 // LXD has just connected a volume, and no operation says so. It takes it into
@@ -183,6 +184,48 @@ func TestSecondLookAtIO(t *testing.T) {
 			}
 			if looked != 1 || c.ends != (err == nil) || !c.ends && (!stopped || k.connections(plan.Object) != 1) {
 				t.Errorf("looked again %d times, %d connections: %v", looked, k.connections(plan.Object), err)
+			}
+			k.noHarm()
+		})
+	}
+}
+
+// Nobody waits for a refusal that is known: neither for a use that may have just
+// begun, nor for I/O that may end.
+func TestNoWaitForAKnownRefusal(t *testing.T) {
+	for code, scenario := range map[string]string{"stale-connection": "killed-while-waiting-iscsi", "leaked-volume": "unmap-refused-iscsi"} {
+		t.Run(code, func(t *testing.T) {
+			k := newKit(t, scenario)
+			if code == "stale-connection" {
+				if err := errors.Join(
+					k.world.Array.CreateHost("backup01", []string{"iqn.1994-05.com.redhat:backup01"}, nil, nil),
+					k.world.Array.Connect("backup01", k.plan(code).Object, 0),
+				); err != nil {
+					t.Fatal(err)
+				}
+				k.watch = witness.Watch{}
+			}
+			plan, tools := k.plan(code), k.tools()
+			tools.Policy.MaxShare, tools.Policy.MinShareCount = 0, 0 // of what is destroyed
+			look := tools.Look
+			tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+				w, err := look(ctx, about)
+				for i := range w.Hosts {
+					for j := range w.Hosts[i].Disks.Items {
+						if d := &w.Hosts[i].Disks.Items[j]; d.Serial == plan.Serial {
+							d.IO.Inflight = evidence.CountOf(1)
+						}
+					}
+				}
+				return w, err
+			}
+			tools.Sleep = func(_ context.Context, d time.Duration) error {
+				t.Errorf("it waits for %s", d)
+				return nil
+			}
+			var refused *RefusedError
+			if _, err := tools.Run(context.Background(), plan); !errors.As(err, &refused) || refused.Result != "fail" {
+				t.Errorf("%v", err)
 			}
 			k.noHarm()
 		})
