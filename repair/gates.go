@@ -163,7 +163,7 @@ func (r *run) unread(l look) string {
 	if r.plan.ArrayID != "" {
 		switch a := l.array; {
 		case a == nil:
-			return "the array " + r.arrayName() + " could not be read"
+			return "the array " + r.arrayName() + " could not be read" + troubles(l.world)
 		case a.Trouble != "":
 			return "the array " + r.arrayName() + " could not be read: " + a.Trouble
 		default:
