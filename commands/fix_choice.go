@@ -94,7 +94,7 @@ func refusedBy(plan repair.Plan, err error) leftOut {
 	var refused *repair.RefusedError
 	if errors.As(err, &refused) {
 		left.Gate, left.Result, left.Why = refused.Gate, string(refused.Result), refused.Why
-		left.Passes = cmp.Or(refused.Hint, mendOf(refused.Gate, plan.Object))
+		left.Passes = cmp.Or(refused.Hint, mendOf(refused.Gate, cmp.Or(refused.Object, plan.Object)))
 	}
 	return left
 }

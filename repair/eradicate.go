@@ -65,7 +65,24 @@ func (t Tools) Eradicate(ctx context.Context, object, typed string) (Result, err
 		r.state = append(r.state, "the array lets nobody eradicate (SafeMode); the space returns at "+stamp(r.deadline()))
 		return r.finish(ctx, nil)
 	}
+	if gone, _ := confirmEradicated(l.subject, plan.Steps[0]); gone.Is() {
+		if gate := r.goneForGood(l.subject); gate.Result != diagnose.Pass {
+			return r.finish(ctx, r.refuse(plan.Steps[0].Say, gate))
+		}
+	}
 	return r.finish(ctx, r.steps(ctx))
+}
+
+// goneForGood says of what its array does not have any more whether it may be
+// called eradicated: nothing else has its name, and it has not left with its pod.
+func (r *run) goneForGood(s subject) diagnose.GateResult {
+	gate := diagnose.GateResult{Gate: needSame, Result: diagnose.Pass}
+	if other := s.namesake(r.plan.Object); other != "" {
+		gate.Result, gate.Why = diagnose.Fail, "what run "+r.ours.run+" destroyed is gone, and "+other
+	} else if why := s.wentAway(r.plan); why != "" {
+		gate.Result, gate.Why = diagnose.Uncertain, why
+	}
+	return gate
 }
 
 // destruction is what a run in the journal says of the one that it made.

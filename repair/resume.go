@@ -212,7 +212,11 @@ func (r *run) goneMeanwhile(l look) string {
 			return ""
 		}
 	}
-	return "the array has " + r.plan.Object + " no more, and no host has a device of it: nothing is left to do"
+	why := "the array has " + r.plan.Object + " no more, and no host has a device of it: nothing is left to do"
+	if other := l.namesake(r.plan.Object); other != "" {
+		why += "; " + other
+	}
+	return why
 }
 
 // stateOf is what the list says of a run.

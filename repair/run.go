@@ -72,6 +72,8 @@ type RefusedError struct {
 	Result diagnose.Result
 	Why    string
 	Step   string
+	// Object is what the plan is about; empty where no run was begun.
+	Object string
 	// Hint is what the operator can do about it.
 	Hint string
 }
@@ -203,7 +205,7 @@ func (r *run) meant() error {
 	if r.t.Typed == "" || result == diagnose.Pass {
 		return nil
 	}
-	refused := &RefusedError{Gate: needTyped, Result: result, Why: why, Step: "start", Hint: "give its name again, with --confirm " + words.Shell(r.plan.Object)}
+	refused := &RefusedError{Gate: needTyped, Result: result, Why: why, Step: "start", Object: r.plan.Object, Hint: "give its name again, with --confirm " + words.Shell(r.plan.Object)}
 	if r.plan.Typed() == "" {
 		refused.Hint += ", or leave --confirm out"
 	}
@@ -670,12 +672,18 @@ func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult)
 }
 
 func (r *run) refuse(step string, gate diagnose.GateResult) error {
-	e := &RefusedError{Gate: gate.Gate, Result: gate.Result, Why: gate.Why, Hint: gate.Mend, Step: step}
+	e := &RefusedError{Gate: gate.Gate, Result: gate.Result, Why: gate.Why, Hint: gate.Mend, Step: step, Object: r.plan.Object}
 	switch gate.Gate {
 	case needFresh:
 		e.Hint = slowestOf(r.latest.world)
 	case needTyped:
 		e.Hint = "give its name again, with --confirm " + words.Shell(r.plan.Object)
+	case needSame:
+		if gate.Result != diagnose.Fail {
+			break
+		}
+		// By that name explain tells of another one, or of nothing.
+		e.Hint = "pureclean verify --volume " + words.Shell(r.plan.Object) + " says what there is under its name"
 	case needEncrypted:
 		e.Hint = "use https:// as the pool's pure.gateway"
 	}

@@ -87,6 +87,27 @@ func (s subject) outside() (other *evidence.Other, why string) {
 	return nil, why
 }
 
+// namesake says that the array has something else under the name of what it
+// does not have any more; empty where nothing is called so.
+func (s subject) namesake(name string) string {
+	for _, r := range rowsOf(s.world) {
+		switch {
+		case r.array != s.array || !strings.EqualFold(r.name, name) || r.id == s.id:
+		case r.destroyed.Is():
+			return "another volume has its name now, and is destroyed"
+		default:
+			return "another volume has its name now"
+		}
+	}
+	return ""
+}
+
+// wentAway says why what its array does not have any more may live on another
+// one; empty where it was eradicated for certain.
+func (s subject) wentAway(p Plan) string {
+	return seek(s.world, Target{Name: p.Object, ID: p.ID, Serial: p.Serial, ArrayID: p.ArrayID}).mayHaveLeft(s.array)
+}
+
 func podOf(a *evidence.Array, name string) *evidence.Pod {
 	for i := range a.Pods.Items {
 		if strings.EqualFold(a.Pods.Items[i].Name, name) {

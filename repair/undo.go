@@ -376,7 +376,7 @@ func (r *run) undoable(step Step) (diagnose.GateResult, bool) {
 		case why != "":
 			return diagnose.GateResult{Gate: needSame, Result: diagnose.Uncertain, Why: why}, false
 		}
-		return no(needSame, "the array does not have it any more: it was eradicated")
+		return no(needSame, "the array does not have it any more: "+s.became(r.plan))
 	case s.volume != nil && (s.volume.Serial != r.plan.Serial || s.volume.Name != r.plan.Object):
 		return no(needSame, "it is now "+s.volume.Name+" with serial "+string(s.volume.Serial))
 	case step.Kind != StepReconnect:
@@ -402,6 +402,18 @@ func (r *run) undoable(step Step) (diagnose.GateResult, bool) {
 		return diagnose.GateResult{Gate: needNobodys, Result: result, Why: why, Mend: "what is in use is connected by LXD itself; by hand it is: " + strings.Join(step.Manual, "; ")}, false
 	}
 	return diagnose.GateResult{}, true
+}
+
+// became says what became of what the array does not have any more.
+func (s subject) became(p Plan) string {
+	why := "it was eradicated"
+	if s.wentAway(p) != "" {
+		why += ", or went to another array with its pod"
+	}
+	if other := s.namesake(p.Object); other != "" {
+		why += "; " + other
+	}
+	return why
 }
 
 // nobodyElses says whether a volume is still as the run left it, so that a
