@@ -15,8 +15,9 @@ import (
 // database away is what else does not fit it.
 
 // fingerprint is something that a pool shows when LXD's database is not its
-// true history. Any of them makes everything without a record doubtful in that
-// pool, not only what it is about.
+// true history. LXD has one database for all its pools, so any of them makes
+// everything without a record doubtful, not only what it is about and not only
+// in that pool.
 type fingerprint struct {
 	name string
 	// says is the fingerprint in one phrase, in the plural.
@@ -90,38 +91,72 @@ var fingerprints = []fingerprint{
 // empty when nothing suggests that. hosts asks for what hosts say, too, and
 // proven for what counts beside a proof that LXD let go of a volume.
 func (f *facts) unlikeHistory(p *poolFacts, hosts, proven bool) string {
-	if p == nil || p.array == nil {
+	return f.marksOf(p)[doubtKey{hosts, proven}]
+}
+
+// unlikeElsewhere says the same by what another pool shows, or may show where it
+// was not read. It says nothing of what never had a record, of what LXD makes
+// again, and of a half of what LXD was deleting.
+func (s Subject) unlikeElsewhere() string {
+	switch {
+	case s.snapshot != nil && s.snapshot.Suffix == reverter:
+		return ""
+	case s.snapshot == nil && (s.madeAgain() || s.f.tookTheOther(s.volume)):
 		return ""
 	}
-	if p.unlike == nil {
-		p.unlike = make(map[doubtKey]string, 4)
-		var plain, all, selfPlain, self []string
-		for _, mark := range fingerprints {
-			names := mark.check(f, p)
-			if len(names) == 0 {
-				continue
-			}
-			words := fmt.Sprintf("%s (%s)", mark.says, list(names))
-			all = append(all, words)
-			if !mark.hosts {
-				plain = append(plain, words)
-			}
-			if mark.self {
-				self = append(self, words)
-			}
-			if mark.self && !mark.hosts {
-				selfPlain = append(selfPlain, words)
+	for _, p := range s.f.pools {
+		switch {
+		case p.pool == nil || p == s.pool:
+		case !p.wasRead():
+			return "LXD's database may be older than the volumes, and pool " + p.name + ", which may show that, was not read: leave --pool out, and let its array answer"
+		default:
+			if doubt := s.f.unlikeHistory(p, s.class == ClassDestroy, false); doubt != "" {
+				return doubt
 			}
 		}
-		unread := p.unreadable()
-		if len(unread) > 0 {
-			words := "objects of which nothing can be told (" + list(unread) + ")"
-			plain, all = append(plain, words), append(all, words)
-		}
-		p.unlike[doubtKey{}], p.unlike[doubtKey{hosts: true}] = listed(plain), listed(all)
-		p.unlike[doubtKey{proven: true}], p.unlike[doubtKey{hosts: true, proven: true}] = listed(selfPlain), listed(self)
 	}
-	return p.unlike[doubtKey{hosts, proven}]
+	return ""
+}
+
+// wasRead reports that an array was asked for the pool's pod and told all.
+func (p *poolFacts) wasRead() bool {
+	return p.array != nil && wasAsked(p.array.Array, p.name) && p.array.Volumes.IsComplete() && p.array.Snapshots.IsComplete()
+}
+
+// marksOf are a pool's fingerprints in words, by which of them count.
+func (f *facts) marksOf(p *poolFacts) map[doubtKey]string {
+	if p == nil || p.array == nil {
+		return nil
+	}
+	if p.unlike != nil {
+		return p.unlike
+	}
+	p.unlike = make(map[doubtKey]string, 4)
+	var plain, all, selfPlain, self []string
+	for _, mark := range fingerprints {
+		names := mark.check(f, p)
+		if len(names) == 0 {
+			continue
+		}
+		words := fmt.Sprintf("%s (%s)", mark.says, list(names))
+		all = append(all, words)
+		if !mark.hosts {
+			plain = append(plain, words)
+		}
+		if mark.self {
+			self = append(self, words)
+		}
+		if mark.self && !mark.hosts {
+			selfPlain = append(selfPlain, words)
+		}
+	}
+	if unread := p.unreadable(); len(unread) > 0 {
+		words := "objects of which nothing can be told (" + list(unread) + ")"
+		plain, all = append(plain, words), append(all, words)
+	}
+	p.unlike[doubtKey{}], p.unlike[doubtKey{hosts: true}] = listed(plain), listed(all)
+	p.unlike[doubtKey{proven: true}], p.unlike[doubtKey{hosts: true, proven: true}] = listed(selfPlain), listed(self)
+	return p.unlike
 }
 
 // doubtKey is which of the fingerprints count.
@@ -132,7 +167,7 @@ func listed(marks []string) string {
 	if len(marks) == 0 {
 		return ""
 	}
-	return "LXD's database may be older than the pool's volumes: there are " + list(marks)
+	return "LXD's database may be older than the volumes: there are " + list(marks)
 }
 
 // unreadable lists what no record, snapshot or device can be joined to, so that

@@ -247,7 +247,7 @@ func explained(s Subject) (Result, string) {
 	}
 	doubt := s.f.unlikeHistory(s.pool, s.class == ClassDestroy, proof != "")
 	if doubt == "" && proof == "" {
-		doubt = either(s.madeAndKept(), s.otherTaken(), s.droppedWithMember(), s.connectedSomewhere())
+		doubt = either(s.madeAndKept(), s.otherTaken(), s.droppedWithMember(), s.connectedSomewhere(), s.unlikeElsewhere())
 	}
 	if s.volume != nil && s.snapshot == nil {
 		doubt = either(doubt, s.volume.another)

@@ -119,6 +119,7 @@ func (s Subject) letGo() string {
 		return ""
 	}
 	var tried time.Time
+	made, kept := s.volume.Created, false
 	unfinished := p.made.Verb == evidence.DeedCreate && s.volume.LXD.Content == evidence.ContentFilesystem && s.volume.SourceID == "" && s.volume.SourceName == "" &&
 		s.volume.Written == evidence.CountOf(0)
 	for _, d := range p.later {
@@ -127,24 +128,28 @@ func (s Subject) letGo() string {
 		}
 		switch d.Verb {
 		case evidence.DeedDestroy:
-			if tried = d.At; d.User != p.made.User || d.Interface != p.made.Interface {
+			if tried = d.At; !p.isLXDs(d) {
 				return "" // whoever it was, it was not LXD
 			}
 		case evidence.DeedDisconnect:
-			unfinished = false
+			if unfinished = false; d.At.Sub(tried) > making {
+				tried = time.Time{} // it was in use, through a connection that had stayed
+			}
 		case evidence.DeedConnect:
 			tried = time.Time{} // it was taken into use again
-			unfinished = unfinished && d.At.Sub(s.volume.Created) <= making
+			// LXD keeps the record of what it could not delete.
+			kept = kept || d.At.Sub(made) > making
+			unfinished = unfinished && !kept
 		default:
 			return "" // it was recovered, renamed, snapshotted: somebody had a use for it
 		}
 	}
-	made := "the array's audit trail has it: " + p.made.User + ", who made it on " + day(p.made.At) + ", "
+	says := "the array's audit trail has it: " + p.made.User + ", who made it on " + day(p.made.At) + ", "
 	switch {
-	case !tried.IsZero():
-		return made + "tried to destroy it on " + day(tried) + " and did not succeed"
+	case !tried.IsZero() && !kept:
+		return says + "tried to destroy it on " + day(tried) + " and did not succeed"
 	case unfinished:
-		return made + "never came to its end: a filesystem is connected while LXD makes it, and disconnected when it is made, and nothing was written to it"
+		return says + "never came to its end: a filesystem is connected while LXD makes it, and disconnected when it is made, and nothing was written to it"
 	}
 	return ""
 }

@@ -35,6 +35,13 @@ func (s *scene) stretch() *evidence.Array {
 	return &s.Arrays[1]
 }
 
+// leaveOut takes a pool and all in it out of the world.
+func (s *scene) leaveOut(pool string) {
+	s.LXD.Pools.Items = slices.DeleteFunc(s.LXD.Pools.Items, func(p evidence.Pool) bool { return p.Name == pool })
+	s.LXD.Records.Items = slices.DeleteFunc(s.LXD.Records.Items, func(r evidence.Record) bool { return r.Pool == pool })
+	s.array().Volumes.Items = slices.DeleteFunc(s.array().Volumes.Items, func(v evidence.Volume) bool { return v.Pod == pool })
+}
+
 // connectThere connects the volume of that index on the second array.
 func (s *scene) connectThere(v int, host string) {
 	b, serial := &s.Arrays[1], s.vol(v).Serial
@@ -99,7 +106,7 @@ func TestStretchedPod(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := healthy()
-			s.array().Volumes.Items = slices.DeleteFunc(s.array().Volumes.Items, func(v evidence.Volume) bool { return v.Pod != "p1" })
+			s.leaveOut("n1")
 			v := leak(s)
 			b := s.stretch()
 			c.set(s, b, v)
@@ -223,7 +230,7 @@ func TestRemoteConnections(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := healthy()
-			s.array().Volumes.Items = slices.DeleteFunc(s.array().Volumes.Items, func(v evidence.Volume) bool { return v.Pod != "p1" })
+			s.leaveOut("n1")
 			v := leak(s)
 			s.stretch()
 			c.set(s, v)

@@ -14,7 +14,7 @@ import (
 func secondArray(s *scene) *evidence.Array {
 	const id = "99999999-4e5f-6071-8293-a4b5c6d7e8f9"
 	two := *s.array()
-	two.Name, two.ID, two.Gateway = "fa2", id, "https://fa2"
+	two.Name, two.ID, two.Gateway, two.Asked = "fa2", id, "https://fa2", []string{"q1"}
 	two.Pods = evidence.Complete([]evidence.Pod{{
 		ID: "pod-q1", Name: "q1", Destroyed: evidence.No, Promotion: "promoted", Links: evidence.CountOf(0),
 		Arrays: []evidence.PodArray{{ID: id, Name: "fa2", Status: "online"}},

@@ -40,7 +40,7 @@ func healthy() *scene {
 		Source: evidence.Source{Name: "fa1", Began: at(1), Ended: at(3), Requests: 12}, Gateway: "https://fa1",
 		ID: arrayID, Version: "6.6.10", API: "2.21", Clock: clock,
 		EradicationDelay: 24 * time.Hour, ManualEradication: "all-enabled",
-		Pods: evidence.Complete([]evidence.Pod{pod("p1"), pod("n1")}),
+		Asked: []string{"p1", "n1"}, Pods: evidence.Complete([]evidence.Pod{pod("p1"), pod("n1")}),
 		Hosts: evidence.Complete([]evidence.ArrayHost{
 			{Name: hostName, Local: evidence.Yes, IQNs: []string{iqn1}, ConnectionCount: evidence.CountOf(0), Destroyed: evidence.No},
 			{Name: nvmeName, Local: evidence.Yes, NQNs: []string{nqn1}, ConnectionCount: evidence.CountOf(0), Destroyed: evidence.No},

@@ -152,6 +152,7 @@ func TestOneArrayThroughTwoGateways(t *testing.T) {
 	first := s.Arrays[0]
 	other := first
 	other.Gateway = "https://fa1-vir0"
+	first.Asked, other.Asked = []string{"p1"}, []string{"n1"}
 	split := func(l evidence.List[evidence.Volume], pod string) evidence.List[evidence.Volume] {
 		l.Items = slices.DeleteFunc(slices.Clone(l.Items), func(v evidence.Volume) bool { return v.Pod != pod })
 		return l
