@@ -238,6 +238,9 @@ func (r *run) undoSteps(ctx context.Context) error {
 		return nil
 	}
 	defer r.closeWriters(ctx)
+	if err := r.openFor(ctx, Step{}); err != nil { // without the volume's own array nothing is known of it
+		return err
+	}
 	var all []error
 	for i, step := range r.plan.Steps {
 		if err := ctx.Err(); err != nil {
@@ -254,9 +257,7 @@ func (r *run) undoSteps(ctx context.Context) error {
 			continue
 		}
 		// Each array by itself: what one of them keeps until a time is recovered though another can't be reached.
-		if err := r.openFor(ctx, step); err != nil && step.Kind != StepReconnect {
-			return errors.Join(append(all, err)...) // what is destroyed is connected to nothing
-		} else if err != nil {
+		if err := r.openFor(ctx, step); err != nil {
 			r.state = append(r.state, "not done: "+step.Say+": "+err.Error())
 			all = append(all, &FailedError{Step: step.Say, Err: err})
 			continue
