@@ -113,8 +113,14 @@ func TestStretchedPodOfWhichOneArrayIsRead(t *testing.T) {
 	alone := map[string]config.Pool{w.Pool(): {Array: both[w.Pool()].Array}}
 	b.s.given.config.Pools = alone
 	status, out, _ := run("scan", "-o", "json")
-	if status != 4 || strings.Contains(out, `"verdict": "safe"`) || strings.Contains(out, "foreign-connection") {
+	if status != 8 || strings.Contains(out, `"verdict": "safe"`) || strings.Contains(out, "foreign-connection") || strings.Contains(out, `"complete": true,\n  "doubts"`) {
 		t.Errorf("scan: %d\n%s", status, out)
+	}
+	_, out, errs := run("scan")
+	for _, part := range []string{"not everything could be seen", "! array fa-peer: pod purepool is stretched to it, and it was not read", "hint: give its url and token_file as pools.purepool.peers.fa-peer"} {
+		if !strings.Contains(flat(out+errs), part) || strings.Contains(out, "all sources complete") {
+			t.Errorf("scan: %q is not in\n%s", part, out+errs)
+		}
 	}
 	_, out, _ = run("explain", "--object", leak, "-v")
 	for _, part := range []string{"is stretched to fa-peer, which was not read", "pools.purepool.peers.fa-peer", "connected to fa-peer:lxd01-iscsi"} {
