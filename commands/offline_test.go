@@ -81,3 +81,21 @@ func TestScanNamesTheInterruptedRun(t *testing.T) {
 		}
 	}
 }
+
+// A run of another member may have left a path here offline: its journal is there,
+// and nobody here can know of it. Where to look is said.
+func TestPathLeftOfflineByAnotherMember(t *testing.T) {
+	c, volume, serial := pair(t)
+	far := c.farEnd()
+	for _, disk := range c.world.Hosts[1].DevicesOf(serial) {
+		if err := c.world.Hosts[1].OfflinePath(disk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"scan"}, {"explain", "--object", volume}, {"fix", "--volume", volume, "--yes"}} {
+		_, out, errs := far.run("", append(args, "--color", "never")...)
+		if !strings.Contains(flat(out+errs), "an interrupted run of another member may have set it offline: pureclean runs says so there (lxd01)") {
+			t.Errorf("%v:\n%s%s", args, out, errs)
+		}
+	}
+}
