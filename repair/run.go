@@ -747,7 +747,8 @@ func (r *run) finish(ctx context.Context, failed error) (Result, error) {
 	end.Gate, end.Note = result.Gate, strings.Join(r.state, "; ")
 	if failed != nil {
 		end.Error = failed.Error()
-	} else if r.gone {
+	}
+	if r.gone {
 		end.Gate = endGone
 	}
 	if err := r.write(end); err != nil && !errors.Is(failed, journal.ErrUnwritable) {
