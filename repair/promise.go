@@ -2,7 +2,6 @@ package repair
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -61,13 +60,7 @@ func promiseOf(book *journal.Book, all []journal.Summary, s journal.Summary) Pro
 	if err != nil {
 		return broken(err.Error())
 	}
-	if seenGone(history) || slices.ContainsFunc(all, func(undo journal.Summary) bool {
-		if undo.Kind != journal.KindUndo || undo.Of != s.ID {
-			return false
-		}
-		tried, err := book.Read(undo.ID)
-		return err == nil && seenGone(tried)
-	}) {
+	if last := len(history.Records) - 1; last >= 0 && history.Records[last].What == journal.WhatEnd && history.Records[last].Gate == endGone {
 		return broken("the array was seen to have it no more")
 	}
 	r, _, err := Tools{}.restored(history)
@@ -98,12 +91,6 @@ func promiseOf(book *journal.Book, all []journal.Summary, s journal.Summary) Pro
 		return p
 	}
 	return Promise{Works: true}
-}
-
-// seenGone reports a run that ended because its object was seen to be gone.
-func seenGone(history journal.History) bool {
-	last := len(history.Records) - 1
-	return last >= 0 && history.Records[last].What == journal.WhatEnd && history.Records[last].Gate == endGone
 }
 
 // eradicated: a run that found that nobody may eradicate (SafeMode) is finished

@@ -747,8 +747,7 @@ func (r *run) finish(ctx context.Context, failed error) (Result, error) {
 	end.Gate, end.Note = result.Gate, strings.Join(r.state, "; ")
 	if failed != nil {
 		end.Error = failed.Error()
-	}
-	if r.gone {
+	} else if r.gone {
 		end.Gate = endGone
 	}
 	if err := r.write(end); err != nil && !errors.Is(failed, journal.ErrUnwritable) {

@@ -253,7 +253,6 @@ func (r *run) undoSteps(ctx context.Context) error {
 				word = "not done: "
 			}
 			r.state = append(r.state, word+step.Say+": "+gate.Why)
-			r.gone = r.gone || strings.HasPrefix(gate.Why, noMore) && r.latest.wentAway(r.plan) == ""
 			all = append(all, r.refuse(step.Say, gate))
 			continue
 		}
@@ -361,9 +360,6 @@ func noDeadPath(_ *run, s subject, step Step) (diagnose.Result, string) {
 	return diagnose.Pass, "no path on " + member + " would become one to it"
 }
 
-// noMore is what a complete look says of what is not there any more.
-const noMore = "the array does not have it any more: "
-
 // undoable says whether a step can still be taken back.
 func (r *run) undoable(step Step) (diagnose.GateResult, bool) {
 	s := r.latest.subject
@@ -381,7 +377,7 @@ func (r *run) undoable(step Step) (diagnose.GateResult, bool) {
 		case why != "":
 			return diagnose.GateResult{Gate: needSame, Result: diagnose.Uncertain, Why: why}, false
 		}
-		return no(needSame, noMore+s.became(r.plan))
+		return no(needSame, "the array does not have it any more: "+s.became(r.plan))
 	case s.volume != nil && (s.volume.Serial != r.plan.Serial || s.volume.Name != r.plan.Object):
 		return no(needSame, "it is now "+s.volume.Name+" with serial "+string(s.volume.Serial))
 	case step.Kind != StepReconnect:
