@@ -23,7 +23,7 @@ func (s Subject) freeing() (command, words string) {
 			continue
 		}
 		m, who := d.waiters()
-		if m == nil || !s.f.usedOn(d).IsNot() || slices.ContainsFunc(m.Paths, func(p evidence.Path) bool { return !p.Active.IsNot() }) {
+		if m == nil || !s.f.usedOn(d).IsNot() || s.f.maybeWanted(d) != "" || slices.ContainsFunc(m.Paths, func(p evidence.Path) bool { return !p.Active.IsNot() }) {
 			continue
 		}
 		fix := fixWaiting(d, m)
@@ -36,8 +36,8 @@ func (s Subject) freeing() (command, words string) {
 const codeWaiting = "waiting-io"
 
 // waitingIO finds maps in which somebody waits for a path that will not come.
-// Of a volume that LXD uses there nothing is said here: its connection has to
-// come back, and its I/O goes on then.
+// Of a volume that LXD uses there, or somebody may want, nothing is said here: its
+// connection has to come back, and its I/O goes on then.
 func (f *facts) waitingIO() []draft {
 	var found []draft
 	f.eachDevice(func(d *device) {
@@ -46,7 +46,7 @@ func (f *facts) waitingIO() []draft {
 			return
 		}
 		connected, why := f.connected(d)
-		if connected.Is() || (d.volume == nil && !connected.IsNot()) || f.usedOn(d).Is() {
+		if connected.Is() || (d.volume == nil && !connected.IsNot()) || f.usedOn(d).Is() || f.maybeWanted(d) != "" {
 			return
 		}
 		out := f.ofDevice(d)
@@ -116,6 +116,28 @@ func (f *facts) usedOn(d *device) evidence.Answer {
 	return e.on(member)
 }
 
+// maybeWanted says why somebody may want what waits in the device's map, so that it
+// is to go on when the volume is connected again; empty where nothing says so, and
+// where the array has no such volume that could be connected. LXD's word that it
+// does not use a volume is worth nothing where LXD may have lost its record.
+func (f *facts) maybeWanted(d *device) string {
+	v := d.volume
+	switch {
+	case v == nil:
+		return ""
+	case d.inVirtualMachine() != nil:
+		return "a virtual machine has it open"
+	case v.record != nil && !v.LXD.Snapshot:
+		return ""
+	case v.pool == nil || !v.LXD.IsLXD():
+		return "it is no leftover of LXD's"
+	}
+	if result, why := explained(Subject{f: f, class: ClassDestroy, array: v.array, pool: v.pool, volume: v}); result != Pass && result != Waived {
+		return why
+	}
+	return ""
+}
+
 // onlyWaits: to end what waits in a map is right only where it can't go on, and
 // where everybody whom it ends is known.
 func onlyWaits(s Subject) (Result, string) {
@@ -130,6 +152,8 @@ func onlyWaits(s Subject) (Result, string) {
 		return Fail, "LXD uses it on " + d.host.Name + ", and its I/O goes on when it is connected again"
 	case !used.IsNot():
 		return Uncertain, "whether LXD uses it on " + d.host.Name + " is not known"
+	case s.f.maybeWanted(d) != "":
+		return Fail, "its I/O goes on when it is connected again, and may be wanted: " + s.f.maybeWanted(d)
 	}
 	for _, p := range m.Paths {
 		if !p.Active.IsNot() {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -28,13 +29,13 @@ func TestFreeingWhoWaits(t *testing.T) {
 	s := healthy()
 	waiting(s)
 	f := only(t, s.judge(), "leaked-volume")
-	last := s.Hosts[0].Maps.Items[len(s.Hosts[0].Maps.Items)-1].Name
-	if f.Verdict != Blocked || f.Next != "pureclean fix --volume lxd01:"+last+" --confirm "+last ||
-		!strings.Contains(f.Remedy[0], f.Next+", or on lxd01: multipathd disablequeueing map "+last) || !strings.Contains(f.Remedy[0], "dd (pid 14658) gets an error, and what it had to write is lost") {
+	mapName := s.Hosts[0].Maps.Items[len(s.Hosts[0].Maps.Items)-1].Name
+	if f.Verdict != Blocked || f.Next != "pureclean fix --volume lxd01:"+mapName+" --confirm "+mapName ||
+		!strings.Contains(f.Remedy[0], f.Next+", or on lxd01: multipathd disablequeueing map "+mapName) || !strings.Contains(f.Remedy[0], "dd (pid 14658) gets an error, and what it had to write is lost") {
 		t.Errorf("%s: next %q, %q", f.Verdict, f.Next, f.Remedy)
 	}
-	if w := only(t, s.judge(), codeWaiting); w.Verdict != Safe || w.Object != last || w.Host != "lxd01" || !strings.Contains(w.Remedy[0], f.Next) ||
-		!strings.Contains(w.Detail, last+" (p1::u-00000064000040008000000000000000) on lxd01 queues I/O and has no path, and dd (pid 14658) has it open") {
+	if w := only(t, s.judge(), codeWaiting); w.Verdict != Safe || w.Object != mapName || w.Host != "lxd01" || !strings.Contains(w.Remedy[0], f.Next) ||
+		!strings.Contains(w.Detail, mapName+" (p1::u-00000064000040008000000000000000) on lxd01 queues I/O and has no path, and dd (pid 14658) has it open") {
 		t.Errorf("%s of %s on %s: %q", w.Verdict, w.Object, w.Host, w.Remedy)
 	}
 	for name, change := range map[string]func(s *scene, m *evidence.Map){
@@ -56,6 +57,16 @@ func TestFreeingWhoWaits(t *testing.T) {
 			s.LXD.Instances.Items[0].Disks = append(s.LXD.Instances.Items[0].Disks, evidence.InstanceDisk{
 				Device: "disk", Pool: "p1", Project: "default", Type: evidence.TypeCustom, Source: "disk",
 			})
+		},
+		"a virtual machine has it open": func(s *scene, _ *evidence.Map) {
+			s.Hosts[0].Uses.Items[len(s.Hosts[0].Uses.Items)-1].Process = "qemu-system-x86"
+		},
+		"LXD may have lost its record": func(s *scene, _ *evidence.Map) {
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Recorded: clock.Add(-time.Hour), LXDName: "custom/data (default)"}}
+		},
+		"LXD's database may be older": func(s *scene, _ *evidence.Map) { s.recordOfNothing("old") },
+		"it is no leftover of LXD's": func(s *scene, _ *evidence.Map) {
+			last(s).Name, last(s).LXD = "p1::web-old", evidence.Name{}
 		},
 		"nobody waits": func(s *scene, m *evidence.Map) {
 			s.Hosts[0].Uses.Items = slices.DeleteFunc(s.Hosts[0].Uses.Items, func(u evidence.Use) bool { return u.PID == 14658 })
@@ -94,6 +105,16 @@ func TestOnlyWaits(t *testing.T) {
 		},
 		"it is mounted, held or swap": func(s *scene, m *evidence.Map) {
 			s.use(evidence.Use{Kind: evidence.UseMount, Device: m.Kernel, Dev: m.Dev, Serial: m.Serial, Where: "/mnt"})
+		},
+		"a virtual machine has it open": func(s *scene, _ *evidence.Map) {
+			s.Hosts[0].Uses.Items[len(s.Hosts[0].Uses.Items)-1].Process = "qemu-system-x86"
+		},
+		"may be wanted: LXD had custom/data": func(s *scene, _ *evidence.Map) {
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Recorded: clock.Add(-time.Hour), LXDName: "custom/data (default)"}}
+		},
+		"LXD's database may be older": func(s *scene, _ *evidence.Map) { s.recordOfNothing("old") },
+		"it is no leftover of LXD's": func(s *scene, _ *evidence.Map) {
+			last(s).Name, last(s).LXD = "p1::web-old", evidence.Name{}
 		},
 		"LXD uses it on lxd01": func(s *scene, _ *evidence.Map) {
 			s.record(len(s.array().Volumes.Items)-1, "disk")
