@@ -179,7 +179,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 			}
 			return writer, nil
 		},
-		Lost:    lost,
+		Lost: as[*pure.LostError], SessionEnded: as[*pure.SessionEndedError],
 		Machine: func(member string) (repair.Machine, bool) { return o.machine(from, w, member) },
 		Here:    func(member string) bool { return len(w.world.Hosts) > 0 && w.world.Hosts[0].Name == member },
 		Journal: book,
@@ -211,12 +211,6 @@ func silence(world evidence.World) string {
 		}
 	}
 	return why
-}
-
-// lost reports an answer after which nobody knows whether the array did it.
-func lost(err error) bool {
-	var lost *pure.LostError
-	return errors.As(err, &lost)
 }
 
 // machine is the machine that gave a member's testimony in the last look: this

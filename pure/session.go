@@ -213,15 +213,40 @@ func (e *endedError) Error() string {
 }
 func (e *endedError) Unwrap() error { return e.err }
 
-// send makes one request as the logged-in user. Sessions end by themselves
-// (after 30 minutes, on a failover), which the array says with 401: then it
-// logs in again and repeats the request, once. A request answered 401 was not
-// executed, so that is safe for every method.
-func (s *session) send(ctx context.Context, c call, read func(http.Header, io.Reader) error) error {
-	renewed := false
-	return s.sendOnce(ctx, c, &renewed, read)
+// change makes one request as the logged-in user, and never a second one. Where
+// the session has ended it logs in again, and leaves it to the caller to look
+// before he asks once more: a login takes time.
+func (s *session) change(ctx context.Context, c call, read func(http.Header, io.Reader) error) error {
+	key, number, err := s.current()
+	if err != nil {
+		return err
+	}
+	c.header, c.value = "X-Auth-Token", key
+	err = s.wire.do(ctx, c, read)
+	var e *Error
+	if !errors.As(err, &e) || e.Status != http.StatusUnauthorized {
+		return err
+	}
+	if err := s.renew(ctx, number); err != nil {
+		return err
+	}
+	return &SessionEndedError{err}
 }
 
+// SessionEndedError is a change that was not done because the session had ended.
+// There is a new session by now.
+type SessionEndedError struct{ Err error }
+
+func (e *SessionEndedError) Error() string {
+	return e.Err.Error() + " (the session had ended, so it was not done)"
+}
+
+// Unwrap returns the refused request.
+func (e *SessionEndedError) Unwrap() error { return e.Err }
+
+// sendOnce makes one request that only reads. Sessions end by themselves (after
+// 30 minutes, on a failover), which the array says with 401: then it logs in
+// again and repeats the request, once.
 func (s *session) sendOnce(ctx context.Context, c call, renewed *bool, read func(http.Header, io.Reader) error) error {
 	for {
 		key, number, err := s.current()

@@ -496,7 +496,7 @@ func TestAReaderCanNotWrite(t *testing.T) {
 		{http.MethodHead, "/api/2.26/volumes"},
 	} {
 		before := len(s.requests(""))
-		err := r.session.send(t.Context(), call{op: "write", method: c.method, path: c.path}, nil)
+		err := r.session.change(t.Context(), call{op: "write", method: c.method, path: c.path}, nil)
 		if !errors.Is(err, errReadOnly) || len(s.requests("")) != before {
 			t.Errorf("%s %s: %v", c.method, c.path, err)
 		}

@@ -19,14 +19,14 @@ import (
 // nothing and judges nothing: whoever calls it has looked before, and looks
 // again after.
 //
-// Each method sends one request for one object. The request is never
-// repeated, except after a 401, which says that it was not executed. What a
+// Each method sends one request for one object, and never repeats it. What a
 // method returns is what is known of that request:
 //
 //   - nil: the array answered 200. That proves nothing about the object;
 //     arrays have been seen to answer so and do nothing.
 //   - an error that is a *LostError: whether it was done, or still will be,
 //     is not known.
+//   - a *SessionEndedError: it was not done, and may be asked for again.
 //   - any other error: it was not done. With an *Error of Status 400 the array
 //     itself refused it. An array's gateway may refuse a request that the
 //     array has seen before on some detour, so even then the next step is to
@@ -79,8 +79,7 @@ func OpenWriter(ctx context.Context, access Access, options Options) (*Writer, e
 func (w *Writer) Close(ctx context.Context) error { return w.session.close(ctx) }
 
 // LastRequestID is the id under which the last change was sent, by which the
-// array's logs can be searched; "" before the first. After a 401 it is the
-// second request's.
+// array's logs can be searched; "" before the first.
 func (w *Writer) LastRequestID() string { return w.guard.lastID() }
 
 // Disconnect cuts the private connection of a volume and a host, both by
@@ -251,7 +250,7 @@ func (w *Writer) send(ctx context.Context, c change, names ...string) error {
 	w.session.wire.hangUp()
 	log := w.session.wire.log
 	log.Info("asking the array for a change", "op", request.op)
-	err = outcome(w.session.send(ctx, request, drain))
+	err = outcome(w.session.change(ctx, request, drain))
 	result := []any{"op", request.op, "request", w.LastRequestID(), "outcome", outcomeName(err)}
 	if err != nil {
 		result = append(result, slog.String("error", err.Error()))

@@ -166,6 +166,10 @@ func (w reach) tools(now func() time.Time, sleep pause) Tools {
 			var lost *pure.LostError
 			return errors.As(err, &lost) || errors.Is(err, context.DeadlineExceeded)
 		},
+		SessionEnded: func(err error) bool {
+			var ended *pure.SessionEndedError
+			return errors.As(err, &ended)
+		},
 		Writer: func(ctx context.Context, arrayID string) (Writer, error) {
 			access := pure.Access{URL: w.URL, Token: secret.New(w.Token), Fingerprint: w.Fingerprint, ID: w.ArrayID}
 			if arrayID == w.Peer.ArrayID {

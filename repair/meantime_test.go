@@ -3,10 +3,14 @@ package repair
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/simulator/array"
 )
 
 // waitedFor are machines that answer, and then the look still waits for another.
@@ -57,5 +61,55 @@ func TestUsedWhileAMachineIsWaitedFor(t *testing.T) {
 	}
 	if k.connectedTo(plan.Object) != plan.Host || !k.world.Hosts[1].InUse(string(plan.Serial)) {
 		t.Errorf("connected to %s, in use %v", k.connectedTo(plan.Object), k.world.Hosts[1].InUse(string(plan.Serial)))
+	}
+}
+
+// TestSessionEndsAtTheRequest: the array answers a change with 401, and the new
+// login takes its time, in which LXD begins something. The change was not carried
+// out, and is asked for again on a new look only.
+func TestSessionEndsAtTheRequest(t *testing.T) {
+	for _, c := range []struct{ kind, method, path string }{
+		{StepDisconnect, "DELETE", "/connections"},
+		{StepDestroy, "PATCH", "/volumes"},
+	} {
+		for _, meanwhile := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, meanwhile %v", c.kind, meanwhile), func(t *testing.T) {
+				k := newKit(t, "rollback-refused-iscsi")
+				plan := k.plan("leaked-volume")
+				sent := func() (n, refused int) {
+					for _, r := range k.world.Array.Requests() {
+						if r.Method == c.method && strings.HasSuffix(r.Path, c.path) {
+							if n++; r.Status == http.StatusUnauthorized {
+								refused++
+							}
+						}
+					}
+					return n, refused
+				}
+				k.world.Array.ResetRequests()
+				began := false
+				k.world.Array.Inject(array.Fault{Method: c.method, Path: c.path, Kind: array.Unauthorized, Times: 1})
+				k.world.Array.Inject(array.Fault{Method: "POST", Path: "/login", Kind: array.Delay, Wait: func(context.Context) error {
+					if _, refused := sent(); refused == 0 || began || !meanwhile {
+						return nil
+					}
+					began = true
+					_, err := k.world.LXD.StartOperation("", "task", "Creating instance", "")
+					return err
+				}})
+				result, err := k.tools().Run(context.Background(), plan)
+				destroyed, _ := k.volume(plan.Object)
+				n, refused := sent()
+				var no *RefusedError
+				switch {
+				case refused != 1 || began != meanwhile:
+					t.Errorf("refused %d, began %v: %v", refused, began, err)
+				case meanwhile && (n != 1 || destroyed || !errors.As(err, &no) || no.Gate != "no-operation"):
+					t.Errorf("sent %d times, destroyed %v: %+v, %v", n, destroyed, result, err)
+				case !meanwhile && (n != 2 || !destroyed || err != nil):
+					t.Errorf("sent %d times, destroyed %v: %+v, %v", n, destroyed, result, err)
+				}
+			})
+		}
 	}
 }

@@ -161,7 +161,19 @@ func (r *run) age(seen reading) string {
 // nothing of the wave comes between that look and the request. Else a look is for
 // all volumes of the wave that want to go on, and serves each while it is fresh,
 // as it serves a request for what can't be said of one volume alone.
+//
+// An array that ends sessions answers that with a new login, which takes as long
+// as it takes. The request was not carried out; it is sent once more, as if for the
+// first time.
 func (r *run) act(ctx context.Context, step Step, kind StepType) error {
+	err := r.actOnce(ctx, step, kind)
+	if kind.Array && r.t.SessionEnded(err) {
+		err = r.actOnce(ctx, step, kind)
+	}
+	return err
+}
+
+func (r *run) actOnce(ctx context.Context, step Step, kind StepType) error {
 	if kind.changes() {
 		see := r.look
 		if kind.Array {

@@ -62,8 +62,11 @@ type Tools struct {
 	Here func(member string) bool
 	// Lost reports an error of a Writer after which a request may have been
 	// carried out, or still be; nil takes every error for one.
-	Lost    func(error) bool
-	Journal *journal.Book
+	Lost func(error) bool
+	// SessionEnded reports an error of a Writer after which the request was not
+	// carried out, and may be sent once more, after a look; nil takes none for one.
+	SessionEnded func(error) bool
+	Journal      *journal.Book
 	// Ask is asked before each step that changes something; nil says no to
 	// everything.
 	Ask func(ctx context.Context, q Question) (Reply, error)
@@ -197,6 +200,9 @@ func (t Tools) withDefaults() Tools {
 	t.WaveSize = max(t.WaveSize, 1)
 	if t.Lost == nil {
 		t.Lost = func(error) bool { return true }
+	}
+	if t.SessionEnded == nil {
+		t.SessionEnded = func(error) bool { return false }
 	}
 	if t.judge == nil {
 		t.judge = diagnose.Judge
