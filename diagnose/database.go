@@ -182,7 +182,7 @@ func (p *poolFacts) unreadable() []string {
 	}
 	for i := range p.array.Snapshots.Items {
 		s := &p.array.Snapshots.Items[i]
-		if p.array.pools[lower(s.Pod)] == p && s.LXD.IsLXD() == s.LXD.UUID.IsZero() {
+		if s.LXD.IsLXD() == s.LXD.UUID.IsZero() && p.array.pools[lower(s.Pod)] == p {
 			names = append(names, quoted(s.Name))
 		}
 	}
@@ -262,7 +262,7 @@ func (f *facts) recordsOfDestroyed(p *poolFacts) []string {
 		}
 	}
 	for i := range p.array.Snapshots.Items {
-		if s := &p.array.Snapshots.Items[i]; p.array.pools[lower(s.Pod)] == p && !s.LXD.UUID.IsZero() && !s.Destroyed.IsNot() {
+		if s := &p.array.Snapshots.Items[i]; !s.LXD.UUID.IsZero() && !s.Destroyed.IsNot() && p.array.pools[lower(s.Pod)] == p {
 			records(s.LXD.UUID, true)
 		}
 	}
@@ -286,7 +286,11 @@ func (f *facts) recordsOfSnapshotsAlone(p *poolFacts) []string {
 		if record.Pool != p.name || !record.Snapshot {
 			continue
 		}
-		if parent := diskOf(record, parentOf(record)); parent.snapshot || !f.records.has(parent) {
+		parent := diskOf(record, parentOf(record))
+		if i > 0 && diskOf(&f.records.list[i-1], f.records.list[i-1].Name) == parent && !parent.snapshot {
+			continue // LXD lists most of them behind it
+		}
+		if parent.snapshot || !f.records.has(parent) {
 			names = append(names, lxdName(record).String())
 		}
 	}

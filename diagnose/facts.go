@@ -37,8 +37,6 @@ type facts struct {
 	movedRecords map[*evidence.Record][]*move
 	// lost are the names that an array should have and has not, see lostNames.
 	lost map[*arrayFacts]map[string]*evidence.Record
-	// byDirectory finds a record by where LXD mounts it; made on demand.
-	byDirectory map[string]*evidence.Record
 	// bySerial is every volume of every array; made on demand.
 	bySerial map[evidence.Serial]*volume
 	// offline are paths that interrupted runs left so.

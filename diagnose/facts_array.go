@@ -131,13 +131,13 @@ func (f *facts) joinVolumes(a *arrayFacts) {
 		a.noSerial = a.noSerial || items[i].Serial == ""
 		f.joinSerial(&a.volumes[i])
 	}
-	byName := a.namesOnDemand()
+	find := a.finder()
 
 	a.connNext = make([]int32, len(a.Connections.Items))
 	for i := len(a.Connections.Items) - 1; i >= 0; i-- { // so that chains begin with the first
 		row := &a.Connections.Items[i]
 		a.rows[strings.ToLower(row.Host)]++
-		if v := a.find(row.VolumeID, row.VolumeName, byName); v != nil {
+		if v := find(row.VolumeID, row.VolumeName); v != nil {
 			head := &v.conns
 			if a.isRemote(row) {
 				head = &v.remotes
@@ -159,7 +159,7 @@ func (f *facts) joinVolumes(a *arrayFacts) {
 			source = strings.TrimSuffix(row.Name, "."+row.Suffix)
 		}
 		a.snapSource[i] = none
-		if v := a.find(row.SourceID, source, byName); v != nil {
+		if v := find(row.SourceID, source); v != nil {
 			a.snapNext[i], v.snaps = v.snaps, int32(i)
 			a.snapSource[i] = v.index
 		}
@@ -170,29 +170,42 @@ func (f *facts) joinVolumes(a *arrayFacts) {
 	a.protNext = make([]int32, len(a.Protections.Items))
 	for i := range a.Protections.Items {
 		row := &a.Protections.Items[i]
-		if v := a.find(row.VolumeID, row.VolumeName, byName); v != nil {
+		if v := find(row.VolumeID, row.VolumeName); v != nil {
 			a.protNext[i], v.prots = v.prots, int32(i)
 		}
 	}
 	for i := range a.Activity.Items {
 		row := &a.Activity.Items[i]
-		if v := a.find(row.VolumeID, row.VolumeName, byName); v != nil {
+		if v := find(row.VolumeID, row.VolumeName); v != nil {
 			v.busy = row.Busy
 		}
 	}
 }
 
-// find returns the volume that a row names.
-func (a *arrayFacts) find(id, name string, byName func(string) (int32, bool)) *volume {
-	if i, ok := a.byID[id]; ok && id != "" {
+// finder finds the volume that a row names. Most lists are in the order of the
+// volumes, so those beside the last one are tried first; not where two have one id.
+func (a *arrayFacts) finder() func(id, name string) *volume {
+	byName, last, unique := a.namesOnDemand(), 0, len(a.byID) == len(a.volumes)
+	return func(id, name string) *volume {
+		i, ok := int32(0), false
+		switch {
+		case id != "":
+			for _, near := range [...]int{last + 1, last, last - 1} {
+				if unique && near >= 0 && near < len(a.volumes) && a.volumes[near].ID == id {
+					last = near
+					return &a.volumes[near]
+				}
+			}
+			i, ok = a.byID[id]
+		case name != "":
+			i, ok = byName(name)
+		}
+		if !ok {
+			return nil
+		}
+		last = int(i)
 		return &a.volumes[i]
 	}
-	if id == "" && name != "" {
-		if i, ok := byName(name); ok {
-			return &a.volumes[i]
-		}
-	}
-	return nil
 }
 
 // namesOnDemand looks volumes up by name. The map is made when the first row

@@ -59,9 +59,19 @@ func (r *recordFacts) of(id evidence.UUID, f func(*evidence.Record) bool) {
 	}
 }
 
-// has reports a record of just that volume or snapshot. Names are hashed alone:
-// tens of thousands have all the rest in common.
+// has reports a record of just that volume or snapshot.
 func (r *recordFacts) has(d disk) bool {
+	found := false
+	r.called(d.name, func(record *evidence.Record) bool {
+		found = diskOf(record, record.Name) == d
+		return !found
+	})
+	return found
+}
+
+// called calls f for every record of that name, until f returns false. Names are
+// hashed alone: tens of thousands have all the rest in common.
+func (r *recordFacts) called(name string, f func(*evidence.Record) bool) {
 	if r.byName == nil {
 		r.byName, r.nameNext = make(map[string]int32, len(r.list)), make([]int32, len(r.list))
 		for i := range r.list {
@@ -73,13 +83,12 @@ func (r *recordFacts) has(d disk) bool {
 			r.byName[r.list[i].Name] = int32(i)
 		}
 	}
-	i, ok := r.byName[d.name]
+	i, ok := r.byName[name]
 	for ; ok && i != none; i = r.nameNext[i] {
-		if record := &r.list[i]; diskOf(record, record.Name) == d {
-			return true
+		if !f(&r.list[i]) {
+			return
 		}
 	}
-	return false
 }
 
 // find returns the pool's record that an array name stands for. A virtual

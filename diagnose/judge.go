@@ -136,7 +136,9 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 			out.Next, out.Remedy = command, append([]string{words}, out.Remedy...)
 		}
 	}
-	out.Volume = either(out.Volume, f.nameOf(out.Serial))
+	if out.Volume == "" {
+		out.Volume = f.nameOf(out.Serial)
+	}
 	if out.Volume != out.Object && !strings.Contains(out.Detail, out.Volume) {
 		out.Detail = out.Volume + ": " + out.Detail
 	}

@@ -60,17 +60,17 @@ func (f *facts) joinMoves() {
 	f.movedVolumes, f.movedRecords, f.lost = map[*volume]*move{}, map[*evidence.Record][]*move{}, map[*arrayFacts]map[string]*evidence.Record{}
 	opened := f.openedForOthers()
 	for _, a := range f.arrays {
-		j := moveJoin{f: f, a: a, lost: f.lostNames(a), opened: opened}
+		j := moveJoin{f: f, a: a, lost: f.lostNames(a), opened: opened, claim: &claim{}}
 		for i := range a.volumes {
 			v := &a.volumes[i]
 			if v.pool == nil || (v.LXD.Snapshot && f.remembered(v) == nil) {
 				continue
 			}
-			j.add(&move{array: a, volume: v}, v.Name, v.ID, v.Serial, v.LXD.IsLXD())
+			j.add(move{array: a, volume: v}, v.Name, v.ID, v.Serial, v.LXD.IsLXD())
 		}
 		for i := range a.outside {
 			o := &a.outside[i]
-			j.add(&move{array: a, other: o}, o.Name, o.ID, o.Serial, false)
+			j.add(move{array: a, other: o}, o.Name, o.ID, o.Serial, false)
 		}
 	}
 }
@@ -82,6 +82,8 @@ type moveJoin struct {
 	a      *arrayFacts
 	lost   map[string]*evidence.Record
 	opened map[evidence.Serial]*openFor
+	// claim is used again and again: nearly none is one.
+	claim *claim
 }
 
 // lostNames are the names, without the pod, that LXD's records of an array's
@@ -170,16 +172,19 @@ func (j *moveJoin) isAtHome(record *evidence.Record, h *hostFacts) bool {
 // only taken for another one's while that one is not in its place, or another
 // volume is there and it is certain by what it is known that this is the one:
 // old mounts and earlier sightings outlive what they are of.
-func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNaming bool) {
-	c := &claim{j, m, name, id, serial, inNaming}
+func (j *moveJoin) add(one move, name, id string, serial evidence.Serial, inNaming bool) {
+	c := j.claim
+	*c = claim{j, one, name, id, serial, inNaming}
 	c.byName()
 	c.byMounts()
 	c.bySighting()
 	c.bySnapshots()
 	c.byOpeners()
-	if m.record == nil {
+	if c.move.record == nil {
 		return
 	}
+	found := c.move
+	m := &found
 	m.copied = m.copied && len(m.how) == 1 // what LXD has mounted is what it has
 	m.replaced = j.isReplaced(m.record, id, serial)
 	if m.volume != nil {
@@ -194,7 +199,7 @@ func (j *moveJoin) add(m *move, name, id string, serial evidence.Serial, inNamin
 // claim is what may be a record's volume, by the signs that say so.
 type claim struct {
 	*moveJoin
-	move     *move
+	move     move
 	name, id string
 	serial   evidence.Serial
 	inNaming bool
@@ -203,7 +208,7 @@ type claim struct {
 // take takes a record for that of the volume, unless another one is, or what is in
 // its place forbids it.
 func (c *claim) take(record *evidence.Record, certain bool, how string) {
-	m := c.move
+	m := &c.move
 	switch {
 	case record == nil, m.record != nil && m.record != record:
 		return
@@ -219,6 +224,9 @@ func (c *claim) take(record *evidence.Record, certain bool, how string) {
 }
 
 func (c *claim) byName() {
+	if len(c.lost) == 0 {
+		return
+	}
 	named := c.lost[lower(leaf(c.name))]
 	if named == nil {
 		return
@@ -278,16 +286,17 @@ func (f *facts) recordAt(use *evidence.Use) *evidence.Record {
 
 // recordIn is the record whose volume LXD mounts in a directory of a pool.
 func (f *facts) recordIn(pool, kind, name string) *evidence.Record {
-	if f.byDirectory == nil {
-		f.byDirectory = make(map[string]*evidence.Record, len(f.records.list))
-		for i := range f.records.list {
-			record := &f.records.list[i]
-			if record.Type != evidence.TypeImage && !record.Snapshot {
-				f.byDirectory[record.Pool+"/"+directoryOf(record)] = record
+	var found *evidence.Record
+	for rest, more := name, true; more; _, rest, more = strings.Cut(rest, "_") { // the project may stand before it
+		f.records.called(rest, func(record *evidence.Record) bool {
+			if found == nil && record.Type != evidence.TypeImage && !record.Snapshot && record.Pool == pool &&
+				directories[record.Type] == kind && directoryName(record) == name {
+				found = record
 			}
-		}
+			return found == nil
+		})
 	}
-	return f.byDirectory[pool+"/"+kind+"/"+name]
+	return found
 }
 
 // recordSeen is the record under which an earlier run saw a volume. An older
@@ -341,14 +350,14 @@ func (f *facts) recordOfSnapshot(pool *poolFacts, s *evidence.Snapshot) *evidenc
 
 // parentOf is the record of the volume that a snapshot's record belongs to.
 func (f *facts) parentOf(snapshot *evidence.Record) *evidence.Record {
-	volume, _, _ := strings.Cut(snapshot.Name, "/")
-	for i := range f.records.list {
-		record := &f.records.list[i]
-		if !record.Snapshot && record.Name == volume && record.Type == snapshot.Type && record.Project == snapshot.Project && record.Pool == snapshot.Pool {
-			return record
+	var found *evidence.Record
+	f.records.called(parentOf(snapshot), func(record *evidence.Record) bool {
+		if !record.Snapshot && record.Type == snapshot.Type && record.Project == snapshot.Project && record.Pool == snapshot.Pool {
+			found = record
 		}
-	}
-	return nil
+		return true // of two it is the first that LXD lists
+	})
+	return found
 }
 
 // movedVolumesFound lists them, once for each record of which one may be.

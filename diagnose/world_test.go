@@ -390,6 +390,12 @@ func big(n int) *scene {
 				evidence.DaemonVolume{Member: fmt.Sprintf("node%02d", (i+1)%64), Pool: "p1", Volume: fmt.Sprintf("vol%d", i)},
 				evidence.DaemonVolume{Member: fmt.Sprintf("node%02d", (i+2)%64), Pool: "p1", Volume: fmt.Sprintf("vol%d", i)})
 		}
+		a.Activity.Items = append(a.Activity.Items, evidence.Activity{VolumeID: vol.ID, VolumeName: vol.Name, Busy: evidence.No})
+		seen := evidence.Sighting{ArrayID: a.ID, VolumeID: vol.ID, Pod: "p1", Name: vol.Name}
+		if i%100 != 0 {
+			seen.Recorded, seen.LXDName = a.Clock, fmt.Sprintf("custom/vol%d (default)", i)
+		}
+		s.Seen = append(s.Seen, seen)
 		a.Snapshots.Items = append(a.Snapshots.Items, evidence.Snapshot{ID: fmt.Sprintf("s%d", i), Name: vol.Name + ".daily", Pod: "p1", Suffix: "daily", SourceID: vol.ID, SourceName: vol.Name, Destroyed: evidence.No})
 	}
 	return s
@@ -411,6 +417,19 @@ func BenchmarkJudge(b *testing.B) {
 	}
 }
 
+// BenchmarkJudgeOne judges what a repair of one volume asks before each step.
+func BenchmarkJudgeOne(b *testing.B) {
+	s := big(20_000)
+	one := s.array().Volumes.Items[len(s.array().Volumes.Items)-20_000].ID
+	s.policy.Codes, s.policy.Only = []string{"leaked-volume", "leaked-half"}, func(f *Finding) bool { return f.VolumeID == one }
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := s.judge().Summary.ByCode["leaked-volume"]; got != 200 {
+			b.Fatalf("%d leaked volumes", got)
+		}
+	}
+}
+
 // What a judgement allocates grows with the volumes and not with their
 // square. BenchmarkJudge has the time of it, which no test can hold against a
 // busy machine.
@@ -422,6 +441,27 @@ func TestJudgeAllocatesLinearly(t *testing.T) {
 	small, large := cost(1_000), cost(16_000)
 	if large > 16*1.5*small {
 		t.Errorf("1000 volumes take %.0f allocations, 16000 take %.0f", small, large)
+	}
+}
+
+// A row is its volume's in whatever order rows come, and where two volumes have
+// one id, it is that of the same one each time.
+func TestRowsInAnyOrder(t *testing.T) {
+	for _, ids := range [][]string{{"a", "b", "c", "d"}, {"a", "b", "a", "d"}, {"a", "a", "c", ""}} {
+		a := &arrayFacts{volumes: make([]volume, len(ids)), byID: map[string]int32{}}
+		for i, id := range ids {
+			a.volumes[i].Volume = &evidence.Volume{ID: id, Name: "p::" + id}
+			a.byID[id] = int32(i)
+		}
+		for _, order := range []string{"abcd", "dcba", "aabbccdd", "adad", "cax bd"} {
+			find := a.finder()
+			for _, id := range order {
+				want, known := a.byID[string(id)]
+				if v := find(string(id), ""); (v != nil) != known || known && v != &a.volumes[want] {
+					t.Errorf("volumes %v, rows %q: %c is %v", ids, order, id, v)
+				}
+			}
+		}
 	}
 }
 
