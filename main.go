@@ -29,13 +29,13 @@ func main() {
 // time that it costs (docs/performance.md). Before a look it would only collect
 // what packages make when they start. A repair looks again and again, and each
 // look makes garbage while nearly all of the first one stays: from the second on
-// half as much may lie. Who sets $GOGC knows better.
+// as much may lie as Go lets. Who sets $GOGC knows better.
 func memorySaver() func() {
 	percent := 25
 	return func() {
 		if os.Getenv("GOGC") == "" {
 			debug.SetGCPercent(percent)
 		}
-		percent = 50
+		percent = 100
 	}
 }

@@ -46,10 +46,19 @@ func (f *facts) leftBy(h *hostFacts, disk *evidence.Disk) *evidence.LeftOffline 
 // becauseOf ends the sentence on a disk that did not answer.
 func (f *facts) becauseOf(h *hostFacts, disk *evidence.Disk) string {
 	left := f.leftBy(h, disk)
+	if others := f.otherMembers(); left == nil && disk.State == "offline" && len(others) > 0 {
+		return ": an interrupted run of another member may have set it offline: pureclean runs says so there (" + list(others) + ")"
+	}
 	if left == nil {
 		return ""
 	}
 	return fmt.Sprintf(": run %s set it offline and was interrupted: %s", left.Run, resume(left.Run))
+}
+
+// otherMembers are those whose journals nobody has read: each has its own, and
+// only this machine's, which is the first that was asked, is known.
+func (f *facts) otherMembers() []string {
+	return slices.DeleteFunc(slices.Clone(f.members.names), func(name string) bool { return len(f.hosts) > 0 && f.hosts[0].Name == name })
 }
 
 func resume(run string) string { return "pureclean runs --resume " + shell(run) }

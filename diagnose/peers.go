@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -89,12 +90,42 @@ func (f *facts) joinCopies(p *poolFacts) {
 	}
 }
 
+// peerLines are what the configuration lacks for an array to be read.
+func (p *poolFacts) peerLines(where evidence.PodArray) string {
+	return "give its url and token_file as pools." + p.name + ".peers." + either(where.Name, "NAME") + " in the configuration"
+}
+
+// unreadPeers are the arrays of stretched pods that nobody asked. Those that were
+// asked, and did not tell everything, say so themselves.
+func (f *facts) unreadPeers() []Witness {
+	var all []Witness
+	for _, p := range f.pools {
+		if p.pod == nil || !p.judged {
+			continue
+		}
+		for _, where := range p.pod.Arrays {
+			told := slices.ContainsFunc(f.arrays, func(a *arrayFacts) bool {
+				mayBe := a == p.array || wasAsked(a.Array, p.pod.Name)
+				return mayBe && where.ID != "" && strings.EqualFold(a.ID, where.ID) || mayBe && a.ID == "" && a.Trouble != ""
+			})
+			name := either(where.Name, where.ID, "another array")
+			if !told && !slices.ContainsFunc(all, func(w Witness) bool { return w.Name == name }) {
+				all = append(all, Witness{
+					Kind: "array", Name: name, Title: "array " + name,
+					Reason: "pod " + p.pod.Name + " is stretched to it, and it was not read", Hint: p.peerLines(where),
+				})
+			}
+		}
+	}
+	return all
+}
+
 // peerOf is what an array says of a pod that is stretched to it, or why that
 // is not everything.
 func (f *facts) peerOf(p *poolFacts, where evidence.PodArray) (*peer, string) {
 	name := either(where.Name, where.ID, "another array")
 	stretched := "pod " + p.pod.Name + " is stretched to " + name + ", "
-	why := stretched + "which was not read: give its url and token_file as pools." + p.name + ".peers." + either(where.Name, "NAME") + " in the configuration"
+	why := stretched + "which was not read: " + p.peerLines(where)
 	for _, a := range f.arrays {
 		switch {
 		case a.ID == "" && a.Trouble != "" && wasAsked(a.Array, p.pod.Name): // it may be the one

@@ -54,6 +54,7 @@ func (f *facts) witnesses() []Witness {
 	for _, a := range f.arrays {
 		all = append(all, witness("array", a.Source, "array "+a.Name, a.doubts()))
 	}
+	all = append(all, f.unreadPeers()...)
 	if len(f.arrays) == 0 {
 		all = append(all, Witness{Kind: "array", Title: "no array", Reason: "no array was asked"})
 	}
@@ -122,14 +123,18 @@ func witness(kind string, s evidence.Source, title string, doubts []string) Witn
 
 // doubts lists why the report may not be everything.
 func (f *facts) doubts(witnesses []Witness) []string {
-	doubts := []string{}
+	doubts, arrays := []string{}, true
 	for _, w := range witnesses {
 		if !w.Complete {
-			doubts = append(doubts, w.Label()+": "+w.Reason)
+			doubts, arrays = append(doubts, w.Label()+": "+w.Reason), arrays && w.Kind != "array"
 		}
 	}
 	for _, p := range f.pools {
-		if why := f.poolDoubt(p); p.judged && why != "" {
+		why := f.poolDoubt(p)
+		if why == "" && arrays { // else an array's own doubt says it
+			why = p.unreadPeer
+		}
+		if p.judged && why != "" {
 			doubts = append(doubts, "pool "+p.name+": "+why)
 		}
 	}

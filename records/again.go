@@ -42,10 +42,12 @@ func (r *Reader) Again(ctx context.Context, before *evidence.LXD, about, there m
 
 // earlier is a reading on which another can be built. The nil one is none.
 type earlier struct {
-	server       string
-	pid          int64
-	list         []evidence.Record
-	rows         func() map[place]*evidence.Record
+	server string
+	pid    int64
+	list   []evidence.Record
+	rows   func() map[place]*evidence.Record
+	// instances is how many there were.
+	instances    int
 	about, there map[evidence.UUID]bool
 	// mu guards what follows: pools are listed side by side. reused are pools of
 	// which all rows were taken as they are, taken the places of the rows of others
@@ -73,9 +75,10 @@ func newEarlier(before *evidence.LXD, about, there map[evidence.UUID]bool) *earl
 			}
 			return rows
 		}),
-		about:  about,
-		there:  there,
-		reused: map[string]bool{},
+		instances: len(before.Instances.Items),
+		about:     about,
+		there:     there,
+		reused:    map[string]bool{},
 	}
 }
 
@@ -85,6 +88,9 @@ func placeOfRow(row *evidence.Record) place {
 
 // ofPool are the rows of a pool, which stand together.
 func (e *earlier) ofPool(pool string) []evidence.Record {
+	if e == nil {
+		return nil
+	}
 	other := func(row evidence.Record) bool { return row.Pool != pool }
 	first := slices.IndexFunc(e.list, func(row evidence.Record) bool { return !other(row) })
 	if first < 0 {
@@ -176,7 +182,7 @@ func (r *Reader) volumesAgain(ctx context.Context, pool string, before *earlier)
 	before.mu.Lock()
 	defer before.mu.Unlock()
 	for _, at := range taken {
-		before.taken.add(at)
+		before.taken.add(at, 0)
 	}
 	return reply[[]evidence.Record]{value: rows}
 }
@@ -224,7 +230,7 @@ func resume(rows []evidence.Record, next int, at place) int {
 
 // isPathOf reports that LXD's path of a volume is certainly that of a row, as
 // placeOf would read it. Of names that have to be escaped it never says so.
-func isPathOf(path []byte, row *evidence.Record) bool {
+func isPathOf[P string | []byte](path P, row *evidence.Record) bool {
 	volume, snapshot, isSnapshot := strings.Cut(row.Name, "/")
 	if isSnapshot != row.Snapshot || row.Type == evidence.TypeImage && row.Project != defaultProject {
 		return false

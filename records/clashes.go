@@ -38,8 +38,16 @@ func (a *answers) clashes(out evidence.LXD) []clash {
 	c := a.newComparison(out)
 	for _, pool := range a.pure() {
 		var lacking []string
+		next := 0 // LXD names most in the order of their records
 		for _, user := range pool.UsedBy {
-			if p, ok := placeOf(pool.Name, user); ok && c.lacks(p) {
+			if next < len(out.Records.Items) && out.Records.Items[next].Pool == pool.Name && isPathOf(user, &out.Records.Items[next]) {
+				next++
+				continue
+			}
+			p, ok := placeOf(pool.Name, user)
+			if i, listed := c.listed.at(p); listed {
+				next = i + 1
+			} else if ok && c.lacks(p) {
 				lacking = append(lacking, user)
 			}
 		}
@@ -51,7 +59,8 @@ func (a *answers) clashes(out evidence.LXD) []clash {
 	for i := range out.Records.Items {
 		r := &out.Records.Items[i]
 		if volume, _, snapshot := strings.Cut(r.Name, "/"); snapshot {
-			if p := (place{r.Pool, r.Project, r.Type, volume}); c.lacks(p) {
+			p := place{r.Pool, r.Project, r.Type, volume}
+			if before := max(i-1, 0); placeOfRow(&out.Records.Items[before]) != p && c.lacks(p) { // most stand behind it
 				c.record(p, "there is a snapshot %q", r.Name)
 			}
 		}
@@ -76,42 +85,47 @@ func (a *answers) clashes(out evidence.LXD) []clash {
 	return c.found
 }
 
-// places is a set of places, by pool, project and kind and then by name: tens
-// of thousands have the first three in common. The zero one is empty.
+// places is a set of places, each with a number, by pool, project and kind and then
+// by name: tens of thousands have the first three in common. The zero one is empty.
 type places struct {
-	names map[place]map[string]struct{}
+	names map[place]map[string]int
 	// last are the names of what was asked for last, which is mostly what is asked
 	// for next.
 	last struct {
 		of    place
-		names map[string]struct{}
+		names map[string]int
 	}
 	// room is how many there will be about.
 	room int
 }
 
-func (s *places) of(p place) map[string]struct{} {
+func (s *places) of(p place) map[string]int {
 	if p.name = ""; s.last.names == nil || s.last.of != p {
 		s.last.of, s.last.names = p, s.names[p]
 	}
 	return s.last.names
 }
 
-func (s *places) add(p place) {
+func (s *places) add(p place, n int) {
 	names := s.of(p)
 	if names == nil {
 		if s.names == nil {
-			s.names = map[place]map[string]struct{}{}
+			s.names = map[place]map[string]int{}
 		}
-		names = make(map[string]struct{}, s.room)
+		names = make(map[string]int, s.room)
 		s.room = 0 // most are alike
 		s.last.names, s.names[s.last.of] = names, names
 	}
-	names[p.name] = struct{}{}
+	names[p.name] = n
+}
+
+func (s *places) at(p place) (int, bool) {
+	n, ok := s.of(p)[p.name]
+	return n, ok
 }
 
 func (s *places) has(p place) bool {
-	_, ok := s.of(p)[p.name]
+	_, ok := s.at(p)
 	return ok
 }
 
@@ -138,9 +152,9 @@ func (a *answers) newComparison(out evidence.LXD) *comparison {
 	}
 	for i := range out.Records.Items {
 		r := &out.Records.Items[i]
-		c.listed.add(place{r.Pool, r.Project, r.Type, r.Name})
+		c.listed.add(place{r.Pool, r.Project, r.Type, r.Name}, i)
 		if r.Type == evidence.TypeContainer || r.Type == evidence.TypeVM {
-			c.listed.add(place{r.Pool, r.Project, "", r.Name})
+			c.listed.add(place{r.Pool, r.Project, "", r.Name}, i)
 		}
 	}
 	for i := range out.Instances.Items {

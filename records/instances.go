@@ -97,8 +97,12 @@ func readDevice(p *pulled, name string) deviceRow {
 	return row
 }
 
-func (r *Reader) instances(ctx context.Context) reply[[]instanceRow] {
-	return getRows(ctx, r, "/1.0/instances?recursion=1&all-projects=true", 0, whole(readInstance))
+func (r *Reader) instances(ctx context.Context, before *earlier) reply[[]instanceRow] {
+	expected := 0
+	if before != nil {
+		expected = before.instances
+	}
+	return getRows(ctx, r, "/1.0/instances?recursion=1&all-projects=true", expected, whole(readInstance))
 }
 
 // running says in which states an instance has its disks. "Error" stands for

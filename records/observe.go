@@ -54,7 +54,7 @@ func (r *Reader) observe(ctx context.Context, before *earlier) evidence.LXD {
 	if clashes := a.clashes(out); len(clashes) > 0 {
 		// LXD may have been creating or deleting while we read. What clashes
 		// twice, with everything read anew in between, is no coincidence.
-		a.pools, a.before = r.pools(ctx), nil
+		a.pools, a.before = r.pools(ctx, nil), nil
 		r.askVolumes(ctx, a)
 		out, hint = a.testimony(clashes)
 	}
@@ -78,7 +78,7 @@ func (r *Reader) askFirst(ctx context.Context, a *answers) {
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	group.Go(func() error { a.operations = r.operations(ctx); return nil })
-	group.Go(func() error { a.pools = r.pools(ctx); return nil })
+	group.Go(func() error { a.pools = r.pools(ctx, a.before); return nil })
 	group.Go(func() error { a.projects = r.projects(ctx); return nil })
 	if a.server.value.clustered().Is() {
 		group.Go(func() error { a.members = r.members(ctx); return nil })
@@ -100,7 +100,7 @@ func (r *Reader) askVolumes(ctx context.Context, a *answers) {
 	for i, pool := range pools {
 		group.Go(func() error { a.volumes[i] = r.poolVolumes(ctx, pool, a.before); return nil })
 	}
-	group.Go(func() error { a.instances = r.instances(ctx); return nil })
+	group.Go(func() error { a.instances = r.instances(ctx, a.before); return nil })
 	for i, member := range members {
 		group.Go(func() error { servers[i] = r.member(ctx, member); return nil })
 	}

@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -38,22 +39,24 @@ type poolConfig struct {
 }
 
 // readPool reads a pool piece by piece: it is larger than any other row,
-// because it names all its volumes.
-func readPool(p *puller) poolRow {
-	row := poolRow{UsedBy: []string{}}
-	readPoolInto(p, &row)
-	return row
+// because it names all its volumes, about as many as before.
+func readPool(before *earlier) func(*puller) poolRow {
+	return func(p *puller) poolRow {
+		row := poolRow{UsedBy: []string{}}
+		readPoolInto(p, &row, before)
+		return row
+	}
 }
 
 // readPoolOnly leaves out who uses it.
 func readPoolOnly(p *puller) poolRow {
 	var row poolRow
-	readPoolInto(p, &row)
+	readPoolInto(p, &row, nil)
 	return row
 }
 
 // readPoolInto keeps the users only if there is a list to put them into.
-func readPoolInto(p *puller, row *poolRow) {
+func readPoolInto(p *puller, row *poolRow, before *earlier) {
 	if p.stream.Next() != '{' {
 		p.nothing()
 		return
@@ -75,7 +78,7 @@ func readPoolInto(p *puller, row *poolRow) {
 			case row.UsedBy == nil:
 				p.skipList()
 			default:
-				row.UsedBy = row.UsedBy[:0]
+				row.UsedBy = slices.Grow(row.UsedBy[:0], len(before.ofPool(row.Name)))
 				p.stream.Elements(func() { row.UsedBy = append(row.UsedBy, p.text()) })
 			}
 		default:
@@ -123,8 +126,8 @@ var off = map[string]bool{"0": true, "false": true, "no": true, "off": true}
 
 const poolsPath = "/1.0/storage-pools?recursion=1"
 
-func (r *Reader) pools(ctx context.Context) reply[[]poolRow] {
-	return getRows(ctx, r, poolsPath, 0, readPool)
+func (r *Reader) pools(ctx context.Context, before *earlier) reply[[]poolRow] {
+	return getRows(ctx, r, poolsPath, 0, readPool(before))
 }
 
 // Pools lists the pools with driver pure, with what is needed to reach their

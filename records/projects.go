@@ -36,9 +36,14 @@ func readProject(p *puller) projectRow {
 				p.nothing()
 				return
 			}
+			last := "" // how the path of a volume of the latest pool begins, as nearly all do
 			p.stream.Elements(func() {
-				if pool, ok := poolOf(p.text()); ok && !slices.Contains(row.Pools, pool) {
+				user := p.textUnless(last)
+				if pool, ok := poolOf(user); ok && !slices.Contains(row.Pools, pool) {
 					row.Pools = append(row.Pools, pool)
+					if begins := "/1.0/storage-pools/" + pool + "/"; strings.HasPrefix(user, begins) {
+						last = begins
+					}
 				}
 			})
 		default:

@@ -177,6 +177,17 @@ func (p *puller) text() (s string) {
 	return s
 }
 
+// textUnless is empty for a text that begins like that, which is not made one.
+func (p *puller) textUnless(begins string) (s string) {
+	p.stream.Try(func(c *jsonpull.Cursor) {
+		raw := (&pulled{p, c}).raw()
+		if s = ""; begins == "" || !bytes.HasPrefix(raw, []byte(begins)) {
+			s = string(raw)
+		}
+	})
+	return s
+}
+
 func (p *puller) integer() (n int64) {
 	p.stream.Try(func(c *jsonpull.Cursor) { n = (&pulled{p, c}).integer() })
 	return n
