@@ -35,18 +35,19 @@ type witnessAnswer struct {
 }
 
 type findingAnswer struct {
-	Code             string         `json:"code"`
-	Severity         string         `json:"severity"`
-	Pool             string         `json:"pool"`
-	Object           string         `json:"object"`
-	Volume           string         `json:"volume"`
-	VolumeID         string         `json:"volume_id"`
-	ArrayID          string         `json:"array_id"`
-	Serial           string         `json:"serial"`
-	WWID             string         `json:"wwid"`
-	Host             string         `json:"host"`
-	LXD              lxdAnswer      `json:"lxd"`
-	Connections      []string       `json:"connections"`
+	Code     string    `json:"code"`
+	Severity string    `json:"severity"`
+	Pool     string    `json:"pool"`
+	Object   string    `json:"object"`
+	Volume   string    `json:"volume"`
+	VolumeID string    `json:"volume_id"`
+	ArrayID  string    `json:"array_id"`
+	Serial   string    `json:"serial"`
+	WWID     string    `json:"wwid"`
+	Host     string    `json:"host"`
+	LXD      lxdAnswer `json:"lxd"`
+	// Connections are null where they are not known.
+	Connections      *[]string      `json:"connections"`
 	Created          *time.Time     `json:"created"`
 	AgeSeconds       *int64         `json:"age_seconds"`
 	ProvisionedBytes int64          `json:"provisioned_bytes"`
@@ -88,8 +89,8 @@ type gateAnswer struct {
 type summaryAnswer struct {
 	Findings      int            `json:"findings"`
 	ByCode        map[string]int `json:"by_code"`
-	LeakedVolumes int            `json:"leaked_volumes"`
-	LeakedBytes   int64          `json:"leaked_bytes"`
+	LeakedVolumes evidence.Count `json:"leaked_volumes"`
+	LeakedBytes   evidence.Count `json:"leaked_bytes"`
 	UniqueBytes   evidence.Count `json:"leaked_unique_bytes"`
 }
 
@@ -103,13 +104,11 @@ func scanAnswerOf(world evidence.World, report diagnose.Report, shown []diagnose
 		Findings:  findingAnswers(shown),
 		Hidden:    len(report.Findings) - len(shown),
 		Summary: summaryAnswer{
-			Findings:      report.Summary.Findings,
-			ByCode:        report.Summary.ByCode,
-			LeakedVolumes: report.Summary.LeakedVolumes,
-			LeakedBytes:   report.Summary.LeakedBytes,
-			UniqueBytes:   report.Summary.LeakedUnique,
+			Findings: report.Summary.Findings,
+			ByCode:   report.Summary.ByCode,
 		},
 	}
+	answer.Summary.LeakedVolumes, answer.Summary.LeakedBytes, answer.Summary.UniqueBytes = report.Summary.Leaks()
 	if answer.Summary.ByCode == nil {
 		answer.Summary.ByCode = map[string]int{}
 	}
@@ -158,10 +157,13 @@ func findingAnswers(findings []diagnose.Finding) []findingAnswer {
 		a := findingAnswer{
 			Code: f.Code, Severity: string(f.Severity), Pool: f.Pool, Object: f.Object,
 			Volume: f.Volume, VolumeID: f.VolumeID, ArrayID: f.ArrayID, Serial: string(f.Serial), WWID: f.WWID, Host: f.Host,
-			LXD:         lxdAnswer{f.LXD.Project, f.LXD.Type, f.LXD.Name},
-			Connections: some(f.Connections), ProvisionedBytes: f.Provisioned, UniqueBytes: f.Unique,
+			LXD:              lxdAnswer{f.LXD.Project, f.LXD.Type, f.LXD.Name},
+			ProvisionedBytes: f.Provisioned, UniqueBytes: f.Unique,
 			Verdict: string(f.Verdict), Gates: gateAnswers(f.Gates),
 			Detail: f.Detail, Cause: f.Cause, Effect: f.Effect, Remedy: some(f.Remedy),
+		}
+		if f.Connections != nil {
+			a.Connections = &f.Connections
 		}
 		if !f.Created.IsZero() {
 			created, seconds := f.Created.UTC(), int64(f.Age.Seconds())
@@ -216,10 +218,18 @@ func scanRows(findings []diagnose.Finding) table {
 	for _, f := range findings {
 		t.rows = append(t.rows, []string{
 			f.Code, string(f.Severity), string(f.Verdict), f.Pool, f.Object, lxdName(f.LXD), sizeOrDash(f, evidence.CountOf(f.Provisioned)), sizeOrDash(f, f.Unique),
-			findingAge(f), strings.Join(f.Connections, " "), f.Host, string(f.Serial), f.Detail,
+			findingAge(f), connectedTo(f), f.Host, string(f.Serial), f.Detail,
 		})
 	}
 	return t
+}
+
+// connectedTo is what a finding is connected to, in one cell.
+func connectedTo(f diagnose.Finding) string {
+	if f.Connections == nil {
+		return "?" // as a size that is not known
+	}
+	return strings.Join(f.Connections, " ")
 }
 
 func lxdName(n diagnose.LXDName) string {

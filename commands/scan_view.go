@@ -81,7 +81,7 @@ func (v scanView) heads(out *lineWriter) {
 		tail = v.warning("not everything could be seen")
 	}
 	for _, pool := range v.report.Pools {
-		head := fmt.Sprintf("%s on %s, %s · %s", v.bold(clean(pool.Name)), clean(pool.Array), modeName(pool.Mode), count(pool.Volumes, "volume"))
+		head := fmt.Sprintf("%s on %s, %s · %s", v.bold(clean(pool.Name)), clean(pool.Array), modeName(pool.Mode), volumesOf(pool))
 		out.line(head)
 	}
 	var parts []string
@@ -103,6 +103,18 @@ func (v scanView) heads(out *lineWriter) {
 		for i, line := range wrap(clean(interruptedWords(run)), v.width-2) {
 			out.line(v.warning(map[bool]string{true: "! ", false: "  "}[i == 0] + line))
 		}
+	}
+}
+
+// volumesOf is how many volumes a pool's pod has, as far as that was listed.
+func volumesOf(pool diagnose.PoolSummary) string {
+	switch n := count(pool.Volumes, "volume"); {
+	case pool.Listed:
+		return n
+	case pool.Volumes == 0:
+		return "volumes not listed"
+	default:
+		return "at least " + n
 	}
 }
 
@@ -306,11 +318,8 @@ func (v scanView) paint(f diagnose.Finding) func(string) string {
 }
 
 func connected(f diagnose.Finding) string {
-	switch len(f.Connections) {
-	case 0:
-		return ""
-	case 1:
-		return f.Connections[0]
+	if len(f.Connections) < 2 {
+		return connectedTo(f)
 	}
 	if slices.ContainsFunc(f.Connections, func(name string) bool { return strings.Contains(name, " on ") }) {
 		return count(len(f.Connections), "connection") // of a stretched pod: two may be of one host

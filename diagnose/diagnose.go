@@ -63,6 +63,13 @@ type PoolSummary struct {
 	Records   int
 	// Leaked counts volumes that only a repair would remove.
 	Leaked int
+	// Listed is false when the array may have more than is listed, Recorded when
+	// LXD may: Volumes and Snapshots, or Records, are then the least that there
+	// are. Counted is false when volumes may be missing that leaked, or that
+	// could not be judged: so is Leaked then.
+	Listed   bool
+	Recorded bool
+	Counted  bool
 	// Quota, OfQuota, Provisioned and Used are the pod's, in bytes.
 	Quota       evidence.Count
 	OfQuota     evidence.Count
@@ -80,6 +87,8 @@ type Summary struct {
 	LeakedVolumes int
 	LeakedBytes   int64
 	LeakedUnique  evidence.Count
+	// Counted is false when more volumes may have leaked than these.
+	Counted bool
 	// Oldest is the age of the oldest leaked volume, 0 when not known, and
 	// OldestObject its name.
 	Oldest       time.Duration
@@ -94,7 +103,23 @@ func Judge(w evidence.World, p Policy) Report {
 	report.Doubts = f.doubts(report.Witnesses)
 	report.Complete = len(report.Doubts) == 0
 	report.Summary = Summarise(report.Findings)
+	report.Summary.Counted = report.counted()
 	return report
+}
+
+// counted reports that what leaked is known of each pool, and which pools there
+// are.
+func (r *Report) counted() bool {
+	return !slices.ContainsFunc(r.Pools, func(p PoolSummary) bool { return !p.Counted }) && (len(r.Pools) > 0 || r.Complete)
+}
+
+// Leaks are what a summary says of leaked volumes, their number and their size:
+// none is a number only where all could be counted.
+func (s Summary) Leaks() (volumes, bytes, unique evidence.Count) {
+	if s.LeakedVolumes == 0 && !s.Counted {
+		return
+	}
+	return evidence.CountOf(int64(s.LeakedVolumes)), evidence.CountOf(s.LeakedBytes), s.LeakedUnique
 }
 
 // findings runs every kind's check and every gate of what it found.

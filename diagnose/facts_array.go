@@ -237,11 +237,15 @@ func (a *arrayFacts) isRemote(row *evidence.Connection) bool {
 	return object != nil && object.Local.IsNot()
 }
 
-// hostNames lists what the volume is connected to.
+// hostNames lists what the volume is connected to; nil where none is seen and
+// there may be some.
 func (v *volume) hostNames() []string {
-	names := []string{}
+	var names []string
 	v.connections(func(row *evidence.Connection) { names = append(names, connectionName(row)) })
-	v.throughPeers(func(c throughPeer) { names = append(names, c.name()) })
+	doubt := v.throughPeers(func(c throughPeer) { names = append(names, c.name()) })
+	if names == nil && doubt == "" && (v.pool == nil || v.pool.unreadPeer == "") && v.array.Connections.IsComplete() && !v.disagrees() {
+		return []string{}
+	}
 	return names
 }
 

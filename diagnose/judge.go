@@ -124,10 +124,10 @@ func (j *gateJudge) finding(f *facts, kind *Kind, d draft) Finding {
 	if len(out.Remedy) == 0 {
 		out.Remedy = kind.Remedy
 	}
-	if out.Connections == nil {
-		out.Connections = []string{}
-	}
 	s := d.subject
+	if out.Connections == nil && (s.volume == nil || s.volume.ID != out.VolumeID) {
+		out.Connections = []string{} // what is no volume is connected to nothing
+	}
 	s.f, s.class = f, kind.Class
 	out.Along = s.along()
 	if kind.Class != ClassReport && (f.policy.Only == nil || f.policy.Only(&out)) {

@@ -20,8 +20,8 @@ func TestHealthyWorldHasNoFindings(t *testing.T) {
 		t.Errorf("incomplete: %q", r.Doubts)
 	}
 	want := []PoolSummary{
-		{Name: "p1", Array: "fa1", ArrayID: arrayID, Mode: "iscsi", Volumes: 6, Snapshots: 1, Records: 6},
-		{Name: "n1", Array: "fa1", ArrayID: arrayID, Mode: "nvme/tcp", Volumes: 1, Records: 1},
+		{Name: "p1", Array: "fa1", ArrayID: arrayID, Mode: "iscsi", Volumes: 6, Snapshots: 1, Records: 6, Listed: true, Recorded: true, Counted: true},
+		{Name: "n1", Array: "fa1", ArrayID: arrayID, Mode: "nvme/tcp", Volumes: 1, Records: 1, Listed: true, Recorded: true, Counted: true},
 	}
 	if diff := cmp.Diff(want, r.Pools); diff != "" {
 		t.Errorf("pools (-want +got):\n%s", diff)

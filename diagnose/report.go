@@ -176,6 +176,9 @@ func (f *facts) summaries() []PoolSummary {
 			s.Quota, s.OfQuota, s.Provisioned, s.Used = p.pod.Quota, p.pod.OfQuota(), p.pod.Provisioned, p.pod.Used
 		}
 		s.Leaked = p.leaked
+		s.Listed = p.pod != nil && p.array.Volumes.IsComplete() && p.array.Snapshots.IsComplete()
+		s.Recorded = f.world.LXD.Records.IsComplete()
+		s.Counted = p.pod != nil && p.array.Volumes.IsComplete() && !p.blind(f)
 		all = append(all, s)
 	}
 	return all

@@ -78,7 +78,9 @@ func (r *Reading) pools() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// byPool makes a sample for each pool from the summary of its findings.
+// byPool makes a sample for each pool from the summary of its findings. Of a
+// pool that could not be counted nothing is no number: what was not read would
+// end an alert.
 func byPool(value func(diagnose.Summary) float64) func(*Reading) []Sample {
 	return func(r *Reading) []Sample {
 		findings, samples := r.Findings(), []Sample(nil)
@@ -87,11 +89,33 @@ func byPool(value func(diagnose.Summary) float64) func(*Reading) []Sample {
 				continue // what leaks is in a pool
 			}
 			its := slices.DeleteFunc(slices.Clone(findings), func(f diagnose.Finding) bool { return f.Pool != pool })
-			samples = append(samples, Sample{[]string{pool}, value(diagnose.Summarise(its))})
+			s := diagnose.Summarise(its)
+			if s.LeakedVolumes > 0 || slices.ContainsFunc(r.Report.Pools, func(p diagnose.PoolSummary) bool { return p.Name == pool && p.Counted }) {
+				samples = append(samples, Sample{[]string{pool}, value(s)})
+			}
 		}
 		return samples
 	}
 }
+
+// agesByPool is byPool for what is not known of a volume of which nobody says
+// when it was made.
+func agesByPool(r *Reading) []Sample {
+	counts := map[string]float64{}
+	for _, s := range byPool(func(s diagnose.Summary) float64 { return float64(s.LeakedVolumes) })(r) {
+		counts[s.Labels[0]] = s.Value
+	}
+	ages := byPool(func(s diagnose.Summary) float64 { return s.Oldest.Seconds() })(r)
+	return slices.DeleteFunc(ages, func(s Sample) bool { return s.Value == 0 && counts[s.Labels[0]] > 0 })
+}
+
+// agesKnown reports that no age is missing.
+func agesKnown(r *Reading) bool {
+	return counted(r) && len(agesByPool(r)) == len(byPool(func(diagnose.Summary) float64 { return 0 })(r))
+}
+
+// counted reports that what leaked is known of all pools.
+func counted(r *Reading) bool { return r.Looked() && r.Report.Summary.Counted }
 
 // knownByPool is byPool for a number that may not be known. Where it is not
 // known of one pool there is no sample at all: a sum of the others would say
@@ -150,7 +174,8 @@ func findings(r *Reading) []Sample {
 				n := counts[key{kind.Code, severity, pool}]
 				// Zeros of the usual severity too: a series that vanishes
 				// leaves its alert unresolved for minutes.
-				if n > 0 || severity == kind.Severity {
+				// A zero of what could not all be seen would resolve it.
+				if n > 0 || severity == kind.Severity && r.Complete() {
 					samples = append(samples, Sample{[]string{kind.Code, string(severity), pool}, float64(n)})
 				}
 			}

@@ -33,14 +33,16 @@ func leak(pool, id string, age time.Duration) diagnose.Finding {
 
 // reading is one with a complete report of two pools.
 func reading(findings ...diagnose.Finding) Reading {
+	summary := diagnose.Summarise(findings)
+	summary.Counted = true
 	return Reading{
 		Version: "1.2.3", Began: now, Ended: now.Add(1500 * time.Millisecond),
 		Report: diagnose.Report{
 			Complete:  true,
 			Findings:  findings,
 			Witnesses: []diagnose.Witness{{Kind: "array", Name: "fa1", Complete: true}, {Kind: "lxd", Name: "lxd01", Complete: true}},
-			Pools:     []diagnose.PoolSummary{{Name: "p1", Quota: evidence.CountOf(1000), OfQuota: evidence.CountOf(700), Provisioned: evidence.CountOf(900), Used: evidence.CountOf(300)}, {Name: "p2"}},
-			Summary:   diagnose.Summarise(findings),
+			Pools:     []diagnose.PoolSummary{{Name: "p1", Counted: true, Quota: evidence.CountOf(1000), OfQuota: evidence.CountOf(700), Provisioned: evidence.CountOf(900), Used: evidence.CountOf(300)}, {Name: "p2", Counted: true}},
+			Summary:   summary,
 		},
 	}
 }

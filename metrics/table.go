@@ -18,6 +18,9 @@ type Metric struct {
 	// Samples are in an order that does not change from check to check. None
 	// mean that the number is not known.
 	Samples func(*Reading) []Sample
+	// Whole, if there is one, says whether the samples are all that there are:
+	// a sum of none that is not whole is not known.
+	Whole func(*Reading) bool
 }
 
 // Sample is one value of a metric.
@@ -78,26 +81,31 @@ var Metrics = []Metric{
 		Name: allFindings, Labels: []string{"code", "severity", "pool"},
 		Help:    "Findings by code; the pool is empty for what is in none",
 		Samples: findings,
+		Whole:   (*Reading).Complete,
 	},
 	{
 		Name: leaked, Labels: []string{"pool"},
 		Help:    "Volumes on the array that should have a record of LXD and have none",
 		Samples: byPool(func(s diagnose.Summary) float64 { return float64(s.LeakedVolumes) }),
+		Whole:   counted,
 	},
 	{
 		Name: leakedBytes, Labels: []string{"pool"},
 		Help:    "What the leaked volumes may grow to; this counts against the pod's quota",
 		Samples: byPool(func(s diagnose.Summary) float64 { return float64(s.LeakedBytes) }),
+		Whole:   counted,
 	},
 	{
 		Name: leakedUnique, Labels: []string{"pool"},
 		Help:    "What only the leaked volumes occupy on the array: about what a repair gives back",
 		Samples: knownByPool(func(s diagnose.Summary) evidence.Count { return s.LeakedUnique }),
+		Whole:   counted,
 	},
 	{
 		Name: oldest, Labels: []string{"pool"},
 		Help:    "Age of the oldest leaked volume by the array's clock; 0 when there is none",
-		Samples: byPool(func(s diagnose.Summary) float64 { return s.Oldest.Seconds() }),
+		Samples: agesByPool,
+		Whole:   agesKnown,
 	},
 	{
 		Name: "pureclean_pool_quota_bytes", Labels: []string{"pool"},
@@ -224,5 +232,5 @@ func (f *Figure) of(r *Reading) (float64, bool) {
 			total += s.Value
 		}
 	}
-	return total, len(samples) > 0
+	return total, len(samples) > 0 && (total > 0 || m.Whole == nil || m.Whole(r))
 }

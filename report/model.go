@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -56,7 +57,7 @@ type entry struct {
 
 type pool struct {
 	Name, Array, Transport, Used string
-	Volumes, Records, Leaked     int
+	Volumes, Records, Leaked     string
 }
 
 type group struct {
@@ -139,9 +140,20 @@ func newPage(j Judged) *page {
 		if s.Quota.N > 0 {
 			used += " of " + words.Size(s.Quota.N)
 		}
-		p.Pools = append(p.Pools, pool{text(s.Name), text(s.Array), words.Transport(s.Mode), used, s.Volumes, s.Records, s.Leaked})
+		p.Pools = append(p.Pools, pool{text(s.Name), text(s.Array), words.Transport(s.Mode), used, atLeast(s.Volumes, s.Listed), atLeast(s.Records, s.Recorded), atLeast(s.Leaked, s.Counted)})
 	}
 	return p
+}
+
+// atLeast is a number, which may be too small unless all was counted.
+func atLeast(n int, all bool) string {
+	switch {
+	case all:
+		return strconv.Itoa(n)
+	case n == 0:
+		return "?"
+	}
+	return "at least " + strconv.Itoa(n)
 }
 
 // answer is what is read first: the same that scan says at its end.
@@ -160,8 +172,10 @@ func (p *page) answer(r diagnose.Report) {
 		p.Headline = fmt.Sprintf("%d of %s %s", risks, words.Count(s.Findings, "finding"), first.Many)
 	case s.LeakedVolumes > 0:
 		p.Headline = leaked
-	case s.Findings > 0:
+	case s.Findings > 0 && s.Counted:
 		p.Headline = words.Count(s.Findings, "finding") + ", no leaked volume"
+	case s.Findings > 0:
+		p.Headline = words.Count(s.Findings, "finding") + " in what could be seen"
 	case r.Complete:
 		p.Headline, p.Lead = "Nothing is left behind", "Array, LXD and host agree."
 	default:
