@@ -99,7 +99,9 @@ type resolver struct {
 	targets []target
 	// machine is that of a log's line, whose names of devices are its own.
 	machine string
-	seen    map[any]bool
+	// named is set where some of its words were looked up.
+	named bool
+	seen  map[any]bool
 	// all is the record whose objects are being added.
 	all *evidence.Record
 }
@@ -119,7 +121,7 @@ func (r *resolver) addVolume(v *volume) {
 // resolve finds the one thing that a name means.
 func (f *facts) resolve(object, pool string) (target, error) {
 	r := f.search(object, pool)
-	for _, more := range []func(){r.onArrays, r.ledTo, r.partitions, r.stored, r.byPath, r.ways, r.line} {
+	for _, more := range []func(){r.onArrays, r.ledTo, r.partitions, r.stored, r.formerly, r.byPath, r.ways, r.line} {
 		if len(r.targets) == 0 {
 			more()
 		}
@@ -133,6 +135,9 @@ func (f *facts) resolve(object, pool string) (target, error) {
 		unknown.What, unknown.Instead = f.inNoPool(object, pool)
 		if complete && r.machine != "" && unknown.What == "" {
 			unknown.What = "the line is of " + r.machine + ", which has nothing that it names"
+			if !r.named {
+				unknown.What = "the line is of " + r.machine + ", and nothing in it is understood as a name"
+			}
 			unknown.Instead = "what was there when it was written may be gone; the name of another machine's is HOST:NAME, such as " + r.machine + ":sdb"
 		}
 		return target{}, unknown
@@ -279,10 +284,24 @@ var lxdTypes = []string{evidence.TypeContainer, evidence.TypeVM, evidence.TypeIm
 // records reads [POOL/[PROJECT/]]TYPE/NAME[/SNAPSHOT], optionally with the
 // project behind it in brackets as our tables print it, and bare names.
 func (r *resolver) records() {
+	pool, project, kind, name := r.asLXD()
+	for i := range r.f.records.list {
+		record := &r.f.records.list[i]
+		if !strings.EqualFold(record.Name, name) || (kind != "" && record.Type != kind) ||
+			(pool != "" && !strings.EqualFold(record.Pool, pool)) || (project != "" && !strings.EqualFold(record.Project, project)) ||
+			(r.pool != "" && !strings.EqualFold(record.Pool, r.pool)) {
+			continue
+		}
+		r.record(record)
+	}
+}
+
+// asLXD reads what is wanted as a name of LXD's; all but the name may be empty.
+func (r *resolver) asLXD() (pool, project, kind, name string) {
 	want, project, _ := strings.Cut(strings.TrimSuffix(r.want, ")"), " (")
 	parts := strings.Split(want, "/")
 	at := slices.IndexFunc(parts, func(p string) bool { return slices.Contains(lxdTypes, p) })
-	pool, kind, name := "", "", want
+	name = want
 	if at >= 0 && at <= 2 && at+1 < len(parts) {
 		kind, name = parts[at], strings.Join(parts[at+1:], "/")
 		if at >= 1 {
@@ -292,14 +311,43 @@ func (r *resolver) records() {
 			project = parts[1]
 		}
 	}
-	for i := range r.f.records.list {
-		record := &r.f.records.list[i]
-		if !strings.EqualFold(record.Name, name) || (kind != "" && record.Type != kind) ||
-			(pool != "" && !strings.EqualFold(record.Pool, pool)) || (project != "" && !strings.EqualFold(record.Project, project)) ||
-			(r.pool != "" && !strings.EqualFold(record.Pool, r.pool)) {
+	return pool, project, kind, name
+}
+
+// formerly finds what LXD called so when earlier runs looked, or still has a
+// directory for: the record is gone, and people have its name.
+func (r *resolver) formerly() {
+	pool, project, kind, name := r.asLXD()
+	if kind == "" || r.f.world == nil {
+		return
+	}
+	for i := range r.f.world.Seen {
+		seen := &r.f.world.Seen[i]
+		was := LXDName{Project: either(project, "default"), Type: kind, Name: name}.String()
+		if !strings.EqualFold(seen.LXDName, was) && (project != "" || !strings.EqualFold(seen.LXDName, kind+"/"+name)) {
 			continue
 		}
-		r.record(record)
+		for _, a := range r.f.arrays {
+			for j := range a.volumes {
+				v := &a.volumes[j]
+				if a.ID == seen.ArrayID && v.ID == seen.VolumeID && v.ID != "" && v.pool != nil && r.asked(v.pool) && (pool == "" || strings.EqualFold(v.pool.name, pool)) {
+					r.addVolume(v)
+				}
+			}
+		}
+	}
+	for _, p := range r.f.pools {
+		where := lower(MountDirectory(&evidence.Record{Pool: p.name, Project: either(project, "default"), Type: kind, Name: name}))
+		if len(r.targets) > 0 || !r.asked(p) || pool != "" && !strings.EqualFold(p.name, pool) {
+			continue
+		}
+		for _, h := range r.f.hosts {
+			for i := range h.Directories.Items {
+				if dir := &h.Directories.Items[i]; strings.HasSuffix(lower(dir.Path), where) {
+					r.add(dir, target{dir: dir, machine: h, pool: p})
+				}
+			}
+		}
 	}
 }
 

@@ -211,7 +211,7 @@ func (r *resolver) portalsAndTargets(want string) {
 
 // telling are the words of a log line that name something, and no others: a
 // volume of LXD's may be called "error".
-var telling = regexp.MustCompile(`^(/dev/\S+|sd[a-z]+\d*|dm-\d+|nvme-subsys\d+|nvme\d+(c\d+)?(n\d+)?(p\d+)?|\d+:\d+(:\d+:\d+)?|session\d+|connection\d+:\d+|rport-\d+:\d+-\d+|mpath[a-z]+` +
+var telling = regexp.MustCompile(`^(/\S+|sd[a-z]+\d*|dm-\d+|nvme-subsys\d+|nvme\d+(c\d+)?(n\d+)?(p\d+)?|\d+:\d+(:\d+:\d+)?|session\d+|connection\d+:\d+|rport-\d+:\d+-\d+|mpath[a-z]+` +
 	`|.*::.+|(iqn|nqn|naa|eui)\..+|.*[0-9a-f]{24}.*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\[?[0-9a-f:.]*[.:][0-9a-f:.]+\]?(:\d+)?)$`)
 
 // wordsOf are the words of a line that may name something.
@@ -306,6 +306,35 @@ func (f *facts) writerOf(line string) string {
 	return ""
 }
 
+// aConnection is one of iSCSI's as open-iscsi spells it in its log.
+var aConnection = regexp.MustCompile(`\bconnection (\d+:\d+)\b`)
+
+var timeOfDay = regexp.MustCompile(`^\d\d:\d\d:\d\d(\.\d+)?$`)
+
+// fieldOf is a field of LXD's log, of which a value may be quoted.
+func fieldOf(line, key string) string {
+	m := regexp.MustCompile(`\b` + key + `=\\?"?([^\s"\\,]+)`).FindStringSubmatch(line)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// logged finds the volume that LXD's log tells of in fields, by its own name.
+func (r *resolver) logged(line, name string) {
+	pool, project := fieldOf(line, "pool"), fieldOf(line, "project")
+	asked := r.pool
+	if pool != "" && asked != "" && !strings.EqualFold(pool, asked) {
+		return
+	}
+	r.want, r.pool = name, either(pool, asked)
+	if project != "" {
+		r.want += " (" + project + ")"
+	}
+	r.records()
+	r.pool = asked
+}
+
 // speaksOf reports a machine of which a line may speak: its own, where it says
 // which that is. Names of devices mean others on each.
 func (r *resolver) speaksOf(h *hostFacts) bool {
@@ -315,11 +344,18 @@ func (r *resolver) speaksOf(h *hostFacts) bool {
 // line reads the line of a log, pasted whole: what its words name. Ways are
 // only told where no word names more.
 func (r *resolver) line() {
-	words := wordsOf(r.want)
-	r.machine = r.f.writerOf(r.want)
-	for _, m := range quotedVolume.FindAllStringSubmatch(r.want, -1) {
+	line := aConnection.ReplaceAllString(r.want, "connection$1")
+	words := wordsOf(line)
+	r.machine = r.f.writerOf(line)
+	for _, m := range quotedVolume.FindAllStringSubmatch(line, -1) {
+		r.named = true
 		r.want = m[1] + m[2]
-		r.stored()
+		if r.stored(); len(r.targets) == 0 {
+			r.logged(line, m[1]+m[2])
+		}
+	}
+	for _, word := range words {
+		r.named = r.named || !timeOfDay.MatchString(word)
 	}
 	if len(r.targets) > 0 {
 		return

@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -233,5 +235,53 @@ func TestMountPath(t *testing.T) {
 	explains("lxd02:"+path, path)
 	if _, err := Explain(s.World, s.policy, "/", ""); err == nil {
 		t.Error("the root directory is something")
+	}
+}
+
+// TestLinesOfPrograms: what open-iscsi, LXD and umount write of what is there leads
+// to it, and a line in which nothing is understood as a name is not said to name
+// what is gone.
+func TestLinesOfPrograms(t *testing.T) {
+	s := healthy()
+	second(s)
+	h := &s.Hosts[0]
+	data := s.vol(1)
+	where := "/var/snap/lxd/common/mntns/var/snap/lxd/common/lxd/storage-pools/p1/custom/default_data"
+	s.use(evidence.Use{Kind: evidence.UseMount, Where: where, Serial: data.Serial, Device: h.Maps.Items[1].Kernel})
+	record := s.LXD.Records.Items[slices.IndexFunc(s.LXD.Records.Items, func(r evidence.Record) bool { return r.UUID == data.LXD.UUID })]
+	session := h.Sessions.Items[0].ID
+	for line, want := range map[string]string{
+		fmt.Sprintf("Nov 29 19:00:00 lxd01 iscsid[88]: Kernel reported iSCSI connection %d:0 error (1020 - ISCSI_ERR_TCP_CONN_CLOSE: TCP connection closed) state (3)", session): fmt.Sprintf("lxd01:session%d", session),
+		`Nov 29 19:00:00 lxd01 lxd.daemon[1]: time="2026-11-29T19:00:00Z" level=warning msg="Failed to unmount" pool=` + record.Pool + ` project=default volume=` + record.Name:  data.Name,
+		"umount: " + where + ": target is busy.": data.Name,
+		`Nov 29 19:00:00 lxd01 lxd.daemon[1]: level=warning msg="Failed to unmount" pool=other project=default volume=` + record.Name:            "which has nothing that it names",
+		`Nov 29 19:00:00 lxd01 lxd.daemon[1]: level=warning msg="Failed to unmount" pool=` + record.Pool + ` project=shop volume=` + record.Name: "which has nothing that it names",
+		"Nov 29 19:00:00 lxd01 systemd[1]: Started Session 4 of user ann.":                                                                       "and nothing in it is understood as a name",
+	} {
+		e, err := Explain(s.World, s.policy, line, "")
+		if err == nil && e.Object != want || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %s, %v", line, e.Object, err)
+		}
+	}
+}
+
+// TestFormerNames: what LXD called a volume when it was last seen leads to it, and
+// so does the name of what has left a directory. Neither stands for what has the
+// name now.
+func TestFormerNames(t *testing.T) {
+	s := healthy()
+	v := s.vol(s.volume("p1", name(evidence.TypeContainer, "", 41)))
+	s.Seen = append(s.Seen, evidence.Sighting{ArrayID: s.Arrays[0].ID, VolumeID: v.ID, LXDName: "container/report1 (default)"})
+	h := &s.Hosts[0]
+	left := "/var/snap/lxd/common/lxd/storage-pools/p1/custom/default_staging"
+	h.Directories.Items = append(h.Directories.Items, evidence.Directory{Path: left, Pool: "p1"})
+	for asked, want := range map[string]string{
+		"p1/container/report1": v.Name, "container/report1": v.Name, "container/report1 (default)": v.Name, "p1/default/container/report1": v.Name,
+		"p1/custom/staging": left, "p1/custom/data": s.vol(1).Name, "p1/shop/container/report1": "", "p1/custom/report1": "", "report1": "",
+	} {
+		e, err := Explain(s.World, s.policy, asked, "")
+		if (err == nil) != (want != "") || err == nil && e.Object != want {
+			t.Errorf("%s: %s, %v", asked, e.Object, err)
+		}
 	}
 }
