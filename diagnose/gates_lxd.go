@@ -250,7 +250,7 @@ func explained(s Subject) (Result, string) {
 		doubt = either(s.madeAndKept(), s.otherTaken(), s.droppedWithMember(), s.connectedSomewhere(), s.unlikeElsewhere())
 	}
 	if s.volume != nil && s.snapshot == nil {
-		doubt = either(doubt, s.volume.another)
+		doubt = either(doubt, s.volume.another, s.exchanged())
 	}
 	switch {
 	case doubt != "" && (!s.f.policy.DatabaseIsCurrent || s.f.policy.Batch):
