@@ -30,15 +30,19 @@ func (d *deviceRow) named() []string {
 	return []string{d.Path}
 }
 
-// mayBeVolume reports a path of a device, or below LXD's directory of pools.
+// mayBeVolume reports a path of a device, also through a process's own view, or
+// below LXD's directory of pools, and any that says by itself which volume it is.
 func mayBeVolume(source string) bool {
 	clean := path.Clean(source)
-	return strings.HasPrefix(clean, "/dev/") || strings.Contains(clean, "/storage-pools/") || strings.HasPrefix(clean, evidence.SnapHostFS+"/dev/")
+	_, says := evidence.SerialOf(path.Base(clean))
+	return says || strings.HasPrefix(clean, "/dev/") || strings.Contains(clean, "/storage-pools/") || strings.HasPrefix(clean, evidence.SnapHostFS+"/dev/") ||
+		strings.HasPrefix(clean, "/proc/") && strings.Contains(clean, "/dev/")
 }
 
 var (
-	// devicePath is a path below /dev in a text, alone or behind SnapHostFS.
-	devicePath = regexp.MustCompile(`(?:^|[\s"'=,;:(\[])((?:` + evidence.SnapHostFS + `)?/dev/[^\s"'=,;()\[\]{}<>]+)`)
+	// devicePath is a path below /dev in a text, alone, behind SnapHostFS or in a
+	// process's view.
+	devicePath = regexp.MustCompile(`(?:^|[\s"'=,;:(\[])((?:` + evidence.SnapHostFS + `|/proc/[^\s"'=,;()\[\]{}<>]*)?/dev/[^\s"'=,;()\[\]{}<>]+)`)
 	// blockPath is one that can be a block device: all else below /dev, as
 	// /dev/kvm and /dev/dri, is none.
 	blockPath = regexp.MustCompile(`/dev/(disk/|mapper/|block/|sd|nvme|dm-|md|zvol/|drbd|bcache|[^/]+/[^/]+$)`)
