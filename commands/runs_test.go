@@ -142,7 +142,8 @@ func TestRunsFitTheTerminal(t *testing.T) {
 	}
 }
 
-// A Ctrl-C at the question of an undo says where it was, in words.
+// A Ctrl-C at the question of an undo says where it was, in words, and no list
+// calls it refused.
 func TestUndoIsStopped(t *testing.T) {
 	b := newBench(t, aged(t, "device-too-late-nvme"))
 	b.run("", "fix", b.leaked("leaked-volume"), "--yes")
@@ -154,6 +155,14 @@ func TestUndoIsStopped(t *testing.T) {
 	status := Main(ctx, []string{"pureclean", "undo", "--last"}, b.s)
 	if said := b.out.String() + b.err.String(); status != StatusRefused || !strings.Contains(said, "Stopped before step 1 of ") || strings.Contains(said, "context canceled") {
 		t.Errorf("status %d\n%s", status, said)
+	}
+	if line := b.lines("runs", "-o", "csv")[0]; !strings.Contains(line, ",undo,declined,") {
+		t.Error(line)
+	}
+	b.s.In = strings.NewReader("n\n")
+	b.run("", "undo", "--last")
+	if line := b.lines("runs", "-o", "csv")[0]; !strings.Contains(line, ",undo,declined,") {
+		t.Error(line)
 	}
 }
 

@@ -143,7 +143,7 @@ func runNames(all []journal.Summary) []string {
 // is not passed over: said twice by mistake, --last takes nothing else back.
 func lastRepair(all []journal.Summary) (string, error) {
 	for _, s := range all { // the newest first
-		if s.Kind == journal.KindFix && s.State != journal.Stopped {
+		if s.Kind == journal.KindFix && s.State != journal.Stopped && s.State != journal.Left {
 			return s.ID, nil
 		}
 	}

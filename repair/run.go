@@ -739,6 +739,9 @@ func (r *run) finish(ctx context.Context, failed error) (Result, error) {
 		if result.Outcome == journal.Failed {
 			end.Outcome = journal.Refused // nothing stayed changed
 		}
+		if errors.Is(failed, context.Canceled) && end.Outcome == journal.Refused {
+			end.Outcome = journal.Declined // by whoever ended it
+		}
 	}
 	if result.Changed && failed != nil {
 		result.Stands = r.stands(broken != nil && broken.Unclear)

@@ -249,7 +249,7 @@ func (k *kit) honest(rows []Row) {
 		}
 		switch {
 		case state == journal.Finished && destroyed && len(k.world.Hosts[0].DevicesOf(string(r.Plan.Serial))) == 0:
-		case state == journal.Stopped && !destroyed && k.connections(r.Plan.Object) == 1 && !r.Result.Changed:
+		case (state == journal.Stopped || state == journal.Left) && !destroyed && k.connections(r.Plan.Object) == 1 && !r.Result.Changed:
 			for _, d := range k.disks(r.Plan.Serial) {
 				if d.State != "running" {
 					k.t.Errorf("run %s is stopped, and %s is %s", r.Result.Run, d.Name, d.State)

@@ -133,8 +133,10 @@ const (
 	Interrupted State = "interrupted"
 	// UnderWay: a process is at it just now.
 	UnderWay State = "under way"
-	// Stopped: it was refused or declined and nothing stayed changed.
+	// Stopped: it was refused and nothing stayed changed.
 	Stopped State = "refused"
+	// Left: the same of one to which somebody said no, or which they ended.
+	Left State = "declined"
 	// Undone: what it did was taken back.
 	Undone State = "undone"
 	// Damaged: its file can't be read to its end, so nobody knows how far it came.
@@ -274,8 +276,10 @@ func stateOf(o Outcome) State {
 	switch o {
 	case Done, Already:
 		return Finished
-	case Refused, Declined:
+	case Refused:
 		return Stopped
+	case Declined:
+		return Left
 	default:
 		return Interrupted
 	}

@@ -246,7 +246,7 @@ func TestStates(t *testing.T) {
 		{"killed in a step", []Record{before}, Interrupted},
 		{"failed", []Record{before, {What: WhatEnd, Outcome: Failed}}, Interrupted},
 		{"refused", []Record{{What: WhatEnd, Outcome: Refused}}, Stopped},
-		{"declined", []Record{{What: WhatEnd, Outcome: Declined}}, Stopped},
+		{"declined", []Record{{What: WhatEnd, Outcome: Declined}}, Left},
 		{"done", []Record{before, {What: WhatEnd, Outcome: Done}}, Finished},
 		{"resumed", []Record{before, {What: WhatEnd, Outcome: Failed}, {What: WhatResume}}, Interrupted},
 		{"resumed and done", []Record{before, {What: WhatResume}, {What: WhatEnd, Outcome: Done}}, Finished},
