@@ -3,6 +3,8 @@ package commands
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -31,6 +33,9 @@ func TestYAMLEscapes(t *testing.T) {
 // an array says in one stays visible.
 func TestMessageIsOneLine(t *testing.T) {
 	err := errors.Join(errors.New("it was refused"), errors.New("volume a\x1b[2Jb was taken back"))
+	if f := outcome(fmt.Errorf("listing the runs: %w", fs.ErrPermission)); !strings.HasPrefix(f.Hint, "run it as root") {
+		t.Errorf("who may not read it: %+v", f)
+	}
 	if got, want := outcome(err).Message, `it was refused; volume a\x1b[2Jb was taken back`; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}

@@ -81,7 +81,10 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 	if with := repair.GoesWith(q.Plan, q.N); len(with) > 0 {
 		text += fmt.Sprintf(" (%s with it)", goWith(with))
 	}
-	if !q.Until.IsZero() {
+	switch {
+	case q.Until.IsZero() && q.Undoable:
+		text += " (can be undone)"
+	case !q.Until.IsZero():
 		text += " (can be undone until " + q.Until.UTC().Format("2006-01-02 15:04 UTC") + ")"
 	}
 	switch {

@@ -185,7 +185,7 @@ func printResult(out *lineWriter, p palette, width int, done string, r resultAns
 	}
 	text := head + ": " + clean(r.Object)
 	if r.Why != "" {
-		text += ". " + clean(r.Why)
+		text += ": " + clean(r.Why)
 	}
 	for _, line := range wrap(text, width) {
 		out.line(paint(line))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/pureclean/pureclean/config"
@@ -172,6 +173,8 @@ func outcome(err error) failure {
 		f.Hint = clean(incomplete.Hint)
 	case errors.As(err, &configuration):
 		f.Hint = clean("pureclean config check --config " + quoteShell(configuration.File) + " says what to do")
+	case errors.Is(err, fs.ErrPermission):
+		f.Hint = "run it as root, or as whoever may read and write that"
 	case errors.Is(err, context.Canceled):
 		f.Message = "cancelled; nothing was changed"
 	}

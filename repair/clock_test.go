@@ -2,11 +2,14 @@ package repair
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pureclean/pureclean/repair/journal"
 )
@@ -34,7 +37,9 @@ func TestDeadlinesOfAWrongClock(t *testing.T) {
 	tools := k.tools()
 	var asked []time.Time
 	tools.Ask = func(_ context.Context, q Question) (Reply, error) {
-		asked = append(asked, q.Until)
+		if !q.Undoable { // what can be undone at any time has no end
+			asked = append(asked, q.Until)
+		}
 		return Yes, nil
 	}
 	began := k.world.Clock.Now()
@@ -69,5 +74,23 @@ func TestDeadlinesOfAWrongClock(t *testing.T) {
 	}
 	if undone, err := tools.Undo(ctx, result.Run); err != nil || undone.Outcome != journal.Done {
 		t.Errorf("%+v, %v", undone, err)
+	}
+}
+
+// A question says until when what it asks for can be undone where that ends, which
+// only what is destroyed does.
+func TestQuestionsSayWhatUndoDoes(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	tools, said := k.tools(), map[string]string{}
+	tools.Ask = func(_ context.Context, q Question) (Reply, error) {
+		said[q.Step.Kind] = fmt.Sprint(q.Undoable, " ", q.Until.IsZero())
+		return Yes, nil
+	}
+	if _, err := tools.Run(context.Background(), k.plan("leaked-volume")); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{StepRelease: "true true", StepDisconnect: "true true", StepDestroy: "false false"}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Error(diff)
 	}
 }

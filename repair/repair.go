@@ -117,6 +117,9 @@ type Question struct {
 	N, Of int
 	// Gates are the answers on which it would be done.
 	Gates []diagnose.GateResult
+	// Undoable is set for a step that is taken back at any time, by undo or by the run
+	// itself.
+	Undoable bool
 	// Until is when it can't be undone any more; zero when that is not known
 	// or does not end.
 	Until time.Time

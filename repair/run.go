@@ -649,8 +649,8 @@ func (r *run) about(anew evidence.Anew, near bool) evidence.Scope {
 func (r *run) ask(ctx context.Context, step Step, answers []diagnose.GateResult) error {
 	q := Question{Plan: r.plan, Step: step, N: r.n, Of: len(r.plan.Steps), Gates: answers}
 	undo := r.typeOf(step.Kind).Undo
-	undoable := undo == UndoReconnect || undo == UndoRecover || undo == UndoRollback
-	if a := r.latest.array; undoable && r.plan.destroys() && a != nil && !a.Clock.IsZero() && a.EradicationDelay > 0 {
+	q.Undoable = undo == UndoReconnect || undo == UndoRollback
+	if a := r.latest.array; undo == UndoRecover && a != nil && !a.Clock.IsZero() && a.EradicationDelay > 0 {
 		q.Until = a.Deadline(a.EradicationDelay)
 	}
 	if r.t.Ask == nil {
