@@ -75,7 +75,7 @@ func (v checkView) leaked() string {
 	}
 	text := count(int(n.Value), "leaked volume")
 	if n.Value == 0 {
-		return text
+		return text + v.reading.Report.In()
 	}
 	verb := "hold"
 	if n.Value == 1 {

@@ -10,6 +10,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
+	"github.com/pureclean/pureclean/simulator"
 )
 
 // TestListed: what is not listed is the old, what comes last and nothing else;
@@ -127,6 +128,29 @@ func TestFold(t *testing.T) {
 	} {
 		if got := fold(line, 4); !slices.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", line, got, want)
+		}
+	}
+}
+
+// What was asked of one pool only is said of that pool.
+func TestNothingLeftInOnePool(t *testing.T) {
+	w, err := simulator.New(simulator.Options{Transports: []string{evidence.ModeISCSI, evidence.ModeNVMeTCP}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	b := newBench(t, w)
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"--color=never", "scan"}, "Nothing is left behind. "},
+		{[]string{"--color=never", "scan", "--pool", "nvpool"}, "Nothing is left behind in nvpool. "},
+		{[]string{"check", "--pool", "nvpool"}, "0 leaked volumes in nvpool"},
+		{[]string{"scan", "--pool", "nvpool", "-o", "html"}, "Nothing is left behind in nvpool"},
+	} {
+		if status, out, errs := b.run("", c.args...); status != StatusOK || !strings.Contains(out, c.says) {
+			t.Errorf("%v: status %d\n%s%s", c.args, status, out, errs)
 		}
 	}
 }

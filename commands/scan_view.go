@@ -344,11 +344,11 @@ func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 		}
 		text += "."
 	case s.Findings > 0 && v.report.Complete:
-		text = nothingLeaked
+		text = strings.TrimSuffix(nothingLeaked, ".") + v.report.In() + "."
 	case s.Findings > 0:
 		text = "That is not everything: see above."
 	case v.report.Complete:
-		out.line(v.good(nothingLeft) + " Array, LXD and host agree.")
+		out.line(v.good(strings.TrimSuffix(nothingLeft, ".")+v.report.In()+".") + " Array, LXD and host agree.")
 	default:
 		out.line("Nothing was found in what could be seen. That is not everything: see above.")
 	}

@@ -28,6 +28,16 @@ type Report struct {
 	Findings  []Finding
 	Pools     []PoolSummary
 	Summary   Summary
+	// Asked are the pools that the question was limited to; none for all.
+	Asked []string
+}
+
+// In says of what pools it is, where not of all: " in nvpool".
+func (r *Report) In() string {
+	if len(r.Asked) == 0 {
+		return ""
+	}
+	return " in " + list(r.Asked)
 }
 
 // Witness is one source and whether it could testify fully.
@@ -99,7 +109,7 @@ type Summary struct {
 // be.
 func Judge(w evidence.World, p Policy) Report {
 	f := newFacts(&w, p)
-	report := Report{Witnesses: f.witnesses(), Pools: f.summaries(), Findings: f.findings()}
+	report := Report{Asked: p.Pools, Witnesses: f.witnesses(), Pools: f.summaries(), Findings: f.findings()}
 	report.Doubts = f.doubts(report.Witnesses)
 	report.Complete = len(report.Doubts) == 0
 	report.Summary = Summarise(report.Findings)

@@ -177,7 +177,7 @@ func (p *page) answer(r diagnose.Report) {
 	case s.Findings > 0:
 		p.Headline = words.Count(s.Findings, "finding") + " in what could be seen"
 	case r.Complete:
-		p.Headline, p.Lead = "Nothing is left behind", "Array, LXD and host agree."
+		p.Headline, p.Lead = "Nothing is left behind"+r.In(), "Array, LXD and host agree."
 	default:
 		p.Headline = "Nothing was found in what could be seen"
 	}
