@@ -287,7 +287,11 @@ func (f *facts) destroyedButRecorded() []draft {
 		d := ofVolume(v)
 		d.Detail = d.LXD.String() + " is destroyed on the array: " + v.array.until(v.Remaining, "its data will be lost")
 		d.Cause = either(v.array.stuck(), "somebody destroyed it on the array, or LXD's delete was refused after the first of its two steps")
-		d.Remedy = recoverSteps("purevol recover "+shell(v.Name), v.record)
+		d.Remedy = f.recoverSteps("purevol recover "+shell(v.Name), v.record, v.pool)
+		if v.record.Type == evidence.TypeImage {
+			d.Severity, d.Effect = Info, imageEffect
+			d.Detail = d.LXD.String() + " is destroyed on the array: " + v.array.until(v.Remaining, "it is gone")
+		}
 		if v.LXD.Snapshot {
 			d.Detail = "a copy of " + d.LXD.String() + ", which may be the only one, is destroyed: " + v.array.until(v.Remaining, "its data will be lost")
 			d.Cause = "LXD had no record of the snapshot when its temporary copy was destroyed, or the snapshot was lost on the array since"
@@ -309,7 +313,7 @@ func (f *facts) destroyedButRecorded() []draft {
 		d.LXD = lxdName(record)
 		d.Detail = d.LXD.String() + " is destroyed on the array: " + pool.array.until(s.Remaining, "its data will be lost")
 		d.Cause = either(pool.array.stuck(), "somebody destroyed it on the array, or LXD's delete was refused after the first of its two steps")
-		d.Remedy = recoverSteps("purevol recover "+shell(s.Name), record)
+		d.Remedy = f.recoverSteps("purevol recover "+shell(s.Name), record, pool)
 		found = append(found, d)
 	})
 	return found
@@ -325,11 +329,50 @@ func (a *arrayFacts) stuck() string {
 	return ""
 }
 
-func recoverSteps(command string, record *evidence.Record) []string {
-	return []string{
-		"if it is still wanted: " + command,
-		"if it was deleted on purpose: wait until the array has eradicated it, then " + deleteCommand(record),
+func (f *facts) recoverSteps(command string, record *evidence.Record, pool *poolFacts) []string {
+	wanted, meant := "if it is still wanted: "+command, "if it was deleted on purpose: "
+	switch there, _ := f.stillThere(record, pool); {
+	case record.Type == evidence.TypeImage:
+		return []string{"bring it back: " + command, "or let LXD unpack it anew: wait until the array has eradicated it, then " + deleteCommand(record)}
+	case len(there) > 0:
+		return append([]string{wanted}, takenAlong(record, there)...)
 	}
+	return []string{wanted, meant + "wait until the array has eradicated it, then " + deleteCommand(record)}
+}
+
+// imageEffect: an image's volume is a copy that LXD unpacks from a file of its
+// own.
+const imageEffect = "no data is lost: the image itself is a file of LXD's, and this its copy in the pool; creating instances from it there may fail until the record of the copy is gone"
+
+// stillThere are the array's names of what is live, and of what is destroyed, of
+// what a record is of: of a virtual machine one half, where the other is not there.
+func (f *facts) stillThere(record *evidence.Record, pool *poolFacts) (live, destroyed []string) {
+	add := func(name string, gone evidence.Answer) {
+		if gone.Is() {
+			destroyed = append(destroyed, name)
+		} else {
+			live = append(live, name)
+		}
+	}
+	for _, content := range contents(record) {
+		name := evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: content, UUID: record.UUID}
+		if record.Snapshot {
+			pool.array.snapshotsNamed(pool, name, func(s *evidence.Snapshot) { add(s.Name, s.Destroyed) })
+		} else {
+			pool.array.named(pool, name, func(v *volume) { add(v.Name, v.Destroyed) })
+		}
+	}
+	return live, destroyed
+}
+
+// takenAlong says what LXD's delete takes with it, and how to keep that.
+func takenAlong(record *evidence.Record, there []string) []string {
+	steps := []string{"do not delete it while " + list(there) + " is wanted, which is there: " + deleteCommand(record) + " deletes that, too"}
+	for _, name := range there {
+		pod, _, _ := strings.Cut(name, "::")
+		steps = append(steps, "keep a copy first: purevol copy "+shell(name)+" "+shell(pod+"::rescue-"+strings.ReplaceAll(record.Name, "/", "-")))
+	}
+	return steps
 }
 
 // deleteCommand is the command with which LXD removes what a record is of.
@@ -342,7 +385,8 @@ func deleteCommand(record *evidence.Record) string {
 	case evidence.TypeContainer, evidence.TypeVM:
 		return "lxc delete " + shell(record.Name) + project
 	case evidence.TypeImage:
-		return "lxc image delete " + shell(record.Name) + project
+		// Not the image itself, which is a file of LXD's and may have no other copy.
+		return "lxc storage volume delete " + shell(record.Pool) + " " + shell("image/"+record.Name) + project
 	default:
 		return "lxc storage volume delete " + shell(record.Pool) + " " + shell(record.Name) + project
 	}
@@ -379,6 +423,19 @@ func (f *facts) missingVolumes() []draft {
 		d.Remedy = []string{
 			"restore it from a backup, or",
 			"if it is not wanted any more: " + deleteCommand(record),
+		}
+		there, destroyed := f.stillThere(record, pool)
+		switch {
+		case record.Type == evidence.TypeImage:
+			d.Severity, d.Effect = Info, imageEffect
+			d.Remedy = []string{"let LXD unpack it anew: " + deleteCommand(record)}
+		case len(there) > 0:
+			d.Detail += "; its other half is there: " + list(there)
+			d.Cause = "somebody eradicated it on the array, or LXD was stopped after it had deleted one half and before the other"
+			d.Remedy = append([]string{"restore the missing half from a backup, under the same name"}, takenAlong(record, there)...)
+		case len(destroyed) > 0:
+			d.Detail += "; its other half is destroyed, and can be recovered: " + list(destroyed)
+			d.Remedy = []string{"do not delete the record while that is wanted: destroyed-but-recorded says until when purevol recover " + shell(destroyed[0]) + " brings it back"}
 		}
 		if why := f.mayStillBe(record, pool); why != "" {
 			d.Detail += "; it may be elsewhere: " + why
