@@ -37,7 +37,7 @@ type Visit struct {
 
 	mu   sync.Mutex
 	tree *treefs.FS
-	seen int64 // the state of which the tree is
+	seen int64 // the state of which the tree is; -1 while there is none
 }
 
 // ForeignError is a world that belongs to somebody else: neither may its
@@ -73,7 +73,7 @@ func Enter(ctx context.Context, dir, machine string, user int) (*Visit, error) {
 		}
 		return nil, &ForeignError{fmt.Sprintf("user %d serves this world, and this is user %d", owner, user)}
 	}
-	v := &Visit{client: rpc.NewClient(conn)}
+	v := &Visit{client: rpc.NewClient(conn), seen: -1}
 	answer, err := v.ask(ctx, Question{Machine: machine, Do: "Facts"})
 	if err != nil {
 		return nil, errors.Join(err, v.Close())

@@ -80,6 +80,19 @@ func TestSeesTheSame(t *testing.T) {
 	}
 }
 
+// A machine to which nothing has happened yet is there as well.
+func TestSeesANewMachine(t *testing.T) {
+	w, err := simulator.New(simulator.Options{Members: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	dir, _ := open(t, w)
+	if _, err := fs.Stat(enter(t, dir, w.Hosts[1].Name()).System().FS, "proc"); err != nil {
+		t.Error(err)
+	}
+}
+
 // Links, devices and what is not there are told as the tree itself tells them.
 func TestFiles(t *testing.T) {
 	w := worlds.Demo(t)
