@@ -144,8 +144,8 @@ func TestNothingLeftInOnePool(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"--color=never", "scan"}, "Nothing is left behind. "},
-		{[]string{"--color=never", "scan", "--pool", "nvpool"}, "Nothing is left behind in nvpool. "},
+		{[]string{"scan", "--color=never"}, "Nothing is left behind. "},
+		{[]string{"scan", "--pool", "nvpool", "--color=never"}, "Nothing is left behind in nvpool. "},
 		{[]string{"check", "--pool", "nvpool"}, "0 leaked volumes in nvpool"},
 		{[]string{"scan", "--pool", "nvpool", "-o", "html"}, "Nothing is left behind in nvpool"},
 	} {
