@@ -7,6 +7,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/metrics"
+	"github.com/pureclean/pureclean/words"
 )
 
 // checkView is a check's answer for people.
@@ -73,19 +74,11 @@ func (v checkView) leaked() string {
 	if !n.Known {
 		return ""
 	}
-	text := count(int(n.Value), "leaked volume")
 	if n.Value == 0 {
-		return text + v.reading.Report.In()
+		return words.Leaked(0, 0, "", 0) + v.reading.Report.In()
 	}
-	verb := "hold"
-	if n.Value == 1 {
-		verb = "holds"
-	}
-	text = fmt.Sprintf("%s %s %s", text, verb, size(int64(v.verdict.Get("bytes").Value)))
-	if oldest := time.Duration(v.verdict.Get("oldest").Value) * time.Second; oldest > 0 {
-		text += ", the oldest for " + agePhrase(oldest)
-	}
-	return text
+	oldest := time.Duration(v.verdict.Get("oldest").Value) * time.Second
+	return words.Leaked(int(n.Value), int64(v.verdict.Get("bytes").Value), "", oldest)
 }
 
 // codes names the findings of a severity, those aside that are counted as

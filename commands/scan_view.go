@@ -338,11 +338,7 @@ func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 	s, text := v.report.Summary, ""
 	switch {
 	case s.LeakedVolumes > 0:
-		text = fmt.Sprintf("%s %s %s (%s unique)", count(s.LeakedVolumes, "leaked volume"), verb(s.LeakedVolumes, "holds", "hold"), size(s.LeakedBytes), words.KnownSize(s.LeakedUnique.N, s.LeakedUnique.Known))
-		if s.Oldest > 0 {
-			text += ", the oldest for " + agePhrase(s.Oldest)
-		}
-		text += "."
+		text = words.Leaked(s.LeakedVolumes, s.LeakedBytes, words.KnownSize(s.LeakedUnique.N, s.LeakedUnique.Known), s.Oldest) + "."
 	case s.Findings > 0 && v.report.Complete:
 		text = strings.TrimSuffix(nothingLeaked, ".") + v.report.In() + "."
 	case s.Findings > 0:

@@ -159,10 +159,7 @@ func atLeast(n int, all bool) string {
 // answer is what is read first: the same that scan says at its end.
 func (p *page) answer(r diagnose.Report) {
 	s := r.Summary
-	leaked := words.Count(s.LeakedVolumes, "leaked volume") + " hold " + words.Size(s.LeakedBytes)
-	if s.LeakedVolumes == 1 {
-		leaked = "1 leaked volume holds " + words.Size(s.LeakedBytes)
-	}
+	leaked := words.Leaked(s.LeakedVolumes, s.LeakedBytes, "", 0)
 	first := diagnose.Groups[0]
 	risks := len(diagnose.Grouped(r.Findings)[0])
 	switch {

@@ -100,6 +100,27 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// Leaked is "2 leaked volumes hold 64GiB (0 unique), the oldest for 3 days"; without
+// what is not given.
+func Leaked(volumes int, bytes int64, unique string, oldest time.Duration) string {
+	text := Count(volumes, "leaked volume")
+	switch volumes {
+	case 0:
+		return text
+	case 1:
+		text += " holds " + Size(bytes)
+	default:
+		text += " hold " + Size(bytes)
+	}
+	if unique != "" {
+		text += " (" + unique + " unique)"
+	}
+	if oldest > 0 {
+		text += ", the oldest for " + Span(oldest)
+	}
+	return text
+}
+
 // Transport is what people call a pool's mode.
 func Transport(mode string) string {
 	names := map[string]string{"iscsi": "iSCSI", "nvme/tcp": "NVMe/TCP", "scsi/fc": "Fibre Channel", "nvme/fc": "NVMe/FC"}
