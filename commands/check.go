@@ -232,14 +232,13 @@ func remember(dir string, world evidence.World, report diagnose.Report) error {
 
 func (o *checkOptions) note(err error) { o.notes = append(o.notes, "note: "+err.Error()) }
 
-// runs is what the journal says. One that can't be read changes no status:
-// what leaks and what is at risk is known without it.
+// runs is what the journal says. While it can't be read nothing is OK: an
+// interrupted run may have left paths offline.
 func (o *checkOptions) runs(dir string) metrics.Runs {
 	book := journal.Read(dir)
 	all, err := book.List()
 	promises, failed := repair.Promises(book, o.clock()())
 	if err = errors.Join(err, failed); err != nil {
-		o.note(err)
 		return metrics.Runs{Trouble: err.Error()}
 	}
 	var runs metrics.Runs

@@ -40,6 +40,9 @@ func (v checkView) line() string {
 		add(v.leaked())
 		add(v.codes("other", "warning", diagnose.Warning))
 	}
+	if v.reading.Looked() && v.reading.Runs.Trouble != "" {
+		add("whether a repair was interrupted is not known: " + v.reading.Runs.Trouble)
+	}
 	if n := v.reading.Runs.Interrupted; n > 0 {
 		add(count(n, "interrupted run") + " (pureclean runs)")
 	}

@@ -81,24 +81,30 @@ func readable(all []journal.Summary, id string) error {
 }
 
 // interrupted are the runs that somebody has to see to, as far as the
-// journal may be read: those that can be gone on with first.
-func (o *common) interrupted() []journal.Summary {
+// journal may be read: those that can be gone on with first. Where it may not,
+// there may be some, for that reason.
+func (o *common) interrupted() ([]journal.Summary, error) {
 	from, err := o.sources()
 	if err != nil {
-		return nil // it was told when the witnesses were asked
+		return nil, nil // it was told when the witnesses were asked
 	}
-	return o.interruptedIn(from.config.StateDir)
+	return o.unfinished(from.config.StateDir)
 }
 
 func (o *common) interruptedIn(stateDir string) []journal.Summary {
-	all, err := journal.Read(stateDir).List()
+	all, err := o.unfinished(stateDir)
 	if err != nil {
 		o.log().Debug("the journal could not be read", "error", err)
 	}
+	return all
+}
+
+func (o *common) unfinished(stateDir string) ([]journal.Summary, error) {
+	all, err := journal.Read(stateDir).List()
 	now := o.clock()()
 	all = slices.DeleteFunc(all, func(s journal.Summary) bool { return !resumable(s.State, s.Kind) && !s.Unsettled(now) })
 	slices.SortStableFunc(all, func(a, b journal.Summary) int { return cmp.Compare(damage(a), damage(b)) })
-	return all
+	return all, err
 }
 
 func damage(s journal.Summary) int {

@@ -88,8 +88,9 @@ func runScan(ctx context.Context, o *scanOptions) error {
 }
 
 func (o *scanOptions) scanView(width int, found diagnose.Report, shown []diagnose.Finding) scanView {
+	interrupted, err := o.interrupted()
 	return scanView{
-		palette: o.palette(), width: width, verbose: o.verbose, brief: o.brief, report: found, interrupted: o.interrupted(),
+		palette: o.palette(), width: width, verbose: o.verbose, brief: o.brief, report: found, interrupted: interrupted, unread: err,
 		shown: shown, hidden: o.hidden(found.Findings, shown),
 	}
 }

@@ -49,6 +49,8 @@ type scanView struct {
 	codes int
 	// interrupted is what the journal says of runs that were not finished.
 	interrupted []journal.Summary
+	// unread is why that is not known.
+	unread error
 }
 
 func (v scanView) print(w io.Writer) error {
@@ -100,9 +102,16 @@ func (v scanView) heads(out *lineWriter) {
 		}
 	}
 	for _, run := range v.interrupted {
-		for i, line := range wrap(clean(interruptedWords(run)), v.width-2) {
-			out.line(v.warning(map[bool]string{true: "! ", false: "  "}[i == 0] + line))
-		}
+		v.remark(out, interruptedWords(run))
+	}
+	if v.unread != nil {
+		v.remark(out, "Whether a repair was interrupted is not known: "+v.unread.Error())
+	}
+}
+
+func (v scanView) remark(out *lineWriter, text string) {
+	for i, line := range wrap(clean(text), v.width-2) {
+		out.line(v.warning(map[bool]string{true: "! ", false: "  "}[i == 0] + line))
 	}
 }
 
@@ -343,7 +352,7 @@ func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 		text = strings.TrimSuffix(nothingLeaked, ".") + v.report.In() + "."
 	case s.Findings > 0:
 		text = "That is not everything: see above."
-	case v.report.Complete:
+	case v.report.Complete && v.unread == nil:
 		out.line(v.good(strings.TrimSuffix(nothingLeft, ".")+v.report.In()+".") + " Array, LXD and host agree.")
 	default:
 		out.line("Nothing was found in what could be seen. That is not everything: see above.")

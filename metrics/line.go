@@ -77,8 +77,8 @@ func Judge(r *Reading, thresholds map[string]Thresholds) Verdict {
 		v.Status = max(v.Status, value.Status)
 		v.Values = append(v.Values, value)
 	}
-	if !r.Complete() {
-		v.Doubt()
+	if !r.Complete() || r.Runs.Trouble != "" {
+		v.Doubt() // that an interrupted run may have left paths offline is no good news either
 	}
 	return v
 }

@@ -133,7 +133,9 @@ func TestJudge(t *testing.T) {
 		{name: "incomplete and critical", findings: []diagnose.Finding{risk}, change: incomplete, want: Critical},
 		{name: "a failure", change: func(r *Reading) { r.Report, r.Failure = diagnose.Report{}, "no" }, want: Unknown},
 		{name: "interrupted", change: func(r *Reading) { r.Runs.Interrupted = 1 }, want: Warning},
-		{name: "no journal", change: func(r *Reading) { r.Runs.Trouble = "permission denied" }, want: OK},
+		{name: "no journal", change: func(r *Reading) { r.Runs.Trouble = "permission denied" }, want: Unknown},
+		{name: "no journal, and a warning", findings: six[:1], change: func(r *Reading) { r.Runs.Trouble = "permission denied" }, want: Unknown},
+		{name: "no journal, and data at risk", findings: []diagnose.Finding{risk}, change: func(r *Reading) { r.Runs.Trouble = "permission denied" }, want: Critical},
 	} {
 		r, thresholds := reading(test.findings...), Defaults()
 		if test.change != nil {
