@@ -82,3 +82,32 @@ func TestConnectionMadeAgain(t *testing.T) {
 		t.Errorf("it was cut:\n%s%s", out, errs)
 	}
 }
+
+// Of a connection that has gone and come again at the number that it had, which an
+// array gives away again at once, nothing tells but that nobody saw it meanwhile. What
+// each hour's check has seen for a day a batch takes.
+func TestConnectionOutOfSight(t *testing.T) {
+	for _, every := range []time.Duration{time.Hour, 12 * time.Hour} {
+		w := aged(t, "power-failure-iscsi")
+		b := silentTrail(t, w)
+		c := w.Array.Connections()[0]
+		b.run("", "check")
+		for range 25 * time.Hour / every {
+			w.Age(every)
+			b.run("", "check")
+		}
+		w.Age(every)
+		if every > time.Hour {
+			if err := w.Array.Disconnect(c.Host, c.Volume); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Array.Connect(c.Host, c.Volume, c.LUN); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, out, errs := b.run("", "fix", "--all", "--yes")
+		if kept := len(w.Array.Connections()) > 0; kept != (every > time.Hour) {
+			t.Errorf("with a look every %v: kept is %v:\n%s%s", every, kept, out, errs)
+		}
+	}
+}

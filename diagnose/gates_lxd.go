@@ -439,10 +439,10 @@ func (s Subject) otherConnection(first evidence.StaleSighting) string {
 	if first.Since.IsZero() {
 		return ""
 	}
-	again := ", so it is not as old as what an earlier check or fix saw: a batch takes what was seen unused for " + span(s.f.policy.BatchMinAge)
+	again := ", so it may not be as old as what an earlier check or fix saw: a batch takes what was seen unused for " + span(s.f.policy.BatchMinAge)
 	now := evidence.Moment{At: s.array.Began, ArrayClock: s.array.Clock}
-	if _, gap, ok := now.Since(first.Last); ok && gap > evidence.SightingGap || first.Last.At.IsZero() {
-		return "nobody looked at its connection to " + s.connection + " lately" + again
+	if _, gap, ok := now.Since(first.Last); !ok || gap > evidence.ConnectionGap {
+		return "nothing shows that anybody looked at its connection to " + s.connection + " in the last " + span(evidence.ConnectionGap) + again + ", by looks that are no more than that apart"
 	}
 	same := false
 	s.volume.connections(func(row *evidence.Connection) {

@@ -231,7 +231,7 @@ var gateCases = map[string][]gateCase{
 		{"a connection, by an array's clock that was set ahead since", staleOne, "stale-connection", func(s *scene) {
 			s.unused(hostName, time.Minute)
 			s.array().Clock = s.array().Clock.AddDate(1, 0, 0)
-		}, Fail, "nobody looked at its connection to lxd01-iscsi lately", ""},
+		}, Fail, "nothing shows that anybody looked at its connection to lxd01-iscsi in the last 2 hours", ""},
 		{"a connection with another LUN", staleOne, "stale-connection", func(s *scene) {
 			s.unused(hostName, 48*time.Hour)
 			s.Seen[0].Stale[0].LUN++
@@ -252,10 +252,10 @@ var gateCases = map[string][]gateCase{
 			s.unused(hostName, 48*time.Hour)
 			s.array().Trails = []evidence.Trail{{VolumeID: last(s).ID, Deeds: evidence.Incomplete[evidence.Deed](nil, "page 2")}}
 		}, Fail, "could not tell in full", ""},
-		{"a connection at which nobody looked for four days", staleOne, "stale-connection", func(s *scene) {
+		{"a connection at which nobody looked for three hours", staleOne, "stale-connection", func(s *scene) {
 			s.unused(hostName, 96*time.Hour)
-			s.Seen[0].Stale[0].Last = evidence.Moment{At: clock.Add(-90 * time.Hour), ArrayClock: clock.Add(-90 * time.Hour)}
-		}, Fail, "nobody looked at its connection to lxd01-iscsi lately", ""},
+			s.Seen[0].Stale[0].Last = evidence.Moment{At: clock.Add(-3 * time.Hour), ArrayClock: clock.Add(-3 * time.Hour)}
+		}, Fail, "nothing shows that anybody looked at its connection to lxd01-iscsi in the last 2 hours", ""},
 		{"by an older version", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.lastSeen().Last = evidence.Moment{} }, Fail, "earlier version", ""},
 		{"three weeks ago", leakOne, "leaked-volume", func(s *scene) {
 			s.batch()

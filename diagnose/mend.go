@@ -22,7 +22,7 @@ var mends = map[string]string{
 	"original-kept":     "nothing: it may be the only copy; look for what became of the original",
 	"explained":         "look for what became of the record (pureclean explain disappeared-record); for one volume, state what you know with --database-is-current or --even-if-recovered; what an undo took back, and a safety copy once the volume's content is what it should be, repair by itself with --volume",
 	"old-enough":        "wait until it is old enough; for one volume, --min-age lowers what is needed",
-	"seen-before":       "this look has been remembered, so that a later batch takes it; or repair it by itself with --volume",
+	"seen-before":       "this look has been remembered, so that a later batch takes it while checks go on (pureclean-check.timer); or repair it by itself with --volume",
 	"ordinary":          "nothing: it is not what LXD makes, so it is left to you",
 	"not-protected":     "take it out of its protection group if nobody wants its snapshots",
 	"connections-ours":  "find out whose machine it is, and disconnect it by hand when that is known to be gone",

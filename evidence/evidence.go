@@ -178,6 +178,11 @@ func (m Moment) Since(then Moment) (least, most time.Duration, ok bool) {
 // without a look does not begin anew.
 const SightingGap = 72 * time.Hour
 
+// ConnectionGap is the same of a connection. Nothing tells it from one that was made
+// in its place, for the array gives the lowest number that is free: so it must not
+// have been out of sight for long. Checks that run every hour keep it in sight.
+const ConnectionGap = 2 * time.Hour
+
 // Equal reports the same sighting.
 func (s Sighting) Equal(other Sighting) bool { return reflect.DeepEqual(s, other) }
 

@@ -338,7 +338,7 @@ func connected(a evidence.Array, volume, host string) (evidence.Connection, bool
 
 // since carries over since when each is seen like that. What has no time of the
 // array's proves no age, so it begins anew, and so does another connection to the
-// same host, and one that nobody looked at for long: it may have been away.
+// same host, and one that was out of sight for long: it may have been away.
 func (h hosts) since(before evidence.Sighting, a evidence.Array) []evidence.StaleSighting {
 	var all []evidence.StaleSighting
 	for _, host := range h {
@@ -347,7 +347,7 @@ func (h hosts) since(before evidence.Sighting, a evidence.Array) []evidence.Stal
 			continue // of which it is not known
 		}
 		first, now := before.StaleSince(host), evidence.Moment{At: a.Began, ArrayClock: a.Clock}
-		if _, gap, ok := now.Since(first.Last); !ok || gap > evidence.SightingGap || first.LUN != row.LUN || first.NSID != row.NSID {
+		if _, gap, ok := now.Since(first.Last); !ok || gap > evidence.ConnectionGap || first.LUN != row.LUN || first.NSID != row.NSID {
 			first = evidence.StaleSighting{Since: a.Began, ArrayClock: a.Clock, LUN: row.LUN, NSID: row.NSID}
 		}
 		first.Host, first.Last = host, now

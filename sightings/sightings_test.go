@@ -78,17 +78,17 @@ func TestUnusedConnections(t *testing.T) {
 		}
 		return update(memory, world, report)
 	}
-	day := func(n int) time.Time { return monday.AddDate(0, 0, n) }
+	hour := func(n int) time.Time { return monday.Add(time.Duration(n) * time.Hour) }
 	since := func(host string, lun int64, at, last time.Time) evidence.StaleSighting {
 		return evidence.StaleSighting{Host: host, LUN: lun, Since: at, ArrayClock: at, Last: moment(last)}
 	}
-	memory := look(nil, day(0), "h1", "maybe")
-	memory = look(memory, day(1), "H1", "h2")
-	want := []evidence.StaleSighting{since("H1", 10, day(0), day(1)), since("h2", 11, day(1), day(1))}
+	memory := look(nil, hour(0), "h1", "maybe")
+	memory = look(memory, hour(1), "H1", "h2")
+	want := []evidence.StaleSighting{since("H1", 10, hour(0), hour(1)), since("h2", 11, hour(1), hour(1))}
 	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
 		t.Error("seen again:", diff)
 	}
-	world, report := seen(day(1), true)
+	world, report := seen(hour(1), true)
 	world.Hosts = []evidence.Host{{Recorded: true}}
 	report.Findings = []diagnose.Finding{{
 		Code: "stale-connection", VolumeID: "v1", Host: "h1",
@@ -97,21 +97,27 @@ func TestUnusedConnections(t *testing.T) {
 	if of := update(nil, world, report)[0].Stale; of != nil {
 		t.Error("by a recording, which does not say what is used now:", of)
 	}
-	memory = look(look(memory, day(2), "x", "h2"), day(3), "h1", "h2")
-	want = []evidence.StaleSighting{since("h1", 10, day(3), day(3)), since("h2", 11, day(1), day(3))}
+	memory = look(look(memory, hour(2), "x", "h2"), hour(3), "h1", "h2")
+	want = []evidence.StaleSighting{since("h1", 10, hour(3), hour(3)), since("h2", 11, hour(1), hour(3))}
 	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
 		t.Error("gone in between:", diff)
 	}
 	// What an array told no time of proves no age.
 	memory[0].Stale[0].Last.ArrayClock = time.Time{}
-	memory = look(memory, day(4), "h1", "h2")
-	want = []evidence.StaleSighting{since("h1", 10, day(4), day(4)), since("h2", 11, day(1), day(4))}
+	memory = look(memory, hour(4), "h1", "h2")
+	want = []evidence.StaleSighting{since("h1", 10, hour(4), hour(4)), since("h2", 11, hour(1), hour(4))}
 	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
 		t.Error("without a time:", diff)
 	}
-	// Nobody looked for four days, or it is another one.
-	memory = look(look(memory, day(8), "h1", "h2"), day(9), "h2", "h1")
-	want = []evidence.StaleSighting{since("h2", 10, day(9), day(9)), since("h1", 11, day(9), day(9))}
+	// Nobody looked for three hours.
+	memory = look(memory, hour(7), "h1", "h2")
+	want = []evidence.StaleSighting{since("h1", 10, hour(7), hour(7)), since("h2", 11, hour(7), hour(7))}
+	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
+		t.Error("out of sight:", diff)
+	}
+	// It is another one.
+	memory = look(memory, hour(8), "h2", "h1")
+	want = []evidence.StaleSighting{since("h2", 10, hour(8), hour(8)), since("h1", 11, hour(8), hour(8))}
 	if diff := cmp.Diff(want, memory[0].Stale); diff != "" {
 		t.Error("others:", diff)
 	}
