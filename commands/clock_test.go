@@ -26,7 +26,12 @@ func TestClockThatWasSet(t *testing.T) {
 			{time.Minute, 1, "a batch takes what was"},
 			{24 * time.Hour, 0, "Repaired: "},
 		} {
-			w.Age(c.after)
+			for left := c.after; left > 0; left -= time.Hour {
+				w.Age(min(left, time.Hour))
+				if left > time.Hour {
+					b.run("", "check")
+				}
+			}
 			status, out, errs := b.run("", "fix", "--all", "--yes")
 			if n := len(w.Array.Connections()); n != c.left || !strings.Contains(strings.Join(strings.Fields(out+errs), " "), c.said) {
 				t.Errorf("%s wrong, %s later: status %d, %d connections\n%s%s", wrong, c.after, status, n, out, errs)

@@ -51,6 +51,44 @@ func TestRestoredMachine(t *testing.T) {
 	}
 }
 
+// Last night's backup is the ordinary one: what it remembers is hours old, and LXD
+// was started since. What had a record meanwhile is not taken ten minutes later.
+func TestRestoredFromLastNight(t *testing.T) {
+	w := aged(t, "rollback-refused-iscsi")
+	b := silentTrail(t, w)
+	volume := b.leaked("leaked-volume")
+	b.run("", "check")
+	w.Age(25 * time.Hour)
+	b.run("", "check")
+	state, database := t.TempDir(), w.LXD.SnapshotDatabase()
+	if err := os.CopyFS(state, os.DirFS(b.s.given.config.StateDir)); err != nil {
+		t.Fatal(err)
+	}
+	w.Age(8 * time.Hour)
+	u := strings.TrimPrefix(volume, w.Pool()+"::u-")
+	w.LXD.PutVolume(lxd.Volume{
+		Pool: w.Pool(), Project: "default", Type: "custom", Name: "back", Content: "filesystem",
+		Config: map[string]string{"volatile.uuid": u[:8] + "-" + u[8:12] + "-" + u[12:16] + "-" + u[16:20] + "-" + u[20:]},
+	})
+	if err := w.Array.Disconnect("lxd01-iscsi", volume); err != nil {
+		t.Fatal(err)
+	}
+	w.Keep(volume)
+	w.Age(12 * time.Hour)
+	w.RestoreDatabase(database)
+	w.LXD.KillDaemon()
+	w.LXD.StartDaemon()
+	b.s.given.config.StateDir = state
+	for _, wait := range []time.Duration{10 * time.Minute, time.Hour, 22 * time.Hour} {
+		w.Age(wait)
+		b.run("", "check")
+		_, out, errs := b.run("", "fix", "--all", "--yes")
+		if v, ok := w.Array.Volume(volume); !ok || v.Destroyed || !w.Live(volume) {
+			t.Fatalf("it was destroyed:\n%s%s", out, errs)
+		}
+	}
+}
+
 // A connection that was taken away and made again is another one, of its own age.
 func TestConnectionMadeAgain(t *testing.T) {
 	w := aged(t, "killed-while-waiting-iscsi")

@@ -111,6 +111,7 @@ func TestConditionsHoldAlone(t *testing.T) {
 		}, Uncertain, "older than this snapshot"},
 		{"seen-before", ClassSnapshot, "it was seen", func(s *scene) {
 			s.policy.Batch = true
+			s.runs(50 * time.Hour)
 			snap := s.array().Snapshots.Items[0]
 			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: snap.ID, Leaked: clock.Add(-48 * time.Hour), Last: justNow, Written: evidence.CountOf(0), Provisioned: snap.Provisioned}}
 		}, Pass, "first seen as a leftover on"},

@@ -367,6 +367,7 @@ func (s Subject) notOld(seen *evidence.Sighting) (Result, string) {
 	}
 	need := s.f.policy.BatchMinAge
 	_, gap, ok := now.Since(seen.Last)
+	same, known := RanFor(s.f.world, now.At, gap)
 	switch {
 	case seen.Last.At.IsZero():
 		return Fail, "what an earlier version remembers of it as a leftover does not count: run the batch again after " + day(now.At.Add(need))
@@ -374,6 +375,10 @@ func (s Subject) notOld(seen *evidence.Sighting) (Result, string) {
 		return Uncertain, "it is not known how long ago it was last seen as a leftover"
 	case gap > evidence.SightingGap:
 		return Fail, "it was last seen as a leftover on " + day(seen.Last.At) + ", and what was since then nobody remembers: run the batch again after " + day(now.At.Add(need))
+	case !known:
+		return Uncertain, "it is not known whether LXD has been running since it was last seen as a leftover"
+	case !same:
+		return Fail, "LXD was started since it was last seen as a leftover on " + day(seen.Last.At) + ", and may have another database: run the batch again after " + day(now.At.Add(need))
 	case !seen.Written.Known || !written.Known:
 		return Uncertain, "it is not known what was written to it since it was seen as a leftover"
 	case written != seen.Written || provisioned != seen.Provisioned:

@@ -269,6 +269,8 @@ var gateCases = map[string][]gateCase{
 		{"written to since", leakOne, "leaked-volume", func(s *scene) { s.batch(); last(s).Written = evidence.CountOf(8192) }, Fail, "written to, or resized", ""},
 		{"resized since", leakOne, "leaked-volume", func(s *scene) { s.batch(); last(s).Provisioned++ }, Fail, "written to, or resized", ""},
 		{"not told what was written", leakOne, "leaked-volume", func(s *scene) { s.batch(); last(s).Written = evidence.Count{} }, Uncertain, "not known what was written", ""},
+		{"LXD was started since", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.runs(time.Hour) }, Fail, "LXD was started since it was last seen as a leftover on 2026-11-22 11:00 UTC, and may have another database: run the batch again after 2026-11-23 12:00 UTC", ""},
+		{"LXD may have been started since", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.LXD.Members.Items[0].PID = 0 }, Uncertain, "whether LXD has been running since", ""},
 		{"again, for an hour", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.lastSeen().Again = justNow }, Fail, "run it again after 2026-11-23 11:00 UTC", ""},
 		{"a connection, by an array's clock that was set back since", staleOne, "stale-connection", func(s *scene) {
 			s.unused(hostName, 48*time.Hour)
@@ -609,6 +611,7 @@ var justNow = evidence.Moment{At: clock.Add(-time.Hour), ArrayClock: clock.Add(-
 // batch makes it one, in which everything was seen before.
 func (s *scene) batch() {
 	s.policy.Batch = true
+	s.runs(50 * time.Hour)
 	for i := range s.array().Volumes.Items {
 		v := s.vol(i)
 		v.Written = evidence.CountOf(4096)

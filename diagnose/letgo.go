@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"strings"
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -382,9 +383,8 @@ func (s Subject) ranSince() string {
 	case s.volume != nil:
 		created = s.volume.Created
 	}
-	a, members := s.array, &s.f.world.LXD.Members
-	if a == nil || created.IsZero() || a.Clock.IsZero() || a.Clock.Before(created) ||
-		!members.IsComplete() || len(members.Items) == 0 {
+	a := s.array
+	if a == nil || created.IsZero() || a.Clock.IsZero() || a.Clock.Before(created) {
 		return ""
 	}
 	age := a.Clock.Sub(created)
@@ -394,22 +394,45 @@ func (s Subject) ranSince() string {
 			return ""
 		}
 	}
-	for _, m := range members.Items {
-		if m.Online.IsNot() {
-			continue // the database is with those that are online
-		}
-		h := s.f.hostOf(m.Name)
-		if h == nil || h.Recorded || m.PID == 0 {
-			return ""
-		}
-		since := false
-		for _, d := range h.Daemons {
-			running := time.Duration(d.Running.N) * time.Second
-			since = since || (d.PID == m.PID && d.Running.Known && running > age+h.Ended.Sub(a.Began)+startMargin)
-		}
-		if !since {
-			return ""
-		}
+	if longer, _ := RanFor(s.f.world, a.Began, age); !longer {
+		return ""
 	}
 	return "LXD has been running since before it was made, with the same database, and has no record of it"
+}
+
+// RanFor reports whether every LXD had certainly been running for longer than that at a
+// time, and so with the same database; nothing is known where one does not tell. The
+// database is with those that are online.
+func RanFor(world *evidence.World, at time.Time, age time.Duration) (longer, known bool) {
+	members := &world.LXD.Members
+	longer = true
+	for _, m := range members.Items {
+		if m.Online.IsNot() {
+			continue
+		}
+		running, told := runningAt(world, m, at)
+		if !told {
+			return false, false
+		}
+		longer, known = longer && running > age+startMargin, true
+	}
+	known = known && members.IsComplete()
+	return known && longer, known
+}
+
+// runningAt is for how long a member's LXD had been running at a time.
+func runningAt(world *evidence.World, m evidence.Member, at time.Time) (time.Duration, bool) {
+	for i := range world.Hosts {
+		h := &world.Hosts[i]
+		if m.Name == "" || m.PID == 0 || h.Recorded || !strings.EqualFold(h.Name, m.Name) {
+			continue
+		}
+		for _, d := range h.Daemons {
+			if d.PID == m.PID && d.Running.Known {
+				return time.Duration(d.Running.N)*time.Second - max(0, h.Ended.Sub(at)), true
+			}
+		}
+		return 0, false
+	}
+	return 0, false
 }

@@ -201,7 +201,7 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 				s.Recorded, s.LXDName, s.Name = a.Began, name, o.full
 				s.Leaked, s.Last, s.Again, s.Written, s.Provisioned = time.Time{}, evidence.Moment{}, evidence.Moment{}, evidence.Count{}, 0
 			case whole && leaked[o.id]:
-				s = o.leftover(s, evidence.Moment{At: a.Began, ArrayClock: a.Clock})
+				s = o.leftover(s, evidence.Moment{At: a.Began, ArrayClock: a.Clock}, &world)
 			case !known && s.Leaked.IsZero():
 				continue // nothing worth remembering
 			}
@@ -243,11 +243,18 @@ func objects(a evidence.Array) []object {
 
 // leftover carries on, or begins anew, what was seen of a leftover. A memory that
 // came back with a machine's backup is an old one: what was done since nobody
-// remembers, so it proves nothing, and that it did not is kept.
-func (o object) leftover(s evidence.Sighting, now evidence.Moment) evidence.Sighting {
+// remembers, so it proves nothing, and that it did not is kept. With such a backup
+// LXD's database came back, too, which takes a start of LXD; while nobody tells of one,
+// what is remembered stays as it is.
+func (o object) leftover(s evidence.Sighting, now evidence.Moment, world *evidence.World) evidence.Sighting {
 	_, gap, ok := now.Since(s.Last)
+	ran, known := diagnose.RanFor(world, now.At, gap)
+	first := s.Leaked.IsZero()
+	if !known && !first {
+		return s
+	}
 	same := s.Written.Known && o.written == s.Written && o.provisioned == s.Provisioned
-	if first := s.Leaked.IsZero(); first || !ok || gap > evidence.SightingGap || !same {
+	if first || !ok || gap > evidence.SightingGap || !ran || !same {
 		if s.Leaked = now.At; !first {
 			s.Again = now
 		}

@@ -35,7 +35,11 @@ func seen(at time.Time, recorded bool) (evidence.World, diagnose.Report) {
 			Volumes:   evidence.Complete([]evidence.Volume{volume}),
 			Snapshots: evidence.Complete[evidence.Snapshot](nil),
 		}},
-		LXD: evidence.LXD{SeesAll: evidence.Yes, Records: evidence.Complete[evidence.Record](nil)},
+		LXD: evidence.LXD{
+			SeesAll: evidence.Yes, Records: evidence.Complete[evidence.Record](nil),
+			Members: evidence.Complete([]evidence.Member{{Name: "lxd01", PID: 17}, {Name: "lxd02", Online: evidence.No}}),
+		},
+		Hosts: []evidence.Host{{Source: evidence.Source{Name: "lxd01", Ended: at}, Daemons: []evidence.Daemon{{PID: 17, Running: evidence.CountOf(1 << 20)}}}},
 	}
 	if recorded {
 		world.LXD.Records = evidence.Complete([]evidence.Record{{Pool: "PurePool", Project: "default", Type: "custom", Name: "fs1", UUID: one}})
@@ -125,24 +129,37 @@ func TestUnusedConnections(t *testing.T) {
 
 func moment(at time.Time) evidence.Moment { return evidence.Moment{At: at, ArrayClock: at} }
 
-// What is remembered of a leftover begins anew when nobody looked for long, and
-// when it was written to.
+// What is remembered of a leftover begins anew when nobody looked for long, when it
+// was written to, and when LXD was started since, which it is with another database.
+// While nobody says for how long LXD has been running it stays as it is.
 func TestOldMemoryBeginsAnew(t *testing.T) {
 	var memory []evidence.Sighting
-	at := func(hours int, written int64) evidence.Sighting {
+	at := func(hours int, written, ran int64) evidence.Sighting {
 		world, report := seen(monday.Add(time.Duration(hours)*time.Hour), false)
 		world.Arrays[0].Volumes.Items[0].Written = evidence.CountOf(written)
+		world.Hosts[0].Daemons[0].Running = evidence.Count{N: ran * 3600, Known: ran > 0}
 		memory = update(memory, world, report)
 		return memory[0]
 	}
 	hour := func(n int) time.Time { return monday.Add(time.Duration(n) * time.Hour) }
 	for _, c := range []struct {
-		hours        int
-		written      int64
-		leaked, anew int
-	}{{0, 4, 0, -1}, {48, 4, 0, -1}, {121, 4, 121, 121}, {122, 4, 121, 121}, {123, 5, 123, 123}} {
-		got := at(c.hours, c.written)
-		if anew := c.anew >= 0; !got.Leaked.Equal(hour(c.leaked)) || anew != !got.Again.At.IsZero() || anew && !got.Again.At.Equal(hour(c.anew)) || !got.Last.At.Equal(hour(c.hours)) {
+		hours              int
+		written, ran       int64
+		leaked, anew, last int
+	}{
+		{0, 4, 0, 0, -1, 0},
+		{47, 4, 0, 0, -1, 0},
+		{48, 4, 100, 0, -1, 48},
+		{121, 4, 200, 121, 121, 121},
+		{122, 4, 200, 121, 121, 122},
+		{123, 5, 200, 123, 123, 123},
+		{125, 5, 3, 123, 123, 125},
+		{127, 5, 0, 123, 123, 125},
+		{128, 5, 3, 128, 128, 128},
+		{130, 5, 5, 128, 128, 130},
+	} {
+		got := at(c.hours, c.written, c.ran)
+		if anew := c.anew >= 0; !got.Leaked.Equal(hour(c.leaked)) || anew != !got.Again.At.IsZero() || anew && !got.Again.At.Equal(hour(c.anew)) || !got.Last.At.Equal(hour(c.last)) {
 			t.Errorf("after %d hours: %+v", c.hours, got)
 		}
 	}
