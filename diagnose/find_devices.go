@@ -94,6 +94,7 @@ func (f *facts) inUseWithoutConnection() []draft {
 			return // one finding for all of its mounts
 		}
 	})
+	found = append(found, f.runsWithout()...)
 	for _, h := range f.hosts {
 		found = append(found, h.strayUses()...)
 	}

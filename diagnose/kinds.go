@@ -74,7 +74,7 @@ var Kinds = []Kind{
 	},
 	{
 		Code: "in-use-without-connection", Severity: Critical, Class: ClassReport,
-		Meaning: "a host uses the volume, and the array does not connect it to that host",
+		Meaning: "a host, or by LXD an instance that runs there, uses the volume, and the array does not connect it to that host",
 		Effect:  "reads and writes fail or hang; what has not been written is lost",
 		Remedy:  []string{"find out who took the connection away; connect the volume again or stop what uses it"},
 		Check:   (*facts).inUseWithoutConnection,

@@ -655,3 +655,43 @@ func TestTakingTrailsAwayNeverMakesSafe(t *testing.T) {
 		}
 	}
 }
+
+// Since when LXD has had its database, all who are online say, or nobody knows.
+func TestRanFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		scene         func(*scene)
+		longer, known bool
+	}{
+		"long":            {func(s *scene) { s.runs(3 * time.Hour) }, true, true},
+		"not so long":     {func(s *scene) { s.runs(time.Hour) }, false, true},
+		"until a moment":  {func(s *scene) { s.runs(2*time.Hour + 30*time.Second) }, false, true},
+		"read much later": {func(s *scene) { s.runs(3 * time.Hour); s.Hosts[0].Ended = clock.Add(2 * time.Hour) }, false, true},
+		"another member, not so long": {func(s *scene) {
+			s.runs(3 * time.Hour)
+			s.LXD.Members = appendTo(s.LXD.Members, evidence.Member{Name: "lxd02", Online: evidence.Yes, PID: 5})
+			s.Hosts = append(s.Hosts, evidence.Host{Source: evidence.Source{Name: "LXD02", Ended: clock}, Daemons: []evidence.Daemon{{PID: 5, Running: evidence.CountOf(60)}}})
+			s.LXD.Members.Items[0], s.LXD.Members.Items[1] = s.LXD.Members.Items[1], s.LXD.Members.Items[0]
+		}, false, true},
+		"another member, not read": {func(s *scene) {
+			s.runs(3 * time.Hour)
+			s.LXD.Members = appendTo(s.LXD.Members, evidence.Member{Name: "lxd02", Online: evidence.Yes, PID: 5})
+		}, false, false},
+		"another member, offline": {func(s *scene) {
+			s.runs(3 * time.Hour)
+			s.LXD.Members = appendTo(s.LXD.Members, evidence.Member{Name: "lxd02", Online: evidence.No, PID: 5})
+		}, true, true},
+		"by a recording":   {func(s *scene) { s.runs(3 * time.Hour); s.Hosts[0].Recorded = true }, false, false},
+		"members in doubt": {func(s *scene) { s.runs(3 * time.Hour); s.LXD.Members = s.LXD.Members.Doubt("not all") }, false, false},
+		"no member":        {func(s *scene) { s.LXD.Members = evidence.Complete[evidence.Member](nil) }, false, false},
+		"just started": {func(s *scene) {
+			s.runs(3 * time.Hour)
+			s.Hosts[0].Daemons[1].Running = evidence.Count{}
+		}, false, false},
+	} {
+		s := healthy()
+		c.scene(s)
+		if longer, known := RanFor(&s.World, clock, 2*time.Hour); longer != c.longer || known != c.known {
+			t.Errorf("%s: longer %v, known %v", name, longer, known)
+		}
+	}
+}

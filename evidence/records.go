@@ -81,6 +81,9 @@ type Instance struct {
 	Status   string `json:"status"`
 	Running  Answer `json:"running"`
 	Location string `json:"location"`
+	// Started is when LXD last started it, by the clock of its member; zero where
+	// LXD does not say.
+	Started time.Time `json:"started,omitzero"`
 	// Disks are its disk devices with a pool, profiles included.
 	Disks []InstanceDisk `json:"disks"`
 	// Paths are what it names by a path of its machine, or by a device number,

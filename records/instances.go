@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/canonical/lxd/shared/api"
 	"github.com/pureclean/pureclean/evidence"
@@ -16,6 +17,7 @@ import (
 type instanceRow struct {
 	Name, Project, Type, Status, Location string
 	Code                                  api.StatusCode
+	Started                               time.Time
 	// Devices are the instance's own and its profiles', by name. LXD gives
 	// none of them for an instance whose member it can't reach.
 	Devices []deviceRow
@@ -46,6 +48,8 @@ func readInstance(p *pulled) instanceRow {
 			row.Code = api.StatusCode(p.integer())
 		case "location":
 			row.Location = p.shared()
+		case "last_used_at":
+			row.Started = p.moment()
 		case "expanded_devices":
 			p.devices = p.devices[:0]
 			for name := range p.object {
@@ -131,6 +135,7 @@ func (a *answers) instanceList(d *doubts) []evidence.Instance {
 			Type:     row.Type,
 			Status:   row.Status,
 			Location: a.location(row.Location),
+			Started:  row.Started,
 			Disks:    make([]evidence.InstanceDisk, 0, len(row.Devices)),
 		}
 		if row.Code.String() == row.Status {

@@ -108,6 +108,7 @@ func TestObserveRecordedState(t *testing.T) {
 		}),
 		Instances: evidence.Complete([]evidence.Instance{{
 			Name: "c1", Project: "default", Type: "container", Status: "Running", Running: evidence.Yes, Location: "lxdlab",
+			Started: at(t, "2026-11-22T08:44:20.36511197Z"),
 			Disks: []evidence.InstanceDisk{
 				{Device: "data", Pool: "purepool", Source: "fs1", Type: "custom", Project: "default", Path: "/mnt"},
 				{Device: "root", Pool: "purepool", Type: "container", Project: "default", Path: "/"},
