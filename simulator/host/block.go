@@ -35,7 +35,6 @@ type block struct {
 	dir           string
 	gone          bool
 	reads, writes int64
-	readOnly      bool
 }
 
 func (b *block) dev() string { return fmt.Sprintf("%d:%d", b.major, b.minor) }

@@ -29,8 +29,6 @@ type disk struct {
 	// udev is the serial when udev last looked, which is when the disk was
 	// added: a rescan sends no event. The by-id links and multipathd go by it.
 	udev string
-	// checks and errors count commands; multipathd's checks are among them.
-	checks, errors int64
 }
 
 func (d *disk) hctl() string { return fmt.Sprintf("%d:0:0:%d", d.session.host, d.lun) }
@@ -82,7 +80,6 @@ func (h *Host) addDisk(s *session, e fabric.Export) {
 	d := &disk{
 		block: h.newBlock(sdName(index), major, minor, e.Bytes, e.Serial),
 		index: index, generic: lowest(generics), session: s, lun: e.LUN, state: running, udev: e.Serial,
-		checks: 0x70,
 	}
 	d.block.dir = d.device() + "/block/" + d.name
 	h.disks = append(h.disks, d)

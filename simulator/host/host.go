@@ -95,7 +95,6 @@ type machine struct {
 	nextSeq     int64
 	nextSession int
 	nextMountID int
-	nextCNTLID  int
 	sessions    []*session
 	disks       []*disk
 	maps        []*dmap
@@ -162,7 +161,7 @@ const bootedBefore = 24 * time.Hour
 
 // boot starts the machine with nothing but its own disk.
 func (h *Host) boot() {
-	h.machine = machine{nextSeq: 9, nextSession: 1, nextMountID: 200, nextCNTLID: 1, lxdRuns: true, started: h.clock.Now()}
+	h.machine = machine{nextSeq: 9, nextSession: 1, nextMountID: 200, lxdRuns: true, started: h.clock.Now()}
 	if h.boots == 0 {
 		h.started = h.started.Add(-bootedBefore)
 	}

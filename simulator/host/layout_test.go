@@ -143,8 +143,7 @@ func TestPadding(t *testing.T) {
 		"etc/iscsi/initiatorname.iscsi":                  "InitiatorName=iqn.1993-08.org.debian:01:d4ce7f755aa1\n",
 		"proc/self/comm":                                 "pureclean\n",
 		"sys/class/scsi_device/0:0:0:1/device/wwid":      "naa.624a9370d5bc07893d61b51b0001100a\n",
-		"sys/class/iscsi_host/host0/device/uevent":       "DEVTYPE=scsi_host\n",
-		"sys/dev/block/253:0/slaves/sdb/holders/dm-0/ro": "0\n",
+		"sys/dev/block/253:0/slaves/sdb/holders/dm-0/dev": "253:0\n",
 	} {
 		got, err := fs.ReadFile(w.FS(), name)
 		if err != nil || string(got) != wanted {

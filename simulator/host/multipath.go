@@ -128,7 +128,6 @@ func (h *Host) check(v view) {
 		for _, p := range m.paths {
 			d := p.disk
 			_, there := d.answer(v)
-			d.checks++
 			switch {
 			case d.gone || d.state == offline || d.state == transportOffline:
 				p.fail("faulty")
@@ -139,7 +138,6 @@ func (h *Host) check(v view) {
 				p.checker = "i/o pending"
 				gone = false
 			case !there:
-				d.errors++
 				p.fail("faulty")
 			default:
 				p.failed, p.checker = false, "ready"

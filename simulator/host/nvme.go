@@ -31,7 +31,6 @@ type subsystem struct {
 // controller is a connection to one portal.
 type controller struct {
 	instance int
-	cntlid   int
 	portal   string
 	state    string
 	lost     time.Time
@@ -67,8 +66,7 @@ func (h *Host) loginNVMe(v view) error {
 		for _, c := range s.controllers {
 			taken[c.instance] = true
 		}
-		c := &controller{instance: lowest(taken), cntlid: h.nextCNTLID, portal: portal, state: live}
-		h.nextCNTLID++
+		c := &controller{instance: lowest(taken), portal: portal, state: live}
 		if s.nqn == "" {
 			s.instance, s.nqn = c.instance, nqn
 		}

@@ -144,22 +144,14 @@ func relative(from, to string) string {
 func (t tree) block(dir string, b *block, hidden bool) {
 	t.link("sys/block/"+b.name, dir)
 	t.link("sys/class/block/"+b.name, dir)
-	uevent := fmt.Sprintf("DEVTYPE=disk\nDISKSEQ=%d", b.seq)
 	if !hidden {
 		t.put(dir+"/dev", b.dev())
-		uevent = fmt.Sprintf("MAJOR=%d\nMINOR=%d\nDEVNAME=%s\n%s", b.major, b.minor, b.name, uevent)
 		t.AddDevice("dev/"+b.name, uint32(b.major), uint32(b.minor), false)
 		t.link("sys/dev/block/"+b.dev(), dir)
-		t.link(dir+"/bdi", "sys/devices/virtual/bdi/"+b.dev())
-		t.puts("sys/devices/virtual/bdi/"+b.dev(), "read_ahead_kb", 128)
 	}
-	t.puts(dir, "uevent", uevent, "diskseq", b.seq, "hidden", digit(hidden), "range", 16, "ext_range", 256,
-		"removable", 0, "ro", digit(b.readOnly), "alignment_offset", 0, "discard_alignment", 0,
-		"capability", 0, "events_poll_msecs", -1)
-	t.blank(dir, "events", "events_async")
+	t.puts(dir, "diskseq", b.seq, "hidden", digit(hidden))
 	t.counters(dir, b)
-	t.puts(dir+"/queue", "logical_block_size", 512, "physical_block_size", 512, "rotational", 0,
-		"scheduler", "[none] mq-deadline", "iostats", 1, "read_ahead_kb", 128, "nr_requests", 113, "max_sectors_kb", 4096)
+	t.puts(dir+"/queue", "iostats", 1)
 	t.AddDir(dir + "/holders")
 	t.AddDir(dir + "/slaves")
 	t.link(dir+"/subsystem", "sys/class/block")

@@ -7,9 +7,7 @@ func (h *Host) renderMaps(t tree) {
 	for _, m := range h.maps {
 		dir := m.sysfs()
 		t.block(dir, &m.block, false)
-		t.puts(dir, "range", 1, "ext_range", 1, "capability", 4)
-		t.puts(dir+"/dm", "name", m.title, "uuid", m.uuid, "suspended", digit(m.suspended),
-			"use_blk_mq", digit(m.multipath()), "rq_based_seq_io_merge_deadline", 0)
+		t.puts(dir+"/dm", "name", m.title, "uuid", m.uuid, "suspended", digit(m.suspended))
 		t.AddLink("dev/mapper/"+m.title, "../"+m.name)
 		for _, p := range m.paths {
 			t.hold(&p.disk.block, &m.block)
@@ -33,11 +31,10 @@ func (h *Host) renderRoot(t tree) {
 	t.AddDevice("dev/null", 1, 3, true)
 	if h.snap() {
 		const dir = "sys/devices/virtual/block/loop0"
-		base := block{name: "loop0", major: majorLoop, seq: 2, bytes: 64 << 20, reads: 812, readOnly: true}
+		base := block{name: "loop0", major: majorLoop, seq: 2, bytes: 64 << 20, reads: 812}
 		t.block(dir, &base, false)
 		t.put("var/lib/snapd/snaps/core24_1196.snap", "")
-		t.puts(dir+"/loop", "backing_file", "/var/lib/snapd/snaps/core24_1196.snap", "offset", 0, "sizelimit", 0,
-			"autoclear", 1, "partscan", 0, "dio", 1)
+		t.put(dir+"/loop/backing_file", "/var/lib/snapd/snaps/core24_1196.snap")
 	}
 }
 
@@ -47,13 +44,12 @@ func (h *Host) renderUses(t tree) {
 	for _, l := range h.loops {
 		dir := l.sysfs()
 		t.block(dir, &l.block, false)
-		t.puts(dir+"/loop", "backing_file", nodePath(l.backing), "offset", 0, "sizelimit", 0, "autoclear", 0,
-			"partscan", 0, "dio", 0)
+		t.put(dir+"/loop/backing_file", nodePath(l.backing))
 	}
 	for _, m := range h.mounts {
 		// A superblock lives in whatever namespace it is mounted, and outlives
 		// its device.
-		t.puts("sys/fs/ext4/"+m.name, "errors_count", 0, "delayed_allocation_blocks", 0)
+		t.AddDir("sys/fs/ext4/" + m.name)
 	}
 	for i, e := range h.exports {
 		core := fmt.Sprintf("sys/kernel/config/target/core/iblock_%d/%s", i, e.name)

@@ -251,7 +251,6 @@ func (h *Host) Write(serial string, n int) error {
 			for _, p := range m.paths {
 				if !p.failed {
 					p.disk.writes += int64(n)
-					p.disk.checks += int64(n)
 					return nil
 				}
 			}

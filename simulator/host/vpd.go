@@ -40,11 +40,3 @@ func padded(name string) []byte {
 	}
 	return b
 }
-
-// standardInquiry is the answer to a plain INQUIRY.
-func standardInquiry() []byte {
-	b := make([]byte, 96)
-	copy(b, []byte{0, 0, 6, 2, byte(len(b) - 5), 0xb8, 0, 2})
-	copy(b[8:], "PURE    FlashArray      8888")
-	return b
-}
