@@ -88,7 +88,6 @@ func (w *World) Relocate(name, to string) error {
 // Hold marks a volume as wanted, whatever the records say, until Let.
 func (w *World) Hold(serial string) { w.truth.held[serial] = true }
 
-// Let ends what Hold began.
 func (w *World) Let(serial string) { delete(w.truth.held, serial) }
 
 // LiveSnapshot reports whether a snapshot of the array, by its full name, must

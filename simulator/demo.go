@@ -11,7 +11,6 @@ import (
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
-// demoSpan is how long the demo's world has existed.
 const demoSpan = 6 * 24 * time.Hour
 
 // Demo builds a small company's world with every kind of leftover in it. It
@@ -97,7 +96,6 @@ func (d *demo) fill(pool, kind, name string, bytes int64) {
 	}
 }
 
-// use sets what a volume occupies, at most half of its size.
 func (d *demo) use(name string, bytes int64) {
 	v, _ := d.Array.Volume(name) // what is not there can't be set either
 	d.check(d.Array.SetUsed(name, min(bytes, v.Provisioned/2)))

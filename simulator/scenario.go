@@ -23,14 +23,11 @@ type Scenario struct {
 	Story string
 	// Fades is for how long it can be seen afterwards: then the kernel, or the
 	// array, has let go of what is to be found. Zero is for ever.
-	Fades time.Duration
-	// Options say which world it needs.
+	Fades   time.Duration
 	Options Options
-	// Run lets it happen.
-	Run func(*World)
+	Run     func(*World)
 }
 
-// Build builds the scenario's world and lets it happen.
 func (s Scenario) Build() (*World, error) {
 	w, err := New(s.Options)
 	if err != nil {
@@ -46,7 +43,6 @@ func (s Scenario) Build() (*World, error) {
 	return w, nil
 }
 
-// In lets it happen in a world that is there.
 func (s Scenario) In(w *World) error {
 	s.Run(w)
 	if w.failed != nil {
@@ -77,7 +73,6 @@ func (s Scenario) Past(now time.Time, ago time.Duration) (*World, error) {
 	return w, nil
 }
 
-// Find returns the scenario with this name.
 func Find(name string) (Scenario, bool) {
 	all := Scenarios()
 	i := slices.IndexFunc(all, func(s Scenario) bool { return s.Name == name })
@@ -87,7 +82,6 @@ func Find(name string) (Scenario, bool) {
 	return all[i], true
 }
 
-// The options that scenarios share.
 var (
 	iscsi = []string{evidence.ModeISCSI}
 	nvme  = []string{evidence.ModeNVMeTCP}
@@ -106,7 +100,6 @@ const (
 	days  = 30 * time.Hour
 )
 
-// Scenarios lists all scenarios.
 func Scenarios() []Scenario {
 	var all []Scenario
 	all = append(all, healthyScenarios()...)
@@ -176,14 +169,12 @@ func (w *World) halves(pool, kind, name string) []string {
 	return names
 }
 
-// named is ArrayName.
 func (w *World) named(pool, kind, name string) string {
 	full, err := w.ArrayName(pool, kind, name)
 	w.check(err)
 	return full
 }
 
-// other is AddOther.
 func (w *World) other(server, attach string) *lxd.Server {
 	l, err := w.AddOther(server, attach)
 	w.check(err)

@@ -81,7 +81,6 @@ func cutOffByHand(w *World) {
 // array host on the array whatever happens to other volumes.
 func (w *World) somethingRuns() { w.check(w.LXD.Launch(w.container("web1"))) }
 
-// portals are those of the first pool's transport.
 func (w *World) portals() []string {
 	_, portals := w.Array.ISCSI()
 	if w.options.Transports[0] == evidence.ModeNVMeTCP {

@@ -24,7 +24,6 @@ func snapshotScenarios() []Scenario {
 	)
 }
 
-// withSnapshot makes a volume called data with a snapshot called daily0.
 func withSnapshot(w *World) {
 	w.create("data")
 	w.check(w.LXD.SnapshotVolume(w.Pool(), "", "data", "daily0"))

@@ -59,7 +59,6 @@ func (w *World) Stretch(pool string) error {
 	return w.Peer.StretchPod(pool, array.PodArray{ID: w.Array.ID(), Name: w.Array.Name(), Status: "online"})
 }
 
-// Unstretch takes the pod away from the peer.
 func (w *World) Unstretch() error {
 	w.peer.mu.Lock()
 	pod := w.peer.pod

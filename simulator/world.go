@@ -45,15 +45,13 @@ type Options struct {
 	PageSize int
 	// Machines are the first members' in place of simulated ones, and are not
 	// among Hosts. They follow the array by themselves.
-	Machines []lxd.Machine
-	// Unverified turns assumptions about the array around.
+	Machines   []lxd.Machine
 	Unverified array.Unverified
 }
 
 // World is an array, an LXD and its machines, served as the real ones are.
 type World struct {
-	Array *array.Array
-	// Server is the array's HTTPS server.
+	Array  *array.Array
 	Server *array.Server
 	// Peer is the second array of a stretched pod and PeerServer its own
 	// server, PeerTokenFile holds its token; all are empty until Stretch.
@@ -93,7 +91,6 @@ const (
 // Small is the size of the volumes in scenarios.
 const Small = 64 << 20
 
-// start is when a world begins that was not told when.
 var start = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 
 // New builds a world with an empty pool per transport.

@@ -15,8 +15,7 @@ import (
 type VolumeOptions struct {
 	// Created is the time of creation; zero is now.
 	Created time.Time
-	// Used is what it occupies, in bytes.
-	Used int64
+	Used    int64
 	// Serial is for a volume that another array has made; empty is the next.
 	Serial string
 	// LXD is set for what LXD made, as the audit trail then has it; else the
@@ -24,14 +23,12 @@ type VolumeOptions struct {
 	LXD bool
 }
 
-// PodArray is one array of a pod.
 type PodArray struct {
 	ID, Name string
 	// Status is "online" or "offline" and so on.
 	Status string
 }
 
-// Volume is a volume as it is now.
 type Volume struct {
 	ID, Name, Serial, Pod string
 	Provisioned, Used     int64
@@ -44,13 +41,11 @@ type Volume struct {
 	Snapshots []string
 }
 
-// Connection is one row of the array's connections.
 type Connection struct {
 	Volume, Serial, Host, Group string
 	LUN, NSID                   int
 }
 
-// Host is a host as it is now.
 type Host struct {
 	Name, Group      string
 	IQNs, NQNs, WWNs []string
@@ -100,7 +95,6 @@ func (a *Array) byHand(what, name string, f func(*state, time.Time, *volume) err
 	})
 }
 
-// CreatePod makes a pod.
 func (a *Array) CreatePod(name string) error {
 	return a.edit("create pod", name, func(s *state, _ time.Time) error { _, err := s.createPod(name); return err })
 }
@@ -119,7 +113,6 @@ func (a *Array) SetPodPromotion(name, requested, status string) error {
 	return a.onPod("promote pod", name, func(s *state, _ time.Time, p *pod) error { s.promote(p, requested, status); return nil })
 }
 
-// SetPodLinks sets the numbers of replication links to and from a pod.
 func (a *Array) SetPodLinks(name string, sources, targets int) error {
 	return a.onPod("set links of pod", name, func(_ *state, _ time.Time, p *pod) error {
 		p.linkSources, p.linkTargets = int64(sources), int64(targets)
@@ -168,22 +161,18 @@ func (a *Array) CopyVolume(src, dst string) (Volume, error) {
 	return made, err
 }
 
-// DestroyVolume destroys a volume; a connected one is refused.
 func (a *Array) DestroyVolume(name string) error {
 	return a.byHand("destroy", name, (*state).destroyVolume)
 }
 
-// Recover brings a destroyed volume back.
 func (a *Array) Recover(name string) error {
 	return a.byHand("recover", name, func(s *state, _ time.Time, v *volume) error { return s.recoverVolume(v) })
 }
 
-// Eradicate removes a destroyed volume for good.
 func (a *Array) Eradicate(name string) error {
 	return a.byHand("eradicate", name, func(s *state, _ time.Time, v *volume) error { return s.eradicateVolume(v) })
 }
 
-// SetIO sets what a volume does from now on, in operations per second.
 func (a *Array) SetIO(name string, readsPerSec, writesPerSec int64) error {
 	return a.onVolume("set I/O of volume", name, func(_ *state, _ time.Time, v *volume) error {
 		v.io = perf{readsPerSec, writesPerSec}
@@ -191,7 +180,6 @@ func (a *Array) SetIO(name string, readsPerSec, writesPerSec int64) error {
 	})
 }
 
-// SetUsed sets what a volume occupies, in bytes.
 func (a *Array) SetUsed(name string, bytes int64) error {
 	return a.onVolume("set use of", name, func(_ *state, _ time.Time, v *volume) error { v.used = bytes; return nil })
 }
@@ -208,7 +196,6 @@ func (a *Array) Written(serial string) {
 	}
 }
 
-// CreateSnapshot takes a snapshot of a volume and returns its full name.
 func (a *Array) CreateSnapshot(volumeName, suffix string) (string, error) {
 	full := ""
 	err := a.onVolume("snapshot volume", volumeName, func(s *state, now time.Time, v *volume) error {
@@ -234,7 +221,6 @@ func (a *Array) CreateHost(name string, iqns, nqns, wwns []string) error {
 	})
 }
 
-// SetInitiators replaces a host's initiators.
 func (a *Array) SetInitiators(name string, iqns, nqns, wwns []string) error {
 	return a.onHost("set initiators of host", name, func(s *state, _ time.Time, h *host) error {
 		in := initiators{iqns, nqns, wwns}
@@ -246,7 +232,6 @@ func (a *Array) SetInitiators(name string, iqns, nqns, wwns []string) error {
 	})
 }
 
-// DeleteHost removes a host without connections.
 func (a *Array) DeleteHost(name string) error {
 	return a.onHost("delete host", name, func(s *state, _ time.Time, h *host) error { return s.deleteHost(h) })
 }
@@ -260,7 +245,6 @@ func (a *Array) SetConnectivity(name, status, details string) error {
 	})
 }
 
-// CreateHostGroup makes a host group of existing hosts.
 func (a *Array) CreateHostGroup(name string, hosts ...string) error {
 	return a.edit("create host group", name, func(s *state, _ time.Time) error {
 		var members []*host
@@ -295,7 +279,6 @@ func (a *Array) Connect(hostOrGroup, volumeName string, lun int) error {
 	})
 }
 
-// Disconnect cuts a volume's connection to a host.
 func (a *Array) Disconnect(host, volumeName string) error {
 	return a.onVolume("disconnect "+host+" from", volumeName, func(s *state, now time.Time, v *volume) error {
 		s.byHand(now, "disconnect", "--host "+host+" "+v.name)
@@ -324,13 +307,11 @@ func (a *Array) AddToProtectionGroup(group, volumeName string) error {
 	})
 }
 
-// SetSafeMode disables or enables manual eradication.
 func (a *Array) SetSafeMode(on bool) {
 	// Setting a member can't fail, nor can the next two.
 	_ = a.change(func(s *state, _ time.Time) error { s.safeMode = on; return nil })
 }
 
-// SetEradicationDelay sets how long what is destroyed from now on is kept.
 func (a *Array) SetEradicationDelay(d time.Duration) {
 	_ = a.change(func(s *state, _ time.Time) error { s.delay = d; return nil })
 }
@@ -353,7 +334,6 @@ func (v *volume) shown() Volume {
 	return shown
 }
 
-// Volume returns a volume by its full name, destroyed or not.
 func (a *Array) Volume(name string) (v Volume, found bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -363,7 +343,6 @@ func (a *Array) Volume(name string) (v Volume, found bool) {
 	return Volume{}, false
 }
 
-// Volumes returns all volumes in the order of their creation.
 func (a *Array) Volumes() []Volume {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -374,7 +353,6 @@ func (a *Array) Volumes() []Volume {
 	return all
 }
 
-// Connections returns all rows in the order of their making.
 func (a *Array) Connections() []Connection {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -392,7 +370,6 @@ func (a *Array) Connections() []Connection {
 	return all
 }
 
-// Hosts returns all hosts in the order of their creation.
 func (a *Array) Hosts() []Host {
 	a.mu.RLock()
 	defer a.mu.RUnlock()

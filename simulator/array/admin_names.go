@@ -43,7 +43,6 @@ func (a *Array) RelocateVolume(name, to string) error {
 	})
 }
 
-// RenamePod renames a pod, and with it everything inside.
 func (a *Array) RenamePod(name, to string) error {
 	return a.onPod("rename pod", name, func(s *state, _ time.Time, p *pod) error {
 		if err := s.checkName("Pod", to, to); err != nil {
@@ -64,7 +63,6 @@ func (a *Array) RenamePod(name, to string) error {
 	})
 }
 
-// RenameSnapshot gives a snapshot another suffix.
 func (a *Array) RenameSnapshot(name, suffix string) error {
 	return on(a, "rename snapshot", name, (*state).snapshot, func(s *state, _ time.Time, n *snapshot) error {
 		if err := s.checkSuffix(n.volume, suffix); err != nil {

@@ -30,8 +30,7 @@ type Options struct {
 	// Clock is the array's. Nil is one of its own, standing at the start of 2026.
 	Clock *fabric.Clock
 	// PageSize is the most items that one answer holds. 0 is 1000.
-	PageSize int
-	// Unverified turns assumptions around.
+	PageSize   int
 	Unverified Unverified
 	// Seed makes ids and tokens. The same seed gives the same world.
 	Seed int64
@@ -60,7 +59,6 @@ type Array struct {
 // idleTimeout ends a session that is not used.
 const idleTimeout = 30 * time.Minute
 
-// purity is the version of the array's software.
 const purity = "6.7.2"
 
 // restVersions are those that exist: 2.12 and 2.18 never did.
@@ -114,10 +112,8 @@ func serialPrefix(id string) string {
 	return fmt.Sprintf("%016X", h.Sum64())
 }
 
-// Name is the array's name.
 func (a *Array) Name() string { return a.options.Name }
 
-// ID is the array's id, a UUID.
 func (a *Array) ID() string { return a.options.ID }
 
 // Token is the API token of a user who may do everything.
@@ -136,7 +132,6 @@ func (a *Array) OnChange(f func()) {
 	a.watch.calls = append(a.watch.calls, f)
 }
 
-// Batch makes many changes and has OnChange called once at the end.
 func (a *Array) Batch(f func()) {
 	a.watch.mu.Lock()
 	a.watch.held++

@@ -155,7 +155,6 @@ func (s *state) disconnectHost(v *volume, h *host) error {
 	}
 }
 
-// disconnectGroup cuts a shared connection for every host of the group.
 func (s *state) disconnectGroup(v *volume, g *group) error {
 	g.shared = without(g.shared, v)
 	for _, c := range slices.Clone(v.connections) {

@@ -52,19 +52,14 @@ type answer struct {
 	flushed, hungUp bool
 }
 
-// Header implements http.ResponseWriter.
 func (a *answer) Header() http.Header { return a.header }
 
-// WriteHeader implements http.ResponseWriter.
 func (a *answer) WriteHeader(status int) { a.status = status }
 
-// Write implements http.ResponseWriter.
 func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
-// Flush implements http.Flusher.
 func (a *answer) Flush() { a.flushed = true }
 
-// Hijack implements http.Hijacker.
 func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	a.hungUp = true
 	ours, theirs := net.Pipe()

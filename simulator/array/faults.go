@@ -9,7 +9,6 @@ import (
 	"sync"
 )
 
-// FaultKind is what goes wrong.
 type FaultKind string
 
 // The kinds of faults. Unless Fault.Done says otherwise, a call that is
@@ -46,7 +45,6 @@ const (
 
 // Fault is something that goes wrong with certain calls.
 type Fault struct {
-	// Method is that of the call, empty for any.
 	Method string
 	// Path is the one below the version, such as "/connections", in which *
 	// is any text; empty for any. "/login" and "/api_version" are paths too.
@@ -99,7 +97,6 @@ func (a *Array) Inject(f Fault) (remove func()) {
 	}
 }
 
-// hit is what goes wrong with one call.
 type hit struct {
 	delays []*injected
 	fault  *Fault
@@ -140,7 +137,6 @@ func (f *Fault) matches(method, path string, query url.Values) bool {
 	return true
 }
 
-// wait passes through the delays of a call.
 func (h *hit) wait(ctx context.Context) error {
 	for _, d := range h.delays {
 		if d.Wait != nil {

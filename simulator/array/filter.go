@@ -7,7 +7,6 @@ import (
 	"strings"
 )
 
-// predicate says whether a row is listed.
 type predicate[T any] func(*call, T) bool
 
 // term is what the filters that are sent here consist of, with "or" between

@@ -28,7 +28,6 @@ type nic struct {
 
 const capacity = 27 << 40
 
-// nics lists all interfaces.
 func (c *config) nics() []nic {
 	h := hash(c.ID)
 	subnet := fmt.Sprintf("10.%d.%d", 1+h%250, h/250%250)
@@ -126,7 +125,6 @@ func controllersEndpoint() endpoint {
 	return r.only()
 }
 
-// arraysEndpoint lists the one local array.
 func arraysEndpoint() endpoint {
 	columns := slices.Concat(
 		[]column[*thing]{

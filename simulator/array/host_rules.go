@@ -48,7 +48,6 @@ func (s *state) setInitiators(h *host, in initiators) {
 	}
 }
 
-// unique copies names without repeats, however they are spelled.
 func unique(names []string) []string {
 	var kept []string
 	for _, n := range names {
@@ -97,7 +96,6 @@ func (s *state) deleteHost(h *host) error {
 	return nil
 }
 
-// createGroup makes a group of hosts that are in none.
 func (s *state) createGroup(name string, hosts []*host) error {
 	if err := s.checkName("Host group", name, name); err != nil {
 		return err

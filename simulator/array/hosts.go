@@ -74,7 +74,6 @@ func hostsEndpoint() endpoint {
 	}
 }
 
-// initiators are those of the body, in place of what there is of that kind.
 func (c *call) initiators(in *initiators) error {
 	for attribute, into := range map[string]*[]string{"iqns": &in.iqns, "nqns": &in.nqns, "wwns": &in.wwns} {
 		var names []string

@@ -40,7 +40,6 @@ func memo[T any](c *call, row any, sum func() T) T {
 	return s
 }
 
-// operation is one method of an endpoint.
 type operation struct {
 	// parameters it documents, as far as they are sent here.
 	parameters []string
@@ -52,7 +51,6 @@ type endpoint map[string]operation
 // maxBody is far above every body that the API takes.
 const maxBody = 1 << 20
 
-// Handler serves the REST API.
 func (a *Array) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
 func (a *Array) serve(w http.ResponseWriter, r *http.Request) {
@@ -124,7 +122,6 @@ func (f *Fault) instead() bool {
 	}
 }
 
-// fail answers with a fault.
 func (a *Array) fail(w http.ResponseWriter, r *http.Request, f *Fault, answer func(int, []byte, string)) {
 	if f.Kind == Drop {
 		hangUp(w)
@@ -148,7 +145,6 @@ func splitPath(path string) (version, rest string) {
 	return version, "/" + rest
 }
 
-// hangUp closes the connection without an answer.
 func hangUp(w http.ResponseWriter) {
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		_ = conn.Close() // the other side learns of it either way
@@ -216,7 +212,6 @@ func result(body []byte, err error) (int, []byte, string) {
 	return http.StatusOK, body, jsonType
 }
 
-// minor finds the version among those served.
 func (a *Array) minor(version string) (int, bool) {
 	tail, ok := strings.CutPrefix(version, "2.")
 	minor, err := strconv.Atoi(tail)
@@ -230,7 +225,6 @@ func (a *Array) read(c *call, op operation) ([]byte, error) {
 	return op.run(c)
 }
 
-// write runs a change.
 func (a *Array) write(c *call, op operation, method, path string) (body []byte, err error) {
 	err = a.change(func(s *state, now time.Time) (err error) {
 		c.state, c.now = s, now
@@ -279,7 +273,6 @@ func (c *call) list(parameter string) (names []string, given bool) {
 	return names, len(names) > 0
 }
 
-// flag reads a boolean parameter.
 func (c *call) flag(parameter string) (on, given bool, err error) {
 	if !c.query.Has(parameter) {
 		return false, false, nil
@@ -294,7 +287,6 @@ func (c *call) flag(parameter string) (on, given bool, err error) {
 	}
 }
 
-// count reads a parameter that is a number from 0 up.
 func (c *call) count(parameter string) (n int64, given bool, err error) {
 	if !c.query.Has(parameter) {
 		return 0, false, nil

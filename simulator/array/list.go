@@ -31,7 +31,6 @@ type resource[T ordered] struct {
 	untokened bool
 }
 
-// operation makes the GET of a resource.
 func (r *resource[T]) operation() operation {
 	parameters := []string{"filter", "limit", "offset", "sort", "total_item_count"}
 	for p := range r.by {
@@ -59,7 +58,6 @@ type listCache struct {
 	entries    map[string]any
 }
 
-// maxCachedLists bounds the cache; it is emptied when full.
 const maxCachedLists = 64
 
 func (l *listCache) get(c *call, key string) any {
@@ -148,7 +146,6 @@ func (r *resource[T]) base(c *call) ([]T, error) {
 	return r.rows(c), nil
 }
 
-// narrowed applies destroyed and filter.
 func (r *resource[T]) narrowed(c *call, t *table[T], rows []T) ([]T, error) {
 	var tests []predicate[T]
 	destroyed, given, err := c.flag("destroyed")
@@ -181,7 +178,6 @@ func (r *resource[T]) narrowed(c *call, t *table[T], rows []T) ([]T, error) {
 	return kept, nil
 }
 
-// window is which page was asked for.
 type window struct {
 	limit, offset int64
 	limited       bool
@@ -193,7 +189,6 @@ type window struct {
 // must not be taken for a row.
 const aggregate = `,"total":[{"id":null,"name":null}]`
 
-// page answers a GET.
 func (r *resource[T]) page(c *call, t *table[T]) ([]byte, error) {
 	counted, _, err := c.flag("total_item_count")
 	if err != nil {
@@ -267,7 +262,6 @@ func (p *buffers) give(b []byte) {
 	}
 }
 
-// window reads limit, offset and continuation_token.
 func (c *call) window(path string) (w window, err error) {
 	if w.limit, w.limited, err = c.count("limit"); err != nil {
 		return w, err

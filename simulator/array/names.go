@@ -31,7 +31,6 @@ func (s *state) container(full string) (p *pod, local string, err error) {
 	return p, local, err
 }
 
-// join is the full name of something in a pod.
 func join(p *pod, local string) string {
 	if p == nil {
 		return local
@@ -39,7 +38,6 @@ func join(p *pod, local string) string {
 	return p.name + "::" + local
 }
 
-// localName is the part of a name after its pod.
 func localName(full string) string {
 	if _, local, ok := strings.Cut(full, "::"); ok {
 		return local

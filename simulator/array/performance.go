@@ -12,7 +12,6 @@ const (
 	usecPerWrite  = 180
 )
 
-// perfColumns are the measurements of a row.
 func perfColumns[T any](at func(*call, T) perf) []column[T] {
 	col := func(path string, f func(perf) int64) column[T] {
 		return column[T]{path: path, get: func(c *call, row T) value { return number(f(at(c, row))) }}

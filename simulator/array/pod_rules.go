@@ -56,7 +56,6 @@ func (s *state) expire(now time.Time) (changed bool) {
 	return changed
 }
 
-// promote sets what a pod and its volumes are.
 func (s *state) promote(p *pod, requested, status string) {
 	p.requested, p.promoted = requested, status
 	for _, v := range s.volumes.rows {

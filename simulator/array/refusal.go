@@ -65,10 +65,8 @@ const (
 	snapshotExists   = "Volume snapshot already exists."
 )
 
-// inUse is the refusal of an initiator that another host has.
 func inUse(kind string) string { return "The specified " + kind + " is already in use." }
 
-// problem is one entry of a refusal's list.
 type problem struct {
 	// Context names the object; null for a general error.
 	Context *string `json:"context"`
@@ -101,12 +99,10 @@ func (r *refusal) body() []byte {
 	return b
 }
 
-// refuse is a 400 about an object.
 func refuse(message, context string) *refusal {
 	return &refusal{http.StatusBadRequest, []problem{{&context, message}}}
 }
 
-// refuseAll is a 400 about no object.
 func refuseAll(message string) *refusal {
 	return &refusal{http.StatusBadRequest, []problem{{nil, message}}}
 }

@@ -10,7 +10,6 @@ import (
 // Request is one request that reached the array. Headers are not kept: they
 // carry the tokens.
 type Request struct {
-	// Time is the array's clock.
 	Time   time.Time
 	Method string
 	// Version is the REST version of the path, "2.21", empty for /api_version.
@@ -31,7 +30,6 @@ type requestLog struct {
 	base int // number of requests forgotten by reset
 }
 
-// begin notes a request and returns its number.
 func (l *requestLog) begin(r Request) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -47,14 +45,12 @@ func (l *requestLog) end(number, status int) {
 	}
 }
 
-// Requests returns what has been asked, in the order of arrival.
 func (a *Array) Requests() []Request {
 	a.requests.mu.Lock()
 	defer a.requests.mu.Unlock()
 	return slices.Clone(a.requests.all)
 }
 
-// ResetRequests forgets what has been asked.
 func (a *Array) ResetRequests() {
 	a.requests.mu.Lock()
 	defer a.requests.mu.Unlock()

@@ -17,7 +17,6 @@ func (s *series[T]) remove(row T) {
 	}
 }
 
-// after is the index of the first row with a greater order.
 func after[T ordered](rows []T, order uint64) int {
 	i, _ := slices.BinarySearchFunc(rows, order, func(row T, order uint64) int {
 		if row.order() <= order {

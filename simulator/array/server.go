@@ -23,7 +23,6 @@ import (
 
 // Server is an array on a TCP port of this machine.
 type Server struct {
-	// URL is "https://127.0.0.1:PORT".
 	URL string
 	// CertPEM is the server's own certificate, which signs itself as the
 	// one that arrays ship with.
@@ -37,10 +36,8 @@ type Server struct {
 	served  chan error
 }
 
-// Serve starts the array on a free port of 127.0.0.1.
 func (a *Array) Serve() (*Server, error) { return a.listen("127.0.0.1:0") }
 
-// listen starts the array on an address of this machine, "host:port".
 func (a *Array) listen(address string) (*Server, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -90,7 +87,6 @@ func (s *Server) Close() error {
 	return err
 }
 
-// selfSigned makes a certificate for an address of this machine.
 func selfSigned(host string) (tls.Certificate, []byte, error) {
 	fail := func(err error) (tls.Certificate, []byte, error) {
 		return tls.Certificate{}, nil, fmt.Errorf("array simulator: make a certificate: %w", err)

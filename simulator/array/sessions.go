@@ -88,7 +88,6 @@ func (a *Array) ExpireSessions() {
 	clear(a.sessions.byToken)
 }
 
-// Sessions is the number of sessions that are logged in.
 func (a *Array) Sessions() int {
 	a.sessions.mu.Lock()
 	defer a.sessions.mu.Unlock()
@@ -107,10 +106,8 @@ var commands = map[string]string{
 	"/hosts": "purehost", "/protection-groups": "purepgroup", "/container-default-protections": "purearray",
 }
 
-// maxAudits bounds the audit trail.
 const maxAudits = 10000
 
-// note records a change in the audit trail.
 func (s *state) note(c *call, method, path string) {
 	subcommand := map[string]string{"POST": "create", "PATCH": "setattr", "DELETE": "eradicate"}[method]
 	switch {

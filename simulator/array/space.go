@@ -34,7 +34,6 @@ const (
 	replicatedSpace
 )
 
-// spaceColumns are the members of "space".
 func spaceColumns[T any](k spaceKind, get func(*call, T) space) []column[T] {
 	col := func(name string, since int, f func(space) value) column[T] {
 		return column[T]{path: "space." + name, since: since, get: func(c *call, row T) value { return f(get(c, row)) }}

@@ -216,7 +216,6 @@ func (s *state) snapshot(name string) (*snapshot, error)     { return s.snapshot
 func (s *state) host(name string) (*host, error)             { return s.hosts.find(name) }
 func (s *state) protection(name string) (*protection, error) { return s.protections.find(name) }
 
-// without removes one element of a slice, in place.
 func without[T comparable](all []T, one T) []T {
 	if i := slices.Index(all, one); i >= 0 {
 		return slices.Delete(all, i, i+1)

@@ -24,7 +24,6 @@ type table[T any] struct {
 	tail  string
 }
 
-// step is the text before a value, and the value.
 type step[T any] struct {
 	text string
 	column[T]
@@ -60,7 +59,6 @@ func newTable[T any](columns []column[T], minor int) *table[T] {
 	return t
 }
 
-// append writes one row.
 func (t *table[T]) append(b []byte, c *call, row T) []byte {
 	for i := range t.steps {
 		s := &t.steps[i]

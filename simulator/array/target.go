@@ -28,12 +28,10 @@ func (a *Array) Exports(initiator string) []fabric.Export {
 	return all
 }
 
-// ISCSI returns the array's IQN and its iSCSI portals.
 func (a *Array) ISCSI() (iqn string, portals []string) {
 	return a.options.iqn(), a.portals("iscsi")
 }
 
-// NVMe returns the array's NQN and its NVMe/TCP portals.
 func (a *Array) NVMe() (nqn string, portals []string) {
 	return a.options.nqn(), a.portals("nvme-tcp")
 }

@@ -50,16 +50,13 @@ type Unverified struct {
 // PageDefault is what a list without limit gives when more than a page exists.
 type PageDefault uint8
 
-// The choices of Unverified.WithoutLimit.
 const (
 	// PageAndToken gives the first page, more_items_remaining and a token.
 	PageAndToken PageDefault = iota
 	// PageWithoutToken gives the first page and more_items_remaining, but no
 	// token to go on with.
 	PageWithoutToken
-	// Everything gives all items at once.
 	Everything
 )
 
-// connectedText is the refusal to destroy a connected volume.
 func (c *config) connectedText() string { return cmp.Or(c.Unverified.ConnectedText, destroyConnected) }

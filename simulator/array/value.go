@@ -70,7 +70,6 @@ func listOf(elements ...value) value {
 
 func objectOf(members ...member) value { return value{kind: object, more: members} }
 
-// append writes the value as JSON.
 func (v value) append(b []byte) []byte {
 	switch v.kind {
 	case boolean:

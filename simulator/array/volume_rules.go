@@ -11,7 +11,6 @@ const (
 	maxVolume = 4503599627370496 // 4 PiB
 )
 
-// newVolume is what a volume can be created with.
 type newVolume struct {
 	bytes    int64
 	source   *volume
@@ -173,7 +172,6 @@ func (s *state) eradicable(l life, kind, name string) error {
 	return nil
 }
 
-// eradicateVolume removes a destroyed volume for good, if SafeMode lets it.
 func (s *state) eradicateVolume(v *volume) error {
 	if err := s.eradicable(v.life, "Volume", v.name); err != nil {
 		return err

@@ -84,7 +84,6 @@ func sdNumbers(index int) (major, minor int) {
 // mapLetters are the letters of multipath's friendly names: mpatha, mpathb, …
 func mapLetters(index int) string { return strings.TrimPrefix(sdName(index), "sd") }
 
-// extMinor is a free minor number of NVMe's major.
 func (h *Host) extMinor() int {
 	taken := map[int]bool{}
 	for _, n := range h.subsystem.heads {

@@ -31,7 +31,6 @@ func (h *Host) FailWrites(f func(call string, n int) error) {
 
 type deviceWriter struct{ host *Host }
 
-// call makes one call, under what FailWrites says.
 func (s deviceWriter) call(ctx context.Context, name, object string, do func(view) error) error {
 	h := s.host
 	h.mu.Lock()
@@ -71,7 +70,6 @@ func (h *Host) mapBy(uuid string) (*dmap, error) {
 	return nil, nil
 }
 
-// RemoveMap implements release.DeviceWriter.
 func (s deviceWriter) RemoveMap(ctx context.Context, uuid string) error {
 	return s.call(ctx, "RemoveMap", uuid, func(view) error {
 		m, err := s.host.mapBy(uuid)
@@ -89,7 +87,6 @@ func (s deviceWriter) RemoveMap(ctx context.Context, uuid string) error {
 	})
 }
 
-// AddMap implements release.DeviceWriter.
 func (s deviceWriter) AddMap(ctx context.Context, wwid string) error {
 	return s.call(ctx, "AddMap", wwid, func(view) error {
 		serial, ours := evidence.SerialOf(wwid)
@@ -125,7 +122,6 @@ func (s deviceWriter) SetQueueing(ctx context.Context, uuid string, on bool) err
 	})
 }
 
-// SetState implements release.DeviceWriter.
 func (s deviceWriter) SetState(ctx context.Context, target release.Target, state string) error {
 	return s.call(ctx, "SetState", target.Name, func(view) error {
 		d, err := s.host.meant(target)
@@ -149,7 +145,6 @@ func (s deviceWriter) SetState(ctx context.Context, target release.Target, state
 	})
 }
 
-// DeleteDisk implements release.DeviceWriter.
 func (s deviceWriter) DeleteDisk(ctx context.Context, target release.Target) error {
 	return s.call(ctx, "DeleteDisk", target.Name, func(view) error {
 		d, err := s.host.meant(target)
@@ -198,7 +193,6 @@ func (h *Host) claimed(b *block) bool {
 		slices.Contains(h.swaps, b) || slices.Contains(h.exports, b) || slices.Contains(h.claims, b)
 }
 
-// ClaimNamespace implements release.DeviceWriter.
 func (s deviceWriter) ClaimNamespace(ctx context.Context, target release.Target) error {
 	return s.call(ctx, "ClaimNamespace", target.Name, func(view) error {
 		n := s.host.headOf(string(target.Serial))
@@ -214,7 +208,6 @@ func (s deviceWriter) ClaimNamespace(ctx context.Context, target release.Target)
 	})
 }
 
-// RescanController implements release.DeviceWriter.
 func (s deviceWriter) RescanController(ctx context.Context, name string) error {
 	return s.call(ctx, "RescanController", name, func(v view) error {
 		for _, c := range s.host.subsystem.controllers {

@@ -8,7 +8,6 @@ import (
 	"github.com/pureclean/pureclean/simulator/fabric"
 )
 
-// The states of a SCSI device that are simulated.
 const (
 	running          = "running"
 	offline          = "offline"
@@ -33,7 +32,6 @@ type disk struct {
 
 func (d *disk) hctl() string { return fmt.Sprintf("%d:0:0:%d", d.session.host, d.lun) }
 
-// answer is what the array would tell the device now.
 func (d *disk) answer(v view) (fabric.Export, bool) {
 	e, ok := v.scsi[d.session.target][d.lun]
 	return e, ok
@@ -92,7 +90,6 @@ func (h *Host) addDisk(s *session, e fabric.Export) {
 	}
 }
 
-// removeDisk takes a SCSI disk away, whatever uses it.
 func (h *Host) removeDisk(d *disk) {
 	d.gone = true
 	if h.multipathd {
@@ -106,7 +103,6 @@ func (h *Host) removeDisk(d *disk) {
 // scan can add the logical unit again.
 func (h *Host) OfflinePath(name string) error { return h.setState(name, running, offline) }
 
-// OnlinePath writes "running" to the disk's state.
 func (h *Host) OnlinePath(name string) error { return h.setState(name, offline, running) }
 
 // UdevLooks has udev look at a disk again, as "udevadm trigger

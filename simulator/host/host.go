@@ -23,25 +23,20 @@ import (
 	"github.com/pureclean/pureclean/simulator/fabric"
 )
 
-// The defaults of Options.
 const (
 	defaultLXDDir = "var/snap/lxd/common/lxd"
 	DefaultKernel = "6.8.0-60-generic"
 )
 
-// Options say what kind of machine it is.
 type Options struct {
-	// Name is the host name.
 	Name string
 	// Clock is shared with the array; nil makes one of its own.
-	Clock *fabric.Clock
-	// Target is the array.
+	Clock  *fabric.Clock
 	Target fabric.Target
 	// IQN is the iSCSI initiator's name, ServerUUID LXD's server.uuid, from
 	// which LXD makes its NQN. Both are derived from Name when empty.
-	IQN        string
-	ServerUUID string
-	// NoMultipath is a machine without multipathd.
+	IQN         string
+	ServerUUID  string
 	NoMultipath bool
 	// Queueing is multipath's "no_path_retry queue": I/O without a live path
 	// waits for ever.
@@ -177,16 +172,13 @@ func (h *Host) PowerCycle() {
 	h.do(func(view) { h.boot() })
 }
 
-// Name is the host name.
 func (h *Host) Name() string { return h.options.Name }
 
-// IQN is the iSCSI initiator's name.
 func (h *Host) IQN() string { return h.options.IQN }
 
 // NQN is LXD's NVMe initiator, which is not the one in /etc/nvme/hostnqn.
 func (h *Host) NQN() string { return "nqn.2014-08.org.nvmexpress:uuid:" + h.options.ServerUUID }
 
-// bootID is the random id of this boot.
 func (h *Host) bootID() string {
 	return uuidOf("boot", fmt.Sprintf("%s//%d", h.options.Name, h.boots))
 }
@@ -213,7 +205,6 @@ func (h *Host) look() view {
 	return v
 }
 
-// targets are all arrays that the machine may log in to.
 func (h *Host) targets() []fabric.Target {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -12,7 +12,6 @@ import (
 	"github.com/pureclean/pureclean/simulator/fabric"
 )
 
-// The states of an iSCSI session and its connection.
 const (
 	loggedIn = "LOGGED_IN"
 	failed   = "FAILED"
@@ -73,7 +72,6 @@ func (h *Host) Logout(mode string) {
 	})
 }
 
-// node is an iSCSI node record: a portal of a target.
 type node struct{ iqn, portal string }
 
 // LoginTo connects over iSCSI to another array, as its administrator does for

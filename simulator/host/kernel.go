@@ -25,7 +25,6 @@ func (h *Host) System() devices.System {
 
 type kernel struct{ *Host }
 
-// Maps implements devices.Kernel.
 func (k kernel) Maps(ctx context.Context) ([]devices.DM, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -45,7 +44,6 @@ func (k kernel) Maps(ctx context.Context) ([]devices.DM, error) {
 // errNoDaemon is what a closed socket of multipathd gives.
 var errNoDaemon = errors.New("multipathd does not answer")
 
-// Checkers implements devices.Kernel.
 func (k kernel) Checkers(ctx context.Context) (map[string]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -95,7 +93,6 @@ func (h *Host) identify(name string, v view) evidence.Identity {
 	return evidence.Identity{Kind: evidence.IdentityKnown, Serial: evidence.Serial(e.Serial)}
 }
 
-// MountInfo implements devices.Kernel.
 func (k kernel) MountInfo(ctx context.Context, path string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -132,17 +132,17 @@ func TestPadding(t *testing.T) {
 	w := recordedISCSI(t)
 	w.attachNVMe(vol3)
 	for name, wanted := range map[string]string{
-		"sys/block/sda/device/vendor":                    "PURE    \n",
-		"sys/block/sda/device/model":                     "FlashArray      \n",
-		"sys/block/sda/device/vpd_pg80":                  "\x00\x80\x00\x18" + vol1,
-		"sys/block/sda/stat":                             fmt.Sprintf("%8d%9d%9d%9d"+strings.Repeat("%9d", 13)+"\n", 48, 0, 384, 48, 0, 0, 0, 0, 0, 48, 48, 0, 0, 0, 0, 0, 0),
-		"sys/block/nvme0c1n1/hidden":                     "1\n",
-		"sys/class/nvme/nvme0/serial":                    "4A1B2C3D4E5F6071    \n",
-		"sys/class/nvme-subsystem/nvme-subsys0/model":    "Pure Storage FlashArray                 \n",
-		"sys/block/nvme0n1/nguid":                        "00d5bc07-893d-61b5-24a9-371b00011014\n",
-		"etc/iscsi/initiatorname.iscsi":                  "InitiatorName=iqn.1993-08.org.debian:01:d4ce7f755aa1\n",
-		"proc/self/comm":                                 "pureclean\n",
-		"sys/class/scsi_device/0:0:0:1/device/wwid":      "naa.624a9370d5bc07893d61b51b0001100a\n",
+		"sys/block/sda/device/vendor":                     "PURE    \n",
+		"sys/block/sda/device/model":                      "FlashArray      \n",
+		"sys/block/sda/device/vpd_pg80":                   "\x00\x80\x00\x18" + vol1,
+		"sys/block/sda/stat":                              fmt.Sprintf("%8d%9d%9d%9d"+strings.Repeat("%9d", 13)+"\n", 48, 0, 384, 48, 0, 0, 0, 0, 0, 48, 48, 0, 0, 0, 0, 0, 0),
+		"sys/block/nvme0c1n1/hidden":                      "1\n",
+		"sys/class/nvme/nvme0/serial":                     "4A1B2C3D4E5F6071    \n",
+		"sys/class/nvme-subsystem/nvme-subsys0/model":     "Pure Storage FlashArray                 \n",
+		"sys/block/nvme0n1/nguid":                         "00d5bc07-893d-61b5-24a9-371b00011014\n",
+		"etc/iscsi/initiatorname.iscsi":                   "InitiatorName=iqn.1993-08.org.debian:01:d4ce7f755aa1\n",
+		"proc/self/comm":                                  "pureclean\n",
+		"sys/class/scsi_device/0:0:0:1/device/wwid":       "naa.624a9370d5bc07893d61b51b0001100a\n",
 		"sys/dev/block/253:0/slaves/sdb/holders/dm-0/dev": "253:0\n",
 	} {
 		got, err := fs.ReadFile(w.FS(), name)

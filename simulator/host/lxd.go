@@ -153,12 +153,10 @@ func (h *Host) RemoveDevice(serial string) error {
 // shows what is mounted in it.
 func (h *Host) StopLXD() { h.do(func(view) { h.lxdRuns = false }) }
 
-// RestartLXD ends them and starts them again.
 func (h *Host) RestartLXD() {
 	h.do(func(view) { h.lxdRuns, h.lxdStarts, h.lxdSince = true, h.lxdStarts+1, h.clock.Now() })
 }
 
-// LXDPID is the number of LXD's process.
 func (h *Host) LXDPID() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -178,7 +176,6 @@ func (h *Host) MakeDirectory(pool, kind, name string) {
 	})
 }
 
-// RemoveDirectory removes it.
 func (h *Host) RemoveDirectory(pool, kind, name string) {
 	h.do(func(view) {
 		dir := h.mountDirectory(pool, kind, name)

@@ -28,7 +28,6 @@ type dmap struct {
 	events int
 }
 
-// mapPath is a disk in a multipath map.
 type mapPath struct {
 	disk *disk
 	// failed is device-mapper's word, checker multipathd's.
@@ -49,7 +48,6 @@ func (m *dmap) active() int {
 	return n
 }
 
-// wwid is multipath's spelling of a serial.
 func wwid(serial string) string { return evidence.Serial(serial).WWID() }
 
 func (h *Host) mapOf(serial string) *dmap {
@@ -70,7 +68,6 @@ func (h *Host) isPath(d *disk) bool {
 	return false
 }
 
-// newMap adds a device-mapper device.
 func (h *Host) newMap(title, uuid string, bytes int64, serial string) *dmap {
 	taken := map[int]bool{}
 	for _, m := range h.maps {
@@ -174,7 +171,6 @@ func (h *Host) removePath(m *dmap, d *disk) {
 	}
 }
 
-// removeMap removes a map with its partitions.
 func (h *Host) removeMap(m *dmap) {
 	h.maps = slices.DeleteFunc(h.maps, func(o *dmap) bool {
 		return o == m || (o.base == &m.block && o.partition > 0)

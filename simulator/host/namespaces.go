@@ -19,7 +19,6 @@ const (
 // snap reports whether LXD is a snap, with a mount namespace of its own.
 func (h *Host) snap() bool { return strings.HasPrefix(h.options.LXDDir, "var/snap/") }
 
-// inode is the namespace's number, which is its identity.
 func (w Where) inode() int {
 	switch w {
 	case LXDNamespace:
@@ -81,7 +80,6 @@ const snapMounts = `600 599 7:0 / / ro,nodev,relatime master:30 - squashfs /dev/
 606 600 254:0 / /var/lib/snapd/hostfs rw,relatime master:1 - ext4 /dev/vda rw,discard
 `
 
-// mountInfo is /proc/PID/mountinfo of a process in that namespace.
 func (h *Host) mountInfo(w Where) string {
 	var out strings.Builder
 	parent := 24
@@ -125,7 +123,6 @@ func escapeMount(s string) string {
 	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(s)
 }
 
-// The system's own processes.
 const (
 	pidInit       = 1
 	pidKthreadd   = 2
@@ -146,7 +143,6 @@ type shown struct {
 	since time.Time
 }
 
-// allProcesses lists every process of the machine.
 func (h *Host) allProcesses() []shown {
 	all := []shown{
 		{pid: pidInit, name: "systemd", state: "S"},

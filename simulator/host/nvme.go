@@ -9,7 +9,6 @@ import (
 	"github.com/pureclean/pureclean/simulator/fabric"
 )
 
-// The states of an NVMe controller that are simulated.
 const (
 	live       = "live"
 	connecting = "connecting"
@@ -49,7 +48,6 @@ type head struct {
 	nsid     int
 }
 
-// nvmePath is a namespace through one controller: a hidden block device.
 type nvmePath struct {
 	block
 	head *head
@@ -184,7 +182,6 @@ func (h *Host) removeController(c *controller) {
 	s.controllers = slices.DeleteFunc(s.controllers, func(o *controller) bool { return o == c })
 }
 
-// headOf is the live head of a volume.
 func (h *Host) headOf(serial string) *head {
 	for _, n := range h.subsystem.heads {
 		if !n.gone && n.serial == serial {

@@ -11,7 +11,6 @@ import (
 // reader found.
 type Mount struct {
 	Serial string
-	// Device is the kernel's name, Dev its "major:minor".
 	Device string
 	Dev    string
 	// Gone is set when the device was taken away under the mount.
@@ -20,7 +19,6 @@ type Mount struct {
 	Where Where
 }
 
-// Mounts lists what is mounted in any namespace.
 func (h *Host) Mounts() []Mount {
 	h.mu.Lock()
 	defer h.mu.Unlock()

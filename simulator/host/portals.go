@@ -69,7 +69,6 @@ func (h *Host) setStates(s *session, from, to string) {
 	}
 }
 
-// time does what is due by the clock.
 func (h *Host) time() {
 	now := h.clock.Now()
 	for _, s := range h.sessions {

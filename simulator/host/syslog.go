@@ -29,7 +29,6 @@ func (h *Host) says(program, text string) {
 	}
 }
 
-// saysDisk is what the kernel says when it finds a disk.
 func (h *Host) saysDisk(d *disk, e fabric.Export) {
 	h.says("kernel", fmt.Sprintf("scsi %s: Direct-Access     PURE     FlashArray       8888 PQ: 0 ANSI: 6", d.hctl()))
 	h.says("kernel", fmt.Sprintf("scsi %s: alua: device naa.624a9370%s port group 0 rel port 1", d.hctl(), strings.ToLower(e.Serial)))

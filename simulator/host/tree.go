@@ -10,7 +10,6 @@ import (
 	"github.com/pureclean/pureclean/devices/treefs"
 )
 
-// rendered is the tree that was made last, and of which state.
 type rendered struct {
 	fs      *treefs.FS
 	changes int64
@@ -93,7 +92,6 @@ type tree struct {
 	onDisk bool
 }
 
-// AddDevice adds a device node.
 func (t tree) AddDevice(name string, major, minor uint32, character bool) {
 	if t.onDisk {
 		t.AddFile(name, nil)
@@ -157,7 +155,6 @@ func (t tree) block(dir string, b *block, hidden bool) {
 	t.link(dir+"/subsystem", "sys/class/block")
 }
 
-// counters writes the size and the I/O counters, in the kernel's columns.
 func (t tree) counters(dir string, b *block) {
 	t.put(dir+"/size", b.bytes/512)
 	t.put(dir+"/inflight", fmt.Sprintf("%8d %8d", 0, 0))
@@ -179,7 +176,6 @@ func digit(yes bool) string {
 	return "0"
 }
 
-// sysfs is the block device's directory there.
 func (b *block) sysfs() string {
 	if b.dir != "" {
 		return b.dir

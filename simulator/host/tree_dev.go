@@ -107,7 +107,6 @@ func (h *Host) renderLinks(t tree) {
 	}
 }
 
-// renderUdev writes udev's database entry of a device.
 func (h *Host) renderUdev(t tree, b *block, links []string, properties ...string) {
 	var out strings.Builder
 	for _, l := range links {

@@ -2,7 +2,6 @@ package host
 
 import "fmt"
 
-// renderMaps writes device-mapper's devices and what they stand on.
 func (h *Host) renderMaps(t tree) {
 	for _, m := range h.maps {
 		dir := m.sysfs()

@@ -6,7 +6,6 @@ import (
 	"strings"
 )
 
-// renderConfig writes the machine's settings and LXD's directory.
 func (h *Host) renderConfig(t tree) {
 	t.put("etc/hostname", h.Name())
 	t.put("etc/iscsi/initiatorname.iscsi", "InitiatorName="+h.IQN())
@@ -48,7 +47,6 @@ node.conn[0].timeo.noop_out_timeout = 5
 node.session.scan = auto
 `
 
-// renderNodes writes open-iscsi's records of the portals.
 func (h *Host) renderNodes(t tree) {
 	for _, n := range h.nodes {
 		address, port := splitPortal(n.portal)

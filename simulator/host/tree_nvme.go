@@ -22,7 +22,6 @@ func (s *subsystem) dir() string  { return "sys/devices/virtual/nvme-subsystem/"
 
 func (c *controller) dir() string { return "sys/devices/virtual/nvme-fabrics/ctl/" + c.name() }
 
-// renderNVMe writes the subsystem, its controllers, heads and paths.
 func (h *Host) renderNVMe(t tree) {
 	for _, class := range []string{"nvme", "nvme-subsystem", "nvme-generic"} {
 		t.AddDir("sys/class/" + class)

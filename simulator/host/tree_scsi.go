@@ -5,7 +5,6 @@ import (
 	"strings"
 )
 
-// hostDir is the SCSI host's directory, the session's is below it.
 func (s *session) hostDir() string { return fmt.Sprintf("sys/devices/platform/host%d", s.host) }
 func (s *session) dir() string     { return fmt.Sprintf("%s/session%d", s.hostDir(), s.id) }
 
@@ -14,7 +13,6 @@ func (d *disk) device() string {
 	return fmt.Sprintf("%s/target%d:0:0/%s", d.session.dir(), d.session.host, d.hctl())
 }
 
-// renderISCSI writes sessions and connections.
 func (h *Host) renderISCSI(t tree) {
 	for _, class := range []string{"iscsi_session", "iscsi_connection"} {
 		t.AddDir("sys/class/" + class)
@@ -50,7 +48,6 @@ func (h *Host) ownAddress(portal string) string {
 	return portal[:strings.LastIndexAny(portal, ".:")+1] + "100"
 }
 
-// renderDisks writes SCSI devices and their disks.
 func (h *Host) renderDisks(t tree) {
 	for _, d := range h.disks {
 		if !d.gone {

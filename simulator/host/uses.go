@@ -11,7 +11,6 @@ import (
 // Where says in which mount namespace a mount is made.
 type Where int
 
-// The places of a mount.
 const (
 	// FirstNamespace is that of the first process.
 	FirstNamespace Where = iota
@@ -22,7 +21,6 @@ const (
 	HiddenNamespace
 )
 
-// mount is a mounted filesystem.
 type mount struct {
 	*block
 	id    int
@@ -30,7 +28,6 @@ type mount struct {
 	where Where
 }
 
-// process is a process that was started by a test or a scenario.
 type process struct {
 	pid   int
 	name  string
@@ -60,7 +57,6 @@ func (h *Host) with(doing, serial string, f func(*block) error) error {
 	})
 }
 
-// Format makes a filesystem on a volume.
 func (h *Host) Format(serial string) { h.wrote(serial) }
 
 // wrote tells the arrays that a volume was written to, if they want to know.
@@ -146,14 +142,12 @@ func (h *Host) Read(serial, name string, pid int) error {
 	return nil
 }
 
-// Close ends a process, and so closes all that it had open.
 func (h *Host) Close(pid int) {
 	h.do(func(view) {
 		h.processes = slices.DeleteFunc(h.processes, func(p *process) bool { return p.pid == pid })
 	})
 }
 
-// Swap uses a volume's device as swap space.
 func (h *Host) Swap(serial string) error {
 	return h.with("swapping on", serial, func(b *block) error {
 		h.swaps = append(h.swaps, b)
@@ -192,7 +186,6 @@ func (h *Host) Partitions(serial string, n int) error {
 	})
 }
 
-// Loop puts a loop device on a volume's device.
 func (h *Host) Loop(serial string) error {
 	return h.with("looping", serial, func(b *block) error {
 		taken := map[int]bool{0: h.snap()} // the snap's base has the first

@@ -21,7 +21,6 @@ import (
 // APIServer serves an LXD's API on a unix socket. It is for reading: every
 // method but GET is noted and refused.
 type APIServer struct {
-	// Path is the socket's.
 	Path string
 
 	lxd *Server
@@ -33,7 +32,6 @@ type APIServer struct {
 	requests []Request
 }
 
-// Request is one request that the API was sent.
 type Request struct {
 	Method string
 	// Path is without, Query with what follows the question mark, decoded.
@@ -41,7 +39,6 @@ type Request struct {
 	Query string
 }
 
-// String is the request in one line.
 func (r Request) String() string {
 	if r.Query == "" {
 		return r.Method + " " + r.Path
@@ -111,14 +108,12 @@ func (a *APIServer) stop() {
 	_ = os.Remove(a.Path)
 }
 
-// Requests lists what the API was asked so far.
 func (a *APIServer) Requests() []Request {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]Request(nil), a.requests...)
 }
 
-// ForgetRequests starts the list of Requests anew.
 func (a *APIServer) ForgetRequests() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -209,7 +204,6 @@ type resource func(q asked, rest []string) (any, error)
 // asked is a request with what its query says.
 type asked struct {
 	*Server
-	// at is the member that was asked.
 	at      *Member
 	project string
 	all     bool

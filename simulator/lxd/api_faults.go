@@ -9,7 +9,6 @@ import (
 // FaultKind is a way in which the API misbehaves, or is right to.
 type FaultKind int
 
-// The faults of the API.
 const (
 	// NotAdmin: the caller may not see pool and server configuration, which
 	// LXD answers with null.
@@ -20,15 +19,10 @@ const (
 	// HideProject leaves out what belongs to project Name, as LXD silently
 	// does with what the caller may not view.
 	HideProject
-	// HideExtension leaves API extension Name out of the list.
 	HideExtension
-	// NoUUID leaves out volatile.uuid of the volumes called Name.
 	NoUUID
-	// Fail answers with status Status.
 	Fail
-	// Hang never answers.
 	Hang
-	// HalfBody sends half of the answer and hangs up.
 	HalfBody
 )
 
@@ -39,14 +33,12 @@ type Fault struct {
 	// that are for this member.
 	Path, Target string
 	// Name is what NoUUID, HideProject and HideExtension are about.
-	Name string
-	// Status is Fail's.
+	Name   string
 	Status int
 	// Times is how often it happens; 0 is every time.
 	Times int
 }
 
-// Inject makes the API misbehave from now on.
 func (a *APIServer) Inject(f Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -59,7 +51,6 @@ func (a *APIServer) Inject(f Fault) {
 	a.faults = append(a.faults, &f)
 }
 
-// Heal ends all faults.
 func (a *APIServer) Heal() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -25,7 +25,6 @@ var recorded = sync.OnceValues(func() (server api.Server, err error) {
 	return server, err
 })
 
-// extensions are the version's.
 func (b behaviour) extensions(all []string) []string {
 	if b.lastExtension != "" {
 		all = all[:slices.Index(all, b.lastExtension)+1]
@@ -106,7 +105,6 @@ func (q asked) projects([]string) (any, error) {
 	return objects(all, object), nil
 }
 
-// usersOf lists what is in a project.
 func (q asked) usersOf(project string) []string {
 	used := []string{}
 	for _, v := range sortedVolumes(q.db.volumes) {

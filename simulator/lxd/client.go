@@ -50,7 +50,6 @@ type refusal struct {
 	} `json:"errors"`
 }
 
-// Error is the first message; a body of another shape has none.
 func (e *refusal) Error() string {
 	if len(e.Messages) == 0 {
 		return ""

@@ -10,7 +10,6 @@ import (
 	"github.com/pureclean/pureclean/simulator/host"
 )
 
-// deviceWait is how long LXD waits for a device to appear or to go.
 const deviceWait = 30 * time.Second
 
 // transport is how a pool's volumes reach a member.
@@ -30,7 +29,6 @@ func (r *run) transportOf(p Pool) transport {
 	return transport{mode: evidence.ModeNVMeTCP, nvme: true, service: "nvme-tcp", initiator: m.Host.NQN(), hostName: m.Name + "-" + r.behaviour.nvmeSuffix}
 }
 
-// device is a volume's block device on the member.
 type device struct {
 	// name is the kernel's; empty is no device.
 	name   string
@@ -152,7 +150,6 @@ func (r *run) mountPath(v volume) string {
 	return r.member.Host.MountPath(v.pool, kind, name)
 }
 
-// mounted reports whether something is mounted at the volume's place.
 func (r *run) mounted(v volume) bool {
 	path := r.mountPath(v)
 	return slices.ContainsFunc(r.member.Host.Mounts(), func(m host.Mount) bool { return m.Path == path })

@@ -11,7 +11,6 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// DefaultProject is the project that always exists.
 const DefaultProject = "default"
 
 // Project is a project; each here has all features of its own.
@@ -20,38 +19,32 @@ type Project struct {
 	Config            map[string]string
 }
 
-// Pool is a storage pool as it is recorded.
 type Pool struct {
 	Name, Driver, Status string
 	Config               map[string]string
 }
 
-// Volume is the record of a volume, or of a snapshot of one.
 type Volume struct {
 	Pool, Project string
 	// Type and Content are LXD's words, as package evidence has them.
 	Type, Content string
-	// Name is "volume/snapshot" for a snapshot.
-	Name        string
-	Description string
-	Created     time.Time
+	Name          string
+	Description   string
+	Created       time.Time
 	// Config holds volatile.uuid, from which the array's name is made.
 	Config map[string]string
 }
 
 func (v Volume) key() volumeKey { return volumeKey{v.Pool, v.Project, v.Type, v.Name} }
 
-// UUID is the record's volatile.uuid.
 func (v Volume) UUID() string { return v.Config["volatile.uuid"] }
 
-// IsSnapshot reports whether the record is a snapshot's.
 func (v Volume) IsSnapshot() bool { return strings.Contains(v.Name, "/") }
 
 // Instance is the record of an instance, and whether it runs.
 type Instance struct {
 	Project, Name string
-	// Type is container or virtual-machine.
-	Type string
+	Type          string
 	// Member is where it is, or runs.
 	Member            string
 	Running           bool
@@ -64,9 +57,8 @@ type Instance struct {
 // another matter.
 type Image struct {
 	Project, Fingerprint, Alias string
-	// Type is container or virtual-machine.
-	Type     string
-	Uploaded time.Time
+	Type                        string
+	Uploaded                    time.Time
 }
 
 type volumeKey struct{ pool, project, kind, name string }
@@ -149,7 +141,6 @@ func (db Database) disks(i Instance) []disk {
 	return all
 }
 
-// used reports whether a device of an instance names a custom volume.
 func (db Database) used(k volumeKey) bool {
 	for _, i := range db.instances {
 		if slices.ContainsFunc(db.disks(i), func(d disk) bool { return d.volume == k }) {
@@ -188,7 +179,6 @@ func (s *Server) RestoreDatabase(backup Database) {
 	}
 }
 
-// Volumes lists all records of volumes and snapshots.
 func (s *Server) Volumes() []Volume {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,7 +193,6 @@ func (s *Server) Volume(pool, project, kind, name string) (Volume, bool) {
 	return v, ok
 }
 
-// Instance returns one record.
 func (s *Server) Instance(project, name string) (Instance, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -211,7 +200,6 @@ func (s *Server) Instance(project, name string) (Instance, bool) {
 	return i, ok
 }
 
-// Instances lists all records of instances.
 func (s *Server) Instances() []Instance {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,7 +262,6 @@ func (s *Server) CreateProject(name string, config map[string]string) {
 	s.db.projects[name] = Project{Name: name, Config: all}
 }
 
-// AddImage puts an image into LXD's store; no pool has a volume of it yet.
 func (s *Server) AddImage(i Image) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

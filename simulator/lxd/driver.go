@@ -13,7 +13,6 @@ var errInUse = worded("In use")
 
 func isNotFound(err error) bool { return errors.Is(err, errNotFound) }
 
-// driver is the Pure driver of one pool, for one flow.
 type driver struct {
 	*run
 	pool      Pool

@@ -6,7 +6,6 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// reverterSnapshot is the safety net of a refresh.
 const reverterSnapshot = "lxd-reverter-snapshot"
 
 // createSnapshot snapshots a volume, both halves of a pair unless half is set.
@@ -90,7 +89,6 @@ func (d *driver) unmountSnapshot(v volume) (ours bool, err error) {
 	return true, nil
 }
 
-// restoreVolume overwrites a volume with one of its snapshots.
 func (d *driver) restoreVolume(v, snapshot volume) error {
 	ours, err := d.unmountVolume(v)
 	if err != nil {
@@ -105,8 +103,7 @@ func (d *driver) restoreVolume(v, snapshot volume) error {
 // copied is a source with the snapshots that are copied along, in pairs.
 type copied struct {
 	source, target volume
-	// snapshots are pairs of source and target.
-	snapshots [][2]volume
+	snapshots      [][2]volume
 }
 
 // fsHalf is of an image that is copied for an instance: there are no snapshots.

@@ -6,7 +6,6 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// image finds an image in the store.
 func (d *driver) image(project, fingerprint string) (Image, error) {
 	var image Image
 	var ok bool
@@ -101,5 +100,4 @@ func (d *driver) ensureFreshImage(k volumeKey, content string) (volume, error) {
 	return v, nil
 }
 
-// unpack fills an image's volume.
 func (d *driver) unpack() error { return d.host("unpack image") }

@@ -12,10 +12,8 @@ import (
 // InstanceSpec is what "lxc init" and "lxc launch" are told.
 type InstanceSpec struct {
 	Project, Name string
-	// Type is container or virtual-machine; "" is container.
-	Type string
-	// Pool is that of the root disk.
-	Pool string
+	Type          string
+	Pool          string
 	// Image is a fingerprint in LXD's store; "" makes an empty instance.
 	Image string
 }
@@ -74,7 +72,6 @@ func (m *Member) CreateInstance(spec InstanceSpec) error {
 	})
 }
 
-// createRoot makes the root volume of an instance, and its record first.
 func (r *run) createRoot(i Instance, fingerprint string) error {
 	root, d, err := r.root(i)
 	if err != nil {
@@ -123,7 +120,6 @@ func (d *driver) fillRoot(i Instance, v volume, fingerprint string) error {
 	return d.copyVolume(copied{source: source, target: v})
 }
 
-// root is an instance's root disk, and the driver of its pool.
 func (r *run) root(i Instance) (disk, *driver, error) {
 	var disks []disk
 	r.read(func(db Database) { disks = db.disks(i) })
@@ -131,7 +127,6 @@ func (r *run) root(i Instance) (disk, *driver, error) {
 	return disks[0], d, err
 }
 
-// Launch creates an instance and starts it.
 func (m *Member) Launch(spec InstanceSpec) error {
 	if err := m.CreateInstance(spec); err != nil {
 		return err
@@ -139,7 +134,6 @@ func (m *Member) Launch(spec InstanceSpec) error {
 	return m.StartInstance(spec.Project, spec.Name)
 }
 
-// attachment is a disk of an instance with the volume behind it.
 type attachment struct {
 	*driver
 	disk disk
@@ -201,7 +195,6 @@ func (a attachment) attach(i Instance) error {
 	return nil
 }
 
-// open lets the instance's process open the volume's device.
 func (a attachment) open(i Instance) error {
 	found, err := a.array.volume(a.v.pool, a.v.arrayName())
 	if err != nil {
@@ -210,7 +203,6 @@ func (a attachment) open(i Instance) error {
 	return a.member.Host.Open(found.Serial, "qemu-system-x86", i.pid())
 }
 
-// setInstance changes the record of an instance.
 func (r *run) setInstance(i Instance, what string, change func(*Instance)) error {
 	return r.write(what+" instance "+i.Name, func(db *Database) error {
 		key := nameKey{i.Project, i.Name}
@@ -318,7 +310,6 @@ func (m *Member) AttachVolume(project, name, device, pool, volume, path string) 
 	})
 }
 
-// DetachVolume takes a disk device from an instance.
 func (m *Member) DetachVolume(project, name, device string) error {
 	return m.instanceFlow(project, name, "Updating instance", func(r *run, i Instance) error {
 		all, err := r.attachments(i)
@@ -383,7 +374,6 @@ func (m *Member) DeleteInstance(project, name string) error {
 	})
 }
 
-// SnapshotInstance snapshots an instance's volume.
 func (m *Member) SnapshotInstance(project, name, snapshot string) error {
 	return m.instanceFlow(project, name, "Snapshotting instance", func(r *run, i Instance) error {
 		root, d, err := r.root(i)

@@ -13,19 +13,15 @@ import (
 	"github.com/pureclean/pureclean/simulator/fabric"
 )
 
-// Options say which LXD to simulate.
 type Options struct {
-	// Version is 6.3, 5.21.7, 6.8 or 6.9.
 	Version string
 	Clock   *fabric.Clock
 	// Members are the servers; the first one serves the API. A server
 	// without a cluster is a single member.
 	Members   []*Member
 	Clustered bool
-	// Seed makes the UUIDs.
-	Seed uint64
-	// Arrays leads to the arrays.
-	Arrays http.RoundTripper
+	Seed      uint64
+	Arrays    http.RoundTripper
 }
 
 // Member is one server: its daemon and its machine.
@@ -45,7 +41,6 @@ type Member struct {
 	mounts map[mountKey]int
 }
 
-// The states of a member as the cluster's list has them.
 const (
 	Online    = "Online"
 	Offline   = "Offline"
@@ -103,7 +98,6 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Close ends the API and the calls that still wait for the array.
 func (s *Server) Close() {
 	s.cancel()
 	s.mu.Lock()
@@ -115,7 +109,6 @@ func (s *Server) Close() {
 	}
 }
 
-// Version is the simulated version.
 func (s *Server) Version() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,21 +118,18 @@ func (s *Server) Version() string {
 // NVMeMode is the value that this version wants in pure.mode for NVMe/TCP.
 func (s *Server) NVMeMode() string { return s.now().nvme }
 
-// now is the present version's behaviour.
 func (s *Server) now() behaviour {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.behaviour
 }
 
-// Members lists the members.
 func (s *Server) Members() []*Member {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.members)
 }
 
-// On returns the member with this name.
 func (s *Server) On(name string) (*Member, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,7 +6,6 @@ import "github.com/pureclean/pureclean/simulator/host"
 // simulated one; a real one can stand in its place, so that LXD's flows are
 // the same on both.
 type Machine interface {
-	// IQN and NQN are the names of its initiators.
 	IQN() string
 	NQN() string
 	// Login logs in to the portals that there is no session with, Logout ends
@@ -36,7 +35,6 @@ type Machine interface {
 	// Open lets a process open a volume's device, Close ends the process.
 	Open(serial, name string, pid int) error
 	Close(pid int)
-	// InUse reports whether anything on the machine uses the volume.
 	InUse(serial string) bool
 }
 
@@ -64,7 +62,6 @@ func (m *Member) formatted(serial string) {
 	}
 }
 
-// restarted is a new process of the member's daemon.
 func (m *Member) restarted() {
 	if machine, ok := m.Host.(processes); ok {
 		machine.RestartLXD()

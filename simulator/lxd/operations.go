@@ -10,7 +10,6 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// operation is something that LXD does in the background.
 type operation struct {
 	id, class, description string
 	project, location      string
@@ -59,7 +58,6 @@ func (r *run) end(err error) {
 	}
 }
 
-// flow runs do as one flow of the member.
 func (m *Member) flow(project, description, entity string, do func(*run) error) error {
 	r, err := m.begin(project, description, entity)
 	if err != nil {
@@ -83,7 +81,6 @@ func (m *Member) StartOperation(project, class, description, entity string) (fin
 	return r.end, nil
 }
 
-// listedLocked are the operations that the API shows now.
 func (s *Server) listedLocked() []*operation {
 	now := s.clock.Now()
 	s.operations = slices.DeleteFunc(s.operations, func(o *operation) bool {
@@ -170,7 +167,6 @@ func (m *Member) StartDaemon() {
 	}
 }
 
-// countLocked counts one user of a volume, or of one of its snapshots.
 func (s *Server) countLocked(m *Member, k volumeKey, snapshot string) {
 	if snapshot != "" {
 		k.name += "/" + snapshot
@@ -211,21 +207,18 @@ func (s *Server) Upgrade(version string) error {
 	return nil
 }
 
-// Up reports whether the member's daemon runs.
 func (m *Member) Up() bool {
 	m.server.mu.Lock()
 	defer m.server.mu.Unlock()
 	return m.up
 }
 
-// state is what the cluster says of the member.
 func (m *Member) state() string {
 	m.server.mu.Lock()
 	defer m.server.mu.Unlock()
 	return m.status
 }
 
-// SetStatus sets what the cluster says of the member.
 func (m *Member) SetStatus(status, message string) {
 	m.server.mu.Lock()
 	defer m.server.mu.Unlock()

@@ -12,8 +12,7 @@ import (
 
 // PoolSpec is what "lxc storage create NAME pure" is told.
 type PoolSpec struct {
-	Name string
-	// Gateway is the array's URL, Token an API token.
+	Name           string
 	Gateway, Token string
 	// Mode is iscsi or the version's word for NVMe/TCP, see Server.NVMeMode.
 	Mode string
@@ -24,7 +23,6 @@ type PoolSpec struct {
 	Recover bool
 }
 
-// CreatePool creates a pool and its pod.
 func (m *Member) CreatePool(spec PoolSpec) error {
 	return m.flow("", "Creating storage pool", "/1.0/storage-pools/"+spec.Name, func(r *run) error {
 		config := map[string]string{
@@ -153,7 +151,6 @@ func (d *driver) volumeOf(record Volume) (volume, error) {
 	return v, nil
 }
 
-// find returns the record of a volume and the volume itself.
 func (d *driver) find(k volumeKey) (Volume, volume, error) {
 	var record Volume
 	var ok bool
@@ -164,7 +161,6 @@ func (d *driver) find(k volumeKey) (Volume, volume, error) {
 	return record, v, err
 }
 
-// record writes a new record and returns what takes it back.
 func (d *driver) record(v Volume) (forget func(), err error) {
 	k := v.key()
 	what := fmt.Sprintf("volume %s/%s/%s", v.Pool, v.Type, v.Name)

@@ -27,10 +27,8 @@ type Step struct {
 	Path   string
 }
 
-// String is the step in one line.
 func (s Step) String() string { return s.Method + " " + s.Path }
 
-// Steps lists every step of all flows so far.
 func (s *Server) Steps() []Step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +58,6 @@ func (s *Server) CutAfter(n int) {
 	})
 }
 
-// NoCut ends a cut that was not reached.
 func (s *Server) NoCut() { s.setCut(nil) }
 
 func (s *Server) setCut(f func(method, path string) error) {
@@ -140,7 +137,6 @@ func (r *run) step(method, format string, args ...any) error {
 
 func (r *run) deadLocked() bool { return !r.member.up || r.member.life != r.life }
 
-// host is a step on the member's machine.
 func (r *run) host(format string, args ...any) error { return r.step(StepHost, format, args...) }
 
 // write changes the records as one step.
@@ -153,7 +149,6 @@ func (r *run) write(what string, change func(db *Database) error) error {
 	return change(&r.db)
 }
 
-// read looks at the records.
 func (r *run) read(look func(db Database)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

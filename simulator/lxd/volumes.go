@@ -13,8 +13,7 @@ type VolumeSpec struct {
 	Pool, Project, Name string
 	// Content is filesystem, block or iso; "" is filesystem.
 	Content string
-	// Bytes is the size, 0 the pool's default.
-	Bytes int64
+	Bytes   int64
 }
 
 func entity(k volumeKey) string {
@@ -33,7 +32,6 @@ func withProject(path, project string) string {
 	return path + "?project=" + project
 }
 
-// custom is the key of a custom volume.
 func custom(pool, project, name string) volumeKey {
 	return volumeKey{pool, projectOr(project), evidence.TypeCustom, name}
 }
@@ -78,7 +76,6 @@ func (m *Member) CreateVolume(spec VolumeSpec) error {
 	})
 }
 
-// DeleteVolume deletes a custom volume and its snapshots.
 func (m *Member) DeleteVolume(pool, project, name string) error {
 	k := custom(pool, project, name)
 	return m.volumeFlow("Deleting storage volume", true, k, func(d *driver) error {
@@ -145,7 +142,6 @@ func (m *Member) RenameVolume(pool, project, name, to string) error {
 	})
 }
 
-// SnapshotVolume snapshots a custom volume.
 func (m *Member) SnapshotVolume(pool, project, name, snapshot string) error {
 	k := custom(pool, project, name)
 	return m.volumeFlow("Creating storage volume snapshot", false, k, func(d *driver) error {
@@ -176,7 +172,6 @@ func (d *driver) snapshotRecorded(k volumeKey, snapshot string) error {
 	return err
 }
 
-// DeleteVolumeSnapshot deletes a snapshot of a custom volume.
 func (m *Member) DeleteVolumeSnapshot(pool, project, name, snapshot string) error {
 	k := custom(pool, project, name+"/"+snapshot)
 	return m.volumeFlow("Deleting storage volume snapshot", false, k, func(d *driver) error {
@@ -184,7 +179,6 @@ func (m *Member) DeleteVolumeSnapshot(pool, project, name, snapshot string) erro
 	})
 }
 
-// RestoreVolume puts a custom volume back to one of its snapshots.
 func (m *Member) RestoreVolume(pool, project, name, snapshot string) error {
 	k := custom(pool, project, name)
 	return m.volumeFlow("Updating storage volume", false, k, func(d *driver) error {
@@ -270,7 +264,6 @@ func (m *Member) hold(k volumeKey, description string) (finish func() error, err
 	}, nil
 }
 
-// driverOf is the driver of a recorded volume's pool, and the volume.
 func (r *run) driverOf(k volumeKey) (*driver, volume, error) {
 	d, err := r.driver(k.pool)
 	if err != nil {

@@ -22,9 +22,7 @@ import (
 	"github.com/pureclean/pureclean/devices/treefs"
 )
 
-// Options say what to replay and how.
 type Options struct {
-	// Dir is the recording.
 	Dir string
 	// Now is the array's clock, which its answers are dated with. Nil stands
 	// still, an hour after the newest object of the recording was made.
@@ -46,8 +44,7 @@ type Server struct {
 	// it. CertPEM is the array's certificate.
 	URL     string
 	CertPEM []byte
-	// Socket is LXD's.
-	Socket string
+	Socket  string
 
 	now      func() time.Time
 	array    map[string][]json.RawMessage
@@ -61,10 +58,8 @@ type Server struct {
 	dir      string
 }
 
-// Serve serves a recording with the default options.
 func Serve(dir string) (*Server, error) { return New(Options{Dir: dir}) }
 
-// New serves a recording.
 func New(o Options) (*Server, error) {
 	s := &Server{array: map[string][]json.RawMessage{}, lxd: map[string][]byte{}, now: o.Now}
 	if err := s.load(o.Dir); err != nil {
@@ -124,7 +119,6 @@ var (
 	gateway = regexp.MustCompile(`("pure\.gateway": *)"[^"]*"`)
 )
 
-// newest is when the newest recorded object was made.
 func (s *Server) newest() time.Time {
 	var newest int64
 	for _, items := range s.array {
@@ -159,7 +153,6 @@ func (s *Server) rewrite(body []byte) []byte {
 	return gateway.ReplaceAll(body, []byte(`${1}"`+s.URL+`"`))
 }
 
-// Requests lists what the two servers were asked so far.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,7 +165,6 @@ func (s *Server) note(server string, r *http.Request) {
 	s.requests = append(s.requests, Request{Server: server, Method: r.Method, Path: r.URL.RequestURI()})
 }
 
-// Close stops both servers.
 func (s *Server) Close() {
 	for _, server := range s.servers {
 		server.Close()

@@ -19,7 +19,6 @@ import (
 	"github.com/pureclean/pureclean/simulator/host"
 )
 
-// Server lets visitors into a world.
 type Server struct {
 	listener net.Listener
 	mu       sync.Mutex

@@ -159,5 +159,4 @@ func set(variable string) string {
 	return ""
 }
 
-// quote makes one word of it for a shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

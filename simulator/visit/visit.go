@@ -130,7 +130,6 @@ func (v *Visit) told(ctx context.Context, do, about string) (Answer, error) {
 	return answer, err
 }
 
-// System is the machine for package devices.
 func (v *Visit) System() devices.System {
 	return devices.System{FS: host.Live(v.files), Kernel: farKernel{v}, Hostname: v.Machine, LXDDirs: v.LXDDirs, Now: v.Now}
 }
@@ -150,10 +149,8 @@ func (v *Visit) files() (*treefs.FS, error) {
 	return v.tree, err
 }
 
-// DeviceWriter changes the machine's devices.
 func (v *Visit) DeviceWriter() release.DeviceWriter { return remoteWriter{v} }
 
-// Dial tries a portal from the machine.
 func (v *Visit) Dial(ctx context.Context, portal string) error {
 	_, err := v.told(ctx, "Dial", portal)
 	return err
@@ -169,13 +166,11 @@ func (v *Visit) Now() time.Time {
 	return now
 }
 
-// Advance lets time pass in the world.
 func (v *Visit) Advance(ctx context.Context, d time.Duration) (time.Time, error) {
 	answer, err := v.ask(ctx, Question{Do: "Advance", For: d})
 	return answer.Now, err
 }
 
-// farKernel is the machine's devices.Kernel.
 type farKernel struct{ visit *Visit }
 
 func (k farKernel) Maps(ctx context.Context) ([]devices.DM, error) {
@@ -201,7 +196,6 @@ func (k farKernel) MountInfo(ctx context.Context, path string) ([]byte, error) {
 	return answer.Data, err
 }
 
-// remoteWriter is the machine's release.DeviceWriter.
 type remoteWriter struct{ visit *Visit }
 
 func (h remoteWriter) change(ctx context.Context, q Question) error {

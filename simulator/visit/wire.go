@@ -19,16 +19,13 @@ const (
 	askMethod   = serviceName + ".Ask"
 )
 
-// Facts are what a visitor is told first.
 type Facts struct {
 	// Machine is the one that is visited, Machines are all, the first of
 	// which is where the operator stands.
-	Machine  string
-	Machines []string
-	// LXDSocket is where the world's LXD listens.
+	Machine   string
+	Machines  []string
 	LXDSocket string
-	// LXDDirs are devices.System's.
-	LXDDirs []string
+	LXDDirs   []string
 	// Pace is how many seconds of a wait pass in one; 0 lets all pass at once.
 	Pace int
 	// Settings are the visitor's program's own matter.
