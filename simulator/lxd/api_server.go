@@ -29,7 +29,7 @@ func (b behaviour) extensions(all []string) []string {
 	if b.lastExtension != "" {
 		all = all[:slices.Index(all, b.lastExtension)+1]
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(e string) bool { return slices.Contains(b.without, e) })
+	return slices.Clone(all)
 }
 
 // serverInfo is GET /1.0, of the member that is asked for.
@@ -61,7 +61,7 @@ func (q asked) serverInfo() (any, error) {
 		e.ServerPid = machine.LXDPID()
 	}
 	e.Project, e.ServerName, e.ServerVersion = q.project, m.Name, q.version
-	e.ServerClustered, e.ServerLTS = q.clustered, q.behaviour.lts
+	e.ServerClustered = q.clustered
 	e.InstanceTypes = []string{"container", "virtual-machine"}
 	return server, nil
 }

@@ -310,10 +310,8 @@ func rawGet(t *testing.T, a *APIServer, path string) []byte {
 
 func TestExtensionsFollowTheVersion(t *testing.T) {
 	for version, want := range map[string]map[string]bool{
-		"6.3":    {"storage_driver_pure": true, "storage_and_profile_operations": false, "clustering_evacuation_force": false},
-		"5.21.7": {"storage_driver_pure": true, "storage_and_profile_operations": false, "auth_bearer_devlxd": false},
-		"6.8":    {"storage_and_profile_operations": true, "clustering_evacuation_force": false},
-		"6.9":    {"storage_and_profile_operations": true, "clustering_evacuation_force": true},
+		"6.3": {"storage_driver_pure": true, "storage_and_profile_operations": false, "clustering_evacuation_force": false},
+		"6.9": {"storage_and_profile_operations": true, "clustering_evacuation_force": true},
 	} {
 		_, _, c := serve(t, Options{Version: version})
 		for extension, has := range want {

@@ -103,8 +103,7 @@ func (r *run) removeDevice(t transport, dev device) error {
 		return err
 	}
 	h := r.member.Host
-	switch r.behaviour.removal {
-	case deletePaths:
+	if r.behaviour.arrayFirst {
 		for _, name := range h.DevicesOf(dev.serial) {
 			if strings.HasPrefix(name, "sd") {
 				if err := h.DeletePath(name); err != nil {
@@ -112,19 +111,15 @@ func (r *run) removeDevice(t transport, dev device) error {
 				}
 			}
 		}
-	case flushMap:
-		if !strings.HasPrefix(dev.name, "dm-") {
-			return h.DeletePath(dev.name)
-		}
-		return h.FlushMap(dev.serial)
-	case flushAndDelete:
-		if err := h.RemoveDevice(dev.serial); err != nil {
-			// Ten attempts, half a second apart.
-			r.clock.Advance(5 * time.Second)
-			return h.RemoveDevice(dev.serial)
-		}
+		return nil
 	}
-	return nil
+	err := h.RemoveDevice(dev.serial)
+	if err != nil {
+		// Ten attempts, half a second apart.
+		r.clock.Advance(5 * time.Second)
+		err = h.RemoveDevice(dev.serial)
+	}
+	return err
 }
 
 // waitGone waits for a device to be gone that was there.

@@ -71,7 +71,6 @@ type Server struct {
 	operations []*operation
 	before     func(method, path string) error
 	cut        func(method, path string) error
-	steps      []Step
 	apis       []*APIServer
 }
 

@@ -20,10 +20,9 @@ type Machine interface {
 	// Gone reports whether a device has gone, and waits for it where that takes
 	// time.
 	Gone(serial, name string) bool
-	// RemoveDevice, FlushMap and DeletePath are what versions of LXD do on the
+	// RemoveDevice and DeletePath are what versions of LXD do on the
 	// host before they disconnect a volume.
 	RemoveDevice(serial string) error
-	FlushMap(serial string) error
 	DeletePath(name string) error
 	// Mount mounts a volume's filesystem, and makes one if there is none.
 	Mount(serial, where string, namespace host.Where) error

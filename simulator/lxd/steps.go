@@ -20,21 +20,6 @@ const (
 	StepRecord = "RECORD"
 )
 
-// Step is one step that a flow took: a REST call, or one of the other two.
-type Step struct {
-	Member string
-	Method string
-	Path   string
-}
-
-func (s Step) String() string { return s.Method + " " + s.Path }
-
-func (s *Server) Steps() []Step {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Step(nil), s.steps...)
-}
-
 // SetBeforeCall has f asked before every step of every flow: a REST call, with
 // its method and path, or a step with method StepHost or StepRecord. Its error
 // is that step's; ErrKilled kills the daemon. It runs without any lock and may
@@ -131,7 +116,6 @@ func (r *run) step(method, format string, args ...any) error {
 	if r.deadLocked() {
 		return ErrKilled
 	}
-	r.steps = append(r.steps, Step{Member: r.member.Name, Method: method, Path: path})
 	return nil
 }
 

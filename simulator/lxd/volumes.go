@@ -39,7 +39,7 @@ func custom(pool, project, name string) volumeKey {
 // volumeFlow is a flow on one volume; simple requests were no operation in
 // older versions.
 func (m *Member) volumeFlow(description string, simple bool, k volumeKey, do func(*driver) error) error {
-	if simple && !m.server.now().volumeOperations {
+	if simple && !m.server.now().keptOperations {
 		description = ""
 	}
 	return m.flow(k.project, description, entity(k), func(r *run) error {

@@ -26,6 +26,8 @@ type world struct {
 	clock  *fabric.Clock
 	*Server
 	host *host.Host
+	// steps are those that flows took, where a test has no hook of its own.
+	steps []string
 }
 
 // newWorld builds one; members more than one make a cluster.
@@ -48,6 +50,10 @@ func newWorld(t *testing.T, version, mode string, members int) *world {
 	}
 	t.Cleanup(w.Close)
 	w.host = w.Member.Host.(*host.Host)
+	w.SetBeforeCall(func(method, path string) error {
+		w.steps = append(w.steps, method+" "+path)
+		return nil
+	})
 	w.attach(w.Server, mode, false)
 	w.AddImage(Image{Fingerprint: "c0ffee", Type: evidence.TypeContainer})
 	w.AddImage(Image{Fingerprint: "decaf0", Type: evidence.TypeVM})
