@@ -101,25 +101,25 @@ const (
 )
 
 func Scenarios() []Scenario {
-	var all []Scenario
-	all = append(all, healthyScenarios()...)
-	all = append(all, volumeScenarios()...)
-	all = append(all, snapshotScenarios()...)
-	all = append(all, hostScenarios()...)
-	all = append(all, recordScenarios()...)
-	all = append(all, arrayScenarios()...)
-	all = append(all, stretchedScenarios()...)
-	return append(all, clusterScenarios()...)
+	return slices.Concat(healthyScenarios(), volumeScenarios(), snapshotScenarios(), hostScenarios(),
+		recordScenarios(), arrayScenarios(), stretchedScenarios(), clusterScenarios())
 }
 
-// onBoth makes a scenario of each transport; codes may differ.
-func onBoth(name, story string, o Options, run func(*World), onISCSI, onNVMe []string) []Scenario {
+// only is one scenario, onBoth one of each transport, and fading what can be seen
+// for some time alone.
+func only(name, story string, o Options, run func(*World), codes ...string) []Scenario {
+	return []Scenario{{Name: name, Codes: codes, Story: story, Options: o, Run: run}}
+}
+
+func onBoth(name, story string, o Options, run func(*World), codes ...string) []Scenario {
 	i, n := o, o
 	i.Transports, n.Transports = iscsi, nvme
-	return []Scenario{
-		{Name: name + "-iscsi", Codes: onISCSI, Story: story, Options: i, Run: run},
-		{Name: name + "-nvme", Codes: onNVMe, Story: story, Options: n, Run: run},
-	}
+	return append(only(name+"-iscsi", story, i, run, codes...), only(name+"-nvme", story, n, run, codes...)...)
+}
+
+func fading(after time.Duration, all []Scenario) []Scenario {
+	all[0].Fades = after
+	return all
 }
 
 // check notes what went otherwise than a scenario wants it: the first of these

@@ -1,31 +1,25 @@
 package simulator
 
 import (
+	"slices"
+
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
 func arrayScenarios() []Scenario {
-	var s []Scenario
-	s = append(s, onBoth("same-name", "Another machine with the same name connects to the array: LXD there takes the array host over, and this machine loses its volumes.",
-		Options{}, sameName, []string{"hijacked-host", "in-use-without-connection", "foreign-connection"},
-		[]string{"hijacked-host", "in-use-without-connection", "foreign-connection"})...)
-	s = append(s, onBoth("second-lxd", "Another LXD has taken the pod over as its own pool and runs an instance from it.",
-		Options{}, secondLXD, []string{"foreign-connection"}, []string{"foreign-connection"})...)
-	return append(s,
-		Scenario{
-			Name: "connected-by-hand", Codes: []string{"foreign-connection"}, Run: connectedByHand,
-			Story: "An administrator connects a volume of LXD's to a backup server.",
-		},
-		Scenario{
-			Name: "not-eradicated", Fades: untilEradicated, Codes: []string{"pending-eradication"}, Run: notEradicated,
-			Story: "A volume can't be formatted; LXD destroys it, and the array does not answer when LXD wants it eradicated.",
-		},
-		Scenario{
-			Name: "made-by-hand", Codes: []string{"foreign-volume"}, Run: madeByHand,
-			Story: "An administrator made a volume in LXD's pod.",
-		},
+	return slices.Concat(
+		onBoth("same-name", "Another machine with the same name connects to the array: LXD there takes the array host over, and this machine loses its volumes.",
+			Options{}, sameName, "hijacked-host", "in-use-without-connection", "foreign-connection"),
+		onBoth("second-lxd", "Another LXD has taken the pod over as its own pool and runs an instance from it.",
+			Options{}, secondLXD, "foreign-connection"),
+		only("connected-by-hand", "An administrator connects a volume of LXD's to a backup server.",
+			Options{}, connectedByHand, "foreign-connection"),
+		fading(untilEradicated, only("not-eradicated", "A volume can't be formatted; LXD destroys it, and the array does not answer when LXD wants it eradicated.",
+			Options{}, notEradicated, "pending-eradication")),
+		only("made-by-hand", "An administrator made a volume in LXD's pod.",
+			Options{}, madeByHand, "foreign-volume"),
 	)
 }
 

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/array"
@@ -14,31 +15,26 @@ func clusterScenarios() []Scenario {
 	pair, three := Options{Members: 2}, Options{Members: 3}
 	old := Options{Members: 3, LXDVersion: "6.3"}
 	stale := []string{"stale-connection"}
-	var s []Scenario
-	s = append(s, Scenario{
-		Name: "member-removed", Codes: []string{"disappeared-record"}, Options: pair, Run: memberRemoved,
-		Story: "A member of the cluster died and was removed by force: LXD forgot its instances, and the array did not.",
-	}, Scenario{
-		Name: "member-died", Codes: stale, Options: pair, Run: memberDied,
-		Story: "A member lost power, its instance was moved away, and LXD can't delete it because the old member is still connected.",
-	}, Scenario{
-		Name: "member-offline", Codes: []string{"leaked-volume", "stale-connection"}, Options: three, Run: memberOffline,
-		Story: "The same, and the member stays off: what else is left over can't be judged without it.",
-	})
-	s = append(s, onBoth("cluster-healthy", "Instances run on every member of a cluster, move, and share volumes.",
-		three, clusterHealthy, nil, nil)...)
-	s = append(s, onBoth("member-stale", "The second member can't unmap the disk of a virtual machine that is stopped and moved to the first, which then can't delete it.",
-		three, memberStale, stale, stale)...)
-	s = append(s, onBoth("member-migrated", "A virtual machine is migrated to the second member while it runs, and the first can't unmap its disk, so that nobody can delete it later.",
-		three, memberMigrated, stale, stale)...)
-	s = append(s, onBoth("member-leak", "A volume that the second member makes does not appear there in time, and LXD 6.3 leaves it connected.",
-		old, memberLeak, []string{"leaked-volume", "unsafe-setting"}, []string{"leaked-volume", "unsafe-setting"})...)
-	s = append(s, onBoth("leak-everywhere", "The same on the first; an operator connects the volume to all members to see what is in it, and leaves it there.",
-		old, leakEverywhere, []string{"leaked-volume", "unsafe-setting"}, []string{"leaked-volume", "unsafe-setting"})...)
-	return append(s, Scenario{
-		Name: "shared-object", Codes: []string{"hijacked-host"}, Options: Options{Members: 3, Transports: iscsi}, Run: sharedObject,
-		Story: "While the third member has no volume an administrator adds its initiator to the second's array host, and LXD uses that.",
-	})
+	return slices.Concat(
+		only("member-removed", "A member of the cluster died and was removed by force: LXD forgot its instances, and the array did not.",
+			pair, memberRemoved, "disappeared-record"),
+		only("member-died", "A member lost power, its instance was moved away, and LXD can't delete it because the old member is still connected.",
+			pair, memberDied, stale...),
+		only("member-offline", "The same, and the member stays off: what else is left over can't be judged without it.",
+			three, memberOffline, "leaked-volume", "stale-connection"),
+		onBoth("cluster-healthy", "Instances run on every member of a cluster, move, and share volumes.",
+			three, clusterHealthy),
+		onBoth("member-stale", "The second member can't unmap the disk of a virtual machine that is stopped and moved to the first, which then can't delete it.",
+			three, memberStale, stale...),
+		onBoth("member-migrated", "A virtual machine is migrated to the second member while it runs, and the first can't unmap its disk, so that nobody can delete it later.",
+			three, memberMigrated, stale...),
+		onBoth("member-leak", "A volume that the second member makes does not appear there in time, and LXD 6.3 leaves it connected.",
+			old, memberLeak, "leaked-volume", "unsafe-setting"),
+		onBoth("leak-everywhere", "The same on the first; an operator connects the volume to all members to see what is in it, and leaves it there.",
+			old, leakEverywhere, "leaked-volume", "unsafe-setting"),
+		only("shared-object", "While the third member has no volume an administrator adds its initiator to the second's array host, and LXD uses that.",
+			Options{Members: 3, Transports: iscsi}, sharedObject, "hijacked-host"),
+	)
 }
 
 func memberRemoved(w *World) {

@@ -7,10 +7,9 @@ import (
 
 func healthyScenarios() []Scenario {
 	return append(
-		onBoth("healthy", "Containers, virtual machines, volumes and snapshots come, run and go, and nothing fails.",
-			Options{}, healthy, nil, nil),
+		onBoth("healthy", "Containers, virtual machines, volumes and snapshots come, run and go, and nothing fails.", Options{}, healthy),
 		onBoth("export-running", "LXD is exporting a volume with a snapshot, for hours: the copy through which it reads the snapshot is no leak.",
-			Options{}, exportRunning, nil, nil)...)
+			Options{}, exportRunning)...)
 }
 
 // Healthy builds a world in which much has happened and nothing failed: there

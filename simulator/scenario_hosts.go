@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -11,47 +12,32 @@ func hostScenarios() []Scenario {
 	stale := []string{"stale-connection"}
 	inUse := []string{"in-use-without-connection"}
 	degraded := []string{"degraded-paths"}
-	var s []Scenario
-	s = append(s, onBoth("killed-while-waiting", "LXD is killed while it waits for the device of a new volume: record, volume and connection stay.",
-		Options{}, killedWhileWaiting, stale, stale)...)
-	s = append(s, onBoth("power-failure", "The machine loses power and the instance is not started again: the array still connects its volume.",
-		Options{}, powerFailure, stale, stale)...)
-	s = append(s, onBoth("cut-off-by-hand", "An administrator disconnects a volume on the array while a container runs from it.",
-		Options{}, cutOffByHand, inUse, inUse)...)
-	s = append(s, onBoth("portal-lost", "One of the array's portals can't be reached any more.", Options{}, portalLost, degraded, degraded)...)
-	s = append(s, onBoth("mount-fails", "A new volume can't be mounted; LXD takes all back but the mount directory.",
-		Options{}, mountFails, []string{"leftover-directory"}, []string{"leftover-directory"})...)
-	s = append(s, onBoth("host-not-deleted", "The array does not delete the array host of a machine without volumes.",
-		Options{}, hostNotDeleted, []string{"idle-host", "leftover-directory"}, []string{"idle-host", "leftover-directory"})...)
-	return append(s,
-		Scenario{
-			Name: "map-left", Codes: []string{"stale-map"}, Options: Options{Transports: iscsi}, Run: mapLeft,
-			Story: "LXD is killed while it makes a filesystem, and later told to delete the volume: it never looks at the device.",
-		},
-		Scenario{
-			Name: "paths-left", Codes: []string{"ghost-path"}, Options: Options{Transports: iscsi}, Run: pathsLeft,
-			Story: "The same, before there was a map: the disks stay.",
-		},
-		Scenario{
-			Name: "namespace-left", Fades: untilLost, Codes: []string{"ghost-namespace", "idle-host"}, Options: Options{Transports: nvme}, Run: namespaceLeft,
-			Story: "A controller that tries to reconnect does not see that the array took a namespace away.",
-		},
-		Scenario{
-			Name: "lun-reused", Codes: []string{"mixed-map", "leaked-volume", "unsafe-setting"}, Options: Options{Transports: iscsi, LXDVersion: "6.3"}, Run: lunReused,
-			Story: "The LUN number of a volume that was cut off under a running container is given to the next volume, and a scan puts that one into the container's map.",
-		},
-		Scenario{
-			Name: "names-left", Codes: []string{"misleading-name", "leaked-volume", "unsafe-setting"}, Options: Options{Transports: iscsi, LXDVersion: "6.3"}, Run: namesLeft,
-			Story: "A leak is disconnected by hand, the next volume gets its LUN number, and udev's names of the leak lead to that one's disk.",
-		},
-		Scenario{
-			Name: "first-session-only", Codes: degraded, Options: Options{Transports: iscsi}, Run: firstSessionOnly,
-			Story: "LXD scans only the first session for what it maps later: the second container has one path.",
-		},
-		Scenario{
-			Name: "queueing", Codes: []string{"unsafe-setting"}, Options: Options{Transports: iscsi, Queueing: true}, Run: queueing,
-			Story: "The machine's multipath lets I/O without a path wait for ever.",
-		},
+	return slices.Concat(
+		onBoth("killed-while-waiting", "LXD is killed while it waits for the device of a new volume: record, volume and connection stay.",
+			Options{}, killedWhileWaiting, stale...),
+		onBoth("power-failure", "The machine loses power and the instance is not started again: the array still connects its volume.",
+			Options{}, powerFailure, stale...),
+		onBoth("cut-off-by-hand", "An administrator disconnects a volume on the array while a container runs from it.",
+			Options{}, cutOffByHand, inUse...),
+		onBoth("portal-lost", "One of the array's portals can't be reached any more.", Options{}, portalLost, degraded...),
+		onBoth("mount-fails", "A new volume can't be mounted; LXD takes all back but the mount directory.",
+			Options{}, mountFails, "leftover-directory"),
+		onBoth("host-not-deleted", "The array does not delete the array host of a machine without volumes.",
+			Options{}, hostNotDeleted, "idle-host", "leftover-directory"),
+		only("map-left", "LXD is killed while it makes a filesystem, and later told to delete the volume: it never looks at the device.",
+			Options{Transports: iscsi}, mapLeft, "stale-map"),
+		only("paths-left", "The same, before there was a map: the disks stay.",
+			Options{Transports: iscsi}, pathsLeft, "ghost-path"),
+		fading(untilLost, only("namespace-left", "A controller that tries to reconnect does not see that the array took a namespace away.",
+			Options{Transports: nvme}, namespaceLeft, "ghost-namespace", "idle-host")),
+		only("lun-reused", "The LUN number of a volume that was cut off under a running container is given to the next volume, and a scan puts that one into the container's map.",
+			Options{Transports: iscsi, LXDVersion: "6.3"}, lunReused, "mixed-map", "leaked-volume", "unsafe-setting"),
+		only("names-left", "A leak is disconnected by hand, the next volume gets its LUN number, and udev's names of the leak lead to that one's disk.",
+			Options{Transports: iscsi, LXDVersion: "6.3"}, namesLeft, "misleading-name", "leaked-volume", "unsafe-setting"),
+		only("first-session-only", "LXD scans only the first session for what it maps later: the second container has one path.",
+			Options{Transports: iscsi}, firstSessionOnly, degraded...),
+		only("queueing", "The machine's multipath lets I/O without a path wait for ever.",
+			Options{Transports: iscsi, Queueing: true}, queueing, "unsafe-setting"),
 	)
 }
 

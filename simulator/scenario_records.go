@@ -1,27 +1,25 @@
 package simulator
 
 import (
+	"slices"
+
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
 func recordScenarios() []Scenario {
-	var s []Scenario
-	s = append(s, Scenario{
-		Name: "killed-before-create", Codes: []string{"missing-volume"}, Run: killedBeforeCreate,
-		Story: "LXD is killed between writing the record of a volume and creating it.",
-	}, Scenario{
-		Name: "safemode", Fades: untilEradicated, Codes: []string{"destroyed-but-recorded"}, Options: Options{SafeMode: true}, Run: safeMode,
-		Story: "The array destroys a volume that LXD deletes and refuses to eradicate it: LXD keeps the record, and every further attempt fails.",
-	}, Scenario{
-		Name: "destroyed-by-hand", Fades: untilEradicated, Codes: []string{"destroyed-but-recorded"}, Run: destroyedByHand,
-		Story: "An administrator destroys a volume that LXD still has a record of.",
-	}, Scenario{
-		Name: "moved-by-hand", Codes: []string{"moved-volume"}, Run: movedByHand,
-		Story: "An administrator renames a volume that LXD has a record of.",
-	})
-	return append(s, onBoth("database-restored", "LXD's database is restored from before an instance was made; the instance runs on.",
-		Options{}, databaseRestored, []string{"disappeared-record"}, []string{"disappeared-record"})...)
+	return slices.Concat(
+		only("killed-before-create", "LXD is killed between writing the record of a volume and creating it.",
+			Options{}, killedBeforeCreate, "missing-volume"),
+		fading(untilEradicated, only("safemode", "The array destroys a volume that LXD deletes and refuses to eradicate it: LXD keeps the record, and every further attempt fails.",
+			Options{SafeMode: true}, safeMode, "destroyed-but-recorded")),
+		fading(untilEradicated, only("destroyed-by-hand", "An administrator destroys a volume that LXD still has a record of.",
+			Options{}, destroyedByHand, "destroyed-but-recorded")),
+		only("moved-by-hand", "An administrator renames a volume that LXD has a record of.",
+			Options{}, movedByHand, "moved-volume"),
+		onBoth("database-restored", "LXD's database is restored from before an instance was made; the instance runs on.",
+			Options{}, databaseRestored, "disappeared-record"),
+	)
 }
 
 func killedBeforeCreate(w *World) {

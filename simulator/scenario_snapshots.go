@@ -1,26 +1,23 @@
 package simulator
 
 import (
+	"slices"
+
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
 func snapshotScenarios() []Scenario {
 	copies, snapshots := []string{"leaked-snapshot-volume"}, []string{"leaked-snapshot"}
-	var s []Scenario
-	s = append(s, onBoth("killed-in-export", "LXD is killed while it exports a volume with a snapshot: the copy through which it read the snapshot stays, connected.",
-		Options{}, killedInExport, copies, copies)...)
-	s = append(s, onBoth("killed-before-copy-is-mapped", "The same, before the copy was connected.",
-		Options{}, killedBeforeCopyIsMapped, copies, copies)...)
-	return append(s,
-		Scenario{
-			Name: "killed-in-refresh", Codes: snapshots, Run: killedInRefresh,
-			Story: "LXD is killed while it refreshes a copy: the snapshot that was its safety net stays.",
-		},
-		Scenario{
-			Name: "snapshot-reply-lost", Codes: []string{"leaked-snapshot", "leftover-directory"}, Run: snapshotReplyLost,
-			Story: "The array takes a snapshot and its answer gets lost: LXD forgets its record.",
-		},
+	return slices.Concat(
+		onBoth("killed-in-export", "LXD is killed while it exports a volume with a snapshot: the copy through which it read the snapshot stays, connected.",
+			Options{}, killedInExport, copies...),
+		onBoth("killed-before-copy-is-mapped", "The same, before the copy was connected.",
+			Options{}, killedBeforeCopyIsMapped, copies...),
+		only("killed-in-refresh", "LXD is killed while it refreshes a copy: the snapshot that was its safety net stays.",
+			Options{}, killedInRefresh, snapshots...),
+		only("snapshot-reply-lost", "The array takes a snapshot and its answer gets lost: LXD forgets its record.",
+			Options{}, snapshotReplyLost, "leaked-snapshot", "leftover-directory"),
 	)
 }
 

@@ -1,21 +1,19 @@
 package simulator
 
 import (
+	"slices"
+
 	"github.com/pureclean/pureclean/evidence"
 )
 
 // stretchedScenarios are of pods that lie on two arrays (ActiveCluster).
 func stretchedScenarios() []Scenario {
-	return []Scenario{
-		{
-			Name: "stretched-pod", Codes: []string{"leaked-volume"}, Options: Options{Transports: iscsi}, Run: stretchedPod,
-			Story: "A pod is stretched to a second array, and LXD's volumes are used over both; two volumes are leaked, of which one is connected there, too.",
-		},
-		{
-			Name: "stretched-pod-here", Codes: []string{"leaked-volume"}, Options: Options{Transports: iscsi}, Run: stretchedHere,
-			Story: "A pod is stretched to a second array. A leaked volume is connected on the first only, and one that LXD knows on the second only.",
-		},
-	}
+	return slices.Concat(
+		only("stretched-pod", "A pod is stretched to a second array, and LXD's volumes are used over both; two volumes are leaked, of which one is connected there, too.",
+			Options{Transports: iscsi}, stretchedPod, "leaked-volume"),
+		only("stretched-pod-here", "A pod is stretched to a second array. A leaked volume is connected on the first only, and one that LXD knows on the second only.",
+			Options{Transports: iscsi}, stretchedHere, "leaked-volume"),
+	)
 }
 
 // secondWay is the member's array host on the peer.

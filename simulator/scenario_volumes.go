@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -13,40 +14,29 @@ func volumeScenarios() []Scenario {
 	leaked := []string{"leaked-volume"}
 	leakedBy63 := []string{"leaked-volume", "unsafe-setting"}
 	old := Options{LXDVersion: "6.3"}
-	var s []Scenario
-	s = append(s, onBoth("device-too-late", "LXD 6.3 waits 30 seconds for a device, gives up and can't delete what is still connected; then the device comes.",
-		old, deviceTooLate, leakedBy63, leakedBy63)...)
-	s = append(s, onBoth("device-never", "As before, and the device never comes.", old, deviceNever, leakedBy63, leakedBy63)...)
-	s = append(s, onBoth("create-reply-lost", "The array creates a volume and its answer gets lost: LXD takes it for not created.",
-		Options{}, createReplyLost, leaked, leaked)...)
-	s = append(s, onBoth("connect-reply-lost", "The array connects a volume and its answer gets lost: LXD can't delete the volume and does not know why.",
-		Options{}, connectReplyLost, leaked, leaked)...)
-	s = append(s, onBoth("rollback-refused", "A device does not appear, and while LXD undoes the volume the array answers 503.",
-		Options{}, rollbackRefused, leaked, leaked)...)
-	s = append(s, onBoth("unmap-refused", "The array does not answer LXD's question for its host when it wants to unmap a new volume: the device stays, and so does LXD's directory.",
-		Options{}, unmapRefused, []string{"leaked-volume", "leftover-directory"}, []string{"leaked-volume", "leftover-directory"})...)
-	s = append(s, onBoth("half-left", "Deleting a virtual machine fails between its two volumes; the next attempt finds the first one gone and forgets the second.",
-		Options{}, halfLeft, []string{"leaked-half", "leftover-directory"}, []string{"leaked-half", "leftover-directory"})...)
-	s = append(s,
-		Scenario{
-			Name: "held-in-namespace", Codes: []string{"leaked-volume", "leftover-directory"}, Options: Options{Transports: iscsi}, Run: heldInNamespace,
-			Story: "A new volume is still mounted in another mount namespace when LXD wants to let it go: the map is in use, and nothing can be undone.",
-		},
-		Scenario{
-			Name: "waiting-reader", Codes: []string{"in-use-without-connection", "leaked-volume", "waiting-io", "leftover-directory", "unsafe-setting"},
-			Options: Options{Transports: iscsi, Queueing: true}, Run: waitingReader,
-			Story: "Somebody reads the map of a leaked volume, which lets I/O wait for a path, and an administrator disconnects it on the array: the reader waits for ever.",
-		},
-		Scenario{
-			Name: "image-each-launch", Codes: []string{"leaked-image", "unsafe-setting"}, Options: Options{LXDVersion: "6.9"}, Run: imageEachLaunch,
-			Story: "LXD 6.9 unpacks an image again for every launch, and keeps a record of the first copy only.",
-		},
-		Scenario{
-			Name: "vm-image-each-launch", Codes: []string{"leaked-image", "unsafe-setting"}, Options: Options{LXDVersion: "6.9"}, Run: vmImageEachLaunch,
-			Story: "The same with a virtual machine's image: the newest pair takes the record, the older pairs have none.",
-		},
+	return slices.Concat(
+		onBoth("device-too-late", "LXD 6.3 waits 30 seconds for a device, gives up and can't delete what is still connected; then the device comes.",
+			old, deviceTooLate, leakedBy63...),
+		onBoth("device-never", "As before, and the device never comes.", old, deviceNever, leakedBy63...),
+		onBoth("create-reply-lost", "The array creates a volume and its answer gets lost: LXD takes it for not created.",
+			Options{}, createReplyLost, leaked...),
+		onBoth("connect-reply-lost", "The array connects a volume and its answer gets lost: LXD can't delete the volume and does not know why.",
+			Options{}, connectReplyLost, leaked...),
+		onBoth("rollback-refused", "A device does not appear, and while LXD undoes the volume the array answers 503.",
+			Options{}, rollbackRefused, leaked...),
+		onBoth("unmap-refused", "The array does not answer LXD's question for its host when it wants to unmap a new volume: the device stays, and so does LXD's directory.",
+			Options{}, unmapRefused, "leaked-volume", "leftover-directory"),
+		onBoth("half-left", "Deleting a virtual machine fails between its two volumes; the next attempt finds the first one gone and forgets the second.",
+			Options{}, halfLeft, "leaked-half", "leftover-directory"),
+		only("held-in-namespace", "A new volume is still mounted in another mount namespace when LXD wants to let it go: the map is in use, and nothing can be undone.",
+			Options{Transports: iscsi}, heldInNamespace, "leaked-volume", "leftover-directory"),
+		only("waiting-reader", "Somebody reads the map of a leaked volume, which lets I/O wait for a path, and an administrator disconnects it on the array: the reader waits for ever.",
+			Options{Transports: iscsi, Queueing: true}, waitingReader, "in-use-without-connection", "leaked-volume", "waiting-io", "leftover-directory", "unsafe-setting"),
+		only("image-each-launch", "LXD 6.9 unpacks an image again for every launch, and keeps a record of the first copy only.",
+			Options{LXDVersion: "6.9"}, imageEachLaunch, "leaked-image", "unsafe-setting"),
+		only("vm-image-each-launch", "The same with a virtual machine's image: the newest pair takes the record, the older pairs have none.",
+			Options{LXDVersion: "6.9"}, vmImageEachLaunch, "leaked-image", "unsafe-setting"),
 	)
-	return s
 }
 
 func deviceTooLate(w *World) {
