@@ -25,9 +25,9 @@ func hostScenarios() []Scenario {
 		onBoth("host-not-deleted", "The array does not delete the array host of a machine without volumes.",
 			Options{}, hostNotDeleted, "idle-host", "leftover-directory"),
 		only("map-left", "LXD is killed while it makes a filesystem, and later told to delete the volume: it never looks at the device.",
-			Options{Transports: iscsi}, mapLeft, "stale-map"),
+			Options{Transports: iscsi}, killedThenDeleted("mkfs"), "stale-map"),
 		only("paths-left", "The same, before there was a map: the disks stay.",
-			Options{Transports: iscsi}, pathsLeft, "ghost-path"),
+			Options{Transports: iscsi}, killedThenDeleted("wait"), "ghost-path"),
 		fading(untilLost, only("namespace-left", "A controller that tries to reconnect does not see that the array took a namespace away.",
 			Options{Transports: nvme}, namespaceLeft, "ghost-namespace", "idle-host")),
 		only("lun-reused", "The LUN number of a volume that was cut off under a running container is given to the next volume, and a scan puts that one into the container's map.",
@@ -101,27 +101,19 @@ func hostNotDeleted(w *World) {
 }
 
 // killedThenDeleted kills LXD in a create and deletes what it recorded.
-func (w *World) killedThenDeleted(method, part string) {
-	w.LXD.CutBefore(method, part)
-	w.createIsKilled("data")
-}
-
-func mapLeft(w *World) {
-	w.somethingRuns()
-	w.killedThenDeleted(lxd.StepHost, "mkfs")
-	w.check(w.LXD.DeleteVolume(w.Pool(), "", "data"))
-	w.Age(hours)
-}
-
-func pathsLeft(w *World) {
-	w.somethingRuns()
-	w.killedThenDeleted(lxd.StepHost, "wait")
-	w.check(w.LXD.DeleteVolume(w.Pool(), "", "data"))
-	w.Age(hours)
+func killedThenDeleted(step string) func(*World) {
+	return func(w *World) {
+		w.somethingRuns()
+		w.LXD.CutBefore(lxd.StepHost, step)
+		w.createIsKilled("data")
+		w.check(w.LXD.DeleteVolume(w.Pool(), "", "data"))
+		w.Age(hours)
+	}
 }
 
 func namespaceLeft(w *World) {
-	w.killedThenDeleted(lxd.StepHost, "mkfs")
+	w.LXD.CutBefore(lxd.StepHost, "mkfs")
+	w.createIsKilled("data")
 	w.Hosts[0].CutPortal(w.portals()[1])
 	w.check(w.LXD.DeleteVolume(w.Pool(), "", "data"))
 	// Not for hours: the controller gives up after ten minutes.

@@ -11,9 +11,9 @@ func snapshotScenarios() []Scenario {
 	copies, snapshots := []string{"leaked-snapshot-volume"}, []string{"leaked-snapshot"}
 	return slices.Concat(
 		onBoth("killed-in-export", "LXD is killed while it exports a volume with a snapshot: the copy through which it read the snapshot stays, connected.",
-			Options{}, killedInExport, copies...),
+			Options{}, killedInExport(lxd.StepHost, "wait"), copies...),
 		onBoth("killed-before-copy-is-mapped", "The same, before the copy was connected.",
-			Options{}, killedBeforeCopyIsMapped, copies...),
+			Options{}, killedInExport("POST", "overwrite=true"), copies...),
 		only("killed-in-refresh", "LXD is killed while it refreshes a copy: the snapshot that was its safety net stays.",
 			Options{}, killedInRefresh, snapshots...),
 		only("snapshot-reply-lost", "The array takes a snapshot and its answer gets lost: LXD forgets its record.",
@@ -26,22 +26,14 @@ func withSnapshot(w *World) {
 	w.check(w.LXD.SnapshotVolume(w.Pool(), "", "data", "daily0"))
 }
 
-func killedInExport(w *World) {
-	withSnapshot(w)
-	w.LXD.CutBehind(lxd.StepHost, "wait")
-	w.killedInExport()
-}
-
-func killedBeforeCopyIsMapped(w *World) {
-	withSnapshot(w)
-	w.LXD.CutBehind("POST", "overwrite=true")
-	w.killedInExport()
-}
-
-func (w *World) killedInExport() {
-	w.mustBeKilled(w.LXD.ExportVolume(w.Pool(), "", "data", nil), "exporting data")
-	w.LXD.StartDaemon()
-	w.Age(hours)
+func killedInExport(method, part string) func(*World) {
+	return func(w *World) {
+		withSnapshot(w)
+		w.LXD.CutBehind(method, part)
+		w.mustBeKilled(w.LXD.ExportVolume(w.Pool(), "", "data", nil), "exporting data")
+		w.LXD.StartDaemon()
+		w.Age(hours)
+	}
 }
 
 func killedInRefresh(w *World) {

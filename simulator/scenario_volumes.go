@@ -19,9 +19,9 @@ func volumeScenarios() []Scenario {
 			old, deviceTooLate, leakedBy63...),
 		onBoth("device-never", "As before, and the device never comes.", old, deviceNever, leakedBy63...),
 		onBoth("create-reply-lost", "The array creates a volume and its answer gets lost: LXD takes it for not created.",
-			Options{}, createReplyLost, leaked...),
+			Options{}, replyLost("/volumes"), leaked...),
 		onBoth("connect-reply-lost", "The array connects a volume and its answer gets lost: LXD can't delete the volume and does not know why.",
-			Options{}, connectReplyLost, leaked...),
+			Options{}, replyLost("/connections"), leaked...),
 		onBoth("rollback-refused", "A device does not appear, and while LXD undoes the volume the array answers 503.",
 			Options{}, rollbackRefused, leaked...),
 		onBoth("unmap-refused", "The array does not answer LXD's question for its host when it wants to unmap a new volume: the device stays, and so does LXD's directory.",
@@ -54,18 +54,14 @@ func deviceNever(w *World) {
 	w.Age(hours)
 }
 
-func createReplyLost(w *World) {
-	w.somethingRuns()
-	w.Array.Inject(array.Fault{Method: "POST", Path: "/volumes", Kind: array.LoseReply, Times: 1})
-	w.createFails("data")
-	w.Age(hours)
-}
-
-func connectReplyLost(w *World) {
-	w.somethingRuns()
-	w.Array.Inject(array.Fault{Method: "POST", Path: "/connections", Kind: array.LoseReply, Times: 1})
-	w.createFails("data")
-	w.Age(hours)
+// replyLost is what becomes of the next POST of that path.
+func replyLost(path string) func(*World) {
+	return func(w *World) {
+		w.somethingRuns()
+		w.Array.Inject(array.Fault{Method: "POST", Path: path, Kind: array.LoseReply, Times: 1})
+		w.createFails("data")
+		w.Age(hours)
+	}
 }
 
 func rollbackRefused(w *World) {

@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -98,18 +99,8 @@ func New(o Options) (*World, error) {
 	if len(o.Transports) == 0 {
 		o.Transports = []string{evidence.ModeISCSI}
 	}
-	if o.LXDVersion == "" {
-		o.LXDVersion = "6.9"
-	}
-	if o.Members == 0 {
-		o.Members = 1
-	}
-	if o.Seed == 0 {
-		o.Seed = 1
-	}
-	if o.VolumeBytes == 0 {
-		o.VolumeBytes = Small
-	}
+	o.LXDVersion, o.Members = cmp.Or(o.LXDVersion, "6.9"), cmp.Or(o.Members, 1)
+	o.Seed, o.VolumeBytes = cmp.Or(o.Seed, 1), cmp.Or(o.VolumeBytes, Small)
 	if o.Start.IsZero() {
 		o.Start = start
 	}

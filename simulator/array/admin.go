@@ -216,7 +216,7 @@ func (a *Array) DestroySnapshot(name string) error {
 // CreateHost makes a host. One named "array:host" belongs to a peer array.
 func (a *Array) CreateHost(name string, iqns, nqns, wwns []string) error {
 	return a.edit("create host", name, func(s *state, _ time.Time) error {
-		_, err := s.createHost(name, initiators{iqns, nqns, wwns}, (&host{name: name}).remote())
+		_, err := s.createHost(name, initiators{iqns, nqns, wwns})
 		return err
 	})
 }

@@ -21,13 +21,6 @@ func (a *Array) RelocateVolume(name, to string) error {
 			}
 			local = after
 		}
-		leaf := local
-		if _, after, grouped := strings.Cut(local, "/"); grouped {
-			leaf = after
-		}
-		if err := s.checkName("Volume", leaf, to); err != nil {
-			return err
-		}
 		switch other := s.volumes.names[key(to)]; {
 		case v.destroyed:
 			return refuse(volumeDestroyed, v.name)
@@ -45,9 +38,6 @@ func (a *Array) RelocateVolume(name, to string) error {
 
 func (a *Array) RenamePod(name, to string) error {
 	return a.onPod("rename pod", name, func(s *state, _ time.Time, p *pod) error {
-		if err := s.checkName("Pod", to, to); err != nil {
-			return err
-		}
 		if s.pods.has(to) {
 			return refuse(podExists, to)
 		}
@@ -65,8 +55,8 @@ func (a *Array) RenamePod(name, to string) error {
 
 func (a *Array) RenameSnapshot(name, suffix string) error {
 	return on(a, "rename snapshot", name, (*state).snapshot, func(s *state, _ time.Time, n *snapshot) error {
-		if err := s.checkSuffix(n.volume, suffix); err != nil {
-			return err
+		if full := n.volume.name + "." + suffix; s.snapshots.has(full) {
+			return refuse(snapshotExists, full)
 		}
 		delete(s.snapshots.names, key(n.name()))
 		n.suffix = suffix

@@ -8,9 +8,8 @@
 package array
 
 import (
-	"encoding/hex"
+	"cmp"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -77,39 +76,21 @@ func restVersions() []string {
 // New makes an array with nothing on it but the protection group
 // "pgroup-auto", which is the default protection of new volumes and pods.
 func New(o Options) *Array {
-	if o.Name == "" {
-		o.Name = "fa-sim"
-	}
+	o.Name, o.PageSize = cmp.Or(o.Name, "fa-sim"), cmp.Or(o.PageSize, 1000)
 	if o.Clock == nil {
 		o.Clock = fabric.NewClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	}
-	if o.PageSize <= 0 {
-		o.PageSize = 1000
 	}
 	a := &Array{options: config{Options: o, versions: restVersions()}, clock: o.Clock, endpoints: endpoints()}
 	a.state = newState(&a.options)
 	if a.options.ID == "" {
 		a.options.ID = a.state.newID()
 	}
-	a.options.serial = serialPrefix(a.options.ID)
+	a.options.serial = strings.ToUpper(strings.ReplaceAll(a.options.ID, "-", "")[:16])
 	a.token, a.readOnly = a.state.newID(), a.state.newID()
 	a.sessions.ids, a.sessions.byToken = rand.New(rand.NewPCG(uint64(o.Seed), 0x73657373696f6e)), map[string]*session{}
 	a.state.addProtection(autoGroup, nil)
 	o.Clock.OnAdvance(a.tick)
 	return a
-}
-
-// serialPrefix is the first 16 digits of the id; of a malformed one, of its hash.
-func serialPrefix(id string) string {
-	digits := strings.ReplaceAll(id, "-", "")
-	if len(digits) >= 16 {
-		if _, err := hex.DecodeString(digits[:16]); err == nil {
-			return strings.ToUpper(digits[:16])
-		}
-	}
-	h := fnv.New64a()
-	h.Write([]byte(id)) // never fails
-	return fmt.Sprintf("%016X", h.Sum64())
 }
 
 func (a *Array) Name() string { return a.options.Name }

@@ -95,7 +95,7 @@ func postHosts(c *call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := c.state.createHost(n, in, false)
+	h, err := c.state.createHost(n, in)
 	if err != nil {
 		return nil, err
 	}

@@ -8,9 +8,6 @@ import (
 // createPod makes a pod on this array. Since Purity 6.3.5 it comes with a
 // protection group and a default protection after the array's.
 func (s *state) createPod(name string) (*pod, error) {
-	if err := s.checkName("Pod", name, name); err != nil {
-		return nil, err
-	}
 	if s.pods.has(name) {
 		return nil, refuse(podExists, name)
 	}

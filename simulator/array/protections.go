@@ -16,23 +16,9 @@ func protectionColumns() []column[*protection] {
 		},
 		reference("pod", func(g *protection) (string, string) { return g.pod.reference() }),
 		[]column[*protection]{
-			{path: "source.name", get: func(c *call, g *protection) value { return g.home(c, true) }},
-			{path: "source.id", get: func(c *call, g *protection) value { return g.home(c, false) }},
 			col("volume_count", func(g *protection) value { return number(int64(len(g.members))) }),
 		},
 	)
-}
-
-// home is the pod or the array on which the group was made.
-func (g *protection) home(c *call, wantName bool) value {
-	n, id := c.array.options.Name, c.array.options.ID
-	if g.pod != nil {
-		n, id = g.pod.name, g.pod.id
-	}
-	if wantName {
-		return name(n)
-	}
-	return name(id)
 }
 
 func protectionsEndpoint() endpoint {

@@ -30,7 +30,6 @@ const (
 	podExists      = "Pod already exists."
 	noGroup        = "Host group does not exist."
 	groupExists    = "Host group already exists."
-	noVolumeGroup  = "Volume group does not exist."
 	protectDeleted = "Protection group has been deleted."
 
 	// As the vendor's Ansible module says it, which asks no array.
@@ -47,7 +46,6 @@ const (
 	eradicateLive    = " has not been destroyed."
 	recoverLive      = " is not destroyed."
 	volumeExists     = "Volume already exists."
-	badSize          = "Volume size must be a multiple of 512 bytes between 1 MB and 4 PB."
 	lunInUse         = "The specified LUN is already in use."
 	noLUN            = "No LUN is available."
 	groupedHost      = "Host cannot be deleted because it belongs to a host group."
@@ -61,7 +59,6 @@ const (
 	badParameter     = "Invalid query parameter value."
 	badBody          = "Invalid request body."
 	unsupported      = "Not supported by this simulator."
-	badName          = " name must be between 1 and 63 characters (alphanumeric, '_' and '-') in length and begin and end with a letter or number."
 	snapshotExists   = "Volume snapshot already exists."
 )
 

@@ -82,7 +82,7 @@ var shapes = map[string]shape{
 	"/host-groups":       {text: `name`, number: `connection_count host_count` + spaceNumbers, boolean: `is_local`},
 	"/connections":       {text: `host.name host_group.name? protocol_endpoint.id! protocol_endpoint.name! volume.id volume.name`, number: `lun`},
 	"/protection-groups": {
-		text: `name pod.id? pod.name? source.id source.name`, number: `time_remaining? volume_count`, boolean: `destroyed is_local`, total: true,
+		text: `name pod.id? pod.name?`, number: `time_remaining? volume_count`, boolean: `destroyed is_local`, total: true,
 	},
 	"/container-default-protections": {text: `default_protections[].name default_protections[].type id name type`, list: `default_protections`},
 	"/audits":                        {text: `id name arguments command origin.id origin.name subcommand user user_interface`, number: `time`},

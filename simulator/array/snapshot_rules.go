@@ -1,33 +1,15 @@
 package array
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
-// createSnapshot takes a snapshot; without a suffix it gets the next number.
 func (s *state) createSnapshot(now time.Time, v *volume, suffix string) (*snapshot, error) {
-	if v.destroyed {
+	switch full := v.name + "." + suffix; {
+	case v.destroyed:
 		return nil, refuse(volumeDestroyed, v.name)
-	}
-	if suffix == "" {
-		suffix = s.freeSuffix(v, "")
-	} else if err := s.checkSuffix(v, suffix); err != nil {
-		return nil, err
+	case s.snapshots.has(full):
+		return nil, refuse(snapshotExists, full)
 	}
 	return s.addSnapshot(now, v, suffix), nil
-}
-
-// checkSuffix allows a dot too: protection groups name theirs "pgroup.number".
-func (s *state) checkSuffix(v *volume, suffix string) error {
-	full := v.name + "." + suffix
-	if err := s.checkName("Volume snapshot", strings.ReplaceAll(suffix, ".", "-"), full); err != nil {
-		return err
-	}
-	if s.snapshots.has(full) {
-		return refuse(snapshotExists, full)
-	}
-	return nil
 }
 
 func (s *state) addSnapshot(now time.Time, v *volume, suffix string) *snapshot {

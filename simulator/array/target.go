@@ -14,7 +14,7 @@ var _ fabric.Target = (*Array)(nil)
 func (a *Array) Exports(initiator string) []fabric.Export {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	h := a.state.initiators[initiatorKey(initiator)]
+	h := a.state.initiators[key(initiator)]
 	if h == nil {
 		return nil
 	}

@@ -1,15 +1,12 @@
 package array
 
 import (
+	"fmt"
 	"slices"
-	"strconv"
 	"time"
 )
 
-const (
-	minVolume = 1 << 20
-	maxVolume = 4503599627370496 // 4 PiB
-)
+const minVolume = 1 << 20
 
 type newVolume struct {
 	bytes    int64
@@ -36,13 +33,6 @@ func (s *state) origin(name string) (*volume, *snapshot, error) {
 	return nil, nil, refuse(noVolumeOrSnapshot, name)
 }
 
-func (s *state) checkSize(bytes int64, context string) error {
-	if bytes < minVolume || bytes > maxVolume || bytes%512 != 0 {
-		return refuse(badSize, context)
-	}
-	return nil
-}
-
 // createVolume makes a volume. A name is taken until its volume is eradicated.
 func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, error) {
 	p, local, err := s.container(full)
@@ -50,9 +40,6 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 		return nil, err
 	}
 	full = join(p, local)
-	if err := s.checkName("Volume", local, full); err != nil {
-		return nil, err
-	}
 	if s.volumes.has(full) {
 		return nil, refuse(volumeExists, full)
 	}
@@ -63,9 +50,6 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 		o.bytes = o.source.provisioned
 	case o.bytes == 0:
 		o.bytes = minVolume
-	}
-	if err := s.checkSize(o.bytes, full); err != nil {
-		return nil, err
 	}
 	if o.created.IsZero() {
 		o.created = now
@@ -118,16 +102,8 @@ func (s *state) overwriteVolume(now time.Time, full string, source *volume, from
 
 // undoSnapshot keeps the content before an overwrite as a destroyed snapshot.
 func (s *state) undoSnapshot(now time.Time, v *volume) {
-	n := s.addSnapshot(now, v, s.freeSuffix(v, "undo-"))
+	n := s.addSnapshot(now, v, fmt.Sprintf("undo-%d", s.next()))
 	n.destroy(now, s.delay, 0)
-}
-
-func (s *state) freeSuffix(v *volume, prefix string) string {
-	for i := len(v.snapshots) + 1; ; i++ {
-		if suffix := prefix + strconv.Itoa(i); !s.snapshots.has(v.name + "." + suffix) {
-			return suffix
-		}
-	}
 }
 
 // destroyVolume puts a volume and its snapshots into the time before eradication.

@@ -108,11 +108,7 @@ func (h *Host) OnlinePath(name string) error { return h.setState(name, offline, 
 // UdevLooks has udev look at a disk again, as "udevadm trigger
 // --action=change" does: it asks the disk itself, and its names are right.
 func (h *Host) UdevLooks(name string) error {
-	return h.change(func(v view) error {
-		d := h.diskNamed(name)
-		if d == nil {
-			return fmt.Errorf("host %s: triggering %s: %w", h.Name(), name, syscall.ENOENT)
-		}
+	return h.onDisk("triggering", name, func(d *disk, v view) error {
 		if e, ok := d.answer(v); ok && d.state == running {
 			d.udev = e.Serial
 		}
@@ -120,12 +116,18 @@ func (h *Host) UdevLooks(name string) error {
 	})
 }
 
-func (h *Host) setState(name, from, to string) error {
-	return h.change(func(view) error {
+func (h *Host) onDisk(doing, name string, f func(*disk, view) error) error {
+	return h.change(func(v view) error {
 		d := h.diskNamed(name)
 		if d == nil {
-			return fmt.Errorf("host %s: setting the state of %s: %w", h.Name(), name, syscall.ENOENT)
+			return fmt.Errorf("host %s: %s %s: %w", h.Name(), doing, name, syscall.ENOENT)
 		}
+		return f(d, v)
+	})
+}
+
+func (h *Host) setState(name, from, to string) error {
+	return h.onDisk("setting the state of", name, func(d *disk, _ view) error {
 		if d.state != from && d.state != to {
 			return fmt.Errorf("host %s: setting the state of %s, which is %s: %w", h.Name(), name, d.state, syscall.EINVAL)
 		}
@@ -137,12 +139,5 @@ func (h *Host) setState(name, from, to string) error {
 // DeletePath writes to the disk's delete file: it goes, whatever uses it, and
 // the next scan adds it again if the array still shows it.
 func (h *Host) DeletePath(name string) error {
-	return h.change(func(view) error {
-		d := h.diskNamed(name)
-		if d == nil {
-			return fmt.Errorf("host %s: deleting %s: %w", h.Name(), name, syscall.ENOENT)
-		}
-		h.removeDisk(d)
-		return nil
-	})
+	return h.onDisk("deleting", name, func(d *disk, _ view) error { h.removeDisk(d); return nil })
 }

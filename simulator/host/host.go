@@ -11,6 +11,7 @@
 package host
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -119,22 +120,10 @@ func New(o Options) *Host {
 	if o.Clock == nil {
 		o.Clock = fabric.NewClock(time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC))
 	}
-	if o.Name == "" {
-		o.Name = "host01"
-	}
-	if o.IQN == "" {
-		o.IQN = "iqn.2004-10.com.ubuntu:01:" + digest("iqn", o.Name)[:12]
-	}
-	if o.ServerUUID == "" {
-		o.ServerUUID = uuidOf("server", o.Name)
-	}
-	if o.LXDDir == "" {
-		o.LXDDir = defaultLXDDir
-	}
-	o.LXDDir = strings.Trim(o.LXDDir, "/")
-	if o.Kernel == "" {
-		o.Kernel = DefaultKernel
-	}
+	o.Name = cmp.Or(o.Name, "host01")
+	o.IQN = cmp.Or(o.IQN, "iqn.2004-10.com.ubuntu:01:"+digest("iqn", o.Name)[:12])
+	o.ServerUUID = cmp.Or(o.ServerUUID, uuidOf("server", o.Name))
+	o.LXDDir, o.Kernel = cmp.Or(o.LXDDir, defaultLXDDir), cmp.Or(o.Kernel, DefaultKernel)
 	h := &Host{
 		options:    o,
 		clock:      o.Clock,

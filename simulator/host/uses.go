@@ -57,6 +57,10 @@ func (h *Host) with(doing, serial string, f func(*block) error) error {
 	})
 }
 
+func (h *Host) take(doing, serial string, users *[]*block) error {
+	return h.with(doing, serial, func(b *block) error { *users = append(*users, b); return nil })
+}
+
 func (h *Host) Format(serial string) { h.wrote(serial) }
 
 // wrote tells the arrays that a volume was written to, if they want to know.
@@ -148,12 +152,7 @@ func (h *Host) Close(pid int) {
 	})
 }
 
-func (h *Host) Swap(serial string) error {
-	return h.with("swapping on", serial, func(b *block) error {
-		h.swaps = append(h.swaps, b)
-		return nil
-	})
-}
+func (h *Host) Swap(serial string) error { return h.take("swapping on", serial, &h.swaps) }
 
 // Hold puts another device-mapper device on a volume's: holder is its uuid,
 // such as "LVM-…" or "CRYPT-LUKS2-…-name".
@@ -203,21 +202,11 @@ func (h *Host) Loop(serial string) error {
 
 // Export gives a volume's device on to others, through the kernel's own SCSI
 // target.
-func (h *Host) Export(serial string) error {
-	return h.with("exporting", serial, func(b *block) error {
-		h.exports = append(h.exports, b)
-		return nil
-	})
-}
+func (h *Host) Export(serial string) error { return h.take("exporting", serial, &h.exports) }
 
 // Claim opens a volume's device exclusively from within the kernel, as a zpool
 // does: no process, no mount and no holder shows it.
-func (h *Host) Claim(serial string) error {
-	return h.with("claiming", serial, func(b *block) error {
-		h.claims = append(h.claims, b)
-		return nil
-	})
-}
+func (h *Host) Claim(serial string) error { return h.take("claiming", serial, &h.claims) }
 
 // Release ends every use of a volume except mounts: openers (their processes
 // end), swap, loop devices, exports, claims, holders and partitions. It also ends uses
