@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/simulator/lxd"
@@ -105,20 +106,11 @@ func (w *World) LiveSnapshot(snapshot string) bool {
 
 func (w *World) snapshotRecorded(snapshot string) bool {
 	for _, l := range w.everyLXD() {
-		all := l.Volumes()
-		for _, record := range all {
+		for _, record := range l.Volumes() {
 			volume, _, is := strings.Cut(record.Name, "/")
-			if !is {
-				continue
-			}
-			for _, parent := range all {
-				if parent.Name == volume && parent.Type == record.Type && parent.Pool == record.Pool && parent.Project == record.Project {
-					for _, name := range lxd.ArrayNames(record, parent) {
-						if name == snapshot {
-							return true
-						}
-					}
-				}
+			parent, there := l.Volume(record.Pool, record.Project, record.Type, volume)
+			if is && there && slices.Contains(lxd.ArrayNames(record, parent), snapshot) {
+				return true
 			}
 		}
 	}

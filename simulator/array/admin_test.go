@@ -57,7 +57,7 @@ func TestAdministrator(t *testing.T) {
 		"add to protection group p volume x: x: Volume does not exist.":        a.AddToProtectionGroup("p", "x"),
 		"add to protection group no::p volume lab::v: no: Pod does not exist.": a.AddToProtectionGroup("no::p", "lab::v"),
 		"set initiators of host x: x: Host does not exist.":                    a.SetInitiators("x", nil, nil, nil),
-		"connect g to lab::v: lab::v: Invalid query parameter value.":          a.Connect("g", "lab::v", maxLUN+1),
+		"connect g to lab::v: lab::v: The specified LUN is already in use.":    a.Connect("g", "lab::v", maxLUN+1),
 		"copy to volume y: x: No such volume or snapshot.":                     func() error { _, err := a.CopyVolume("x", "y"); return err }(),
 		"create volume lab::v: lab::v: Volume already exists.":                 func() error { _, err := a.CreateVolume("lab::v", gib, VolumeOptions{}); return err }(),
 	} {

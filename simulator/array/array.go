@@ -47,7 +47,6 @@ type Array struct {
 	mu    sync.RWMutex // guards state
 	state *state
 
-	lists    listCache
 	buffers  buffers
 	sessions sessions
 	faults   faults

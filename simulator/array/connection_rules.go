@@ -10,11 +10,11 @@ const maxLUN = 4095
 // lunSet is the LUNs that one host sees, private and shared.
 type lunSet [(maxLUN + 1) / 64]uint64
 
-func (l *lunSet) has(n int) bool { return l[n/64]&(1<<(n%64)) != 0 }
+func (l *lunSet) has(n int) bool { return n > maxLUN || l[n/64]&(1<<(n%64)) != 0 }
 func (l *lunSet) add(n int)      { l[n/64] |= 1 << (n % 64) }
 func (l *lunSet) remove(n int)   { l[n/64] &^= 1 << (n % 64) }
 
-// lowest is the first free LUN from 1 up, or 0. A LUN is free again as soon
+// lowest is the first free LUN from 1 up, or 0: none. A LUN is free again as soon
 // as its volume is disconnected.
 func (l *lunSet) lowest() int {
 	for i, word := range l {
@@ -94,22 +94,10 @@ func (s *state) connectHost(v *volume, h *host, lun int) (*connection, error) {
 	if lun == 0 {
 		lun = h.luns.lowest()
 	}
-	if err := s.checkLUN(lun, lun > 0 && lun <= maxLUN && h.luns.has(lun), v); err != nil {
-		return nil, err
+	if lun < 1 || h.luns.has(lun) {
+		return nil, refuse(lunInUse, v.name)
 	}
 	return s.addRow(v, h, nil, lun), nil
-}
-
-func (s *state) checkLUN(lun int, taken bool, v *volume) error {
-	switch {
-	case lun == 0:
-		return refuse(noLUN, v.name)
-	case lun < 0 || lun > maxLUN:
-		return refuse(badParameter, v.name)
-	case taken:
-		return refuse(lunInUse, v.name)
-	}
-	return nil
 }
 
 // connectGroup makes a shared connection for all hosts of a group.
@@ -124,8 +112,8 @@ func (s *state) connectGroup(v *volume, g *group, lun int) error {
 	if lun == 0 {
 		lun = taken.shared()
 	}
-	if err := s.checkLUN(lun, lun > 0 && lun <= maxLUN && taken.has(lun), v); err != nil {
-		return err
+	if lun < 1 || taken.has(lun) {
+		return refuse(lunInUse, v.name)
 	}
 	g.shared = append(g.shared, v)
 	for _, h := range g.hosts {

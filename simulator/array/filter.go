@@ -65,25 +65,13 @@ func (v value) is(want string) bool {
 	return false
 }
 
-// wildcard matches text against a pattern in which * is any text, without
+// wildcard matches text against a pattern in which one * may be any text, without
 // regard to case.
 func wildcard(pattern, s string) bool {
 	if !strings.Contains(pattern, "*") {
 		return strings.EqualFold(pattern, s)
 	}
-	parts := strings.Split(strings.ToLower(pattern), "*")
+	before, after, _ := strings.Cut(strings.ToLower(pattern), "*")
 	s = strings.ToLower(s)
-	if !strings.HasPrefix(s, parts[0]) {
-		return false
-	}
-	s = s[len(parts[0]):]
-	last := len(parts) - 1
-	for _, part := range parts[1:last] {
-		_, after, found := strings.Cut(s, part)
-		if !found {
-			return false
-		}
-		s = after
-	}
-	return strings.HasSuffix(s, parts[last])
+	return len(s) >= len(before)+len(after) && strings.HasPrefix(s, before) && strings.HasSuffix(s, after)
 }

@@ -74,13 +74,11 @@ func hostsEndpoint() endpoint {
 	}
 }
 
+// initiators puts those of the body in place of what there is of that kind.
 func (c *call) initiators(in *initiators) error {
 	for attribute, into := range map[string]*[]string{"iqns": &in.iqns, "nqns": &in.nqns, "wwns": &in.wwns} {
-		var names []string
-		if given, err := c.attribute(attribute, &names); err != nil {
+		if _, err := c.attribute(attribute, into); err != nil {
 			return err
-		} else if given {
-			*into = names
 		}
 	}
 	return nil
@@ -103,7 +101,7 @@ func postHosts(c *call) ([]byte, error) {
 }
 
 func patchHosts(c *call) ([]byte, error) {
-	if len(c.attributes("iqns", "nqns", "wwns")) == 0 {
+	if c.body["iqns"] == nil && c.body["nqns"] == nil && c.body["wwns"] == nil {
 		return c.unchanged()
 	}
 	h, err := the(c, "names", (*state).host)
@@ -113,7 +111,7 @@ func patchHosts(c *call) ([]byte, error) {
 	if h.remote() {
 		return nil, refuse(remoteHost, h.name)
 	}
-	in := initiators{h.iqns, h.nqns, h.wwns}
+	in := initiators{slices.Clone(h.iqns), slices.Clone(h.nqns), slices.Clone(h.wwns)}
 	if err := c.initiators(&in); err != nil {
 		return nil, err
 	}

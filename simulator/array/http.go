@@ -273,29 +273,13 @@ func (c *call) list(parameter string) (names []string, given bool) {
 	return names, len(names) > 0
 }
 
-func (c *call) flag(parameter string) (on, given bool, err error) {
-	if !c.query.Has(parameter) {
-		return false, false, nil
-	}
-	switch strings.ToLower(c.query.Get(parameter)) {
-	case "true":
-		return true, true, nil
-	case "false":
-		return false, true, nil
-	default:
-		return false, false, refuse(badParameter, parameter)
-	}
+func (c *call) flag(parameter string) (on, given bool) {
+	return c.query.Get(parameter) == "true", c.query.Has(parameter)
 }
 
-func (c *call) count(parameter string) (n int64, given bool, err error) {
-	if !c.query.Has(parameter) {
-		return 0, false, nil
-	}
-	n, err = strconv.ParseInt(c.query.Get(parameter), 10, 64)
-	if err != nil || n < 0 {
-		return 0, false, refuse(badParameter, parameter)
-	}
-	return n, true, nil
+func (c *call) count(parameter string) (n int64, given bool) {
+	n, err := strconv.ParseInt(c.query.Get(parameter), 10, 64)
+	return max(0, n), err == nil
 }
 
 // attribute decodes a member of the body. Given says that it was there and
@@ -309,17 +293,6 @@ func (c *call) attribute(name string, into any) (given bool, err error) {
 		return false, refuse(badBody, name)
 	}
 	return true, nil
-}
-
-// attributes says which of the known members the body has.
-func (c *call) attributes(known ...string) []string {
-	var found []string
-	for _, k := range known {
-		if _, ok := c.body[k]; ok {
-			found = append(found, k)
-		}
-	}
-	return found
 }
 
 // unchanged answers a change that says nothing to change.

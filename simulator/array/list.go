@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 // resource is what one GET lists.
@@ -29,6 +28,12 @@ type resource[T ordered] struct {
 	total bool
 	// untokened lists have no continuation tokens in the versions served.
 	untokened bool
+
+	// last are the rows that the last query matched, all pages in the order
+	// asked, so that the next page costs a page.
+	mu   sync.Mutex
+	last []T
+	key  string
 }
 
 func (r *resource[T]) operation() operation {
@@ -48,38 +53,6 @@ func (r *resource[T]) operation() operation {
 // only makes the endpoint of a resource that nobody changes.
 func (r *resource[T]) only() endpoint { return endpoint{http.MethodGet: r.operation()} }
 
-// listCache keeps the rows that queries matched, all pages in the order asked,
-// so that the next page costs a page. It is good for one state at one time.
-type listCache struct {
-	mu         sync.Mutex
-	state      *state
-	generation uint64
-	now        time.Time
-	entries    map[string]any
-}
-
-const maxCachedLists = 64
-
-func (l *listCache) get(c *call, key string) any {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.check(c)
-	return l.entries[key]
-}
-
-func (l *listCache) put(c *call, key string, rows any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.check(c)
-	l.entries[key] = rows
-}
-
-func (l *listCache) check(c *call) {
-	if l.entries == nil || l.state != c.state || l.generation != c.state.generation || !l.now.Equal(c.now) || len(l.entries) >= maxCachedLists {
-		l.state, l.generation, l.now, l.entries = c.state, c.state.generation, c.now, map[string]any{}
-	}
-}
-
 // signature is the query without what only says which page.
 func signature(c *call, path string) string {
 	q := url.Values{}
@@ -92,9 +65,11 @@ func signature(c *call, path string) string {
 }
 
 func (r *resource[T]) match(c *call, t *table[T]) ([]T, error) {
-	key := signature(c, r.path)
-	if rows, ok := c.array.lists.get(c, key).([]T); ok {
-		return rows, nil
+	key := fmt.Sprint(c.state.generation, c.now.UnixNano(), signature(c, r.path))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.key == key {
+		return r.last, nil
 	}
 	rows, err := r.base(c)
 	if err != nil {
@@ -116,7 +91,7 @@ func (r *resource[T]) match(c *call, t *table[T]) ([]T, error) {
 			return cmp.Or(strings.Compare(strings.ToLower(one.s), strings.ToLower(other.s)), cmp.Compare(one.n, other.n))
 		})
 	}
-	c.array.lists.put(c, key, rows)
+	r.key, r.last = key, rows
 	return rows, nil
 }
 
@@ -148,11 +123,7 @@ func (r *resource[T]) base(c *call) ([]T, error) {
 
 func (r *resource[T]) narrowed(c *call, t *table[T], rows []T) ([]T, error) {
 	var tests []predicate[T]
-	destroyed, given, err := c.flag("destroyed")
-	if err != nil {
-		return nil, err
-	}
-	if given && r.destroyed != nil {
+	if destroyed, given := c.flag("destroyed"); given && r.destroyed != nil {
 		tests = append(tests, func(_ *call, row T) bool { return r.destroyed(row) == destroyed })
 	}
 	filters := c.query["filter"]
@@ -190,10 +161,7 @@ type window struct {
 const aggregate = `,"total":[{"id":null,"name":null}]`
 
 func (r *resource[T]) page(c *call, t *table[T]) ([]byte, error) {
-	counted, _, err := c.flag("total_item_count")
-	if err != nil {
-		return nil, err
-	}
+	counted, _ := c.flag("total_item_count")
 	w, err := c.window(r.path)
 	if err != nil {
 		return nil, err
@@ -263,12 +231,8 @@ func (p *buffers) give(b []byte) {
 }
 
 func (c *call) window(path string) (w window, err error) {
-	if w.limit, w.limited, err = c.count("limit"); err != nil {
-		return w, err
-	}
-	if w.offset, _, err = c.count("offset"); err != nil {
-		return w, err
-	}
+	w.limit, w.limited = c.count("limit")
+	w.offset, _ = c.count("offset")
 	size := int64(c.array.options.PageSize)
 	switch {
 	case w.limited:

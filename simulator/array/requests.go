@@ -2,7 +2,6 @@ package array
 
 import (
 	"net/url"
-	"slices"
 	"sync"
 	"time"
 )
@@ -25,35 +24,35 @@ type Request struct {
 }
 
 type requestLog struct {
-	mu   sync.Mutex
-	all  []Request
-	base int // number of requests forgotten by reset
+	mu  sync.Mutex
+	all []*Request
 }
 
-func (l *requestLog) begin(r Request) int {
+func (l *requestLog) begin(r Request) *Request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.all = append(l.all, r)
-	return l.base + len(l.all) - 1
+	l.all = append(l.all, &r)
+	return &r
 }
 
-func (l *requestLog) end(number, status int) {
+func (l *requestLog) end(r *Request, status int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if i := number - l.base; i >= 0 && i < len(l.all) {
-		l.all[i].Status = status
-	}
+	r.Status = status
 }
 
 func (a *Array) Requests() []Request {
 	a.requests.mu.Lock()
 	defer a.requests.mu.Unlock()
-	return slices.Clone(a.requests.all)
+	var all []Request
+	for _, r := range a.requests.all {
+		all = append(all, *r)
+	}
+	return all
 }
 
 func (a *Array) ResetRequests() {
 	a.requests.mu.Lock()
 	defer a.requests.mu.Unlock()
-	a.requests.base += len(a.requests.all)
 	a.requests.all = nil
 }

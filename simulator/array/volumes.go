@@ -83,10 +83,7 @@ func volumesEndpoint() endpoint {
 // postVolumes makes an empty volume or a copy, and overwrites one with a copy.
 func postVolumes(c *call) ([]byte, error) {
 	s := c.state
-	overwrite, _, err := c.flag("overwrite")
-	if err != nil {
-		return nil, err
-	}
+	overwrite, _ := c.flag("overwrite")
 	var o newVolume
 	if _, err := c.attribute("provisioned", &o.bytes); err != nil {
 		return nil, err
