@@ -2,7 +2,7 @@ package array
 
 import (
 	"encoding/binary"
-	"encoding/hex"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -189,22 +189,13 @@ func (s *state) newID() string {
 	var raw [16]byte
 	binary.BigEndian.PutUint64(raw[:8], s.ids.Uint64())
 	binary.BigEndian.PutUint64(raw[8:], s.ids.Uint64())
-	var b [36]byte
-	hex.Encode(b[:8], raw[:4])
-	hex.Encode(b[9:13], raw[4:6])
-	hex.Encode(b[14:18], raw[6:8])
-	hex.Encode(b[19:23], raw[8:10])
-	hex.Encode(b[24:], raw[10:])
-	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
-	return string(b[:])
+	return fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:])
 }
 
 // newSerial is the array's 16 digits and a counter of 8.
 func (s *state) newSerial() (serial string, count uint32) {
 	s.serials++
-	var raw [4]byte
-	binary.BigEndian.PutUint32(raw[:], s.serials)
-	return s.config.serial + strings.ToUpper(hex.EncodeToString(raw[:])), s.serials
+	return fmt.Sprintf("%s%08X", s.config.serial, s.serials), s.serials
 }
 
 // key folds a name: the array takes names in any case and keeps the one given.

@@ -24,10 +24,11 @@ import (
 	"github.com/pureclean/pureclean/simulator/fabric"
 )
 
-const (
-	defaultLXDDir = "var/snap/lxd/common/lxd"
-	DefaultKernel = "6.8.0-60-generic"
-)
+// lxdDir is the snap's: LXD mounts in a namespace of its own.
+const lxdDir = "var/snap/lxd/common/lxd"
+
+// Kernel is the machines' release.
+const Kernel = "6.8.0-60-generic"
 
 type Options struct {
 	Name string
@@ -42,11 +43,6 @@ type Options struct {
 	// Queueing is multipath's "no_path_retry queue": I/O without a live path
 	// waits for ever.
 	Queueing bool
-	// LXDDir is LXD's directory, relative to the root. One below var/snap
-	// means that LXD is a snap and mounts in a namespace of its own.
-	LXDDir string
-	// Kernel is the release, such as "6.8.0-60-generic".
-	Kernel string
 }
 
 // Host is one simulated machine. Its methods may be called from several
@@ -123,7 +119,6 @@ func New(o Options) *Host {
 	o.Name = cmp.Or(o.Name, "host01")
 	o.IQN = cmp.Or(o.IQN, "iqn.2004-10.com.ubuntu:01:"+digest("iqn", o.Name)[:12])
 	o.ServerUUID = cmp.Or(o.ServerUUID, uuidOf("server", o.Name))
-	o.LXDDir, o.Kernel = cmp.Or(o.LXDDir, defaultLXDDir), cmp.Or(o.Kernel, DefaultKernel)
 	h := &Host{
 		options:    o,
 		clock:      o.Clock,

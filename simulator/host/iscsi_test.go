@@ -24,7 +24,7 @@ func TestHealthy(t *testing.T) {
 	want(t, "maps", maps(e), "dm-0 0A open 1 [sda A ready, sdb A ready]")
 	want(t, "uses", uses(e),
 		"mount dm-0 0A /var/snap/lxd/common/lxd/storage-pools/purepool/containers/c1", "superblock dm-0 0A ext4")
-	if e.Name != "lxd01" || e.Boot == "" || e.Kernel != host.DefaultKernel || e.Recorded {
+	if e.Name != "lxd01" || e.Boot == "" || e.Kernel != host.Kernel || e.Recorded {
 		t.Errorf("name %q, boot %q, kernel %q, recorded %v", e.Name, e.Boot, e.Kernel, e.Recorded)
 	}
 	want(t, "iqns", e.IQNs.Items, "iqn.2004-10.com.ubuntu:01:abc")

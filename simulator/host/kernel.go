@@ -19,7 +19,7 @@ func (h *Host) Kernel() devices.Kernel { return kernel{h} }
 // always as they are when they are read.
 func (h *Host) System() devices.System {
 	return devices.System{
-		FS: h.FS(), Kernel: h.Kernel(), Hostname: h.Name(), LXDDirs: []string{h.options.LXDDir}, Now: h.clock.Now,
+		FS: h.FS(), Kernel: h.Kernel(), Hostname: h.Name(), LXDDirs: []string{lxdDir}, Now: h.clock.Now,
 	}
 }
 

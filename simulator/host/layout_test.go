@@ -79,7 +79,7 @@ func describe(fsys fs.FS, name string) string {
 // The machines of the recordings.
 func recordedISCSI(t *testing.T) world {
 	w := newWorld(t, host.Options{
-		LXDDir: "var/lib/lxd", Kernel: "6.1.0-53-amd64", IQN: "iqn.1993-08.org.debian:01:d4ce7f755aa1",
+		IQN: "iqn.1993-08.org.debian:01:d4ce7f755aa1",
 	})
 	w.attach(vol1)
 	w.array.connect(w.IQN(), vol2)
@@ -91,7 +91,7 @@ func recordedISCSI(t *testing.T) world {
 }
 
 func recordedNVMe(t *testing.T) world {
-	w := newWorld(t, host.Options{Kernel: "6.12.113-amd64", ServerUUID: "0198ccbf-f421-71bd-9bf0-d71e6af8e308"})
+	w := newWorld(t, host.Options{ServerUUID: "0198ccbf-f421-71bd-9bf0-d71e6af8e308"})
 	w.attachNVMe("7A9AD0A2CE6B4C5A00011010", "7A9AD0A2CE6B4C5A00011011")
 	return w
 }

@@ -189,5 +189,5 @@ func (h *Host) MountPath(pool, kind, name string) string {
 }
 
 func (h *Host) mountDirectory(pool, kind, name string) string {
-	return strings.Join([]string{h.options.LXDDir, "storage-pools", pool, kind, name}, "/")
+	return strings.Join([]string{lxdDir, "storage-pools", pool, kind, name}, "/")
 }

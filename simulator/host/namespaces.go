@@ -16,9 +16,6 @@ const (
 	firstUserNS   = 4026531837
 )
 
-// snap reports whether LXD is a snap, with a mount namespace of its own.
-func (h *Host) snap() bool { return strings.HasPrefix(h.options.LXDDir, "var/snap/") }
-
 func (w Where) inode() int {
 	switch w {
 	case LXDNamespace:
@@ -31,17 +28,14 @@ func (w Where) inode() int {
 }
 
 // bindOf is where the first process sees the bind that keeps a namespace;
-// empty when nothing keeps it. snapd keeps the snap's at lxd.mnt. A hidden one
-// takes that place where no snap does, and else that of a user's.
+// empty when nothing keeps it. snapd keeps the snap's at lxd.mnt, and a hidden
+// one takes the place of a user's.
 func (h *Host) bindOf(w Where) string {
 	switch {
-	case w == LXDNamespace && h.snap():
+	case w == LXDNamespace:
 		return "/run/snapd/ns/lxd.mnt"
 	case w == HiddenNamespace && h.mountedIn(HiddenNamespace):
-		if h.snap() {
-			return "/run/snapd/ns/lxd.0.mnt"
-		}
-		return "/run/snapd/ns/lxd.mnt"
+		return "/run/snapd/ns/lxd.0.mnt"
 	default:
 		return ""
 	}
@@ -92,12 +86,9 @@ func (h *Host) mountInfo(w Where) string {
 				fmt.Fprintf(&out, "%d 61 0:4 mnt:[%d] %s rw - nsfs nsfs rw\n", 62+i, bound.inode(), at)
 			}
 		}
-	case h.snap():
+	default:
 		parent = 605
 		out.WriteString(snapMounts)
-	default:
-		// What "unshare --mount" begins with.
-		out.WriteString(firstMounts)
 	}
 	for _, m := range h.mounts {
 		if m.where == w {
@@ -160,11 +151,7 @@ func (h *Host) allProcesses() []shown {
 		all = append(all, daemon)
 	}
 	if h.lxdRuns {
-		lxd := shown{pid: h.pidLXD(), name: "lxd", state: "S", since: h.lxdSince}
-		if h.snap() {
-			lxd.where = LXDNamespace
-		}
-		all = append(all, lxd)
+		all = append(all, shown{pid: h.pidLXD(), name: "lxd", state: "S", since: h.lxdSince, where: LXDNamespace})
 	}
 	all = append(all, shown{pid: pidSelf, name: "pureclean", state: "R"})
 	for _, m := range h.maps {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/pureclean/pureclean/devices/treefs"
@@ -69,7 +68,7 @@ func (h *Host) render(onDisk bool) *treefs.FS {
 		"sys/block", "sys/class/block", "sys/class/scsi_device", "sys/class/scsi_disk", "sys/class/scsi_generic",
 		"sys/class/scsi_host", "sys/devices/virtual/block", "sys/fs/ext4/features",
 		"sys/bus/scsi/drivers/sd", "sys/bus/virtio/drivers/virtio_blk", "dev/disk/by-id",
-		"dev/disk/by-path", "dev/mapper", "run/udev/data", "run/snapd/ns", h.options.LXDDir,
+		"dev/disk/by-path", "dev/mapper", "run/udev/data", "run/snapd/ns", lxdDir,
 	} {
 		t.AddDir(dir)
 	}
@@ -190,14 +189,4 @@ func (t tree) hold(lower, upper *block) {
 	}
 	t.link(lower.sysfs()+"/holders/"+upper.name, upper.sysfs())
 	t.link(upper.sysfs()+"/slaves/"+lower.name, lower.sysfs())
-}
-
-// headCounts reports whether the kernel counts I/O of an NVMe head. Before
-// 6.3 only the paths count.
-func (h *Host) headCounts() bool {
-	major, rest, _ := strings.Cut(h.options.Kernel, ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	a, errA := strconv.Atoi(major)
-	b, errB := strconv.Atoi(minor)
-	return errA == nil && errB == nil && (a > 6 || a == 6 && b >= 3)
 }

@@ -28,13 +28,11 @@ func (h *Host) renderRoot(t tree) {
 	t.link(pci+"/driver", "sys/bus/virtio/drivers/virtio_blk")
 	t.link(pci+"/subsystem", "sys/bus/virtio")
 	t.AddDevice("dev/null", 1, 3, true)
-	if h.snap() {
-		const dir = "sys/devices/virtual/block/loop0"
-		base := block{name: "loop0", major: majorLoop, seq: 2, bytes: 64 << 20, reads: 812}
-		t.block(dir, &base, false)
-		t.put("var/lib/snapd/snaps/core24_1196.snap", "")
-		t.put(dir+"/loop/backing_file", "/var/lib/snapd/snaps/core24_1196.snap")
-	}
+	const dir = "sys/devices/virtual/block/loop0"
+	base := block{name: "loop0", major: majorLoop, seq: 2, bytes: 64 << 20, reads: 812}
+	t.block(dir, &base, false)
+	t.put("var/lib/snapd/snaps/core24_1196.snap", "")
+	t.put(dir+"/loop/backing_file", "/var/lib/snapd/snaps/core24_1196.snap")
 }
 
 // renderUses writes what uses devices and shows in sysfs: loop devices, live

@@ -20,8 +20,8 @@ func (h *Host) renderConfig(t tree) {
 		h.renderMultipathFiles(t)
 	}
 
-	t.AddFile(h.options.LXDDir+"/server.uuid", []byte(h.options.ServerUUID))
-	t.AddDir(h.options.LXDDir + "/storage-pools")
+	t.AddFile(lxdDir+"/server.uuid", []byte(h.options.ServerUUID))
+	t.AddDir(lxdDir + "/storage-pools")
 	for _, dir := range h.directories {
 		t.AddDir(dir)
 	}

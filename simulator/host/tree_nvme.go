@@ -71,11 +71,7 @@ func (h *Host) renderController(t tree, s *subsystem, c *controller) {
 
 func (h *Host) renderHead(t tree, s *subsystem, n *head) {
 	dir := n.sysfs()
-	shown := n.block
-	if !h.headCounts() {
-		shown.reads, shown.writes = 0, 0
-	}
-	t.block(dir, &shown, false)
+	t.block(dir, &n.block, false)
 	t.link(dir+"/device", s.dir())
 	t.namespace(dir, n)
 	generic := fmt.Sprintf("ng%dn%d", s.instance, n.instance)

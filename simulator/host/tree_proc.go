@@ -19,10 +19,10 @@ func (h *Host) renderProc(t tree) {
 	}
 	t.AddFile("proc/swaps", []byte(swaps.String()))
 	t.AddFile("proc/mdstat", []byte("Personalities : \nunused devices: <none>\n"))
-	t.puts("proc/sys/kernel", "hostname", h.Name(), "osrelease", h.options.Kernel, "random/boot_id", h.bootID())
+	t.puts("proc/sys/kernel", "hostname", h.Name(), "osrelease", Kernel, "random/boot_id", h.bootID())
 	up := h.clock.Now().Sub(h.started).Seconds()
 	t.put("proc/uptime", fmt.Sprintf("%.2f %.2f", up, up))
-	t.put("proc/version", "Linux version "+h.options.Kernel)
+	t.put("proc/version", "Linux version "+Kernel)
 
 	var partitions strings.Builder
 	partitions.WriteString("major minor  #blocks  name\n\n 254        0   20971520 vda\n")

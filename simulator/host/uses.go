@@ -78,9 +78,6 @@ func (h *Host) Mount(serial, where string, namespace Where) error {
 	defer h.wrote(serial)
 	return h.with("mounting", serial, func(b *block) error {
 		at := path.Clean("/" + where)
-		if namespace == LXDNamespace && !h.snap() {
-			namespace = FirstNamespace
-		}
 		if slices.ContainsFunc(h.mounts, func(m *mount) bool { return m.path == at && m.where == namespace }) {
 			return fmt.Errorf("host %s: mounting volume %s: %s is taken: %w", h.Name(), serial, at, syscall.EBUSY)
 		}
@@ -123,10 +120,8 @@ func (h *Host) Open(serial, name string, pid int) error {
 			}
 		}
 		p := &process{pid: pid, name: name, files: []*block{b}}
-		if h.snap() {
-			// Most that opens a volume is a virtual machine, LXD's child.
-			p.where = LXDNamespace
-		}
+		// Most that opens a volume is a virtual machine, LXD's child.
+		p.where = LXDNamespace
 		h.processes = append(h.processes, p)
 		return nil
 	})
@@ -187,7 +182,7 @@ func (h *Host) Partitions(serial string, n int) error {
 
 func (h *Host) Loop(serial string) error {
 	return h.with("looping", serial, func(b *block) error {
-		taken := map[int]bool{0: h.snap()} // the snap's base has the first
+		taken := map[int]bool{0: true} // the snap's base has the first
 		for _, l := range h.loops {
 			taken[l.minor] = true
 		}

@@ -61,7 +61,6 @@ func TestUses(t *testing.T) {
 // superblock are always there.
 func TestMountNamespaces(t *testing.T) {
 	for name, test := range map[string]struct {
-		dir   string
 		where host.Where
 		stop  bool
 		bind  string
@@ -70,12 +69,10 @@ func TestMountNamespaces(t *testing.T) {
 		"first":                  {where: host.FirstNamespace},
 		"the snap's":             {where: host.LXDNamespace, want: "mnt:[4026532281]"},
 		"the snap's, LXD not up": {where: host.LXDNamespace, stop: true, bind: "/run/snapd/ns/lxd.mnt", want: "mnt:[4026532281]"},
-		"no snap":                {dir: "var/lib/lxd", where: host.LXDNamespace},
 		"hidden":                 {where: host.HiddenNamespace, bind: "/run/snapd/ns/lxd.0.mnt", want: "mnt:[4026532346]"},
-		"hidden, no snap":        {dir: "var/lib/lxd", where: host.HiddenNamespace, bind: "/run/snapd/ns/lxd.mnt", want: "mnt:[4026532346]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, host.Options{LXDDir: test.dir})
+			w := newWorld(t, host.Options{})
 			w.attach(vol1)
 			w.must(w.Mount(vol1, "/srv", test.where))
 			if test.stop {
@@ -90,7 +87,7 @@ func TestMountNamespaces(t *testing.T) {
 				t.Errorf("open count %v", e.Maps.Items[0].OpenCount)
 			}
 			info, err := w.Kernel().MountInfo(t.Context(), "/run/snapd/ns/lxd.mnt")
-			if (err == nil) != (test.dir == "" || test.where == host.HiddenNamespace) {
+			if err != nil {
 				t.Errorf("the namespace at lxd.mnt: %q, %v", info, err)
 			}
 			m := w.Mounts()
@@ -141,7 +138,7 @@ func TestPartitionsAndHeads(t *testing.T) {
 }
 
 func TestDirectories(t *testing.T) {
-	w := newWorld(t, host.Options{LXDDir: "var/lib/lxd"})
+	w := newWorld(t, host.Options{})
 	w.attach(vol1)
 	w.MakeDirectory("purepool", "containers", "c1")
 	w.MakeDirectory("purepool", "containers", "c2")
@@ -153,6 +150,6 @@ func TestDirectories(t *testing.T) {
 		got = append(got, d.Path+" empty "+d.Empty.String()+" mounted "+d.Mounted.String())
 	}
 	want(t, "directories", got,
-		"/var/lib/lxd/storage-pools/purepool/containers/c1 empty unknown mounted yes",
-		"/var/lib/lxd/storage-pools/purepool/custom-snapshots/default_fs1/snap0 empty yes mounted no")
+		"/var/snap/lxd/common/lxd/storage-pools/purepool/containers/c1 empty unknown mounted yes",
+		"/var/snap/lxd/common/lxd/storage-pools/purepool/custom-snapshots/default_fs1/snap0 empty yes mounted no")
 }
