@@ -95,13 +95,8 @@ func (w *World) mirror() {
 
 func (w *World) mirrorVolumes() {
 	here, there := w.stretched(w.Array), w.stretched(w.Peer)
-	serials := map[string]bool{}
-	for serial := range here {
-		serials[serial] = true
-	}
-	for serial := range there {
-		serials[serial] = true
-	}
+	both := maps.Clone(here)
+	maps.Copy(both, there)
 	of := func(v array.Volume) kept { return kept{v.Name, v.Destroyed} }
 	// What is gone goes first: its name may be another volume's by now.
 	for serial, was := range w.peer.seen {
@@ -114,7 +109,7 @@ func (w *World) mirrorVolumes() {
 			drop(w.Array, a)
 		}
 	}
-	for _, serial := range slices.Sorted(maps.Keys(serials)) {
+	for _, serial := range slices.Sorted(maps.Keys(both)) {
 		a, onA := here[serial]
 		p, onP := there[serial]
 		was, known := w.peer.seen[serial]

@@ -344,45 +344,33 @@ func (a *Array) Volume(name string) (v Volume, found bool) {
 }
 
 func (a *Array) Volumes() []Volume {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	all := make([]Volume, 0, len(a.state.volumes.rows))
-	for _, v := range a.state.volumes.rows {
-		all = append(all, v.shown())
-	}
-	return all
+	return shown(a, func(s *state) []*volume { return s.volumes.rows }, (*volume).shown)
 }
 
 func (a *Array) Connections() []Connection {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	all := make([]Connection, 0, len(a.state.connections.rows))
-	for _, r := range a.state.connections.rows {
-		c := Connection{Volume: r.volume.name, Serial: r.volume.serial, LUN: r.lun, NSID: int(r.volume.nsid)}
-		if r.host != nil {
-			c.Host = r.host.name
+	return shown(a, func(s *state) []*connection { return s.connections.rows }, func(r *connection) Connection {
+		return Connection{
+			Volume: r.volume.name, Serial: r.volume.serial, Host: r.host.name, Group: r.group.called(), LUN: r.lun, NSID: int(r.volume.nsid),
 		}
-		if r.group != nil {
-			c.Group = r.group.name
-		}
-		all = append(all, c)
-	}
-	return all
+	})
 }
 
 func (a *Array) Hosts() []Host {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	all := make([]Host, 0, len(a.state.hosts.rows))
-	for _, h := range a.state.hosts.rows {
-		shown := Host{
-			Name: h.name, IQNs: slices.Clone(h.iqns), NQNs: slices.Clone(h.nqns), WWNs: slices.Clone(h.wwns),
+	return shown(a, func(s *state) []*host { return s.hosts.rows }, func(h *host) Host {
+		return Host{
+			Name: h.name, Group: h.group.called(), IQNs: slices.Clone(h.iqns), NQNs: slices.Clone(h.nqns), WWNs: slices.Clone(h.wwns),
 			Connections: len(h.connections),
 		}
-		if h.group != nil {
-			shown.Group = h.group.name
-		}
-		all = append(all, shown)
+	})
+}
+
+// shown are all rows of a kind as others see them, in the order of their making.
+func shown[R, S any](a *Array, rows func(*state) []R, show func(R) S) []S {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	var all []S
+	for _, r := range rows(a.state) {
+		all = append(all, show(r))
 	}
 	return all
 }

@@ -138,8 +138,6 @@ func TestMoreRefusals(t *testing.T) {
 	none := "null: No attribute specified."
 	at := func(path, name string) string { return path + query("names", name) }
 	c.refused("PATCH", at("/protection-groups", "pgroup-auto"), `{}`, none)
-	c.refused("PATCH", at("/container-default-protections", "lab"), `{}`, none)
-	c.refused("PATCH", at("/container-default-protections", "lab"), `{"default_protections":[{"name":"pgroup-auto"}]}`, "default_protections: Not supported by this simulator.")
 	must(t, c.array.StretchPod("lab", PodArray{Name: "fa2", Status: "online"}))
 	for want, err := range map[string]error{
 		"Volume cannot be moved out of a stretched pod.": c.array.RelocateVolume("lab::v", "w"),

@@ -18,7 +18,7 @@ func connectionColumns() []column[*connection] {
 			}},
 			col("volume.name", func(r *connection) value { return str(r.volume.name) }),
 			col("volume.id", func(r *connection) value { return str(r.volume.id) }),
-			col("host_group.name", func(r *connection) value { return r.group.label() }),
+			col("host_group.name", func(r *connection) value { return name(r.group.called()) }),
 		},
 		nulls[*connection]("protocol_endpoint.name", "protocol_endpoint.id"),
 	)

@@ -15,7 +15,7 @@ func hostColumns() []column[*host] {
 			return memo(c, h, func() space { return spaceOf(h.connections) })
 		}),
 		[]column[*host]{
-			col("host_group.name", func(h *host) value { return h.group.label() }),
+			col("host_group.name", func(h *host) value { return name(h.group.called()) }),
 			fixed[*host]("preferred_arrays", listOf()),
 			col("iqns", func(h *host) value { return strs(h.iqns) }),
 			col("nqns", func(h *host) value { return strs(h.nqns) }),
@@ -30,11 +30,12 @@ func hostColumns() []column[*host] {
 	)
 }
 
-func (g *group) label() value {
+// called is the group's name; none has none.
+func (g *group) called() string {
 	if g == nil {
-		return nothing()
+		return ""
 	}
-	return str(g.name)
+	return g.name
 }
 
 // connectivity is what was set, or what a host in good health shows.

@@ -16,7 +16,7 @@ func (s *state) createPod(name string) (*pod, error) {
 		arrays: []PodArray{{ID: s.config.ID, Name: s.config.Name, Status: "online"}},
 	}
 	s.pods.put(name, p)
-	p.defaults = []string{s.addProtection(join(p, autoGroup), p).name}
+	p.auto = s.addProtection(join(p, autoGroup), p).name
 	return p, nil
 }
 

@@ -61,11 +61,10 @@ func defaultsEndpoint() endpoint {
 		col("id", func(p *pod) value { return name(p.id) }),
 		fixed[*pod]("type", str("pod")),
 		col("default_protections", func(p *pod) value {
-			var all []value
-			for _, n := range p.defaults {
-				all = append(all, objectOf(member{"name", str(n)}, member{"type", str("protection_group")}))
+			if p.auto == "" {
+				return listOf()
 			}
-			return listOf(all...)
+			return listOf(objectOf(member{"name", str(p.auto)}, member{"type", str("protection_group")}))
 		}),
 	}
 	r := &resource[*pod]{
@@ -77,21 +76,11 @@ func defaultsEndpoint() endpoint {
 		http.MethodGet: r.operation(),
 		// LXD takes all away, and nobody here sets others.
 		http.MethodPatch: {parameters: []string{"names"}, run: func(c *call) ([]byte, error) {
-			var to []struct{}
-			given, err := c.attribute("default_protections", &to)
-			switch {
-			case err != nil:
-				return nil, err
-			case !given:
-				return c.unchanged()
-			case len(to) > 0:
-				return nil, refuse(unsupported, "default_protections")
-			}
 			p, err := the(c, "names", (*state).pod)
 			if err != nil {
 				return nil, err
 			}
-			p.defaults = nil
+			p.auto = ""
 			return item(c, columns, p), nil
 		}},
 	}

@@ -73,7 +73,7 @@ type pod struct {
 	arrays              []PodArray
 	linkSources         int64
 	linkTargets         int64
-	defaults            []string
+	auto                string // the default protection, until it is taken away
 }
 
 type volume struct {

@@ -100,34 +100,21 @@ func (h *Host) extMinor() int {
 // users counts who has a device open: device-mapper's open count, and what
 // keeps a device that was taken away.
 func (h *Host) users(b *block) int {
-	n := 0
-	for _, m := range h.mounts {
-		if m.block == b {
-			n++
-		}
-	}
+	n := count(h.mounts, func(m *mount) bool { return m.block == b }) +
+		count(slices.Concat(h.swaps, h.claims, h.exports), func(one *block) bool { return one == b }) +
+		count(h.loops, func(l *loop) bool { return l.backing == b }) +
+		count(h.maps, func(m *dmap) bool { return m.base == b }) +
+		count(h.maps, func(m *dmap) bool { return m.stuck && &m.block == b })
 	for _, p := range h.processes {
-		for _, fd := range p.files {
-			if fd == b {
-				n++
-			}
-		}
+		n += count(p.files, func(file *block) bool { return file == b })
 	}
-	for _, one := range slices.Concat(h.swaps, h.claims, h.exports) {
-		if one == b {
-			n++
-		}
-	}
-	for _, l := range h.loops {
-		if l.backing == b {
-			n++
-		}
-	}
-	for _, m := range h.maps {
-		if m.base == b {
-			n++
-		}
-		if m.stuck && &m.block == b {
+	return n
+}
+
+func count[T any](all []T, is func(T) bool) int {
+	n := 0
+	for _, one := range all {
+		if is(one) {
 			n++
 		}
 	}

@@ -77,8 +77,7 @@ func (h *Host) Bystanders(serial string) []string {
 	defer h.mu.Unlock()
 	var names []string
 	for _, d := range h.disks {
-		e, there := d.answer(v)
-		if (d.serial == serial || (there && e.Serial == serial)) && !d.gone && d.state == offline && !h.isPath(d) && h.inUse(&d.block) == 0 {
+		if d.leads(serial, v) && !d.gone && d.state == offline && !h.isPath(d) && h.inUse(&d.block) == 0 {
 			names = append(names, d.name)
 		}
 	}
@@ -114,18 +113,14 @@ func (h *Host) InUse(serial string) bool {
 			return true
 		}
 	}
-	leads := func(d *disk) bool {
-		e, there := d.answer(v)
-		return d.serial == serial || (there && e.Serial == serial)
-	}
 	for _, d := range h.disks {
-		if !d.gone && leads(d) && h.inUse(&d.block) > 0 {
+		if !d.gone && d.leads(serial, v) && h.inUse(&d.block) > 0 {
 			return true
 		}
 	}
 	for _, m := range h.maps {
 		for _, p := range m.paths {
-			if leads(p.disk) && h.inUse(&m.block) > 0 {
+			if p.disk.leads(serial, v) && h.inUse(&m.block) > 0 {
 				return true
 			}
 		}
@@ -146,4 +141,11 @@ func (h *Host) blocks() []*block {
 		all = append(all, &n.block)
 	}
 	return all
+}
+
+// leads reports a disk that says it is the volume, or that the array has put it
+// behind.
+func (d *disk) leads(serial string, v view) bool {
+	e, there := d.answer(v)
+	return d.serial == serial || (there && e.Serial == serial)
 }

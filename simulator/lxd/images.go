@@ -41,19 +41,7 @@ func (d *driver) ensureImage(image Image) (volume, error) {
 			return volume{}, err
 		}
 	}
-	record := d.newRecord(k, content, 0)
-	forget, err := d.record(record)
-	if err != nil {
-		return volume{}, err
-	}
-	v, err = d.volumeOf(record)
-	if err == nil {
-		err = d.createVolume(v, d.unpack)
-	}
-	if err != nil {
-		forget()
-	}
-	return v, err
+	return d.recorded(d.newRecord(k, content, 0), func(v volume) error { return d.createVolume(v, d.unpack) })
 }
 
 // ensureFreshImage is what LXD 6.9 does: it looks for the image's volume

@@ -81,24 +81,15 @@ func (r *run) createRoot(i Instance, fingerprint string) error {
 	if i.Type == evidence.TypeVM {
 		content = evidence.ContentBlock
 	}
-	record := d.newRecord(root.volume, content, 0)
-	forget, err := d.record(record)
+	v, err := d.recorded(d.newRecord(root.volume, content, 0), func(v volume) error { return d.fillRoot(i, v, fingerprint) })
 	if err != nil {
-		return err
-	}
-	v, err := d.volumeOf(record)
-	if err == nil {
-		err = d.fillRoot(i, v, fingerprint)
-	}
-	if err != nil {
-		forget()
 		return err
 	}
 	// The instance's backup file is written into the volume. If that fails
 	// the whole instance is deleted again, in the usual way.
 	if err := d.mountTask(v, func() error { return d.host("write backup.yaml of %s", i.Name) }); err != nil {
 		if d.deleteVolume(v) == nil {
-			forget()
+			_ = d.forget(root.volume)
 		}
 		return err
 	}
@@ -375,23 +366,22 @@ func (m *Member) DeleteInstance(project, name string) error {
 }
 
 func (m *Member) SnapshotInstance(project, name, snapshot string) error {
-	return m.instanceFlow(project, name, "Snapshotting instance", func(r *run, i Instance) error {
-		root, d, err := r.root(i)
-		if err != nil {
-			return err
-		}
-		return d.snapshotRecorded(root.volume, snapshot)
-	})
+	return m.rootFlow(project, name, "Snapshotting instance", func(d *driver, k volumeKey) error { return d.snapshotRecorded(k, snapshot) })
 }
 
 // BackupInstance exports an instance with its snapshots, see ExportVolume.
 func (m *Member) BackupInstance(project, name string, during func(array string) error) error {
-	return m.instanceFlow(project, name, "Backing up instance", func(r *run, i Instance) error {
+	return m.rootFlow(project, name, "Backing up instance", func(d *driver, k volumeKey) error { return d.export(k, during) })
+}
+
+// rootFlow is a flow on an instance's root volume.
+func (m *Member) rootFlow(project, name, description string, do func(*driver, volumeKey) error) error {
+	return m.instanceFlow(project, name, description, func(r *run, i Instance) error {
 		root, d, err := r.root(i)
 		if err != nil {
 			return err
 		}
-		return d.export(root.volume, during)
+		return do(d, root.volume)
 	})
 }
 

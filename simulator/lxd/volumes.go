@@ -51,8 +51,7 @@ func (m *Member) volumeFlow(description string, simple bool, k volumeKey, do fun
 	})
 }
 
-// CreateVolume creates a custom volume: the record, then the volume, and if
-// that fails the record goes whatever became of the volume.
+// CreateVolume creates a custom volume: the record, then the volume.
 func (m *Member) CreateVolume(spec VolumeSpec) error {
 	k := custom(spec.Pool, spec.Project, spec.Name)
 	content := spec.Content
@@ -60,20 +59,26 @@ func (m *Member) CreateVolume(spec VolumeSpec) error {
 		content = evidence.ContentFilesystem
 	}
 	return m.volumeFlow("Creating storage volume", true, k, func(d *driver) error {
-		record := d.newRecord(k, content, spec.Bytes)
-		forget, err := d.record(record)
-		if err != nil {
-			return err
-		}
-		v, err := d.volumeOf(record)
-		if err == nil {
-			err = d.createVolume(v, nil)
-		}
-		if err != nil {
-			forget()
-		}
+		_, err := d.recorded(d.newRecord(k, content, spec.Bytes), func(v volume) error { return d.createVolume(v, nil) })
 		return err
 	})
+}
+
+// recorded makes what a new record stands for, and if that fails the record goes
+// whatever became of it.
+func (d *driver) recorded(record Volume, create func(volume) error) (volume, error) {
+	forget, err := d.record(record)
+	if err != nil {
+		return volume{}, err
+	}
+	v, err := d.volumeOf(record)
+	if err == nil {
+		err = create(v)
+	}
+	if err != nil {
+		forget()
+	}
+	return v, err
 }
 
 func (m *Member) DeleteVolume(pool, project, name string) error {
@@ -158,17 +163,7 @@ func (d *driver) snapshotRecorded(k volumeKey, snapshot string) error {
 	record.Name, record.Created = parent.Name+"/"+snapshot, d.clock.Now()
 	record.Config = maps.Clone(parent.Config)
 	record.Config["volatile.uuid"] = d.freshUUID()
-	forget, err := d.record(record)
-	if err != nil {
-		return err
-	}
-	v, err := d.volumeOf(record)
-	if err == nil {
-		err = d.createSnapshot(v, false)
-	}
-	if err != nil {
-		forget()
-	}
+	_, err = d.recorded(record, func(v volume) error { return d.createSnapshot(v, false) })
 	return err
 }
 
