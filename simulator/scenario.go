@@ -183,7 +183,10 @@ func (w *World) other(server, attach string) *lxd.Server {
 
 // disconnect takes all connections of a recorded volume away on the array.
 func (w *World) disconnect(pool, kind, name string) {
-	volume := w.named(pool, kind, name)
+	w.cut(w.named(pool, kind, name))
+}
+
+func (w *World) cut(volume string) {
 	for _, c := range w.Array.Connections() {
 		if c.Volume == volume {
 			w.check(w.Array.Disconnect(c.Host, volume))

@@ -138,14 +138,7 @@ func leakEverywhere(w *World) {
 	w.createFails("data")
 	for _, v := range w.unrecorded() {
 		for _, object := range w.Array.Hosts() {
-			connected := false
-			for _, c := range w.Array.Connections() {
-				connected = connected || (c.Volume == v.Name && c.Host == object.Name)
-			}
-			if connected {
-				continue
-			}
-			w.check(w.Array.Connect(object.Name, v.Name, 0))
+			_ = w.Array.Connect(object.Name, v.Name, 0) // to one it is
 		}
 	}
 	w.calm()

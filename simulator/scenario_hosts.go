@@ -138,13 +138,8 @@ func namesLeft(w *World) {
 	w.createFails("data")
 	w.Hosts[0].NeverAppear(nil)
 	w.create("next")
-	for _, v := range w.Array.Volumes() {
-		for _, c := range w.Array.Connections() {
-			if c.Volume != v.Name || w.Recorded(v.Name) {
-				continue
-			}
-			w.check(w.Array.Disconnect(c.Host, v.Name))
-		}
+	for _, v := range w.unrecorded() {
+		w.cut(v.Name)
 	}
 	w.createFails("later")
 	w.Age(hours)

@@ -86,14 +86,9 @@ func unmapRefused(w *World) {
 
 func waitingReader(w *World) {
 	unmapRefused(w)
-	for _, v := range w.Array.Volumes() {
-		for _, c := range w.Array.Connections() {
-			if c.Volume != v.Name || v.Destroyed || w.Live(v.Name) {
-				continue
-			}
-			w.check(w.Hosts[0].Read(v.Serial, "dd", readerPID))
-			w.check(w.Array.Disconnect(c.Host, v.Name))
-		}
+	for _, v := range w.unrecorded() {
+		w.check(w.Hosts[0].Read(v.Serial, "dd", readerPID))
+		w.cut(v.Name)
 	}
 }
 

@@ -1,6 +1,7 @@
 package array
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -156,46 +157,38 @@ func (h *hit) wait(ctx context.Context) error {
 
 // answer gives the answer of a kind that needs none of the call's own.
 func (f *Fault) answer(a *Array, r *http.Request, header http.Header, reply func(status int, body []byte, contentType string)) {
-	status, body, contentType := f.Status, []byte(f.Body), jsonType
-	or := func(s int, b []byte) {
-		if status == 0 {
-			status = s
-		}
-		if len(body) == 0 {
-			body = b
-		}
-	}
-	switch f.Kind {
-	case Unauthorized:
-		or(http.StatusUnauthorized, a.unauthorized())
-	case Forbidden:
-		or(http.StatusForbidden, []byte(kongForbidden))
-	case TooMany:
-		or(http.StatusTooManyRequests, []byte(kongTooMany))
+	usual := map[FaultKind]struct {
+		status int
+		body   string
+	}{
+		Unauthorized: {http.StatusUnauthorized, string(a.unauthorized())},
+		Forbidden:    {http.StatusForbidden, kongForbidden},
+		TooMany:      {http.StatusTooManyRequests, kongTooMany},
+		ServerError:  {http.StatusServiceUnavailable, ""},
+		Lie:          {http.StatusOK, lie(r)},
+	}[f.Kind]
+	status, body := cmp.Or(f.Status, usual.status, http.StatusOK), cmp.Or(f.Body, usual.body)
+	if f.Kind == TooMany {
 		header.Set("X-RateLimit-Limit-Second", "10")
 		header.Set("X-RateLimit-Remaining-Second", "0")
-	case ServerError:
-		if or(http.StatusServiceUnavailable, nil); f.Body == "" {
-			body, contentType = htmlPage(status), "text/html"
-		}
-	case Lie:
-		or(http.StatusOK, lie(r))
-	default:
-		or(http.StatusOK, nil)
 	}
-	reply(status, body, contentType)
+	if f.Kind == ServerError && f.Body == "" {
+		reply(status, htmlPage(status), "text/html")
+		return
+	}
+	reply(status, []byte(body), jsonType)
 }
 
 // lie is an answer in which nothing is wrong but the truth.
-func lie(r *http.Request) []byte {
+func lie(r *http.Request) string {
 	if r.Method != http.MethodGet {
-		return nil
+		return ""
 	}
 	count := "null"
 	if r.URL.Query().Get("total_item_count") == "true" || r.URL.Query().Get("limit") == "0" {
 		count = "0"
 	}
-	return []byte(`{"continuation_token":null,"items":[],"more_items_remaining":false,"total_item_count":` + count + `}`)
+	return `{"continuation_token":null,"items":[],"more_items_remaining":false,"total_item_count":` + count + `}`
 }
 
 // wrongType puts text in place of an answer's items. An answer without any

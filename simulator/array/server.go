@@ -36,18 +36,13 @@ type Server struct {
 	served  chan error
 }
 
-func (a *Array) Serve() (*Server, error) { return a.listen("127.0.0.1:0") }
-
-func (a *Array) listen(address string) (*Server, error) {
-	listener, err := net.Listen("tcp", address)
+// Serve starts the array on a free port of this machine.
+func (a *Array) Serve() (*Server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("array simulator: listen on %s: %w", address, err)
+		return nil, fmt.Errorf("array simulator: %w", err)
 	}
-	host, _, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("array simulator: %w", err), listener.Close())
-	}
-	certificate, certPEM, err := selfSigned(host)
+	certificate, certPEM, err := selfSigned()
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -87,7 +82,7 @@ func (s *Server) Close() error {
 	return err
 }
 
-func selfSigned(host string) (tls.Certificate, []byte, error) {
+func selfSigned() (tls.Certificate, []byte, error) {
 	fail := func(err error) (tls.Certificate, []byte, error) {
 		return tls.Certificate{}, nil, fmt.Errorf("array simulator: make a certificate: %w", err)
 	}
@@ -105,10 +100,7 @@ func selfSigned(host string) (tls.Certificate, []byte, error) {
 		// same on any day.
 		NotBefore: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2049, 1, 1, 0, 0, 0, 0, time.UTC),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IsCA: true, BasicConstraintsValid: true, DNSNames: []string{"localhost"},
-	}
-	if ip := net.ParseIP(host); ip != nil {
-		template.IPAddresses = []net.IP{ip, net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {

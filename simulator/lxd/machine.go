@@ -39,11 +39,6 @@ type Machine interface {
 
 var _ Machine = (*host.Host)(nil)
 
-// logger is a machine that writes down what LXD complains about.
-type logger interface{ Logged(program, text string) }
-
-var _ logger = (*host.Host)(nil)
-
 // processes are machines that show LXD's daemon as a process. A real one shows
 // its own.
 type processes interface {
