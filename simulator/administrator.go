@@ -23,10 +23,6 @@ type truth struct {
 	known map[string]string
 }
 
-func newTruth() truth {
-	return truth{lost: map[string]bool{}, held: map[string]bool{}, known: map[string]string{}}
-}
-
 // RestoreDatabase puts a backup of LXD's database in place of all records, as
 // lxd.Server does. What loses its record by it lives on.
 func (w *World) RestoreDatabase(backup lxd.Database) {

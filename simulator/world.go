@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -104,7 +105,8 @@ func New(o Options) (*World, error) {
 	if o.Start.IsZero() {
 		o.Start = start
 	}
-	w := &World{options: o, Clock: fabric.NewClock(o.Start), keep: map[string]bool{}, doomed: map[string]bool{}, truth: newTruth()}
+	w := &World{options: o, Clock: fabric.NewClock(o.Start), keep: map[string]bool{}, doomed: map[string]bool{}}
+	w.truth = truth{lost: map[string]bool{}, held: map[string]bool{}, known: map[string]string{}}
 	if err := w.build(); err != nil {
 		w.Close()
 		return nil, fmt.Errorf("building a world: %w", err)
@@ -365,19 +367,10 @@ func recorded(l *lxd.Server, volume string) bool {
 	return false
 }
 
-// lxdNamed reports a name of LXD's making; the world is strict about it.
-func lxdNamed(volume string) bool {
-	_, name, inPod := strings.Cut(volume, "::")
-	if !inPod {
-		return false
-	}
-	letters, rest, ok := strings.Cut(name, "-")
-	if !ok || !slices.Contains([]string{"c", "v", "i", "u", "sc", "sv", "su"}, letters) {
-		return false
-	}
-	digits, suffix, _ := strings.Cut(rest, "-")
-	return len(digits) == 32 && strings.Trim(digits, "0123456789abcdef") == "" && slices.Contains([]string{"", "b", "i"}, suffix)
-}
+// lxdName is a name of LXD's making; the world is strict about it.
+var lxdName = regexp.MustCompile(`^[^:]+::(c|v|i|u|sc|sv|su)-[0-9a-f]{32}(-b|-i)?$`)
+
+func lxdNamed(volume string) bool { return lxdName.MatchString(volume) }
 
 // Remember notes of every recorded volume that it is, as a run of pureclean
 // now would.

@@ -76,17 +76,10 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string {
-	text := ""
-	for i, p := range r.problems {
-		if i > 0 {
-			text += "; "
-		}
-		if p.Context != nil {
-			text += *p.Context + ": "
-		}
-		text += p.Message
+	if of := r.problems[0].Context; of != nil {
+		return *of + ": " + r.problems[0].Message
 	}
-	return text
+	return r.problems[0].Message
 }
 
 func (r *refusal) body() []byte {

@@ -33,7 +33,6 @@ type Server struct {
 	server  *http.Server
 	stopped context.Context
 	stop    context.CancelFunc
-	served  chan error
 }
 
 // Serve starts the array on a free port of this machine.
@@ -54,7 +53,6 @@ func (a *Array) Serve() (*Server, error) {
 		Fingerprint: "sha256:" + hex.EncodeToString(digest[:]),
 		stopped:     ctx,
 		stop:        stop,
-		served:      make(chan error, 1),
 		server: &http.Server{
 			Handler:           a.Handler(),
 			ReadHeaderTimeout: time.Minute,
@@ -67,19 +65,14 @@ func (a *Array) Serve() (*Server, error) {
 			TLSConfig:    &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 		},
 	}
-	go func() { s.served <- s.server.ServeTLS(listener, "", "") }()
+	go func() { _ = s.server.ServeTLS(listener, "", "") }() // until Close
 	return s, nil
 }
 
 // Close stops the server and every request under way.
 func (s *Server) Close() error {
 	s.stop()
-	err := s.server.Close()
-	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
-	}
-	s.served <- http.ErrServerClosed // for a second Close
-	return err
+	return s.server.Close()
 }
 
 func selfSigned() (tls.Certificate, []byte, error) {

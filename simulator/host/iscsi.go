@@ -16,9 +16,6 @@ const (
 	loggedIn = "LOGGED_IN"
 	failed   = "FAILED"
 	free     = "FREE"
-
-	connUp     = "up"
-	connFailed = "failed"
 )
 
 // session is an iSCSI session: one portal, and a SCSI host of its own.
@@ -28,7 +25,6 @@ type session struct {
 	target fabric.Target
 	portal string // address:port
 	state  string
-	conn   string
 	lost   time.Time
 	// recovery is how long I/O waits for the portal: multipathd sets 10 s for
 	// FlashArrays, open-iscsi's default is 120 s.
@@ -102,7 +98,7 @@ func (h *Host) loginISCSI(v view, target fabric.Target) error {
 		}
 		s := &session{
 			id: h.nextSession, host: lowest(taken), target: target, portal: portal, state: loggedIn,
-			conn: connUp, recovery: 120 * time.Second,
+			recovery: 120 * time.Second,
 		}
 		if h.multipathd {
 			s.recovery = 10 * time.Second

@@ -35,7 +35,7 @@ func (h *Host) CutPortal(portal string) {
 	h.do(func(view) {
 		h.cut[portal] = true
 		if s := h.sessionTo(portal); s != nil && s.live() {
-			s.state, s.conn, s.lost = failed, connFailed, h.clock.Now()
+			s.state, s.lost = failed, h.clock.Now()
 			h.setStates(s, running, blocked)
 		}
 		if c := h.controllerTo(portal); c != nil && c.state == live {
@@ -50,7 +50,7 @@ func (h *Host) RestorePortal(portal string) {
 	h.do(func(v view) {
 		delete(h.cut, portal)
 		if s := h.sessionTo(portal); s != nil && !s.live() {
-			s.state, s.conn = loggedIn, connUp
+			s.state = loggedIn
 			h.setStates(s, blocked, running)
 			h.setStates(s, transportOffline, running)
 		}

@@ -34,12 +34,12 @@ func (h *Host) renderSession(t tree, s *session) {
 	name = fmt.Sprintf("connection%d:0", s.id)
 	connection := s.dir() + "/" + name + "/iscsi_connection/" + name
 	t.class("iscsi_connection", name, connection, s.dir()+"/"+name)
-	t.puts(connection, "state", s.conn, "persistent_address", address, "persistent_port", port)
-	if s.conn == connUp {
-		t.puts(connection, "address", address, "port", port)
+	t.puts(connection, "persistent_address", address, "persistent_port", port)
+	if s.live() {
+		t.puts(connection, "state", "up", "address", address, "port", port)
 	} else {
-		// They answer ENOTCONN.
-		t.blank(connection, "address", "port")
+		t.put(connection+"/state", "failed")
+		t.blank(connection, "address", "port") // they answer ENOTCONN
 	}
 }
 

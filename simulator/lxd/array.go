@@ -62,8 +62,6 @@ func (c *client) change(method, resource string, q url.Values, body any) error {
 	return c.call(method, resource, q, body, nil)
 }
 
-// ---- pods ----
-
 // createPod makes the pool's pod, and takes its default protection groups away:
 // they would keep LXD from eradicating what it deletes.
 func (c *client) createPod(name string) error {
@@ -114,8 +112,6 @@ func (c *client) delete(resource, name string, isDestroyed bool) error {
 	return c.change(http.MethodDelete, resource, query("names", name), nil)
 }
 
-// ---- volumes ----
-
 func full(pool, name string) string { return pool + "::" + name }
 
 func (c *client) volume(pool, name string) (arrayVolume, error) {
@@ -137,8 +133,6 @@ func (c *client) copyVolume(fromPool, from, pool, name string) error {
 	body := map[string]any{"source": map[string]any{"name": full(fromPool, from)}}
 	return c.change(http.MethodPost, "/volumes", query("names", full(pool, name), "overwrite", "true"), body)
 }
-
-// ---- snapshots ----
 
 func (c *client) createSnapshot(pool, name, suffix string) error {
 	return c.change(http.MethodPost, "/volume-snapshots", query("source_names", full(pool, name)), map[string]any{"suffix": suffix})
@@ -168,8 +162,6 @@ func (c *client) deleteSnapshot(pool, name, suffix string) error {
 	}
 	return c.delete("/volume-snapshots", full(pool, name)+"."+suffix, snapshot.Destroyed)
 }
-
-// ---- hosts, connections, target ----
 
 // currentHost finds the member's array host by its initiator's name, never
 // by its own; only the first page is looked at.

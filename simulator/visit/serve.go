@@ -21,9 +21,7 @@ import (
 
 type Server struct {
 	listener net.Listener
-	mu       sync.Mutex
-	visitors map[net.Conn]bool
-	closed   bool
+	stop     context.CancelFunc
 	wg       sync.WaitGroup
 }
 
@@ -43,52 +41,27 @@ func Serve(w *simulator.World, socket string, facts Facts) (*Server, error) {
 	if err := desk.RegisterName(serviceName, &service{world: w, facts: facts}); err != nil {
 		return nil, errors.Join(fmt.Errorf("serving a world: %w", err), listener.Close())
 	}
-	s := &Server{listener: listener, visitors: map[net.Conn]bool{}}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Server{listener: listener, stop: stop}
 	s.wg.Go(func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			if !s.enter(conn) {
-				continue
-			}
 			s.wg.Go(func() {
+				defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 				desk.ServeConn(conn) // until the visitor has gone
-				s.leave(conn)
 			})
 		}
 	})
 	return s, nil
 }
 
-func (s *Server) enter(conn net.Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		_ = conn.Close()
-		return false
-	}
-	s.visitors[conn] = true
-	return true
-}
-
-func (s *Server) leave(conn net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.visitors, conn)
-	_ = conn.Close()
-}
-
 // Close lets nobody in any more and sends away who is inside.
 func (s *Server) Close() error {
 	err := s.listener.Close()
-	s.mu.Lock()
-	s.closed = true
-	for conn := range s.visitors {
-		_ = conn.Close()
-	}
-	s.mu.Unlock()
+	s.stop()
 	s.wg.Wait()
 	return err
 }
