@@ -262,16 +262,12 @@ func (w *World) Close() {
 			l.Close()
 		}
 	}
-	if w.Server != nil {
-		// Nothing is lost with a server of a world that ends.
-		_ = w.Server.Close()
+	for _, server := range []*array.Server{w.Server, w.PeerServer} {
+		if server != nil {
+			_ = server.Close() // nothing is lost with a world that ends
+		}
 	}
-	if w.PeerServer != nil {
-		_ = w.PeerServer.Close()
-	}
-	if w.dir != "" {
-		_ = os.RemoveAll(w.dir)
-	}
+	_ = os.RemoveAll(w.dir)
 }
 
 // Age lets time pass in steps, so that what is due happens when it is due.

@@ -307,19 +307,17 @@ func (a *Array) AddToProtectionGroup(group, volumeName string) error {
 	})
 }
 
-func (a *Array) SetSafeMode(on bool) {
-	// Setting a member can't fail, nor can the next two.
-	_ = a.change(func(s *state, _ time.Time) error { s.safeMode = on; return nil })
-}
+func (a *Array) SetSafeMode(on bool) { a.set(func(s *state) { s.safeMode = on }) }
 
-func (a *Array) SetEradicationDelay(d time.Duration) {
-	_ = a.change(func(s *state, _ time.Time) error { s.delay = d; return nil })
-}
+// SetEradicationDelay sets how long what is destroyed from now on is kept.
+func (a *Array) SetEradicationDelay(d time.Duration) { a.set(func(s *state) { s.delay = d }) }
 
 // SetPerformanceEmpty makes /volumes/performance list nothing, as new and
 // idle arrays have been seen to.
-func (a *Array) SetPerformanceEmpty(empty bool) {
-	_ = a.change(func(s *state, _ time.Time) error { s.idlePerf = empty; return nil })
+func (a *Array) SetPerformanceEmpty(empty bool) { a.set(func(s *state) { s.idlePerf = empty }) }
+
+func (a *Array) set(f func(*state)) {
+	_ = a.change(func(s *state, _ time.Time) error { f(s); return nil }) // it returns no error
 }
 
 func (v *volume) shown() Volume {

@@ -93,8 +93,7 @@ func New(o Options) *Array {
 }
 
 func (a *Array) Name() string { return a.options.Name }
-
-func (a *Array) ID() string { return a.options.ID }
+func (a *Array) ID() string   { return a.options.ID }
 
 // Token is the API token of a user who may do everything.
 func (a *Array) Token() string { return a.token }
@@ -120,9 +119,7 @@ func (a *Array) Batch(f func()) {
 		a.watch.mu.Lock()
 		a.watch.held--
 		missed := a.watch.held == 0 && a.watch.missed
-		if missed {
-			a.watch.missed = false
-		}
+		a.watch.missed = a.watch.missed && !missed
 		a.watch.mu.Unlock()
 		if missed {
 			a.notify()

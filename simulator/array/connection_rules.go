@@ -137,18 +137,18 @@ func (s *state) disconnectHost(v *volume, h *host) error {
 		s.removeRow(c)
 		return nil
 	case s.config.Unverified.DisconnectSharedByHost:
-		return s.disconnectGroup(v, c.group)
+		s.disconnectGroup(v, c.group)
+		return nil
 	default:
 		return refuse(noConnection, v.name)
 	}
 }
 
-func (s *state) disconnectGroup(v *volume, g *group) error {
+func (s *state) disconnectGroup(v *volume, g *group) {
 	g.shared = without(g.shared, v)
 	for _, c := range slices.Clone(v.connections) {
 		if c.group == g {
 			s.removeRow(c)
 		}
 	}
-	return nil
 }

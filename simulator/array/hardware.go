@@ -33,21 +33,13 @@ func (c *config) nics() []nic {
 	subnet := fmt.Sprintf("10.%d.%d", 1+h%250, h/250%250)
 	all := []nic{{name: "vir0", service: "management", address: subnet + ".10"}}
 	for controller := range 2 {
-		last := controller + 1
+		at := func(n int) string { return fmt.Sprintf("%s.%d", subnet, n+controller) }
 		all = append(all,
-			nic{name: fmt.Sprintf("ct%d.eth0", controller), service: "management", address: fmt.Sprintf("%s.%d", subnet, 10+last)},
-			nic{name: fmt.Sprintf("ct%d.eth4", controller), service: "iscsi", address: fmt.Sprintf("%s.%d", subnet, 40+last), iqn: c.iqn()},
-			nic{name: fmt.Sprintf("ct%d.eth14", controller), service: "nvme-tcp", address: fmt.Sprintf("%s.%d", subnet, 140+last), nqn: c.nqn()},
+			nic{name: fmt.Sprintf("ct%d.eth0", controller), service: "management", address: at(11)},
+			nic{name: fmt.Sprintf("ct%d.eth4", controller), service: "iscsi", address: at(41), portal: at(41) + ":3260", iqn: c.iqn()},
+			nic{name: fmt.Sprintf("ct%d.eth14", controller), service: "nvme-tcp", address: at(141), portal: at(141) + ":4420", nqn: c.nqn()},
 			nic{name: fmt.Sprintf("CT%d.FC0", controller), service: "scsi-fc", wwn: fmt.Sprintf("52:4A:93:7%X:%02X:%02X:%02X:%d0", h%16, h>>8&0xff, h>>16&0xff, h>>24&0xff, controller)},
 		)
-	}
-	for i, n := range all {
-		switch n.service {
-		case "iscsi":
-			all[i].portal = n.address + ":3260"
-		case "nvme-tcp":
-			all[i].portal = n.address + ":4420"
-		}
 	}
 	return all
 }

@@ -48,9 +48,6 @@ type operation struct {
 
 type endpoint map[string]operation
 
-// maxBody is far above every body that the API takes.
-const maxBody = 1 << 20
-
 func (a *Array) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
 func (a *Array) serve(w http.ResponseWriter, r *http.Request) {
@@ -247,7 +244,7 @@ func (c *call) checkParameters(op operation) error {
 
 // readBody reads a JSON object, or nothing: LXD connects without a body.
 func (c *call) readBody(r *http.Request) error {
-	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	data, err := io.ReadAll(r.Body)
 	if err != nil {
 		return refuseAll(badBody)
 	}
@@ -307,14 +304,11 @@ func (c *call) unchanged() ([]byte, error) {
 // at once, and what the array would then do is not known.
 func the[T any](c *call, parameter string, find func(*state, string) (T, error)) (T, error) {
 	var none T
-	switch names, _ := c.list(parameter); len(names) {
-	case 0:
+	names, _ := c.list(parameter)
+	if len(names) != 1 {
 		return none, refuse(missingParameter, parameter)
-	case 1:
-		return find(c.state, names[0])
-	default:
-		return none, refuse(unsupported, parameter)
 	}
+	return find(c.state, names[0])
 }
 
 // mortal are the changes of a kind of objects that can be destroyed: PATCH does

@@ -3,7 +3,6 @@ package array
 import (
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -106,8 +105,6 @@ var commands = map[string]string{
 	"/hosts": "purehost", "/protection-groups": "purepgroup", "/container-default-protections": "purearray",
 }
 
-const maxAudits = 10000
-
 func (s *state) note(c *call, method, path string) {
 	subcommand := map[string]string{"POST": "create", "PATCH": "setattr", "DELETE": "eradicate"}[method]
 	switch {
@@ -145,9 +142,6 @@ func (s *state) byHand(now time.Time, subcommand, arguments string) {
 func (s *state) record(row audit) {
 	row.rank, row.id = s.next(), s.auditID()
 	s.audits.add(&row)
-	if len(s.audits.rows) > maxAudits {
-		s.audits.rows = slices.Delete(s.audits.rows, 0, 1)
-	}
 }
 
 // auditID takes nothing from the ids of objects.

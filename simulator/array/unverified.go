@@ -1,7 +1,5 @@
 package array
 
-import "cmp"
-
 // Unverified holds what no public source settles about a real FlashArray.
 // The zero value is the behaviour that is assumed; each switch turns one
 // assumption around, so that a client can be tested against both.
@@ -58,5 +56,3 @@ const (
 	PageWithoutToken
 	Everything
 )
-
-func (c *config) connectedText() string { return cmp.Or(c.Unverified.ConnectedText, destroyConnected) }

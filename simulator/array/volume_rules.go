@@ -1,6 +1,7 @@
 package array
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -112,7 +113,7 @@ func (s *state) destroyVolume(now time.Time, v *volume) error {
 		return refuse(volumeDeleted, v.name)
 	}
 	if len(v.connections) > 0 && !s.config.Unverified.AllowDestroyConnected {
-		return refuse(s.config.connectedText(), v.name)
+		return refuse(cmp.Or(s.config.Unverified.ConnectedText, destroyConnected), v.name)
 	}
 	v.destroy(now, s.delay, 0)
 	for _, n := range v.snapshots {

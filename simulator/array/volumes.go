@@ -54,8 +54,6 @@ func (v *volume) shownSource() (name, id string) {
 	return v.source.name, v.source.id
 }
 
-func allVolumes(c *call) []*volume { return c.state.volumes.rows }
-
 func (s *state) volumeByID(id string) (*volume, error) {
 	if v := s.volumeIDs[key(id)]; v != nil {
 		return v, nil
@@ -65,7 +63,7 @@ func (s *state) volumeByID(id string) (*volume, error) {
 
 func volumesEndpoint() endpoint {
 	r := &resource[*volume]{
-		path: "/volumes", columns: volumeColumns(), rows: allVolumes, total: true,
+		path: "/volumes", columns: volumeColumns(), rows: func(c *call) []*volume { return c.state.volumes.rows }, total: true,
 		by: map[string]func(*call, string) ([]*volume, error){
 			"names": single((*state).volume), "ids": single((*state).volumeByID),
 		},

@@ -52,7 +52,7 @@ func TestCreateVolumeRefused(t *testing.T) {
 	post("w", `{"source":{"name":"dead"}}`, "dead: Volume has been destroyed.")
 	post("w", `{"source":{"name":"v"},"provisioned":1048576}`, "null: Invalid combination of parameters specified.")
 	c.refused("POST", "/volumes", "", "names: Missing required query parameter.")
-	c.refused("POST", "/volumes"+query("names", "x,y"), "", "names: Not supported by this simulator.")
+	c.refused("POST", "/volumes"+query("names", "x,y"), "", "names: Missing required query parameter.")
 	same(t, "volumes", []string{"v", "dead"}, names(c.get("/volumes")))
 }
 

@@ -12,9 +12,9 @@ import (
 // state would print now, by command line.
 func (h *Host) commandOutputs(v view) map[string]string {
 	outputs := map[string]string{
-		"dmsetup info":   h.dmsetup(dmsetupInfo(h)),
-		"dmsetup status": h.dmsetup(h.dmsetupTargets((*dmap).status)),
-		"dmsetup table":  h.dmsetup(h.dmsetupTargets((*dmap).table)),
+		"dmsetup info":   h.dmsetup("\n", h.dmsetupInfo),
+		"dmsetup status": h.dmsetup("", func(m *dmap) string { return fmt.Sprintf("%s: 0 %d %s\n", m.title, m.bytes/512, m.status()) }),
+		"dmsetup table":  h.dmsetup("", func(m *dmap) string { return fmt.Sprintf("%s: 0 %d %s\n", m.title, m.bytes/512, m.table()) }),
 	}
 	if h.multipathd {
 		outputs["multipathd show maps json"] = h.showMaps()
@@ -54,33 +54,26 @@ func outputName(command string) string {
 	return string(name) + ".out"
 }
 
-func (h *Host) dmsetup(out string) string {
+// dmsetup is what a command says of all maps, with a text after each.
+func (h *Host) dmsetup(end string, of func(*dmap) string) string {
 	if len(h.maps) == 0 {
 		return "No devices found\n"
 	}
-	return out
-}
-
-func dmsetupInfo(h *Host) string {
-	var paragraphs []string
-	for _, m := range h.maps {
-		state := "ACTIVE"
-		if m.suspended {
-			state = "SUSPENDED"
-		}
-		paragraphs = append(paragraphs, fmt.Sprintf("Name:              %s\nState:             %s\nRead Ahead:        32768\n"+
-			"Tables present:    LIVE\nOpen count:        %d\nEvent number:      %d\nMajor, minor:      %d, %d\n"+
-			"Number of targets: 1\nUUID: %s\n", m.title, state, h.users(&m.block), m.events, m.major, m.minor, m.uuid))
-	}
-	return strings.Join(paragraphs, "\n") + "\n"
-}
-
-func (h *Host) dmsetupTargets(line func(*dmap) string) string {
 	var out strings.Builder
 	for _, m := range h.maps {
-		fmt.Fprintf(&out, "%s: 0 %d %s\n", m.title, m.bytes/512, line(m))
+		out.WriteString(of(m) + end)
 	}
 	return out.String()
+}
+
+func (h *Host) dmsetupInfo(m *dmap) string {
+	state := "ACTIVE"
+	if m.suspended {
+		state = "SUSPENDED"
+	}
+	return fmt.Sprintf("Name:              %s\nState:             %s\nRead Ahead:        32768\n"+
+		"Tables present:    LIVE\nOpen count:        %d\nEvent number:      %d\nMajor, minor:      %d, %d\n"+
+		"Number of targets: 1\nUUID: %s\n", m.title, state, h.users(&m.block), m.events, m.major, m.minor, m.uuid)
 }
 
 // showMaps is the answer of "multipathd show maps json", as far as anybody reads

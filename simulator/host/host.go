@@ -157,8 +157,7 @@ func (h *Host) PowerCycle() {
 }
 
 func (h *Host) Name() string { return h.options.Name }
-
-func (h *Host) IQN() string { return h.options.IQN }
+func (h *Host) IQN() string  { return h.options.IQN }
 
 // NQN is LXD's NVMe initiator, which is not the one in /etc/nvme/hostnqn.
 func (h *Host) NQN() string { return "nqn.2014-08.org.nvmexpress:uuid:" + h.options.ServerUUID }

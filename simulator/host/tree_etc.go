@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,11 +81,6 @@ func (h *Host) renderMultipathFiles(t tree) {
 	for id, name := range h.bindings {
 		names = append(names, name+" "+id+"\n")
 	}
-	slices.SortFunc(names, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(a) - len(b)
-		}
-		return strings.Compare(a, b)
-	})
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
 	t.AddFile("etc/multipath/bindings", []byte("# Multipath bindings, Version : 1.0\n"+strings.Join(names, "")))
 }

@@ -1,6 +1,7 @@
 package lxd
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -145,7 +146,8 @@ func (a *APIServer) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if f := faults.find(Fail); f != nil {
-		send(w, nil, &problem{f.Status, http.StatusText(f.Status)})
+		status := cmp.Or(f.Status, http.StatusInternalServerError)
+		send(w, nil, &problem{status, http.StatusText(status)})
 		return
 	}
 	answer, err := a.answer(r, faults)

@@ -42,9 +42,6 @@ type Fault struct {
 func (a *APIServer) Inject(f Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if f.Kind == Fail && f.Status == 0 {
-		f.Status = http.StatusInternalServerError
-	}
 	if f.Times == 0 {
 		f.Times = -1
 	}

@@ -199,7 +199,7 @@ func (d *driver) devicePath(v volume, mapIt bool) (dev device, unmap func(), err
 	}
 	dev, err = d.findDevice(found.Serial, mapIt)
 	if err != nil {
-		err = fmt.Errorf("%s device for volume %q: %w", d.behaviour.failing("locating", "locate"), v.storageName(), err)
+		err = fmt.Errorf("%s device for volume %q: %w", d.behaviour.locating, v.storageName(), err)
 		if machine, ok := d.member.Host.(interface{ Logged(program, text string) }); ok {
 			machine.Logged("lxd.daemon[731]", fmt.Sprintf(`time=%q level=warning msg="Failure for operation" class=task err=%q`, d.clock.Now().UTC().Format(time.RFC3339), err.Error()))
 		}

@@ -49,9 +49,6 @@ func (m *Member) CreateInstance(spec InstanceSpec) error {
 		i.Config["volatile.base_image"] = spec.Image
 	}
 	return m.flow(i.Project, "Creating instance", withProject("/1.0/projects/"+i.Project, DefaultProject), func(r *run) error {
-		if m.state() == Evacuated {
-			return worded("Cluster member is evacuated")
-		}
 		i.Config["volatile.uuid"] = r.freshUUID()
 		key := nameKey{i.Project, i.Name}
 		err := r.write("create instance "+i.Name, func(db *Database) error {

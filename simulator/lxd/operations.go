@@ -213,12 +213,6 @@ func (m *Member) Up() bool {
 	return m.up
 }
 
-func (m *Member) state() string {
-	m.server.mu.Lock()
-	defer m.server.mu.Unlock()
-	return m.status
-}
-
 func (m *Member) SetStatus(status, message string) {
 	m.server.mu.Lock()
 	defer m.server.mu.Unlock()

@@ -1,6 +1,7 @@
 package lxd
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -76,7 +77,7 @@ func (m *Member) CreatePool(spec PoolSpec) error {
 	})
 }
 
-// SetPoolConfig changes one key of a pool's configuration; "" deletes it.
+// SetPoolConfig changes one key of a pool's configuration.
 func (s *Server) SetPoolConfig(pool, key, value string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,9 +86,7 @@ func (s *Server) SetPoolConfig(pool, key, value string) error {
 		return fmt.Errorf("there is no pool %q", pool)
 	}
 	p.Config = maps.Clone(p.Config)
-	if p.Config[key] = value; value == "" {
-		delete(p.Config, key)
-	}
+	p.Config[key] = value
 	s.db.pools[pool] = p
 	return nil
 }
@@ -119,34 +118,18 @@ func parseBytes(text string) (int64, error) {
 // volumeOf is the volume that a record stands for, its size included: its
 // own, the pool's, or LXD's default.
 func (d *driver) volumeOf(record Volume) (volume, error) {
+	bytes, err := parseBytes(cmp.Or(record.Config["size"], d.pool.Config["volume.size"], bytesText(defaultBytes)))
+	if err != nil {
+		return volume{}, err
+	}
 	v := volume{
-		volumeKey: record.key(), content: record.Content, uuid: record.UUID(), bytes: defaultBytes,
+		volumeKey: record.key(), content: record.Content, uuid: record.UUID(),
+		bytes: max(1<<20, (bytes+511)/512*512), // whole sectors, and at least what the array makes
 	}
-	for _, size := range []string{record.Config["size"], d.pool.Config["volume.size"]} {
-		if size == "" {
-			continue
-		}
-		n, err := parseBytes(size)
-		if err != nil {
-			return volume{}, err
-		}
-		v.bytes = n
-		break
-	}
-	// Whole sectors, and at least what the array makes.
-	v.bytes = max(1<<20, (v.bytes+511)/512*512)
-	if v.content == evidence.ContentFilesystem && v.kind == evidence.TypeVM {
-		v.bytes = fsHalfBytes
-	}
-	if parent, _, ok := strings.Cut(record.Name, "/"); ok {
+	if parent, _, is := strings.Cut(record.Name, "/"); is {
 		d.read(func(db Database) {
-			var p Volume
-			p, ok = db.volumes[volumeKey{record.Pool, record.Project, record.Type, parent}]
-			v.parent = p.UUID()
+			v.parent = db.volumes[volumeKey{record.Pool, record.Project, record.Type, parent}].UUID()
 		})
-		if !ok {
-			return volume{}, worded("Storage volume not found")
-		}
 	}
 	return v, nil
 }
@@ -191,11 +174,8 @@ func (d *driver) newRecord(k volumeKey, content string, size int64) Volume {
 		config["block.filesystem"], config["block.mount_options"] = "ext4", "discard"
 	}
 	if k.kind == evidence.TypeCustom {
-		if size == 0 {
-			if config["size"] = d.pool.Config["volume.size"]; config["size"] == "" {
-				config["size"] = bytesText(defaultBytes)
-			}
-		} else {
+		config["size"] = d.pool.Config["volume.size"]
+		if size > 0 {
 			config["size"] = bytesText(size)
 		}
 	}

@@ -22,8 +22,8 @@ type behaviour struct {
 	// daemon and are listed for members that don't answer. Creating and deleting
 	// a custom volume is one; before, the request simply took its time.
 	keptOperations bool
-	// failedTo: errors read "Failed to locate", later "Failed locating".
-	failedTo bool
+	// locating begins the error about a device that does not appear.
+	locating string
 	// lastExtension ends the API extensions of the version.
 	lastExtension string
 }
@@ -31,8 +31,8 @@ type behaviour struct {
 // behaviours are the versions that can be simulated: the first with the
 // driver, and the latest.
 var behaviours = map[string]behaviour{
-	"6.3": {nvme: "nvme", nvmeSuffix: "nvme", invertedUndo: true, arrayFirst: true, failedTo: true, lastExtension: "client_cert_presence"},
-	"6.9": {nvme: "nvme/tcp", nvmeSuffix: "nvme-tcp", freshImage: true, keptOperations: true},
+	"6.3": {nvme: "nvme", nvmeSuffix: "nvme", invertedUndo: true, arrayFirst: true, locating: "Failed to locate", lastExtension: "client_cert_presence"},
+	"6.9": {nvme: "nvme/tcp", nvmeSuffix: "nvme-tcp", locating: "Failed locating", freshImage: true, keptOperations: true},
 }
 
 func behaviourOf(version string) (behaviour, error) {
@@ -41,12 +41,4 @@ func behaviourOf(version string) (behaviour, error) {
 		return behaviour{}, fmt.Errorf("LXD %q can't be simulated, only 6.3 and 6.9", version)
 	}
 	return b, nil
-}
-
-// failing words an error as the version does in its log: failing("locating", "locate").
-func (b behaviour) failing(gerund, infinitive string) string {
-	if b.failedTo {
-		return "Failed to " + infinitive
-	}
-	return "Failed " + gerund
 }

@@ -109,7 +109,7 @@ func (v *Visit) ask(ctx context.Context, q Question) (answer Answer, err error) 
 		return answer, err
 	}
 	q.Machine = cmp.Or(q.Machine, v.Machine)
-	call := v.client.Go(askMethod, q, &answer, make(chan *rpc.Call, 1))
+	call := v.client.Go(serviceName+".Ask", q, &answer, make(chan *rpc.Call, 1))
 	select {
 	case <-call.Done:
 		if call.Error != nil {

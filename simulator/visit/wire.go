@@ -12,12 +12,8 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// serviceName is what the service is called on the wire, and askMethod its only
-// method.
-const (
-	serviceName = "World"
-	askMethod   = serviceName + ".Ask"
-)
+// serviceName is what the service is called on the wire; it has one method, Ask.
+const serviceName = "World"
 
 type Facts struct {
 	// Machine is the one that is visited, Machines are all, the first of
