@@ -83,14 +83,29 @@ func promiseOf(book *journal.Book, all []journal.Summary, s journal.Summary) Pro
 		return broken("it changed nothing that could be taken back")
 	case recovers && eradicated(all, s.ID):
 		return broken("what it destroyed was eradicated")
-	case recovers:
+	case recovers && !s.Deadline().IsZero():
 		return Promise{Works: true, Until: s.Deadline()}
+	case recovers:
+		return Promise{Works: true, Until: r.soonest(history)}
 	case len(steps) > 0 && since != "":
 		p := broken(fmt.Sprintf("run %s has destroyed %s since: that one comes first, pureclean undo %s", since, s.Object.Name, since))
 		p.first = since
 		return p
 	}
 	return Promise{Works: true}
+}
+
+// soonest is when the array forgets what a run may have destroyed and did not see
+// destroyed, if its first request arrived at once: more can't be promised. Zero
+// where the plan does not say for how long the array keeps things.
+func (r *run) soonest(history journal.History) time.Time {
+	for _, record := range history.Records {
+		destroys := record.StepKind == StepDestroy || record.StepKind == StepDestroySnapshot
+		if destroys && record.What == journal.WhatBefore && r.plan.UndoFor > 0 {
+			return record.Time.Add(r.plan.UndoFor)
+		}
+	}
+	return time.Time{}
 }
 
 // eradicated: a run that found that nobody may eradicate (SafeMode) is finished
