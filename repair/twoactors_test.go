@@ -176,8 +176,7 @@ func (h *history) tale(seed uint64, total *tally) {
 	}
 	for range 2 {
 		h.outsidersAct()
-		h.scanAndRemember()
-		h.world.Age(26 * time.Hour)
+		h.aDay()
 		h.repair(total)
 		h.outsidersAct()
 		if h.chance(0.5) {
@@ -292,6 +291,18 @@ func (h *history) scanAndRemember() diagnose.Report {
 	return report
 }
 
+// aDay goes by, in which a timer looks often enough to keep a connection in sight.
+// What was seen within a minute of LXD's start begins anew with the second look.
+func (h *history) aDay() {
+	const apart = evidence.ConnectionGap - time.Minute
+	for n := range 2 + 24*time.Hour/apart {
+		if n < 2 || slices.ContainsFunc(h.world.Seen, func(s evidence.Sighting) bool { return len(s.Stale) > 0 }) {
+			h.scanAndRemember()
+		}
+		h.world.Age(apart)
+	}
+}
+
 // plansNow are plans for all that has a remedy.
 func (h *history) plansNow(policy diagnose.Policy) []Plan {
 	world, err := h.look(context.Background(), evidence.Scope{})
@@ -397,8 +408,7 @@ func (h *history) converge(total *tally) {
 	batch := tools.Policy
 	batch.Batch = true
 	for range 8 {
-		h.scanAndRemember()
-		h.world.Age(26 * time.Hour)
+		h.aDay()
 		h.resumeAll(total)
 		var safe []Plan
 		world, err := h.look(context.Background(), evidence.Scope{})
