@@ -90,7 +90,7 @@ func runScan(ctx context.Context, o *scanOptions) error {
 func (o *scanOptions) scanView(width int, found diagnose.Report, shown []diagnose.Finding) scanView {
 	interrupted, err := o.interrupted()
 	return scanView{
-		palette: o.palette(), width: width, verbose: o.verbose, brief: o.brief, report: found, interrupted: interrupted, unread: err,
+		palette: o.palette(), width: width, verbose: o.verbose, brief: o.brief, report: found, interrupted: interrupted, unread: err, named: len(o.pools.Value()) > 0,
 		shown: shown, hidden: o.hidden(found.Findings, shown),
 	}
 }

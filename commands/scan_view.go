@@ -45,6 +45,8 @@ type scanView struct {
 	// shown are those of its findings that are listed, hidden says which are not.
 	shown  []diagnose.Finding
 	hidden string
+	// named is set where pools were asked for: what is in none of them is told as that.
+	named bool
 	// codes is the column behind the findings' codes, in which details begin.
 	codes int
 	// interrupted is what the journal says of runs that were not finished.
@@ -167,7 +169,7 @@ func (v scanView) group(out *lineWriter, title string, findings []diagnose.Findi
 	}
 	pool := ""
 	for i, f := range findings {
-		if len(v.report.Pools) > 1 && (i == 0 || f.Pool != pool) {
+		if (len(v.report.Pools) > 1 || v.named) && (i == 0 || f.Pool != pool) {
 			pool = f.Pool
 			v.subheading(out, pool)
 		}

@@ -260,10 +260,16 @@ func (r recording) MountInfo(_ context.Context, path string) ([]byte, error) {
 func (r recording) MultipathConfig(context.Context) (string, error) {
 	text, err := r.output("multipathd show config")
 	if errors.Is(err, fs.ErrNotExist) {
-		return r.output("multipathd show config local")
+		text, err = r.output("multipathd show config local")
+	}
+	if err == nil && (refusals[strings.TrimSpace(text)] || strings.HasPrefix(text, "permission deny")) {
+		return "", fmt.Errorf("multipathd did not tell its configuration: %s", strings.TrimSpace(text))
 	}
 	return text, err
 }
+
+// refusals are what multipathd says instead of an answer.
+var refusals = map[string]bool{"fail": true, "timeout": true}
 
 // Log implements Reporter.
 func (r recording) Log(context.Context) (string, error) { return r.output("dmesg") }

@@ -239,3 +239,19 @@ func TestFromDirOpensFilesOnly(t *testing.T) {
 		t.Fatal("it hangs on a fifo")
 	}
 }
+
+// What multipathd says instead of an answer is no configuration, in a recording as
+// on a live host: it may be running with any.
+func TestRecordedRefusalOfMultipathd(t *testing.T) {
+	for text, ok := range map[string]bool{"timeout\n": false, "fail\n": false, "permission deny: need to be root\n": false, "defaults {\n}\n": true} {
+		tree := treefs.New()
+		tree.AddFile("commands/multipathd_show_config.out", []byte(text))
+		reporter, is := devices.Recording(tree).(devices.Reporter)
+		if !is {
+			t.Fatal("a recording reports nothing")
+		}
+		if said, err := reporter.MultipathConfig(t.Context()); (err == nil) != ok {
+			t.Errorf("%q: %q, %v", text, said, err)
+		}
+	}
+}
