@@ -129,8 +129,8 @@ type deed struct {
 
 // verbs are the words in an audit trail for what steps ask an array to do.
 var verbs = map[string]string{
-	StepDisconnect: evidence.DeedDisconnect, StepDestroy: evidence.DeedDestroy,
-	StepReconnect: evidence.DeedConnect, StepRecover: evidence.DeedRecover,
+	StepDisconnect: evidence.DeedDisconnect, StepDestroy: evidence.DeedDestroy, StepDestroySnapshot: evidence.DeedDestroy,
+	StepReconnect: evidence.DeedConnect, StepRecover: evidence.DeedRecover, StepRecoverSnapshot: evidence.DeedRecover,
 }
 
 const (
