@@ -111,6 +111,9 @@ func (s Streams) enter(ctx context.Context, args []string) (inside Streams, leav
 func notEntered(dir string, err error) error {
 	hint := "unset " + visit.Variable + ", or leave this shell (exit), and pureclean is about this machine again"
 	var foreign *visit.ForeignError
+	if strings.HasSuffix(err.Error(), visit.NoRoute) {
+		return &worldError{err} // as ssh says it of a machine that is off
+	}
 	switch {
 	case errors.As(err, &foreign):
 		hint = "only who opened a demo world enters it; leave sudo out. " + upper(hint)

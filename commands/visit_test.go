@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -386,5 +387,14 @@ func TestVisitCluster(t *testing.T) {
 		if err == nil || err.Error() != "exit status 255" || !strings.HasPrefix(string(said), "ssh: ") {
 			t.Errorf("ssh %q: %v, %s", args, err, said)
 		}
+	}
+}
+
+// A machine of a world that is down is told as ssh tells of one, and not as a
+// world that can't be entered.
+func TestNoRouteInADemo(t *testing.T) {
+	err := notEntered("/tmp/world", errors.New("the demo world: machine lxd03: "+visit.NoRoute))
+	if said := outcome(err); said.Status != StatusRefused || strings.Contains(said.Message, visit.Variable) || said.Hint != "" {
+		t.Errorf("%+v", said)
 	}
 }

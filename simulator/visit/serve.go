@@ -70,6 +70,9 @@ type service struct {
 	facts Facts
 }
 
+// NoRoute ends what is said of a machine that is down.
+const NoRoute = "no route to host"
+
 // machine is the one of that name, if it can be reached: one that is down
 // answers nobody.
 func (s *service) machine(called string) (*host.Host, error) {
@@ -78,7 +81,7 @@ func (s *service) machine(called string) (*host.Host, error) {
 	case i < 0:
 		return nil, fmt.Errorf("there is no machine %s in this world", called)
 	case !slices.Contains(s.world.Answering(), s.world.Hosts[i]):
-		return nil, fmt.Errorf("machine %s: no route to host", called)
+		return nil, fmt.Errorf("machine %s: %s", called, NoRoute)
 	}
 	return s.world.Hosts[i], nil
 }
