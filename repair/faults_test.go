@@ -167,18 +167,22 @@ func (k *kit) settle(code string) {
 	k.t.Helper()
 	for range 6 {
 		tools := k.tools()
-		if objects := k.objects(code); len(objects) > 0 {
-			tools.Typed = objects[0]
-		}
 		if id := k.interrupted(); id != "" {
+			history, err := k.book.Read(id)
+			if err != nil {
+				k.t.Fatal(err)
+			}
+			tools.Typed = history.Summary().Object.Name
 			if result, err := tools.Resume(context.Background(), id); err != nil && result.Changed {
 				k.t.Errorf("resuming %s: %v", id, err)
 			}
 			continue
 		}
-		if len(k.objects(code)) == 0 {
+		objects := k.objects(code)
+		if len(objects) == 0 {
 			return
 		}
+		tools.Typed = objects[0]
 		if _, err := tools.Run(context.Background(), k.plan(code)); err != nil {
 			k.t.Errorf("running again: %v", err)
 		}
