@@ -367,7 +367,7 @@ func (s Subject) notOld(seen *evidence.Sighting) (Result, string) {
 	}
 	need := s.f.policy.BatchMinAge
 	_, gap, ok := now.Since(seen.Last)
-	same, known := RanFor(s.f.world, now.At, gap)
+	same, known := SameDatabase(s.f.world, now.At, gap)
 	switch {
 	case seen.Last.At.IsZero():
 		return Fail, "what an earlier version remembers of it as a leftover does not count: run the batch again after " + day(now.At.Add(need))

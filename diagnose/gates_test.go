@@ -270,7 +270,7 @@ var gateCases = map[string][]gateCase{
 		{"resized since", leakOne, "leaked-volume", func(s *scene) { s.batch(); last(s).Provisioned++ }, Fail, "written to, or resized", ""},
 		{"not told what was written", leakOne, "leaked-volume", func(s *scene) { s.batch(); last(s).Written = evidence.Count{} }, Uncertain, "not known what was written", ""},
 		{"LXD was started since", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.runs(time.Hour) }, Fail, "LXD was started since it was last seen as a leftover on 2026-11-22 11:00 UTC, and may have another database: run the batch again after 2026-11-23 12:00 UTC", ""},
-		{"LXD may have been started since", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.LXD.Members.Items[0].PID = 0 }, Uncertain, "whether LXD has been running since", ""},
+		{"LXD may have been started since", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.Hosts[0].Daemons[1].Running = evidence.Count{} }, Uncertain, "whether LXD has been running since", ""},
 		{"again, for an hour", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.lastSeen().Again = justNow }, Fail, "run it again after 2026-11-23 11:00 UTC", ""},
 		{"a connection, by an array's clock that was set back since", staleOne, "stale-connection", func(s *scene) {
 			s.unused(hostName, 48*time.Hour)

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -394,16 +395,29 @@ func (s Subject) ranSince() string {
 			return ""
 		}
 	}
-	if longer, _ := RanFor(s.f.world, a.Began, age); !longer {
+	if longer, _ := ranFor(s.f.world, a.Began, age); !longer {
 		return ""
 	}
 	return "LXD has been running since before it was made, with the same database, and has no record of it"
 }
 
-// RanFor reports whether every LXD had certainly been running for longer than that at a
+// SameDatabase reports whether LXD had certainly been running since a look that was so
+// long before a time, and so has the database that it had then. Where no LXD says which
+// process it is, a look counts that kept a connection in sight, too: a backup is
+// seldom as young.
+func SameDatabase(world *evidence.World, at time.Time, ago time.Duration) (same, known bool) {
+	says := func(m evidence.Member) bool { return m.PID != 0 && !m.Online.IsNot() }
+	if members := world.LXD.Members; members.IsComplete() && !slices.ContainsFunc(members.Items, says) {
+		known = len(members.Items) > 0 && ago <= evidence.ConnectionGap
+		return known, known
+	}
+	return ranFor(world, at, ago)
+}
+
+// ranFor reports whether every LXD had certainly been running for longer than that at a
 // time, and so with the same database; nothing is known where one does not tell. The
 // database is with those that are online.
-func RanFor(world *evidence.World, at time.Time, age time.Duration) (longer, known bool) {
+func ranFor(world *evidence.World, at time.Time, age time.Duration) (longer, known bool) {
 	members := &world.LXD.Members
 	longer = true
 	for _, m := range members.Items {

@@ -657,7 +657,7 @@ func TestTakingTrailsAwayNeverMakesSafe(t *testing.T) {
 }
 
 // Since when LXD has had its database, all who are online say, or nobody knows.
-func TestRanFor(t *testing.T) {
+func TestSameDatabase(t *testing.T) {
 	for name, c := range map[string]struct {
 		scene         func(*scene)
 		longer, known bool
@@ -680,9 +680,10 @@ func TestRanFor(t *testing.T) {
 			s.runs(3 * time.Hour)
 			s.LXD.Members = appendTo(s.LXD.Members, evidence.Member{Name: "lxd02", Online: evidence.No, PID: 5})
 		}, true, true},
-		"by a recording":   {func(s *scene) { s.runs(3 * time.Hour); s.Hosts[0].Recorded = true }, false, false},
-		"members in doubt": {func(s *scene) { s.runs(3 * time.Hour); s.LXD.Members = s.LXD.Members.Doubt("not all") }, false, false},
-		"no member":        {func(s *scene) { s.LXD.Members = evidence.Complete[evidence.Member](nil) }, false, false},
+		"by a recording":         {func(s *scene) { s.runs(3 * time.Hour); s.Hosts[0].Recorded = true }, false, false},
+		"nobody says its number": {func(s *scene) { s.runs(3 * time.Hour); s.LXD.Members.Items[0].PID = 0 }, false, false},
+		"members in doubt":       {func(s *scene) { s.runs(3 * time.Hour); s.LXD.Members = s.LXD.Members.Doubt("not all") }, false, false},
+		"no member":              {func(s *scene) { s.LXD.Members = evidence.Complete[evidence.Member](nil) }, false, false},
 		"just started": {func(s *scene) {
 			s.runs(3 * time.Hour)
 			s.Hosts[0].Daemons[1].Running = evidence.Count{}
@@ -690,8 +691,14 @@ func TestRanFor(t *testing.T) {
 	} {
 		s := healthy()
 		c.scene(s)
-		if longer, known := RanFor(&s.World, clock, 2*time.Hour); longer != c.longer || known != c.known {
+		if longer, known := SameDatabase(&s.World, clock, 2*time.Hour+time.Second); longer != c.longer || known != c.known {
 			t.Errorf("%s: longer %v, known %v", name, longer, known)
+		}
+	}
+	s := healthy()
+	for ago, want := range map[time.Duration]bool{evidence.ConnectionGap: true, evidence.ConnectionGap + 1: false} {
+		if same, known := SameDatabase(&s.World, clock, ago); same != want || known != want {
+			t.Errorf("where nobody says its number, %s ago: same %v, known %v", ago, same, known)
 		}
 	}
 }

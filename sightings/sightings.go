@@ -248,7 +248,7 @@ func objects(a evidence.Array) []object {
 // what is remembered stays as it is.
 func (o object) leftover(s evidence.Sighting, now evidence.Moment, world *evidence.World) evidence.Sighting {
 	_, gap, ok := now.Since(s.Last)
-	ran, known := diagnose.RanFor(world, now.At, gap)
+	ran, known := diagnose.SameDatabase(world, now.At, gap)
 	first := s.Leaked.IsZero()
 	if !known && !first {
 		return s
