@@ -701,4 +701,8 @@ func TestSameDatabase(t *testing.T) {
 			t.Errorf("where nobody says its number, %s ago: same %v, known %v", ago, same, known)
 		}
 	}
+	s.LXD.Members = s.LXD.Members.Doubt("not all")
+	if _, known := SameDatabase(&s.World, clock, time.Minute); known {
+		t.Error("known, of members that are not all known")
+	}
 }
