@@ -133,6 +133,7 @@ func (s Subject) letGo() string {
 			if tried = d.At; !p.isLXDs(d) {
 				return "" // whoever it was, it was not LXD
 			}
+			kept = kept || d.At.Sub(made) > making && s.volume.Written != evidence.CountOf(0)
 		case evidence.DeedDisconnect:
 			if unfinished = false; d.At.Sub(tried) > making {
 				tried = time.Time{} // it was in use, through a connection that had stayed

@@ -83,6 +83,7 @@ func TestWhatTheTrailProves(t *testing.T) {
 		{"LXD tried, and used it on through a connection that had stayed", []evidence.Deed{madeIt, linked, refused, did(evidence.DeedDisconnect, 30*24*time.Hour)}, Uncertain, Uncertain, "may be older"},
 		{"the same, disconnected by hand", []evidence.Deed{madeIt, linked, refused, by(did(evidence.DeedDisconnect, 30*24*time.Hour), "admin", "CLI")}, Uncertain, Uncertain, "may be older"},
 		{"LXD tried to delete what it had long made", []evidence.Deed{madeIt, linked, cut, did(evidence.DeedConnect, 7*24*time.Hour), did(evidence.DeedDestroy, 8*24*time.Hour)}, Uncertain, Uncertain, "may be older"},
+		{"LXD tried long after, and nothing was written to it", []evidence.Deed{madeIt, linked, did(evidence.DeedDestroy, 7*24*time.Hour)}, Pass, Pass, "tried to destroy it"},
 		{"somebody else tried to destroy it", []evidence.Deed{madeIt, linked, cut, by(refused, "admin", "CLI")}, Uncertain, Uncertain, "may be older"},
 		{"by its own user, by hand", []evidence.Deed{madeIt, linked, cut, by(refused, "lxd", "CLI")}, Uncertain, Uncertain, "may be older"},
 		{"made and kept", []evidence.Deed{madeIt, linked, cut}, Uncertain, Uncertain, "may be older than this volume: by the array's audit trail lxd made it"},
@@ -112,6 +113,18 @@ func TestWhatTheTrailProves(t *testing.T) {
 				t.Errorf("beside a record of nothing %s: %s", got.Result, got.Why)
 			}
 		})
+	}
+}
+
+// LXD keeps the record of what it could not delete: that it tried is a proof only in
+// the making, or of what holds nothing.
+func TestTriedLongAfterItWasMade(t *testing.T) {
+	for _, written := range []evidence.Count{evidence.CountOf(1 << 30), {}} {
+		s := told(madeIt, linked, did(evidence.DeedDestroy, 7*24*time.Hour))
+		s.vol(len(s.array().Volumes.Items) - 1).Written = written
+		if got := s.explained(t); got.Result != Uncertain || !strings.Contains(got.Why, "may be older") {
+			t.Errorf("%s written: %s: %s", written, got.Result, got.Why)
+		}
 	}
 }
 
