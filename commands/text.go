@@ -16,8 +16,6 @@ func size(bytes int64) string { return words.Size(bytes) }
 
 func age(d time.Duration) string { return words.Age(d) }
 
-func agePhrase(d time.Duration) string { return words.Span(d) }
-
 func count(n int, noun string) string { return words.Count(n, noun) }
 
 func modeName(mode string) string { return words.Transport(mode) }

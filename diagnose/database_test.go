@@ -203,6 +203,18 @@ func TestPoolThatWasNotRead(t *testing.T) {
 			if got := s.explained(t); got.Result != Uncertain || !strings.Contains(got.Why, "pool n1, which may show that, was not read") {
 				t.Errorf("%s: %s", got.Result, got.Why)
 			}
+			// In a pool that LXD failed to make there is nothing to miss.
+			s.LXD.Records.Items = slices.DeleteFunc(s.LXD.Records.Items, func(r evidence.Record) bool { return r.Pool == "n1" })
+			s.LXD.Instances.Items = slices.DeleteFunc(s.LXD.Instances.Items, func(i evidence.Instance) bool {
+				return slices.ContainsFunc(i.Disks, func(d evidence.InstanceDisk) bool { return d.Pool == "n1" })
+			})
+			if got := s.explained(t); got.Result != Pass {
+				t.Errorf("without a record in it %s: %s", got.Result, got.Why)
+			}
+			s.LXD.Records = s.LXD.Records.Doubt("page 2")
+			if got := s.explained(t); got.Result != Uncertain {
+				t.Errorf("without all records %s: %s", got.Result, got.Why)
+			}
 		})
 	}
 }
