@@ -184,6 +184,8 @@ func undoWords(p repair.Promise) string {
 	switch end := undoUntil(p); {
 	case end != nil:
 		return until(*end)
+	case p.Perhaps:
+		return "perhaps"
 	case p.Works:
 		return "any time"
 	}

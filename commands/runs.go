@@ -97,6 +97,8 @@ type runAnswer struct {
 	// byHand takes a damaged one back, and file is its file.
 	byHand []string
 	file   string
+	// perhaps says that it may still be undone, and that undo looks.
+	perhaps bool
 }
 
 func runRuns(o *runsOptions) error {
@@ -215,7 +217,7 @@ func runAnswerOf(s journal.Summary, p repair.Promise) runAnswer {
 	a := runAnswer{
 		Run: s.ID, Kind: string(s.Kind), Of: s.Of, State: string(s.State), Object: s.Object.Name,
 		Began: s.Began.UTC(), Operator: operator(s.Operator), Host: s.Operator.Host, Why: s.Why,
-		Undoable: p.Works, UndoUntil: undoUntil(p),
+		Undoable: p.Works && !p.Perhaps, UndoUntil: undoUntil(p), perhaps: p.Perhaps,
 	}
 	if s.State == journal.UnderWay {
 		a.Why = atIt(s)
@@ -272,6 +274,8 @@ func (r runAnswer) undo() string {
 	switch {
 	case r.UndoUntil != nil:
 		return until(*r.UndoUntil)
+	case r.perhaps:
+		return "perhaps"
 	case r.Undoable:
 		return "any time"
 	}

@@ -110,7 +110,7 @@ func (s Subject) unlikeElsewhere() string {
 		case !p.wasRead() && p.records == 0 && s.f.world.LXD.Records.IsComplete():
 			// One that LXD never came to the end of making, perhaps.
 		case !p.wasRead():
-			return "LXD's database may be older than the volumes, and pool " + p.name + ", which may show that, was not read: leave --pool out, and let its array answer"
+			return "LXD's database may be older than the volumes, and pool " + p.name + ", which may show that, was not read: ask about all pools, and let its array answer, or delete the pool in LXD if its array is gone for good"
 		default:
 			if doubt := s.f.unlikeHistory(p, s.class == ClassDestroy, false); doubt != "" {
 				return doubt

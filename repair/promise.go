@@ -17,6 +17,8 @@ type Promise struct {
 	// Until is when it stops working, by this machine's clock; zero when it does
 	// not stop, because nothing was destroyed, or when that is not known.
 	Until time.Time
+	// Perhaps says that it may work no more: undo looks.
+	Perhaps bool
 	// Why is why it does not work.
 	Why string
 	// first is the run that has to be undone before.
@@ -37,7 +39,11 @@ func Promises(book *journal.Book, now time.Time) (map[string]Promise, error) {
 			p = broken("it is under way")
 		}
 		if p.Works && !p.Until.IsZero() && !p.Until.After(now) {
-			p = broken("the array has kept what it destroyed until " + stamp(p.Until))
+			if s.Deadline().IsZero() { // it may not have destroyed anything
+				p = Promise{Works: true, Perhaps: true}
+			} else {
+				p = broken("the array has kept what it destroyed until " + stamp(p.Until))
+			}
 		}
 		promises[s.ID] = p
 	}

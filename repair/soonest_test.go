@@ -47,7 +47,7 @@ func TestPromiseOfALostDestruction(t *testing.T) {
 			t.Errorf("%s: %+v, asked for at %v", c.code, p, asked)
 		}
 		k.world.Age(plan.UndoFor + time.Minute)
-		if p := promise(); p.Works {
+		if p := promise(); !p.Works || !p.Perhaps || !p.Until.IsZero() {
 			t.Errorf("%s: when the timer has run out it is %+v", c.code, p)
 		}
 	}
