@@ -10,6 +10,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
+	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -151,6 +152,23 @@ func TestNothingLeftInOnePool(t *testing.T) {
 	} {
 		if status, out, errs := b.run("", c.args...); status != StatusOK || !strings.Contains(out, c.says) {
 			t.Errorf("%v: status %d\n%s%s", c.args, status, out, errs)
+		}
+	}
+}
+
+// Beside a run that is not at its end nothing is called well.
+func TestNothingFoundBesideARun(t *testing.T) {
+	for state, says := range map[journal.State]string{
+		journal.Damaged: "Array, LXD and host agree. A run is not at its end: pureclean runs.", journal.Interrupted: "A run is not at its end", "": nothingLeft,
+	} {
+		v := scanView{palette: palette{good: plain}, width: 80, report: diagnose.Report{Complete: true}}
+		if state != "" {
+			v.interrupted = []journal.Summary{{ID: "c0de", State: state}}
+		}
+		var out strings.Builder
+		lines := &lineWriter{w: &out}
+		if v.summary(lines, nil); !strings.Contains(out.String(), says) || state != "" && strings.Contains(out.String(), nothingLeft) {
+			t.Errorf("%s: %s", state, out.String())
 		}
 	}
 }

@@ -354,6 +354,8 @@ func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 		text = strings.TrimSuffix(nothingLeaked, ".") + v.report.In() + "."
 	case s.Findings > 0:
 		text = "That is not everything: see above."
+	case v.report.Complete && v.unread == nil && len(v.interrupted) > 0:
+		out.line("Array, LXD and host agree" + v.report.In() + ". A run is not at its end: pureclean runs.")
 	case v.report.Complete && v.unread == nil:
 		out.line(v.good(strings.TrimSuffix(nothingLeft, ".")+v.report.In()+".") + " Array, LXD and host agree.")
 	default:
