@@ -23,6 +23,8 @@ type member interface {
 	Keep(keep bool)
 	Never(never bool)
 	Settle() error
+	Down() int
+	AllUp() bool
 	Do(command string) (string, error)
 	Picture(serial string) string
 	Guard(serials, lost []string)
@@ -129,6 +131,7 @@ func (f *far) Unmount(where string) error       { return errorOf(f.call("Unmount
 func (f *far) Mounts() []host.Mount             { return result[[]host.Mount](f.call("Mounts"), 0) }
 func (f *far) InUse(serial string) bool         { return result[bool](f.call("InUse", serial), 0) }
 func (f *far) Close(pid int)                    { f.call("Close", pid) }
+func (f *far) LXDPID() int                      { return result[int](f.call("LXDPID"), 0) }
 
 func (f *far) Mount(serial, path string, where host.Where) error {
 	return errorOf(f.call("Mount", serial, path, where))
@@ -144,6 +147,8 @@ func (f *far) Open(serial, name string, pid int) error {
 func (f *far) Keep(keep bool)               { f.call("Keep", keep) }
 func (f *far) Never(never bool)             { f.call("Never", never) }
 func (f *far) Settle() error                { return errorOf(f.call("Settle")) }
+func (f *far) Down() int                    { return result[int](f.call("Down"), 0) }
+func (f *far) AllUp() bool                  { return result[bool](f.call("AllUp"), 0) }
 func (f *far) Picture(serial string) string { return result[string](f.call("Picture", serial), 0) }
 func (f *far) Guard(serials, lost []string) { f.call("Guard", serials, lost) }
 func (f *far) Guarded() error               { return errorOf(f.call("Guarded")) }

@@ -102,10 +102,15 @@ func (m *machine) Enter(p Pool) (err error) {
 		m.own, err = newNVMeTarget(p.Target, m.NQN(), p.Portals)
 		return err
 	}
-	for _, portal := range p.Portals {
-		err = errors.Join(err, steps("ip route add "+hostOf(portal)+" via "+memberAddress(1))())
+	for n := range p.Portals {
+		err = errors.Join(err, steps(m.routeTo(n))())
 	}
 	return err
+}
+
+// routeTo is the way from the second machine to the nth portal of the first.
+func (m *machine) routeTo(n int) string {
+	return "ip route add " + hostOf(m.portals[n]) + " via " + memberAddress(1)
 }
 
 // Show makes what the machine's own target shows be exports.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pureclean/pureclean/simulator/array"
 )
@@ -23,12 +24,34 @@ func (r *rig) purecleanThere(args ...string) (answer, error) {
 	return r.tool([]string{"ssh", memberName(2), "env", "LXD_DIR=" + lxdDir, "LXD_SOCKET=" + farSocket, "pureclean"}, args...)
 }
 
-// leaksOnBoth leaves two leaks, each made by another member and connected to
-// both, which both members have seen.
-func leaksOnBoth(r *rig) error {
-	if err := errors.Join(r.leakAttachedOn(0, "data"), r.leakAttachedOn(1, "more"), r.settle()); err != nil {
-		return err
+// leaksOnBoth leaves leaks, made by one member and the other in turn and
+// connected to both, which the first has seen.
+func leaksOnBoth(volumes ...string) happening {
+	return func(r *rig) error {
+		for n, name := range volumes {
+			if err := r.leakAttachedOn(n%2, name); err != nil {
+				return err
+			}
+		}
+		return all(r.settle, r.connectBoth, r.remembered)
 	}
+}
+
+// leaksAmongOthers does it in a pool that has as many volumes with a record: a
+// batch never takes more than half.
+func leaksAmongOthers(volumes ...string) happening {
+	return func(r *rig) error {
+		for _, name := range volumes {
+			if err := r.create("kept-" + name); err != nil {
+				return err
+			}
+		}
+		return leaksOnBoth(volumes...)(r)
+	}
+}
+
+// connectBoth connects all leaks to both members.
+func (r *rig) connectBoth() error {
 	for _, leak := range r.leaks() {
 		for n, m := range r.members {
 			host, err := r.arrayHost(n)
@@ -40,12 +63,16 @@ func leaksOnBoth(r *rig) error {
 			}
 		}
 	}
-	r.age()
-	return r.remembered()
+	return nil
 }
 
-// remembered has the first member see what leaked, as a timer does.
+// remembered has the first member see what leaked, as a timer does. It counts while
+// LXD has been running for longer.
 func (r *rig) remembered() error {
+	r.age()
+	if err := await(2*time.Minute, "LXD has been running for a while", func() bool { return time.Since(r.now) > 100*time.Second }); err != nil {
+		return err
+	}
 	_, err := r.pureclean("check")
 	return err
 }
@@ -53,7 +80,7 @@ func (r *rig) remembered() error {
 // seenByBoth lets the second member reach LXD and the array, too, and see what
 // leaked.
 func seenByBoth(r *rig) error {
-	if err := leaksOnBoth(r); err != nil {
+	if err := leaksOnBoth("data", "more")(r); err != nil {
 		return err
 	}
 	second, err := r.world.LXD.On(memberName(2))
@@ -101,6 +128,97 @@ func bothAtOnce(r *rig, _ scanned) error {
 		return fmt.Errorf("%d of two were told of the other: status %d and %d\n%s\n%s", told, here.status, other.status, here.out+here.errors, other.out+other.errors)
 	}
 	return r.finished(leaks)
+}
+
+// sshLost takes ssh from the second member in a step of each kind, one run after
+// the other, at first in a wave: the first volume of a batch goes alone. No run
+// may say that it did what it could not see; what is left is repaired when the
+// member can be reached again.
+func sshLost(r *rig, _ scanned) error {
+	leaks := r.leaks()
+	idle, cleared := "release", "clear"
+	if r.nvme != nil {
+		idle, cleared = "prove-idle", "await-namespace"
+	}
+	for n, kind := range []string{idle, "disconnect", cleared, "destroy"} {
+		begun, err := r.records("before", kind)
+		if err != nil {
+			return err
+		}
+		alone, err := r.records("after", "destroy")
+		if err != nil {
+			return err
+		}
+		come := func() bool {
+			if n < 2 {
+				if now, err := r.records("after", "destroy"); err != nil || len(now) == len(alone) {
+					begun, _ = r.records("before", kind)
+					return false
+				}
+			}
+			now, err := r.records("before", kind)
+			return err == nil && len(now) > len(begun)
+		}
+		if err := r.loseIn(kind, come); err != nil {
+			return err
+		}
+		for _, leak := range leaks {
+			now, _ := r.world.Array.Volume(leak.Name)
+			if left := r.picture(leak.Serial); now.Destroyed && (left != "" || r.connected(leak.Name)) {
+				return fmt.Errorf("%s is destroyed, connected: %v, with the devices\n%s", leak.Name, r.connected(leak.Name), left)
+			}
+		}
+	}
+	return r.finished(leaks)
+}
+
+// loseIn goes on with the repair, without ssh to the second member from the
+// moment on at which it has come to a step.
+func (r *rig) loseIn(kind string, come func() bool) error {
+	stop, lost := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for !come() {
+			select {
+			case <-stop:
+				lost <- fmt.Errorf("no run came to a step %s", kind)
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+		fmt.Printf("   ssh is lost in a step %s\n", kind)
+		lost <- r.there("pkill -KILL -x sshd")()
+	}()
+	status, err := r.goOn()
+	close(stop)
+	if err := errors.Join(err, <-lost); err != nil {
+		return err
+	}
+	if status == 0 {
+		return fmt.Errorf("ssh was lost in a step %s, and the run ended with 0", kind)
+	}
+	return r.there("/usr/sbin/sshd -h " + keyFile)()
+}
+
+// goOn goes on with what was interrupted, or repairs everything. It returns the
+// highest status.
+func (r *rig) goOn() (int, error) {
+	left, err := interrupted(r.pureclean)
+	if err != nil {
+		return 0, err
+	}
+	if len(left) == 0 {
+		a, err := r.pureclean("fix", "--all", "--yes")
+		return a.status, err
+	}
+	status := 0
+	for _, run := range left {
+		a, err := r.pureclean("runs", "--resume", run, "--yes")
+		if err != nil {
+			return 0, err
+		}
+		status = max(status, a.status)
+	}
+	return status, nil
 }
 
 // finished has what is left repaired from the first member, each member its own
@@ -180,22 +298,14 @@ func (r *rig) truthful(leaks []array.Volume) error {
 		}
 	}
 	done := map[string]int{}
-	for _, m := range r.members {
-		text, err := m.Do("grep -rhs . /var/lib/pureclean/runs")
-		if err != nil && text != "" {
+	for _, kind := range []string{"disconnect", "destroy"} {
+		steps, err := r.records("after", kind)
+		if err != nil {
 			return err
 		}
-		for line := range strings.Lines(text) {
-			var record struct {
-				What, Outcome string
-				Kind          string `json:"step_kind"`
-				Object        struct{ Name, Host string }
-			}
-			if err := json.Unmarshal([]byte(line), &record); err != nil {
-				return fmt.Errorf("a journal has %q: %w", line, err)
-			}
-			if record.What == "after" && record.Outcome == "done" && (record.Kind == "disconnect" || record.Kind == "destroy") {
-				done[strings.TrimSpace(record.Kind+" "+record.Object.Name+" "+record.Object.Host)]++
+		for _, step := range steps {
+			if step.Outcome == "done" {
+				done[strings.TrimSpace(kind+" "+step.Object.Name+" "+step.Object.Host)]++
 			}
 		}
 	}
@@ -215,4 +325,32 @@ func (r *rig) truthful(leaks []array.Volume) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// record is what the journals say of a step.
+type record struct {
+	What, Outcome string
+	Kind          string `json:"step_kind"`
+	Object        struct{ Name, Host string }
+}
+
+// records are those of the steps of a kind, in the journals of all members.
+func (r *rig) records(what, kind string) ([]record, error) {
+	var found []record
+	for _, m := range r.members {
+		text, err := m.Do("grep -rhs . /var/lib/pureclean/runs")
+		if err != nil && text != "" {
+			return nil, err
+		}
+		for line := range strings.Lines(text) {
+			var rec record
+			if err := json.Unmarshal([]byte(line), &rec); err != nil {
+				return nil, fmt.Errorf("a journal has %q: %w", line, err)
+			}
+			if rec.What == what && rec.Kind == kind {
+				found = append(found, rec)
+			}
+		}
+	}
+	return found, nil
 }

@@ -18,12 +18,20 @@ const lingering = 10 * time.Second
 
 // cut makes the nth portal unreachable until it is released.
 func (r *rig) cut(n int) error {
-	do := func(cut bool) error {
+	return r.cutFrom(r.machine, func(cut bool) error {
 		if r.nvme != nil {
 			return r.nvme.cut(n, cut)
 		}
 		return r.scsi.cut(n, cut)
-	}
+	})
+}
+
+// cutThere does it for the second member alone.
+func (r *rig) cutThere(n int) error {
+	return r.cutFrom(r.second, func(cut bool) error { return errorOf(r.second.call("Cut", n, cut)) })
+}
+
+func (r *rig) cutFrom(m member, do func(cut bool) error) error {
 	if err := do(true); err != nil {
 		return err
 	}
@@ -32,13 +40,25 @@ func (r *rig) cut(n int) error {
 			return err
 		}
 		r.still = false
-		return r.connectedAgain()
+		return await(120*time.Second, "all paths are up again", m.AllUp)
 	})
-	return await(90*time.Second, "the path through the portal is down", func() bool { return r.down() > 0 })
+	return await(90*time.Second, "the path through the portal is down", func() bool { return m.Down() > 0 })
 }
 
-// down counts sessions and controllers that are not connected.
-func (r *rig) down() int {
+// Cut makes the nth portal unreachable from the second machine: over NVMe it is
+// its own target, over iSCSI the first one's is behind a route.
+func (m *machine) Cut(n int, cut bool) error {
+	if m.own != nil {
+		return m.own.cut(n, cut)
+	}
+	if cut {
+		return steps("ip route replace blackhole " + hostOf(m.portals[n]))()
+	}
+	return steps("ip route del blackhole "+hostOf(m.portals[n]), m.routeTo(n))()
+}
+
+// Down counts sessions and controllers that are not connected.
+func (m *machine) Down() int {
 	down := 0
 	for _, s := range names("/sys/class/iscsi_session/session*") {
 		if read("/sys/class/iscsi_session/"+s+"/state") != "LOGGED_IN" {
@@ -53,16 +73,19 @@ func (r *rig) down() int {
 	return down
 }
 
-// connectedAgain waits until all paths work, as multipathd sees them.
-func (r *rig) connectedAgain() error {
-	return await(120*time.Second, "all paths are up again", func() bool {
-		status, err := sh("dmsetup", "status", "--target", "multipath")
-		return err == nil && r.down() == 0 && !strings.Contains(status, " F ")
-	})
+// AllUp reports that all paths work, as multipathd sees them.
+func (m *machine) AllUp() bool {
+	status, err := sh("dmsetup", "status", "--target", "multipath")
+	return err == nil && m.Down() == 0 && !strings.Contains(status, " F ")
 }
 
 func portalCut(r *rig) error {
 	return leakAnd(func(r *rig, _ array.Volume) error { return r.cut(1) })(r)
+}
+
+// portalCutThere cuts the second member off from a portal, when both have a leak.
+func portalCutThere(r *rig) error {
+	return all(func() error { return leakOnBoth(r) }, r.settle, func() error { return r.cutThere(1) })
 }
 
 func healthyPortalCut(r *rig) error {

@@ -58,6 +58,14 @@ func scenarios() []scenario {
 			cluster: true, happen: seenByBoth, own: bothAtOnce,
 		},
 		{
+			name: "ssh-lost", what: "three leaks are connected to both members, and the second loses its ssh in a step of each kind",
+			cluster: true, happen: leaksAmongOthers("data", "more", "third"), own: sshLost,
+		},
+		{
+			name: "portal-cut-elsewhere", what: "a portal is down for the second member, and both have a map of the leak",
+			cluster: true, happen: portalCutThere, code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
+		},
+		{
 			name: "migrating", what: "a virtual machine is being migrated: its volume is open on both members",
 			cluster: true, happen: migrating(false),
 		},
