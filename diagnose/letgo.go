@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -396,31 +395,18 @@ func (s Subject) ranSince() string {
 			return ""
 		}
 	}
-	if longer, _ := ranFor(s.f.world, a.Began, age); !longer {
+	if same, _ := SameDatabase(s.f.world, a.Began, age); !same {
 		return ""
 	}
 	return "LXD has been running since before it was made, with the same database, and has no record of it"
 }
 
-// SameDatabase reports whether LXD had certainly been running since a look that was so
-// long before a time, and so has the database that it had then. Where no LXD says which
-// process it is, a look counts that kept a connection in sight, too: a backup is
-// seldom as young.
+// SameDatabase reports whether every LXD had certainly been running since a look that
+// was so long before a time, and so with the database that it had then; nothing is
+// known where one does not tell. The database is with those that are online.
 func SameDatabase(world *evidence.World, at time.Time, ago time.Duration) (same, known bool) {
-	says := func(m evidence.Member) bool { return m.PID != 0 && !m.Online.IsNot() }
-	if members := world.LXD.Members; members.IsComplete() && !slices.ContainsFunc(members.Items, says) {
-		known = len(members.Items) > 0 && ago <= evidence.ConnectionGap
-		return known, known
-	}
-	return ranFor(world, at, ago)
-}
-
-// ranFor reports whether every LXD had certainly been running for longer than that at a
-// time, and so with the same database; nothing is known where one does not tell. The
-// database is with those that are online.
-func ranFor(world *evidence.World, at time.Time, age time.Duration) (longer, known bool) {
 	members := &world.LXD.Members
-	longer = true
+	same = true
 	for _, m := range members.Items {
 		if m.Online.IsNot() {
 			continue
@@ -429,10 +415,10 @@ func ranFor(world *evidence.World, at time.Time, age time.Duration) (longer, kno
 		if !told {
 			return false, false
 		}
-		longer, known = longer && running > age+startMargin, true
+		same, known = same && running > ago+startMargin, true
 	}
 	known = known && members.IsComplete()
-	return known && longer, known
+	return known && same, known
 }
 
 // runningAt is for how long a member's LXD had been running at a time.

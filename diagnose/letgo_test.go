@@ -708,14 +708,4 @@ func TestSameDatabase(t *testing.T) {
 			t.Errorf("%s: longer %v, known %v", name, longer, known)
 		}
 	}
-	s := healthy()
-	for ago, want := range map[time.Duration]bool{evidence.ConnectionGap: true, evidence.ConnectionGap + 1: false} {
-		if same, known := SameDatabase(&s.World, clock, ago); same != want || known != want {
-			t.Errorf("where nobody says its number, %s ago: same %v, known %v", ago, same, known)
-		}
-	}
-	s.LXD.Members = s.LXD.Members.Doubt("not all")
-	if _, known := SameDatabase(&s.World, clock, time.Minute); known {
-		t.Error("known, of members that are not all known")
-	}
 }
