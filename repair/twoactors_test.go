@@ -291,7 +291,8 @@ func (h *history) scanAndRemember() diagnose.Report {
 	return report
 }
 
-// aDay goes by, in which a timer looks often enough to keep a connection in sight.
+// aDay goes by, in which a timer looks often enough to keep a connection in sight,
+// and for the last time just before its end: a batch takes a while.
 // What was seen within a minute of LXD's start begins anew with the second look.
 func (h *history) aDay() {
 	const apart = evidence.ConnectionGap - time.Minute
@@ -301,6 +302,7 @@ func (h *history) aDay() {
 		}
 		h.world.Age(apart)
 	}
+	h.scanAndRemember()
 }
 
 // plansNow are plans for all that has a remedy.

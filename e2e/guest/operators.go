@@ -290,22 +290,25 @@ func resume(pureclean func(...string) (answer, error)) error {
 }
 
 // truthful holds what the journals say was done against what was: each change
-// was made once, by one of them, and no run is left in the middle.
+// was made by one run, which says so again when it is resumed, and no run is left
+// in the middle.
 func (r *rig) truthful(leaks []array.Volume) error {
 	for _, pureclean := range r.tools() {
 		if left, err := interrupted(pureclean); err != nil || len(left) > 0 {
 			return fmt.Errorf("the runs %v are not at their end: %w", left, err)
 		}
 	}
-	done := map[string]int{}
+	done, said := map[string]int{}, map[string]bool{}
 	for _, kind := range []string{"disconnect", "destroy"} {
 		steps, err := r.records("after", kind)
 		if err != nil {
 			return err
 		}
 		for _, step := range steps {
-			if step.Outcome == "done" {
-				done[strings.TrimSpace(kind+" "+step.Object.Name+" "+step.Object.Host)]++
+			change := strings.TrimSpace(kind + " " + step.Object.Name + " " + step.Object.Host)
+			if step.Outcome == "done" && !said[step.run+change] {
+				said[step.run+change] = true
+				done[change]++
 			}
 		}
 	}
@@ -329,6 +332,7 @@ func (r *rig) truthful(leaks []array.Volume) error {
 
 // record is what the journals say of a step.
 type record struct {
+	run           string
 	What, Outcome string
 	Kind          string `json:"step_kind"`
 	Object        struct{ Name, Host string }
@@ -338,12 +342,13 @@ type record struct {
 func (r *rig) records(what, kind string) ([]record, error) {
 	var found []record
 	for _, m := range r.members {
-		text, err := m.Do("grep -rhs . /var/lib/pureclean/runs")
+		text, err := m.Do("grep -rHs . /var/lib/pureclean/runs")
 		if err != nil && text != "" {
 			return nil, err
 		}
 		for line := range strings.Lines(text) {
-			var rec record
+			file, line, _ := strings.Cut(line, ":")
+			rec := record{run: file}
 			if err := json.Unmarshal([]byte(line), &rec); err != nil {
 				return nil, fmt.Errorf("a journal has %q: %w", line, err)
 			}
