@@ -107,7 +107,7 @@ func (s Subject) unlikeElsewhere() string {
 	for _, p := range s.f.pools {
 		switch {
 		case p.pool == nil || p == s.pool:
-		case !p.wasRead() && p.records == 0 && s.f.world.LXD.Records.IsComplete():
+		case !p.wasRead() && p.name != "" && p.records == 0 && s.f.world.LXD.Records.IsComplete():
 			// One that LXD never came to the end of making, perhaps.
 		case !p.wasRead():
 			return "LXD's database may be older than the volumes, and pool " + p.name + ", which may show that, was not read: ask about all pools, and let its array answer, or delete the pool in LXD if its array is gone for good"

@@ -44,6 +44,16 @@ var candidates = map[string]candidate{
 	codeLeakedSnapshotVolume: candidateCopy,
 }
 
+// candidate is the group of a volume; empty for none. What is left of an image
+// whose other half went first is still an image's, so that a batch that takes one
+// half makes no more of the volumes.
+func (v *volume) candidate() candidate {
+	if v.code == codeLeakedHalf && v.LXD.Type == evidence.TypeImage {
+		return candidateImage
+	}
+	return candidates[v.code]
+}
+
 // classify settles for every volume whether LXD has a record of it and, if
 // not, what it is.
 func (f *facts) classify() {
@@ -65,10 +75,8 @@ func (f *facts) classify() {
 			if v.code == codeLeakedImage {
 				v.pool.images++
 			}
-			if group, ok := candidates[v.code]; ok {
-				if v.code != codeDisappeared && v.code != codeElsewhere && group != candidateCopy {
-					v.pool.leaked++
-				}
+			if group := v.candidate(); group != "" && v.code != codeDisappeared && v.code != codeElsewhere && group != candidateCopy {
+				v.pool.leaked++
 			}
 			f.noteStrangers(v)
 		}

@@ -502,6 +502,11 @@ var gateCases = map[string][]gateCase{
 				s.volume("p1", name(evidence.TypeImage, "", 200+i))
 			}
 		}, Fail, "image volumes without a record", ""},
+		{"too many halves of images", func(s *scene) { s.volume("p1", name(evidence.TypeImage, "", 100)) }, "leaked-image", func(s *scene) {
+			for i := range 5 {
+				s.volume("p1", name(evidence.TypeImage, evidence.ContentBlock, 200+i))
+			}
+		}, Fail, "6 of the pool's 12 volumes in LXD's naming are image volumes without a record", ""},
 		{"too many snapshots", orphanSnapshot, "leaked-snapshot", func(s *scene) {
 			for i := range 5 {
 				s.snapshot(1, copyOf(evidence.TypeCustom, "", 200+i), "")

@@ -34,11 +34,11 @@ func (t *tally) note(group candidate, gone bool) {
 // in part only it is not excluded that it is LXD's.
 func (v *volume) countVolume() {
 	t := &v.pool.volumes
-	group, ok := candidates[v.code]
+	group := v.candidate()
 	switch {
 	case !v.LXD.IsLXD() && v.LXD.UUID.IsZero():
 		return
-	case ok:
+	case group != "":
 		t.note(group, false)
 	case v.code == codeForeign:
 		t.note(candidateVolume, false)
@@ -88,7 +88,7 @@ func share(s Subject) (Result, string) {
 	case s.snapshot != nil:
 		b = breaker{&s.pool.copies, candidateSnapshot, "snapshot", 1, ahead.Snapshots}
 	default:
-		b.group = candidates[s.volume.code]
+		b.group = s.volume.candidate()
 	}
 	if b.group == "" {
 		return Pass, "it is not counted among those without a record"

@@ -688,16 +688,25 @@ func (w watchedWriter) Disconnect(ctx context.Context, volume, object string) er
 
 func (w watchedWriter) Destroy(ctx context.Context, id string) error {
 	h := w.h
+	before, _ := h.volumeOf(id)
+	fresh := h.between == 0 && !h.world.Live(before.Name)
 	h.turn("right before the request to destroy")
 	v, there := h.volumeOf(id)
-	switch {
-	case there && h.world.Live(v.Name):
-		h.hurt("%s is live, and was destroyed", v.Name)
-	case there && !h.ours(v.Name):
+	live := there && h.world.Live(v.Name)
+	if there && !h.ours(v.Name) {
 		h.hurt("%s is in a pod of others, and was destroyed", v.Name)
 	}
 	err := w.Writer.Destroy(ctx, id)
-	if now, _ := h.volumeOf(id); there && !v.Destroyed && now.Destroyed {
+	now, _ := h.volumeOf(id)
+	switch {
+	case live && fresh && now.Destroyed == v.Destroyed:
+		// Its use began after the very last look, and the array refused.
+		h.windows++
+		h.tell("%s came into use while the request was on its way, which was refused", v.Name)
+	case live:
+		h.hurt("%s is live, and was destroyed", v.Name)
+	}
+	if there && !v.Destroyed && now.Destroyed {
 		h.destroyed[id] = true
 	}
 	return w.done("destroy "+id, err)
