@@ -202,12 +202,13 @@ func (k *kit) child(e errand, n int) (last string, events int) {
 	var said bytes.Buffer
 	cmd.Stderr = &said
 
-	gone := make(chan struct{})
+	started, gone := make(chan struct{}), make(chan struct{})
 	server := rpc.NewServer()
 	err = server.Register(&Events{func(name string) {
 		events++
 		if events == n {
 			last = name
+			<-started
 			// SIGKILL: nothing of it runs any more, neither a defer nor a
 			// signal handler.
 			if err := cmd.Process.Kill(); err != nil {
@@ -239,6 +240,7 @@ func (k *kit) child(e errand, n int) (last string, events int) {
 	if err := cmd.Start(); err != nil {
 		k.t.Fatal(err)
 	}
+	close(started)
 	err = cmd.Wait()
 	close(gone)
 	_ = listener.Close()
