@@ -434,6 +434,21 @@ func TestListsThatContradictEachOther(t *testing.T) {
 	}
 }
 
+// What a pool counts among its users is held against that pool's records, whatever
+// pool the path is of.
+func TestUserOfAnotherPool(t *testing.T) {
+	metadata := cluster(t)
+	whole, _ := observe(t, metadata)
+	first := whole.Records.Items[0]
+	metadata[atVolumes("other")] = array{}
+	metadata[atPools] = append(metadata[atPools].(array), object{
+		"name": "other", "driver": "pure", "status": "Created", "config": object{"pure.gateway": "https://fa"},
+		"used_by": array{"/1.0/storage-pools/" + first.Pool + "/volumes/" + first.Type + "/" + first.Name + "?project=" + first.Project},
+	})
+	out, _ := observe(t, metadata)
+	mentions(t, out.Records.Why(), `pool "other" counts`, first.Name)
+}
+
 // Deleting goes on while we read: each look finds something else missing, and
 // nothing twice.
 func TestAnotherContradictionEachTimeIsNone(t *testing.T) {
