@@ -213,18 +213,25 @@ func (e *endedError) Error() string {
 }
 func (e *endedError) Unwrap() error { return e.err }
 
-// change makes one request as the logged-in user, and never a second one. Where
-// the session has ended it logs in again, and leaves it to the caller to look
-// before he asks once more: a login takes time.
-func (s *session) change(ctx context.Context, c call, read func(http.Header, io.Reader) error) error {
+// once makes one request as the logged-in user. ended reports that the array does
+// not accept this session any more, which is that of the number.
+func (s *session) once(ctx context.Context, c call, read func(http.Header, io.Reader) error) (number int, ended bool, err error) {
 	key, number, err := s.current()
 	if err != nil {
-		return err
+		return number, false, err
 	}
 	c.header, c.value = "X-Auth-Token", key
 	err = s.wire.do(ctx, c, read)
 	var e *Error
-	if !errors.As(err, &e) || e.Status != http.StatusUnauthorized {
+	return number, errors.As(err, &e) && e.Status == http.StatusUnauthorized, err
+}
+
+// change makes one request, and never a second one. Where the session has ended
+// it logs in again, and leaves it to the caller to look before he asks once more:
+// a login takes time.
+func (s *session) change(ctx context.Context, c call, read func(http.Header, io.Reader) error) error {
+	number, ended, err := s.once(ctx, c, read)
+	if !ended {
 		return err
 	}
 	if err := s.renew(ctx, number); err != nil {
@@ -249,14 +256,8 @@ func (e *SessionEndedError) Unwrap() error { return e.Err }
 // again and repeats the request, once.
 func (s *session) sendOnce(ctx context.Context, c call, renewed *bool, read func(http.Header, io.Reader) error) error {
 	for {
-		key, number, err := s.current()
-		if err != nil {
-			return err
-		}
-		c.header, c.value = "X-Auth-Token", key
-		err = s.wire.do(ctx, c, read)
-		var e *Error
-		if *renewed || !errors.As(err, &e) || e.Status != http.StatusUnauthorized {
+		number, ended, err := s.once(ctx, c, read)
+		if !ended || *renewed {
 			return err
 		}
 		*renewed = true
