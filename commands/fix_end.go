@@ -180,6 +180,7 @@ func whyOf(result string, row repair.Row) why {
 	return w
 }
 
+// undoWords is until when a run can be undone; empty when it can't be.
 func undoWords(p repair.Promise) string {
 	switch end := undoUntil(p); {
 	case end != nil:

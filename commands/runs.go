@@ -95,10 +95,9 @@ type runAnswer struct {
 	UndoUntil *time.Time `json:"undo_until"`
 	Why       string     `json:"why"`
 	// byHand takes a damaged one back, and file is its file.
-	byHand []string
-	file   string
-	// perhaps says that it may still be undone, and that undo looks.
-	perhaps bool
+	byHand  []string
+	file    string
+	promise repair.Promise
 }
 
 func runRuns(o *runsOptions) error {
@@ -217,7 +216,7 @@ func runAnswerOf(s journal.Summary, p repair.Promise) runAnswer {
 	a := runAnswer{
 		Run: s.ID, Kind: string(s.Kind), Of: s.Of, State: string(s.State), Object: s.Object.Name,
 		Began: s.Began.UTC(), Operator: operator(s.Operator), Host: s.Operator.Host, Why: s.Why,
-		Undoable: p.Works && !p.Perhaps, UndoUntil: undoUntil(p), perhaps: p.Perhaps,
+		Undoable: p.Works && !p.Perhaps, UndoUntil: undoUntil(p), promise: p,
 	}
 	if s.State == journal.UnderWay {
 		a.Why = atIt(s)
@@ -251,7 +250,7 @@ func runRows(answer runsAnswer) table {
 		if r.State == string(journal.UnderWay) {
 			state += ": " + r.Why
 		}
-		t.rows = append(t.rows, []string{r.Run, r.Kind, state, until(r.Began), r.Operator, r.undo(), r.Object})
+		t.rows = append(t.rows, []string{r.Run, r.Kind, state, until(r.Began), r.Operator, undoWords(r.promise), r.Object})
 	}
 	return t
 }
@@ -264,20 +263,7 @@ func narrowRuns(answer runsAnswer) table {
 		if r.State == string(journal.UnderWay) {
 			object += ": " + r.Why
 		}
-		t.rows = append(t.rows, []string{r.Run, r.Kind, r.State, strings.TrimSuffix(until(r.Began), " UTC"), r.Operator, strings.TrimSuffix(r.undo(), " UTC"), object})
+		t.rows = append(t.rows, []string{r.Run, r.Kind, r.State, strings.TrimSuffix(until(r.Began), " UTC"), r.Operator, strings.TrimSuffix(undoWords(r.promise), " UTC"), object})
 	}
 	return t
-}
-
-// undo is until when it can be undone; empty when it can't be.
-func (r runAnswer) undo() string {
-	switch {
-	case r.UndoUntil != nil:
-		return until(*r.UndoUntil)
-	case r.perhaps:
-		return "perhaps"
-	case r.Undoable:
-		return "any time"
-	}
-	return ""
 }

@@ -344,6 +344,11 @@ const (
 	nothingLeft   = "Nothing is left behind."
 )
 
+// ofPools puts into a sentence of what pools it is, where not of all.
+func (v scanView) ofPools(sentence string) string {
+	return strings.TrimSuffix(sentence, ".") + v.report.In() + "."
+}
+
 // summary is the answer in one sentence: what there is, by what to do about it.
 func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 	s, text := v.report.Summary, ""
@@ -351,13 +356,13 @@ func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 	case s.LeakedVolumes > 0:
 		text = words.Leaked(s.LeakedVolumes, s.LeakedBytes, words.KnownSize(s.LeakedUnique.N, s.LeakedUnique.Known), s.Oldest) + "."
 	case s.Findings > 0 && v.report.Complete:
-		text = strings.TrimSuffix(nothingLeaked, ".") + v.report.In() + "."
+		text = v.ofPools(nothingLeaked)
 	case s.Findings > 0:
 		text = "That is not everything: see above."
 	case v.report.Complete && v.unread == nil && len(v.interrupted) > 0:
-		out.line("Array, LXD and host agree" + v.report.In() + ". A run is not at its end: pureclean runs.")
+		out.line(v.ofPools("Array, LXD and host agree.") + " A run is not at its end: pureclean runs.")
 	case v.report.Complete && v.unread == nil:
-		out.line(v.good(strings.TrimSuffix(nothingLeft, ".")+v.report.In()+".") + " Array, LXD and host agree.")
+		out.line(v.good(v.ofPools(nothingLeft)) + " Array, LXD and host agree.")
 	default:
 		out.line("Nothing was found in what could be seen. That is not everything: see above.")
 	}
