@@ -143,7 +143,7 @@ func (f *facts) maybeWanted(d *device) string {
 func onlyWaits(s Subject) (Result, string) {
 	d := s.device
 	m, who := d.waiters()
-	switch used := s.f.usedOn(d); {
+	switch used, wanted := s.f.usedOn(d), s.f.maybeWanted(d); {
 	case m == nil || len(d.ownMaps()) != 1:
 		return Uncertain, "it is not known which map it is"
 	case !d.onlyOpen():
@@ -152,8 +152,8 @@ func onlyWaits(s Subject) (Result, string) {
 		return Fail, "LXD uses it on " + d.host.Name + ", and its I/O goes on when it is connected again"
 	case !used.IsNot():
 		return Uncertain, "whether LXD uses it on " + d.host.Name + " is not known"
-	case s.f.maybeWanted(d) != "":
-		return Fail, "its I/O goes on when it is connected again, and may be wanted: " + s.f.maybeWanted(d)
+	case wanted != "":
+		return Fail, "its I/O goes on when it is connected again, and may be wanted: " + wanted
 	}
 	for _, p := range m.Paths {
 		if !p.Active.IsNot() {

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,21 @@ func waiting(s *scene) {
 	s.use(evidence.Use{Kind: evidence.UseOpener, Device: m.Kernel, Dev: m.Dev, Serial: m.Serial, Where: "/dev/" + m.Kernel, PID: 14658, Process: "dd"})
 }
 
+// maybeWanted is what says that I/O that waits may be wanted, by the reason that is
+// then given.
+var maybeWanted = map[string]func(s *scene, m *evidence.Map){
+	"a virtual machine has it open": func(s *scene, _ *evidence.Map) {
+		s.Hosts[0].Uses.Items[len(s.Hosts[0].Uses.Items)-1].Process = "qemu-system-x86"
+	},
+	"may be wanted: LXD had custom/data": func(s *scene, _ *evidence.Map) {
+		s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Recorded: clock.Add(-time.Hour), LXDName: "custom/data (default)"}}
+	},
+	"LXD's database may be older": func(s *scene, _ *evidence.Map) { s.recordOfNothing("old") },
+	"it is no leftover of LXD's": func(s *scene, _ *evidence.Map) {
+		last(s).Name, last(s).LXD = "p1::web-old", evidence.Name{}
+	},
+}
+
 // A process that waits for a path that never comes can't be stopped; what frees
 // it is named, for that map, and what it means. It is named only where nothing
 // is lost that could go on.
@@ -38,7 +54,7 @@ func TestFreeingWhoWaits(t *testing.T) {
 		!strings.Contains(w.Detail, mapName+" (p1::u-00000064000040008000000000000000) on lxd01 queues I/O and has no path, and dd (pid 14658) has it open") {
 		t.Errorf("%s of %s on %s: %q", w.Verdict, w.Object, w.Host, w.Remedy)
 	}
-	for name, change := range map[string]func(s *scene, m *evidence.Map){
+	changes := map[string]func(s *scene, m *evidence.Map){
 		"it does not queue":            func(_ *scene, m *evidence.Map) { m.Queueing = evidence.No },
 		"whether it queues, who knows": func(_ *scene, m *evidence.Map) { m.Queueing = evidence.Unknown },
 		"a path works":                 func(_ *scene, m *evidence.Map) { m.Paths[0].Active = evidence.Yes },
@@ -58,21 +74,13 @@ func TestFreeingWhoWaits(t *testing.T) {
 				Device: "disk", Pool: "p1", Project: "default", Type: evidence.TypeCustom, Source: "disk",
 			})
 		},
-		"a virtual machine has it open": func(s *scene, _ *evidence.Map) {
-			s.Hosts[0].Uses.Items[len(s.Hosts[0].Uses.Items)-1].Process = "qemu-system-x86"
-		},
-		"LXD may have lost its record": func(s *scene, _ *evidence.Map) {
-			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Recorded: clock.Add(-time.Hour), LXDName: "custom/data (default)"}}
-		},
-		"LXD's database may be older": func(s *scene, _ *evidence.Map) { s.recordOfNothing("old") },
-		"it is no leftover of LXD's": func(s *scene, _ *evidence.Map) {
-			last(s).Name, last(s).LXD = "p1::web-old", evidence.Name{}
-		},
 		"nobody waits": func(s *scene, m *evidence.Map) {
 			s.Hosts[0].Uses.Items = slices.DeleteFunc(s.Hosts[0].Uses.Items, func(u evidence.Use) bool { return u.PID == 14658 })
 			m.OpenCount = evidence.CountOf(0)
 		},
-	} {
+	}
+	maps.Copy(changes, maybeWanted)
+	for name, change := range changes {
 		s := healthy()
 		waiting(s)
 		change(s, &s.Hosts[0].Maps.Items[len(s.Hosts[0].Maps.Items)-1])
@@ -90,7 +98,7 @@ func TestFreeingWhoWaits(t *testing.T) {
 // The gate asks for itself, whatever made the finding: what is more than open, or
 // LXD's, goes on when it is connected again.
 func TestOnlyWaits(t *testing.T) {
-	for says, change := range map[string]func(s *scene, m *evidence.Map){
+	changes := map[string]func(s *scene, m *evidence.Map){
 		"only dd (pid 14658) has": func(*scene, *evidence.Map) {},
 		"dd (pid 14658) has ": func(s *scene, _ *evidence.Map) { // of a volume that the array does not list
 			s.array().Volumes.Items = s.array().Volumes.Items[:len(s.array().Volumes.Items)-1]
@@ -106,23 +114,15 @@ func TestOnlyWaits(t *testing.T) {
 		"it is mounted, held or swap": func(s *scene, m *evidence.Map) {
 			s.use(evidence.Use{Kind: evidence.UseMount, Device: m.Kernel, Dev: m.Dev, Serial: m.Serial, Where: "/mnt"})
 		},
-		"a virtual machine has it open": func(s *scene, _ *evidence.Map) {
-			s.Hosts[0].Uses.Items[len(s.Hosts[0].Uses.Items)-1].Process = "qemu-system-x86"
-		},
-		"may be wanted: LXD had custom/data": func(s *scene, _ *evidence.Map) {
-			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Recorded: clock.Add(-time.Hour), LXDName: "custom/data (default)"}}
-		},
-		"LXD's database may be older": func(s *scene, _ *evidence.Map) { s.recordOfNothing("old") },
-		"it is no leftover of LXD's": func(s *scene, _ *evidence.Map) {
-			last(s).Name, last(s).LXD = "p1::web-old", evidence.Name{}
-		},
 		"LXD uses it on lxd01": func(s *scene, _ *evidence.Map) {
 			s.record(len(s.array().Volumes.Items)-1, "disk")
 			s.LXD.Instances.Items[0].Disks = append(s.LXD.Instances.Items[0].Disks, evidence.InstanceDisk{
 				Device: "disk", Pool: "p1", Project: "default", Type: evidence.TypeCustom, Source: "disk",
 			})
 		},
-	} {
+	}
+	maps.Copy(changes, maybeWanted)
+	for says, change := range changes {
 		s := healthy()
 		waiting(s)
 		change(s, lastMap(s))

@@ -250,7 +250,9 @@ func explained(s Subject) (Result, string) {
 		doubt = either(s.madeAndKept(), s.otherTaken(), s.droppedWithMember(), s.connectedSomewhere(), s.unlikeElsewhere())
 	}
 	if s.volume != nil && s.snapshot == nil {
-		doubt = either(doubt, s.volume.another, s.exchanged())
+		if doubt = either(doubt, s.volume.another); doubt == "" {
+			doubt = s.exchanged()
+		}
 	}
 	switch {
 	case doubt != "" && (!s.f.policy.DatabaseIsCurrent || s.f.policy.Batch):
