@@ -6,31 +6,50 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
+
+// backedUp is a machine on which a leftover was seen for a day, and then a backup was
+// made of LXD's database and of our memory; restore puts both back, and LXD is started.
+func backedUp(t *testing.T) (w *simulator.World, b *bench, volume string, restore func()) {
+	t.Helper()
+	w = aged(t, "rollback-refused-iscsi")
+	b = silentTrail(t, w)
+	volume = b.leaked("leaked-volume")
+	b.run("", "check")
+	w.Age(25 * time.Hour)
+	b.run("", "check")
+	state, database := t.TempDir(), w.LXD.SnapshotDatabase()
+	if err := os.CopyFS(state, os.DirFS(b.s.given.config.StateDir)); err != nil {
+		t.Fatal(err)
+	}
+	return w, b, volume, func() {
+		w.RestoreDatabase(database)
+		w.LXD.KillDaemon()
+		w.LXD.StartDaemon()
+		b.s.given.config.StateDir = state
+	}
+}
+
+// bringIn makes a leftover LXD's again.
+func bringIn(w *simulator.World, volume string) {
+	u := strings.TrimPrefix(volume, w.Pool()+"::u-")
+	w.LXD.PutVolume(lxd.Volume{
+		Pool: w.Pool(), Project: "default", Type: "custom", Name: "back", Content: "filesystem",
+		Config: map[string]string{"volatile.uuid": u[:8] + "-" + u[8:12] + "-" + u[12:16] + "-" + u[16:20] + "-" + u[20:]},
+	})
+}
 
 // A machine that is restored from its backup has an LXD that does not know what
 // was made of a leftover since, and a memory of that leftover: it makes batches
 // wait like none at all.
 func TestRestoredMachine(t *testing.T) {
 	for _, written := range []int64{0, 1 << 25} {
-		w := aged(t, "rollback-refused-iscsi")
-		b := silentTrail(t, w)
-		volume := b.leaked("leaked-volume")
-		b.run("", "check")
-		w.Age(25 * time.Hour)
-		b.run("", "check")
-		state, database := t.TempDir(), w.LXD.SnapshotDatabase()
-		if err := os.CopyFS(state, os.DirFS(b.s.given.config.StateDir)); err != nil {
-			t.Fatal(err)
-		}
+		w, b, volume, restore := backedUp(t)
 		w.Age(30 * time.Hour)
-		u := strings.TrimPrefix(volume, w.Pool()+"::u-")
-		w.LXD.PutVolume(lxd.Volume{
-			Pool: w.Pool(), Project: "default", Type: "custom", Name: "back", Content: "filesystem",
-			Config: map[string]string{"volatile.uuid": u[:8] + "-" + u[8:12] + "-" + u[12:16] + "-" + u[16:20] + "-" + u[20:]},
-		})
+		bringIn(w, volume)
 		if written > 0 {
 			if err := w.Array.SetUsed(volume, written); err != nil {
 				t.Fatal(err)
@@ -39,10 +58,7 @@ func TestRestoredMachine(t *testing.T) {
 		w.Keep(volume)
 		b.run("", "check")
 		w.Age(24 * 20 * time.Hour)
-		w.RestoreDatabase(database)
-		w.LXD.KillDaemon()
-		w.LXD.StartDaemon()
-		b.s.given.config.StateDir = state
+		restore()
 		w.Age(10 * time.Minute)
 		_, out, errs := b.run("", "fix", "--all", "--yes")
 		if v, ok := w.Array.Volume(volume); !ok || v.Destroyed || !w.Live(volume) {
@@ -54,31 +70,15 @@ func TestRestoredMachine(t *testing.T) {
 // Last night's backup is the ordinary one: what it remembers is hours old, and LXD
 // was started since. What had a record meanwhile is not taken ten minutes later.
 func TestRestoredFromLastNight(t *testing.T) {
-	w := aged(t, "rollback-refused-iscsi")
-	b := silentTrail(t, w)
-	volume := b.leaked("leaked-volume")
-	b.run("", "check")
-	w.Age(25 * time.Hour)
-	b.run("", "check")
-	state, database := t.TempDir(), w.LXD.SnapshotDatabase()
-	if err := os.CopyFS(state, os.DirFS(b.s.given.config.StateDir)); err != nil {
-		t.Fatal(err)
-	}
+	w, b, volume, restore := backedUp(t)
 	w.Age(8 * time.Hour)
-	u := strings.TrimPrefix(volume, w.Pool()+"::u-")
-	w.LXD.PutVolume(lxd.Volume{
-		Pool: w.Pool(), Project: "default", Type: "custom", Name: "back", Content: "filesystem",
-		Config: map[string]string{"volatile.uuid": u[:8] + "-" + u[8:12] + "-" + u[12:16] + "-" + u[16:20] + "-" + u[20:]},
-	})
+	bringIn(w, volume)
 	if err := w.Array.Disconnect("lxd01-iscsi", volume); err != nil {
 		t.Fatal(err)
 	}
 	w.Keep(volume)
 	w.Age(12 * time.Hour)
-	w.RestoreDatabase(database)
-	w.LXD.KillDaemon()
-	w.LXD.StartDaemon()
-	b.s.given.config.StateDir = state
+	restore()
 	for _, wait := range []time.Duration{10 * time.Minute, time.Hour, 22 * time.Hour} {
 		w.Age(wait)
 		b.run("", "check")
