@@ -100,16 +100,29 @@ func (l *live) askMultipathd(ctx context.Context, command string) ([]byte, error
 	if err != nil {
 		return nil, why(ctx, err)
 	}
-	switch string(bytes.TrimSpace(reply)) {
-	case "fail":
-		return nil, errors.New("it refused the command")
-	case "timeout":
-		return nil, errDaemonBusy
+	return reply, refusal(reply)
+}
+
+// refusal is what multipathd's reply says of a command that it did not do.
+// Before 0.9.8 that is one line; since then the first says "fail", and the
+// second why, where it knows.
+func refusal(reply []byte) error {
+	reason, why, _ := strings.Cut(strings.TrimSpace(string(reply)), "\n")
+	failed := reason == "fail"
+	if failed {
+		reason, _, _ = strings.Cut(why, "\n")
 	}
-	if bytes.HasPrefix(reply, []byte("permission deny")) {
-		return nil, fmt.Errorf("it answers only root: %w", os.ErrPermission)
+	switch {
+	case reason == "timeout":
+		return errDaemonBusy
+	case strings.HasPrefix(reason, "permission deny"):
+		return fmt.Errorf("it answers only root: %w", os.ErrPermission)
+	case failed && reason != "":
+		return fmt.Errorf("it refused the command: %.200q", reason)
+	case failed:
+		return errors.New("it refused the command")
 	}
-	return reply, nil
+	return nil
 }
 
 func readMessage(r io.Reader) ([]byte, error) {

@@ -199,8 +199,11 @@ func TestCheckersErrors(t *testing.T) {
 		says        string
 	}{
 		{"refused", "fail\n", "", "refused"},
+		{"refused, newer", "fail\ndevice not found\n", "", `refused the command: "device not found"`},
 		{"busy", "timeout\n", "", "too busy"},
+		{"busy, newer", "fail\ntimeout\n", "", "too busy"},
 		{"not root", "permission deny: need to be root\n", "", "only root"},
+		{"not root, newer", "fail\npermission deny: need to be root\n", "", "only root"},
 		{"no reply", "", "", "not the JSON expected"},
 		{"half JSON", good[:40], "", "not the JSON expected"},
 		{"JSON and more", good + "x", "", "not the JSON expected"},
@@ -329,6 +332,17 @@ func TestOwnerOf(t *testing.T) {
 	_ = conn.Close()
 	if owner, err := ownerOf(conn); err == nil {
 		t.Errorf("a closed connection of user %d", owner)
+	}
+}
+
+// TestMultipathConfigRefused: what says why there is none is no configuration,
+// in which all else would be as multipath has it built in.
+func TestMultipathConfigRefused(t *testing.T) {
+	for _, reply := range []string{"fail\n", "timeout\n", "fail\ntimeout\n", "fail\npermission deny: need to be root\n"} {
+		s := listen(t, path(t), replying(func(string) string { return reply }))
+		if got, err := (&live{timeout: defaultTimeout, sockets: []socket{s}}).MultipathConfig(t.Context()); err == nil || got != "" {
+			t.Errorf("%q became the configuration %q", reply, got)
+		}
 	}
 }
 

@@ -289,14 +289,14 @@ func (h *writer) queueing(ctx context.Context, uuid string) (bool, error) {
 }
 
 // tell sends multipathd a command that changes something. The reply is "ok",
-// or "fail" with lines that say why. One that does not come, and "timeout",
-// leave open whether multipathd does it later.
+// or a refusal. One that does not come, and "timeout", leave open whether
+// multipathd does it later.
 func (h *writer) tell(ctx context.Context, command string) error {
 	reply, err := h.live.askMultipathd(ctx, command)
 	switch {
 	case errors.Is(err, errNoDaemon):
 		return err
-	case ctx.Err() != nil, errors.Is(err, errDaemonBusy), err == nil && strings.Contains(string(reply), "timeout"):
+	case ctx.Err() != nil, errors.Is(err, errDaemonBusy):
 		return fmt.Errorf("multipathd, %q: %w", command, errors.Join(release.ErrAbandoned, err))
 	case err != nil:
 		return fmt.Errorf("multipathd, %q: %w", command, err)
