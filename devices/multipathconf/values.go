@@ -25,7 +25,7 @@ var yesNo = words(map[string]string{"yes": "yes", "1": "yes", "no": "no", "0": "
 
 var flushing = words(map[string]string{
 	"yes": "yes", "1": "yes", "no": "no", "0": "no",
-	// Of 0.10 and later.
+	// Of 0.9.9 and later.
 	"always": "always", "unused": "unused", "never": "never",
 })
 
