@@ -17,12 +17,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pureclean/pureclean/devices/treefs"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/fabric"
 	"github.com/pureclean/pureclean/simulator/host"
 	"github.com/pureclean/pureclean/simulator/lxd"
-	"github.com/pureclean/pureclean/simulator/replay"
 )
 
 const (
@@ -298,7 +298,7 @@ func recordedHost() (string, func(), error) {
 		return "", nil, err
 	}
 	remove := func() { _ = os.RemoveAll(dir) }
-	if err := replay.Unpack("simulator/replay/testdata/05-stale-array-side/root.tar.gz", dir); err != nil {
+	if err := treefs.Unpack("simulator/replay/testdata/05-stale-array-side/root.tar.gz", dir); err != nil {
 		remove()
 		return "", nil, err
 	}

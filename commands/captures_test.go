@@ -10,10 +10,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pureclean/pureclean/devices/treefs"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/lxd"
-	"github.com/pureclean/pureclean/simulator/replay"
 )
 
 // What was recorded from a real LXD and a real kernel, and what is wrong in
@@ -47,16 +47,16 @@ var captures = map[string][]string{
 }
 
 // replayed serves a recorded state and returns the flags that look at it.
-func replayed(t *testing.T, state string) (*replay.Server, []string) {
+func replayed(t *testing.T, state string) (*replayServer, []string) {
 	t.Helper()
-	recording := filepath.Join("..", "simulator", "replay", "testdata", state)
-	server, err := replay.Serve(recording)
+	recording := recordingsDir + state
+	server, err := replay(recording, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
 	root := t.TempDir()
-	if err := replay.Unpack(filepath.Join(recording, "root.tar.gz"), root); err != nil {
+	if err := treefs.Unpack(filepath.Join(recording, "root.tar.gz"), root); err != nil {
 		t.Fatal(err)
 	}
 	ca := write(t, "ca.pem", string(server.CertPEM))

@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pureclean/pureclean/commands"
+	"github.com/pureclean/pureclean/devices/treefs"
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
-	"github.com/pureclean/pureclean/simulator/replay"
 )
 
 // examined is what scripts read.
@@ -82,14 +82,14 @@ const standIn = "4a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
 func TestDoctorOnRecordedHosts(t *testing.T) {
 	for state, want := range captureAdvice {
 		t.Run(state, func(t *testing.T) {
-			recording := filepath.Join("..", "simulator", "replay", "testdata", state)
-			server, err := replay.New(replay.Options{Dir: recording, Now: time.Now})
+			recording := recordingsDir + state
+			server, err := replay(recording, time.Now)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { server.Close() })
 			root := t.TempDir()
-			if err := replay.Unpack(filepath.Join(recording, "root.tar.gz"), root); err != nil {
+			if err := treefs.Unpack(filepath.Join(recording, "root.tar.gz"), root); err != nil {
 				t.Fatal(err)
 			}
 			ca := write(t, "ca.pem", string(server.CertPEM))

@@ -25,6 +25,21 @@ func ReadTarGz(name string) (*FS, error) {
 	return FromTarGz(f)
 }
 
+// Unpack unpacks a recorded machine, whose archive has it in a directory called
+// root, below dir. Symbolic links are made as recorded, wherever they point;
+// nothing is written through one.
+func Unpack(file, dir string) error {
+	tree, err := ReadTarGz(file)
+	if err != nil {
+		return err
+	}
+	root, err := fs.Sub(tree, "root")
+	if err != nil {
+		return err
+	}
+	return os.CopyFS(dir, root)
+}
+
 // FromTarGz reads a tree from a gzip-compressed tar archive. Files, links and
 // device nodes are kept, other kinds (sockets, fifos) are left out.
 func FromTarGz(r io.Reader) (*FS, error) {
