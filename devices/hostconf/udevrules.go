@@ -16,8 +16,8 @@ import (
 const timeouts = `(ctrl_loss_tmo|recovery_tmo|fast_io_fail_tmo|dev_loss_tmo)`
 
 var (
-	setsAttribute = regexp.MustCompile(`ATTR\{(?:[^}]*/)?` + timeouts + `\}\s*:?=\s*"([^"]*)"`)
-	runsEcho      = regexp.MustCompile(`RUN(?:\{[^}]*\})?\s*\+?:?=\s*".*echo\s+(\S+)\s*>\s*\S*/` + timeouts + `\b`)
+	setsAttribute = regexp.MustCompile(`ATTR\{(?:[^}]*/)?` + timeouts + `\}\s*[:+]?=\s*e?"([^"]*)"`)
+	runsEcho      = regexp.MustCompile(`RUN(?:\{[^}]*\})?\s*\+?:?=\s*e?".*echo\s+(?:-[neE]+\s+)*'?([^\s']+)'?\s*>+\s*\S*/` + timeouts + `\b`)
 )
 
 // ruleDirs are udev's directories of rules: a file in an earlier one hides
@@ -28,45 +28,55 @@ var ruleDirs = []string{"etc/udev/rules.d", "run/udev/rules.d", "usr/local/lib/u
 // that does something about it.
 var scans = regexp.MustCompile(`"REPORTED_LUNS_DATA_HAS_CHANGED".*(RUN|PROGRAM|IMPORT\{program\}|ATTR\{[^}]*scan\})`)
 
-// asks is one condition of a rule.
-var asks = regexp.MustCompile(`[A-Z_]+(?:\{[^}]*\})?\s*[!=]=\s*"[^"]*"`)
+var (
+	gotos  = regexp.MustCompile(`GOTO\s*=\s*"([^"]*)"`)
+	labels = regexp.MustCompile(`LABEL\s*=\s*"([^"]*)"`)
+)
 
 // set is what a rule sets, and for what.
 type set struct {
 	evidence.Setting
 	// runs is set by a command of the rule: those run when all rules are done.
 	runs bool
-	asks map[string]bool
+	asks []condition
+	// jumps are the rules that may have jumped over this one.
+	jumps []jump
+}
+
+// jump is a rule that goes on at a label of its file.
+type jump struct {
+	label, file string
+	line        int
 }
 
 // newSet is what a rule says of a timeout.
-func newSet(key, value, file string, line int, rule string, runs bool) set {
-	s := set{evidence.Setting{Name: "udev sets " + key, Value: value, File: "/" + file, Line: line, Applies: evidence.Unknown}, runs, map[string]bool{}}
-	for _, condition := range asks.FindAllString(rule, -1) {
-		s.asks[strings.Join(strings.Fields(condition), "")] = true
+func newSet(key, value string, at jump, rule string, runs bool, jumps []jump) set {
+	s := set{evidence.Setting{Name: "udev sets " + key, Value: value, File: "/" + at.file, Line: at.line, Applies: evidence.Unknown}, runs, conditions(rule), jumps}
+	if slices.ContainsFunc(s.asks, condition.forOthers) {
+		s.Applies = evidence.No
 	}
 	return s
 }
 
 // overrides reports that the setting is in force wherever an earlier one would
-// be: for the same attribute, it asks for nothing that the other does not.
+// be: for the same attribute, it asks for nothing that the other does not, and
+// is not jumped over where the other is not.
 func (s set) overrides(earlier set) bool {
 	if s.Name != earlier.Name || earlier.runs && !s.runs {
 		return false
 	}
-	for condition := range s.asks {
-		if !earlier.asks[condition] {
+	for _, asked := range s.asks {
+		if !slices.ContainsFunc(earlier.asks, func(c condition) bool { return c.implies(asked) }) {
 			return false
 		}
 	}
-	return true
+	return !slices.ContainsFunc(s.jumps, func(j jump) bool { return !slices.Contains(earlier.jumps, j) })
 }
 
 // readRules adds the rules that set a timeout and those that scan, in the order
 // of their names, which is the order in which they are carried out.
 func (r *settingsReader) readRules(files []string) {
 	var sets []set
-	jumps := false
 	for _, file := range files {
 		if r.toNull(file) {
 			continue
@@ -77,12 +87,14 @@ func (r *settingsReader) readRules(files []string) {
 		if !strings.Contains(text, "_tmo") && !strings.Contains(text, "REPORTED_LUNS") {
 			continue
 		}
+		var jumps []jump
 		rule, began := "", 0
 		for number, line := range hostfs.Lines(text) {
 			if rule == "" {
 				began = number
 			}
-			if trimmed := strings.TrimSpace(line); rule == "" && strings.HasPrefix(trimmed, "#") {
+			// Also within a rule that goes on.
+			if strings.HasPrefix(strings.TrimSpace(line), "#") {
 				continue
 			}
 			part, more := strings.CutSuffix(line, `\`)
@@ -92,13 +104,19 @@ func (r *settingsReader) readRules(files []string) {
 			if path.Base(file) != scanRules && scans.MatchString(rule) {
 				r.add(evidence.Setting{Name: "udev scan", Value: "on", File: "/" + file, Line: began, Applies: evidence.Yes})
 			}
+			at := jump{file: file, line: began}
+			for _, m := range labels.FindAllStringSubmatch(rule, -1) {
+				jumps = slices.DeleteFunc(slices.Clone(jumps), func(j jump) bool { return j.label == m[1] })
+			}
 			for _, m := range setsAttribute.FindAllStringSubmatch(rule, -1) {
-				sets = append(sets, newSet(m[1], m[2], file, began, rule, false))
+				sets = append(sets, newSet(m[1], m[2], at, rule, false, jumps))
 			}
 			for _, m := range runsEcho.FindAllStringSubmatch(rule, -1) {
-				sets = append(sets, newSet(m[2], m[1], file, began, rule, true))
+				sets = append(sets, newSet(m[2], m[1], at, rule, true, jumps))
 			}
-			jumps = jumps || strings.Contains(rule, "GOTO")
+			for _, m := range gotos.FindAllStringSubmatch(rule, -1) {
+				jumps = append(slices.Clone(jumps), jump{m[1], file, began})
+			}
 			rule = ""
 		}
 	}
@@ -114,8 +132,7 @@ func (r *settingsReader) readRules(files []string) {
 		}
 	})
 	for i, s := range sets {
-		// A rule may be jumped over.
-		if !jumps && slices.ContainsFunc(sets[i+1:], func(later set) bool { return later.overrides(s) }) {
+		if slices.ContainsFunc(sets[i+1:], func(later set) bool { return later.overrides(s) }) {
 			s.Applies = evidence.No
 		}
 		r.add(s.Setting)
