@@ -89,6 +89,17 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// A session that does not say where it leads may be an array's, and would be a
+// path that nobody misses.
+func TestSessionWithoutATarget(t *testing.T) {
+	m := newMachine()
+	m.AddFile("sys/class/iscsi_session/session1/targetname", nil)
+	m.AddFile("sys/class/iscsi_session/session1/initiatorname", []byte("iqn.here\n"))
+	if h := m.observe(t); h.Sessions.IsComplete() || !strings.Contains(h.Sessions.Why(), "session1 does not say to what target it leads") {
+		t.Errorf("%+v", h.Sessions)
+	}
+}
+
 // Credentials beside the attributes that are read are not even opened.
 func TestCredentialsAreNotRead(t *testing.T) {
 	m := newMachine()

@@ -43,17 +43,20 @@ func readLoopDevices(ctx context.Context, s System, b blocks) loops {
 		}
 		file, err := t.Text(one.dir + "/loop/backing_file")
 		l.doubts.Check("the file behind "+one.name, err)
-		if file == "" {
+		if file == "" && t.Exists(one.dir+"/loop").IsNot() {
 			continue // it is on nothing
 		}
-		found, asked := opened{}, false
+		found, asked := opened{unclear: file == ""}, false
 		if kernel != nil {
 			dev, err := kernel.LoopDevice(ctx, one.name)
-			if asked = err == nil; asked && dev != "" {
+			switch asked = err == nil; {
+			case asked && dev != "":
 				found = b.opensNumber(dev, path.Base(strings.TrimSuffix(file, deletedSuffix)))
+			case asked:
+				found = opened{}
 			}
 		}
-		if !asked {
+		if !asked && file != "" {
 			found, err = b.opens(t, remote, file)
 			l.doubts.Check("the file behind "+one.name, err)
 		}
@@ -70,6 +73,6 @@ func (l *loops) add(name, file string, found opened) {
 		l.gone[found.gone] = append(l.gone[found.gone], name)
 	}
 	if found.unclear {
-		l.unclear = append(l.unclear, name+" ("+file+")")
+		l.unclear = append(l.unclear, strings.TrimSuffix(name+" ("+file+")", " ()"))
 	}
 }

@@ -66,6 +66,9 @@ func TestOpenedByAnotherName(t *testing.T) {
 		{"a loop device on a device that has gone", func(m *machine) { loop(m, "/dev/sdq (deleted)") }, "?", []string{"loop of sdq is ?: loop3"}},
 		{"the same by its number", func(m *machine) { loop(m, "/disk0") }, "65:0", []string{"loop of disk0 is ?: loop3"}},
 		{"a loop device on a node that was removed", func(m *machine) { loop(m, "/dev/sda (deleted)") }, "?", []string{"loop of sda is 01: loop3", "unclear of sda is 01: loop device loop3 (/dev/sda (deleted))"}},
+		{"a loop device on what nothing names", func(m *machine) { loop(m, "") }, "?", []string{"unclear of sda is 01: loop device loop3"}},
+		{"the same, and the kernel says on what it is", func(m *machine) { loop(m, "") }, "8:0", []string{"loop of sda is 01: loop3"}},
+		{"the same, and it is a file", func(m *machine) { loop(m, "") }, "", []string{}},
 		{"a loop device on nothing", func(m *machine) { m.block("loop3", "7:3", "devices/virtual/block/loop3") }, "?", []string{}},
 
 		{"swap", func(m *machine) { m.AddFile("proc/swaps", []byte(swaps+"/srv/disk0 partition 65532 0 -2\n")) }, "", []string{"unclear of sda is 01: /srv/disk0"}},
