@@ -430,6 +430,9 @@ func (f *facts) missingVolumes() []draft {
 			d.Severity, d.Effect = Info, imageEffect
 			d.Remedy = []string{"let LXD unpack it anew: " + deleteCommand(record)}
 		case len(there) > 0:
+			if !record.Snapshot {
+				d.Severity = Critical // what is left of it goes with LXD's own delete
+			}
 			d.Detail += "; its other half is there: " + list(there)
 			d.Cause = "somebody eradicated it on the array, or LXD was stopped after it had deleted one half and before the other"
 			d.Remedy = append([]string{"restore the missing half from a backup, under the same name"}, takenAlong(record, there)...)

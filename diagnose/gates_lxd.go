@@ -393,7 +393,7 @@ func (s Subject) notOld(seen *evidence.Sighting) (Result, string) {
 	case !ok:
 		return Uncertain, "it is not known for how long it is a leftover again"
 	case least < need:
-		return Fail, "what was seen of it as a leftover began anew on " + day(seen.Again.At) + ", as LXD was started, something was written to it or nobody had looked for days, and a batch then waits for " + span(need) + ": run it again after " + day(now.At.Add(need-least))
+		return Fail, "it counts as a leftover only since " + day(seen.Again.At) + " (LXD was started, it was written to, or nobody looked for days); a batch waits for " + span(need) + ": run it again after " + day(now.At.Add(need-least))
 	}
 	return Pass, ""
 }

@@ -271,7 +271,7 @@ var gateCases = map[string][]gateCase{
 		{"not told what was written", leakOne, "leaked-volume", func(s *scene) { s.batch(); last(s).Written = evidence.Count{} }, Uncertain, "not known what was written", ""},
 		{"LXD was started since", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.runs(time.Hour) }, Fail, "LXD was started since it was last seen as a leftover on 2026-11-22 11:00 UTC, and may have another database: run the batch again after 2026-11-23 12:00 UTC", ""},
 		{"LXD may have been started since", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.Hosts[0].Daemons[1].Running = evidence.Count{} }, Uncertain, "whether LXD has been running since", ""},
-		{"again, for an hour", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.lastSeen().Again = justNow }, Fail, "run it again after 2026-11-23 11:00 UTC", ""},
+		{"again, for an hour", leakOne, "leaked-volume", func(s *scene) { s.batch(); s.lastSeen().Again = justNow }, Fail, "it counts as a leftover only since 2026-11-22 11:00 UTC (LXD was started, it was written to, or nobody looked for days); a batch waits for 24 hours: run it again after 2026-11-23 11:00 UTC", ""},
 		{"a connection, by an array's clock that was set back since", staleOne, "stale-connection", func(s *scene) {
 			s.unused(hostName, 48*time.Hour)
 			s.Seen[0].Stale[0].ArrayClock = clock.Add(time.Hour)

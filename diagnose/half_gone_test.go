@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +94,10 @@ func TestAdviceWhereSomethingIsLeft(t *testing.T) {
 			if f.Code == "" || strings.Contains(said, not) {
 				t.Errorf("%s: %q is said: %s", c.name, not, said)
 			}
+		}
+		// What is left of a machine goes with LXD's own delete.
+		if left := slices.ContainsFunc(c.says, func(say string) bool { return strings.HasPrefix(say, "do not delete it while") }); left && f.Severity != Critical {
+			t.Errorf("%s: it is %s, and what is left is at risk", c.name, f.Severity)
 		}
 		if image := strings.Contains(c.name, "image"); image && (f.Severity != Info || strings.Contains(said, "data is gone")) {
 			t.Errorf("%s: %s: %s", c.name, f.Severity, said)
