@@ -140,6 +140,8 @@ var outcomes = []struct {
 	{is(repair.ErrExpired), StatusRefused, "expired"},
 	{is(repair.ErrChanged), StatusRefused, "changed"},
 	{is(repair.ErrNothingToUndo), StatusRefused, "nothing-to-undo"},
+	{is(repair.ErrSnapshot), StatusRefused, "snapshot"},
+	{is(repair.ErrNotOurs), StatusRefused, "not-ours"},
 	{is(journal.ErrLocked), StatusRefused, "locked"},
 	{is(journal.ErrNoRun), StatusUsage, "unknown-run"},
 }

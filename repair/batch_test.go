@@ -143,6 +143,32 @@ func TestEradicate(t *testing.T) {
 		}
 		k.noHarm()
 	})
+	t.Run("a snapshot that went with it", func(t *testing.T) {
+		k, plan, run := fixed(t)
+		name := plan.Object + ".daily"
+		_, err := k.tools().Eradicate(ctx, name, name)
+		if !errors.Is(err, ErrSnapshot) || errors.Is(err, ErrNotOurs) || !strings.Contains(err.Error(), "with "+plan.Object+", which run "+run+" destroyed, go its snapshots") {
+			t.Error(err)
+		}
+	})
+	t.Run("a snapshot that a run destroyed", func(t *testing.T) {
+		k := newKit(t, "killed-in-refresh")
+		plan := k.plan("leaked-snapshot")
+		result, err := k.tools().Run(ctx, plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = k.tools().Eradicate(ctx, plan.Object, plan.Object)
+		if !errors.Is(err, ErrSnapshot) || errors.Is(err, ErrNotOurs) || !strings.Contains(err.Error(), "run "+result.Run+" destroyed this snapshot") {
+			t.Error(err)
+		}
+		if _, err = k.tools().Undo(ctx, result.Run); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = k.tools().Eradicate(ctx, plan.Object, plan.Object); !errors.Is(err, ErrSnapshot) || !errors.Is(err, ErrNotOurs) {
+			t.Error(err)
+		}
+	})
 	t.Run("not its full name", func(t *testing.T) {
 		k, plan, _ := fixed(t)
 		refused(t, k, plan.Object, plan.Object[:len(plan.Object)-1])

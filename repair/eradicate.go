@@ -22,6 +22,8 @@ var (
 	ErrNotConfirmed = errors.New("the name that was typed is not the full name")
 	// ErrNotOurs: no run in the journal destroyed it.
 	ErrNotOurs = errors.New("no run of pureclean in this journal destroyed it")
+	// ErrSnapshot: it goes with its volume, or by the array's own timer.
+	ErrSnapshot = errors.New("only volumes are eradicated")
 )
 
 const (
@@ -41,7 +43,7 @@ func (t Tools) Eradicate(ctx context.Context, object, typed string) (Result, err
 	}
 	ours, err := t.destroyer(object)
 	if err != nil {
-		return Result{}, err
+		return Result{}, t.ofSnapshot(object, err)
 	}
 	plan := ours.plan
 	plan.Steps = []Step{{Kind: stepEradicate, Say: "eradicate " + object, Manual: []string{"purevol eradicate " + words.Shell(object)}}}
@@ -71,6 +73,24 @@ func (t Tools) Eradicate(ctx context.Context, object, typed string) (Result, err
 		}
 	}
 	return r.finish(ctx, r.steps(ctx))
+}
+
+// ofSnapshot says of a snapshot when its space returns instead.
+func (t Tools) ofSnapshot(object string, err error) error {
+	volume, _, snapshot := strings.Cut(object, ".")
+	if !snapshot || !errors.Is(err, ErrNotOurs) {
+		return err
+	}
+	if own, err := t.destroyer(volume); err == nil {
+		return fmt.Errorf("%s: %w: with %s, which run %s destroyed, go its snapshots", object, ErrSnapshot, volume, own.run)
+	}
+	runs, err := t.Journal.List()
+	for _, s := range runs {
+		if s.Kind == journal.KindFix && s.Object.Name == object && s.State == journal.Finished && !s.Until.IsZero() {
+			return fmt.Errorf("%s: %w: run %s destroyed this snapshot, and its space returns at %s", object, ErrSnapshot, s.ID, stamp(s.Until))
+		}
+	}
+	return errors.Join(fmt.Errorf("%s: %w, and %w", object, ErrSnapshot, ErrNotOurs), err)
 }
 
 // goneForGood says of what its array does not have any more whether it may be
@@ -132,7 +152,10 @@ func (t Tools) destroyer(object string) (destruction, error) {
 			}, nil
 		}
 	}
-	return destruction{}, fmt.Errorf("%s: %w%s", object, ErrNotOurs, unread)
+	if unread != "" {
+		return destruction{}, fmt.Errorf("%s: %v%s", object, ErrNotOurs, unread) // which is no refusal: it is not known
+	}
+	return destruction{}, fmt.Errorf("%s: %w", object, ErrNotOurs)
 }
 
 // destroyedBy are the records of a destruction that is certainly the run's own,
