@@ -122,13 +122,10 @@ func (o *fixOptions) checkFix() error {
 			return err
 		}
 	}
-	if o.dryRun || o.save != "" {
-		return nil
-	}
-	return o.mayAsk()
+	return nil
 }
 
-// planFile reads the plans before anybody is asked whether they can answer.
+// planFile reads the plans before anything is asked.
 func (o *fixOptions) planFile() (err error) {
 	if err := mended(config.Trusted(o.plan)); err != nil {
 		return err
@@ -159,6 +156,12 @@ func runFix(ctx context.Context, o *fixOptions) error {
 	c, err := o.choose(ctx, w)
 	if err != nil {
 		return err
+	}
+	// Only now: what is not there, or nothing is done about, is said first.
+	if len(c.plans) > 0 && !o.dryRun && o.save == "" {
+		if err := o.mayAsk(); err != nil {
+			return err
+		}
 	}
 	switch {
 	case o.dryRun || o.save != "":

@@ -147,6 +147,8 @@ func TestNotThereIsSaidFirst(t *testing.T) {
 		{"there is no such run", []string{"runs", "--resume", "zzz"}},
 		{"no such file", []string{"fix", "--plan", filepath.Join(t.TempDir(), "nope.json")}},
 		{"there is no such run", []string{"undo", "zzz"}},
+		{`knows "WRONG"`, []string{"fix", "--volume", "WRONG"}},
+		{"neither the array nor LXD nor a host knows", []string{"fix", "WRONG", "--no-input", "-o", "json"}},
 	} {
 		if status, _, errs := b.run("", c.args...); status != StatusUsage || !strings.Contains(oneSpace(errs), c.want) || strings.Contains(errs, "no terminal") {
 			t.Errorf("%v: status %d\n%s", c.args, status, errs)
