@@ -3,6 +3,8 @@ package commands
 import (
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,17 +28,12 @@ func (v doctorView) print(w io.Writer) error {
 	for _, witness := range v.report.Witnesses {
 		v.witness(out, witness)
 	}
-	group := ""
-	for _, a := range v.report.Advice {
-		if a.Check == "cannot-testify" {
-			continue // said above, with its hint
+	for _, group := range together(v.report.Advice) {
+		out.line("")
+		v.wrapped(out, "", "FOR "+strings.ToUpper(group.kind)+" "+strings.Join(group.witnesses, ", "), v.bold)
+		for _, a := range group.advice {
+			v.advice(out, a)
 		}
-		if key := a.Kind + " " + a.Witness; key != group {
-			group = key
-			out.line("")
-			out.line(v.bold(clean("FOR " + strings.ToUpper(a.Kind) + " " + a.Witness)))
-		}
-		v.advice(out, a)
 	}
 	for _, waits := range v.report.Waits {
 		v.waits(out, waits)
@@ -47,6 +44,39 @@ func (v doctorView) print(w io.Writer) error {
 	}
 	v.summary(out)
 	return out.err
+}
+
+// advised is what is to be changed at the same witnesses.
+type advised struct {
+	kind      string
+	witnesses []string
+	advice    []doctor.Advice
+}
+
+// together says once what is advised for several witnesses in the same words.
+func together(all []doctor.Advice) []advised {
+	var groups []advised
+	for i, a := range all {
+		same := func(b doctor.Advice) bool {
+			b.Witness = a.Witness
+			return reflect.DeepEqual(a, b)
+		}
+		if a.Check == "cannot-testify" || slices.ContainsFunc(all[:i], same) {
+			continue // said above, with its hint, or with the first of them
+		}
+		var witnesses []string
+		for _, b := range all[i:] {
+			if same(b) && !slices.Contains(witnesses, b.Witness) {
+				witnesses = append(witnesses, b.Witness)
+			}
+		}
+		at := slices.IndexFunc(groups, func(g advised) bool { return g.kind == a.Kind && slices.Equal(g.witnesses, witnesses) })
+		if at < 0 {
+			at, groups = len(groups), append(groups, advised{kind: a.Kind, witnesses: witnesses})
+		}
+		groups[at].advice = append(groups[at].advice, a)
+	}
+	return groups
 }
 
 // witness is two lines or so: the name and the verdict, and the facts.

@@ -26,7 +26,7 @@ func explainCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:      "explain",
 		ArgsUsage: "[OBJECT]",
-		Usage:     "say what LXD, the array and the hosts know of one object, and why it may or may not be touched",
+		Usage:     "say all that is known of one object, and why it may or may not be touched",
 		Description: "The object is what you have in hand: the array's full name, its name within --pool, a serial, a\n" +
 			"WWID or NGUID, a device of this host, or LXD's own name (pool/type/name), which means all that\n" +
 			"LXD has under it: both volumes of a virtual machine, snapshots, copies of these. What fits several\n" +
