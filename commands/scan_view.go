@@ -80,13 +80,19 @@ func (v scanView) print(w io.Writer) error {
 
 // heads says who was asked.
 func (v scanView) heads(out *lineWriter) {
-	tail := "all sources complete"
+	const all, part = "all sources complete", "not everything could be seen"
+	tail := all
 	if !v.report.Complete {
-		tail = v.warning("not everything could be seen")
+		tail = part
 	}
 	for _, pool := range v.report.Pools {
-		head := fmt.Sprintf("%s on %s, %s · %s", v.bold(clean(pool.Name)), clean(pool.Array), modeName(pool.Mode), volumesOf(pool))
-		out.line(head)
+		name := clean(pool.Name)
+		for i, line := range wrap(fmt.Sprintf("%s on %s, %s · %s", name, clean(pool.Array), modeName(pool.Mode), volumesOf(pool)), v.width) {
+			if rest, ok := strings.CutPrefix(line, name); ok && i == 0 {
+				line = v.bold(name) + rest
+			}
+			out.line(line)
+		}
 	}
 	var parts []string
 	var slowest time.Duration
@@ -97,7 +103,9 @@ func (v scanView) heads(out *lineWriter) {
 		}
 	}
 	parts = append(parts, tail, fmt.Sprintf("%.1f s", slowest.Seconds()))
-	out.line(strings.Join(parts, " · "))
+	for _, line := range wrap(strings.Join(parts, " · "), v.width) {
+		out.line(strings.Replace(line, part, v.warning(part), 1))
+	}
 	for _, witness := range v.report.Witnesses {
 		if !witness.Complete {
 			v.doubt(out, witness)
@@ -236,17 +244,18 @@ func (v scanView) name(f diagnose.Finding) string {
 // why prints the finding's code, what is seen, and what keeps it from being
 // repaired.
 func (v scanView) why(out *lineWriter, f diagnose.Finding, shared string) {
-	width := max(v.width-2-v.codes, 24)
+	width, codes, label := v.width-2-v.codes, v.codes, f.Code
+	if width < 24 { // then below its code
+		out.line("  " + v.dim(f.Code))
+		width, codes, label = max(v.width-4, 24), 2, ""
+	}
 	lines := wrap(shortPaths(clean(f.Detail), width), width)
-	if len(lines) == 0 {
+	if len(lines) == 0 && label != "" {
 		lines = []string{""}
 	}
-	for i, line := range lines {
-		label := ""
-		if i == 0 {
-			label = f.Code
-		}
-		out.line(strings.TrimRight("  "+v.dim(fmt.Sprintf("%-*s", v.codes, label))+line, " "))
+	for _, line := range lines {
+		out.line(strings.TrimRight("  "+v.dim(fmt.Sprintf("%-*s", codes, label))+line, " "))
+		label = ""
 	}
 	if v.verbose {
 		v.gates(out, f)
@@ -369,7 +378,9 @@ func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 	if s.Findings == 0 {
 		return
 	}
-	out.line(text)
+	for _, line := range wrap(text, v.width) {
+		out.line(line)
+	}
 	text = count(s.Findings, "finding")
 	if !v.report.Complete {
 		text += " in what could be seen"

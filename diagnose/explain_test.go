@@ -49,6 +49,8 @@ func TestExplainTakesWhatTheOperatorHas(t *testing.T) {
 		{"/dev/disk/by-id/wwn-0x" + strings.TrimPrefix(serial.NAA(), "naa."), full},
 		{"mpathc", full},
 		{"/dev/mapper/mpathc", full},
+		{"/sys/block/sdf", full},
+		{"/sys/class/block/dm-2", full},
 		{"dm-2", full},
 		{"/dev/dm-2", full},
 		{"253:2", full},

@@ -415,8 +415,9 @@ func (r *resolver) devices() {
 			machine, want = h.Name, rest
 		}
 	}
-	want = strings.TrimPrefix(want, "/dev/mapper/")
-	want = strings.TrimPrefix(want, "/dev/")
+	for _, place := range []string{"/dev/mapper/", "/dev/", "/sys/block/", "/sys/class/block/"} {
+		want = strings.TrimPrefix(want, place)
+	}
 	serial, hasSerial := serialIn(want)
 	for _, h := range r.f.hosts {
 		if machine != "" && h.Name != machine {
