@@ -117,7 +117,7 @@ func TestGoodHost(t *testing.T) {
 	// when they are wrong.
 	for _, rule := range settings.Rules {
 		said := slices.ContainsFunc(w.Hosts[0].Settings.Items, func(s evidence.Setting) bool { return s.Name == rule.Name })
-		only := []string{"multipath blacklist", "multipath refused", "multipath not loaded", "iscsi syntax", "fc fast_io_fail_tmo", "udev sets ctrl_loss_tmo", "multipath syntax", "udev rules", "udev scan", "udev children_max", "udev event_timeout", "multipath features", "multipath skip_kpartx", "nvme ctrl_loss_tmo"}
+		only := []string{"multipath blacklist", "multipath refused", "multipath not loaded", "iscsi syntax", "fc fast_io_fail_tmo", "udev sets ctrl_loss_tmo", "udev sets recovery_tmo", "multipath syntax", "udev rules", "udev scan", "udev children_max", "udev event_timeout", "multipath features", "multipath skip_kpartx", "nvme ctrl_loss_tmo"}
 		if !said && !slices.Contains(only, rule.Name) {
 			t.Errorf("the good host says nothing of %s", rule.Name)
 		}
@@ -357,6 +357,19 @@ var bad = []struct {
 		name: "a timeout that udev will set", file: "etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules", text: "\nSUBSYSTEM==\"nvme\", ATTR{ctrl_loss_tmo}=\"-1\"\n",
 		change: func(w *evidence.World) { w.LXD.Pools.Items[0].Mode = evidence.ModeNVMeTCP },
 		check:  "nvme-loss", weight: settings.Warning, says: "ctrl_loss_tmo -1", at: "/etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules", line: 2, write: `ATTR{ctrl_loss_tmo}="600"`, then: "udevadm control --reload",
+	},
+	{
+		name: "the same over iSCSI, and nothing is logged in", file: "etc/udev/rules.d/50-iscsi.rules", text: "SUBSYSTEM==\"iscsi_session\", ATTR{recovery_tmo}=\"-1\"\n",
+		change: func(w *evidence.World) {
+			all := &w.Hosts[0].Settings.Items
+			*all = slices.DeleteFunc(*all, func(s evidence.Setting) bool { return s.Name == "iscsi recovery_tmo" })
+		},
+		check: "iscsi-recovery", weight: settings.Warning, says: "recovery_tmo -1", at: "/etc/udev/rules.d/50-iscsi.rules", line: 1, write: `ATTR{recovery_tmo}="20"`, then: "udevadm control --reload",
+	},
+	{
+		name: "a line that has no end", file: "etc/iscsi/iscsid.conf", text: "node.session.timeo.replacement_timeout = 20\nnode.conn[0].timeo.login_timeout = 5",
+		check: "iscsi-syntax", weight: settings.Warning, says: "login_timeout is not read, for its line has no end: open-iscsi's own value, 30, counts", at: "/etc/iscsi/iscsid.conf", line: 2,
+		into: "mend line 2 of /etc/iscsi/iscsid.conf: a line feed at its end",
 	},
 	{
 		name: "a remote port that never fails", change: func(w *evidence.World) {

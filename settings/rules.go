@@ -232,6 +232,8 @@ var Rules = []Rule{
 			if _, words, other := strings.Cut(s.Value, " is none of "); other {
 				words, _, _ = strings.Cut(words, ":")
 				form = "the value, one of " + words
+			} else if strings.Contains(s.Value, "no end") {
+				form = "a line feed at its end"
 			}
 			return nil, fmt.Sprintf("mend line %d of %s: %s", s.Line, s.File, form), nil
 		},
@@ -342,17 +344,13 @@ var Rules = []Rule{
 	},
 	{
 		Code: "nvme-loss", Name: "udev sets ctrl_loss_tmo",
-		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
-			seconds, err := strconv.Atoi(s.Value)
-			if err == nil && seconds >= 0 && seconds <= 3600 || !f.uses(evidence.ModeNVMeTCP, evidence.ModeNVMeFC) || len(f.said("nvme ctrl_loss_tmo")) > 0 {
-				return "", "" // a controller that has it says so itself
-			}
-			return Warning, "I/O to a namespace without a path will wait that long (off and -1: for ever), beyond kill -9, from the next controller on"
-		},
-		Write: func(f *facts, s evidence.Setting) ([]string, string, []string) {
-			lines, into, then, _ := f.udevSets(s, "600")
-			return lines, into, then
-		},
+		Bad:   willWait("nvme ctrl_loss_tmo", 3600, "I/O to a namespace without a path will wait that long (off and -1: for ever), beyond kill -9, from the next controller on", evidence.ModeNVMeTCP, evidence.ModeNVMeFC),
+		Write: udevLater("600"),
+	},
+	{
+		Code: "iscsi-recovery", Name: "udev sets recovery_tmo",
+		Bad:   willWait("iscsi recovery_tmo", 120, "I/O on a session will wait that long (less than 0: for ever) after it is lost, from the next session on", evidence.ModeISCSI),
+		Write: udevLater("20"),
 	},
 	{
 		Code: "nvme-multipath", Name: "nvme multipath",
@@ -536,6 +534,26 @@ func udevLine(key, value string) func(*facts, evidence.Setting) ([]string, strin
 			return nil, fmt.Sprintf("take line %d of %s away", s.Line, s.File), then
 		}
 		return []string{key + value}, fmt.Sprintf("%s, in place of line %d", s.File, s.Line), then
+	}
+}
+
+// willWait judges a rule of udev whose value nothing has yet: what has it says so
+// itself.
+func willWait(kernel string, most int, why string, modes ...string) func(*facts, evidence.Setting) (Weight, string) {
+	return func(f *facts, s evidence.Setting) (Weight, string) {
+		seconds, err := strconv.Atoi(s.Value)
+		if err == nil && seconds >= 0 && seconds <= most || !f.uses(modes...) || len(f.said(kernel)) > 0 {
+			return "", ""
+		}
+		return Warning, why
+	}
+}
+
+// udevLater writes the rule anew.
+func udevLater(value string) func(*facts, evidence.Setting) ([]string, string, []string) {
+	return func(f *facts, s evidence.Setting) ([]string, string, []string) {
+		lines, into, then, _ := f.udevSets(s, value)
+		return lines, into, then
 	}
 }
 

@@ -42,7 +42,11 @@ func parseISCSIConf(file, text string) []evidence.Setting {
 	var found []evidence.Setting
 	var ignored []evidence.Setting
 	for number, line := range iscsiLines(text) {
-		name, value, why := iscsiStatement(line)
+		line, ended := strings.CutSuffix(line, "\n")
+		name, value, why := iscsiStatement(strings.Trim(line, iscsiBlanks))
+		if why == "" && !ended {
+			why = "for its line has no end"
+		}
 		key, ours := iscsiKeys[name]
 		if !ours {
 			continue
@@ -88,7 +92,7 @@ func ownISCSI(said []evidence.Setting) []evidence.Setting {
 	return own
 }
 
-// iscsiLines are the lines that open-iscsi reads whole, with their numbers.
+// iscsiLines are the lines as open-iscsi reads them, with their numbers.
 func iscsiLines(text string) func(func(int, string) bool) {
 	return func(yield func(int, string) bool) {
 		number := 0
@@ -97,10 +101,10 @@ func iscsiLines(text string) func(func(int, string) bool) {
 			for len(line) > longestISCSI {
 				line = line[longestISCSI:]
 			}
-			if !strings.HasSuffix(line, "\n") || strings.Contains(line, "\x00") {
+			if strings.Contains(line, "\x00") {
 				continue
 			}
-			if !yield(number, strings.Trim(line, iscsiBlanks)) {
+			if !yield(number, line) {
 				return
 			}
 		}
