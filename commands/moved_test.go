@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -218,6 +221,55 @@ func TestExplainInAnotherPool(t *testing.T) {
 	} {
 		if status, out, errs := b.run("", "explain", "--pool", "purepool", c.object); status != StatusUsage || !strings.Contains(oneSpace(errs), c.says) {
 			t.Errorf("%s: status %d\n%s%s", c.object, status, out, errs)
+		}
+	}
+}
+
+// Each half of a virtual machine is told its own name, whatever it is called now:
+// under the other's LXD would take the disk for the configuration. Where nothing says
+// which half it is, no name is.
+func TestHalvesOfAVirtualMachineRenamed(t *testing.T) {
+	for _, how := range []string{"both", "exchanged", "forgotten"} {
+		for _, stopped := range []bool{false, true} {
+			for _, remembered := range []bool{false, true} {
+				l := lossIn(t, 1)
+				w := l.world
+				disk := l.named("virtual-machine", "vm1")
+				config := strings.TrimSuffix(disk, "-b")
+				if remembered || how == "forgotten" {
+					l.run("", "check")
+				}
+				if stopped || how == "forgotten" {
+					l.must(w.LXD.StopInstance("", "vm1"))
+				}
+				now := map[string]string{disk: "purepool::a", config: "purepool::z"} // and not in the order of their names
+				switch how {
+				case "exchanged":
+					now = map[string]string{disk: config, config: disk}
+					l.must(exchange(w.Array, disk, config))
+				case "forgotten":
+					now = map[string]string{disk: "a", config: "z"} // out of the pod, and its snapshots are not asked
+					file := filepath.Join(l.s.given.config.StateDir, "sightings.json")
+					text, err := os.ReadFile(file)
+					l.must(err, w.Relocate(disk, now[disk]), w.Relocate(config, now[config]),
+						os.WriteFile(file, regexp.MustCompile(`"name":"[^"]*",`).ReplaceAll(text, nil), 0o600)) // as an early version wrote it
+				default:
+					l.must(w.Relocate(disk, now[disk]), w.Relocate(config, now[config]))
+				}
+				for was, is := range now {
+					_, said, _ := l.run("", "explain", is)
+					said = oneSpace(said)
+					wrong := map[string]string{disk: config, config: disk}[was]
+					switch {
+					case how == "both" && (!strings.Contains(said, "purevol rename "+is+" "+was+";") || strings.Contains(said, " "+wrong+";")):
+						t.Errorf("%s, stopped %v, remembered %v: %s is now %s:\n%s", how, stopped, remembered, was, is, said)
+					case how == "exchanged" && (!strings.Contains(said, "half has the name of the other half, "+is) || strings.Contains(said, "healthy") || !strings.Contains(said, "by way of a third name")):
+						t.Errorf("%s, stopped %v, remembered %v: %s is now %s:\n%s", how, stopped, remembered, was, is, said)
+					case how == "forgotten" && (!strings.Contains(said, "find out first which half of virtual-machine/vm1 (default) it is") || strings.Contains(said, "purevol rename")):
+						t.Errorf("%s is now %s:\n%s", was, is, said)
+					}
+				}
+			}
 		}
 	}
 }

@@ -54,10 +54,15 @@ func (f *facts) volumesOf(record *evidence.Record, do func(*volume)) {
 }
 
 // placed calls do for what has the names of a record's volumes.
-func (f *facts) placed(record *evidence.Record, do func(*volume)) {
+func (f *facts) placed(record *evidence.Record, do func(*volume)) { f.placedAs(record, "", do) }
+
+// placedAs is the same of one of its volumes, by its content; empty is all.
+func (f *facts) placedAs(record *evidence.Record, content string, do func(*volume)) {
 	if pool := f.poolNamed(record.Pool); pool != nil && pool.array != nil {
-		for _, content := range contents(record) {
-			pool.array.named(pool, evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: content, UUID: record.UUID}, do)
+		for _, c := range contents(record) {
+			if content == "" || c == content {
+				pool.array.named(pool, evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: c, UUID: record.UUID}, do)
+			}
 		}
 	}
 }

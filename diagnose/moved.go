@@ -36,6 +36,10 @@ type move struct {
 	// run saw another one under that name: it is a copy of it, or it restored.
 	// Nobody is told to give it to LXD in the other's place.
 	copied bool
+	// content is that of the half of a virtual machine that it is; empty where
+	// nothing says which of the two. torn is set where signs contradict each other.
+	content string
+	torn    bool
 	// replaced is set while another volume has the name that LXD looks for.
 	replaced bool
 }
@@ -136,21 +140,22 @@ func (f *facts) seenUnder(a *arrayFacts, record *evidence.Record, name string) *
 	return nil
 }
 
-// isLost reports a record of which a volume is not in its place.
-func (f *facts) isLost(a *arrayFacts, record *evidence.Record) bool {
-	for _, lost := range f.lostNames(a) {
-		if lost == record {
+// isLost reports a record of which a volume is not in its place, or the half of
+// that content.
+func (f *facts) isLost(a *arrayFacts, record *evidence.Record, content string) bool {
+	for name, lost := range f.lostNames(a) {
+		if lost == record && (content == "" || contentNamed(record, name) == content) {
 			return true
 		}
 	}
 	return false
 }
 
-// isReplaced reports a record whose names on the array are those of other
-// volumes than this one.
-func (j *moveJoin) isReplaced(record *evidence.Record, id string, serial evidence.Serial) bool {
+// isReplaced reports a record whose names on the array, or that of the half of that
+// content, are those of other volumes than this one.
+func (j *moveJoin) isReplaced(record *evidence.Record, content, id string, serial evidence.Serial) bool {
 	others, itself := false, id == "" || serial == ""
-	j.f.placed(record, func(v *volume) {
+	j.f.placedAs(record, content, func(v *volume) {
 		others = others || v.array == j.a
 		itself = itself || v.array != j.a || v.ID == "" || v.Serial == "" || strings.EqualFold(v.ID, id) || v.Serial == serial
 	})
@@ -161,7 +166,7 @@ func (j *moveJoin) isReplaced(record *evidence.Record, id string, serial evidenc
 // mounts it: what else is mounted there is older.
 func (j *moveJoin) isAtHome(record *evidence.Record, h *hostFacts) bool {
 	home := false
-	j.f.placed(record, func(v *volume) {
+	j.f.placedAs(record, mounted(record), func(v *volume) {
 		d := h.devices[v.Serial]
 		home = home || v.Serial != "" && d != nil && slices.ContainsFunc(d.uses, func(use *evidence.Use) bool { return j.f.recordAt(use) == record })
 	})
@@ -186,7 +191,7 @@ func (j *moveJoin) add(one move, name, id string, serial evidence.Serial, inNami
 	found := c.move
 	m := &found
 	m.copied = m.copied && len(m.how) == 1 // what LXD has mounted is what it has
-	m.replaced = j.isReplaced(m.record, id, serial)
+	m.replaced = j.isReplaced(m.record, m.half(), id, serial)
 	if m.volume != nil {
 		j.f.movedVolumes[m.volume] = m
 	}
@@ -206,21 +211,55 @@ type claim struct {
 }
 
 // take takes a record for that of the volume, unless another one is, or what is in
-// its place forbids it.
-func (c *claim) take(record *evidence.Record, certain bool, how string) {
+// its place forbids it. content is that of the half that it is by this sign, empty
+// where that does not tell.
+func (c *claim) take(record *evidence.Record, content string, certain bool, how string) {
 	m := &c.move
 	switch {
 	case record == nil, m.record != nil && m.record != record:
 		return
-	case c.inNaming && !c.f.isLost(c.a, record) && !(certain && c.isReplaced(record, c.id, c.serial)):
+	case c.inNaming && !c.f.isLost(c.a, record, content) && !(certain && c.isReplaced(record, content, c.id, c.serial)):
 		return
 	case m.other != nil && strings.EqualFold(podOf(c.name), record.Pool):
 		return // it is where it belongs, in a pod that was not asked for
 	}
 	m.record = record
+	m.torn = m.torn || m.content != "" && content != "" && m.content != content
+	m.content = either(m.content, content)
 	if !slices.Contains(m.how, how) {
 		m.how = append(m.how, how)
 	}
+}
+
+// half is the content of the half that it is, by all signs.
+func (m *move) half() string {
+	if m.torn {
+		return ""
+	}
+	return m.content
+}
+
+// mounted is the content of what LXD mounts of a record: of a virtual machine the
+// configuration, whose disk is mounted nowhere.
+func mounted(record *evidence.Record) string {
+	if slices.Contains(contents(record), evidence.ContentFilesystem) {
+		return evidence.ContentFilesystem
+	}
+	return ""
+}
+
+// contentNamed is the content of what has that name among a record's objects;
+// empty where none has.
+func contentNamed(record *evidence.Record, name string) string {
+	if record == nil || record.UUID.IsZero() {
+		return ""
+	}
+	for _, content := range contents(record) {
+		if spelling(evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: content, UUID: record.UUID}) == lower(name) {
+			return content
+		}
+	}
+	return ""
 }
 
 func (c *claim) byName() {
@@ -231,7 +270,7 @@ func (c *claim) byName() {
 	if named == nil {
 		return
 	}
-	c.take(named, false, byNameAlone)
+	c.take(named, contentNamed(named, leaf(c.name)), false, byNameAlone)
 	seen := c.f.seenUnder(c.a, named, c.name)
 	c.move.copied = seen != nil && c.id != "" && seen.VolumeID != c.id
 }
@@ -247,7 +286,7 @@ func (c *claim) byMounts() {
 			if record == nil {
 				continue
 			}
-			c.take(record, !c.isAtHome(record, h), h.Name+" has it mounted at LXD's path "+use.Where)
+			c.take(record, mounted(record), !c.isAtHome(record, h), h.Name+" has it mounted at LXD's path "+use.Where)
 			if c.move.record == record {
 				c.move.mounts = append(c.move.mounts, use.Where+" on "+h.Name)
 			}
@@ -261,16 +300,22 @@ func (c *claim) bySighting() {
 		return
 	}
 	record := c.f.recordSeen(seen)
-	certain := record != nil && slices.Contains(ArrayNames(record), lower(leaf(seen.Name)))
-	c.take(record, certain, "it was "+seen.LXDName+" when it was last seen, on "+day(seen.Recorded))
+	content := contentNamed(record, leaf(seen.Name))
+	c.take(record, content, content != "", "it was "+seen.LXDName+" when it was last seen, on "+day(seen.Recorded))
 }
 
+// bySnapshots: LXD gives a snapshot's name the ending of its half. What is in LXD's
+// naming is asked by that alone.
 func (c *claim) bySnapshots() {
-	if c.move.volume == nil || c.inNaming {
+	if c.move.volume == nil {
 		return
 	}
+	own := c.move.volume.LXD
 	c.move.volume.snapshots(func(s *evidence.Snapshot) {
-		c.take(c.f.recordOfSnapshot(c.move.volume.pool, s), false, "its snapshot "+s.Name+" is one of LXD's")
+		record := c.f.recordOfSnapshot(c.move.volume.pool, s)
+		if !c.inNaming || record != nil && record.UUID == own.UUID && s.LXD.Content != own.Content {
+			c.take(record, s.LXD.Content, c.inNaming, "its snapshot "+s.Name+" is one of LXD's")
+		}
 	})
 }
 
@@ -402,6 +447,10 @@ func (f *facts) movedVolume(m *move, record *evidence.Record, pool *poolFacts, p
 	}
 	d.Cause = "somebody renamed or moved it on the array: " + strings.Join(m.how, "; ")
 	d.Effect = m.effect()
+	if m.hasTheOthersName(record) {
+		d.Detail = d.LXD.String() + ": its " + m.half() + " half has the name of the other half, " + m.name()
+		d.Cause = "somebody exchanged or changed their names on the array: " + strings.Join(m.how, "; ")
+	}
 	if pod == "" || !strings.EqualFold(podOf(m.name()), pod) {
 		d.Remedy = m.remedy(f, pool)
 	} else {
@@ -468,16 +517,15 @@ func (m *move) remedy(f *facts, pool *poolFacts) []string {
 	if pool.pod == nil {
 		return append(steps, "find out what has become of pod "+pool.name+", which the array does not have: LXD looks for the volume there", "do not delete the record")
 	}
-	own, lost := lower(leaf(m.name())), f.lostNames(m.array)
-	if lost[own] != m.record {
-		own = ""
-		for name, record := range lost {
-			if record == m.record && (own == "" || name < own) {
-				own = name
-			}
-		}
-	}
-	if own == "" {
+	own, others := m.ownName(f.lostNames(m.array))
+	switch {
+	case own != "" && len(others) > 0:
+		return append(steps, "find out first which half of "+lxdName(m.record).String()+" it is: LXD looks for "+own+", the "+contentNamed(m.record, own)+" half, and "+list(others)+", the other one",
+			"rename it only when that is known: LXD would take the disk for the configuration", "do not delete the record")
+	case m.hasTheOthersName(m.record):
+		return append(steps, "do not start or delete "+lxdName(m.record).String()+" before each half has its own name again: LXD would take the disk for the configuration",
+			"rename both on the array, by way of a third name: the disk is the one whose name ends with -b", "do not delete the record")
+	case own == "":
 		return append(steps, "another volume has the name that LXD looks for: find out which of the two holds the data, before anything else",
 			"do not delete the record, nor either of the two")
 	}
@@ -493,6 +541,33 @@ func (m *move) remedy(f *facts, pool *poolFacts) []string {
 		steps = append(steps, "purevol rename "+shell(pod+"::"+last)+" "+shell(pod+"::"+own))
 	}
 	return append(steps, "do not delete the record: LXD finds the volume by it again")
+}
+
+// hasTheOthersName reports a half of a virtual machine that has the name of the
+// other one.
+func (m *move) hasTheOthersName(record *evidence.Record) bool {
+	named := contentNamed(record, leaf(m.name()))
+	return m.volume != nil && m.half() != "" && named != "" && named != m.half()
+}
+
+// ownName is the name under which LXD looks for it, and the names beside it, where
+// nothing says which half of a virtual machine it is. Empty where something else
+// has that name.
+func (m *move) ownName(lost map[string]*evidence.Record) (own string, others []string) {
+	if last := lower(leaf(m.name())); lost[last] == m.record {
+		return last, nil
+	}
+	var all []string
+	for name, record := range lost {
+		if record == m.record && (m.half() == "" || contentNamed(record, name) == m.half()) {
+			all = append(all, name)
+		}
+	}
+	if len(all) == 0 {
+		return "", nil
+	}
+	slices.Sort(all)
+	return all[0], all[1:]
 }
 
 // mayStillBe says why a record of which the pod has nothing may have its

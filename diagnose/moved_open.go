@@ -141,7 +141,7 @@ func (c *claim) byOpeners() {
 	}
 	for _, record := range o.records {
 		known := c.move.record != nil
-		c.take(record, true, o.words())
+		c.take(record, evidence.ContentBlock, true, o.words())
 		if c.move.record == record {
 			if !known && !o.certain {
 				c.move.among = o.records
@@ -176,7 +176,7 @@ func (f *facts) inPlaceOf(v *volume) *move {
 		record = f.parentOf(record)
 	}
 	for _, m := range f.movedRecords[record] {
-		if m.replaced && !m.copied && !f.isLost(m.array, record) {
+		if m.replaced && !m.copied && !f.isLost(m.array, record, "") {
 			return m
 		}
 	}
