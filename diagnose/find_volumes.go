@@ -37,7 +37,7 @@ func check(code string) func(*facts) []draft {
 				d.told, d.Severity = true, Info
 				d.Remedy = []string{
 					"leave it to LXD, which writes over it when it mounts the snapshot again and deletes it together with the snapshot",
-					"if the snapshot is not wanted any more: " + deleteCommand(v.record),
+					"if the snapshot is not wanted any more: " + f.deleteCommand(v.record),
 				}
 			}
 			found = append(found, d)
@@ -333,11 +333,11 @@ func (f *facts) recoverSteps(command string, record *evidence.Record, pool *pool
 	wanted, meant := "if it is still wanted: "+command, "if it was deleted on purpose: "
 	switch there, _ := f.stillThere(record, pool); {
 	case record.Type == evidence.TypeImage:
-		return []string{"bring it back: " + command, "or let LXD unpack it anew: wait until the array has eradicated it, then " + deleteCommand(record)}
+		return []string{"bring it back: " + command, "or let LXD unpack it anew: wait until the array has eradicated it, then " + f.deleteCommand(record)}
 	case len(there) > 0:
-		return append([]string{wanted}, takenAlong(record, there)...)
+		return append([]string{wanted}, f.takenAlong(record, there)...)
 	}
-	return []string{wanted, meant + "wait until the array has eradicated it, then " + deleteCommand(record)}
+	return []string{wanted, meant + "wait until the array has eradicated it, then " + f.deleteCommand(record)}
 }
 
 // imageEffect: an image's volume is a copy that LXD unpacks from a file of its
@@ -366,8 +366,11 @@ func (f *facts) stillThere(record *evidence.Record, pool *poolFacts) (live, dest
 }
 
 // takenAlong says what LXD's delete takes with it, and how to keep that.
-func takenAlong(record *evidence.Record, there []string) []string {
-	steps := []string{"do not delete it while " + list(there) + " is wanted, which is there: " + deleteCommand(record) + " deletes that, too"}
+func (f *facts) takenAlong(record *evidence.Record, there []string) []string {
+	steps := []string{"do not delete it while " + list(there) + " is wanted, which is there"}
+	if f.otherInstance(record) == "" {
+		steps[0] += ": " + f.deleteCommand(record) + " deletes that, too"
+	}
 	for _, name := range there {
 		pod, _, _ := strings.Cut(name, "::")
 		steps = append(steps, "keep a copy first: purevol copy "+shell(name)+" "+shell(pod+"::rescue-"+strings.ReplaceAll(record.Name, "/", "-")))
@@ -375,8 +378,38 @@ func takenAlong(record *evidence.Record, there []string) []string {
 	return steps
 }
 
-// deleteCommand is the command with which LXD removes what a record is of.
-func deleteCommand(record *evidence.Record) string {
+// otherInstance says why LXD's delete of the instance that has the name of a record
+// would delete another one; empty where the record is of that instance, or LXD has
+// none of that name. A record of an instance's volume may be left alone, and the
+// instance of its name be of the other type, or have its disk in another pool.
+func (f *facts) otherInstance(record *evidence.Record) string {
+	if record.Type != evidence.TypeContainer && record.Type != evidence.TypeVM {
+		return ""
+	}
+	inst := f.use.instances[place{record.Project, parentOf(record)}]
+	if inst == nil {
+		return ""
+	}
+	is := "the instance " + quoted(inst.Name) + " that LXD has is another one, and is deleted by that name: "
+	if inst.Type != record.Type {
+		return is + "it is a " + either(inst.Type, "something else")
+	}
+	for i := range inst.Disks {
+		if d := &inst.Disks[i]; d.Source == "" && d.Pool == record.Pool {
+			return ""
+		} else if d.Source == "" && d.Pool != "" {
+			return is + "its disk is in pool " + d.Pool
+		}
+	}
+	return is + "in which pool its disk is, is not known"
+}
+
+// deleteCommand is the command with which LXD removes what a record is of, or why
+// there is none.
+func (f *facts) deleteCommand(record *evidence.Record) string {
+	if other := f.otherInstance(record); other != "" {
+		return "ask LXD's support how to remove the record alone; " + other
+	}
 	project := ""
 	if record.Project != "" && record.Project != "default" {
 		project = " --project " + shell(record.Project)
@@ -422,20 +455,20 @@ func (f *facts) missingVolumes() []draft {
 		d.Cause = "LXD was stopped after it had deleted the volume and before the record, or somebody eradicated it on the array"
 		d.Remedy = []string{
 			"restore it from a backup, or",
-			"if it is not wanted any more: " + deleteCommand(record),
+			"if it is not wanted any more: " + f.deleteCommand(record),
 		}
 		there, destroyed := f.stillThere(record, pool)
 		switch {
 		case record.Type == evidence.TypeImage:
 			d.Severity, d.Effect = Info, imageEffect
-			d.Remedy = []string{"let LXD unpack it anew: " + deleteCommand(record)}
+			d.Remedy = []string{"let LXD unpack it anew: " + f.deleteCommand(record)}
 		case len(there) > 0:
 			if !record.Snapshot {
 				d.Severity = Critical // what is left of it goes with LXD's own delete
 			}
 			d.Detail += "; its other half is there: " + list(there)
 			d.Cause = "somebody eradicated it on the array, or LXD was stopped after it had deleted one half and before the other"
-			d.Remedy = append([]string{"restore the missing half from a backup, under the same name"}, takenAlong(record, there)...)
+			d.Remedy = append([]string{"restore the missing half from a backup, under the same name"}, f.takenAlong(record, there)...)
 		case len(destroyed) > 0:
 			d.Detail += "; its other half is destroyed, and can be recovered: " + list(destroyed)
 			d.Remedy = []string{"do not delete the record while that is wanted: destroyed-but-recorded says until when purevol recover " + shell(destroyed[0]) + " brings it back"}

@@ -33,6 +33,15 @@ func TestAdviceWhereSomethingIsLeft(t *testing.T) {
 		t.Fatalf("there is no %s", name)
 	}
 	image := spell(name(evidence.TypeImage, "", 4))
+	// The instance that has the name is another one, which that name deletes.
+	another := func(s *scene, pool, kind string) {
+		for i := range s.LXD.Instances.Items {
+			if inst := &s.LXD.Instances.Items[i]; inst.Name == "vm1" {
+				inst.Type = kind
+				inst.Disks = []evidence.InstanceDisk{{Device: "root", Pool: pool, Project: "default", Type: kind}}
+			}
+		}
+	}
 	for _, c := range []struct {
 		name  string
 		spoil func(*scene)
@@ -64,6 +73,36 @@ func TestAdviceWhereSomethingIsLeft(t *testing.T) {
 			"the configuration is gone, the disk destroyed", func(s *scene) { remove(s, config); destroy(s, disk) }, "missing-volume",
 			[]string{"purevol recover p1::" + disk + " brings it back"},
 			[]string{"if it is not wanted any more: lxc delete", "purevol copy"},
+		},
+		{
+			"both are gone, and vm1 is in another pool",
+			func(s *scene) { remove(s, disk); remove(s, config); another(s, "p2", evidence.TypeVM) }, "missing-volume",
+			[]string{"its disk is in pool p2"},
+			[]string{"lxc delete"},
+		},
+		{
+			"both are gone, and vm1 is a container",
+			func(s *scene) { remove(s, disk); remove(s, config); another(s, "p1", evidence.TypeContainer) }, "missing-volume",
+			[]string{"it is a container"},
+			[]string{"lxc delete"},
+		},
+		{
+			"both are gone, and where vm1's disk is is not known",
+			func(s *scene) { remove(s, disk); remove(s, config); another(s, "", evidence.TypeVM) }, "missing-volume",
+			[]string{"is not known"},
+			[]string{"lxc delete"},
+		},
+		{
+			"the configuration is gone, and vm1 is in another pool",
+			func(s *scene) { remove(s, config); another(s, "p2", evidence.TypeVM) }, "missing-volume",
+			[]string{"do not delete it while p1::" + disk + " is wanted"},
+			[]string{"lxc delete"},
+		},
+		{
+			"both are destroyed, and vm1 is in another pool",
+			func(s *scene) { destroy(s, disk); destroy(s, config); another(s, "p2", evidence.TypeVM) }, "destroyed-but-recorded",
+			[]string{"its disk is in pool p2"},
+			[]string{"lxc delete"},
 		},
 		{
 			"an image's copy is gone", func(s *scene) { remove(s, image) }, "missing-volume",
