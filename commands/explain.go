@@ -97,12 +97,20 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	if err != nil {
 		return notExplained(err, found)
 	}
+	runs := o.interruptedOf(explanation, object)
+	if f == formatTable || f == formatWide {
+		for _, s := range runs {
+			o.tell(s)
+		}
+	}
 	err = o.print(func(w io.Writer) error {
 		switch f {
 		case formatJSON:
 			return printJSON(w, explainAnswerOf(world, found, explanation))
 		case formatHTML:
-			return report.Explain(w, o.judged(world, policy, found), explanation)
+			page := o.judged(world, policy, found)
+			toldRuns(&page, runs, nil)
+			return report.Explain(w, page, explanation)
 		case formatYAML:
 			return printYAML(w, explainAnswerOf(world, found, explanation))
 		default:

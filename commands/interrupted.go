@@ -9,6 +9,7 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/report"
 )
 
 // fromJournal adds to the world what the journal says: which interrupted runs
@@ -38,11 +39,23 @@ func (o *common) explainOffline(world *evidence.World, stateDir string) {
 // tellInterrupted says before a repair which runs of the same object were
 // interrupted. typed is what was asked for, e what is known of it.
 func (o *common) tellInterrupted(stateDir, typed string, e diagnose.Explanation) {
-	for _, s := range o.interruptedIn(stateDir) {
-		if sameObject(s.Object, typed, e) {
-			o.tell(s)
-		}
+	for _, s := range ofOne(o.interruptedIn(stateDir), typed, e) {
+		o.tell(s)
 	}
+}
+
+// interruptedOf are those of the object that is explained, as far as the journal
+// may be read.
+func (o *common) interruptedOf(e diagnose.Explanation, typed string) []journal.Summary {
+	all, err := o.interrupted()
+	if err != nil {
+		o.log().Debug("the journal could not be read", "error", err)
+	}
+	return ofOne(all, typed, e)
+}
+
+func ofOne(all []journal.Summary, typed string, e diagnose.Explanation) []journal.Summary {
+	return slices.DeleteFunc(all, func(s journal.Summary) bool { return !sameObject(s.Object, typed, e) })
 }
 
 func (o *common) tell(s journal.Summary) {
@@ -53,6 +66,20 @@ func (o *common) tell(s journal.Summary) {
 		fmt.Fprintln(o.Err, "To go on with it:  pureclean runs --resume "+quoteShell(s.ID))
 	}
 	fmt.Fprintln(o.Err)
+}
+
+// toldRuns adds to a page which runs are not at their end, and what goes on with
+// the first. unread is why that is not known.
+func toldRuns(page *report.Judged, runs []journal.Summary, unread error) {
+	for _, run := range runs {
+		page.Runs = append(page.Runs, interruptedWords(run))
+	}
+	if unread != nil {
+		page.Runs = append(page.Runs, "Whether a repair was interrupted is not known: "+unread.Error())
+	}
+	if len(runs) > 0 && runs[0].State != journal.Damaged {
+		page.Resume = "pureclean runs --resume " + quoteShell(runs[0].ID)
+	}
 }
 
 func interruptedWords(s journal.Summary) string {

@@ -71,7 +71,10 @@ func runScan(ctx context.Context, o *scanOptions) error {
 		case formatCSV:
 			return printCSV(w, scanRows(shown))
 		case formatHTML:
-			return report.Scan(w, o.judged(world, policy, found))
+			page := o.judged(world, policy, found)
+			runs, unread := o.interrupted()
+			toldRuns(&page, runs, unread)
+			return report.Scan(w, page)
 		case formatWide:
 			return scanRows(shown).print(w)
 		default:

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/array"
 )
 
 // TestListed: what is not listed is the old, what comes last and nothing else;
@@ -170,5 +172,37 @@ func TestNothingFoundBesideARun(t *testing.T) {
 		if v.summary(lines, nil); !strings.Contains(out.String(), says) || state != "" && strings.Contains(out.String(), nothingLeft) {
 			t.Errorf("%s: %s", state, out.String())
 		}
+	}
+}
+
+// A page knows the runs as well: beside one it calls nothing well, and what goes on
+// with it is what to type.
+func TestPageBesideARun(t *testing.T) {
+	b := newBench(t, aged(t, "device-too-late-iscsi"))
+	b.s.InTerminal, b.s.OutTerminal, b.s.ErrTerminal = false, false, false
+	a, volume := b.world.Array, b.leaked("leaked-volume")
+	heal := a.Inject(array.Fault{Method: "PATCH", Path: "/volumes", Kind: array.ServerError})
+	b.run("", "fix", "--volume", volume, "--yes")
+	heal()
+	id := b.interrupted()
+	page := func(args ...string) string {
+		t.Helper()
+		_, out, errs := b.run("", append(args, "-o", "html")...)
+		said := strings.NewReplacer("<span class=\"whole\">", "", "</span>", "").Replace(out)
+		if !strings.Contains(said, "Run "+id+" of "+volume+" was interrupted") || !strings.Contains(said, "pureclean runs --resume "+id) {
+			t.Errorf("%v does not know run %s:\n%s%s", args, id, out, errs)
+		}
+		return said
+	}
+	page("scan")
+	page("explain", volume)
+	if _, _, errs := b.run("", "explain", volume); !strings.Contains(oneSpace(errs), "Run "+id+" of "+volume+" was interrupted") {
+		t.Errorf("explain does not know run %s:\n%s", id, errs)
+	}
+	if err := errors.Join(a.DestroyVolume(volume), a.Eradicate(volume), b.world.LXD.Upgrade("6.9")); err != nil {
+		t.Fatal(err)
+	}
+	if said := page("scan"); strings.Contains(said, "Nothing is left behind") || !strings.Contains(said, "a run that is not at its end") {
+		t.Error(said)
 	}
 }

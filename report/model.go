@@ -17,6 +17,8 @@ type page struct {
 	Title, Headline, Lead string
 	// Doubts is set when a witness could not tell everything.
 	Doubts bool
+	// Runs are those that are not at their end.
+	Runs []string
 	// Next is the command to type.
 	Next string
 	// About is who was asked, in a line.
@@ -116,7 +118,10 @@ type gates struct {
 type gate struct{ Result, Class, Gate, Why string }
 
 func newPage(j Judged) *page {
-	p := &page{Doubts: !j.Report.Complete, Version: text(j.Version), Note: text(j.Note)}
+	p := &page{Doubts: !j.Report.Complete, Version: text(j.Version), Note: text(j.Note), Next: j.Resume}
+	for _, run := range j.Runs {
+		p.Runs = append(p.Runs, text(run))
+	}
 	if !j.Time.IsZero() {
 		p.Time = j.Time.UTC().Format("2006-01-02 15:04 UTC")
 	}
@@ -173,6 +178,8 @@ func (p *page) answer(r diagnose.Report) {
 		p.Headline = words.Count(s.Findings, "finding") + ", no leaked volume"
 	case s.Findings > 0:
 		p.Headline = words.Count(s.Findings, "finding") + " in what could be seen"
+	case r.Complete && len(p.Runs) > 0:
+		p.Headline, p.Lead = "No finding, and a run that is not at its end", "Array, LXD and host agree"+r.In()+"."
 	case r.Complete:
 		p.Headline, p.Lead = "Nothing is left behind"+r.In(), "Array, LXD and host agree."
 	default:

@@ -36,6 +36,10 @@ type Judged struct {
 	Version string
 	// Note stands above everything: what a reader must not overlook.
 	Note string
+	// Runs says which runs are not at their end, and Resume is the command that
+	// goes on with the first of them: beside one nothing is called well.
+	Runs   []string
+	Resume string
 }
 
 // Scan writes the page of all findings.
@@ -65,7 +69,9 @@ func Scan(w io.Writer, j Judged) error {
 		p.Groups = append(p.Groups, g)
 	}
 	p.contents(grouped)
-	p.Next = next(slices.Concat(grouped...))
+	if p.Next == "" {
+		p.Next = next(slices.Concat(grouped...))
+	}
 	return p.write(w)
 }
 
@@ -96,10 +102,10 @@ func Explain(w io.Writer, j Judged, e diagnose.Explanation) error {
 	if !gated {
 		o.Gates = gatesOf(e.Gates)
 	}
-	if e.Verdict == diagnose.Safe && e.VolumeID != "" {
+	if e.Verdict == diagnose.Safe && e.VolumeID != "" && p.Next == "" {
 		p.Next = "pureclean fix --volume " + words.Shell(e.Object)
 	}
-	if slices.ContainsFunc(e.Findings, func(f diagnose.Finding) bool { return f.Interrupted != "" }) {
+	if j.Resume == "" && slices.ContainsFunc(e.Findings, func(f diagnose.Finding) bool { return f.Interrupted != "" }) {
 		p.Next = next(e.Findings)
 	}
 	p.Object = o
