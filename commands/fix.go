@@ -499,8 +499,8 @@ type savedPlans struct {
 	byHandWords string
 }
 
-// repaired is the word for a run that went well.
-const repaired = "Repaired"
+// repaired is the word for a run that went well, takenBack for an undo.
+const repaired, takenBack = "Repaired", "Taken back"
 
 const plansSchema = "pureclean/plans/v1"
 

@@ -48,31 +48,37 @@ func runsCommand(s Streams) *cli.Command {
 			if o.resume == "" {
 				return runRuns(o)
 			}
-			if err := o.known(); err != nil {
+			done, err := o.known()
+			if err != nil {
 				return err
 			}
-			return o.work(c.Context, repaired, "run "+o.resume, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Resume(ctx, o.resume) })
+			return o.work(c.Context, done, "run "+o.resume, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Resume(ctx, o.resume) })
 		},
 	}
 }
 
-// known says of a run that there is none before anything else is asked for.
-func (o *runsOptions) known() error {
+// known says of a run that there is none before anything else is asked for, and
+// with which word it ends well.
+func (o *runsOptions) known() (done string, err error) {
 	from, err := o.sources()
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := trusted(from.config); err != nil {
-		return err
+		return "", err
 	}
 	all, err := journal.Read(from.config.StateDir).List()
-	if err == nil && !slices.ContainsFunc(all, func(s journal.Summary) bool { return s.ID == o.resume }) {
+	i := slices.IndexFunc(all, func(s journal.Summary) bool { return s.ID == o.resume })
+	if err == nil && i < 0 {
 		err = &HintedError{Err: fmt.Errorf("%q: %w", o.resume, journal.ErrNoRun), Hint: "pureclean runs lists them"}
 	}
 	if err == nil {
 		err = readable(all, o.resume)
 	}
-	return err
+	if err == nil && all[i].Kind == journal.KindUndo {
+		return takenBack, nil
+	}
+	return repaired, err
 }
 
 // runsAnswer is what "runs -o json" prints.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/simulator/array"
 )
 
 // lines are what a command prints, without the heading.
@@ -231,4 +232,37 @@ func TestDamagedRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	tells(0, []string{"Nothing was repaired from this machine yet"}, nil, "runs")
+}
+
+// An undo that was stopped, of a run that another undo has taken back since, is
+// nothing that anybody has to go on with. One that is gone on with is no repair.
+func TestUndoThatIsOvertaken(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		b := newBench(t, aged(t, "device-too-late-iscsi"))
+		b.s.InTerminal, b.s.OutTerminal, b.s.ErrTerminal = false, false, false
+		volume := b.leaked("leaked-volume")
+		b.run("", "fix", "--volume", volume, "--yes")
+		heal := b.world.Array.Inject(array.Fault{Method: "POST", Path: "/connections", Kind: array.ServerError})
+		b.run("", "undo", volume, "--yes")
+		heal()
+		stopped := b.interrupted()
+		if again {
+			if status, out, errs := b.run("", "runs", "--resume", stopped, "--yes"); status != StatusOK || !strings.Contains(out, "Taken back: run "+stopped) {
+				t.Errorf("resumed: status %d\n%s%s", status, out, errs)
+			}
+			continue
+		}
+		if status, out, errs := b.run("", "undo", volume, "--yes"); status != StatusOK {
+			t.Fatalf("status %d\n%s%s", status, out, errs)
+		}
+		if status, out, errs := b.run("", "runs", "-o", "csv"); status != StatusOK || !strings.Contains(out, stopped+",undo,overtaken,") {
+			t.Errorf("runs: status %d\n%s%s", status, out, errs)
+		}
+		if _, out, _ := b.run("", "scan"); strings.Contains(out, stopped) || !strings.Contains(oneSpace(out), "took that back") {
+			t.Errorf("scan:\n%s", out)
+		}
+		if status, out, errs := b.run("", "runs", "--resume", stopped, "--yes"); status == StatusOK {
+			t.Errorf("it was gone on with: status %d\n%s%s", status, out, errs)
+		}
+	}
 }

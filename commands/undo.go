@@ -43,7 +43,7 @@ func undoCommand(s Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return o.work(c.Context, "Taken back", "run "+run, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Undo(ctx, run) })
+			return o.work(c.Context, takenBack, "run "+run, func(ctx context.Context, t repair.Tools) (repair.Result, error) { return t.Undo(ctx, run) })
 		},
 	}
 }

@@ -137,6 +137,9 @@ const (
 	Stopped State = "refused"
 	// Left: the same of one to which somebody said no, or which they ended.
 	Left State = "declined"
+	// Overtaken: it was stopped, and a later undo of the same run took back what
+	// was left.
+	Overtaken State = "overtaken"
 	// Undone: what it did was taken back.
 	Undone State = "undone"
 	// Damaged: its file can't be read to its end, so nobody knows how far it came.
@@ -215,15 +218,19 @@ func (b *Book) List() ([]Summary, error) {
 		}
 		all = append(all, s)
 	}
-	undone := map[string]bool{}
+	undone := map[string]Summary{}
 	for _, s := range all {
 		if s.Kind == KindUndo && s.State == Finished {
-			undone[s.Of] = true
+			undone[s.Of] = s
 		}
 	}
 	for i := range all {
-		if undone[all[i].ID] {
-			all[i].State = Undone
+		s := &all[i]
+		if _, is := undone[s.ID]; is {
+			s.State = Undone
+		}
+		if by, is := undone[s.Of]; is && s.Kind == KindUndo && s.State == Interrupted {
+			s.State, s.Ended, s.Why = Overtaken, by.Ended, "undo "+by.ID+" took back what was left"
 		}
 	}
 	slices.SortFunc(all, func(a, b Summary) int { // of two that began together the one that was written to last is the newer
