@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/array"
 )
 
 // A member that is fenced can't say that it uses nothing. The operator may,
@@ -89,6 +90,59 @@ func TestHostDown(t *testing.T) {
 	}
 	if status, out, errs := c.run("", "verify", "--volume", leaked.Name); status != StatusTrouble {
 		t.Errorf("verify without the word: status %d\n%s%s", status, out, errs)
+	}
+}
+
+// What is printed to go on with a run, and to take it back, says again what the
+// operator stated for it, and works as it stands there.
+func TestStatedAgain(t *testing.T) {
+	typed := func(b *bench, text, before string) (status int, said string) {
+		t.Helper()
+		_, line, found := strings.Cut(text, before)
+		line, _, _ = strings.Cut(line, "\n")
+		if !found {
+			t.Fatalf("%q is not printed:\n%s", before, text)
+		}
+		status, out, errs := b.run("", append(strings.Fields(line), "--yes")...)
+		return status, line + "\n" + out + errs
+	}
+	world, leaked := three(t)
+	c := newCluster(t, world)
+	third := world.LXD.Members()[2]
+	third.PowerFail()
+	c.servers.Stop("lxd03")
+	if err := world.Array.SetConnectivity("lxd03-iscsi", "critical", "None"); err != nil {
+		t.Fatal(err)
+	}
+	world.Age(simulatedHistory)
+	restored := newBench(t, restoredWorld(t))
+	_, rows, _ := restored.run("", "scan", "-o", "csv")
+	_, row, _ := strings.Cut(rows, "\nleaked-volume,")
+	for _, one := range []struct {
+		b    *bench
+		args []string
+	}{
+		{c.bench, []string{leaked.Name, "--host-down", "lxd03"}},
+		{restored, []string{strings.Split(row, ",")[3], "--database-is-current"}},
+	} {
+		b := one.b
+		heal := b.world.Array.Inject(array.Fault{Method: "PATCH", Path: "/volumes", Kind: array.ServerError})
+		_, out, errs := b.run("", append([]string{"fix", "--yes"}, one.args...)...)
+		heal()
+		for _, said := range []string{errs, out} {
+			if !strings.Contains(said, "pureclean runs --resume "+b.interrupted()+" "+strings.Join(one.args[1:], " ")) {
+				t.Errorf("%v is not stated again:\n%s", one.args, said)
+			}
+		}
+		_, listed, _ := b.run("", "runs")
+		status, said := typed(b, listed, "next:  pureclean ")
+		if status != StatusOK {
+			t.Errorf("%v, to go on: status %d\n%s", one.args, status, said)
+		}
+		_, undo, _ := strings.Cut(said, "\nUndo until ")
+		if status, said := typed(b, undo, ": pureclean "); status != StatusOK {
+			t.Errorf("%v, to take it back: status %d\n%s", one.args, status, said)
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func (o *fixOptions) printEnd(f format, rows []repair.Row, took time.Duration, w
 			bytes = size(found.Provisioned)
 		}
 		if undo := row.Result.Undo; result == "done" && undo.Works {
-			last = row.Result.Run
+			last = row.Result.Run + row.Result.Said.ToUndo()
 			if end.IsZero() || !undo.Until.IsZero() && undo.Until.Before(end) {
 				end = undo.Until
 			}

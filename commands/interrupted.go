@@ -63,7 +63,7 @@ func (o *common) tell(s journal.Summary) {
 		fmt.Fprintln(o.Err, line)
 	}
 	if s.State != journal.Damaged {
-		fmt.Fprintln(o.Err, "To go on with it:  pureclean runs --resume "+quoteShell(s.ID))
+		fmt.Fprintln(o.Err, "To go on with it:  pureclean runs --resume "+quoteShell(s.ID)+s.Said.ToResume())
 	}
 	fmt.Fprintln(o.Err)
 }
@@ -78,7 +78,7 @@ func toldRuns(page *report.Judged, runs []journal.Summary, unread error) {
 		page.Runs = append(page.Runs, "Whether a repair was interrupted is not known: "+unread.Error())
 	}
 	if len(runs) > 0 && runs[0].State != journal.Damaged {
-		page.Resume = "pureclean runs --resume " + quoteShell(runs[0].ID)
+		page.Resume = "pureclean runs --resume " + quoteShell(runs[0].ID) + runs[0].Said.ToResume()
 	}
 }
 

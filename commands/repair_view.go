@@ -124,6 +124,7 @@ type resultAnswer struct {
 	stopped, halted string
 	// passes is what to do about a refusal.
 	passes string
+	said   journal.Said
 }
 
 // printResults prints how runs ended; done is the word for those that went
@@ -153,6 +154,7 @@ func resultOf(row repair.Row) resultAnswer {
 		Why: row.Result.Why, Step: row.Result.Step, Changed: row.Result.Changed, State: some(row.Result.State),
 	}
 	r.Undoable, r.UndoUntil = row.Result.Undo.Works, undoUntil(row.Result.Undo)
+	r.said = row.Result.Said
 	r.stopped, r.halted = stopped(row.Result), halted(row)
 	if errors.Is(row.Err, context.Canceled) {
 		r.Why = "it was cancelled"
@@ -201,14 +203,14 @@ func printResult(out *lineWriter, p palette, width int, done string, r resultAns
 	}
 	switch {
 	case r.stopped != "":
-		out.line("go on:      pureclean runs --resume " + r.Run)
+		out.line("go on:      pureclean runs --resume " + r.Run + r.said.ToResume())
 		if r.Undoable {
-			out.line("take back:  pureclean undo " + r.Run)
+			out.line("take back:  pureclean undo " + r.Run + r.said.ToUndo())
 		}
 	case r.UndoUntil != nil:
-		out.line(fmt.Sprintf("Undo until %s: pureclean undo --run %s", until(*r.UndoUntil), r.Run))
+		out.line(fmt.Sprintf("Undo until %s: pureclean undo --run %s%s", until(*r.UndoUntil), r.Run, r.said.ToUndo()))
 	case r.Undoable:
-		out.line("Undo: pureclean undo --run " + r.Run)
+		out.line("Undo: pureclean undo --run " + r.Run + r.said.ToUndo())
 	}
 	if !r.Changed && head != done {
 		out.line("Nothing was changed.")
@@ -252,9 +254,9 @@ func (o *changing) ended(result repair.Result, err error) error {
 	default:
 		why += " (" + err.Error() + ")"
 	}
-	hint := "go on with pureclean runs --resume " + result.Run
+	hint := "go on with pureclean runs --resume " + result.Run + result.Said.ToResume()
 	if result.Undo.Works {
-		hint += ", take back with pureclean undo " + result.Run
+		hint += ", take back with pureclean undo " + result.Run + result.Said.ToUndo()
 	}
 	return &HintedError{Err: errors.New(why), Hint: hint}
 }

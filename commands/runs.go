@@ -104,6 +104,7 @@ type runAnswer struct {
 	byHand  []string
 	file    string
 	promise repair.Promise
+	said    journal.Said
 }
 
 func runRuns(o *runsOptions) error {
@@ -182,7 +183,7 @@ func (o *runsOptions) printRuns(w io.Writer, answer runsAnswer, wide bool) error
 			undoable++
 		}
 		if again && first == "" {
-			first = r.Run
+			first = r.Run + r.said.ToResume()
 		}
 	}
 	out := &lineWriter{w: w}
@@ -222,7 +223,7 @@ func runAnswerOf(s journal.Summary, p repair.Promise) runAnswer {
 	a := runAnswer{
 		Run: s.ID, Kind: string(s.Kind), Of: s.Of, State: string(s.State), Object: s.Object.Name,
 		Began: s.Began.UTC(), Operator: operator(s.Operator), Host: s.Operator.Host, Why: s.Why,
-		Undoable: p.Works && !p.Perhaps, UndoUntil: undoUntil(p), promise: p,
+		Undoable: p.Works && !p.Perhaps, UndoUntil: undoUntil(p), promise: p, said: s.Said,
 	}
 	if s.State == journal.UnderWay {
 		a.Why = atIt(s)

@@ -411,7 +411,7 @@ func verb(n int, one, many string) string {
 func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
 	all := slices.Concat(groups...)
 	if len(v.interrupted) > 0 && v.interrupted[0].State != journal.Damaged {
-		out.line("next:  pureclean runs --resume " + quoteShell(v.interrupted[0].ID))
+		out.line("next:  pureclean runs --resume " + quoteShell(v.interrupted[0].ID) + v.interrupted[0].Said.ToResume())
 		return
 	}
 	if len(all) == 0 {

@@ -176,6 +176,8 @@ type Result struct {
 	// nothing was destroyed. Undo is whether this run can be taken back.
 	Until time.Time
 	Undo  Promise
+	// Said is what the operator stated, and states again to go on or to take it back.
+	Said journal.Said
 	// Done of the Of steps were done when it ended; Stands says how the object
 	// is then, if it was stopped in the middle.
 	Done, Of int

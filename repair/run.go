@@ -687,25 +687,25 @@ func (r *run) refuse(step string, gate diagnose.GateResult) error {
 	case needEncrypted:
 		e.Hint = "use https:// as the pool's pure.gateway"
 	}
-	if other := r.interrupted(); other != "" && gate.Gate != needStood {
-		e.Hint = "run " + other + " of the same object was interrupted: pureclean runs --resume " + other
+	if other := r.interrupted(); other.ID != "" && gate.Gate != needStood {
+		e.Hint = "run " + other.ID + " of the same object was interrupted: pureclean runs --resume " + other.ID + other.Said.ToResume()
 	}
 	return e
 }
 
 // interrupted is another run of the same object that did not end.
-func (r *run) interrupted() string {
+func (r *run) interrupted() journal.Summary {
 	runs, err := r.t.Journal.List()
 	if err != nil {
-		return ""
+		return journal.Summary{}
 	}
 	for _, other := range runs {
 		if other.State == journal.Interrupted && (r.journal == nil || other.ID != r.journal.ID) &&
 			other.Object.ID == r.plan.ID && other.Object.ID != "" {
-			return other.ID
+			return other
 		}
 	}
-	return ""
+	return journal.Summary{}
 }
 
 // finish takes back what must not stay, and writes the last record.
@@ -757,6 +757,10 @@ func (r *run) finish(ctx context.Context, failed error) (Result, error) {
 		failed = errors.Join(failed, err)
 	}
 	result.Undo = r.promise()
+	result.Said = journal.Said{
+		HostsDown:         r.t.Policy.Down,
+		DatabaseIsCurrent: r.t.Policy.DatabaseIsCurrent && !r.t.Policy.Batch, EvenIfRecovered: r.t.Policy.EvenIfRecovered && !r.t.Policy.Batch,
+	}
 	r.tell(Over, "", "")
 	return result, failed
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pureclean/pureclean/words"
 )
 
 // History is what the file of one run says.
@@ -157,6 +159,8 @@ type Summary struct {
 	// Last is who took it up last: the operator, or whoever resumed it.
 	Last  Operator
 	State State
+	// Said is what whoever took it up last has stated.
+	Said Said
 	// Object is what it was about.
 	Object Object
 	// Until is when an undo stops being possible; zero when nothing was
@@ -246,7 +250,7 @@ func (h History) Summary() Summary {
 	for _, r := range h.Records {
 		switch r.What {
 		case WhatBegin:
-			s.Kind, s.Of, s.Began = r.Kind, r.Of, r.Time
+			s.Kind, s.Of, s.Began, s.Said = r.Kind, r.Of, r.Time, said(r)
 			if r.Operator != nil {
 				s.Operator, s.Last = *r.Operator, *r.Operator
 			}
@@ -259,6 +263,9 @@ func (h History) Summary() Summary {
 		default:
 			// Whatever follows an end was a run again.
 			s.State, s.Ended, s.Why = Interrupted, time.Time{}, ""
+			if r.What == WhatResume {
+				s.Said = said(r)
+			}
 			if r.What == WhatResume && r.Operator != nil {
 				s.Last = *r.Operator
 			}
@@ -268,6 +275,37 @@ func (h History) Summary() Summary {
 		}
 	}
 	return s
+}
+
+// Said is what an operator states for a run, in flags. It is not taken for granted
+// later: whoever goes on with the run, or takes it back, has to state it again.
+type Said struct {
+	HostsDown                          []string
+	DatabaseIsCurrent, EvenIfRecovered bool
+}
+
+func said(r Record) Said { return Said{r.HostsDown, r.DatabaseIsCurrent, r.EvenIfRecovered} }
+
+// ToUndo are the flags for a command that takes the run back, each with a space
+// before it.
+func (s Said) ToUndo() string {
+	flags := ""
+	for _, member := range s.HostsDown {
+		flags += " --host-down " + words.Shell(member)
+	}
+	return flags
+}
+
+// ToResume are those for one that goes on with it.
+func (s Said) ToResume() string {
+	flags := s.ToUndo()
+	if s.DatabaseIsCurrent {
+		flags += " --database-is-current"
+	}
+	if s.EvenIfRecovered {
+		flags += " --even-if-recovered"
+	}
+	return flags
 }
 
 // Deadline is when an undo stops being possible by this machine's clock: it is
