@@ -332,13 +332,15 @@ func (w *repairWorld) members() error {
 // would have run there.
 func beMember(dir, version, name string, args []string) error {
 	words := strings.Fields(strings.Join(args, " "))
-	step, remove := slices.Index(words, "--step")+1, slices.Index(words, "--remove")+1
-	if step == 0 || remove == 0 || max(step, remove) >= len(words) {
+	step := slices.Index(words, "--step") + 1
+	if step == 0 || step == len(words) {
 		return fmt.Errorf("no step in %q", args)
 	}
-	serial, err := evidence.ParseSerial(words[remove])
-	if err != nil {
-		return err
+	var serials []evidence.Serial
+	for i, word := range words[1:] {
+		if words[i] == "--remove" {
+			serials = append(serials, evidence.Serial(word))
+		}
 	}
 	ctx := context.Background()
 	v, err := visit.Enter(ctx, dir, name, os.Geteuid())
@@ -346,7 +348,7 @@ func beMember(dir, version, name string, args []string) error {
 		return err
 	}
 	defer v.Close() // nothing was written
-	service := fleet.Service{Local: release.Local{System: v.System(), Writer: v.DeviceWriter()}, Step: words[step], Serial: serial, Version: version}
+	service := fleet.Service{Local: release.Local{System: v.System(), Writer: v.DeviceWriter()}, Step: words[step], Serials: serials, Version: version}
 	return service.Serve(ctx, os.Stdin, os.Stdout)
 }
 

@@ -39,11 +39,11 @@ func devicesCommand(s Streams) *cli.Command {
 			),
 		// No pool is asked here: with one all would be shown, too.
 		Flags: append(without(o.flags(), "pool"),
-			&cli.StringFlag{Name: "remove", Usage: "do a step of removing the devices of volume `SERIAL`", Destination: &o.remove},
+			&cli.StringSliceFlag{Name: "remove", Usage: "do a step of removing the devices of volume `SERIAL`; once for each", Destination: &o.remove},
 			&cli.StringFlag{Name: "step", Usage: "the `STEP`: " + strings.Join(fleet.Steps(), ", "), Destination: &o.step},
 		),
 		Action: func(c *cli.Context) error {
-			if o.remove != "" || o.step != "" {
+			if len(o.remove.Value()) > 0 || o.step != "" {
 				return runStep(c, o)
 			}
 			return runDevices(c.Context, &o.common)
@@ -53,7 +53,8 @@ func devicesCommand(s Streams) *cli.Command {
 
 type devicesOptions struct {
 	common
-	remove, step string
+	remove cli.StringSlice
+	step   string
 }
 
 func runDevices(ctx context.Context, o *common) error {

@@ -205,12 +205,12 @@ func TestVersionsBesideEachOther(t *testing.T) {
 			s.given = &given
 			status := Main(t.Context(), append([]string{"pureclean"}, args...), s)
 			said := strings.Replace(text.String(), `"version": "`+version()+`"`, `"version": "v0.9"`, 1)
-			fmt.Fprint(out, strings.Replace(said, `"conversation": 1`, `"conversation": `+conversation, 1))
+			fmt.Fprint(out, strings.Replace(said, `"conversation": 2`, `"conversation": `+conversation, 1))
 			return status
 		}
 	}
 	for conversation, why := range map[string]string{
-		"2": "let lxd02 answer (its pureclean is v0.9, and this is " + version() + ": it speaks version 2 of the conversation, and this one version 1 alone",
+		"3": "let lxd02 answer (its pureclean is v0.9, and this is " + version() + ": it speaks version 3 of the conversation, and this one versions 1 and 2",
 		"0": "let lxd02 answer (its pureclean is v0.9, and this is " + version() + ": it names no version of the conversation",
 	} {
 		second.says(speaks(conversation))

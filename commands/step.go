@@ -26,14 +26,19 @@ var stepFlags = []string{"remove", "step"}
 
 // runStep does one step for somebody who asks over ssh.
 func runStep(c *cli.Context, o *devicesOptions) error {
-	serial, err := evidence.ParseSerial(o.remove)
+	var serials []evidence.Serial
+	var err error
+	for _, text := range o.remove.Value() {
+		serial, bad := evidence.ParseSerial(text)
+		serials, err = append(serials, serial), errors.Join(err, bad)
+	}
 	switch other := otherFlag(c); {
 	case o.step == "":
 		return &HintedError{
 			Err:  usagef("--remove is for pureclean on other members, which says the step and answers for it"),
 			Hint: "pureclean fix --finding stale-map, or fix --volume VOLUME, removes devices",
 		}
-	case o.remove == "" || err != nil:
+	case len(serials) == 0 || err != nil:
 		return usagef("--remove takes a volume's serial, 24 hexadecimal digits")
 	case !slices.Contains(fleet.Steps(), o.step):
 		return usagef("unknown step %q; there is %s", o.step, strings.Join(fleet.Steps(), ", "))
@@ -58,7 +63,7 @@ func runStep(c *cli.Context, o *devicesOptions) error {
 	// the signal would end it in the middle.
 	signal.Ignore(syscall.SIGPIPE)
 	service := fleet.Service{
-		Local: release.Local{System: from.host, Writer: from.localWriter(), Sleep: from.sleep}, Step: o.step, Serial: serial, Version: version(),
+		Local: release.Local{System: from.host, Writer: from.localWriter(), Sleep: from.sleep}, Step: o.step, Serials: serials, Version: version(),
 		Lock: func(ctx context.Context) (func(), error) { return lockMachine(ctx, from.config.StateDir) },
 	}
 	return service.Serve(c.Context, o.In, o.Out)

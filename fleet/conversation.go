@@ -27,7 +27,12 @@ type conversation struct {
 // wanted the very same program on both sides, and are refused.
 var conversations = []conversation{
 	{version: 1},
+	// A step can be for several volumes.
+	{version: severalFrom},
 }
+
+// severalFrom is the first conversation in which one step is for several volumes.
+const severalFrom = 2
 
 // newest is the conversation that this program would rather have.
 func newest(all []conversation) int { return all[len(all)-1].version }

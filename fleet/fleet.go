@@ -5,13 +5,14 @@
 //
 // Two things are asked. "devices -o json" is one look at the machine (Ask).
 // "devices --remove SERIAL --step STEP" is one step of release.Releaser there,
+// for one volume or for several that are each named,
 // as a conversation (Machine here, Serve there): the machine looks and judges
 // for itself, and asks back before each single write, so that the write
 // stands in the journal here before it is made there. When it gets no answer
 // it writes nothing more, and takes back what it did.
 //
-// No name of LXD's or of the array's ever becomes a word of a shell: the one
-// argument that varies is a serial, which is 24 hexadecimal digits. All else
+// No name of LXD's or of the array's ever becomes a word of a shell: the only
+// arguments that vary are serials, which are 24 hexadecimal digits. All else
 // goes through stdin and stdout. A machine that does not answer, or not as it
 // should, is unknown, with the reason; nobody is waited for without end.
 package fleet
@@ -75,6 +76,8 @@ type Fleet struct {
 	pushed map[string]bool
 	// spoken is the version of the conversation in which a member answered.
 	spoken map[string]int
+	// alone are the members on which a step for several volumes was declined.
+	alone map[string]bool
 	// holders are the runs that worked from members when they last answered.
 	holders map[string]Holder
 }
@@ -103,7 +106,7 @@ func New(o Options) *Fleet {
 			return os.Open(path)
 		}
 	}
-	return &Fleet{o: o, pushed: map[string]bool{}, spoken: map[string]int{}, holders: map[string]Holder{}}
+	return &Fleet{o: o, pushed: map[string]bool{}, spoken: map[string]int{}, alone: map[string]bool{}, holders: map[string]Holder{}}
 }
 
 // member is how one member is reached.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/pureclean/pureclean/devices/release"
 	"github.com/pureclean/pureclean/evidence"
@@ -84,36 +86,101 @@ func (m *Machine) Detached(ctx context.Context, sought []release.Sought) []relea
 	return all
 }
 
-// talk has the conversation about one step. A nil error means that the machine
-// heard that its result was heard, and ended well.
-func (m *Machine) talk(ctx context.Context, ask request, back release.Callbacks, sought ...release.Sought) (result, error) {
-	if _, err := evidence.ParseSerial(string(ask.Serial)); err != nil {
-		return result{}, fmt.Errorf("%w: %w", release.ErrRefused, err)
+// Shares tells machines apart that can do one step for several volumes, with one
+// ssh. It is empty for one that can't: its pureclean is too old, or sudo there
+// was seen to allow no more than one volume.
+func (m *Machine) Shares() string {
+	m.fleet.mu.Lock()
+	defer m.fleet.mu.Unlock()
+	if m.fleet.spoken[m.name] < severalFrom || m.fleet.alone[m.name] {
+		return ""
 	}
-	step := steps[ask.Step]
-	limited, cancel := context.WithTimeout(ctx, step.limit)
+	return m.name + " " + m.boot
+}
+
+// Together does one step for several volumes, each for itself, with one ssh:
+// TaskRelease, TaskClear or TaskStale. Their Sleep is not called: all of them rest
+// together, by sleep. What breaks off is not known of any of them. It reports
+// false where the machine did not begin, nor could have: it does one volume at a
+// time.
+func (m *Machine) Together(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]release.Outcome, bool) {
+	ask := request{Step: step}
+	t := &talk{ask: step, of: map[evidence.Serial]release.Callbacks{}, sleep: sleep, allowed: map[evidence.Serial]bool{}}
+	for i, task := range tasks {
+		one := target{task.Serial, task.Expect, task.Released}
+		if i == 0 {
+			ask.Serial, ask.Expect, ask.Released = one.Serial, one.Expect, one.Released
+		} else {
+			ask.More = append(ask.More, one)
+		}
+		t.of[task.Serial] = task.Callbacks
+	}
+	said, err := m.converse(ctx, t, ask)
+	if len(tasks) > 1 && t.declined {
+		m.fleet.mu.Lock()
+		defer m.fleet.mu.Unlock()
+		m.fleet.alone[m.name] = true
+		return nil, false
+	}
+	more := said.More
+	said.More = nil
+	all := []release.Outcome{{Released: said.Released, Err: t.ends(m.name, ask.Serial, said.Error, err)}}
+	for i, one := range ask.More {
+		end := release.Outcome{}
+		if err == nil {
+			end.Released = more[i].Released
+			end.Err = t.ends(m.name, one.Serial, more[i].Error, nil)
+		} else {
+			end.Err = t.ends(m.name, one.Serial, nil, err)
+		}
+		all = append(all, end)
+	}
+	return all, true
+}
+
+// talk has the conversation about one step for one volume. A nil error means that
+// the machine heard that its result was heard, and ended well.
+func (m *Machine) talk(ctx context.Context, ask request, back release.Callbacks, sought ...release.Sought) (result, error) {
+	t := &talk{ask: ask.Step, of: map[evidence.Serial]release.Callbacks{ask.Serial: back}, sleep: back.Sleep, allowed: map[evidence.Serial]bool{}}
+	for _, s := range sought {
+		t.of[s.Serial] = release.Callbacks{Elsewhere: s.Elsewhere}
+	}
+	said, err := m.converse(ctx, t, ask)
+	return said, t.ends(m.name, ask.Serial, said.Error, err)
+}
+
+// converse has a conversation to its end. An error is why it broke off, or did not
+// begin.
+func (m *Machine) converse(ctx context.Context, t *talk, ask request) (result, error) {
+	words := []string{"devices"}
+	for _, one := range ask.each() {
+		if _, err := evidence.ParseSerial(string(one.Serial)); err != nil {
+			return result{}, fmt.Errorf("%w: %w", release.ErrRefused, err)
+		}
+		words = append(words, "--remove", string(one.Serial))
+	}
+	limit := steps[ask.Step].limit * time.Duration(1+len(ask.More))
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	c, err := m.fleet.start(limited, m.name, "devices", "--remove", string(ask.Serial), "--step", ask.Step)
-	if err != nil {
+	var err error
+	if t.call, err = m.fleet.start(limited, m.name, append(words, "--step", ask.Step)...); err != nil {
 		return result{}, fmt.Errorf("%s: %w", m.name, err)
 	}
-	t := &talk{call: c, ask: ask.Step, back: back, sought: sought}
+	t.begun = true
 	said, broken := t.run(m.complete(ask))
-	_ = c.stdout.Close()
-	status := c.end()
+	_ = t.stdout.Close()
+	status := t.end()
+	t.declined = !t.heard && status > 0 && status != statusLost
 	switch {
-	case broken == nil && status == 0 && said.Error == nil:
-		return said, nil
 	case broken == nil && status == 0:
-		return said, said.Error
 	case broken == nil:
-		broken = causeOf(m.name, c.member, status, c.stderr.String())
+		broken = causeOf(m.name, t.member, status, t.stderr.String())
 	case limited.Err() != nil && ctx.Err() == nil:
-		broken = fmt.Errorf("it did not end within %s", step.limit)
+		broken = fmt.Errorf("it did not end within %s", limit)
 	case errors.Is(broken, errHungUp):
-		broken = causeOf(m.name, c.member, status, c.stderr.String())
+		broken = causeOf(m.name, t.member, status, t.stderr.String())
 	}
-	return said, t.lost(m.name, broken)
+	return said, broken
 }
 
 func (m *Machine) complete(ask request) request {
@@ -125,13 +192,18 @@ func (m *Machine) complete(ask request) request {
 // talk is one conversation, seen from here.
 type talk struct {
 	*call
-	ask  string
-	back release.Callbacks
-	// sought are the volumes of a step that is about several.
-	sought []release.Sought
-	// allowed is set once a write was allowed. Before that none was made,
-	// except to take others back.
-	allowed bool
+	ask string
+	// of is what is asked back about each volume, and sleep waits for all.
+	of    map[evidence.Serial]release.Callbacks
+	sleep func(context.Context, time.Duration) error
+	// begun is set once ssh was started, and heard once anything was said there.
+	begun, heard bool
+	// declined is set when it ended there, by itself, before anything was said:
+	// nothing was done, for nothing was allowed.
+	declined bool
+	// allowed are the volumes to which a write was allowed. To others none was
+	// made, except to take others back.
+	allowed map[evidence.Serial]bool
 }
 
 // errHungUp is an end of the conversation in the middle.
@@ -154,17 +226,21 @@ func (t *talk) run(ask request) (result, error) {
 			}
 			return result{}, errHungUp
 		}
+		t.heard = true
 		var answer reply
 		switch {
 		case m.Say == sayAlive:
 			continue
 		case m.Say == sayNote && m.Action != nil:
-			answer = t.note(*m.Action)
+			if m.Serial == "" && len(ask.More) == 0 {
+				m.Serial = ask.Serial // it speaks the conversation before
+			}
+			answer = t.note(m.Serial, *m.Action)
 		case m.Say == sayElsewhere && m.Use != nil:
 			answer.OK = t.elsewhere(m.Serial, *m.Use)
 		case m.Say == sayWait && m.Wait > 0:
-			answer.OK = t.back.Sleep != nil && t.back.Sleep(t.ctx, m.Wait) == nil
-		case m.Say == sayDone && m.Done != nil:
+			answer.OK = t.sleep != nil && t.sleep(t.ctx, m.Wait) == nil
+		case m.Say == sayDone && m.Done != nil && m.Done.answers(ask):
 			if err := writeLine(t.stdin, reply{OK: true}); err != nil {
 				return *m.Done, errHungUp
 			}
@@ -178,33 +254,46 @@ func (t *talk) run(ask request) (result, error) {
 	}
 }
 
+// answers reports a result that is of each volume that was asked for.
+func (r *result) answers(ask request) bool {
+	return slices.EqualFunc(r.More, ask.More, func(o outcome, t target) bool { return o.Serial == t.Serial })
+}
+
 // elsewhere says whether a use is of another volume than the one that the
 // machine judges just now.
 func (t *talk) elsewhere(serial evidence.Serial, use evidence.Use) bool {
-	back := t.back.Elsewhere
-	for _, s := range t.sought {
-		if s.Serial == serial {
-			back = s.Elsewhere
-		}
-	}
+	back := t.of[serial].Elsewhere
 	return back != nil && back(use)
 }
 
 // note writes the note here before the write is made there.
-func (t *talk) note(a release.Action) reply {
-	if t.back.Note != nil {
-		if err := t.back.Note(a); err != nil {
+func (t *talk) note(serial evidence.Serial, a release.Action) reply {
+	back, asked := t.of[serial]
+	if !asked {
+		return reply{Why: "this volume was not asked for"}
+	}
+	if back.Note != nil {
+		if err := back.Note(a); err != nil {
 			return reply{Why: err.Error()}
 		}
 	}
-	t.allowed = true
+	t.allowed[serial] = true
 	return reply{OK: true}
 }
 
-// lost is the error of a conversation that broke off.
-func (t *talk) lost(name string, why error) error {
-	err := fmt.Errorf("%s: %w: %w", name, ErrLost, why)
-	if t.allowed || t.ask == "rollback" {
+// ends is the error with which the step ends for one volume, by what the machine
+// said of it, or by why the conversation broke off.
+func (t *talk) ends(name string, serial evidence.Serial, said *wireError, broken error) error {
+	switch {
+	case broken == nil && said == nil:
+		return nil
+	case broken == nil:
+		return said
+	case !t.begun:
+		return broken
+	}
+	err := fmt.Errorf("%s: %w: %w", name, ErrLost, broken)
+	if t.allowed[serial] || t.ask == "rollback" {
 		err = fmt.Errorf("%w; it is not known what was done there: %w", err, release.ErrHalfway)
 	}
 	return err

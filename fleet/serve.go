@@ -36,9 +36,10 @@ func Steps() []string { return slices.Sorted(maps.Keys(steps)) }
 
 // Service is a machine that does one step for somebody who asks over ssh.
 type Service struct {
-	Local   release.Local
-	Step    string
-	Serial  evidence.Serial
+	Local release.Local
+	Step  string
+	// Serials are the volumes of the command line.
+	Serials []evidence.Serial
 	Version string
 	// Lock keeps other runs on this machine from working at the same time. It
 	// waits for the one before, which may still take something back.
@@ -56,7 +57,8 @@ func (s Service) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if !ok {
 		return fmt.Errorf("there is no step %q; there is %s", s.Step, strings.Join(Steps(), ", "))
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, step.limit, fmt.Errorf("it took longer than %s", step.limit))
+	limit := step.limit * time.Duration(max(len(s.Serials), 1))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %s", limit))
 	defer cancel()
 	p := newPeer(out, cancel)
 	go p.listen(in)
@@ -66,46 +68,18 @@ func (s Service) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	stop := p.breathe()
 	defer stop()
-	said, err := result{}, s.check(ask)
-	unlock := func() {}
-	if err == nil && step.writes && s.Lock != nil {
-		if unlock, err = s.Lock(ctx); err != nil {
-			unlock = func() {}
-			err = fmt.Errorf("%w: %w: %w", release.ErrRefused, ErrBusy, err)
-		}
+	w := s.newWork(step, ask, p)
+	if err := s.check(ask); err != nil {
+		w.refuse(err)
+	} else if err := w.lock(ctx); err != nil {
+		w.refuse(fmt.Errorf("%w: %w", release.ErrRefused, err))
 	}
-	defer func() { unlock() }()
-	local := s.Local
-	local.System.Hostname = ask.Name
-	if err == nil {
-		back := callbacks{elsewhere: p.elsewhere, Callbacks: release.Callbacks{
-			Note: p.note, Elsewhere: func(use evidence.Use) bool { return p.elsewhere(s.Serial, use) },
-		}}
-		if step.rests {
-			back.Sleep = func(ctx context.Context, d time.Duration) error {
-				if d < restsFrom {
-					return local.Wait(ctx, d)
-				}
-				unlock()
-				unlock = func() {}
-				if err := p.wait(ctx, d, local.Wait); err != nil || s.Lock == nil {
-					return err
-				}
-				again, err := s.Lock(ctx)
-				if err != nil {
-					return fmt.Errorf("%w: %w", ErrBusy, err)
-				}
-				unlock = again
-				return nil
-			}
-		}
-		said, err = step.do(ctx, local, ask, back)
-	}
-	said.Error = onWire(err)
-	if heard := p.done(said); heard != nil {
-		if s.Step == "release" && err == nil {
+	defer func() { w.unlock() }()
+	w.do(ctx)
+	if heard := p.done(w.result()); heard != nil {
+		if s.Step == release.TaskRelease {
 			// Whoever wanted it does not know of it.
-			return errors.Join(heard, local.Rollback(ctx, said.Released, release.Callbacks{}))
+			return errors.Join(heard, w.takeBack(ctx))
 		}
 		return heard
 	}
@@ -116,23 +90,29 @@ func (s Service) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 func (s Service) check(ask request) error {
 	boot := s.Local.Boot()
 	_, understands := understood(conversations, ask.Conversation)
+	asked := []evidence.Serial{}
+	for _, one := range ask.each() {
+		asked = append(asked, one.Serial)
+	}
 	switch {
 	case ask.Schema != stepSchema:
 		return fmt.Errorf("%w: the request's schema is %.60q and not %q", release.ErrRefused, ask.Schema, stepSchema)
 	case !understands:
 		return fmt.Errorf("%w: this pureclean is %s, and %.40s asks: %s", release.ErrRefused, s.Version, ask.Version, apart(conversations, ask.Conversation))
-	case ask.Step != s.Step || ask.Serial != s.Serial:
+	// The command line is what sudo allowed and logged: nothing of another
+	// volume is touched under its name.
+	case ask.Step != s.Step || !slices.Equal(asked, s.Serials):
 		return fmt.Errorf("%w: the request is about another step or volume than the command line", release.ErrRefused)
 	case len(ask.Also) > 0 && steps[s.Step].writes:
-		return fmt.Errorf("%w: a step that writes is about one volume", release.ErrRefused)
-	case s.Step == "rollback" && ask.Released.Serial == "":
-		return fmt.Errorf("%w: it does not say of which volume something was released", release.ErrRefused)
+		return fmt.Errorf("%w: a step that writes is about the volumes of its command line", release.ErrRefused)
+	case len(asked) > 1 && !steps[s.Step].several:
+		return fmt.Errorf("%w: this step is for one volume", release.ErrRefused)
+	case len(slices.Compact(slices.Sorted(slices.Values(asked)))) != len(asked):
+		return fmt.Errorf("%w: it names a volume twice", release.ErrRefused)
 	case boot == "" || ask.Boot != boot:
 		return fmt.Errorf("%w: this is not the machine that was looked at, or it was booted since", release.ErrRefused)
 	}
-	// The command line is what sudo allowed and logged: nothing of another
-	// volume is touched under its name.
-	return ask.Released.Of(s.Serial)
+	return nil
 }
 
 // peer is the other side of the conversation, seen from the machine.
@@ -223,9 +203,9 @@ func (p *peer) ask(m message) (reply, error) {
 	return r, err
 }
 
-// note asks whether a write may be made.
-func (p *peer) note(a release.Action) error {
-	r, err := p.ask(message{Say: sayNote, Action: &a})
+// note asks whether a write to a volume may be made.
+func (p *peer) note(serial evidence.Serial, a release.Action) error {
+	r, err := p.ask(message{Say: sayNote, Serial: serial, Action: &a})
 	if err == nil && !r.OK {
 		err = fmt.Errorf("it was not allowed: %s", r.Why)
 	}

@@ -144,7 +144,7 @@ func released(t *testing.T, s *site) {
 		t.Fatalf("%v, %+v", err, done)
 	}
 	for _, connection := range s.world.Array.Connections() {
-		if v, _ := s.world.Array.Volume(connection.Volume); v.Serial == string(s.service.Serial) {
+		if v, _ := s.world.Array.Volume(connection.Volume); v.Serial == string(s.serial) {
 			if err := s.world.Array.Disconnect(connection.Host, connection.Volume); err != nil {
 				t.Fatal(err)
 			}

@@ -17,9 +17,9 @@ const another = evidence.Serial("0123456789ABCDEF01234567")
 // the volume of the command line.
 func (s *site) requestOf(step string) request {
 	ask := s.request(step)
-	path := release.Target{Name: "sdzz", HCTL: "9:0:0:9", Dev: "65:0", Seq: 900, Serial: s.service.Serial}
+	path := release.Target{Name: "sdzz", HCTL: "9:0:0:9", Dev: "65:0", Seq: 900, Serial: s.serial}
 	ask.Released.Boot, ask.Released.Connected = ask.Boot, true
-	ask.Released.Maps = []release.ReleasedMap{{Name: "mpathz", UUID: s.service.Serial.MapUUID(), QueueingOff: true}}
+	ask.Released.Maps = []release.ReleasedMap{{Name: "mpathz", UUID: s.serial.MapUUID(), QueueingOff: true}}
 	ask.Released.Offline, ask.Released.Found, ask.Released.Left = []release.Target{path}, []release.Target{path}, []release.Target{path}
 	ask.Released.Namespaces, ask.Released.Numbers = []string{"nvme0n1"}, []int64{9}
 	return ask
@@ -63,7 +63,7 @@ func TestServeTouchesNoOtherVolume(t *testing.T) {
 		identities(reflect.ValueOf(&ask).Elem(), "request", func(field string, v reflect.Value) {
 			fields = append(fields, field)
 			was := v.String()
-			for _, other := range []string{string(another), another.MapUUID(), "part1-" + s.service.Serial.MapUUID(), strings.ToLower(was) + " "} {
+			for _, other := range []string{string(another), another.MapUUID(), "part1-" + s.serial.MapUUID(), strings.ToLower(was) + " "} {
 				v.SetString(other)
 				refused(field+" is "+other, ask)
 			}
@@ -73,7 +73,7 @@ func TestServeTouchesNoOtherVolume(t *testing.T) {
 			t.Errorf("%s: the fields are %v", step, fields)
 		}
 		for _, bad := range []release.Target{{Name: "nvme0n1", HCTL: "9:0:0:9"}, {Name: "sda", HCTL: "../../x"}, {Name: "../sda", HCTL: "9:0:0:9"}} {
-			bad.Serial = s.service.Serial
+			bad.Serial = s.serial
 			ask.Released.Offline = []release.Target{bad}
 			refused("a path "+bad.Name+" at "+bad.HCTL, ask)
 		}

@@ -26,7 +26,9 @@ type site struct {
 	t       *testing.T
 	world   *simulator.World
 	service Service
-	writes  int
+	// serial is of the volume of a request that is about one.
+	serial evidence.Serial
+	writes int
 }
 
 func newSite(t *testing.T) *site {
@@ -35,11 +37,12 @@ func newSite(t *testing.T) *site {
 	s := &site{t: t, world: world}
 	for _, v := range world.Array.Volumes() {
 		if !v.Destroyed && !world.Live(v.Name) && len(world.Hosts[0].DevicesOf(v.Serial)) > 0 {
-			s.service.Serial = evidence.Serial(v.Serial)
+			s.serial = evidence.Serial(v.Serial)
 		}
 	}
 	machine := world.Hosts[0]
 	machine.FailWrites(func(string, int) error { s.writes++; return nil })
+	s.service.Serials = []evidence.Serial{s.serial}
 	s.service.Version = "v1"
 	s.service.Local = release.Local{System: machine.System(), Writer: machine.DeviceWriter(), Sleep: func(ctx context.Context, d time.Duration) error {
 		world.Clock.Advance(d)
@@ -56,12 +59,12 @@ func (s *site) state() []string {
 	seen := devices.Observe(context.Background(), s.service.Local.System)
 	var all []string
 	for _, d := range seen.Disks.Items {
-		if d.Serial == s.service.Serial {
+		if d.Serial == s.serial {
 			all = append(all, d.Name+" "+d.State)
 		}
 	}
 	for _, m := range seen.Maps.Items {
-		if m.Serial == s.service.Serial {
+		if m.Serial == s.serial {
 			all = append(all, "map "+m.UUID)
 		}
 	}
@@ -71,8 +74,8 @@ func (s *site) state() []string {
 func (s *site) request(step string) request {
 	s.service.Step = step
 	return request{
-		Schema: stepSchema, Version: "v1", Conversation: newest(conversations), Name: "lxd02", Boot: s.service.Local.Boot(), Step: step, Serial: s.service.Serial,
-		Expect: release.Expect{StillConnected: true}, Released: release.Released{Serial: s.service.Serial},
+		Schema: stepSchema, Version: "v1", Conversation: newest(conversations), Name: "lxd02", Boot: s.service.Local.Boot(), Step: step, Serial: s.serial,
+		Expect: release.Expect{StillConnected: true}, Released: release.Released{Serial: s.serial},
 	}
 }
 
@@ -176,7 +179,7 @@ func TestServeRefuses(t *testing.T) {
 		{"another boot", "release", "not the machine that was looked at", func(_ *site, r *request) { r.Boot = "other" }},
 		{"no boot", "clear", "not the machine that was looked at", func(_ *site, r *request) { r.Boot = "" }},
 		{"another boot, to take back", "rollback", "not the machine that was looked at", func(_ *site, r *request) { r.Boot = "other" }},
-		{"another version", "release", "v2 asks: it speaks version 9 of the conversation, and this one version 1 alone", func(_ *site, r *request) { r.Version, r.Conversation = "v2", 9 }},
+		{"another version", "release", "v2 asks: it speaks version 9 of the conversation, and this one versions 1 and 2", func(_ *site, r *request) { r.Version, r.Conversation = "v2", 9 }},
 		{"an older version", "release", "v0 asks: it names no version of the conversation", func(_ *site, r *request) { r.Version, r.Conversation = "v0", 0 }},
 		{"another schema", "release", "schema", func(_ *site, r *request) { r.Schema = "pureclean/step/v9" }},
 		{"another volume", "release", "another step or volume", func(_ *site, r *request) { r.Serial = "0123456789ABCDEF01234567" }},
@@ -187,7 +190,7 @@ func TestServeRefuses(t *testing.T) {
 		}},
 		{"not connected, it says", "release", "answers", func(_ *site, r *request) { r.Expect.StillConnected = false }},
 		{"it is in use", "release", "mounted", func(s *site, _ *request) {
-			if err := s.world.Hosts[0].Mount(string(s.service.Serial), "/mnt", host.FirstNamespace); err != nil {
+			if err := s.world.Hosts[0].Mount(string(s.serial), "/mnt", host.FirstNamespace); err != nil {
 				s.t.Fatal(err)
 			}
 		}},
@@ -235,7 +238,7 @@ func TestDetachedOfSeveral(t *testing.T) {
 			}
 			continue
 		}
-		want := []detachment{{Serial: s.service.Serial, Answer: evidence.No}, {Serial: another, Answer: evidence.Yes}}
+		want := []detachment{{Serial: s.serial, Answer: evidence.No}, {Serial: another, Answer: evidence.Yes}}
 		if done.Error != nil || len(done.Detached) != 2 || len(done.Detached[0].Reasons) == 0 {
 			t.Fatalf("%+v", done)
 		}
@@ -250,11 +253,11 @@ func TestDetachedOfSeveral(t *testing.T) {
 func TestElsewhereOfSeveral(t *testing.T) {
 	s := newSite(t)
 	use := evidence.Use{Kind: evidence.UseMount, Where: "/var/lib/lxd/storage-pools/purepool/custom/default_x", Device: "dm-99"}
-	k := &talk{sought: []release.Sought{
-		{Serial: s.service.Serial, Elsewhere: func(u evidence.Use) bool { return u == use }},
-		{Serial: another, Elsewhere: func(evidence.Use) bool { return false }},
+	k := &talk{of: map[evidence.Serial]release.Callbacks{
+		s.serial: {Elsewhere: func(u evidence.Use) bool { return u == use }},
+		another:  {Elsewhere: func(evidence.Use) bool { return false }},
 	}}
-	for serial, want := range map[evidence.Serial]bool{s.service.Serial: true, another: false, "": false, "ABCDEF0123456789ABCDEF01": false} {
+	for serial, want := range map[evidence.Serial]bool{s.serial: true, another: false, "": false, "ABCDEF0123456789ABCDEF01": false} {
 		if got := k.elsewhere(serial, use); got != want {
 			t.Errorf("%q: %v", serial, got)
 		}

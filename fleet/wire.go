@@ -24,7 +24,8 @@ import (
 //
 // Only with all of it is the step done for both sides. If anything is missing
 // here, it is not known what became of it; if anything is missing there, no
-// further write is made and a release is taken back.
+// further write is made and a release is taken back. Of a step for several
+// volumes that holds for each of them: what is missing is missing for all.
 const stepSchema = "pureclean/step/v1"
 
 // lineBytes bounds one line.
@@ -46,6 +47,30 @@ type request struct {
 	// Also are other volumes that a step which writes nothing is about as well:
 	// who may ask for one may read everything.
 	Also []evidence.Serial `json:"also,omitempty"`
+	// More are other volumes for which the step is to be done, each for itself;
+	// the command line names them all.
+	More []target `json:"more,omitempty"`
+}
+
+// target is one volume of a request.
+type target struct {
+	Serial   evidence.Serial  `json:"serial"`
+	Expect   release.Expect   `json:"expect"`
+	Released release.Released `json:"released"`
+}
+
+// each are the requests about one volume that a request is made of.
+func (r request) each() []request {
+	all := []request{r}
+	for _, t := range r.More {
+		one := r
+		one.Serial, one.Expect, one.Released = t.Serial, t.Expect, t.Released
+		all = append(all, one)
+	}
+	for i := range all {
+		all[i].More = nil
+	}
+	return all
 }
 
 // What a message is.
@@ -62,8 +87,7 @@ type message struct {
 	Say    string          `json:"say"`
 	Action *release.Action `json:"action,omitempty"`
 	Use    *evidence.Use   `json:"use,omitempty"`
-	// Serial is the volume that is asked for, where that can be another than the
-	// command line's.
+	// Serial is the volume that is asked for.
 	Serial evidence.Serial `json:"serial,omitempty"`
 	Wait   time.Duration   `json:"wait_ns,omitempty"`
 	Done   *result         `json:"done,omitempty"`
@@ -81,6 +105,15 @@ type result struct {
 	Released release.Released `json:"released"`
 	Detached []detachment     `json:"detached"`
 	Error    *wireError       `json:"error,omitempty"`
+	// More are those of the other volumes of the request, in its order.
+	More []outcome `json:"more,omitempty"`
+}
+
+// outcome is what became of a step for one of the other volumes.
+type outcome struct {
+	Serial   evidence.Serial  `json:"serial"`
+	Released release.Released `json:"released"`
+	Error    *wireError       `json:"error,omitempty"`
 }
 
 // detachment is what a machine says of one volume.
@@ -90,35 +123,40 @@ type detachment struct {
 	Reasons []string        `json:"reasons"`
 }
 
-// steps is the table of what can be asked of a machine, and how long each may
-// take. A release that is taken back waits for one write after the other; what
-// rests, for the turns of the others of its wave.
-var steps = map[string]struct {
+// step is what can be asked of a machine.
+type step struct {
 	limit time.Duration
 	// writes is set for those during which no other run may work there, rests
 	// for those that let others work there while they wait, and wait with
-	// whoever asked: each look after a wait begins anew.
-	writes, rests bool
-	do            func(context.Context, release.Local, request, callbacks) (result, error)
-}{
-	"release": {3 * time.Minute, true, false, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
+	// whoever asked: each look after a wait begins anew. several is set for those
+	// that can be done for several volumes.
+	writes, rests, several bool
+	do                     func(context.Context, release.Local, request, callbacks) (result, error)
+}
+
+// steps is the table of what can be asked of a machine, and how long each may
+// take. A release that is taken back waits for one write after the other; what
+// rests, for the turns of the others of its wave. Of several volumes each has
+// that time for itself.
+var steps = map[string]step{
+	release.TaskRelease: {3 * time.Minute, true, false, true, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
 		released, err := l.Release(ctx, r.Serial, r.Expect, c.Callbacks)
 		return result{Released: released}, err
 	}},
-	"rollback": {3 * time.Minute, true, false, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
+	"rollback": {3 * time.Minute, true, false, false, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
 		return result{}, l.Rollback(ctx, r.Released, c.Callbacks)
 	}},
-	"clear": {20 * time.Minute, true, true, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
+	release.TaskClear: {20 * time.Minute, true, true, true, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
 		return result{}, l.Clear(ctx, r.Serial, r.Released, c.Callbacks)
 	}},
-	"stale": {20 * time.Minute, true, true, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
+	release.TaskStale: {20 * time.Minute, true, true, true, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
 		released, err := l.RemoveStale(ctx, r.Serial, c.Callbacks)
 		return result{Released: released}, err
 	}},
-	"free": {time.Minute, true, false, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
+	"free": {time.Minute, true, false, false, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
 		return result{}, l.Free(ctx, r.Serial, c.Callbacks)
 	}},
-	"detached": {time.Minute, false, false, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
+	"detached": {time.Minute, false, false, false, func(ctx context.Context, l release.Local, r request, c callbacks) (result, error) {
 		sought := []release.Sought{}
 		for _, serial := range append([]evidence.Serial{r.Serial}, r.Also...) {
 			sought = append(sought, release.Sought{Serial: serial, Elsewhere: func(use evidence.Use) bool { return c.elsewhere(serial, use) }})

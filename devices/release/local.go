@@ -19,6 +19,29 @@ type Callbacks struct {
 	Sleep func(context.Context, time.Duration) error
 }
 
+// The steps that a machine may be asked to do for several volumes at once.
+const (
+	TaskRelease = "release"
+	TaskClear   = "clear"
+	TaskStale   = "stale"
+)
+
+// Task is one volume's part of a step that a machine does for several, each for
+// itself: of what there is only what the step needs is used. Outcome is what
+// became of it.
+type (
+	Task struct {
+		Serial   evidence.Serial
+		Expect   Expect
+		Released Released
+		Callbacks
+	}
+	Outcome struct {
+		Released Released
+		Err      error
+	}
+)
+
 // Local is the machine that this process runs on: what can be asked of a
 // Releaser, and the same questions that are asked of other machines.
 type Local struct {
