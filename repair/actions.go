@@ -46,7 +46,11 @@ func doRelease(ctx context.Context, r *run, s Step) error {
 	if err != nil {
 		return err
 	}
-	_, err = machine.Release(ctx, r.plan.Serial, expect(r.latest.subject, s.Member), callbacks)
+	expected := expect(r.latest.subject, s.Member)
+	if out, so := r.with(ctx, machine, release.TaskRelease, release.Task{Serial: r.plan.Serial, Expect: expected, Callbacks: callbacks}); so {
+		return out.Err
+	}
+	_, err = machine.Release(ctx, r.plan.Serial, expected, callbacks)
 	return err
 }
 
@@ -55,7 +59,11 @@ func doClear(ctx context.Context, r *run, s Step) error {
 	if err != nil {
 		return err
 	}
-	err = machine.Clear(ctx, r.plan.Serial, r.releasedOn(s.Member), callbacks)
+	released := r.releasedOn(s.Member)
+	out, so := r.with(ctx, machine, release.TaskClear, release.Task{Serial: r.plan.Serial, Released: released, Callbacks: callbacks})
+	if err = out.Err; !so {
+		err = machine.Clear(ctx, r.plan.Serial, released, callbacks)
+	}
 	if err == nil {
 		r.forget(s.Member)
 	}
@@ -67,7 +75,10 @@ func doRemoveStale(ctx context.Context, r *run, s Step) error {
 	if err != nil {
 		return err
 	}
-	_, err = machine.RemoveStale(ctx, r.plan.Serial, callbacks)
+	out, so := r.with(ctx, machine, release.TaskStale, release.Task{Serial: r.plan.Serial, Callbacks: callbacks})
+	if err = out.Err; !so {
+		_, err = machine.RemoveStale(ctx, r.plan.Serial, callbacks)
+	}
 	if err == nil {
 		r.forget(s.Member)
 	}

@@ -91,9 +91,9 @@ func (b *batch) size() int {
 	return min(most, b.tools.MaxPerRun-b.done)
 }
 
-// mostAway is how many of a wave may be worked on at one other member: each keeps
-// a conversation open there for as long as it waits, and over one connection sshd
-// allows for ten, two of which are for looking.
+// mostAway is how many of a wave may be worked on at one other member that does one
+// volume at a time: each keeps a conversation open there for as long as it waits, and
+// over one connection sshd allows for ten, two of which are for looking.
 const mostAway = 8
 
 // next takes the first that may go together: never two that are about the same
@@ -119,15 +119,26 @@ func (b *batch) next(plans []Plan, rest []int) (wave, left []int) {
 	return wave, left
 }
 
-// away are the members other than this one on whose machines a plan works.
+// away are the members other than this one on whose machines a plan works, and that
+// do one volume at a time.
 func (b *batch) away(p Plan) []string {
 	var all []string
 	for _, step := range p.Steps {
-		if b.tools.Here != nil && step.Member != "" && !b.tools.Here(step.Member) && !slices.Contains(all, step.Member) {
+		if b.tools.Here != nil && step.Member != "" && !b.tools.Here(step.Member) && !slices.Contains(all, step.Member) && !b.shares(step.Member) {
 			all = append(all, step.Member)
 		}
 	}
 	return all
+}
+
+// shares reports a member whose machine does a step for several volumes at once.
+func (b *batch) shares(member string) bool {
+	if b.tools.Machine == nil {
+		return false
+	}
+	machine, _ := b.tools.Machine(member)
+	m, shares := machine.(Sharing)
+	return shares && m.Shares() != ""
 }
 
 // about names what a plan is about and what another may be about, too.

@@ -48,8 +48,10 @@ type errand struct {
 	// Plan is carried out; with Resume that run is finished.
 	Plan   Plan
 	Resume string
-	// Wave are plans that are carried out together, where there are any.
-	Wave []Plan
+	// Wave are plans that are carried out together, where there are any; with Shares
+	// the machine does each step for all of them.
+	Wave   []Plan
+	Shares bool
 }
 
 // beChild is what the process does that gets killed: a run with the real
@@ -93,7 +95,11 @@ func beChild(text string) error {
 		return badWriter{w, told}, err
 	}
 	tools.Machine = func(string) (Machine, bool) {
-		return release.Local{System: machine.System(), Writer: faultyDevices{machine.DeviceWriter(), told}, Sleep: sleep}, true
+		m := release.Local{System: machine.System(), Writer: faultyDevices{machine.DeviceWriter(), told}, Sleep: sleep}
+		if e.Shares {
+			return sharing{Machine: m, key: "it"}, true
+		}
+		return m, true
 	}
 	tools.Journal, tools.Typed = book, e.Plan.Object
 	tools.record = func(r *journal.Run, record journal.Record) error {

@@ -39,6 +39,8 @@ type kit struct {
 	watch witness.Watch
 	// live are the volumes that must stay, as the world knew at the start.
 	live []string
+	// shares is set for machines that do a step for several volumes at once.
+	shares bool
 }
 
 func newKit(t *testing.T, scenario string) *kit {
@@ -201,7 +203,18 @@ func (k *kit) writer(ctx context.Context, arrayID string) (Writer, error) {
 	return k.tools().Writer(ctx, arrayID)
 }
 
-func (k *kit) machine(member string) (Machine, bool) { return k.local(member, k.sleep) }
+func (k *kit) machine(member string) (Machine, bool) {
+	m, ok := k.local(member, k.sleep)
+	return k.sharing(member, m), ok
+}
+
+// sharing is a machine that does a step for several volumes, if the kit's do.
+func (k *kit) sharing(member string, m Machine) Machine {
+	if k.shares {
+		return sharing{Machine: m, key: member}
+	}
+	return m
+}
 
 func (k *kit) local(member string, sleep func(context.Context, time.Duration) error) (release.Local, bool) {
 	for _, h := range k.world.Hosts {

@@ -242,10 +242,14 @@ func (r *run) permit(ctx context.Context, step Step, kind StepType, see func(con
 // stillHolds asks again, before one write to a device in the middle of a step,
 // if what the step rests on has grown old since.
 func (r *run) stillHolds(ctx context.Context, a release.Action) error {
-	if r.acting == nil || a.Done || !takesAway[a.Do] || r.aged() == "" {
+	if r.acting == nil || !r.looksFor(a) {
 		return nil
 	}
-	err := r.permit(ctx, r.acting.step, r.acting.kind, r.lookAlone)
+	see := r.lookAlone
+	if r.shared {
+		see = r.lookBeside
+	}
+	err := r.permit(ctx, r.acting.step, r.acting.kind, see)
 	if already := (*alreadyError)(nil); errors.As(err, &already) {
 		return nil // what is written to says so itself, and is proved again
 	}

@@ -41,8 +41,10 @@ type run struct {
 	kind string
 	// near is set while it does a step that is, see StepType.
 	near bool
-	// acting is set while something is changed.
+	// acting is set while something is changed, and shared while a machine does that
+	// for others of the wave as well.
 	acting *acting
+	shared bool
 	// ours is what an eradication is of, and of the run that an undo takes back.
 	ours destruction
 	of   string

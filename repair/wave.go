@@ -5,6 +5,7 @@ import (
 	"iter"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -20,7 +21,7 @@ const meetFor = 15 * time.Second
 // gates, journal and rollback. One at a time has its turn. It ends where the
 // run wants to wait, to look or to ask the machines, and there the runs meet: they
 // wait at the same time, one look is for all who want one, and each machine is
-// asked once for all who want to know. Nobody looks while another acts, and a run that ends, however it ends, is not waited for.
+// asked once for all who want to know, and does a step once for all who want it done. Nobody looks while another acts, and a run that ends, however it ends, is not waited for.
 // They share one login at each array that they change.
 type wave struct {
 	t     Tools
@@ -29,6 +30,15 @@ type wave struct {
 	writers map[string]Writer
 	// waited is how long those who want to look have waited by now.
 	waited time.Duration
+	// joints are the steps that machines do for several runs, busy so many of which
+	// have their turn. What they say is heard here, until the wave is left.
+	joints []*joint
+	busy   int
+	heard  chan said
+	left   chan struct{}
+	group  sync.WaitGroup
+	// sight is the last look that was for all runs of the joints.
+	sight *sight
 }
 
 // turn is the place of one run in a wave. The nil turn is that of a run which
@@ -49,12 +59,14 @@ type turn struct {
 	touched bool
 }
 
-// wish is to wait for some time, to look, or to ask the machines.
+// wish is to wait for some time, to look, to ask the machines, or to have one do a
+// step.
 type wish struct {
-	ctx  context.Context //nolint:containedctx // it is the caller's, for as long as it waits here
-	wait time.Duration
-	seer *seer
-	asks *inquiry
+	ctx   context.Context //nolint:containedctx // it is the caller's, for as long as it waits here
+	wait  time.Duration
+	seer  *seer
+	asks  *inquiry
+	share *share
 	// What came of it.
 	sight sight
 	err   error
@@ -102,9 +114,15 @@ func (w *wave) close(ctx context.Context) {
 
 // run lets all runs come to their ends.
 func (w *wave) run() {
+	w.heard, w.left = make(chan said), make(chan struct{})
 	defer w.leave()
 	for w.turn() {
-		looking, asking, waiting := w.wishes()
+		looking, asking, waiting, acting := w.wishes()
+		if len(acting) > 0 {
+			w.begin(acting) // at once, while their looks are fresh
+			w.answer()
+			continue
+		}
 		switch d := w.pause(len(looking)+len(asking) > 0, waiting); {
 		case len(looking)+len(asking)+len(waiting) == 0: // they were cancelled, and go on
 		case d > 0:
@@ -124,6 +142,7 @@ func (w *wave) run() {
 
 // turn gives each run its turn that may go on, and reports whether any is left.
 func (w *wave) turn() bool {
+	w.goOn()
 	left := false
 	for _, p := range w.turns {
 		if !p.ended && p.wish == nil {
@@ -136,23 +155,30 @@ func (w *wave) turn() bool {
 	return left
 }
 
-// wishes are those who want to look, to ask, and to wait. Who was cancelled
-// meanwhile does nothing of that.
-func (w *wave) wishes() (looking, asking, waiting []*turn) {
-	for _, p := range w.turns {
+// wishes are those who want to look, to ask, to wait, and to have a machine do
+// something. Who was cancelled meanwhile does nothing of that, except what is begun.
+func (w *wave) wishes() (looking, asking, waiting, acting []*turn) {
+	places := slices.Clone(w.turns)
+	for _, j := range w.joints {
+		places = append(places, &j.place)
+	}
+	for _, p := range places {
 		switch {
 		case p.wish == nil:
+		case p.wish.share != nil && p.wish.share.begun:
 		case p.wish.ctx.Err() != nil:
 			p.grant(sight{}, p.wish.ctx.Err())
 		case p.wish.seer != nil:
 			looking = append(looking, p)
 		case p.wish.asks != nil:
 			asking = append(asking, p)
+		case p.wish.share != nil:
+			acting = append(acting, p)
 		default:
 			waiting = append(waiting, p)
 		}
 	}
-	return looking, asking, waiting
+	return looking, asking, waiting, acting
 }
 
 // pause is how long the wave waits now; 0 is that it looks or asks, as some want
@@ -249,6 +275,11 @@ func (w *wave) inquire(asking []*turn) {
 // leave ends where they are those that are left: another panicked, and as when
 // the process ends none of them does anything more.
 func (w *wave) leave() {
+	close(w.left)
+	for _, j := range w.joints {
+		j.cancel()
+	}
+	w.group.Wait()
 	for _, p := range w.turns {
 		gone := make(chan bool)
 		go func() {

@@ -219,8 +219,8 @@ func (k *kit) with(tools *Tools, v *victim) {
 		return victimsWriter{w, v}, err
 	}
 	tools.Machine = func(member string) (Machine, bool) {
-		m, ok := k.machine(member)
-		return victimsMachine{m, v}, ok
+		m, ok := k.local(member, k.sleep)
+		return k.sharing(member, victimsMachine{m, v}), ok
 	}
 }
 
@@ -280,20 +280,23 @@ func TestWaveGoesWrong(t *testing.T) {
 		{StepConfirm, "refused detached", true},
 		{StepDestroy, "failed", true},
 	} {
-		t.Run(c.at, func(t *testing.T) {
-			k := leakedOn(t, 1, 6, evidence.ModeISCSI)
-			tools, plans := k.inWaves(3)
-			k.with(&tools, &victim{plan: plans[2], fails: c.at})
-			rows, err := tools.Batch(context.Background(), plans)
-			want := []string{"done", "done", c.outcome, "done", "done", "done"}
-			if c.ends {
-				want[4], want[5] = "not tried", "not tried"
-			}
-			if diff := cmp.Diff(want, outcomes(rows)); diff != "" || err != nil {
-				t.Errorf("%s\n%v", diff, err)
-			}
-			k.honest(rows)
-		})
+		for _, shares := range []bool{false, true} {
+			t.Run(fmt.Sprint(c.at, " ", shares), func(t *testing.T) {
+				k := leakedOn(t, 1, 6, evidence.ModeISCSI)
+				k.shares = shares
+				tools, plans := k.inWaves(3)
+				k.with(&tools, &victim{plan: plans[2], fails: c.at})
+				rows, err := tools.Batch(context.Background(), plans)
+				want := []string{"done", "done", c.outcome, "done", "done", "done"}
+				if c.ends {
+					want[4], want[5] = "not tried", "not tried"
+				}
+				if diff := cmp.Diff(want, outcomes(rows)); diff != "" || err != nil {
+					t.Errorf("%s\n%v", diff, err)
+				}
+				k.honest(rows)
+			})
+		}
 	}
 }
 
@@ -301,13 +304,19 @@ func TestWaveGoesWrong(t *testing.T) {
 // takes another one into use. It is left, and the others are finished.
 func TestOneOfAWaveComesIntoUse(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ transport, at string }{
-		{evidence.ModeISCSI, StepRelease},
-		{evidence.ModeNVMeTCP, StepRelease},
-		{evidence.ModeNVMeTCP, StepDisconnect},
+	for _, c := range []struct {
+		transport, at string
+		shares        bool
+	}{
+		{evidence.ModeISCSI, StepRelease, false},
+		{evidence.ModeISCSI, StepRelease, true},
+		{evidence.ModeNVMeTCP, StepRelease, false},
+		{evidence.ModeNVMeTCP, StepRelease, true},
+		{evidence.ModeNVMeTCP, StepDisconnect, false},
 	} {
-		t.Run(c.transport+" "+c.at, func(t *testing.T) {
+		t.Run(fmt.Sprint(c.transport, " ", c.at, " ", c.shares), func(t *testing.T) {
 			k := leakedOn(t, 1, 6, c.transport)
+			k.shares = c.shares
 			tools, plans := k.inWaves(4)
 			used := plans[3]
 			v := &victim{before: func(name, about string) {
@@ -501,6 +510,7 @@ func TestWaveIsKilled(t *testing.T) {
 	}
 	for at := 1; ; at++ {
 		k := leakedOn(t, 1, 4, evidence.ModeISCSI)
+		k.shares = at%2 == 0
 		tools, plans := k.inWaves(3)
 		n := 0
 		tools.record = func(r *journal.Run, record journal.Record) error {
@@ -533,7 +543,7 @@ func TestWaveIsKilled(t *testing.T) {
 		}
 		k.noHarm()
 		if !everything {
-			at += 29
+			at += 28
 		}
 	}
 }
@@ -547,6 +557,7 @@ func TestWaveIsCancelled(t *testing.T) {
 	}
 	for at := 1; ; at++ {
 		k := leakedOn(t, 1, 6, evidence.ModeISCSI)
+		k.shares = at%2 == 0
 		tools, plans := k.inWaves(3)
 		ctx, cancel := context.WithCancel(context.Background())
 		n := 0
@@ -576,7 +587,7 @@ func TestWaveIsCancelled(t *testing.T) {
 		}
 		k.honest(rows)
 		if !everything {
-			at += 36
+			at += 34
 		}
 	}
 }
@@ -777,22 +788,22 @@ func TestWaveKilledForReal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short leaves out what kills real processes")
 	}
-	begin := func() (*kit, errand) {
+	begin := func(n int) (*kit, errand) {
 		k := leakedOn(t, 1, 4, evidence.ModeISCSI)
 		_, plans := k.inWaves(3)
 		k.letGo()
-		return k, errand{Wave: plans}
+		return k, errand{Wave: plans, Shares: n%2 == 0}
 	}
-	k, e := begin()
+	k, e := begin(0)
 	_, events := k.child(e, 0)
 	k.open()
 	every := 7
 	if !everything {
-		every = 60
+		every = 45
 	}
 	kills := 0
 	for n := 1 + every/2; n <= events; n += every {
-		k, e := begin()
+		k, e := begin(n)
 		last, _ := k.child(e, n)
 		kills++
 		k.open()
