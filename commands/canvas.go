@@ -109,10 +109,7 @@ func (w *watcher) draw(looking bool) error {
 			lines = append(lines, fmt.Sprintf("and %d more", len(w.changes)-i))
 			break
 		}
-		for j, line := range wrap(c.line(), max(width-2, 20)) {
-			if j > 0 {
-				line = "  " + line
-			}
+		for _, line := range hung("", "  ", c.line(), width) {
 			lines = append(lines, p.bold(line))
 		}
 	}

@@ -139,9 +139,7 @@ func printConfig(w io.Writer, p palette, width int, a configAnswer) error {
 	}
 	out.line(file)
 	for _, doubt := range a.Doubts {
-		for _, line := range wrap("not seen: "+clean(doubt), width) {
-			out.line(p.warning(line))
-		}
+		out.wrapped("not seen: "+clean(doubt), width, p.warning)
 	}
 	out.line("")
 	t := table{header: []string{"SETTING", "VALUE", "FROM"}}

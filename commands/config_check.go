@@ -54,12 +54,8 @@ func runConfigCheck(o *common) error {
 func printProblems(w io.Writer, p palette, width int, a configCheckAnswer) error {
 	out := &lineWriter{w: w}
 	for _, problem := range a.Problems {
-		for _, line := range wrap(clean(problem.Where()+": "+problem.What), width) {
-			out.line(p.critical(line))
-		}
-		for _, line := range wrap(clean(problem.Do), width-4) {
-			out.line("    " + line)
-		}
+		out.wrapped(clean(problem.Where()+": "+problem.What), width, p.critical)
+		out.hung("    ", "    ", clean(problem.Do), width, plain)
 	}
 	switch {
 	case len(a.Problems) > 0:

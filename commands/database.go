@@ -39,15 +39,13 @@ func (o *fixOptions) answersForDatabase(ctx context.Context, w *workshop, plan r
 			question += " And is LXD's database the true history of its pool?"
 		}
 	}
-	for _, line := range append(wrap(text, o.width()), wrap(clean(o.doubt), o.width())...) {
-		fmt.Fprintln(o.Err, p.warning(line))
-	}
+	out := &lineWriter{w: o.Err}
+	out.wrapped(text, o.width(), p.warning)
+	out.wrapped(clean(o.doubt), o.width(), p.warning)
 	if o.yes {
 		return nil
 	}
-	for _, line := range wrap(question, o.width()) {
-		fmt.Fprintln(o.Err, p.bold(line))
-	}
+	out.wrapped(question, o.width(), p.bold)
 	fmt.Fprint(o.Err, "     [type yes] ")
 	line, err := w.ask.reader.next(ctx)
 	if errors.Is(err, io.EOF) {

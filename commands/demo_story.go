@@ -151,16 +151,14 @@ func (t *story) objects(ctx context.Context) (demoObjects, error) {
 func (t *story) play(ctx context.Context, sc scene, number, next string) (bool, error) {
 	p := t.o.palette()
 	var text bytes.Buffer
+	out := &lineWriter{w: &text}
 	title, rest, _ := strings.Cut(sc.words, "\n")
 	fmt.Fprintf(&text, "%s\n\n", p.bold(strings.TrimSpace(number+title)))
 	for paragraph := range strings.Lines(rest) {
-		for i, line := range wrap(paragraph, t.o.width()-4) {
-			fmt.Fprintln(&text, map[bool]string{true: "  - ", false: "    "}[i == 0]+line)
-		}
+		out.hung("  - ", "    ", paragraph, t.o.width(), plain)
 	}
 	if len(sc.after) > 0 {
 		fmt.Fprintln(&text, "\nNow:")
-		out := &lineWriter{w: &text}
 		for _, try := range sc.after {
 			out.line("  " + p.bold(try[0]))
 			out.line("      " + try[1])

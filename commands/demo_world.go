@@ -53,13 +53,9 @@ func (o *demoOptions) printScenarios() error {
 		for _, s := range simulator.Scenarios() {
 			out.line("")
 			out.line(s.Name)
-			for _, line := range wrap(cmp.Or(s.Story, "Everyday life."), o.width()-4) {
-				out.line("    " + line)
-			}
+			out.hung("    ", "    ", cmp.Or(s.Story, "Everyday life."), o.width(), plain)
 			if len(s.Codes) > 0 {
-				for _, line := range wrap("to find: "+strings.Join(s.Codes, ", "), o.width()-4) {
-					out.line("    " + line)
-				}
+				out.hung("    ", "    ", "to find: "+strings.Join(s.Codes, ", "), o.width(), plain)
 			}
 		}
 		return out.err
@@ -224,13 +220,9 @@ func (o *demoOptions) runShell(ctx context.Context, world *simulator.World) erro
 	defer w.close()
 	err = o.print(func(out io.Writer) error {
 		lines, p := &lineWriter{w: out}, o.palette()
-		for _, line := range wrap("Demo world: the array fa-sim, one LXD and its "+machines(world)+", all simulated.", o.width()) {
-			lines.line(p.bold(line))
-		}
+		lines.wrapped("Demo world: the array fa-sim, one LXD and its "+machines(world)+", all simulated.", o.width(), p.bold)
 		lines.line("")
-		for _, line := range wrap("In this shell pureclean works on them, on nothing real, and needs neither root nor sudo. The tools of this machine (multipath, lsblk, dmsetup) still show this machine, so run no by-hand commands here.", o.width()) {
-			lines.line(line)
-		}
+		lines.wrapped("In this shell pureclean works on them, on nothing real, and needs neither root nor sudo. The tools of this machine (multipath, lsblk, dmsetup) still show this machine, so run no by-hand commands here.", o.width(), plain)
 		lines.line("")
 		lines.line("What happened here:")
 		for _, line := range o.happened(world) {

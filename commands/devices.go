@@ -277,9 +277,7 @@ func printNames(w io.Writer, width int, names []diagnose.Name) error {
 		out.line("NAMES THAT LEAD ELSEWHERE")
 		for _, n := range names {
 			out.line(clean(n.Path))
-			for _, line := range wrap(clean("says "+string(n.Says)+"; "+n.Why), width-2) {
-				out.line("  " + line)
-			}
+			out.hung("  ", "  ", clean("says "+string(n.Says)+"; "+n.Why), width, plain)
 		}
 		return out.err
 	}

@@ -40,7 +40,7 @@ func (v doctorView) print(w io.Writer) error {
 	}
 	if others := v.report.WithoutLogs(); len(others) > 0 {
 		out.line("")
-		v.wrapped(out, "", "No logs were read of "+strings.Join(others, ", ")+", and no portal is tried from there: run pureclean doctor on each.", plain)
+		out.wrapped(clean("No logs were read of "+strings.Join(others, ", ")+", and no portal is tried from there: run pureclean doctor on each."), v.width, plain)
 	}
 	v.summary(out)
 	return out.err
@@ -87,20 +87,14 @@ func (v doctorView) witness(out *lineWriter, w doctor.Witness) {
 	}
 	out.line(fmt.Sprintf("%s · %s", v.bold(clean(w.Title)), verdict))
 	if len(w.Facts) > 0 {
-		v.wrapped(out, "  ", strings.Join(w.Facts, " · "), v.dim)
+		v.wrapped(out, strings.Join(w.Facts, " · "), v.dim)
 	}
 	if w.Testifies {
 		return
 	}
-	for i, line := range wrap(clean(w.Reason), max(v.width-2, 24)) {
-		mark := "  "
-		if i == 0 {
-			mark = "! "
-		}
-		out.line(v.warning(mark + line))
-	}
+	out.hung("! ", "  ", clean(w.Reason), v.width, v.warning)
 	if w.Hint != "" {
-		v.wrapped(out, "  ", "hint: "+w.Hint, plain)
+		v.wrapped(out, "hint: "+w.Hint, plain)
 	}
 }
 
@@ -113,12 +107,7 @@ func (v doctorView) advice(out *lineWriter, a doctor.Advice) {
 	if paint == nil {
 		paint, mark = v.bold, "- "
 	}
-	for i, line := range wrap(clean(a.Observed), max(v.width-2, 24)) {
-		if i > 0 {
-			mark = "  "
-		}
-		out.line(paint(mark + line))
-	}
+	out.hung(mark, "  ", clean(a.Observed), v.width, paint)
 	if v.verbose {
 		v.labelled(out, "check", a.Check+" ("+string(a.Weight)+")")
 	}
@@ -152,18 +141,11 @@ func tabbed(line string) string {
 }
 
 func (v doctorView) labelled(out *lineWriter, label, text string) {
-	for i, line := range wrap(clean(text), max(v.width-adviceColumn, 24)) {
-		if i > 0 {
-			label = ""
-		}
-		out.line(fmt.Sprintf("  %s%s", v.dim(fmt.Sprintf("%-*s", adviceColumn-2, label)), line))
-	}
+	out.hung("  "+v.dim(fmt.Sprintf("%-*s", adviceColumn-2, label)), strings.Repeat(" ", adviceColumn), clean(text), v.width, plain)
 }
 
-func (v doctorView) wrapped(out *lineWriter, indent, text string, paint func(string) string) {
-	for _, line := range wrap(clean(text), max(v.width-len(indent), 24)) {
-		out.line(paint(indent + line))
-	}
+func (v doctorView) wrapped(out *lineWriter, text string, paint func(string) string) {
+	out.hung("  ", "  ", clean(text), v.width, paint)
 }
 
 // barWidth is the longest bar of a histogram.
@@ -173,14 +155,14 @@ func (v doctorView) waits(out *lineWriter, w doctor.Waits) {
 	out.line("")
 	out.line(v.bold(clean("DEVICE WAITS ON " + w.Host)))
 	if w.Nothing != "" {
-		v.wrapped(out, "  ", "Nothing to measure: "+w.Nothing+".", plain)
+		v.wrapped(out, "Nothing to measure: "+w.Nothing+".", plain)
 	} else {
 		late := "none of them later than LXD waits"
 		if w.Late > 0 {
 			late = v.warning(fmt.Sprintf("%d of them later than LXD waits", w.Late))
 		}
-		v.wrapped(out, "  ", fmt.Sprintf("%s, by %s. LXD gives up after %s.", count(w.Devices, "device"), strings.Join(w.Logs, ", "), doctor.Seconds(doctor.Patience)), plain)
-		v.wrapped(out, "  ", fmt.Sprintf("Half were there within %s, 90 %% within %s, the slowest after %s; ", doctor.Seconds(w.Median), doctor.Seconds(w.P90), doctor.Seconds(w.Slowest))+late+".", plain)
+		v.wrapped(out, fmt.Sprintf("%s, by %s. LXD gives up after %s.", count(w.Devices, "device"), strings.Join(w.Logs, ", "), doctor.Seconds(doctor.Patience)), plain)
+		v.wrapped(out, fmt.Sprintf("Half were there within %s, 90 %% within %s, the slowest after %s; ", doctor.Seconds(w.Median), doctor.Seconds(w.P90), doctor.Seconds(w.Slowest))+late+".", plain)
 		v.histogram(out, w.Histogram)
 	}
 	for _, h := range w.Heard {
@@ -188,26 +170,20 @@ func (v doctorView) waits(out *lineWriter, w doctor.Waits) {
 		if h.Last.Year() > 1971 { // else the log knows no date
 			last = ", last " + h.Last.UTC().Format("2006-01-02 15:04")
 		}
-		v.wrapped(out, "  ", fmt.Sprintf("%s: %s%s", heardWords[h.Kind], timesWord(h.N), last), plain)
+		v.wrapped(out, fmt.Sprintf("%s: %s%s", heardWords[h.Kind], timesWord(h.N), last), plain)
 	}
 	for _, b := range w.Became {
 		came := ""
 		if delay := b.Late.Delay(); delay != "" {
 			came = ", the device came " + delay + " later"
 		}
-		v.wrapped(out, "  ", fmt.Sprintf("%s: LXD gave up at %s%s (%s)", b.Object, b.Late.GaveUp.UTC().Format("2006-01-02 15:04:05"), came, b.Code), plain)
+		v.wrapped(out, fmt.Sprintf("%s: LXD gave up at %s%s (%s)", b.Object, b.Late.GaveUp.UTC().Format("2006-01-02 15:04:05"), came, b.Code), plain)
 	}
 	if len(w.Causes) > 0 {
 		out.line("  What fits:")
 	}
 	for _, cause := range w.Causes {
-		for i, line := range wrap(clean(cause.What+" ("+cause.Seen+")"), max(v.width-4, 24)) {
-			mark := "    "
-			if i == 0 {
-				mark = "  - "
-			}
-			out.line(mark + line)
-		}
+		out.hung("  - ", "    ", clean(cause.What+" ("+cause.Seen+")"), v.width, plain)
 	}
 }
 

@@ -49,15 +49,7 @@ func pageLines(page string, width int, p palette) []string {
 		if len(prose) == 0 {
 			return
 		}
-		indent := strings.Repeat(" ", len(mark))
-		for i, line := range wrap(plainText(strings.Join(prose, " ")), width-len(mark)) {
-			if i == 0 {
-				line = mark + line
-			} else {
-				line = indent + line
-			}
-			lines = append(lines, line)
-		}
+		lines = append(lines, hung(mark, strings.Repeat(" ", len(mark)), plainText(strings.Join(prose, " ")), width)...)
 		prose, mark = nil, ""
 	}
 	code := false

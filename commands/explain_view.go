@@ -30,9 +30,7 @@ const labelWidth = 9
 
 func (v explainView) print(w io.Writer) error {
 	out := &lineWriter{w: w}
-	for _, line := range wrap(clean(v.e.What), v.width) {
-		out.line(v.bold(line))
-	}
+	out.wrapped(clean(v.e.What), v.width, v.bold)
 	if v.e.Healthy {
 		v.field(out, "verdict", v.good("healthy")+": LXD has a record of it, and nothing about it is out of place")
 	}

@@ -67,9 +67,7 @@ func (o *fixOptions) printEnd(f format, rows []repair.Row, took time.Duration, w
 		if whys && !o.brief {
 			o.printWhys(out, rows)
 		}
-		for _, line := range wrap(text, o.width()) {
-			out.line(line)
-		}
+		out.wrapped(text, o.width(), plain)
 		switch {
 		case last != "" && end.IsZero():
 			out.line("To take one back: pureclean undo " + last)
@@ -136,14 +134,7 @@ func (o *fixOptions) printWhys(out *lineWriter, rows []repair.Row) {
 			}
 		}
 	}
-	para := func(text string) {
-		for i, line := range wrap(clean(text), o.width()-2) {
-			if i > 0 {
-				line = "  " + line
-			}
-			out.line(line)
-		}
-	}
+	para := func(text string) { out.hung("", "  ", clean(text), o.width(), plain) }
 	for _, w := range all {
 		text := fmt.Sprintf("%s (%d): ", w.result, w.n)
 		if w.others > 0 {

@@ -14,9 +14,7 @@ import (
 // welcome is what "pureclean" alone says: what it is, and what to type next.
 func welcome(w io.Writer, width int) error {
 	out := &lineWriter{w: w}
-	for _, line := range wrap("pureclean finds what LXD left behind on a Pure Storage FlashArray, and proves what may be removed.", width) {
-		out.line(line)
-	}
+	out.wrapped("pureclean finds what LXD left behind on a Pure Storage FlashArray, and proves what may be removed.", width, plain)
 	out.line("")
 	for _, try := range [][2]string{
 		{"pureclean demo", "try it on an embedded array, LXD and host"},
@@ -51,9 +49,7 @@ func (v helpView) print(w io.Writer) error {
 		name, usage, description = v.app.Name+" "+v.typed.name(), command.Usage, command.Description
 		title = strings.TrimSpace(name + " " + command.ArgsUsage)
 	}
-	for _, line := range wrap(title+": "+usage, v.width) {
-		out.line(line)
-	}
+	out.wrapped(title+": "+usage, v.width, plain)
 	parts := sections(description)
 	v.section(out, "", parts[""])
 	v.section(out, "EXAMPLES", parts["EXAMPLES"])
@@ -70,9 +66,7 @@ func (v helpView) print(w io.Writer) error {
 			}
 		}
 		out.line("")
-		for _, line := range wrap(name+" COMMAND --help says how a command is used.", v.width) {
-			out.line(line)
-		}
+		out.wrapped(name+" COMMAND --help says how a command is used.", v.width, plain)
 	}
 	if len(v.typed.flags) > 0 {
 		out.line("")
@@ -116,9 +110,7 @@ func sections(description string) map[string][]string {
 func (v helpView) section(out *lineWriter, title string, lines []string) {
 	var prose []string
 	flush := func() {
-		for _, line := range wrap(strings.Join(prose, " "), v.width-3) {
-			out.line("   " + line)
-		}
+		out.hung("   ", "   ", strings.Join(prose, " "), v.width, plain)
 		prose = nil
 	}
 	for len(lines) > 0 && lines[len(lines)-1] == "" {

@@ -59,9 +59,7 @@ func ofOne(all []journal.Summary, typed string, e diagnose.Explanation) []journa
 }
 
 func (o *common) tell(s journal.Summary) {
-	for _, line := range wrap(clean(interruptedWords(s)), o.width()) {
-		fmt.Fprintln(o.Err, line)
-	}
+	(&lineWriter{w: o.Err}).wrapped(clean(interruptedWords(s)), o.width(), plain)
 	if s.State != journal.Damaged {
 		fmt.Fprintln(o.Err, "To go on with it:  pureclean runs --resume "+quoteShell(s.ID)+s.Said.ToResume())
 	}

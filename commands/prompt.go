@@ -102,13 +102,9 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 	if *a.several {
 		choices, none = "[y/N/?/q]", "y (do it), n (on to the next volume), ? (why, and by hand), q (stop)"
 	}
+	out := &lineWriter{w: a.o.Err}
 	for {
-		for i, line := range wrap(text, a.o.width()-5) {
-			if i > 0 {
-				line = "     " + line
-			}
-			fmt.Fprintln(a.o.Err, p.bold(line))
-		}
+		out.hung("", "     ", text, a.o.width(), p.bold)
 		fmt.Fprint(a.o.Err, "     "+choices+" ")
 		line, err := a.reader.next(ctx)
 		switch {
@@ -131,9 +127,7 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 			}
 			return r.reply, nil
 		}
-		for _, line := range wrap(fmt.Sprintf("%q is none of %s", clean(line), none), a.o.width()-5) {
-			fmt.Fprintln(a.o.Err, "     "+line)
-		}
+		out.hung("     ", "     ", fmt.Sprintf("%q is none of %s", clean(line), none), a.o.width(), plain)
 	}
 }
 
@@ -189,12 +183,9 @@ func (r *reporter) report(e repair.Event) {
 	if r.named {
 		indent = e.Run + " "
 	}
-	out := &strings.Builder{}
+	var told strings.Builder
 	lines := func(paint func(string) string, first, text string) {
-		for _, line := range wrap(clean(text), r.o.width()-len(indent)) {
-			fmt.Fprintln(out, paint(first+line))
-			first = indent
-		}
+		(&lineWriter{w: &told}).hung(first, indent, clean(text), r.o.width(), paint)
 	}
 	switch e.Phase {
 	case repair.Acts:
@@ -226,7 +217,7 @@ func (r *reporter) report(e repair.Event) {
 			lines(p.bold, "", progressOf(e.N, e.Of, r.now().Sub(r.began)))
 		}
 	}
-	fmt.Fprint(r.o.Err, out)
+	fmt.Fprint(r.o.Err, told.String())
 }
 
 // planned says which volume of a batch comes now; where it is asked about, also
@@ -247,9 +238,7 @@ func (r *reporter) planned(e repair.Event) {
 		return
 	}
 	out.line("")
-	for _, line := range wrap(fmt.Sprintf("%d of %d: %s", r.ended+1, max(r.of, r.ended+1), what), width) {
-		out.line(p.bold(line))
-	}
+	out.wrapped(fmt.Sprintf("%d of %d: %s", r.ended+1, max(r.of, r.ended+1), what), width, p.bold)
 	if r.o.yes || r.o.brief {
 		return
 	}

@@ -31,9 +31,7 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 		out.line(p.bold("plan for " + clean(plan.Object)))
 		printSteps(out, p, width, plan, answer.byHandWords)
 		if name := plan.Typed(); name != "" {
-			for _, line := range wrap("It can't be undone: the run wants its name again, as --confirm "+quoteShell(name), width-2) {
-				out.line("  " + clean(line))
-			}
+			out.hung("  ", "  ", clean("It can't be undone: the run wants its name again, as --confirm "+quoteShell(name)), width, plain)
 		}
 		out.line("")
 	}
@@ -57,12 +55,7 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 			word = "would be left alone: "
 		}
 		for _, text := range []string{word + l.Why, l.Passes} {
-			for i, line := range wrap(clean(text), width-4) {
-				if i > 0 {
-					line = "  " + line
-				}
-				out.line("  " + line)
-			}
+			out.hung("  ", "    ", clean(text), width, plain)
 		}
 		out.line("")
 	}
@@ -76,9 +69,7 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 		if reported > 0 {
 			text += fmt.Sprintf("; %d %s only reported: pureclean scan says what to do", reported, verb(reported, "is", "are"))
 		}
-		for _, line := range wrap(text+". Nothing was changed.", width) {
-			out.line(line)
-		}
+		out.wrapped(text+". Nothing was changed.", width, plain)
 	}
 	return out.err
 }
@@ -86,12 +77,7 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 // printSteps lists the steps of a plan.
 func printSteps(out *lineWriter, p palette, width int, plan repair.Plan, byHandWords string) {
 	for i, step := range plan.Steps {
-		for j, line := range wrap(fmt.Sprintf("%d/%d  %s", i+1, len(plan.Steps), clean(step.Say)), width-7) {
-			if j > 0 {
-				line = "     " + line
-			}
-			out.line("  " + line)
-		}
+		out.hung("  ", "       ", fmt.Sprintf("%d/%d  %s", i+1, len(plan.Steps), clean(step.Say)), width, plain)
 		for _, command := range step.Manual {
 			if byHandWords == "" {
 				break
@@ -189,17 +175,9 @@ func printResult(out *lineWriter, p palette, width int, done string, r resultAns
 	if r.Why != "" {
 		text += ": " + clean(r.Why)
 	}
-	for _, line := range wrap(text, width) {
-		out.line(paint(line))
-	}
+	out.wrapped(text, width, paint)
 	for _, state := range r.State {
-		for i, line := range wrap(clean(state), width-4) {
-			mark := "    "
-			if i == 0 {
-				mark = "  - "
-			}
-			out.line(mark + line)
-		}
+		out.hung("  - ", "    ", clean(state), width, plain)
 	}
 	switch {
 	case r.stopped != "":
@@ -216,9 +194,7 @@ func printResult(out *lineWriter, p palette, width int, done string, r resultAns
 		out.line("Nothing was changed.")
 	}
 	if r.passes != "" {
-		for _, line := range wrap("What to do: "+clean(r.passes), width) {
-			out.line(line)
-		}
+		out.wrapped("What to do: "+clean(r.passes), width, plain)
 	}
 }
 

@@ -207,9 +207,7 @@ func (o *runsOptions) printRuns(w io.Writer, answer runsAnswer, wide bool) error
 // printDamaged says what to do about a run of which nobody knows how far it came.
 func (o *runsOptions) printDamaged(out *lineWriter, r runAnswer) {
 	out.line("")
-	for _, line := range wrap(clean(fmt.Sprintf("How far run %s%s came is not known: %s", r.Run, ofObject(r.Object), r.Why)), o.width()) {
-		out.line(line)
-	}
+	out.wrapped(clean(fmt.Sprintf("How far run %s%s came is not known: %s", r.Run, ofObject(r.Object), r.Why)), o.width(), plain)
 	if r.Object != "" {
 		out.line("look:        pureclean explain --object " + quoteShell(r.Object))
 	}

@@ -69,9 +69,7 @@ func (v scanView) print(w io.Writer) error {
 			}
 		}
 		out.line("")
-		for _, line := range wrap(clean(v.hidden), v.width) {
-			out.line(v.warning(line))
-		}
+		out.wrapped(clean(v.hidden), v.width, v.warning)
 	}
 	v.summary(out, groups)
 	v.next(out, groups)
@@ -120,9 +118,7 @@ func (v scanView) heads(out *lineWriter) {
 }
 
 func (v scanView) remark(out *lineWriter, text string) {
-	for i, line := range wrap(clean(text), v.width-2) {
-		out.line(v.warning(map[bool]string{true: "! ", false: "  "}[i == 0] + line))
-	}
+	out.hung("! ", "  ", clean(text), v.width, v.warning)
 }
 
 // volumesOf is how many volumes a pool's pod has, as far as that was listed.
@@ -138,17 +134,9 @@ func volumesOf(pool diagnose.PoolSummary) string {
 }
 
 func (v scanView) doubt(out *lineWriter, witness diagnose.Witness) {
-	for i, line := range wrap(clean(witnessLine(witness)), v.width-2) {
-		indent := "  "
-		if i == 0 {
-			indent = "! "
-		}
-		out.line(v.warning(indent + line))
-	}
+	v.remark(out, witnessLine(witness))
 	if witness.Hint != "" {
-		for _, line := range wrap("hint: "+clean(witness.Hint), v.width-2) {
-			out.line("  " + line)
-		}
+		out.hung("  ", "  ", "hint: "+clean(witness.Hint), v.width, plain)
 	}
 }
 
@@ -288,13 +276,7 @@ func (v scanView) gates(out *lineWriter, f diagnose.Finding) {
 }
 
 func (v scanView) because(out *lineWriter, reason string) {
-	for i, line := range wrap(shortPaths(clean(reason), v.width-4), max(v.width-4, 24)) {
-		mark := "    "
-		if i == 0 {
-			mark = "  - "
-		}
-		out.line(v.dim(mark + line))
-	}
+	out.hung("  - ", "    ", shortPaths(clean(reason), v.width-4), v.width, v.dim)
 }
 
 // reasons are the gates that keep a finding from being repaired: those that
@@ -442,4 +424,14 @@ func (l *lineWriter) line(text string) {
 	if l.err == nil {
 		_, l.err = io.WriteString(l.w, text+"\n")
 	}
+}
+
+func (l *lineWriter) hung(first, rest, text string, width int, paint func(string) string) {
+	for _, line := range hung(first, rest, text, width) {
+		l.line(paint(line))
+	}
+}
+
+func (l *lineWriter) wrapped(text string, width int, paint func(string) string) {
+	l.hung("", "", text, width, paint)
 }

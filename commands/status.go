@@ -206,12 +206,5 @@ func say(w io.Writer, text string, width int) {
 		fmt.Fprintf(w, "%s%s\n", who, text)
 		return
 	}
-	for i, line := range wrap(text, width-len(who)) {
-		if i > 0 {
-			line = strings.Repeat(" ", len(who)) + line
-		} else {
-			line = who + line
-		}
-		fmt.Fprintln(w, line)
-	}
+	(&lineWriter{w: w}).hung(who, strings.Repeat(" ", len(who)), text, width, plain)
 }

@@ -62,6 +62,20 @@ func wrap(text string, width int) []string {
 	return lines
 }
 
+// narrowest is how wide text is made at least, however narrow the terminal is.
+const narrowest = 24
+
+// hung is text wrapped to a width, first in front of its first line and rest,
+// which is as wide as there is room to be left, in front of those below.
+func hung(first, rest, text string, width int) []string {
+	lines := wrap(text, max(width-len(rest), narrowest))
+	for i, line := range lines {
+		lines[i] = first + line
+		first = rest
+	}
+	return lines
+}
+
 // shortPaths shortens the paths in a text that would not fit in so many columns.
 // A name in /dev is to be compared, and stays whole.
 func shortPaths(text string, width int) string {

@@ -254,12 +254,7 @@ func printProof(w io.Writer, p palette, width int, a verifyAnswer) error {
 	}
 	for _, line := range a.Proof {
 		mark := map[evidence.Answer]string{evidence.Yes: "gone", evidence.No: "there", evidence.Unknown: "?"}[line.Gone]
-		for i, text := range wrap(clean(line.Witness+": "+line.Why), width-9) {
-			if i > 0 {
-				mark = ""
-			}
-			out.line(fmt.Sprintf("  %-5s  %s", mark, text))
-		}
+		out.hung(fmt.Sprintf("  %-5s  ", mark), strings.Repeat(" ", 9), clean(line.Witness+": "+line.Why), width, plain)
 	}
 	return out.err
 }
