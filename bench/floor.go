@@ -86,7 +86,7 @@ func fetch(path string) error {
 		return (&net.Dialer{}).DialContext(ctx, "unix", p.Socket)
 	}}}
 	for _, path := range p.LXD {
-		if _, err := get(ctx, lxd, "http://lxd"+path, "", io.Discard); err != nil {
+		if err := get(ctx, lxd, "http://lxd"+path, "", io.Discard); err != nil {
 			return err
 		}
 	}
@@ -99,7 +99,7 @@ func walk(ctx context.Context, client *http.Client, list, session string) error 
 	address, offset := list+"&limit=1000&total_item_count=true", 0
 	for {
 		page.Reset()
-		if _, err := get(ctx, client, address, session, &page); err != nil {
+		if err := get(ctx, client, address, session, &page); err != nil {
 			return err
 		}
 		if token := continuation.FindSubmatch(page.Bytes()); token != nil {
@@ -114,21 +114,22 @@ func walk(ctx context.Context, client *http.Client, list, session string) error 
 	}
 }
 
-func get(ctx context.Context, client *http.Client, address, session string, into io.Writer) (int64, error) {
+func get(ctx context.Context, client *http.Client, address, session string, into io.Writer) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if session != "" {
 		request.Header.Set("x-auth-token", session)
 	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
-		return 0, errors.New(address + ": " + answer.Status)
+		return errors.New(address + ": " + answer.Status)
 	}
-	return io.Copy(into, answer.Body)
+	_, err = io.Copy(into, answer.Body)
+	return err
 }

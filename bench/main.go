@@ -26,19 +26,19 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 2 && os.Args[1] == "-ssh" {
-		if err := farSSH(os.Args[2], os.Args[3:]); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			os.Exit(1)
-		}
-		return
+	if err := start(os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
 	}
-	if len(os.Args) > 5 && os.Args[1] == "-member" {
-		if err := beMember(os.Args[2], os.Args[3], os.Args[4], os.Args[5:]); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			os.Exit(1)
-		}
-		return
+}
+
+// start measures what the flags say, or is one of the programs that are measured.
+func start(args []string) error {
+	switch {
+	case len(args) > 2 && args[1] == "-ssh":
+		return farSSH(args[2], args[3:])
+	case len(args) > 5 && args[1] == "-member":
+		return beMember(args[2], args[3], args[4], args[5:])
 	}
 	volumes := flag.Int("volumes", 20000, "volumes on the array; connections, snapshots and records follow")
 	runs := flag.Int("runs", 5, "counted runs of each command")
@@ -47,24 +47,17 @@ func main() {
 	onlyRepair := flag.Bool("repair", false, "measure repairs, with an array that takes its time")
 	hosts := flag.Int("hosts", 1, "with -repair: members of the cluster")
 	batches := flag.String("batches", "1,10", "with -repair: how many leftovers each run repairs")
-	profile := flag.String("profile", "", "with -repair: where the processor's profile of the last run goes")
 	floorOf := flag.String("floor", "", "be the bare client: fetch what this plan names, and nothing else")
 	flag.Parse()
-	var err error
 	switch {
 	case *floorOf != "":
-		err = fetch(*floorOf)
+		return fetch(*floorOf)
 	case *onlyRepair:
-		err = repairs(repairOptions{*volumes, *hosts, numbers(*batches), *profile})
+		return repairs(repairOptions{*volumes, *hosts, numbers(*batches)})
 	case *onlyFleet:
-		err = fleetRatio(*runs)
-	default:
-		err = measure(*volumes, *runs, *script)
+		return fleetRatio(*runs)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	return measure(*volumes, *runs, *script)
 }
 
 // numbers are those of a list; what is none is left out.
@@ -102,11 +95,9 @@ func measure(volumes, runs int, withScript bool) error {
 	defer w.close()
 	fmt.Printf("world: %s, built in %.1f s\n", w, time.Since(began).Seconds())
 
-	program := filepath.Join(dir, "pureclean")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags=-s -w", "-o", program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
+	program, err := buildProgram(dir)
+	if err != nil {
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -145,6 +136,22 @@ func measure(volumes, runs int, withScript bool) error {
 		return err
 	}
 	return fleetRatio(runs)
+}
+
+// buildProgram builds pureclean into dir, as it is released.
+func buildProgram(dir string) (string, error) {
+	program := filepath.Join(dir, "pureclean")
+	return program, build(program, "-tags", "urfave_cli_no_docs", ".")
+}
+
+// build builds one program, with what "go build" is told besides.
+func build(program string, args ...string) error {
+	command := exec.Command("go", append([]string{"build", "-trimpath", "-ldflags=-s -w", "-o", program}, args...)...)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // time runs a command against the world and counts what it asked.

@@ -19,7 +19,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/pureclean/pureclean/config"
@@ -36,8 +35,6 @@ import (
 type repairOptions struct {
 	volumes, hosts int
 	batches        []int
-	// profile is a file for the processor's profile of the last batch.
-	profile string
 }
 
 // repairs measures "pureclean fix" as a program, on the first of a cluster's
@@ -86,7 +83,6 @@ type repairWorld struct {
 	front     *httptest.Server
 	leftovers []string
 	stops     []func()
-	profile   string
 
 	mu sync.Mutex
 	// pid is the command's that is measured, whole what it had used when its
@@ -121,7 +117,7 @@ func newRepairWorld(dir string, o repairOptions) (*repairWorld, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &repairWorld{World: world, timeline: &timeline{clock: world.Clock}, dir: dir, answers: map[string]fleet.Answer{}, profile: o.profile}
+	w := &repairWorld{World: world, timeline: &timeline{clock: world.Clock}, dir: dir, answers: map[string]fleet.Answer{}}
 	w.stops = append(w.stops, world.Close)
 	for _, h := range w.Hosts {
 		if err := w.Array.CreateHost(h.Name()+"-iscsi", []string{h.IQN()}, nil, nil); err != nil {
@@ -213,68 +209,8 @@ func (w *repairWorld) serve() error {
 		return err
 	}
 	w.stops = append(w.stops, func() { _ = server.Close() })
-	return w.build()
-}
-
-// build builds the program, as it is released, or with a profile.
-func (w *repairWorld) build() error {
-	w.program = filepath.Join(w.dir, "pureclean")
-	argv := []string{"build", "-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags=-s -w"}
-	if w.profile != "" {
-		overlay, err := w.profiled()
-		if err != nil {
-			return err
-		}
-		argv = []string{"build", "-tags", "urfave_cli_no_docs", "-overlay", overlay}
-	}
-	build := exec.Command("go", append(argv, "-o", w.program, ".")...)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
-}
-
-// profiling begins when the look at everything is over.
-const profiling = `	memory := func(when string) {
-		if file, err := os.Create(os.Getenv("BENCH_PROFILE") + when); err == nil {
-			_ = pprof.Lookup("allocs").WriteTo(file, 0)
-		}
-	}
-	over := make(chan os.Signal, 1)
-	signal.Notify(over, syscall.SIGUSR1)
-	go func() {
-		<-over
-		memory(".before")
-		if file, err := os.Create(os.Getenv("BENCH_PROFILE")); err == nil {
-			_ = pprof.StartCPUProfile(file)
-		}
-	}()
-`
-
-// profiled is an overlay for a main that profiles itself.
-func (w *repairWorld) profiled() (string, error) {
-	here, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	text, err := os.ReadFile("main.go")
-	if err != nil {
-		return "", err
-	}
-	main := strings.Replace(string(text), "import (", "import (\n\t\"runtime/pprof\"", 1)
-	main = strings.Replace(main, "\tstatus := commands.Main", profiling+"\tstatus := commands.Main", 1)
-	main = strings.Replace(main, "\tos.Exit(status)", "\tpprof.StopCPUProfile()\n\tmemory(\".after\")\n\tos.Exit(status)", 1)
-	file := filepath.Join(w.dir, "main.go")
-	if err := os.WriteFile(file, []byte(main), 0o600); err != nil {
-		return "", err
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(here, "main.go"): file}})
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(w.dir, "overlay.json")
-	return name, os.WriteFile(name, overlay, 0o600)
+	w.program, err = buildProgram(w.dir)
+	return err
 }
 
 func (w *repairWorld) close() {
@@ -389,9 +325,6 @@ func (w *repairWorld) asked(r *http.Request, rows, bytes int) {
 		w.sample()
 		whole := w.now
 		w.whole = &whole
-		if w.profile != "" {
-			_ = syscall.Kill(w.pid, syscall.SIGUSR1) // it may have ended
-		}
 	}
 	w.now.requests++
 	w.now.rows += rows
@@ -418,7 +351,7 @@ func (w *repairWorld) sample() {
 // run runs a command in the world and returns what it printed.
 func (w *repairWorld) run(watch func(pid int) func(), argv ...string) ([]byte, error) {
 	command := exec.Command(argv[0], argv[1:]...)
-	command.Env = append(os.Environ(), visit.Variable+"="+w.dir, "BENCH_PROFILE="+w.profile)
+	command.Env = append(os.Environ(), visit.Variable+"="+w.dir)
 	var out, said bytes.Buffer
 	command.Stdout, command.Stderr = &out, &said
 	if err := command.Start(); err != nil {

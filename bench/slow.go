@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -132,9 +133,7 @@ func (t *timeline) slowLXD(lxd http.Handler) http.Handler {
 }
 
 func pass(rw http.ResponseWriter, made *httptest.ResponseRecorder) {
-	for key, values := range made.Header() {
-		rw.Header()[key] = values
-	}
+	maps.Copy(rw.Header(), made.Header())
 	rw.WriteHeader(made.Code)
 	_, _ = rw.Write(made.Body.Bytes()) // a client that has gone is no matter here
 }

@@ -28,10 +28,8 @@ func startRatio(dir, program string) error {
 	if err := os.WriteFile(source, []byte(bare), 0o600); err != nil {
 		return err
 	}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", floor, source)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
+	if err := build(floor, source); err != nil {
+		return err
 	}
 	cache, err := names(filepath.Join(dir, "cache"))
 	if err != nil {
