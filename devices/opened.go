@@ -3,6 +3,7 @@ package devices
 import (
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/devices/hostfs"
@@ -67,10 +68,5 @@ func (b *blocks) opensNumber(dev, called string) opened {
 
 // isBelow reports a name below one of the mount points.
 func isBelow(name string, mounts []string) bool {
-	for _, mount := range mounts {
-		if strings.HasPrefix(name, mount) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(mounts, func(mount string) bool { return strings.HasPrefix(name, mount) })
 }

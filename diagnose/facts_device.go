@@ -322,12 +322,7 @@ func (d *device) mapped(disk *evidence.Disk) bool {
 			}
 		}
 	}
-	for _, holder := range disk.Holders {
-		if d.isOwn(holder) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(disk.Holders, d.isOwn)
 }
 
 // ownMaps are the maps that are named after the device's own volume.

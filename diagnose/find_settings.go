@@ -211,12 +211,9 @@ func (f *facts) queues(t target, finding Finding) bool {
 
 // pathless reports a map none of whose paths is known to work.
 func (h *hostFacts) pathless(m *evidence.Map) bool {
-	for _, p := range m.Paths {
-		if !p.Active.IsNot() && (p.Checker == "" || p.Checker == "ready") {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(m.Paths, func(p evidence.Path) bool {
+		return !p.Active.IsNot() && (p.Checker == "" || p.Checker == "ready")
+	})
 }
 
 func copies(n int) string {

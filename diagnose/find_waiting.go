@@ -183,10 +183,5 @@ func onlyWaits(s Subject) (Result, string) {
 // onlyOpen reports a device that is used, and by processes that have it open
 // alone.
 func (d *device) onlyOpen() bool {
-	for _, use := range d.uses {
-		if use.Kind != evidence.UseOpener && !d.routine(use) {
-			return false
-		}
-	}
-	return len(d.uses) > 0
+	return len(d.uses) > 0 && !slices.ContainsFunc(d.uses, func(use *evidence.Use) bool { return use.Kind != evidence.UseOpener && !d.routine(use) })
 }

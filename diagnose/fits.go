@@ -150,7 +150,7 @@ func (r *resolver) paths() {
 			}
 			found := false
 			for _, serial := range h.serials {
-				if d := h.devices[serial]; containsUse(d.uses, use) {
+				if d := h.devices[serial]; slices.Contains(d.uses, use) {
 					found = true
 					r.addDevice(d)
 				}
@@ -171,13 +171,4 @@ func (r *resolver) links() {
 			}
 		}
 	}
-}
-
-func containsUse(uses []*evidence.Use, use *evidence.Use) bool {
-	for _, u := range uses {
-		if u == use {
-			return true
-		}
-	}
-	return false
 }

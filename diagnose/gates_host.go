@@ -398,12 +398,7 @@ func (v *volume) onlyNVMe() bool {
 }
 
 func (d *device) has(disk *evidence.Disk) bool {
-	for _, own := range d.disks {
-		if own == disk {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(d.disks, disk)
 }
 
 func lower(s string) string { return strings.ToLower(s) }

@@ -27,12 +27,9 @@ func (p *poolFacts) isPeer(a *arrayFacts, pod *evidence.Pod) bool {
 }
 
 func (p *poolFacts) liesOn(array string) bool {
-	for _, where := range p.pod.Arrays {
-		if array != "" && strings.EqualFold(where.ID, array) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.pod.Arrays, func(where evidence.PodArray) bool {
+		return array != "" && strings.EqualFold(where.ID, array)
+	})
 }
 
 // joinPeers gives each pool the peers of its pod, and what strangers have
@@ -166,12 +163,7 @@ func (f *facts) peerOf(p *poolFacts, where evidence.PodArray) (*peer, string) {
 }
 
 func wasAsked(a *evidence.Array, pod string) bool {
-	for _, name := range a.Asked {
-		if strings.EqualFold(name, pod) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.Asked, func(name string) bool { return strings.EqualFold(name, pod) })
 }
 
 // throughPeer is a connection that a peer makes: as the peer itself lists it,
@@ -388,12 +380,7 @@ func (v *volume) peerWords() []string {
 }
 
 func (o owner) has(h *hostFacts) bool {
-	for _, host := range o.hosts {
-		if host == h {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(o.hosts, h)
 }
 
 // listsSnapshot reports a snapshot that the array lists by this name.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -97,12 +98,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // its case. The array's texts are no contract: good for advice, never for a
 // decision about a volume.
 func (e *Error) says(text string) bool {
-	for _, m := range e.Messages {
-		if strings.Contains(strings.ToLower(m.Text), strings.ToLower(text)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.Messages, func(m Message) bool {
+		return strings.Contains(strings.ToLower(m.Text), strings.ToLower(text))
+	})
 }
 
 // transient reports that the same GET may succeed a moment later: the

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -91,12 +92,7 @@ func is(target error) func(error) bool {
 
 func isAny(targets ...syscall.Errno) func(error) bool {
 	return func(err error) bool {
-		for _, target := range targets {
-			if errors.Is(err, target) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(targets, func(target syscall.Errno) bool { return errors.Is(err, target) })
 	}
 }
 

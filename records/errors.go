@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"syscall"
 
 	"github.com/canonical/lxd/shared/api"
@@ -124,10 +125,7 @@ func reasonOf(err error) error {
 
 // hopeless reports that the next request will fail as this one did.
 func hopeless(err error) bool {
-	for _, reason := range []error{errNoLXD, errStopped, errNotRunning, errDenied, errTimeout, errNotLXD, context.Canceled} {
-		if errors.Is(err, reason) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]error{errNoLXD, errStopped, errNotRunning, errDenied, errTimeout, errNotLXD, context.Canceled}, func(reason error) bool {
+		return errors.Is(err, reason)
+	})
 }

@@ -180,12 +180,7 @@ func (a *answers) pure() []poolRow {
 
 // lists reports whether LXD lists a pool of that name, of any driver.
 func (a *answers) lists(pool string) bool {
-	for _, row := range a.pools.value {
-		if row.Name == pool {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.pools.value, func(row poolRow) bool { return row.Name == pool })
 }
 
 // poolList judges the pools' rows. Several things hide a pool without a word;

@@ -469,12 +469,9 @@ func isOn(value string) bool { return value == "yes" || value == "on" || value =
 // lostSession reports a session to a FlashArray that is not logged in: a portal
 // that does not answer now.
 func (f *facts) lostSession() bool {
-	for _, s := range f.host.Sessions.Items {
-		if !s.Live() && evidence.PureTarget(s.Target) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.host.Sessions.Items, func(s evidence.Session) bool {
+		return !s.Live() && evidence.PureTarget(s.Target)
+	})
 }
 
 // multipathLine writes lines where the wrong one stands, or in the section

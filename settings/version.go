@@ -3,6 +3,7 @@ package settings
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -130,10 +131,5 @@ func BugsOf(text string) []Bug {
 
 // HasBug reports a version with the bug of a code.
 func HasBug(text, code string) bool {
-	for _, b := range BugsOf(text) {
-		if b.Code == code {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(BugsOf(text), func(b Bug) bool { return b.Code == code })
 }

@@ -355,12 +355,9 @@ func (w *World) used(volume string) bool {
 }
 
 func recorded(l *lxd.Server, volume string) bool {
-	for _, record := range l.Volumes() {
-		if !record.IsSnapshot() && slices.Contains(lxd.ArrayNames(record, lxd.Volume{}), volume) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.Volumes(), func(record lxd.Volume) bool {
+		return !record.IsSnapshot() && slices.Contains(lxd.ArrayNames(record, lxd.Volume{}), volume)
+	})
 }
 
 // lxdName is a name of LXD's making; the world is strict about it.

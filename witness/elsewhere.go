@@ -109,12 +109,9 @@ func lacks(said *evidence.Array, world *evidence.World) bool {
 			return true
 		}
 	}
-	for _, seen := range world.Seen {
-		if seen.ArrayID == said.ID && !seen.Recorded.IsZero() && asked[strings.ToLower(seen.Pod)] && !ids[seen.VolumeID] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(world.Seen, func(seen evidence.Sighting) bool {
+		return seen.ArrayID == said.ID && !seen.Recorded.IsZero() && asked[strings.ToLower(seen.Pod)] && !ids[seen.VolumeID]
+	})
 }
 
 // twin is the other volume of a virtual machine, or of its image: the half

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,12 +37,9 @@ func Absent(err error) bool {
 	if errors.Is(err, fs.ErrNotExist) {
 		return true
 	}
-	for _, errno := range []syscall.Errno{syscall.ENXIO, syscall.ENODEV, syscall.ENOTCONN, syscall.EINVAL, syscall.ESRCH} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]syscall.Errno{syscall.ENXIO, syscall.ENODEV, syscall.ENOTCONN, syscall.EINVAL, syscall.ESRCH}, func(errno syscall.Errno) bool {
+		return errors.Is(err, errno)
+	})
 }
 
 // Data reads a whole file of at most limit bytes.

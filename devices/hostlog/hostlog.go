@@ -475,10 +475,5 @@ func (r *logReader) udevFirst(blocks []string, first map[string]time.Duration, b
 
 // mapKnown reports a map of which a log tells already.
 func (r *logReader) mapKnown(a evidence.Arrival) bool {
-	for _, k := range r.arrivals {
-		if k.MapMS.Known && k.Serial == a.Serial {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.arrivals, func(k evidence.Arrival) bool { return k.MapMS.Known && k.Serial == a.Serial })
 }

@@ -401,10 +401,5 @@ func (r *rig) leaks() []array.Volume {
 
 // connected reports whether the array connects a volume.
 func (r *rig) connected(volume string) bool {
-	for _, c := range r.world.Array.Connections() {
-		if c.Volume == volume {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.world.Array.Connections(), func(c array.Connection) bool { return c.Volume == volume })
 }

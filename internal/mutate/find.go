@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"go/types"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -380,20 +381,11 @@ func stored(e ast.Expr, parent ast.Node) bool {
 	case *ast.CompositeLit:
 		return e != p.Type
 	case *ast.AssignStmt:
-		return contains(p.Rhs, e)
+		return slices.Contains(p.Rhs, e)
 	case *ast.KeyValueExpr:
 		return e == p.Value
 	case *ast.CallExpr:
-		return contains(p.Args, e)
-	}
-	return false
-}
-
-func contains(list []ast.Expr, e ast.Expr) bool {
-	for _, x := range list {
-		if x == e {
-			return true
-		}
+		return slices.Contains(p.Args, e)
 	}
 	return false
 }

@@ -3,6 +3,7 @@ package array
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,12 +40,7 @@ func parseFilter[T any](filter string, t *table[T]) (predicate[T], error) {
 		}
 	}
 	return func(c *call, row T) bool {
-		for _, test := range tests {
-			if test(c, row) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(tests, func(test predicate[T]) bool { return test(c, row) })
 	}, nil
 }
 

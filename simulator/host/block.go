@@ -111,6 +111,14 @@ func (h *Host) users(b *block) int {
 	return n
 }
 
+// first is the first of them that is so; nil for none.
+func first[T any](all []*T, is func(*T) bool) *T {
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		return all[i]
+	}
+	return nil
+}
+
 func count[T any](all []T, is func(T) bool) int {
 	n := 0
 	for _, one := range all {

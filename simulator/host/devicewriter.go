@@ -62,12 +62,7 @@ func (h *Host) mapBy(uuid string) (*dmap, error) {
 	if _, ours := evidence.SerialOf(uuid); !ours || !strings.HasPrefix(uuid, "mpath-") {
 		return nil, fmt.Errorf("%q is not the uuid of a Pure volume's map: %w", uuid, release.ErrOther)
 	}
-	for _, m := range h.maps {
-		if m.uuid == uuid {
-			return m, nil
-		}
-	}
-	return nil, nil
+	return first(h.maps, func(m *dmap) bool { return m.uuid == uuid }), nil
 }
 
 func (s deviceWriter) RemoveMap(ctx context.Context, uuid string) error {
@@ -162,11 +157,10 @@ func (s deviceWriter) DeleteDisk(ctx context.Context, target release.Target) err
 // meant finds a disk by its address; nil means that nothing has it. It is
 // another one if anything of the target is not so.
 func (h *Host) meant(target release.Target) (*disk, error) {
-	i := slices.IndexFunc(h.disks, func(d *disk) bool { return !d.gone && d.hctl() == target.HCTL })
-	if i < 0 {
+	d := first(h.disks, func(d *disk) bool { return !d.gone && d.hctl() == target.HCTL })
+	if d == nil {
 		return nil, nil
 	}
-	d := h.disks[i]
 	if is := d.target(); is != target {
 		return nil, fmt.Errorf("at %s is %+v and not %+v: %w", target.HCTL, is, target, release.ErrOther)
 	}
@@ -210,18 +204,16 @@ func (s deviceWriter) ClaimNamespace(ctx context.Context, target release.Target)
 
 func (s deviceWriter) RescanController(ctx context.Context, name string) error {
 	return s.call(ctx, "RescanController", name, func(v view) error {
-		for _, c := range s.host.subsystem.controllers {
-			if c.name() != name {
-				continue
-			}
-			if c.state != live {
-				return fmt.Errorf("it is %s: %w", c.state, release.ErrState)
-			}
-			c.deaf = false
-			s.host.followController(c, v)
-			return nil
+		c := first(s.host.subsystem.controllers, func(c *controller) bool { return c.name() == name })
+		switch {
+		case c == nil:
+			return syscall.ENOENT
+		case c.state != live:
+			return fmt.Errorf("it is %s: %w", c.state, release.ErrState)
 		}
-		return syscall.ENOENT
+		c.deaf = false
+		s.host.followController(c, v)
+		return nil
 	})
 }
 

@@ -48,21 +48,11 @@ func (d *disk) rescan(v view) {
 }
 
 func (h *Host) diskAt(s *session, lun int) *disk {
-	for _, d := range h.disks {
-		if d.session == s && d.lun == lun && !d.gone {
-			return d
-		}
-	}
-	return nil
+	return first(h.disks, func(d *disk) bool { return d.session == s && d.lun == lun && !d.gone })
 }
 
 func (h *Host) diskNamed(name string) *disk {
-	for _, d := range h.disks {
-		if d.name == name && !d.gone {
-			return d
-		}
-	}
-	return nil
+	return first(h.disks, func(d *disk) bool { return d.name == name && !d.gone })
 }
 
 func (h *Host) addDisk(s *session, e fabric.Export) {

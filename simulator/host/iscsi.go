@@ -114,12 +114,7 @@ func (h *Host) loginISCSI(v view, target fabric.Target) error {
 }
 
 func (h *Host) sessionTo(portal string) *session {
-	for _, s := range h.sessions {
-		if s.portal == portal {
-			return s
-		}
-	}
-	return nil
+	return first(h.sessions, func(s *session) bool { return s.portal == portal })
 }
 
 func (h *Host) endSession(s *session) {

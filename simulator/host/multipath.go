@@ -39,33 +39,19 @@ type mapPath struct {
 func (m *dmap) multipath() bool { return m.base == nil }
 
 func (m *dmap) active() int {
-	n := 0
-	for _, p := range m.paths {
-		if !p.failed {
-			n++
-		}
-	}
-	return n
+	return count(m.paths, func(p *mapPath) bool { return !p.failed })
 }
 
 func wwid(serial string) string { return evidence.Serial(serial).WWID() }
 
 func (h *Host) mapOf(serial string) *dmap {
-	for _, m := range h.maps {
-		if m.multipath() && m.serial == serial {
-			return m
-		}
-	}
-	return nil
+	return first(h.maps, func(m *dmap) bool { return m.multipath() && m.serial == serial })
 }
 
 func (h *Host) isPath(d *disk) bool {
-	for _, m := range h.maps {
-		if slices.ContainsFunc(m.paths, func(p *mapPath) bool { return p.disk == d }) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(h.maps, func(m *dmap) bool {
+		return slices.ContainsFunc(m.paths, func(p *mapPath) bool { return p.disk == d })
+	})
 }
 
 func (h *Host) newMap(title, uuid string, bytes int64, serial string) *dmap {

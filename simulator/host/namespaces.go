@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,12 +43,7 @@ func (h *Host) bindOf(w Where) string {
 }
 
 func (h *Host) mountedIn(w Where) bool {
-	for _, m := range h.mounts {
-		if m.where == w {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(h.mounts, func(m *mount) bool { return m.where == w })
 }
 
 // firstMounts is what the first process of a small Ubuntu server sees.

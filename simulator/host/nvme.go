@@ -78,12 +78,7 @@ func (h *Host) loginNVMe(v view) error {
 }
 
 func (h *Host) controllerTo(portal string) *controller {
-	for _, c := range h.subsystem.controllers {
-		if c.portal == portal {
-			return c
-		}
-	}
-	return nil
+	return first(h.subsystem.controllers, func(c *controller) bool { return c.portal == portal })
 }
 
 // follow makes the namespaces of all controllers what the array shows. The
@@ -183,10 +178,5 @@ func (h *Host) removeController(c *controller) {
 }
 
 func (h *Host) headOf(serial string) *head {
-	for _, n := range h.subsystem.heads {
-		if !n.gone && n.serial == serial {
-			return n
-		}
-	}
-	return nil
+	return first(h.subsystem.heads, func(n *head) bool { return !n.gone && n.serial == serial })
 }

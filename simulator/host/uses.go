@@ -113,16 +113,13 @@ func (h *Host) EndHidden() {
 // there is none with this id.
 func (h *Host) Open(serial, name string, pid int) error {
 	return h.with("opening", serial, func(b *block) error {
-		for _, p := range h.processes {
-			if p.pid == pid {
-				p.files = append(p.files, b)
-				return nil
-			}
+		p := first(h.processes, func(p *process) bool { return p.pid == pid })
+		if p == nil {
+			// Most that opens a volume is a virtual machine, LXD's child.
+			p = &process{pid: pid, name: name, where: LXDNamespace}
+			h.processes = append(h.processes, p)
 		}
-		p := &process{pid: pid, name: name, files: []*block{b}}
-		// Most that opens a volume is a virtual machine, LXD's child.
-		p.where = LXDNamespace
-		h.processes = append(h.processes, p)
+		p.files = append(p.files, b)
 		return nil
 	})
 }
