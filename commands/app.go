@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/words"
 )
 
 // Version is set by the linker from the git tag.
@@ -194,10 +196,7 @@ func group(name string, commands []*cli.Command) cli.ActionFunc {
 		if word := c.Args().First(); c.NArg() > 0 {
 			return unknownCommand(word, name, commands)
 		}
-		names := make([]string, 0, len(commands))
-		for _, command := range commands {
-			names = append(names, command.Name)
-		}
+		names := words.Of(commands, func(command *cli.Command) string { return command.Name })
 		return &HintedError{Err: usagef("%s needs one of %s", name, either(names)), Hint: "see " + name + " --help"}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/words"
 )
 
 // urfave/cli, as package flag, stops at the first word that is no flag, and
@@ -66,13 +68,7 @@ func objectWord(flag cli.Flag) string {
 	return strings.ToLower(value)
 }
 
-func quoted(words []string) []string {
-	all := make([]string, 0, len(words))
-	for _, word := range words {
-		all = append(all, typedAgain(word))
-	}
-	return all
-}
+func quoted(all []string) []string { return words.Of(all, typedAgain) }
 
 // typedAgain is a word of the line as a person would type it once more: a flag
 // is one there, and needs no quotes for its dashes.

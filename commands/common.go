@@ -18,6 +18,7 @@ import (
 	"github.com/pureclean/pureclean/pure"
 	"github.com/pureclean/pureclean/records"
 	"github.com/pureclean/pureclean/witness"
+	"github.com/pureclean/pureclean/words"
 )
 
 // common is what every command that looks understands. The flags stand on
@@ -74,10 +75,7 @@ func (o *common) outputFlag(allowed ...format) cli.Flag {
 		allowed = formats
 	}
 	o.formats = allowed
-	choices := make([]string, 0, len(allowed))
-	for _, f := range allowed {
-		choices = append(choices, string(f))
-	}
+	choices := words.Of(allowed, func(f format) string { return string(f) })
 	return &choiceFlag{choices, &cli.StringFlag{
 		Name: outputNames[0], Aliases: outputNames[1:], Usage: "print `FORMAT`: " + either(choices), Value: string(formatTable), Destination: &o.output,
 	}}

@@ -17,7 +17,9 @@ import (
 
 	"github.com/pureclean/pureclean/sightings"
 	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/host"
 	"github.com/pureclean/pureclean/simulator/visit"
+	"github.com/pureclean/pureclean/words"
 )
 
 // scenarioAge is how long ago a scenario happened when somebody comes to see
@@ -251,10 +253,7 @@ func (o *demoOptions) runShell(ctx context.Context, world *simulator.World) erro
 }
 
 func machines(world *simulator.World) string {
-	names := make([]string, 0, len(world.Hosts))
-	for _, h := range world.Hosts {
-		names = append(names, h.Name())
-	}
+	names := words.Of(world.Hosts, (*host.Host).Name)
 	if len(names) == 1 {
 		return "machine " + names[0]
 	}

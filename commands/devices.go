@@ -181,10 +181,7 @@ func namespaceState(n evidence.Namespace) string {
 
 // uses lists what uses the device, by its name or its number.
 func uses(host evidence.Host, name, dev string) string {
-	var all []string
-	for _, use := range usesOf(host, name, dev) {
-		all = append(all, useWords(use, plain))
-	}
+	all := words.Of(usesOf(host, name, dev), func(use evidence.Use) string { return useWords(use, plain) })
 	return strings.Join(all, ", ")
 }
 

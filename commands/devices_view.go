@@ -111,10 +111,9 @@ func (v *devicesView) mapPaths(m evidence.Map, inMap map[string]bool) {
 
 // namespacePath is a path of a map that is a namespace.
 func (v *devicesView) namespacePath(last bool, n evidence.Namespace, p evidence.Path, m evidence.Map) {
-	states := make([]string, 0, len(n.Paths))
-	for _, way := range n.Paths {
-		states = append(states, strings.TrimSpace(way.Controller+" "+cmp.Or(way.State, "not known")))
-	}
+	states := words.Of(n.Paths, func(way evidence.NamespacePath) string {
+		return strings.TrimSpace(way.Controller + " " + cmp.Or(way.State, "not known"))
+	})
 	state, serial := cmp.Or(strings.Join(states, ", "), "not known"), ""
 	if p.Active.IsNot() {
 		state = "failed, " + state

@@ -13,6 +13,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/report"
+	"github.com/pureclean/pureclean/words"
 )
 
 type explainOptions struct {
@@ -175,10 +176,7 @@ func (o *common) onePool() (string, error) {
 
 // codeMeant is the code of a finding that was probably meant; empty for none.
 func codeMeant(typed string) string {
-	codes := make([]string, 0, len(diagnose.Kinds))
-	for _, k := range diagnose.Kinds {
-		codes = append(codes, k.Code)
-	}
+	codes := words.Of(diagnose.Kinds, func(k diagnose.Kind) string { return k.Code })
 	code, ok := nearest(strings.ToLower(strings.TrimSpace(typed)), codes)
 	if !ok || len(typed) < 4 {
 		return ""

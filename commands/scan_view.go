@@ -282,11 +282,7 @@ func (v scanView) because(out *lineWriter, reason string) {
 // reasons are the gates that keep a finding from being repaired: those that
 // failed, or where none did those that could not tell.
 func reasons(f diagnose.Finding) []string {
-	var all []string
-	for _, gate := range f.Reasons() {
-		all = append(all, gate.Gate+": "+gate.Why)
-	}
-	return all
+	return words.Of(f.Reasons(), func(gate diagnose.GateResult) string { return gate.Gate + ": " + gate.Why })
 }
 
 func firstReason(f diagnose.Finding) string {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pureclean/pureclean/words"
 )
 
 // typed is a command line, or what there is of it, as the tables of commands
@@ -173,10 +175,7 @@ func (t *typed) repeated() error {
 
 // name is the commands' names: "config show".
 func (t *typed) name() string {
-	names := make([]string, 0, len(t.path))
-	for _, command := range t.path {
-		names = append(names, command.Name)
-	}
+	names := words.Of(t.path, func(command *cli.Command) string { return command.Name })
 	return strings.Join(names, " ")
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/words"
 )
 
 type undoOptions struct {
@@ -132,11 +133,7 @@ func (o *undoOptions) pickRun(ctx context.Context, all []journal.Summary, promis
 }
 
 func runNames(all []journal.Summary) []string {
-	names := make([]string, 0, len(all))
-	for _, s := range all {
-		names = append(names, s.ID+" of "+until(s.Began))
-	}
-	return names
+	return words.Of(all, func(s journal.Summary) string { return s.ID + " of " + until(s.Began) })
 }
 
 // lastRepair is the last run that repaired anything. One that is undone already

@@ -365,10 +365,7 @@ func (d *device) object() string {
 func (d *device) words() string {
 	var parts []string
 	for _, m := range d.ownMaps() {
-		var paths []string
-		for _, p := range m.Paths {
-			paths = append(paths, either(p.Disk, p.Dev))
-		}
+		paths := each(m.Paths, func(p evidence.Path) string { return either(p.Disk, p.Dev) })
 		switch len(paths) {
 		case 0:
 			parts = append(parts, "map "+m.Name+" without a path")
@@ -378,10 +375,7 @@ func (d *device) words() string {
 			parts = append(parts, "map "+m.Name+" with paths "+list(paths))
 		}
 	}
-	var bare []string
-	for _, disk := range d.bare() {
-		bare = append(bare, disk.Name)
-	}
+	bare := each(d.bare(), func(disk *evidence.Disk) string { return disk.Name })
 	if len(bare) > 0 {
 		parts = append(parts, list(bare)+" without a map")
 	}

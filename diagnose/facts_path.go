@@ -230,11 +230,7 @@ func (f *facts) usedByPath(e *expectation, v *volume) {
 
 // byPath says who has a volume by a path.
 func (e expectation) byPath() []string {
-	var words []string
-	for _, u := range e.paths {
-		words = append(words, u.words())
-	}
-	return words
+	return each(e.paths, (*pathUse).words)
 }
 
 // byPathOn reports that somebody has it so on a member, or may.

@@ -72,11 +72,7 @@ func (u use) words() string {
 
 // why says by what a volume is used, in the order of members.
 func (e expectation) why() []string {
-	var why []string
-	for _, u := range e.uses {
-		why = append(why, u.words())
-	}
-	return why
+	return each(e.uses, use.words)
 }
 
 func newExpectations(f *facts) expectations {

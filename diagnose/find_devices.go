@@ -149,10 +149,7 @@ func (f *facts) staleMaps() []draft {
 				out.Effect = "it queues I/O for ever: whatever reads it, udev above all, hangs beyond kill -9"
 			}
 			out.Cause = "the volume was disconnected on the array before its device was removed from the host"
-			var disks []string
-			for _, disk := range d.disks {
-				disks = append(disks, disk.Name)
-			}
+			disks := each(d.disks, func(disk *evidence.Disk) string { return disk.Name })
 			out.Remedy = []string{"flush map " + m.Name + " by its uuid, when nothing has it open", "delete its paths: " + list(disks), "look again: a scan may have brought them back"}
 			found = append(found, out)
 		}
@@ -168,10 +165,7 @@ func (f *facts) ghostPaths() []draft {
 		if len(bare) == 0 || len(d.ownMaps()) > 0 {
 			return nil
 		}
-		var names []string
-		for _, disk := range bare {
-			names = append(names, disk.Name)
-		}
+		names := each(bare, func(disk *evidence.Disk) string { return disk.Name })
 		out := f.ofDevice(d)
 		out.Object = bare[0].Name
 		out.Detail = either(d.volumeName(), "serial "+string(d.serial)) + ": " + why + "; " + list(names) + " without a map" + d.state()
@@ -190,10 +184,7 @@ func (f *facts) ghostNamespaces() []draft {
 		out.Object = d.namespaces[0].Name
 		out.Detail = either(d.volumeName(), "serial "+string(d.serial)) + ": " + why + "; " + d.words() + d.state()
 		out.Cause = "the controllers did not see that the namespace went: they were not connected at that moment, or the notice was lost"
-		var controllers []string
-		for _, path := range d.namespaces[0].Paths {
-			controllers = append(controllers, path.Controller)
-		}
+		controllers := each(d.namespaces[0].Paths, func(path evidence.NamespacePath) string { return path.Controller })
 		out.Remedy = []string{"let the live ones of " + list(controllers) + " read their namespaces again (rescan_controller); it is harmless", "look again"}
 		return []draft{out}
 	})

@@ -118,10 +118,7 @@ func notInUse(s Subject) (Result, string) {
 	if p != nil {
 		return s.inUseApart(p)
 	}
-	var names []string
-	for _, h := range s.machines() {
-		names = append(names, h.Name)
-	}
+	names := each(s.machines(), func(h *hostFacts) string { return h.Name })
 	return Pass, "not mounted in any mount namespace, not held, not open, not swap on " + list(names)
 }
 
@@ -159,11 +156,7 @@ func (h *hostFacts) blindness() string {
 // Unseen says of each machine, in the world's order, why it may have or use
 // more of a volume than it shows; "" is nothing. A recording is of another time.
 func Unseen(world *evidence.World) []string {
-	var all []string
-	for _, h := range newFacts(world, Policy{}).hosts {
-		all = append(all, either(h.silent(), h.blindness()))
-	}
-	return all
+	return each(newFacts(world, Policy{}).hosts, func(h *hostFacts) string { return either(h.silent(), h.blindness()) })
 }
 
 func noIO(s Subject) (Result, string) {

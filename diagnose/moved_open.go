@@ -157,11 +157,7 @@ func (o *openFor) words() string {
 
 // namesOf are what LXD calls the records.
 func namesOf(records []*evidence.Record) []string {
-	var names []string
-	for _, record := range records {
-		names = append(names, lxdName(record).String())
-	}
-	return names
+	return each(records, func(record *evidence.Record) string { return lxdName(record).String() })
 }
 
 // inPlaceOf is the move of the volume whose name another one has: this one, or

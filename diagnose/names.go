@@ -153,10 +153,7 @@ func (f *facts) misnomers(h *hostFacts, serial evidence.Serial) string {
 	if serial == "" {
 		return ""
 	}
-	var words []string
-	for _, names := range h.astray(serial) {
-		words = append(words, nameWords(names)+f.calledWords(names[0].Is))
-	}
+	words := each(h.astray(serial), func(names []Name) string { return nameWords(names) + f.calledWords(names[0].Is) })
 	for _, names := range h.usurped(serial) {
 		words = append(words, nameWords(names)+", this one, and says "+f.volumeCalled(names[0].Says))
 	}
@@ -326,10 +323,7 @@ func (f *facts) misleadingName(h *hostFacts, says evidence.Serial) draft {
 
 // blocks are the directories of what udev has to look at again.
 func (n Name) blocks() []string {
-	var all []string
-	for _, device := range n.On {
-		all = append(all, "/sys/block/"+shell(device))
-	}
+	all := each(n.On, func(device string) string { return "/sys/block/" + shell(device) })
 	if !slices.Contains(n.On, n.Device) {
 		all = append(all, "/sys/class/block/"+shell(n.Device))
 	}

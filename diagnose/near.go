@@ -53,11 +53,7 @@ func (r *resolver) near() []string {
 		consider(name, farFrom(want, lower(name), lower(record.Pool+"/"+record.Project+"/"+record.Type+"/"+record.Name), lower(record.Type+"/"+record.Name), lower(record.Name)))
 	}
 	slices.SortStableFunc(guesses, func(a, b guess) int { return a.far - b.far })
-	var names []string
-	for _, g := range guesses[:min(len(guesses), nearest)] {
-		names = append(names, g.name)
-	}
-	return names
+	return each(guesses[:min(len(guesses), nearest)], func(g guess) string { return g.name })
 }
 
 // farFrom is how far what was typed is from the nearest spelling of a name; -1

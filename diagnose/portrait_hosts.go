@@ -59,10 +59,7 @@ func (f *facts) portrayHost(v *volume, h *hostFacts, d *device, rows []*evidence
 			host.Devices[0].Paths = append(host.Devices[0].Paths, d.absent()...)
 		}
 	}
-	var how []string
-	for _, row := range rows {
-		how = append(how, connectionName(row)+numberWords(row))
-	}
+	how := each(rows, func(row *evidence.Connection) string { return connectionName(row) + numberWords(row) })
 	v.throughPeers(func(c throughPeer) {
 		if c.owner().has(h) {
 			how = append(how, c.words())

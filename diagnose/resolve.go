@@ -25,10 +25,7 @@ type AmbiguousError struct {
 }
 
 func (e *AmbiguousError) Error() string {
-	names := make([]string, 0, len(e.Candidates))
-	for _, c := range e.Candidates {
-		names = append(names, c.Object+" ("+c.What+")")
-	}
+	names := each(e.Candidates, func(c Candidate) string { return c.Object + " (" + c.What + ")" })
 	return fmt.Sprintf("%q can be %s", e.Object, strings.Join(names, ", or "))
 }
 

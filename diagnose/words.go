@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -47,14 +48,10 @@ func size(bytes int64) string { return words.Size(bytes) }
 func shell(word string) string { return words.Shell(word) }
 
 // either returns the first text that is not empty.
-func either(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}
+func either(texts ...string) string { return cmp.Or(texts...) }
+
+// each are the words of each of several.
+func each[T any](all []T, word func(T) string) []string { return words.Of(all, word) }
 
 // join strings phrases together, leaving out empty ones.
 func join(phrases ...string) string {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func (p *patient) tls() []Advice {
 			Into: "/etc/pureclean/config.yaml, below its one line pools: and as part of what it has of that pool",
 		}
 		for _, pod := range a.Asked {
-			advice.Write = append(advice.Write, "  "+pod+": {array: {fingerprint: "+either(a.TLS.Fingerprint, "sha256:…")+"}}")
+			advice.Write = append(advice.Write, "  "+pod+": {array: {fingerprint: "+cmp.Or(a.TLS.Fingerprint, "sha256:…")+"}}")
 		}
 		if a.TLS.Fingerprint == "" {
 			advice.Write, advice.Into = nil, "use https in pure.gateway"
@@ -205,11 +206,4 @@ func have(n int, noun string) string {
 		return "1 " + noun + " is"
 	}
 	return fmt.Sprintf("%d %ss are", n, noun)
-}
-
-func either(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

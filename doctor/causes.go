@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ var knownCauses = []struct {
 		"dead-portal", "a portal does not answer: LXD waits for its login, and while it does the next volume is not looked for", func(p *patient, h *evidence.Host, w *Waits) string {
 			for _, s := range h.Sessions.Items {
 				if !s.Live() && p.ours(s.Target) {
-					return fmt.Sprintf("session%d to %s is %s", s.ID, portalOf(s.Address, s.Port), either(s.State, "in an unknown state"))
+					return fmt.Sprintf("session%d to %s is %s", s.ID, portalOf(s.Address, s.Port), cmp.Or(s.State, "in an unknown state"))
 				}
 			}
 			for _, r := range h.Reached {
@@ -93,7 +94,7 @@ var knownCauses = []struct {
 		"nvme-controller", "an NVMe controller that is not live does not see new namespaces", func(p *patient, h *evidence.Host, _ *Waits) string {
 			for _, c := range h.Controllers.Items {
 				if c.State != "live" && p.oursNVMe(h, c) {
-					return c.Name + " is " + either(c.State, "in an unknown state")
+					return c.Name + " is " + cmp.Or(c.State, "in an unknown state")
 				}
 			}
 			return ""

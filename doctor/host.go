@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -214,7 +215,7 @@ func (p *patient) lostSessions() []Advice {
 				continue
 			}
 			all = append(all, Advice{
-				Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d to %s is %s, its connection %s", s.ID, portalOf(s.Address, s.Port), either(s.State, "state unknown"), either(s.ConnState, "in an unknown state")),
+				Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d to %s is %s, its connection %s", s.ID, portalOf(s.Address, s.Port), cmp.Or(s.State, "state unknown"), cmp.Or(s.ConnState, "in an unknown state")),
 				Source: fmt.Sprintf("/sys/class/iscsi_session/session%d", s.ID), Into: "see that the portal can be reached: its switch, its cable, its address",
 				Then: []string{"pureclean doctor --live"},
 			})
@@ -227,7 +228,7 @@ func (p *patient) lostSessions() []Advice {
 			if port.State == evidence.Marginal {
 				why = "the fabric or multipathd has found it to be unreliable: I/O still goes through it, and what fails there is tried on another path only"
 			}
-			observed := fmt.Sprintf("%s to %s is %s", port.Name, port.WWPN, either(port.State, "in an unknown state"))
+			observed := fmt.Sprintf("%s to %s is %s", port.Name, port.WWPN, cmp.Or(port.State, "in an unknown state"))
 			if port.Link != "" && port.Link != "Online" {
 				observed += ", and the adapter " + port.Adapter + " is " + port.Link
 			}
@@ -242,7 +243,7 @@ func (p *patient) lostSessions() []Advice {
 				continue
 			}
 			all = append(all, Advice{
-				Subject: c.Name, Observed: fmt.Sprintf("%s to %s is %s", c.Name, portalOf(c.Address, c.Port), either(c.State, "in an unknown state")), Source: "/sys/class/nvme/" + c.Name,
+				Subject: c.Name, Observed: fmt.Sprintf("%s to %s is %s", c.Name, portalOf(c.Address, c.Port), cmp.Or(c.State, "in an unknown state")), Source: "/sys/class/nvme/" + c.Name,
 				Why:  "its namespaces have a path less, and a controller that is not live does not see new ones",
 				Into: "see that the portal can be reached: its switch, its cable, its address", Then: []string{"pureclean doctor --live"},
 			})

@@ -220,10 +220,7 @@ const maxLeft = 3
 
 // left names the volumes on which LXD gave up.
 func left(became []Became) string {
-	var names []string
-	for _, b := range became[:min(len(became), maxLeft)] {
-		names = append(names, b.Object+" ("+b.Code+")")
-	}
+	names := words.Of(became[:min(len(became), maxLeft)], func(b Became) string { return b.Object + " (" + b.Code + ")" })
 	if more := len(became) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}

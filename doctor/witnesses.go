@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -47,7 +48,7 @@ func arrayFacts(a *evidence.Array) []string {
 	add(a.Version != "", "Purity %s", a.Version)
 	add(a.API != "", "REST %s", a.API)
 	add(a.Newest != "" && a.Newest != a.API, "offers up to %s", a.Newest)
-	add(a.User != "", "token of %s, %s", a.User, either(a.Role, "role not known"))
+	add(a.User != "", "token of %s, %s", a.User, cmp.Or(a.Role, "role not known"))
 	verified := map[string]string{"fingerprint": "certificate pinned", "ca": "certificate verified by the CA file", "system": "certificate verified", "nothing": "certificate not verified"}[a.TLS.Verified]
 	if verified != "" && !a.TLS.Expires.IsZero() {
 		verified += ", good until " + a.TLS.Expires.UTC().Format(day)

@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -16,7 +17,7 @@ var ports = resource[evidence.Port]{
 		{name: "wwn", need: present, read: plainText(func(p *evidence.Port) *string { return &p.WWN })},
 	},
 	label:    func(p *evidence.Port) string { return p.Name },
-	identity: func(p *evidence.Port) [3]string { return [3]string{p.Name, p.Portal, firstText(p.IQN, p.NQN, p.WWN)} },
+	identity: func(p *evidence.Port) [3]string { return [3]string{p.Name, p.Portal, cmp.Or(p.IQN, p.NQN, p.WWN)} },
 	// This list has a token in newer versions only.
 	byOffset: true,
 }

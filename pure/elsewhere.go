@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -17,7 +18,7 @@ var otherColumns = []column[evidence.Other]{
 func others(path string) *resource[evidence.Other] {
 	return &resource[evidence.Other]{
 		path: path, columns: otherColumns,
-		label:    func(o *evidence.Other) string { return firstText(o.Name, o.ID) },
+		label:    func(o *evidence.Other) string { return cmp.Or(o.Name, o.ID) },
 		identity: func(o *evidence.Other) [3]string { return [3]string{o.ID} },
 	}
 }

@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,7 +26,7 @@ var lookups = resource[evidence.Lookup]{
 		{name: "destroyed", need: required, read: answer(func(l *evidence.Lookup) *evidence.Answer { return &l.Destroyed })},
 	},
 	check:    func(_ *decoder, l *evidence.Lookup) { l.Found = evidence.Yes },
-	label:    func(l *evidence.Lookup) string { return firstText(l.Name, l.VolumeID) },
+	label:    func(l *evidence.Lookup) string { return cmp.Or(l.Name, l.VolumeID) },
 	identity: func(l *evidence.Lookup) [3]string { return [3]string{l.VolumeID} },
 }
 

@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -250,7 +251,7 @@ func (o *observation) readArray(ctx context.Context) error {
 	row, err := o.session.itself(ctx)
 	a := o.array
 	a.ID, a.Version, a.ManualEradication = row.ID, row.Version, row.ManualEradication
-	a.Name = firstText(row.Name, a.Name)
+	a.Name = cmp.Or(row.Name, a.Name)
 	a.EradicationDelay = row.Delay
 	if row.Delay == 0 {
 		a.EradicationDelay = row.EnabledDelay
@@ -288,7 +289,7 @@ func (o *observation) sum() (trouble, hint string) {
 	}
 	for _, err := range o.other {
 		parts = append(parts, err.Error())
-		hint = firstText(hint, Hint(err))
+		hint = cmp.Or(hint, Hint(err))
 	}
 	return strings.Join(parts, "; "), hint
 }

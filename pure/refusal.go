@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"cmp"
 	"encoding/json"
 	"html"
 	"regexp"
@@ -50,7 +51,7 @@ func jsonRefusal(body []byte) []Message {
 			Name string `json:"name"`
 		}
 		_ = json.Unmarshal(m["location_context"], &where) // often absent
-		messages = add(messages, firstText(text(m["context"]), where.Name), text(m["message"]))
+		messages = add(messages, cmp.Or(text(m["context"]), where.Name), text(m["message"]))
 	}
 	if len(messages) == 0 {
 		messages = add(messages, "", text(members["message"]))

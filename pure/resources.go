@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 	"time"
@@ -150,7 +151,7 @@ var volumes = resource[evidence.Volume]{
 		checkRemaining(d, v.Destroyed, &v.Remaining)
 		checkPod(d, v.Name, v.Pod)
 	},
-	label:    func(v *evidence.Volume) string { return firstText(v.Name, v.ID) },
+	label:    func(v *evidence.Volume) string { return cmp.Or(v.Name, v.ID) },
 	identity: func(v *evidence.Volume) [3]string { return [3]string{v.ID} },
 }
 
@@ -187,7 +188,7 @@ var snapshots = resource[evidence.Snapshot]{
 		// made by name.
 		s.Suffix = suffixOf(s)
 	},
-	label:    func(s *evidence.Snapshot) string { return firstText(s.Name, s.ID) },
+	label:    func(s *evidence.Snapshot) string { return cmp.Or(s.Name, s.ID) },
 	identity: func(s *evidence.Snapshot) [3]string { return [3]string{s.ID} },
 }
 
@@ -327,10 +328,10 @@ var connections = resource[evidence.Connection]{
 		}
 	},
 	label: func(c *evidence.Connection) string {
-		return firstText(c.VolumeName, c.VolumeID)
+		return cmp.Or(c.VolumeName, c.VolumeID)
 	},
 	identity: func(c *evidence.Connection) [3]string {
-		return [3]string{firstText(c.VolumeID, c.VolumeName), c.Host, c.Group}
+		return [3]string{cmp.Or(c.VolumeID, c.VolumeName), c.Host, c.Group}
 	},
 }
 
@@ -345,9 +346,9 @@ var protections = resource[evidence.Protection]{
 			{name: "id", need: required, read: plainText(func(p *evidence.Protection) *string { return &p.VolumeID })},
 		}},
 	},
-	label: func(p *evidence.Protection) string { return firstText(p.VolumeName, p.VolumeID) },
+	label: func(p *evidence.Protection) string { return cmp.Or(p.VolumeName, p.VolumeID) },
 	identity: func(p *evidence.Protection) [3]string {
-		return [3]string{firstText(p.VolumeID, p.VolumeName), p.Group}
+		return [3]string{cmp.Or(p.VolumeID, p.VolumeName), p.Group}
 	},
 }
 
@@ -378,7 +379,7 @@ var activity = resource[sample]{
 			s.Busy = evidence.No
 		}
 	},
-	label:    func(s *sample) string { return firstText(s.VolumeName, s.VolumeID) },
+	label:    func(s *sample) string { return cmp.Or(s.VolumeName, s.VolumeID) },
 	identity: func(s *sample) [3]string { return [3]string{s.VolumeID} },
 	byOffset: true,
 	merge: func(first, again *sample) {
@@ -434,13 +435,4 @@ func fold(name string) string {
 		}
 		return r
 	}, name)
-}
-
-func firstText(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }

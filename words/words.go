@@ -142,3 +142,12 @@ func Shell(s string) string {
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
+
+// Of are the words of each of several.
+func Of[T any](all []T, word func(T) string) []string {
+	var each []string
+	for _, one := range all {
+		each = append(each, word(one))
+	}
+	return each
+}
