@@ -159,7 +159,7 @@ func (f *finder) node(n ast.Node, around []ast.Node) {
 	case *ast.ReturnStmt:
 		f.returned(n, parent, around)
 	case *ast.BinaryExpr:
-		f.binary(n, parent)
+		f.binary(n)
 	case *ast.CompositeLit:
 		f.elements(n, parent)
 	}
@@ -199,7 +199,7 @@ func (f *finder) condition(word string, cond ast.Expr, always bool) {
 
 var boundaries = map[token.Token]string{token.LSS: "<=", token.LEQ: "<", token.GTR: ">=", token.GEQ: ">"}
 
-func (f *finder) binary(n *ast.BinaryExpr, parent ast.Node) {
+func (f *finder) binary(n *ast.BinaryExpr) {
 	switch n.Op {
 	case token.LAND, token.LOR:
 		if f.marked[n] == n.Op {
@@ -208,11 +208,8 @@ func (f *finder) binary(n *ast.BinaryExpr, parent ast.Node) {
 		defer func() { f.refuses = token.ILLEGAL }()
 		for _, operand := range []ast.Expr{n.X, n.Y} {
 			id := f.add(operand, "without %q: %s", f.text(operand), f.text(n))
-			if n.Op == token.LAND {
-				f.wrap(operand, fmt.Sprintf("(%s(%d) || (", on, id), "))")
-			} else {
-				f.wrap(operand, fmt.Sprintf("(!%s(%d) && (", on, id), "))")
-			}
+			before := map[token.Token]string{token.LAND: "(%s(%d) || (", token.LOR: "(!%s(%d) && ("}[n.Op]
+			f.wrap(operand, fmt.Sprintf(before, on, id), "))")
 		}
 	case token.LSS, token.LEQ, token.GTR, token.GEQ:
 		text := f.text(n)
@@ -281,13 +278,18 @@ func (f *finder) returned(s *ast.ReturnStmt, parent ast.Node, around []ast.Node)
 			if compound && (b.Op == token.LAND || b.Op == token.LOR) {
 				continue
 			}
-			id := f.add(e, "not: %s", f.text(s))
-			f.wrap(e, fmt.Sprintf("(%s(%d) != (", on, id), "))")
+			f.negate(e, s)
 		case t.Type.String() == "error" && !alone(parent, around):
 			id := f.add(e, "no error: %s", f.text(s))
 			f.wrap(e, fmt.Sprintf("%s[error](%d, ", pick, id), ", nil)")
 		}
 	}
+}
+
+// negate turns a yes or no around; of is what the change is told by.
+func (f *finder) negate(e ast.Expr, of ast.Node) {
+	id := f.add(e, "not: %s", f.text(of))
+	f.wrap(e, fmt.Sprintf("(%s(%d) != (", on, id), "))")
 }
 
 func isBool(t types.Type) bool {
@@ -331,7 +333,7 @@ func (f *finder) elements(n *ast.CompositeLit, parent ast.Node) {
 // is stored or handed on is turned around.
 func (f *finder) value(e ast.Expr, parent ast.Node) {
 	t := f.info.Types[e]
-	if t.Type == nil || !stored(e, parent) && !f.compared(e, parent) {
+	if t.Type == nil || !stored(e, parent) && !f.compared(parent) {
 		return
 	}
 	if outer, ok := parent.(ast.Expr); ok && f.info.Types[outer].Value != nil {
@@ -339,8 +341,7 @@ func (f *finder) value(e ast.Expr, parent ast.Node) {
 	}
 	if t.Value == nil {
 		if b, ok := e.(*ast.BinaryExpr); ok && isComparison(b.Op) && stored(e, parent) && isBool(t.Type) {
-			id := f.add(e, "not: %s", f.text(e))
-			f.wrap(e, fmt.Sprintf("(%s(%d) != (", on, id), "))")
+			f.negate(e, e)
 		}
 		return
 	}
@@ -351,8 +352,7 @@ func (f *finder) value(e ast.Expr, parent ast.Node) {
 			f.wrap(e, fmt.Sprintf("%s(%d, %d, ", scale, longer, shorter), ")")
 		}
 	case t.Value.Kind() == constant.Bool && stored(e, parent) && isBool(t.Type):
-		id := f.add(e, "not: %s", f.text(parent))
-		f.wrap(e, fmt.Sprintf("(%s(%d) != (", on, id), "))")
+		f.negate(e, parent)
 	case f.neighbours(e):
 	case t.Value.Kind() == constant.Int:
 		f.number(e, t, parent)
@@ -360,11 +360,7 @@ func (f *finder) value(e ast.Expr, parent ast.Node) {
 }
 
 func isComparison(op token.Token) bool {
-	switch op {
-	case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ:
-		return true
-	}
-	return false
+	return op == token.EQL || op == token.NEQ || boundaries[op] != ""
 }
 
 // stored reports an expression whose value goes somewhere: it is returned,
@@ -391,16 +387,12 @@ func stored(e ast.Expr, parent ast.Node) bool {
 }
 
 // compared reports a constant that something is compared or counted with.
-func (f *finder) compared(e ast.Expr, parent ast.Node) bool {
+func (f *finder) compared(parent ast.Node) bool {
 	p, ok := parent.(*ast.BinaryExpr)
 	if !ok || f.info.Types[p].Value != nil {
 		return false
 	}
-	switch p.Op {
-	case token.LSS, token.LEQ, token.GTR, token.GEQ, token.ADD, token.SUB, token.MUL, token.QUO:
-		return true
-	}
-	return false
+	return boundaries[p.Op] != "" || slices.Contains([]token.Token{token.ADD, token.SUB, token.MUL, token.QUO}, p.Op)
 }
 
 // number makes a number from 2 on one more and one less; as the argument of a

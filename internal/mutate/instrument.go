@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"fmt"
 	"slices"
 )
 
@@ -118,5 +117,3 @@ func instrument(source []byte, edits []edit) []byte {
 	out.Write(source[last:])
 	return out.Bytes()
 }
-
-func switchesOf(packageName string) []byte { return fmt.Appendf(nil, switches, packageName) }

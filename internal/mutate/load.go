@@ -25,7 +25,6 @@ import (
 // loaded is a package with everything that could be changed in it.
 type loaded struct {
 	target
-	path    string
 	mutants []mutant
 	// overlay is what the go command reads in place of the files by name.
 	overlay map[string][]byte
@@ -73,8 +72,8 @@ func load(ctx context.Context, t target) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &loaded{target: t, path: it.ImportPath, overlay: map[string][]byte{
-		filepath.Join(it.Dir, "mutant_switches.go"): switchesOf(it.Name),
+	p := &loaded{target: t, overlay: map[string][]byte{
+		filepath.Join(it.Dir, "mutant_switches.go"): fmt.Appendf(nil, switches, it.Name),
 	}}
 	last, keys := 0, map[string]int{}
 	for _, file := range files {
