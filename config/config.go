@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -213,14 +215,14 @@ func (c Config) check() error {
 	if c.Safety.WaveSize < 1 || c.Safety.WaveSize > mostInAWave {
 		return fmt.Errorf("safety.wave_size is not between 1 and %d", mostInAWave)
 	}
-	for _, pool := range sortedKeys(c.Pools) {
+	for _, pool := range slices.Sorted(maps.Keys(c.Pools)) {
 		if strings.TrimSpace(pool) != pool || pool == "" || strings.ContainsAny(pool, "*?/") {
 			return fmt.Errorf("pools: %q is not the name of one of LXD's pools", pool)
 		}
 		if id := c.Pools[pool].Array.ID; id != "" && !arrayID.MatchString(id) {
 			return fmt.Errorf("pools.%s.array.id: %q is not the id of an array: pureclean scan -o json prints it", pool, id)
 		}
-		for _, peer := range sortedKeys(c.Pools[pool].Peers) {
+		for _, peer := range slices.Sorted(maps.Keys(c.Pools[pool].Peers)) {
 			// LXD knows nothing of peers: what is not said here is said nowhere.
 			switch a := c.Pools[pool].Peers[peer]; {
 			case a.URL == "":

@@ -143,7 +143,7 @@ func TestToken(t *testing.T) {
 		{"two lines", "other", environment(TokenFileVariable, write(t, "a\nb\n", 0o600)), "", "one line with a token"},
 		{"nothing in it", "other", environment(TokenFileVariable, write(t, "\n", 0o600)), "", "one line with a token"},
 	} {
-		token, err := c.Token(test.pool, test.getenv)
+		token, _, err := c.TokenFrom(test.pool, test.getenv)
 		if token.Reveal() != test.want || (err == nil) != (test.fail == "") {
 			t.Errorf("%s: %q, %v", test.name, token.Reveal(), err)
 		}

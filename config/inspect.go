@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -168,9 +169,9 @@ var fingerprint = regexp.MustCompile(`^sha256:`)
 
 // arrays looks at what the file says of arrays, and into the files it names.
 func (in *inspection) arrays(c Config) {
-	for _, pool := range sortedKeys(c.Pools) {
+	for _, pool := range slices.Sorted(maps.Keys(c.Pools)) {
 		in.array("pools."+pool+".array.", c.Pools[pool].Array)
-		for _, peer := range sortedKeys(c.Pools[pool].Peers) {
+		for _, peer := range slices.Sorted(maps.Keys(c.Pools[pool].Peers)) {
 			in.array(peerKey(pool, peer)+".", c.Pools[pool].Peers[peer])
 		}
 	}
@@ -276,13 +277,4 @@ func cause(err error) string {
 		return whole.Err.Error()
 	}
 	return err.Error()
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

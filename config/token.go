@@ -20,17 +20,11 @@ const TokenFileVariable = "PURECLEAN_API_TOKEN_FILE"
 // a pool's own is credential + "-" + pool.
 const credential = "pure-api-token"
 
-// Token finds the API token for a pool: the pool's token_file, a systemd
+// TokenFrom finds the API token for a pool: the pool's token_file, a systemd
 // credential, or the file that TokenFileVariable names, in this order. An
 // empty secret and no error means that none of them is there: LXD's own pool
-// configuration is then asked. getenv is os.Getenv outside of tests.
-func (c Config) Token(pool string, getenv func(string) string) (secret.Text, error) {
-	token, _, err := c.TokenFrom(pool, getenv)
-	return token, err
-}
-
-// TokenFrom is Token, and says where the token was found, or should have been.
-// The setting holds no token.
+// configuration is then asked. getenv is os.Getenv outside of tests. The setting
+// says where the token was found, or should have been, and holds no token.
 func (c Config) TokenFrom(pool string, getenv func(string) string) (secret.Text, Setting, error) {
 	if file := c.Pools[pool].Array.TokenFile; file != "" {
 		token, err := readToken(file, true)

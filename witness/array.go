@@ -66,7 +66,7 @@ func (o Options) access(pool records.PoolAccess) access {
 	if a.err = a.readCA(own.CAFile); a.err != nil {
 		return a
 	}
-	token, err := o.Config.Token(a.pool, o.Getenv)
+	token, _, err := o.Config.TokenFrom(a.pool, o.Getenv)
 	if err != nil {
 		a.err = err
 		return a
