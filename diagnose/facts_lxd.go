@@ -203,12 +203,7 @@ func concerns(op *evidence.Operation, record *evidence.Record) bool {
 
 // busyWith returns an operation that works, or may work, on a record.
 func (f *facts) busyWith(record *evidence.Record) *evidence.Operation {
-	for _, op := range f.operations {
-		if concerns(op, record) {
-			return op
-		}
-	}
-	return nil
+	return firstThat(f.operations, func(op *evidence.Operation) bool { return concerns(op, record) })
 }
 
 // lxdName is what LXD calls a record.

@@ -162,12 +162,7 @@ func whole(initiators evidence.List[string]) bool {
 
 // hostOf is the testimony of a member's machine.
 func (f *facts) hostOf(member string) *hostFacts {
-	for _, h := range f.hosts {
-		if member != "" && strings.EqualFold(h.Name, member) {
-			return h
-		}
-	}
-	return nil
+	return firstThat(f.hosts, func(h *hostFacts) bool { return member != "" && strings.EqualFold(h.Name, member) })
 }
 
 // memberOf is LXD's name of a machine, empty when it is no member.

@@ -228,12 +228,7 @@ func directoryKey(dir *evidence.Directory) string {
 }
 
 func (f *facts) poolNamed(name string) *poolFacts {
-	for _, p := range f.pools {
-		if p.pool != nil && p.name == name {
-			return p
-		}
-	}
-	return nil
+	return firstThat(f.pools, func(p *poolFacts) bool { return p.pool != nil && p.name == name })
 }
 
 // keepWanted takes out of the set the directories that LXD has, or may have,

@@ -171,10 +171,5 @@ func (f *facts) inPlaceOf(v *volume) *move {
 	if record.Snapshot {
 		record = f.parentOf(record)
 	}
-	for _, m := range f.movedRecords[record] {
-		if m.replaced && !m.copied && !f.isLost(m.array, record, "") {
-			return m
-		}
-	}
-	return nil
+	return firstThat(f.movedRecords[record], func(m *move) bool { return m.replaced && !m.copied && !f.isLost(m.array, record, "") })
 }

@@ -7,44 +7,43 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
+// doubtful is what may be lacking, and why.
+type doubtful []string
+
+func (d *doubtful) add(what, why string) {
+	if why != "" {
+		*d = append(*d, what+": "+why)
+	}
+}
+
 // doubts says which of an array's lists may lack something.
 func (a *arrayFacts) doubts() []string {
-	var doubts []string
-	add := func(what, why string) {
-		if why != "" {
-			doubts = append(doubts, what+": "+why)
-		}
-	}
-	add("the array", a.Trouble)
+	var doubts doubtful
+	doubts.add("the array", a.Trouble)
 	if a.ID == "" && a.Trouble == "" {
-		add("the array", "it did not say which one it is")
+		doubts.add("the array", "it did not say which one it is")
 	}
-	add("pods", a.Pods.Why())
-	add("volumes", a.Volumes.Why())
-	add("snapshots", a.Snapshots.Why())
-	add("hosts", a.Hosts.Why())
-	add("host groups", a.HostGroups.Why())
-	add("connections", a.Connections.Why())
-	add("protection groups", a.Protections.Why())
-	add("volume performance", a.Activity.Why())
+	doubts.add("pods", a.Pods.Why())
+	doubts.add("volumes", a.Volumes.Why())
+	doubts.add("snapshots", a.Snapshots.Why())
+	doubts.add("hosts", a.Hosts.Why())
+	doubts.add("host groups", a.HostGroups.Why())
+	doubts.add("connections", a.Connections.Why())
+	doubts.add("protection groups", a.Protections.Why())
+	doubts.add("volume performance", a.Activity.Why())
 	return doubts
 }
 
 // lxdDoubts says which of LXD's lists may lack something.
 func lxdDoubts(lxd *evidence.LXD) []string {
-	var doubts []string
-	add := func(what, why string) {
-		if why != "" {
-			doubts = append(doubts, what+": "+why)
-		}
-	}
-	add("LXD", lxd.Trouble)
-	add("pools", lxd.Pools.Why())
-	add("volumes", lxd.Records.Why())
-	add("instances", lxd.Instances.Why())
-	add("members", lxd.Members.Why())
-	add("operations", lxd.Operations.Why())
-	add("volumes that LXD itself uses", lxd.DaemonVolumes.Why())
+	var doubts doubtful
+	doubts.add("LXD", lxd.Trouble)
+	doubts.add("pools", lxd.Pools.Why())
+	doubts.add("volumes", lxd.Records.Why())
+	doubts.add("instances", lxd.Instances.Why())
+	doubts.add("members", lxd.Members.Why())
+	doubts.add("operations", lxd.Operations.Why())
+	doubts.add("volumes that LXD itself uses", lxd.DaemonVolumes.Why())
 	return doubts
 }
 

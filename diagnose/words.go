@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,14 @@ func shell(word string) string { return words.Shell(word) }
 
 // either returns the first text that is not empty.
 func either(texts ...string) string { return cmp.Or(texts...) }
+
+// firstThat is the first of them that is so; nil for none.
+func firstThat[T any](all []*T, is func(*T) bool) *T {
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		return all[i]
+	}
+	return nil
+}
 
 // each are the words of each of several.
 func each[T any](all []T, word func(T) string) []string { return words.Of(all, word) }
