@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/pureclean/pureclean/words"
 )
 
 // What a terminal is told. The alternate screen keeps what was there before;
@@ -91,15 +93,12 @@ func (w *watcher) draw(looking bool) error {
 	if w.seen {
 		lines = append(lines, wrap(w.last.summary, width)...)
 		for _, warning := range w.last.warnings {
-			for _, line := range wrap(clean(warning), width) {
-				lines = append(lines, p.warning(line))
-			}
+			lines = append(lines, words.Of(wrap(clean(warning), width), p.warning)...)
 		}
 	}
 	if w.failure != nil {
-		for _, line := range wrap("! the last look failed: "+outcome(w.failure).Message+"; it is tried again", width) {
-			lines = append(lines, p.warning(line))
-		}
+		failed := "! the last look failed: " + outcome(w.failure).Message + "; it is tried again"
+		lines = append(lines, words.Of(wrap(failed, width), p.warning)...)
 	}
 	for i, c := range w.changes {
 		if i == 0 {
@@ -109,9 +108,7 @@ func (w *watcher) draw(looking bool) error {
 			lines = append(lines, fmt.Sprintf("and %d more", len(w.changes)-i))
 			break
 		}
-		for _, line := range hung("", "  ", c.line(), width) {
-			lines = append(lines, p.bold(line))
-		}
+		lines = append(lines, words.Of(hung("", "  ", c.line(), width), p.bold)...)
 	}
 	lines = append(lines, "")
 	if w.seen {

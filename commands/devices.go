@@ -67,7 +67,7 @@ func runDevices(ctx context.Context, o *common) error {
 			return err
 		}
 	}
-	system, err := o.thisHost()
+	system, err := o.host()
 	if err != nil {
 		return err
 	}
@@ -80,10 +80,8 @@ func runDevices(ctx context.Context, o *common) error {
 	err = o.print(func(w io.Writer) error {
 		answer := fleet.AnswerOf(host, o.holder(), version())
 		switch f {
-		case formatJSON:
-			return printJSON(w, answer)
-		case formatYAML:
-			return printYAML(w, answer)
+		case formatJSON, formatYAML:
+			return printData(w, f, answer)
 		case formatCSV:
 			t := deviceRows(host)
 			for _, n := range oddNames(host) {
@@ -101,14 +99,6 @@ func runDevices(ctx context.Context, o *common) error {
 		return &IncompleteError{Doubts: doubts, Hint: host.Hint}
 	}
 	return nil
-}
-
-// thisHost is the machine to read, without asking for anything else.
-func (o *common) thisHost() (devices.System, error) {
-	if o.Streams.given != nil {
-		return o.Streams.given.host, nil
-	}
-	return o.host()
 }
 
 func deviceRows(host evidence.Host) table {
@@ -170,13 +160,7 @@ func diskState(d evidence.Disk) string {
 }
 
 func namespaceState(n evidence.Namespace) string {
-	live := 0
-	for _, p := range n.Paths {
-		if p.Live() {
-			live++
-		}
-	}
-	return fmt.Sprintf("%d of %d paths", live, len(n.Paths))
+	return fmt.Sprintf("%d of %d paths", words.HowMany(n.Paths, evidence.NamespacePath.Live), len(n.Paths))
 }
 
 // uses lists what uses the device, by its name or its number.

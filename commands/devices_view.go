@@ -155,17 +155,13 @@ func (v *devicesView) used(name, dev string, over ...string) {
 			}
 			return inTheMiddle(path, v.width-len("     mount ")-namespaceRoom(use))
 		}))
-		lines := []string{text}
+		lines := []string{"   = " + text}
 		if !v.whole {
-			lines = wrap(text, v.width-5)
+			lines = hung("   = ", "     ", text, v.width)
 		}
-		for i, line := range lines {
-			mark := "     "
-			if i == 0 {
-				mark = "   = "
-			}
-			if row := len(v.t.rows) - 1; !slices.Contains(v.below[row], mark+line) {
-				v.below[row] = append(v.below[row], mark+line)
+		for _, line := range lines {
+			if row := len(v.t.rows) - 1; !slices.Contains(v.below[row], line) {
+				v.below[row] = append(v.below[row], line)
 			}
 		}
 	}

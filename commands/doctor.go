@@ -53,10 +53,8 @@ func runDoctor(ctx context.Context, o *common) error {
 	report := doctor.Examine(world, judged)
 	err = o.print(func(w io.Writer) error {
 		switch f {
-		case formatJSON:
-			return printJSON(w, doctorAnswerOf(lastWord(world), report))
-		case formatYAML:
-			return printYAML(w, doctorAnswerOf(lastWord(world), report))
+		case formatJSON, formatYAML:
+			return printData(w, f, doctorAnswerOf(lastWord(world), report))
 		case formatCSV:
 			return printCSV(w, doctorRows(report))
 		case formatWide:

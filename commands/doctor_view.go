@@ -11,6 +11,7 @@ import (
 	"github.com/pureclean/pureclean/doctor"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/settings"
+	"github.com/pureclean/pureclean/words"
 )
 
 // doctorView is the answer for people: who can testify, what to change and
@@ -30,7 +31,7 @@ func (v doctorView) print(w io.Writer) error {
 	}
 	for _, group := range together(v.report.Advice) {
 		out.line("")
-		v.wrapped(out, "", "FOR "+strings.ToUpper(group.kind)+" "+strings.Join(group.witnesses, ", "), v.bold)
+		out.wrapped("FOR "+strings.ToUpper(group.kind)+" "+strings.Join(group.witnesses, ", "), v.width, v.bold)
 		for _, a := range group.advice {
 			v.advice(out, a)
 		}
@@ -170,7 +171,7 @@ func (v doctorView) waits(out *lineWriter, w doctor.Waits) {
 		if h.Last.Year() > 1971 { // else the log knows no date
 			last = ", last " + h.Last.UTC().Format("2006-01-02 15:04")
 		}
-		v.wrapped(out, fmt.Sprintf("%s: %s%s", heardWords[h.Kind], timesWord(h.N), last), plain)
+		v.wrapped(out, fmt.Sprintf("%s: %s%s", heardWords[h.Kind], words.Times(h.N), last), plain)
 	}
 	for _, b := range w.Became {
 		came := ""
@@ -194,13 +195,6 @@ var heardWords = map[evidence.ComplaintKind]string{
 	evidence.ComplaintBusy:     "LXD could not remove a device",
 	evidence.ComplaintUdev:     "udev was held up by a device",
 	evidence.ComplaintHung:     "a process hung, by the kernel's word",
-}
-
-func timesWord(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
 }
 
 func (v doctorView) histogram(out *lineWriter, bars []doctor.Bar) {
@@ -229,12 +223,7 @@ func (v doctorView) histogram(out *lineWriter, bars []doctor.Bar) {
 func (v doctorView) summary(out *lineWriter) {
 	out.line("")
 	weighs, hints := v.report.Counts()
-	silent := 0
-	for _, a := range v.report.Advice {
-		if a.Check == "cannot-testify" {
-			silent++
-		}
-	}
+	silent := words.HowMany(v.report.Advice, func(a doctor.Advice) bool { return a.Check == "cannot-testify" })
 	weighs -= silent
 	text := ""
 	switch {

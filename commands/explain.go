@@ -106,14 +106,12 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	}
 	err = o.print(func(w io.Writer) error {
 		switch f {
-		case formatJSON:
-			return printJSON(w, explainAnswerOf(world, found, explanation))
+		case formatJSON, formatYAML:
+			return printData(w, f, explainAnswerOf(world, found, explanation))
 		case formatHTML:
 			page := o.judged(world, policy, found)
 			toldRuns(&page, runs, nil)
 			return report.Explain(w, page, explanation)
-		case formatYAML:
-			return printYAML(w, explainAnswerOf(world, found, explanation))
 		default:
 			return explainView{palette: o.palette(), width: o.width(), verbose: o.verbose || f == formatWide, brief: o.brief, e: explanation, next: true}.print(w)
 		}

@@ -115,21 +115,13 @@ func (v explainView) optional(out *lineWriter, label, text string) {
 // field prints a label and its text, wrapped beside it.
 func (v explainView) field(out *lineWriter, label, text string) {
 	indent := strings.Repeat(" ", 2+labelWidth)
-	lines := wrap(text, max(v.width-len(indent), 24))
-	if len([]rune(label)) >= labelWidth {
+	first := indent
+	if n := len([]rune(label)); n < labelWidth {
+		first = "  " + v.dim(label) + strings.Repeat(" ", labelWidth-n)
+	} else {
 		out.line("  " + v.dim(label))
-		label = ""
 	}
-	for i, line := range lines {
-		if i > 0 {
-			label = ""
-		}
-		if label == "" {
-			out.line(indent + line)
-			continue
-		}
-		out.line("  " + v.dim(label) + strings.Repeat(" ", labelWidth-len([]rune(label))) + line)
-	}
+	out.hung(first, indent, text, v.width, plain)
 }
 
 func (v explainView) gates(out *lineWriter) {

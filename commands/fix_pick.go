@@ -91,18 +91,13 @@ func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe 
 			}
 		}
 	}
-	if len(rows) == 1 {
-		if f != formatTable {
-			if err := o.printRows(f, rows...); err != nil {
-				return err
-			}
-		}
-		return o.ended(rows[0].Result, rows[0].Err)
-	}
 	if f != formatTable {
 		if err := o.printRows(f, rows...); err != nil {
 			return err
 		}
+	}
+	if len(rows) == 1 {
+		return o.ended(rows[0].Result, rows[0].Err)
 	}
 	if err := o.printEnd(f, rows, o.clock()().Sub(began), false); err != nil {
 		return err
@@ -145,12 +140,8 @@ func (o *fixOptions) planPicked(ctx context.Context, w *workshop, finding diagno
 	case len(plans) == 0:
 		return repair.Plan{}, fmt.Errorf("%s is not found any more", finding.Object)
 	}
-	for _, plan := range plans {
-		if plan.Code == finding.Code && plan.Host == finding.Host {
-			return plan, nil
-		}
-	}
-	return plans[0], nil
+	same := slices.IndexFunc(plans, func(p repair.Plan) bool { return p.Code == finding.Code && p.Host == finding.Host })
+	return plans[max(same, 0)], nil
 }
 
 // runSeveral repairs all that a name means, as if each had been named.

@@ -169,14 +169,12 @@ func entry(out *lineWriter, left, right string, column, width int) {
 	if width-column < 30 {
 		indent = 8
 	}
-	lines := wrap(right, width-indent)
-	if len(left)+5 <= indent && len(lines) > 0 {
-		out.line(fmt.Sprintf("   %-*s%s", indent-3, left, lines[0]))
-		lines = lines[1:]
+	rest := strings.Repeat(" ", indent)
+	first := rest
+	if len(left)+5 <= indent && right != "" {
+		first = fmt.Sprintf("   %-*s", indent-3, left)
 	} else {
 		out.line("   " + left)
 	}
-	for _, line := range lines {
-		out.line(strings.Repeat(" ", indent) + line)
-	}
+	out.hung(first, rest, right, width, plain)
 }

@@ -113,14 +113,21 @@ func printCSV(w io.Writer, t table) error {
 	return c.Error()
 }
 
+// isData reports a format in which an answer is printed as it is.
+func (f format) isData() bool { return f == formatJSON || f == formatYAML }
+
+// printData prints an answer in such a format.
+func printData(w io.Writer, f format, answer any) error {
+	if f == formatYAML {
+		return printYAML(w, answer)
+	}
+	return printJSON(w, answer)
+}
+
 // show prints an answer as data, or as people read it.
 func show(w io.Writer, f format, answer any, people func() error) error {
-	switch f {
-	case formatJSON:
-		return printJSON(w, answer)
-	case formatYAML:
-		return printYAML(w, answer)
-	default:
-		return people()
+	if f.isData() {
+		return printData(w, f, answer)
 	}
+	return people()
 }

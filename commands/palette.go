@@ -25,7 +25,7 @@ func colourise(s Streams, when string, terminal bool) palette {
 	}
 	paint := func(attributes ...color.Attribute) func(string) string {
 		if !on {
-			return func(text string) string { return text }
+			return plain
 		}
 		c := color.New(attributes...)
 		c.EnableColor()

@@ -19,12 +19,8 @@ import (
 // would be refused has no plan, only its reason.
 func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) error {
 	answer.Schema, answer.Plans, answer.Left, answer.Waves = plansSchema, some(answer.Plans), some(answer.Left), some(answer.Waves)
-	switch f {
-	case formatJSON:
-		return printJSON(w, answer)
-	case formatYAML:
-		return printYAML(w, answer)
-	default:
+	if f.isData() {
+		return printData(w, f, answer)
 	}
 	out := &lineWriter{w: w}
 	for _, plan := range answer.Plans {
@@ -120,12 +116,8 @@ func printResults(w io.Writer, f format, p palette, width int, done string, rows
 	for _, row := range rows {
 		answer.Results = append(answer.Results, resultOf(row))
 	}
-	switch f {
-	case formatJSON:
-		return printJSON(w, answer)
-	case formatYAML:
-		return printYAML(w, answer)
-	default:
+	if f.isData() {
+		return printData(w, f, answer)
 	}
 	out := &lineWriter{w: w}
 	for _, r := range answer.Results {

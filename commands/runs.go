@@ -36,16 +36,15 @@ func runsCommand(s Streams) *cli.Command {
 			o.briefFlag(),
 		}, o.changingFlags(), o.flags()),
 		Action: func(c *cli.Context) error {
-			if o.resume == "" && o.typed != "" {
+			switch {
+			case o.resume != "":
+			case o.typed != "":
 				return usagef("--confirm goes with --resume")
-			}
-			if o.resume == "" && o.databaseIsCurrent {
+			case o.databaseIsCurrent:
 				return usagef("--database-is-current goes with --resume")
-			}
-			if o.resume == "" && o.evenIfRecovered {
+			case o.evenIfRecovered:
 				return usagef("--even-if-recovered goes with --resume")
-			}
-			if o.resume == "" {
+			default:
 				return runRuns(o)
 			}
 			done, err := o.known()
@@ -137,10 +136,8 @@ func runRuns(o *runsOptions) error {
 	}
 	err = o.print(func(w io.Writer) error {
 		switch f {
-		case formatJSON:
-			return printJSON(w, answer)
-		case formatYAML:
-			return printYAML(w, answer)
+		case formatJSON, formatYAML:
+			return printData(w, f, answer)
 		case formatCSV:
 			return printCSV(w, runRows(answer))
 		default:

@@ -64,10 +64,8 @@ func runScan(ctx context.Context, o *scanOptions) error {
 	shown := o.listed.of(found.Findings, lastWord(world))
 	err = o.print(func(w io.Writer) error {
 		switch f {
-		case formatJSON:
-			return printJSON(w, scanAnswerOf(world, found, shown))
-		case formatYAML:
-			return printYAML(w, scanAnswerOf(world, found, shown))
+		case formatJSON, formatYAML:
+			return printData(w, f, scanAnswerOf(world, found, shown))
 		case formatCSV:
 			return printCSV(w, scanRows(shown))
 		case formatHTML:

@@ -250,5 +250,5 @@ func findingAge(f diagnose.Finding) string {
 	if f.Created.IsZero() || f.Age <= 0 {
 		return ""
 	}
-	return age(f.Age)
+	return words.Age(f.Age)
 }

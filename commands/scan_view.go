@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -17,13 +18,10 @@ import (
 const defaultWidth = 80
 
 func (s Streams) width() int {
-	if s.Width == nil {
+	if s.Width == nil || !s.OutTerminal {
 		return defaultWidth
 	}
-	if w := s.Width(); s.OutTerminal && w > 0 {
-		return w
-	}
-	return defaultWidth
+	return cmp.Or(max(s.Width(), 0), defaultWidth)
 }
 
 func (s Streams) height() int {
@@ -85,7 +83,7 @@ func (v scanView) heads(out *lineWriter) {
 	}
 	for _, pool := range v.report.Pools {
 		name := clean(pool.Name)
-		for i, line := range wrap(fmt.Sprintf("%s on %s, %s · %s", name, clean(pool.Array), modeName(pool.Mode), volumesOf(pool)), v.width) {
+		for i, line := range wrap(fmt.Sprintf("%s on %s, %s · %s", name, clean(pool.Array), words.Transport(pool.Mode), volumesOf(pool)), v.width) {
 			if rest, ok := strings.CutPrefix(line, name); ok && i == 0 {
 				line = v.bold(name) + rest
 			}
@@ -311,7 +309,7 @@ func (v scanView) paint(f diagnose.Finding) func(string) string {
 	case f.Severity == diagnose.Warning:
 		return v.warning
 	default:
-		return func(s string) string { return s }
+		return plain
 	}
 }
 

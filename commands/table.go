@@ -90,10 +90,7 @@ func (t table) rowsIn(width int) (head string, rows [][]string, err error) {
 		return "", nil, err
 	}
 	for i, line := range lines[1:] {
-		rows = append(rows, []string{line})
-		for _, text := range wrap(alone[i], width-2) {
-			rows[i] = append(rows[i], "  "+text)
-		}
+		rows = append(rows, append([]string{line}, hung("  ", "  ", alone[i], width)...))
 	}
 	return lines[0], rows, nil
 }

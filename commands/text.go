@@ -2,7 +2,6 @@ package commands
 
 import (
 	"strings"
-	"time"
 
 	"github.com/pureclean/pureclean/words"
 )
@@ -14,11 +13,7 @@ func unsafe(r rune) bool { return words.Unsafe(r) }
 
 func size(bytes int64) string { return words.Size(bytes) }
 
-func age(d time.Duration) string { return words.Age(d) }
-
 func count(n int, noun string) string { return words.Count(n, noun) }
-
-func modeName(mode string) string { return words.Transport(mode) }
 
 func quoteShell(s string) string { return words.Shell(s) }
 

@@ -31,7 +31,7 @@ var knownCauses = []struct {
 			}
 			for _, c := range w.Heard {
 				if c.Kind == evidence.ComplaintPortal && strings.Contains(c.Text, "connecting to") {
-					return times(c.N) + " in " + c.File
+					return words.Times(c.N) + " in " + c.File
 				}
 			}
 			return ""
@@ -67,7 +67,7 @@ var knownCauses = []struct {
 				}
 			}
 			if n, last := w.count(evidence.ComplaintNoMap); n > 0 {
-				return times(n) + " in " + last.File
+				return words.Times(n) + " in " + last.File
 			}
 			return ""
 		},
@@ -103,7 +103,7 @@ var knownCauses = []struct {
 	{
 		"slow-host", "the disk is there in time, and udev and multipathd take the rest: a busy or hung udev, many devices, slow checks", func(_ *patient, h *evidence.Host, w *Waits) string {
 			if n, last := w.count(evidence.ComplaintUdev, evidence.ComplaintHung); n > 0 {
-				return times(n) + " in " + last.File
+				return words.Times(n) + " in " + last.File
 			}
 			if w.DiskMedian > 0 && w.Median-w.DiskMedian > 5*time.Second {
 				return fmt.Sprintf("half of the disks are there within %s, half of the maps within %s", Seconds(w.DiskMedian), Seconds(w.Median))

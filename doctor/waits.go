@@ -205,7 +205,7 @@ func (p *patient) timeouts() []Advice {
 			when = ", last " + last.Last.UTC().Format("2006-01-02 15:04")
 		}
 		a := Advice{
-			Subject: "devices that did not come", Observed: "LXD waited for a device in vain " + times(n) + when + ": " + last.Text, Source: place(last.File, last.Line), File: last.File, Line: last.Line,
+			Subject: "devices that did not come", Observed: "LXD waited for a device in vain " + words.Times(n) + when + ": " + last.Text, Source: place(last.File, last.Line), File: last.File, Line: last.Line,
 			Then: []string{"pureclean scan"},
 		}
 		if len(w.Became) > 0 {
@@ -225,13 +225,6 @@ func left(became []Became) string {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(names, ", ")
-}
-
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
 }
 
 func place(file string, line int) string {

@@ -71,12 +71,7 @@ func lxdFacts(l *evidence.LXD) []string {
 	if l.SeesAll.Is() {
 		facts = append(facts, "shows all pools and projects")
 	}
-	online := 0
-	for _, m := range l.Members.Items {
-		if m.Online.Is() {
-			online++
-		}
-	}
+	online := words.HowMany(l.Members.Items, func(m evidence.Member) bool { return m.Online.Is() })
 	if n := len(l.Members.Items); n > 1 {
 		facts = append(facts, fmt.Sprintf("%d of %d members online", online, n))
 	}
@@ -94,21 +89,11 @@ func hostFacts(h *evidence.Host) []string {
 	if h.Kernel != "" {
 		facts = append(facts, "Linux "+h.Kernel)
 	}
-	live := 0
-	for _, s := range h.Sessions.Items {
-		if s.Live() {
-			live++
-		}
-	}
+	live := words.HowMany(h.Sessions.Items, evidence.Session.Live)
 	if n := len(h.Sessions.Items); n > 0 {
 		facts = append(facts, fmt.Sprintf("%d of %s logged in", live, words.Count(n, "session")))
 	}
-	live = 0
-	for _, c := range h.Controllers.Items {
-		if c.State == "live" {
-			live++
-		}
-	}
+	live = words.HowMany(h.Controllers.Items, func(c evidence.Controller) bool { return c.State == "live" })
 	if n := len(h.Controllers.Items); n > 0 {
 		facts = append(facts, fmt.Sprintf("%d of %s live", live, words.Count(n, "NVMe controller")))
 	}
@@ -117,12 +102,7 @@ func hostFacts(h *evidence.Host) []string {
 			facts = append(facts, t.Name+" runs")
 		}
 	}
-	open := 0
-	for _, r := range h.Reached {
-		if r.Open.Is() {
-			open++
-		}
-	}
+	open := words.HowMany(h.Reached, func(r evidence.Reach) bool { return r.Open.Is() })
 	if n := len(h.Reached); n > 0 {
 		facts = append(facts, fmt.Sprintf("%d of %s answer", open, words.Count(n, "portal")))
 	}

@@ -399,13 +399,7 @@ func gatesOf(results []diagnose.GateResult) *gates {
 func countGates(results []diagnose.GateResult) string {
 	var parts []string
 	for _, result := range []diagnose.Result{diagnose.Pass, diagnose.Fail, diagnose.Uncertain, diagnose.Waived} {
-		n := 0
-		for _, g := range results {
-			if g.Result == result {
-				n++
-			}
-		}
-		if n > 0 {
+		if n := words.HowMany(results, func(g diagnose.GateResult) bool { return g.Result == result }); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, result))
 		}
 	}

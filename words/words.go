@@ -143,6 +143,14 @@ func Shell(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
+// Times is "once" or "3 times".
+func Times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
 // Of are the words of each of several.
 func Of[T any](all []T, word func(T) string) []string {
 	var each []string
@@ -150,4 +158,15 @@ func Of[T any](all []T, word func(T) string) []string {
 		each = append(each, word(one))
 	}
 	return each
+}
+
+// HowMany of them are so.
+func HowMany[T any](all []T, is func(T) bool) int {
+	n := 0
+	for _, one := range all {
+		if is(one) {
+			n++
+		}
+	}
+	return n
 }
