@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -70,11 +71,7 @@ func readMounts(ctx context.Context, s System, p processes) mounts {
 // order puts the first process's namespace first, so that a mount seen in
 // many namespaces is told of that one.
 func (r *mountReader) order(namespaces map[string][]int) []string {
-	names := make([]string, 0, len(namespaces))
-	for name := range namespaces {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int {
+	return slices.SortedFunc(maps.Keys(namespaces), func(a, b string) int {
 		if (a == r.first) != (b == r.first) {
 			if a == r.first {
 				return -1
@@ -83,7 +80,6 @@ func (r *mountReader) order(namespaces map[string][]int) []string {
 		}
 		return strings.Compare(a, b)
 	})
-	return names
 }
 
 // readOwn reads this process's mounts, and returns its namespace. That is read

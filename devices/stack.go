@@ -1,6 +1,7 @@
 package devices
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -114,11 +115,7 @@ func (s *stack) addChar(t hostfs.Tree, disk, node, dir string) {
 
 // climb goes from device to device to all that stand on them.
 func (s *stack) climb(t hostfs.Tree, b blocks, l loops) {
-	var todo []string
-	for name := range s.own {
-		todo = append(todo, name)
-	}
-	slices.Sort(todo)
+	todo := slices.Sorted(maps.Keys(s.own))
 	seen := map[string]bool{}
 	for len(todo) > 0 {
 		name := todo[0]

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -397,10 +398,5 @@ func (f *facts) mountsWithoutRecord(p *poolFacts) []string {
 	})
 	// A device with two volumes' paths is mounted for one that has a record.
 	f.keepWanted(found)
-	var names []string
-	for name := range found {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(found))
 }
