@@ -279,6 +279,11 @@ func (m *machine) RemoveDevice(serial string) error {
 	return nil
 }
 
+// unmanaged is what multipath-tools says from 0.9.8 on of a map that multipathd
+// does not know: before 0.12 that is one which could not be given to it whole,
+// as a path was offline when it was made. Earlier ones ask the kernel instead.
+const unmanaged = "device not found"
+
 func (m *machine) FlushMap(serial string) error {
 	if m.keeps {
 		return nil
@@ -289,8 +294,13 @@ func (m *machine) FlushMap(serial string) error {
 		}
 		var err error
 		for range 10 {
-			if _, err = sh("multipath", "-f", "/dev/"+name); err == nil {
+			out, failed := sh("multipath", "-f", "/dev/"+name)
+			if err = failed; err == nil {
 				break
+			}
+			if strings.Contains(out, unmanaged) {
+				// As an administrator has to.
+				_, _ = sh("multipathd", "add", "map", read("/sys/block/"+name+"/dm/name"))
 			}
 			time.Sleep(500 * time.Millisecond)
 		}
