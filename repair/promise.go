@@ -93,6 +93,8 @@ func promiseOf(book *journal.Book, all []journal.Summary, s journal.Summary) Pro
 		return Promise{Works: true, Until: s.Deadline()}
 	case recovers:
 		return Promise{Works: true, Until: r.soonest(history)}
+	case len(steps) > 0 && since != "" && eradicated(all, since):
+		return broken(fmt.Sprintf("run %s has destroyed %s since, and that was eradicated", since, s.Object.Name))
 	case len(steps) > 0 && since != "":
 		p := broken(fmt.Sprintf("run %s has destroyed %s since: that one comes first, pureclean undo %s", since, s.Object.Name, since))
 		p.first = since

@@ -325,6 +325,14 @@ func TestUndoNamesTheOneThatComesFirst(t *testing.T) {
 	if !errors.Is(err, ErrNothingToUndo) || !strings.HasSuffix(err.Error(), "that one comes first, pureclean undo "+second.Run) {
 		t.Errorf("%v", err)
 	}
+	// It would lead nowhere once there is nothing left to recover.
+	if _, err := k.tools().Eradicate(context.Background(), plan.Object, plan.Object); err != nil {
+		t.Fatal(err)
+	}
+	_, err = k.tools().Undo(context.Background(), first.Run)
+	if !errors.Is(err, ErrNothingToUndo) || !strings.Contains(err.Error(), "run "+second.Run+" has destroyed "+plan.Object+" since, and that was eradicated") {
+		t.Errorf("%v", err)
+	}
 }
 
 // A run that another process is at is not one that was stopped.
