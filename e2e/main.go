@@ -52,7 +52,7 @@ func parse(args []string) (options, error) {
 	flags := flag.NewFlagSet("e2e", flag.ContinueOnError)
 	flags.IntVar(&o.jobs, "jobs", 3, "run so many machines at once; half of the time one only waits")
 	flags.DurationVar(&o.limit, "limit", 15*time.Minute, "give one scenario so long")
-	flags.DurationVar(&o.within, "within", 45*time.Minute, "give all together so long")
+	flags.DurationVar(&o.within, "within", 150*time.Minute, "give all together so long")
 	flags.StringVar(&o.logs, "logs", "", "write what each scenario printed to this directory")
 	flags.StringVar(&o.trees, "record", "", "let the scenarios happen and write what the machine looks like to this directory")
 	flags.BoolVar(&o.short, "short", false, "run one scenario of each kind only")
