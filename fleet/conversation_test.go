@@ -61,7 +61,7 @@ func TestLastTwoAreUnderstood(t *testing.T) {
 // fails, and a release speaks that version, add a conversation, say what an
 // answer of the one before leaves open, and put the new shape here.
 func TestConversationKeepsItsShape(t *testing.T) {
-	shapes := map[int]string{1: "4ea28e61d60e9171", 2: "b274bcc3e6c628eb"}
+	shapes := map[int]string{1: "4ea28e61d60e9171", 2: "a994add51506947f"}
 	var text strings.Builder
 	for _, said := range []any{Answer{}, request{}, message{}, reply{}, result{}} {
 		shape(&text, reflect.TypeOf(said), map[reflect.Type]bool{})

@@ -192,3 +192,47 @@ func TestTakenIntoUseMeanwhile(t *testing.T) {
 		}
 	}
 }
+
+// TestTakingBackLooksForNothing: after the first of two paths is offline, another
+// volume gets their number, and the look has grown old. The first one is let run
+// again, leads to that volume, and is deleted at once: not after one more look, for
+// which it would run.
+func TestTakingBackLooksForNothing(t *testing.T) {
+	k := newKit(t, "unmap-refused-iscsi")
+	leak, server := k.finding("leaked-volume").Object, k.world.Array.Hosts()[0].Name
+	for _, err := range []error{k.world.Array.Disconnect(server, leak), k.world.Array.DestroyVolume(leak), k.world.Array.Eradicate(leak)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.world.Age(48 * time.Hour)
+	plan, h, tools := k.plan("stale-map"), k.world.Hosts[0], k.tools()
+	var happened []string
+	look := tools.Look
+	tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+		happened = append(happened, "look")
+		return look(ctx, about)
+	}
+	var failed error
+	h.FailWrites(func(call string, _ int) error {
+		if !strings.HasPrefix(call, "after ") {
+			return nil
+		}
+		if strings.HasPrefix(call, "after SetState") && !slices.ContainsFunc(happened, func(s string) bool { return strings.HasPrefix(s, "after SetState") }) {
+			_, err := k.world.Array.CreateVolume("other", simulator.Small, array.VolumeOptions{})
+			failed = errors.Join(err, k.world.Array.Connect(server, "other", 0))
+			k.world.Clock.Advance(freshFor + time.Second)
+		}
+		happened = append(happened, call)
+		return nil
+	})
+	result, err := tools.Run(context.Background(), plan)
+	if err == nil || failed != nil {
+		t.Fatalf("%+v, %v, %v", result, err, failed)
+	}
+	ran := slices.Index(happened, "after SetState sdc") + 1 // where it was set offline
+	ran += slices.Index(happened[ran:], "after SetState sdc")
+	if ran+1 >= len(happened) || happened[ran+1] != "after DeleteDisk sdc" {
+		t.Errorf("%q", happened)
+	}
+}

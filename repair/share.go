@@ -204,8 +204,11 @@ func (p *turn) share(ctx context.Context, s *share) error {
 	return w.err
 }
 
-// looksFor reports a write before which the run looks again.
-func (r *run) looksFor(a release.Action) bool { return !a.Done && takesAway[a.Do] && r.aged() != "" }
+// looksFor reports a write before which the run looks again. What is taken back waits
+// for no look: a path that was let run and leads to another volume has to go at once.
+func (r *run) looksFor(a release.Action) bool {
+	return !a.Done && !a.Back && takesAway[a.Do] && r.aged() != ""
+}
 
 // lookBeside looks for this run while a machine does a step for it and for others:
 // for all who have such a step done, so that one look serves each of them, which

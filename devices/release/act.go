@@ -50,6 +50,8 @@ type Action struct {
 	Name string  `json:"name"`
 	UUID string  `json:"uuid,omitempty"`
 	Disk *Target `json:"disk,omitempty"`
+	// Back is set on what Rollback does: nothing is waited for before it is done.
+	Back bool `json:"back,omitempty"`
 	// Done is set afterwards, and Error is then what went wrong. An error
 	// does not mean that it was not done: the state tells.
 	Done  bool   `json:"done"`

@@ -36,6 +36,7 @@ func (r *Releaser) Rollback(ctx context.Context, done Released) error {
 	var unnoted error
 	undo := *r
 	undo.Note = func(a Action) error {
+		a.Back = true
 		unnoted = errors.Join(unnoted, r.note(a))
 		return nil
 	}
