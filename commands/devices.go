@@ -202,16 +202,10 @@ func printDevices(w io.Writer, p palette, width int, host evidence.Host, wide, v
 	head := fmt.Sprintf(" · %s · %s · %s · %s",
 		count(len(host.Sessions.Items), "iSCSI session"), count(len(host.Controllers.Items), "NVMe controller"),
 		count(len(host.Maps.Items), "map"), count(len(host.Disks.Items)+len(host.Namespaces.Items), "path"))
-	for i, line := range wrap(clean(name)+head, width) {
-		if rest, ok := strings.CutPrefix(line, clean(name)); ok && i == 0 {
-			line = p.bold(clean(name)) + rest
-		}
-		fmt.Fprintln(w, line)
-	}
+	out := &lineWriter{w: w}
+	out.headed(clean(name), head, width, p.bold)
 	for _, doubt := range host.Doubts() {
-		for _, line := range wrap("not seen: "+clean(doubt), width) {
-			fmt.Fprintln(w, p.warning(line))
-		}
+		out.wrapped("not seen: "+clean(doubt), width, p.warning)
 	}
 	none := len(host.Maps.Items)+len(host.Disks.Items)+len(host.Namespaces.Items) == 0
 	if none {

@@ -82,13 +82,7 @@ func (v scanView) heads(out *lineWriter) {
 		tail = part
 	}
 	for _, pool := range v.report.Pools {
-		name := clean(pool.Name)
-		for i, line := range wrap(fmt.Sprintf("%s on %s, %s · %s", name, clean(pool.Array), words.Transport(pool.Mode), volumesOf(pool)), v.width) {
-			if rest, ok := strings.CutPrefix(line, name); ok && i == 0 {
-				line = v.bold(name) + rest
-			}
-			out.line(line)
-		}
+		out.headed(clean(pool.Name), fmt.Sprintf(" on %s, %s · %s", clean(pool.Array), words.Transport(pool.Mode), volumesOf(pool)), v.width, v.bold)
 	}
 	var parts []string
 	var slowest time.Duration
@@ -428,4 +422,14 @@ func (l *lineWriter) hung(first, rest, text string, width int, paint func(string
 
 func (l *lineWriter) wrapped(text string, width int, paint func(string) string) {
 	l.hung("", "", text, width, paint)
+}
+
+// headed prints a head that begins with a name, which alone is painted.
+func (l *lineWriter) headed(name, rest string, width int, paint func(string) string) {
+	for i, line := range wrap(name+rest, width) {
+		if after, ok := strings.CutPrefix(line, name); ok && i == 0 {
+			line = paint(name) + after
+		}
+		l.line(line)
+	}
 }
