@@ -6,6 +6,7 @@
 //
 //	go run ./bench                      20 000 volumes
 //	go run ./bench -volumes 200000      ten times that
+//	go run ./bench -slow                only a scan of an array that takes its time
 //	go run ./bench -fleet               only how long 64 members take
 //	go run ./bench -repair              only what repairs cost
 package main
@@ -16,13 +17,17 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/pureclean/pureclean/simulator/fabric"
 )
 
 func main() {
@@ -45,6 +50,7 @@ func start(args []string) error {
 	script := flag.Bool("script", true, "also run the script of curl and jq")
 	onlyFleet := flag.Bool("fleet", false, "measure only how long the members of a cluster take")
 	onlyRepair := flag.Bool("repair", false, "measure repairs, with an array that takes its time")
+	onlySlow := flag.Bool("slow", false, "measure only how long a scan waits for an array that takes its time")
 	hosts := flag.Int("hosts", 1, "with -repair: members of the cluster")
 	batches := flag.String("batches", "1,10", "with -repair: how many leftovers each run repairs")
 	floorOf := flag.String("floor", "", "be the bare client: fetch what this plan names, and nothing else")
@@ -54,6 +60,8 @@ func start(args []string) error {
 		return fetch(*floorOf)
 	case *onlyRepair:
 		return repairs(repairOptions{*volumes, *hosts, numbers(*batches)})
+	case *onlySlow:
+		return slowScan(*volumes)
 	case *onlyFleet:
 		return fleetRatio(*runs)
 	}
@@ -88,7 +96,7 @@ func measure(volumes, runs int, withScript bool) error {
 	defer func() { _ = os.RemoveAll(dir) }()
 
 	began := time.Now()
-	w, err := newWorld(dir, volumes)
+	w, err := newWorld(dir, volumes, func(array http.Handler) http.Handler { return array })
 	if err != nil {
 		return fmt.Errorf("building the world: %w", err)
 	}
@@ -107,7 +115,7 @@ func measure(volumes, runs int, withScript bool) error {
 		name string
 		argv []string
 	}{
-		{"scan", []string{program, "scan", "-o", "json", "--config", w.config, "--sysroot", w.tree}},
+		{"scan", w.scan(program)},
 		{"floor", []string{self, "-floor", w.plan}},
 		{"script", []string{"bash", "bench/script.sh", w.array.URL, w.world.Token(), w.socket, dir}},
 	}
@@ -138,6 +146,42 @@ func measure(volumes, runs int, withScript bool) error {
 	return fleetRatio(runs)
 }
 
+// slowScan measures how long a scan waits for an array that takes its time for
+// each request and each row, beside the same requests at four connections that
+// never wait for each other.
+func slowScan(volumes int) error {
+	dir, err := os.MkdirTemp("", "pureclean-bench")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	var requests, rows atomic.Int64
+	// A scan has to read a page before it asks for more.
+	line := &timeline{clock: fabric.NewClock(time.Now()), quiet: 30 * time.Millisecond}
+	w, err := newWorld(dir, volumes, func(array http.Handler) http.Handler {
+		return line.slow(array, func(_ *http.Request, n, _ int) {
+			requests.Add(1)
+			rows.Add(int64(n))
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("building the world: %w", err)
+	}
+	defer w.close()
+	fmt.Printf("world: %s; by its own clock the array takes %s a request and %s a row\n", w, arrayRequest, arrayRow)
+	program, err := buildProgram(dir)
+	if err != nil {
+		return err
+	}
+	if _, err := w.time(w.scan(program)); err != nil {
+		return err
+	}
+	least := (time.Duration(requests.Load())*arrayRequest + time.Duration(rows.Load())*arrayRow) / 4
+	fmt.Printf("\n| %d volumes | requests | rows | waited | four connections, no chain | ratio |\n|---|---|---|---|---|---|\n", volumes)
+	fmt.Printf("| scan | %d | %d | %.1f s | %.1f s | %.2f |\n", requests.Load(), rows.Load(), line.waited().Seconds(), least.Seconds(), line.waited().Seconds()/least.Seconds())
+	return nil
+}
+
 // buildProgram builds pureclean into dir, as it is released.
 func buildProgram(dir string) (string, error) {
 	program := filepath.Join(dir, "pureclean")
@@ -152,6 +196,10 @@ func build(program string, args ...string) error {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return nil
+}
+
+func (w *world) scan(program string) []string {
+	return []string{program, "scan", "-o", "json", "--config", w.config, "--sysroot", w.tree, "--timeout", "10m"}
 }
 
 // time runs a command against the world and counts what it asked.

@@ -53,7 +53,8 @@ func (w *world) String() string {
 	return fmt.Sprintf("%d volumes, %d connections, %d snapshots, %d hosts, %d records", w.volumes, len(w.world.Connections()), w.volumes, w.members, w.records)
 }
 
-func newWorld(dir string, volumes int) (*world, error) {
+// newWorld makes a world whose array is asked through before.
+func newWorld(dir string, volumes int, before func(http.Handler) http.Handler) (*world, error) {
 	clock := fabric.NewClock(time.Now().Add(-72 * time.Hour))
 	w := &world{world: array.New(array.Options{Name: "fa-bench", Clock: clock, Seed: 1}), meter: &meter{}, volumes: volumes, members: max(1, int(float64(volumes)/membersPer))}
 	hosts := make([]*lxd.Member, w.members)
@@ -62,7 +63,7 @@ func newWorld(dir string, volumes int) (*world, error) {
 		hosts[i] = &lxd.Member{Name: name, Host: host.New(host.Options{Name: name, Clock: clock, Target: w.world})}
 	}
 	// httptest's server, because what it sends can be counted.
-	w.array = httptest.NewTLSServer(w.meter.arrays(w.world.Handler()))
+	w.array = httptest.NewTLSServer(w.meter.arrays(before(w.world.Handler())))
 	server, err := lxd.New(lxd.Options{Version: "6.9", Arrays: w.array.Client().Transport, Clock: clock, Members: hosts, Clustered: true, Seed: 1})
 	if err != nil {
 		return nil, err

@@ -153,6 +153,8 @@ var volumes = resource[evidence.Volume]{
 	},
 	label:    func(v *evidence.Volume) string { return cmp.Or(v.Name, v.ID) },
 	identity: func(v *evidence.Volume) [3]string { return [3]string{v.ID} },
+	long:     true,
+	inOrder:  "id", // which never changes, as a name may
 }
 
 var snapshots = resource[evidence.Snapshot]{
@@ -190,6 +192,8 @@ var snapshots = resource[evidence.Snapshot]{
 	},
 	label:    func(s *evidence.Snapshot) string { return cmp.Or(s.Name, s.ID) },
 	identity: func(s *evidence.Snapshot) [3]string { return [3]string{s.ID} },
+	long:     true,
+	inOrder:  "id", // which never changes, as a name may
 }
 
 // suffixOf is the end of a snapshot's name, if that is its volume's name, a
@@ -333,6 +337,7 @@ var connections = resource[evidence.Connection]{
 	identity: func(c *evidence.Connection) [3]string {
 		return [3]string{cmp.Or(c.VolumeID, c.VolumeName), c.Host, c.Group}
 	},
+	long: true,
 }
 
 var protections = resource[evidence.Protection]{
@@ -350,6 +355,7 @@ var protections = resource[evidence.Protection]{
 	identity: func(p *evidence.Protection) [3]string {
 		return [3]string{cmp.Or(p.VolumeID, p.VolumeName), p.Group}
 	},
+	long: true,
 }
 
 // sample is a volume's I/O at one moment.
@@ -387,6 +393,8 @@ var activity = resource[sample]{
 			first.Busy, first.Time = again.Busy, again.Time
 		}
 	},
+	long:    true,
+	inOrder: "id", // which never changes, as a name may
 }
 
 // rate reads operations or bytes per second. Rates are averages cut to whole

@@ -36,6 +36,8 @@ type session struct {
 	// user is whom the array took the token for, set by a login.
 	user  string
 	sleep func(context.Context, time.Duration) error
+	// running holds one for each GET that runs.
+	running chan struct{}
 	// progress is told that rows came, of all that were counted.
 	progress func(got, of int64)
 	got, of  atomic.Int64
@@ -67,7 +69,7 @@ func openSession(ctx context.Context, access Access, options Options, spoken []v
 		return nil, err
 	}
 	w.secrets.Hide(token)
-	s := &session{wire: w, token: token, sleep: options.Sleep, progress: options.Progress}
+	s := &session{wire: w, token: token, sleep: options.Sleep, progress: options.Progress, running: make(chan struct{}, parallel)}
 	s.memory.limit = options.Memory
 	if err := s.negotiate(ctx, spoken); err != nil {
 		s.wire.hangUp()
@@ -92,7 +94,7 @@ func (s *session) came(rows int64, first bool, total evidence.Count) {
 	if first {
 		of = s.of.Add(total.N)
 	}
-	s.progress(s.got.Add(rows), of)
+	s.progress(min(s.got.Add(rows), of), of) // a list may be read once more
 }
 
 func (s *session) negotiate(ctx context.Context, spoken []version) error {
@@ -268,8 +270,14 @@ func (s *session) sendOnce(ctx context.Context, c call, renewed *bool, read func
 }
 
 // get sends a GET, which can be repeated: read must cope with being called
-// again after it was given half an answer.
+// again after it was given half an answer. So many run at once as the array may
+// be asked for; the others wait.
 func (s *session) get(ctx context.Context, c call, read func(http.Header, io.Reader) error) error {
+	select {
+	case s.running <- struct{}{}:
+		defer func() { <-s.running }()
+	case <-ctx.Done(): // and the request says so
+	}
 	c.method = http.MethodGet
 	renewed := false
 	return s.retry(ctx, func() error { return s.sendOnce(ctx, c, &renewed, read) })

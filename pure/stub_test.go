@@ -31,6 +31,7 @@ type stub struct {
 	mu       sync.Mutex
 	versions string
 	rows     map[string][]string // by path below /api/2.x/
+	walked   map[string][]string
 	pageSize int
 	logins   int
 	valid    map[string]bool // session tokens
@@ -51,7 +52,7 @@ type seen struct {
 func newStub(t *testing.T) *stub {
 	s := &stub{
 		t: t, versions: `{"version":["1.19","2.2","2.21","2.26"]}`,
-		rows: map[string][]string{}, pageSize: 1000, valid: map[string]bool{}, counts: map[string]int{},
+		rows: map[string][]string{}, walked: map[string][]string{}, pageSize: 1000, valid: map[string]bool{}, counts: map[string]int{},
 	}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.Config.ErrorLog = log.New(testWriter{t}, "", 0) // handshakes that fail on purpose
@@ -122,6 +123,15 @@ func (s *stub) page(w http.ResponseWriter, r *http.Request, path string, n int) 
 		from, _ = strconv.Atoi(strings.TrimPrefix(token, "from-"))
 	}
 	rows := s.rows[path]
+	if query.Has("continuation_token") {
+		rows = s.walked[path] // a token leads through what there was at the first page
+	} else if !query.Has("offset") {
+		s.walked[path] = rows
+	}
+	if query.Get("sort") == "id" {
+		rows = slices.Clone(rows)
+		slices.SortFunc(rows, func(a, b string) int { return strings.Compare(rowID(a), rowID(b)) })
+	}
 	limit, _ := strconv.Atoi(query.Get("limit"))
 	to := min(from+min(limit, s.pageSize), len(rows))
 	page := map[string]any{
@@ -143,6 +153,14 @@ func (s *stub) page(w http.ResponseWriter, r *http.Request, path string, n int) 
 	if err := json.NewEncoder(w).Encode(page); err != nil {
 		s.t.Error(err)
 	}
+}
+
+func rowID(row string) string {
+	var r struct{ ID string }
+	if err := json.Unmarshal([]byte(row), &r); err != nil {
+		panic(err) // only in tests, of literals
+	}
+	return r.ID
 }
 
 // endSessions makes the array forget every login.

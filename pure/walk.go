@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/jsonpull"
@@ -42,6 +43,10 @@ type resource[R any] struct {
 	identity func(row *R) [3]string
 	// byOffset is for lists that have no token.
 	byOffset bool
+	// long lists are read in windows; inOrder is what these are sorted by, and
+	// empty for the array's own order.
+	long    bool
+	inOrder string
 	// merge joins a row that comes again with its first; nil means that the
 	// pages must not repeat a row.
 	merge func(first, again *R)
@@ -70,7 +75,7 @@ type question[R any] struct {
 func list[R any](ctx context.Context, s *session, q question[R]) (evidence.List[R], error) {
 	var w walk[R]
 	for range 2 {
-		s.memory.give(w.taken)
+		s.memory.give(w.taken.Load())
 		w = walk[R]{question: q, session: s}
 		w.run(ctx)
 		if w.err != nil || w.broken == "" || w.endless {
@@ -88,30 +93,35 @@ func list[R any](ctx context.Context, s *session, q question[R]) (evidence.List[
 type walk[R any] struct {
 	question[R]
 	session *session
+	gathered[R]
+	seed  maphash.Seed
+	pages int
+	total evidence.Count
+	// tokens are the hashes of those that led on.
+	tokens map[uint64]bool
 
+	// err is the request that failed.
+	err error
+	// endless is that reading once more would lead nowhere.
+	endless bool
+	// taken is the memory that was asked for.
+	taken atomic.Int64
+}
+
+// gathered are the rows that came, and what is wrong with them.
+type gathered[R any] struct {
 	items []R
 	// index finds a row's place in items by the hash of its identity; -1 is
 	// a row that is not ours. 64 bits: two rows out of a million share a
 	// hash once in 10^7 lists, and the list is then called incomplete.
 	index map[uint64]int32
-	seed  maphash.Seed
 	// rows counts what came, repeated the rows that came again.
 	rows, repeated int64
-	pages          int
-	total          evidence.Count
-	// tokens are the hashes of those that led on.
-	tokens map[uint64]bool
-
 	// Doubts are about rows, broken is why the pages as a whole can't be
-	// trusted, err the request that failed.
+	// trusted.
 	doubts  []string
 	doubted int
 	broken  string
-	err     error
-	// endless is that reading once more would lead nowhere.
-	endless bool
-	// taken is the memory that was asked for.
-	taken int64
 }
 
 func (w *walk[R]) reasons() []string {
@@ -132,6 +142,7 @@ func (w *walk[R]) reasons() []string {
 func (w *walk[R]) run(ctx context.Context) {
 	w.index = map[uint64]int32{}
 	w.seed = maphash.MakeSeed()
+	w.tokens = map[uint64]bool{}
 	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
 	if w.filter != "" {
 		query.Set("filter", w.filter)
@@ -143,26 +154,22 @@ func (w *walk[R]) run(ctx context.Context) {
 	}
 	if w.byOffset {
 		query.Set("sort", "name") // or a row could move to a page already read
-	} else {
+	}
+	if !w.byOffset || w.long {
 		query.Set("total_item_count", "true")
 	}
-	page := &pageReader[R]{walk: w, decoder: decoder{api: w.session.api, names: map[string]string{}, betrays: w.session.wire.secrets.Betrays}}
-	w.tokens = map[uint64]bool{}
+	page := w.reader()
 	for {
 		w.pages++
 		n := w.pages
-		c := call{
-			op:    "list " + strings.ReplaceAll(w.path, "/", " "),
-			path:  "/api/" + w.session.api.String() + "/" + w.path,
-			query: query,
-		}
-		if w.err = w.session.get(ctx, c, page.read); w.err != nil {
+		page.before = w.rows
+		if w.err = w.session.get(ctx, w.call(query), page.read); w.err != nil {
 			return
 		}
 		w.take(page)
+		// Counting slows the array down, so it counts once.
+		query.Del("total_item_count")
 		if n == 1 && !w.byOffset {
-			// Counting slows the array down, so it counts once.
-			query.Del("total_item_count")
 			w.total = page.envelope.total
 			w.expect(int(min(w.total.N, maxGrow)))
 			if !w.total.Known {
@@ -170,6 +177,9 @@ func (w *walk[R]) run(ctx context.Context) {
 			}
 		}
 		w.session.came(page.rows, n == 1, w.total)
+		if n == 1 && w.inWindows(ctx, page, query) {
+			return
+		}
 		token := maphash.String(w.seed, page.envelope.token)
 		switch {
 		case w.broken != "", w.firstBy != "" && page.rows > 0:
@@ -209,6 +219,19 @@ func (w *walk[R]) run(ctx context.Context) {
 		w.tokens[token] = true
 		query.Set("continuation_token", page.envelope.token)
 	}
+}
+
+// call asks for a part of the list.
+func (w *walk[R]) call(query url.Values) call {
+	return call{
+		op:    "list " + strings.ReplaceAll(w.path, "/", " "),
+		path:  "/api/" + w.session.api.String() + "/" + w.path,
+		query: query,
+	}
+}
+
+func (w *walk[R]) reader() *pageReader[R] {
+	return &pageReader[R]{walk: w, decoder: decoder{api: w.session.api, names: map[string]string{}, betrays: w.session.wire.secrets.Betrays}}
 }
 
 // end gives a list up for good.
@@ -280,6 +303,10 @@ type pageReader[R any] struct {
 	decoder
 	buffer   []byte
 	envelope envelope
+	// before is how many rows of the list come before this page.
+	before int64
+	// failed is that it could not be read; only windows ask.
+	failed bool
 
 	items []R
 	// keys are the identities' hashes of all rows, kept their places in
@@ -355,7 +382,7 @@ func (p *pageReader[R]) charge() {
 	if kept := len(p.kept); kept > 0 && p.kept[kept-1] >= 0 {
 		bytes += 2 * int64(reflect.TypeFor[R]().Size())
 	}
-	p.taken += bytes
+	p.taken.Add(bytes)
 	if err := p.session.memory.take(bytes); err != nil && p.Err == nil {
 		p.Err = err
 	}
@@ -364,7 +391,7 @@ func (p *pageReader[R]) charge() {
 func (p *pageReader[R]) doubtRow(why string) {
 	p.doubted++
 	if len(p.doubts) < maxReasons {
-		p.doubts = append(p.doubts, p.called(p.row, p.walk.rows+p.rows)+" "+why)
+		p.doubts = append(p.doubts, p.called(p.row, p.before+p.rows)+" "+why)
 	}
 }
 
@@ -373,7 +400,7 @@ func (p *pageReader[R]) doubtRow(why string) {
 func (p *pageReader[R]) key() uint64 {
 	id := p.identity(p.row)
 	if id == ([3]string{}) {
-		id[0] = fmt.Sprintf("\x00%d", p.walk.rows+p.rows)
+		id[0] = fmt.Sprintf("\x00%d", p.before+p.rows)
 	}
 	p.hash.Reset()
 	for _, part := range id {

@@ -2,7 +2,9 @@ package witness_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -233,81 +235,109 @@ func (b *baseline) fault(t *testing.T, list string, fault array.Fault, want leas
 }
 
 // TestTakingArrayPagesAway makes the array give three rows at a time, and
-// lets each page of each list go wrong.
+// lets each page of each list go wrong: where long lists are read in windows, and
+// where the array can't sort them and they are read page by page.
 func TestTakingArrayPagesAway(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short leaves out the sweeps over all that can be missing")
 	}
 	b := everythingSeen(t, worlds.Demo(t), everyClass...)
 	b.w.Array.ResetRequests()
-	pages := map[string]int{}
-	threeRows := func(count bool) func(http.RoundTripper) http.RoundTripper {
-		var mu sync.Mutex
-		return func(next http.RoundTripper) http.RoundTripper {
-			next = b.w.Direct()
-			return roundTripper(func(r *http.Request) (*http.Response, error) {
-				if r.Method == http.MethodGet && r.URL.Query().Has("limit") {
-					r = r.Clone(r.Context())
-					query := r.URL.Query()
-					query.Set("limit", "3")
-					r.URL.RawQuery = query.Encode()
-					if mu.Lock(); count && listOf(r) != lookup {
-						pages[listOf(r)]++
-					}
-					mu.Unlock()
-				}
+	for _, windows := range []bool{true, false} {
+		counted := map[string]int{}
+		o := options(b.w)
+		o.Array.Wrap = b.threeRows(windows, counted)
+		_, report := ask(t, o)
+		b.check(t, "small pages", report, least{})
+		if now := safe(report); len(now) != len(b.safe) || !report.Complete {
+			t.Fatalf("with small pages %d are safe and not %d", len(now), len(b.safe))
+		}
+		if counted["/volumes"] < 10 || counted["/connections"] < 5 || counted["/hosts"] < 2 || counted["/pods"] < 2 || counted[elsewhereList] < 10 {
+			t.Fatalf("the lists have too few pages: %v", counted)
+		}
+		for list, n := range counted {
+			b.pagesGoWrong(t, list, n, windows)
+		}
+	}
+}
+
+// withoutToken are the lists that are asked for from a place on in any case.
+var withoutToken = []string{"/volumes/performance", "/arrays", "/ports", "/audits"}
+
+// threeRows makes each page three rows long, and counts the pages of each list.
+// Without windows the array refuses to sort what has tokens.
+func (b *baseline) threeRows(windows bool, counted map[string]int) func(http.RoundTripper) http.RoundTripper {
+	var mu sync.Mutex
+	return func(http.RoundTripper) http.RoundTripper {
+		next := b.w.Direct()
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			query := r.URL.Query()
+			if r.Method != http.MethodGet || !query.Has("limit") {
 				return next.RoundTrip(r)
-			})
-		}
-	}
-	o := options(b.w)
-	o.Array.Wrap = threeRows(true)
-	_, report := ask(t, o)
-	b.check(t, "small pages", report, least{})
-	if now := safe(report); len(now) != len(b.safe) || !report.Complete {
-		t.Fatalf("with small pages %d are safe and not %d", len(now), len(b.safe))
-	}
-	if pages["/volumes"] < 10 || pages["/connections"] < 5 || pages["/hosts"] < 2 || pages["/pods"] < 2 || pages[elsewhereList] < 10 {
-		t.Fatalf("the lists have too few pages: %v", pages)
-	}
-	for list, n := range pages {
-		if list == "/volumes" || list == elsewhereList {
-			// Each page of each list once; the many of this one in turn.
-			n = min(n, 12)
-		}
-		for page := range n {
-			for i, kind := range []array.FaultKind{array.ServerError, array.HalfBody, array.LostPage, array.ShortPage} {
-				if (list == "/volumes" || list == elsewhereList) && page%4 != i && page > 0 {
-					continue
-				}
-				want := nothingSafe
-				if list == "/volumes/performance" || list == "/audits" {
-					want = least{}
-				}
-				path := list
-				if list == elsewhereList {
-					path = "/volumes"
-					want = least{told: true, stopped: []diagnose.Class{diagnose.ClassHost}}
-				}
-				if n == 1 && (kind == array.LostPage || kind == array.ShortPage) {
-					want = least{} // one page without or with few rows
-				}
-				if kind == array.LostPage && page == n-1 {
-					want = least{told: want.told} // there is none after it
-				}
-				query := map[string]string{}
-				if list == "/volumes" {
-					query["filter"] = "pod*"
-				}
-				if list == elsewhereList {
-					query["filter"] = ""
-				}
-				o := options(b.w)
-				o.Array.Wrap = threeRows(false)
-				undo := b.w.Array.Inject(array.Fault{Path: path, Query: query, Kind: kind, Skip: page, Times: 9})
-				b.look(t, strings.Join([]string{list, string(kind), "page", string(rune('0' + page))}, " "), o, want)
-				undo()
 			}
+			r = r.Clone(r.Context())
+			query.Set("limit", "3")
+			list := listOf(r)
+			refused := !windows && query.Has("offset") && !slices.Contains(withoutToken, list)
+			if refused {
+				query.Set("sort", "nothing")
+			}
+			r.URL.RawQuery = query.Encode()
+			if mu.Lock(); list != lookup && !refused {
+				counted[list]++
+			}
+			mu.Unlock()
+			return next.RoundTrip(r)
+		})
+	}
+}
+
+// pagesGoWrong lets each of n pages of a list go wrong, and those after it as
+// often as they are asked for.
+func (b *baseline) pagesGoWrong(t *testing.T, list string, n int, windows bool) {
+	t.Helper()
+	many := windows || list == "/volumes" || list == elsewhereList
+	if many {
+		// Each page of each list once; the many of this one in turn.
+		n = min(n, 12)
+	}
+	for page := range n {
+		for i, kind := range []array.FaultKind{array.ServerError, array.HalfBody, array.LostPage, array.ShortPage} {
+			if many && page%4 != i && page > 0 {
+				continue
+			}
+			want := nothingSafe
+			if list == "/volumes/performance" || list == "/audits" {
+				want = least{}
+			}
+			path := list
+			query := map[string]string{}
+			switch list {
+			case elsewhereList:
+				path = "/volumes"
+				query["filter"] = ""
+				want = least{told: true, stopped: []diagnose.Class{diagnose.ClassHost}}
+			case "/volumes":
+				query["filter"] = "pod*"
+			}
+			if n == 1 && (kind == array.LostPage || kind == array.ShortPage) {
+				want = least{} // one page without or with few rows
+			}
+			if kind == array.LostPage && page == n-1 {
+				want = least{told: want.told} // there is none after it
+			}
+			fault := array.Fault{Path: path, Query: query, Kind: kind, Skip: page}
+			if !windows {
+				fault.Times = 9
+				if !slices.Contains(withoutToken, list) {
+					query["sort"] = "" // the windows are refused anyway
+				}
+			}
+			o := options(b.w)
+			o.Array.Wrap = b.threeRows(windows, map[string]int{})
+			undo := b.w.Array.Inject(fault)
+			b.look(t, fmt.Sprint(list, " ", kind, " page ", page), o, want)
+			undo()
 		}
 	}
 }

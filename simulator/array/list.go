@@ -82,7 +82,7 @@ func (r *resource[T]) match(c *call, t *table[T]) ([]T, error) {
 		// No list is sorted by anything else here.
 		by := c.query.Get("sort")
 		get := t.at(by)
-		if get == nil || (by != "name" && by != "time") {
+		if get == nil || (by != "name" && by != "time" && by != "id") {
 			return nil, refuse(badSort, by)
 		}
 		rows = slices.Clone(rows)

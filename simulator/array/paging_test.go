@@ -116,6 +116,7 @@ func TestOffsetAndSort(t *testing.T) {
 	same(t, "offset", []string{"a", "c"}, names(c.get("/volumes?offset=2")))
 	same(t, "offset and limit", []string{"D"}, names(c.get("/volumes?offset=1&limit=1")))
 	same(t, "offset beyond", 0, len(c.get("/volumes?offset=9")))
+	same(t, "sort by id", 3, len(c.get("/volumes?sort=id")))
 	same(t, "sort", []string{"a", "b", "c"}, names(c.get("/volumes?sort=name")))
 	e := c.page("/volumes?sort=name&limit=2")
 	if !e.More || e.Token != nil {

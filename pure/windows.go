@@ -1,0 +1,120 @@
+package pure
+
+import (
+	"context"
+	"maps"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+)
+
+// A walk asks for a page when the one before it has come, so a long list takes
+// as long as its pages one after the other. It is read in windows instead, side
+// by side: each gives the place where it begins.
+//
+// A row that was there all the time is in one of them: each window but the first
+// begins with the row with which the one before it ended, and the rows between
+// two such came in one answer, in an order in which rows don't change places.
+// What comes or goes in between moves the rows behind it: windows don't meet, a
+// row comes twice, or there are not as many as the array counted. Then nothing
+// of the windows is kept, and the walk goes on. So it does where an array sorts
+// or counts in a way that was not expected of it.
+
+// minWindows is for how many windows a list is long.
+const minWindows = 5
+
+// inWindows reads the whole list in windows as large as its first page, and
+// reports whether they add up to it.
+func (w *walk[R]) inWindows(ctx context.Context, first *pageReader[R], query url.Values) bool {
+	size, total := first.rows, first.envelope.total
+	if !w.long || w.broken != "" || size < 2 || !total.Known || total.N > maxRows {
+		return false
+	}
+	n := (total.N + size - 3) / (size - 1) // they share a row with each other
+	if n < minWindows {
+		return false
+	}
+	all := &walk[R]{question: w.question, session: w.session, seed: w.seed, total: total}
+	all.expect(int(min(total.N, maxGrow)))
+	if !all.readWindows(ctx, query, int(n), size) {
+		w.session.memory.give(all.taken.Load())
+		return false
+	}
+	w.session.memory.give(w.taken.Swap(all.taken.Load()))
+	w.gathered = all.gathered
+	return true
+}
+
+// readWindows reads n windows and takes them in their order.
+func (w *walk[R]) readWindows(ctx context.Context, query url.Values, n int, size int64) bool {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	free := make(chan *pageReader[R], parallel)
+	for range parallel {
+		free <- w.reader()
+	}
+	came := make([]chan *pageReader[R], n)
+	for i := range came {
+		came[i] = make(chan *pageReader[R], 1)
+	}
+	var begun atomic.Int64
+	var group sync.WaitGroup
+	for range parallel {
+		group.Go(func() {
+			for page := range free {
+				i := begun.Add(1) - 1
+				if i >= int64(n) {
+					return
+				}
+				page.before = i * (size - 1)
+				page.failed = w.session.get(ctx, w.call(w.window(query, page.before, size)), page.read) != nil
+				came[i] <- page
+			}
+		})
+	}
+	good := true
+	var edge uint64
+	for i := range came {
+		page := <-came[i]
+		good = page.fills(size, i == n-1) && (i == 0 || page.keys[0] == edge)
+		if !good {
+			break
+		}
+		edge = page.keys[len(page.keys)-1]
+		if i > 0 {
+			page.rows, page.keys, page.kept = page.rows-1, page.keys[1:], page.kept[1:]
+		}
+		w.take(page)
+		w.session.came(page.rows, false, w.total)
+		free <- page
+	}
+	stop()
+	close(free)
+	group.Wait()
+	w.compare()
+	return good && w.broken == ""
+}
+
+// window is the query for size rows from a place on.
+func (w *walk[R]) window(query url.Values, from, size int64) url.Values {
+	q := maps.Clone(query)
+	q.Set("limit", strconv.FormatInt(size, 10))
+	q.Set("offset", strconv.FormatInt(from, 10))
+	if w.inOrder != "" {
+		q.Set("sort", w.inOrder)
+	}
+	return q
+}
+
+// fills reports whether a page is a whole window, and each row of it as it has to
+// be. The walk says what is wrong with a list of which one is not.
+func (p *pageReader[R]) fills(size int64, last bool) bool {
+	if p.failed || p.doubted > 0 || p.rows == 0 {
+		return false
+	}
+	if last {
+		return p.envelope.more.IsNot()
+	}
+	return p.envelope.more.Is() && p.rows == size
+}
