@@ -12,7 +12,6 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/fleet"
 	"github.com/pureclean/pureclean/repair/journal"
-	"github.com/pureclean/pureclean/wait"
 )
 
 // One run works in a cluster. Each takes the lock of its own machine and says
@@ -135,12 +134,8 @@ func (o *changing) alone(ctx context.Context, from sources, world evidence.World
 	if from.fleet == nil || o.noSSH || len(world.Hosts) == 0 {
 		return nil
 	}
-	sleep := from.sleep
-	if sleep == nil {
-		sleep = wait.For
-	}
 	all := others{
-		own: holderOf(own), name: world.Hosts[0].Name, known: from.fleet.Holder, sleep: sleep,
+		own: holderOf(own), name: world.Hosts[0].Name, known: from.fleet.Holder, sleep: o.sleep,
 		ask: func(ctx context.Context, member string) error {
 			if host := from.fleet.Ask(ctx, member); host.Trouble != "" {
 				return errors.New(host.Trouble)

@@ -77,7 +77,7 @@ func (w *watcher) draw(looking bool) error {
 		return nil
 	}
 	p, width := w.o.palette(), w.o.width()
-	head := fmt.Sprintf("%s every %s · ", w.name, everyWords(w.every))
+	head := fmt.Sprintf("%s every %s · ", w.name, span(w.every.String()))
 	switch {
 	case looking:
 		head += "looking ..."
@@ -158,14 +158,3 @@ func (w *watcher) leave() error {
 }
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
-
-// everyWords is 30s, 2m or 1h30m.
-func everyWords(d time.Duration) string {
-	text := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, zero) {
-			text = strings.TrimSuffix(text, zero[1:])
-		}
-	}
-	return text
-}

@@ -125,7 +125,7 @@ func (o *checkOptions) flags() []cli.Flag {
 // runCheck ends in a line on stdout and a textfile, whatever goes wrong.
 // before is what has gone wrong already.
 func runCheck(ctx context.Context, o *checkOptions, before error) error {
-	reading := metrics.Reading{Version: version(), Began: o.clock()(), Runs: metrics.Runs{Trouble: "it was not read"}}
+	reading := metrics.Reading{Version: version(), Began: o.now(), Runs: metrics.Runs{Trouble: "it was not read"}}
 	file, trouble := o.open()
 	thresholds, err := o.thresholds()
 	switch {
@@ -140,7 +140,7 @@ func runCheck(ctx context.Context, o *checkOptions, before error) error {
 		f := outcome(err)
 		reading.Failure = hinted(f.Message, f.Hint)
 	}
-	reading.Ended = o.clock()()
+	reading.Ended = o.now()
 	verdict := metrics.Judge(&reading, thresholds)
 	if file != nil {
 		if trouble = file.Write(reading); trouble != nil {
@@ -237,7 +237,7 @@ func (o *checkOptions) note(err error) { o.notes = append(o.notes, "note: "+err.
 func (o *checkOptions) runs(dir string) metrics.Runs {
 	book := journal.Read(dir)
 	all, err := book.List()
-	promises, failed := repair.Promises(book, o.clock()())
+	promises, failed := repair.Promises(book, o.now())
 	if err = errors.Join(err, failed); err != nil {
 		return metrics.Runs{Trouble: err.Error()}
 	}
@@ -246,7 +246,7 @@ func (o *checkOptions) runs(dir string) metrics.Runs {
 		switch {
 		case resumable(s.State, s.Kind):
 			runs.Interrupted++
-		case s.Unsettled(o.clock()()):
+		case s.Unsettled(o.now()):
 			runs.Damaged++
 		case s.State == journal.UnderWay:
 			runs.UnderWay = append(runs.UnderWay, fmt.Sprintf("run %s of %s is under way: %s", s.ID, s.Object.Name, atIt(s)))

@@ -135,6 +135,9 @@ func (o *common) check() error {
 
 func (o *common) palette() palette { return colourise(o.Streams, o.color, o.OutTerminal) }
 
+// beside is the palette of what is said beside the answer, on the standard error.
+func (o *common) beside() palette { return colourise(o.Streams, o.color, o.ErrTerminal) }
+
 func (o *common) log() *slog.Logger {
 	if !o.debug || o.quiet {
 		return slog.New(slog.DiscardHandler)

@@ -105,9 +105,7 @@ func (c *completer) at(word string) (kind string, all []offer) {
 	}
 	if !strings.HasPrefix(word, "-") {
 		for _, command := range c.next {
-			if !command.Hidden {
-				all = append(all, offer{command.Name, command.Usage})
-			}
+			all = append(all, offer{command.Name, command.Usage})
 		}
 	}
 	if !strings.HasPrefix(word, "-") && c.wantsObject() {
@@ -133,7 +131,7 @@ func (c *completer) flagOffers() []offer {
 	for _, flag := range c.flags {
 		name := flag.Names()[0]
 		_, several := flag.(*cli.StringSliceFlag)
-		if visible, ok := flag.(cli.VisibleFlag); (ok && !visible.IsVisible()) || (len(c.given[name]) > 0 && !several) {
+		if len(c.given[name]) > 0 && !several {
 			continue
 		}
 		_, usage := usageOf(flag)

@@ -26,11 +26,11 @@ func databaseDoubt(f diagnose.Finding) string {
 
 // answersForDatabase shows what speaks against LXD's database, and asks once
 // more. With --yes the flag itself, for this one volume, is the answer.
-func (o *fixOptions) answersForDatabase(ctx context.Context, w *workshop, plan repair.Plan) error {
+func (o *fixOptions) answersForDatabase(ctx context.Context, plan repair.Plan) error {
 	if o.doubt == "" {
 		return nil
 	}
-	p := colourise(o.Streams, o.color, o.ErrTerminal)
+	p := o.beside()
 	text, question := "You answer for LXD's database: volumes that were made after a backup look just like this one.",
 		"Is LXD's database the true history of pool "+clean(plan.Pool)+", and not from a backup?"
 	if o.evenIfRecovered {
@@ -47,7 +47,7 @@ func (o *fixOptions) answersForDatabase(ctx context.Context, w *workshop, plan r
 	}
 	out.wrapped(question, o.width(), p.bold)
 	fmt.Fprint(o.Err, "     [type yes] ")
-	line, err := w.ask.reader.next(ctx)
+	line, err := o.answers().next(ctx)
 	if errors.Is(err, io.EOF) {
 		err = &repair.DeclinedError{Step: "answering for it", Reply: repair.Quit}
 	}

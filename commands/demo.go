@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -85,7 +84,7 @@ func (o *demoOptions) run(ctx context.Context, serve bool) error {
 // page prints text, a terminal's height at a time where there is a terminal,
 // and reports whether to go on. next is what Enter does after it; empty is the
 // end.
-func (o *demoOptions) page(ctx context.Context, reader *bufio.Reader, text, next string) (bool, error) {
+func (o *demoOptions) page(ctx context.Context, text, next string) (bool, error) {
 	lines := slices.Collect(strings.Lines(text))
 	for len(lines) > 0 {
 		n := len(lines)
@@ -108,7 +107,7 @@ func (o *demoOptions) page(ctx context.Context, reader *bufio.Reader, text, next
 		if question == "" {
 			return true, nil
 		}
-		switch answer := o.goOn(ctx, reader, question); {
+		switch answer := o.goOn(ctx, question); {
 		case answer == leave:
 			return false, ctx.Err()
 		case answer == skip && len(lines) > 0:
@@ -159,7 +158,7 @@ const (
 )
 
 // goOn waits for Enter where somebody is there to press it.
-func (o *demoOptions) goOn(ctx context.Context, reader *bufio.Reader, question string) string {
+func (o *demoOptions) goOn(ctx context.Context, question string) string {
 	if ctx.Err() != nil {
 		return leave
 	}
@@ -167,25 +166,15 @@ func (o *demoOptions) goOn(ctx context.Context, reader *bufio.Reader, question s
 		return goOn
 	}
 	fmt.Fprintf(o.Err, "Enter: %s (q to leave) ", question)
-	answer := make(chan string, 1)
-	go func() {
-		line, err := reader.ReadString('\n')
-		if err != nil {
-			line = leave
-		}
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case line := <-answer:
-		fmt.Fprintln(o.Err)
-		for _, known := range []string{leave, skip} {
-			if strings.HasPrefix(line, known) {
-				return known
-			}
-		}
-		return goOn
-	case <-ctx.Done():
-		fmt.Fprintln(o.Err)
+	line, err := o.answers().next(ctx)
+	fmt.Fprintln(o.Err)
+	if err != nil {
 		return leave
 	}
+	for _, known := range []string{leave, skip} {
+		if strings.HasPrefix(strings.ToLower(line), known) {
+			return known
+		}
+	}
+	return goOn
 }

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -19,10 +18,9 @@ import (
 // story is the demo's: one scene after another, each the real command on the
 // embedded world.
 type story struct {
-	o      *demoOptions
-	world  *simulator.World
-	given  *sources
-	reader *bufio.Reader
+	o     *demoOptions
+	world *simulator.World
+	given *sources
 }
 
 // scene is one screen of the story.
@@ -53,7 +51,7 @@ func (o *demoOptions) runStory(ctx context.Context, world *simulator.World) erro
 		return fmt.Errorf("the demo's journal: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	t := &story{o: o, world: world, reader: bufio.NewReader(o.In), given: inside(world, dir)}
+	t := &story{o: o, world: world, given: inside(world, dir)}
 	return t.tell(ctx)
 }
 
@@ -175,7 +173,7 @@ func (t *story) play(ctx context.Context, sc scene, number, next string) (bool, 
 		fmt.Fprintf(&text, "%s\n\n", p.bold("$ pureclean "+strings.Join(args, " ")))
 		t.command(ctx, sc, strings.NewReader(""), &text, &text, args)
 	}
-	return t.o.page(ctx, t.reader, text.String()+"\n", next)
+	return t.o.page(ctx, text.String()+"\n", next)
 }
 
 // command runs one command line on the embedded world, as Main would.

@@ -166,12 +166,12 @@ func openWorld(world *simulator.World, dir string, pace int) (opened, error) {
 const demoPace = 10
 
 // happened says in a few lines what somebody will find.
-func (o *demoOptions) happened(world *simulator.World) []string {
+func (o *demoOptions) happened(out *lineWriter, world *simulator.World) {
 	told := "For six days instances were made, moved and deleted, while devices came late, the array failed over, LXD was killed at work and administrators helped by hand."
 	if o.scenario != "" {
 		told = strings.Join(world.Story(), " ")
 	}
-	return wrap(told, o.width()-2)
+	out.hung("  ", "  ", told, o.width(), plain)
 }
 
 // runServe leaves the world open until Ctrl-C.
@@ -184,9 +184,7 @@ func (o *demoOptions) runServe(ctx context.Context, world *simulator.World, dir 
 	err = o.print(func(out io.Writer) error {
 		lines := &lineWriter{w: out}
 		lines.line("A demo world is open until Ctrl-C. What happened in it:")
-		for _, line := range o.happened(world) {
-			lines.line("  " + line)
-		}
+		o.happened(lines, world)
 		lines.line("")
 		lines.line("In any other terminal of yours:")
 		lines.line("")
@@ -227,9 +225,7 @@ func (o *demoOptions) runShell(ctx context.Context, world *simulator.World) erro
 		lines.wrapped("In this shell pureclean works on them, on nothing real, and needs neither root nor sudo. The tools of this machine (multipath, lsblk, dmsetup) still show this machine, so run no by-hand commands here.", o.width(), plain)
 		lines.line("")
 		lines.line("What happened here:")
-		for _, line := range o.happened(world) {
-			lines.line("  " + line)
-		}
+		o.happened(lines, world)
 		lines.line("")
 		lines.line("More terminals:  . " + quoteShell(w.guide.EnvFile()))
 		lines.line("Leave:           exit")

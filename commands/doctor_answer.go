@@ -7,6 +7,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/doctor"
+	"github.com/pureclean/pureclean/words"
 )
 
 // doctorAnswer is what "doctor -o json" prints: the contract with scripts.
@@ -161,17 +162,8 @@ func doctorRows(report doctor.Report) table {
 		}
 		t.rows = append(t.rows, []string{
 			a.Check, string(a.Weight), diagnose.Witness{Kind: a.Kind, Name: a.Witness}.Label(), a.Observed, a.File, line, a.Why,
-			strings.TrimSpace(strings.Join(trimmed(a.Write), " ")), a.Into, strings.Join(a.Then, "; "),
+			strings.TrimSpace(strings.Join(words.Of(a.Write, strings.TrimSpace), " ")), a.Into, strings.Join(a.Then, "; "),
 		})
 	}
 	return t
-}
-
-// trimmed are lines without their indentation, for one line.
-func trimmed(lines []string) []string {
-	all := make([]string, len(lines))
-	for i, line := range lines {
-		all[i] = strings.TrimSpace(line)
-	}
-	return all
 }

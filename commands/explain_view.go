@@ -144,6 +144,8 @@ func (v explainView) gates(out *lineWriter) {
 		paint = v.warning
 	}
 	v.field(out, "gates", paint(text))
+	indent := strings.Repeat(" ", 2+labelWidth)
+	beside := indent + strings.Repeat(" ", 9)
 	for _, g := range v.e.Gates {
 		if g.Result == diagnose.Pass && !v.verbose && !(v.share && g.Gate == "share") {
 			continue
@@ -152,11 +154,8 @@ func (v explainView) gates(out *lineWriter) {
 			diagnose.Pass: v.good("pass   "), diagnose.Fail: v.critical("fail   "),
 			diagnose.Uncertain: v.warning("unknown"), diagnose.Waived: v.warning("waived "),
 		}[g.Result]
-		indent := strings.Repeat(" ", 2+labelWidth)
 		out.line(indent + mark + "  " + g.Gate)
-		for _, line := range wrap(clean(g.Why), max(v.width-len(indent)-9, 24)) {
-			out.line(indent + strings.Repeat(" ", 9) + v.dim(line))
-		}
+		out.hung(beside, beside, clean(g.Why), v.width, v.dim)
 	}
 }
 

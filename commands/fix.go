@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -72,11 +71,7 @@ func fixCommand(s Streams) *cli.Command {
 			&cli.BoolFlag{Name: "dry-run", Usage: "show the plan and change nothing", Destination: &o.dryRun},
 			&cli.StringFlag{Name: "save", Usage: "write the plan to `FILE` and change nothing", Destination: &o.save, TakesFile: true},
 			&cli.StringFlag{Name: "min-age", Usage: "with --volume: take it only if it is at least `AGE` old, and not the usual age", Destination: &o.minAge},
-			o.confirmFlag(),
-			o.databaseFlag(),
-			o.recoveredFlag(),
-			o.briefFlag(),
-		}, o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
+		}, o.statedFlags(), o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
 		Action: func(c *cli.Context) error {
 			return runFix(c.Context, o)
 		},
@@ -233,7 +228,7 @@ func (o *fixOptions) choose(ctx context.Context, w *workshop) (choice, error) {
 	for _, s := range o.interruptedIn(w.stateDir) {
 		o.tell(s)
 	}
-	return w.choose(report, o.clock()(), func(f diagnose.Finding) bool { return o.all || f.Code == o.finding })
+	return w.choose(report, o.now(), func(f diagnose.Finding) bool { return o.all || f.Code == o.finding })
 }
 
 // lookRound asks everybody once, before anything is chosen.
@@ -256,14 +251,6 @@ func (o *fixOptions) lookRound(ctx context.Context, w *workshop) (diagnose.Repor
 	return report, sightings.Remember(ctx, w.stateDir, w.world, report)
 }
 
-// clock is this machine's, or the demo's.
-func (o *common) clock() func() time.Time {
-	if o.Streams.given != nil && o.Streams.given.now != nil {
-		return o.Streams.given.now
-	}
-	return time.Now
-}
-
 func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) ([]repair.Plan, error) {
 	object, err := inProject(o.volume, o.project, pool)
 	if err != nil {
@@ -277,7 +264,7 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 	plans, err := o.plansOf(w, object, e)
 	// Of several that are to be repaired each is explained when it comes to it.
 	if several := e.Whole && len(plans) > 1; !o.brief && (!several || o.dryRun || o.save != "") {
-		view := explainView{palette: colourise(o.Streams, o.color, o.ErrTerminal), width: o.width(), verbose: o.verbose, e: e, share: true}
+		view := explainView{palette: o.beside(), width: o.width(), verbose: o.verbose, e: e, share: true}
 		if err := view.print(o.Err); err != nil {
 			return nil, &outputError{err}
 		}
@@ -307,7 +294,7 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 func (o *fixOptions) plansOf(w *workshop, object string, e diagnose.Explanation) ([]repair.Plan, error) {
 	var plans []repair.Plan
 	for _, f := range repairable(object, e) {
-		plan, err := repair.NewPlan(w.world, w.policy, f, o.clock()())
+		plan, err := repair.NewPlan(w.world, w.policy, f, o.now())
 		if errors.Is(err, repair.ErrNoRemedy) || slices.ContainsFunc(plans, func(p repair.Plan) bool { return coveredBy(p, plan) }) {
 			continue
 		}
@@ -401,12 +388,12 @@ func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan rep
 func (o *fixOptions) carryOut(ctx context.Context, f format, w *workshop, plan repair.Plan) (repair.Row, error) {
 	row := repair.Row{Plan: plan}
 	if f == formatTable && !o.brief && w.preview(ctx, plan)[0] == nil {
-		err := printPlans(o.Err, f, colourise(o.Streams, o.color, o.ErrTerminal), o.width(), savedPlans{Plans: []repair.Plan{plan}, byHandWords: o.byHandIf(o.verbose)})
+		err := printPlans(o.Err, f, o.beside(), o.width(), savedPlans{Plans: []repair.Plan{plan}, byHandWords: o.byHandIf(o.verbose)})
 		if err != nil {
 			return row, &outputError{err}
 		}
 	}
-	if err := o.answersForDatabase(ctx, w, plan); err != nil {
+	if err := o.answersForDatabase(ctx, plan); err != nil {
 		return row, err
 	}
 	row.Result, row.Err = w.tools.Run(ctx, plan)
@@ -418,7 +405,7 @@ func (o *fixOptions) printRows(f format, rows ...repair.Row) error {
 }
 
 func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choice) error {
-	began := o.clock()()
+	began := o.now()
 	*w.ask.several = len(c.plans) > 1
 	// In a wave several speak by turns: each line says whose it is.
 	w.report.named = len(c.plans) > 2 && w.tools.WaveSize > 1
@@ -428,7 +415,7 @@ func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choi
 		o.found = w.report.found // of a plan from a file nothing was known before
 	}
 	rows = append(rows, c.rows()...)
-	took := o.clock()().Sub(began)
+	took := o.now().Sub(began)
 	// Where there is nothing but reports, each says what to do instead.
 	reports := !slices.ContainsFunc(rows, func(row repair.Row) bool { return endOf(row) != "" })
 	told := f != formatTable || len(rows) < 2 || o.verbose || reports

@@ -26,7 +26,7 @@ func (o *fixOptions) runPicked(ctx context.Context, f format) error {
 		return err
 	}
 	safe := slices.DeleteFunc(slices.Clone(report.Findings), func(f diagnose.Finding) bool {
-		_, err := repair.NewPlan(w.world, w.policy, f, o.clock()())
+		_, err := repair.NewPlan(w.world, w.policy, f, o.now())
 		return f.Verdict != diagnose.Safe || err != nil
 	})
 	for _, s := range o.interruptedIn(w.stateDir) {
@@ -41,17 +41,15 @@ func (o *fixOptions) runPicked(ctx context.Context, f format) error {
 	slices.SortStableFunc(safe, func(a, b diagnose.Finding) int {
 		return cmp.Or(cmp.Compare(b.Provisioned, a.Provisioned), cmp.Compare(b.Unique.N, a.Unique.N))
 	})
-	chosen, err := picker{
-		s: o.Streams, p: colourise(o.Streams, o.color, o.ErrTerminal), reader: w.ask.reader,
-		title: fmt.Sprintf("%s safe to repair, the biggest first:", count(len(safe), "finding")), rows: pickRows(safe),
-	}.pick(ctx)
+	title := fmt.Sprintf("%s safe to repair, the biggest first:", count(len(safe), "finding"))
+	chosen, err := picker{o: &o.common, title: title, rows: pickRows(safe)}.pick(ctx)
 	if err != nil {
 		return err
 	}
 	if o.dryRun || o.save != "" {
 		c := choice{}
 		for _, i := range chosen {
-			plan, err := repair.NewPlan(w.world, w.policy, safe[i], o.clock()())
+			plan, err := repair.NewPlan(w.world, w.policy, safe[i], o.now())
 			if err != nil {
 				return err
 			}
@@ -64,7 +62,7 @@ func (o *fixOptions) runPicked(ctx context.Context, f format) error {
 
 // goThrough repairs what was chosen, one after the other.
 func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe []diagnose.Finding, chosen []int) error {
-	began, p := o.clock()(), colourise(o.Streams, o.color, o.ErrTerminal)
+	began, p := o.now(), o.beside()
 	var rows []repair.Row
 	stop := ""
 	for n, i := range chosen {
@@ -99,7 +97,7 @@ func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe 
 	if len(rows) == 1 {
 		return o.ended(rows[0].Result, rows[0].Err)
 	}
-	if err := o.printEnd(f, rows, o.clock()().Sub(began), false); err != nil {
+	if err := o.printEnd(f, rows, o.now().Sub(began), false); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -161,9 +159,7 @@ func (o *common) pickOne(ctx context.Context, title string, report diagnose.Repo
 	if len(all) == 0 {
 		return diagnose.Finding{}, &HintedError{Err: usagef("there is no finding to choose from"), Hint: "give a name"}
 	}
-	chosen, err := picker{
-		s: o.Streams, p: colourise(o.Streams, o.color, o.ErrTerminal), reader: o.answers(), one: true, title: title, rows: pickRows(all),
-	}.pick(ctx)
+	chosen, err := picker{o: o, one: true, title: title, rows: pickRows(all)}.pick(ctx)
 	if err != nil {
 		return diagnose.Finding{}, err
 	}

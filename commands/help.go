@@ -61,9 +61,7 @@ func (v helpView) print(w io.Writer) error {
 				out.line("")
 				out.line(cmp.Or(title, "COMMANDS"))
 			}
-			if !command.Hidden {
-				entry(out, command.Name, brief(command.Usage, v.width-commandColumn), commandColumn, v.width)
-			}
+			entry(out, command.Name, brief(command.Usage, v.width-commandColumn), commandColumn, v.width)
 		}
 		out.line("")
 		out.wrapped(name+" COMMAND --help says how a command is used.", v.width, plain)
@@ -145,9 +143,6 @@ func (v helpView) section(out *lineWriter, title string, lines []string) {
 var exitLine = regexp.MustCompile(`^   (\d+) +(.*)$`)
 
 func (v helpView) flag(out *lineWriter, flag cli.Flag) {
-	if visible, ok := flag.(cli.VisibleFlag); ok && !visible.IsVisible() {
-		return
-	}
 	names := slices.Clone(flag.Names())
 	// Short ones first, as everybody is used to.
 	slices.SortStableFunc(names, func(a, b string) int { return min(len(a), 2) - min(len(b), 2) })

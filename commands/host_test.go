@@ -76,7 +76,7 @@ func TestYesAnswersOnlyWhatCanBeUndone(t *testing.T) {
 		if !step.Asks {
 			continue
 		}
-		reply, err := asker{o: o, reader: newLines(strings.NewReader(""))}.ask(t.Context(), repair.Question{Step: repair.Step{Kind: step.Kind}, Plan: repair.Plan{Object: "x"}})
+		reply, err := asker{o: o}.ask(t.Context(), repair.Question{Step: repair.Step{Kind: step.Kind}, Plan: repair.Plan{Object: "x"}})
 		if yes := reply == repair.Yes && err == nil; yes == (step.Undo == repair.UndoNever) {
 			t.Errorf("%s, undo %q: --yes answers it: %v", step.Kind, step.Undo, yes)
 		}

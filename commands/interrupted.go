@@ -126,7 +126,7 @@ func (o *common) interruptedIn(stateDir string) []journal.Summary {
 
 func (o *common) unfinished(stateDir string) ([]journal.Summary, error) {
 	all, err := journal.Read(stateDir).List()
-	now := o.clock()()
+	now := o.now()
 	all = slices.DeleteFunc(all, func(s journal.Summary) bool { return !resumable(s.State, s.Kind) && !s.Unsettled(now) })
 	slices.SortStableFunc(all, func(a, b journal.Summary) int { return cmp.Compare(damage(a), damage(b)) })
 	return all, err

@@ -15,10 +15,8 @@ import (
 // picker lets a person choose from a list: "1", "2,5-7", "all", "/text", "q".
 // Nothing is chosen by Enter, or by the end of the input.
 type picker struct {
-	s      Streams
-	p      palette
-	reader *lines
-	// what is said above the list.
+	o *common
+	// title is said above the list.
 	title string
 	rows  []string
 	// one takes one number only.
@@ -40,14 +38,14 @@ func (k picker) pick(ctx context.Context) ([]int, error) {
 		if k.one {
 			hint = "a number, /text, q"
 		}
-		fmt.Fprint(k.s.Err, k.p.bold("which? ")+"["+hint+"] ")
-		line, err := k.reader.next(ctx)
+		fmt.Fprint(k.o.Err, k.o.beside().bold("which? ")+"["+hint+"] ")
+		line, err := k.o.answers().next(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
-			fmt.Fprintln(k.s.Err)
+			fmt.Fprintln(k.o.Err)
 			return nil, &repair.DeclinedError{Step: "nothing was chosen", Reply: repair.Quit}
 		case err != nil:
-			fmt.Fprintln(k.s.Err)
+			fmt.Fprintln(k.o.Err)
 			return nil, err
 		case line == "":
 		case strings.EqualFold(line, "q") || strings.EqualFold(line, "quit"):
@@ -60,26 +58,26 @@ func (k picker) pick(ctx context.Context) ([]int, error) {
 			if why == "" {
 				return chosen, nil
 			}
-			fmt.Fprintln(k.s.Err, "  "+why)
+			fmt.Fprintln(k.o.Err, "  "+why)
 		}
 	}
 }
 
 // list shows as many rows as fit above the question.
 func (k picker) list(shown []int) {
-	fmt.Fprintln(k.s.Err, k.p.bold(k.title))
+	fmt.Fprintln(k.o.Err, k.o.beside().bold(k.title))
 	fits := len(shown)
-	if height := k.s.height(); height > 6 {
+	if height := k.o.height(); height > 6 {
 		fits = min(fits, height-4)
 	}
 	for _, i := range shown[:fits] {
-		fmt.Fprintf(k.s.Err, "%3d  %s\n", i+1, shortened(clean(k.rows[i]), k.s.width()-5))
+		fmt.Fprintf(k.o.Err, "%3d  %s\n", i+1, shortened(clean(k.rows[i]), k.o.width()-5))
 	}
 	if more := len(shown) - fits; more > 0 {
-		fmt.Fprintf(k.s.Err, "     and %d more; /text shows those that hold a text\n", more)
+		fmt.Fprintf(k.o.Err, "     and %d more; /text shows those that hold a text\n", more)
 	}
 	if len(shown) == 0 {
-		fmt.Fprintln(k.s.Err, "     none holds that; / shows all")
+		fmt.Fprintln(k.o.Err, "     none holds that; / shows all")
 	}
 }
 

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -22,17 +23,19 @@ func TestPick(t *testing.T) {
 		"":                          nil, "1": nil, "q\n": nil, "quit\n": nil, "\n": nil,
 	} {
 		var errs bytes.Buffer
-		k := picker{s: Streams{Err: &errs}, p: palette{}, reader: newLines(strings.NewReader(typed)), title: "which", rows: rows}
-		k.p = colourise(Streams{Getenv: func(string) string { return "" }}, "never", false)
-		got, err := k.pick(t.Context())
+		got, err := picker{o: answered(&errs, typed), title: "which", rows: rows}.pick(t.Context())
 		if !slices.Equal(got, want) || (err == nil) != (want != nil) {
 			t.Errorf("%q: %v, %v, want %v\n%s", typed, got, err, want, errs.String())
 		}
 	}
-	k := picker{s: Streams{Err: &bytes.Buffer{}}, p: colourise(Streams{Getenv: func(string) string { return "" }}, "never", false), reader: newLines(strings.NewReader("1,2\nall\n4\n")), rows: rows, one: true}
-	if got, err := k.pick(t.Context()); err != nil || !slices.Equal(got, []int{3}) {
+	if got, err := (picker{o: answered(io.Discard, "1,2\nall\n4\n"), rows: rows, one: true}).pick(t.Context()); err != nil || !slices.Equal(got, []int{3}) {
 		t.Errorf("one: %v, %v", got, err)
 	}
+}
+
+// answered is a command that is told what was typed.
+func answered(errs io.Writer, typed string) *common {
+	return &common{Streams: Streams{In: strings.NewReader(typed), Err: errs, Getenv: func(string) string { return "" }}, color: "never"}
 }
 
 // several is a world with four leftovers that are safe.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/repair"
-	"github.com/pureclean/pureclean/wait"
 	"github.com/pureclean/pureclean/witness"
 )
 
@@ -287,9 +286,6 @@ func sourceName(kind, name string) string {
 
 // sleeping shows how long a wait still takes.
 func (p *progress) sleeping(sleep func(context.Context, time.Duration) error) func(context.Context, time.Duration) error {
-	if sleep == nil {
-		sleep = wait.For
-	}
 	if p == nil {
 		return sleep
 	}

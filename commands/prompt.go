@@ -52,8 +52,7 @@ func (l *lines) next(ctx context.Context) (string, error) {
 
 // asker puts repair's questions to a person, or to --yes.
 type asker struct {
-	o      *changing
-	reader *lines
+	o *changing
 	// several is set while more than one volume is to be repaired: then no is
 	// about one, and quit about all that follow.
 	several *bool
@@ -73,7 +72,7 @@ var replies = []struct {
 }
 
 func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error) {
-	p := colourise(a.o.Streams, a.o.color, a.o.ErrTerminal)
+	p := a.o.beside()
 	if q.More {
 		a.more(p, q)
 	}
@@ -106,7 +105,7 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 	for {
 		out.hung("", "     ", text, a.o.width(), p.bold)
 		fmt.Fprint(a.o.Err, "     "+choices+" ")
-		line, err := a.reader.next(ctx)
+		line, err := a.o.answers().next(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
 			// Nobody is there any more. A line without its end is no answer.
@@ -178,7 +177,7 @@ func (r *reporter) report(e repair.Event) {
 		took = r.now().Sub(r.began)
 	}
 	r.o.progress.repairing(e, took)
-	p := colourise(r.o.Streams, r.o.color, r.o.ErrTerminal)
+	p := r.o.beside()
 	indent := strings.Repeat(" ", 5)
 	if r.named {
 		indent = e.Run + " "
@@ -223,7 +222,7 @@ func (r *reporter) report(e repair.Event) {
 // planned says which volume of a batch comes now; where it is asked about, also
 // why it is a leftover and what would be done.
 func (r *reporter) planned(e repair.Event) {
-	p, width := colourise(r.o.Streams, r.o.color, r.o.ErrTerminal), r.o.width()
+	p, width := r.o.beside(), r.o.width()
 	what := clean(e.Plan.Object) + " (" + e.Plan.Code
 	if e.Finding.Provisioned > 0 {
 		what += ", " + size(e.Finding.Provisioned)

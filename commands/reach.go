@@ -66,7 +66,7 @@ func (o *common) hostsTold(from sources) ([]evidence.Host, error) {
 		if !found {
 			name, path = "", value
 		}
-		host, err := fleet.ReadFile(path, name, o.clock()(), time.Duration(from.config.Safety.HostEvidenceAge))
+		host, err := fleet.ReadFile(path, name, o.now(), time.Duration(from.config.Safety.HostEvidenceAge))
 		if err != nil {
 			return nil, &HintedError{
 				Err:  &UsageError{fmt.Errorf("--host-evidence: %w", err)},

@@ -46,15 +46,15 @@ func (o *changing) allDone() error {
 	return nil
 }
 
-// databaseFlag is for commands that may rest on the operator's word for one
-// volume.
-func (o *changing) databaseFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "database-is-current", Usage: "state for this one volume that LXD's database is the pool's true history, and not restored from a backup", Destination: &o.databaseIsCurrent}
-}
-
-// recoveredFlag is for the same commands.
-func (o *changing) recoveredFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "even-if-recovered", Usage: "state for this one volume that it may be destroyed again, although somebody recovered it after a run destroyed it", Destination: &o.evenIfRecovered}
+// statedFlags are for the commands that may come to a step that can't be undone,
+// or rest on the operator's word for one volume.
+func (o *changing) statedFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "confirm", Usage: "the full `NAME` again of what is meant; any other is refused", Destination: &o.typed},
+		&cli.BoolFlag{Name: "database-is-current", Usage: "state for this one volume that LXD's database is the pool's true history, and not restored from a backup", Destination: &o.databaseIsCurrent},
+		&cli.BoolFlag{Name: "even-if-recovered", Usage: "state for this one volume that it may be destroyed again, although somebody recovered it after a run destroyed it", Destination: &o.evenIfRecovered},
+		o.briefFlag(),
+	}
 }
 
 func (o *changing) changingFlags() []cli.Flag {
@@ -64,12 +64,6 @@ func (o *changing) changingFlags() []cli.Flag {
 		o.detailedFlag(),
 		o.downFlag(),
 	)
-}
-
-// confirmFlag is for the commands that may come to a step that can't be
-// undone.
-func (o *changing) confirmFlag() cli.Flag {
-	return &cli.StringFlag{Name: "confirm", Usage: "the full `NAME` again of what is meant; any other is refused", Destination: &o.typed}
 }
 
 // mayAsk refuses to begin what would need an answer that nobody can give.
@@ -126,7 +120,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	if from.operator != nil {
 		operator = *from.operator
 	}
-	own := journal.Holder{Token: rand.Text(), Operator: operator, Since: o.clock()().UTC()}
+	own := journal.Holder{Token: rand.Text(), Operator: operator, Since: o.now().UTC()}
 	if err := book.Hold(own); err != nil {
 		return nil, errors.Join(err, book.Close())
 	}
@@ -154,13 +148,13 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		// Whoever is asked about each step goes through one volume at a time.
 		waveSize = w.waveSize
 	}
-	report := &reporter{o: o, now: o.clock(), found: map[string]diagnose.Finding{}}
+	report := &reporter{o: o, now: o.now, found: map[string]diagnose.Finding{}}
 	w.report = report
 	w.policy = o.policy(from.config)
 	w.policy.Batch = batch
 	w.policy.DatabaseIsCurrent = o.databaseIsCurrent && !batch
 	w.policy.EvenIfRecovered = o.evenIfRecovered && !batch
-	ask := asker{o: o, reader: o.answers(), several: new(bool)}
+	ask := asker{o: o, several: new(bool)}
 	w.ask = ask
 	w.tools = repair.Tools{
 		Look:   look,
@@ -196,7 +190,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		MaxPerRun: from.config.Safety.MaxPerRun,
 		Now:       from.now,
 		Uptime:    from.uptime(),
-		Sleep:     o.progress.sleeping(from.sleep),
+		Sleep:     o.progress.sleeping(o.sleep),
 		WaveSize:  waveSize,
 	}
 	return w, nil

@@ -257,9 +257,6 @@ func halted(row repair.Row) string {
 	return ""
 }
 
-// capital begins a sentence.
-func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
-
 // batchStatus is how a batch ends.
 func (o *changing) batchStatus(rows []repair.Row, c choice) error {
 	n := tallyOf(rows)

@@ -30,11 +30,7 @@ func runsCommand(s Streams) *cli.Command {
 			exitHelp("0   listed, and no run is interrupted; or the run is finished", "1   with --detailed-exitcode: the run is finished", "4   listed, and a run is interrupted or damaged", "8   the journal can't be read, or a step failed", "16  usage error", "32  declined or refused"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "resume", Usage: "finish the interrupted run `ID`", Destination: &o.resume},
-			o.confirmFlag(),
-			o.databaseFlag(),
-			o.recoveredFlag(),
-			o.briefFlag(),
-		}, o.changingFlags(), o.flags()),
+		}, o.statedFlags(), o.changingFlags(), o.flags()),
 		Action: func(c *cli.Context) error {
 			switch {
 			case o.resume != "":
@@ -59,14 +55,7 @@ func runsCommand(s Streams) *cli.Command {
 // known says of a run that there is none before anything else is asked for, and
 // with which word it ends well.
 func (o *runsOptions) known() (done string, err error) {
-	from, err := o.sources()
-	if err != nil {
-		return "", err
-	}
-	if err := trusted(from.config); err != nil {
-		return "", err
-	}
-	all, err := journal.Read(from.config.StateDir).List()
+	_, all, err := o.history()
 	i := slices.IndexFunc(all, func(s journal.Summary) bool { return s.ID == o.resume })
 	if err == nil && i < 0 {
 		err = &HintedError{Err: fmt.Errorf("%q: %w", o.resume, journal.ErrNoRun), Hint: "pureclean runs lists them"}
@@ -120,7 +109,7 @@ func runRuns(o *runsOptions) error {
 	if err != nil {
 		return err
 	}
-	promises, err := repair.Promises(book, o.clock()())
+	promises, err := repair.Promises(book, o.now())
 	if err != nil {
 		return err
 	}
@@ -132,14 +121,14 @@ func runRuns(o *runsOptions) error {
 			run.byHand, run.file = repair.ByHand(history), s.File
 		}
 		answer.Runs = append(answer.Runs, run)
-		interrupted = interrupted || resumable(s.State, s.Kind) || s.Unsettled(o.clock()())
+		interrupted = interrupted || resumable(s.State, s.Kind) || s.Unsettled(o.now())
 	}
 	err = o.print(func(w io.Writer) error {
 		switch f {
 		case formatJSON, formatYAML:
 			return printData(w, f, answer)
 		case formatCSV:
-			return printCSV(w, runRows(answer))
+			return printCSV(w, runRows(answer, false))
 		default:
 			return o.printRuns(w, answer, f == formatWide)
 		}
@@ -157,11 +146,11 @@ func (o *runsOptions) printRuns(w io.Writer, answer runsAnswer, wide bool) error
 		_, err := fmt.Fprintln(w, "Nothing was repaired from this machine yet.")
 		return err
 	}
-	rows, width := runRows(answer), 0
+	rows, width := runRows(answer, false), 0
 	if o.OutTerminal && !wide {
 		width = o.width()
 		if lines, err := rows.lines(); err == nil && slices.ContainsFunc(lines, func(line string) bool { return len([]rune(line)) > width }) {
-			rows = narrowRuns(answer)
+			rows = runRows(answer, true)
 		}
 	}
 	if !o.brief {
@@ -245,27 +234,22 @@ func atIt(s journal.Summary) string {
 	return fmt.Sprintf("%s is at it on %s, process %d", operator(s.Last), s.Last.Host, s.Last.PID)
 }
 
-func runRows(answer runsAnswer) table {
+// runRows are the runs; narrow saves the room that they need least.
+func runRows(answer runsAnswer, narrow bool) table {
 	t := table{header: []string{"RUN", "KIND", "STATE", "BEGAN", "BY", "UNDO UNTIL", "OBJECT"}}
-	for _, r := range answer.Runs {
-		state := r.State
-		if r.State == string(journal.UnderWay) {
-			state += ": " + r.Why
-		}
-		t.rows = append(t.rows, []string{r.Run, r.Kind, state, until(r.Began), r.Operator, undoWords(r.promise), r.Object})
+	if narrow {
+		t.header[3] = "BEGAN (UTC)"
 	}
-	return t
-}
-
-// narrowRuns are the same where there is less room.
-func narrowRuns(answer runsAnswer) table {
-	t := table{header: []string{"RUN", "KIND", "STATE", "BEGAN (UTC)", "BY", "UNDO UNTIL", "OBJECT"}}
 	for _, r := range answer.Runs {
-		object := r.Object
-		if r.State == string(journal.UnderWay) {
-			object += ": " + r.Why
+		state, began, end, object := r.State, until(r.Began), undoWords(r.promise), r.Object
+		at := &state
+		if narrow {
+			began, end, at = strings.TrimSuffix(began, " UTC"), strings.TrimSuffix(end, " UTC"), &object
 		}
-		t.rows = append(t.rows, []string{r.Run, r.Kind, r.State, strings.TrimSuffix(until(r.Began), " UTC"), r.Operator, strings.TrimSuffix(undoWords(r.promise), " UTC"), object})
+		if r.State == string(journal.UnderWay) {
+			*at += ": " + r.Why
+		}
+		t.rows = append(t.rows, []string{r.Run, r.Kind, state, began, r.Operator, end, object})
 	}
 	return t
 }

@@ -49,7 +49,7 @@ func runScan(ctx context.Context, o *scanOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := o.listed.check(f, o.clock()()); err != nil {
+	if err := o.listed.check(f, o.now()); err != nil {
 		return err
 	}
 	if o.watch != "" {

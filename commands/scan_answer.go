@@ -119,7 +119,7 @@ func scanAnswerOf(world evidence.World, report diagnose.Report, shown []diagnose
 func (s Streams) judged(world evidence.World, policy diagnose.Policy, found diagnose.Report) report.Judged {
 	page := report.Judged{World: world, Policy: policy, Report: found, Time: lastWord(world), Version: version()}
 	if s.inDemo() {
-		page.Note = upper(demoWords) + "."
+		page.Note = capital(demoWords) + "."
 	}
 	return page
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/words"
 )
 
 // listed is which findings scan lists, and in which order. What it hides is
@@ -20,11 +21,13 @@ type listed struct {
 	limit       int
 }
 
-// sorts are the values of --sort, and how two findings compare then.
-var sorts = []struct {
+type sorting struct {
 	name string
 	less func(a, b diagnose.Finding) int
-}{
+}
+
+// sorts are the values of --sort, and how two findings compare then.
+var sorts = []sorting{
 	{"size", func(a, b diagnose.Finding) int {
 		return cmp.Or(cmp.Compare(b.Provisioned, a.Provisioned), cmp.Compare(b.Unique.N, a.Unique.N))
 	}},
@@ -38,11 +41,7 @@ var sorts = []struct {
 var severities = []diagnose.Severity{diagnose.Critical, diagnose.Warning, diagnose.Info}
 
 func sortNames() []string {
-	var names []string
-	for _, s := range sorts {
-		names = append(names, s.name)
-	}
-	return names
+	return words.Of(sorts, func(s sorting) string { return s.name })
 }
 
 func (l *listed) flags() []cli.Flag {

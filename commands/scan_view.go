@@ -271,15 +271,11 @@ func (v scanView) because(out *lineWriter, reason string) {
 	out.hung("  - ", "    ", shortPaths(clean(reason), v.width-4), v.width, v.dim)
 }
 
-// reasons are the gates that keep a finding from being repaired: those that
-// failed, or where none did those that could not tell.
-func reasons(f diagnose.Finding) []string {
-	return words.Of(f.Reasons(), func(gate diagnose.GateResult) string { return gate.Gate + ": " + gate.Why })
-}
-
+// firstReason is the first of the gates that keep a finding from being repaired:
+// of those that failed, or where none did of those that could not tell.
 func firstReason(f diagnose.Finding) string {
-	if all := reasons(f); len(all) > 0 {
-		return all[0]
+	if all := f.Reasons(); len(all) > 0 {
+		return all[0].Gate + ": " + all[0].Why
 	}
 	return ""
 }
@@ -348,9 +344,7 @@ func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 	if s.Findings == 0 {
 		return
 	}
-	for _, line := range wrap(text, v.width) {
-		out.line(line)
-	}
+	out.wrapped(text, v.width, plain)
 	text = count(s.Findings, "finding")
 	if !v.report.Complete {
 		text += " in what could be seen"

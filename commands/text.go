@@ -17,6 +17,9 @@ func count(n int, noun string) string { return words.Count(n, noun) }
 
 func quoteShell(s string) string { return words.Shell(s) }
 
+// capital begins a sentence.
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
 // either lists words as a sentence does: "a, b or c".
 func either(words []string) string {
 	if len(words) < 2 {

@@ -63,14 +63,7 @@ func (o *undoOptions) which(ctx context.Context) (string, error) {
 	case given > 1:
 		return "", usagef("--run, --volume and --last exclude each other")
 	}
-	from, err := o.sources()
-	if err != nil {
-		return "", err
-	}
-	if err := trusted(from.config); err != nil {
-		return "", err
-	}
-	all, err := journal.Read(from.config.StateDir).List()
+	book, all, err := o.history()
 	if err != nil {
 		return "", err
 	}
@@ -81,7 +74,7 @@ func (o *undoOptions) which(ctx context.Context) (string, error) {
 	if slices.ContainsFunc(all, func(s journal.Summary) bool { return s.ID == o.run }) {
 		return o.run, readable(all, o.run)
 	}
-	promises, err := repair.Promises(journal.Read(from.config.StateDir), o.clock()())
+	promises, err := repair.Promises(book, o.now())
 	if err != nil {
 		return "", err
 	}
@@ -105,6 +98,20 @@ func (o *undoOptions) which(ctx context.Context) (string, error) {
 	return "", &HintedError{Err: fmt.Errorf("%q: %w", name, journal.ErrNoRun), Hint: "pureclean runs lists them"}
 }
 
+// history is what runs on this machine wrote down, for a command that goes by it.
+func (o *changing) history() (*journal.Book, []journal.Summary, error) {
+	from, err := o.sources()
+	if err != nil {
+		return nil, nil, err
+	}
+	book := journal.Read(from.config.StateDir)
+	if err := trusted(from.config); err != nil {
+		return nil, nil, err
+	}
+	all, err := book.List()
+	return book, all, err
+}
+
 // pickRun lets a person at a terminal choose among what can be undone.
 func (o *undoOptions) pickRun(ctx context.Context, all []journal.Summary, promises map[string]repair.Promise) (string, error) {
 	var runs []string
@@ -122,10 +129,7 @@ func (o *undoOptions) pickRun(ctx context.Context, all []journal.Summary, promis
 	if err != nil {
 		return "", err
 	}
-	chosen, err := picker{
-		s: o.Streams, p: colourise(o.Streams, o.color, o.ErrTerminal), reader: o.answers(), one: true,
-		title: "undo which run? The newest first:", rows: lines[1:],
-	}.pick(ctx)
+	chosen, err := picker{o: &o.common, one: true, title: "undo which run? The newest first:", rows: lines[1:]}.pick(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -116,7 +116,7 @@ func notEntered(dir string, err error) error {
 	}
 	switch {
 	case errors.As(err, &foreign):
-		hint = "only who opened a demo world enters it; leave sudo out. " + upper(hint)
+		hint = "only who opened a demo world enters it; leave sudo out. " + capital(hint)
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, os.ErrNotExist):
 		err = errors.New("it is not there any more")
 	}
@@ -125,8 +125,6 @@ func notEntered(dir string, err error) error {
 		Hint: hint,
 	}
 }
-
-func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // demoWords stand above all that is printed in a demo world.
 const demoWords = "demo world: LXD, the array and the hosts are simulated; nothing here is real"

@@ -121,7 +121,7 @@ func TestVisitSays(t *testing.T) {
 		t.Errorf("a screen begins with %q", out[:80])
 	}
 	_, html, _ := v.run("", "scan", "-o", "html")
-	if !strings.Contains(html, "<strong>"+upper(demoWords)) {
+	if !strings.Contains(html, "<strong>"+capital(demoWords)) {
 		t.Error("the page does not say it")
 	}
 	_, plan, _ := v.run("", "fix", "--volume", "purepool/custom/scratch", "--dry-run")
