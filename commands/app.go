@@ -150,7 +150,7 @@ func grouped(want string, commands ...*cli.Command) []*cli.Command {
 
 // tame makes every command report usage errors with one status, and refuse
 // stray arguments, which urfave/cli ignores together with all flags after
-// them, and flags that were given nothing.
+// them, and values that can't be meant.
 func tame(app *cli.App) {
 	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usageError(app.Name, nil, app.Commands, err) }
 	app.Action = group(app.Name, app.Commands)
@@ -180,8 +180,8 @@ func tame(app *cli.App) {
 						Hint: name + " takes flags only; see " + name + " --help",
 					}, true)
 				}
-				if flag := emptyFlag(c, command.Flags); flag != "" {
-					return command.OnUsageError(c, &HintedError{Err: fmt.Errorf("%s is empty", dashed(flag)), Hint: emptyHint}, true)
+				if err := wrongValue(c, command.Flags); err != nil {
+					return command.OnUsageError(c, err, true)
 				}
 				return action(c)
 			}

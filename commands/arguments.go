@@ -89,25 +89,34 @@ func emptyName(word string) error {
 	return &HintedError{Err: usagef("the name of the %s is empty", word), Hint: emptyHint}
 }
 
-// emptyFlag is a flag that was given with nothing for its value; empty for
-// none. Nowhere is that the same as the flag left out: a command that reads
-// "was it given" from its value would repair what --save is to leave alone.
-func emptyFlag(c *cli.Context, flags []cli.Flag) string {
+// wrongValue refuses, before a command begins, a value that no parser refused.
+// Nothing for a value is nowhere the same as the flag left out: a command that
+// reads "was it given" from its value would repair what --save is to leave alone.
+func wrongValue(c *cli.Context, flags []cli.Flag) error {
 	for _, flag := range flags {
 		name := flag.Names()[0]
 		if !c.IsSet(name) {
 			continue
 		}
 		empty := false
-		switch flag.(type) {
-		case *cli.StringFlag, *choiceFlag, *cli.GenericFlag:
+		switch f := flag.(type) {
+		case *choiceFlag:
+			if value := c.String(name); value != "" && !slices.Contains(f.choices, value) {
+				return f.refuse(value)
+			}
+			empty = c.String(name) == ""
+		case *cli.StringFlag, *cli.GenericFlag:
 			empty = c.String(name) == ""
 		case *cli.StringSliceFlag:
 			empty = slices.Contains(c.StringSlice(name), "")
+		case *cli.DurationFlag:
+			if c.Duration(name) <= 0 {
+				return usagef("%s must be more than zero", dashed(name))
+			}
 		}
 		if empty {
-			return name
+			return &HintedError{Err: usagef("%s is empty", dashed(name)), Hint: emptyHint}
 		}
 	}
-	return ""
+	return nil
 }

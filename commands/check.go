@@ -37,7 +37,7 @@ type checkOptions struct {
 type typedLimits struct{ warning, critical string }
 
 func checkCommand(s Streams) *cli.Command {
-	o := &checkOptions{common: common{Streams: s, output: string(formatTable), color: "auto", ports: true}, limits: map[string]*typedLimits{}}
+	o := &checkOptions{common: common{Streams: s, ports: true}, limits: map[string]*typedLimits{}}
 	return &cli.Command{
 		Name:  "check",
 		Usage: "for monitoring: one line, performance data and a status of 0 to 3; a textfile for Prometheus",
@@ -196,9 +196,6 @@ func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error
 		if !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == code }) {
 			return usagef("--ignore %q: there is no such finding", code)
 		}
-	}
-	if err := o.check(); err != nil {
-		return err
 	}
 	from, err := o.sources()
 	if err != nil {

@@ -41,8 +41,6 @@ type common struct {
 	brief bool
 	// asked reads what a person types, for all questions of a command.
 	asked *lines
-	// formats are those in which this command can answer.
-	formats []format
 	// thorough and live ask the witnesses for more, see witness.Options.
 	thorough, live bool
 	// logs has this host's logs read for the causes that they prove.
@@ -74,7 +72,6 @@ func (o *common) outputFlag(allowed ...format) cli.Flag {
 	if len(allowed) == 0 {
 		allowed = formats
 	}
-	o.formats = allowed
 	choices := words.Of(allowed, func(f format) string { return string(f) })
 	return &choiceFlag{choices, &cli.StringFlag{
 		Name: outputNames[0], Aliases: outputNames[1:], Usage: "print `FORMAT`: " + either(choices), Value: string(formatTable), Destination: &o.output,
@@ -104,31 +101,22 @@ type choiceFlag struct {
 	*cli.StringFlag
 }
 
+// refuse says which words there are.
+func (f *choiceFlag) refuse(value string) error {
+	switch there := strings.Join(f.choices, ", "); {
+	case f.Name != outputNames[0]:
+		return usagef("unknown value %q for --%s; there is %s", value, f.Name, there)
+	case value == string(formatHTML):
+		return &HintedError{Err: usagef("there is no html here; there is %s", there), Hint: "pureclean scan and pureclean explain make a page with -o html"}
+	default:
+		return usagef("unknown output format %q; there is %s", value, there)
+	}
+}
+
 // choicesOf are the words that a flag takes; nil when it takes any.
 func choicesOf(flag cli.Flag) []string {
 	if f, ok := flag.(*choiceFlag); ok {
 		return f.choices
-	}
-	return nil
-}
-
-// begin is how every command begins: it refuses what is wrong with the flags
-// before anybody is asked, and returns the format of the answer.
-func (o *common) begin() (format, error) {
-	f, err := parseFormat(o.output, o.formats...)
-	if err != nil {
-		return "", err
-	}
-	return f, o.check()
-}
-
-// check refuses values that no parser refused.
-func (o *common) check() error {
-	if !slices.Contains(colors, o.color) {
-		return usagef("unknown value %q for --color; there is %s", o.color, strings.Join(colors, ", "))
-	}
-	if o.timeout <= 0 {
-		return usagef("--timeout must be more than zero")
 	}
 	return nil
 }

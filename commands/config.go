@@ -63,10 +63,6 @@ type configAnswer struct {
 var configVariables = []string{"LXD_SOCKET", "LXD_DIR", "CREDENTIALS_DIRECTORY", config.TokenFileVariable, "PURECLEAN_SSH", "XDG_CACHE_HOME"}
 
 func runConfigShow(ctx context.Context, o *common, given func(string) bool) error {
-	f, err := o.begin()
-	if err != nil {
-		return err
-	}
 	settings, all, err := config.Settings(o.config)
 	socket, getenv := "", o.Getenv
 	if o.given != nil {
@@ -87,7 +83,7 @@ func runConfigShow(ctx context.Context, o *common, given func(string) bool) erro
 	all = slices.Concat(o.flagSettings(given), environmentSettings(getenv), pools, all)
 	answer := configAnswer{"pureclean/config/v1", settings.File, len(doubts) == 0, some(doubts), all}
 	err = o.print(func(w io.Writer) error {
-		return show(w, f, answer, func() error { return printConfig(w, o.palette(), o.width(), answer) })
+		return show(w, format(o.output), answer, func() error { return printConfig(w, o.palette(), o.width(), answer) })
 	})
 	if err == nil && len(doubts) > 0 {
 		err = &IncompleteError{Doubts: doubts, Hint: hint}

@@ -33,17 +33,13 @@ type configCheckAnswer struct {
 }
 
 func runConfigCheck(o *common) error {
-	f, err := parseFormat(o.output, o.formats...)
-	if err != nil {
-		return err
-	}
 	file, found, problems := config.Inspect(o.config, o.Getenv)
 	if problems == nil {
 		problems = []config.Problem{}
 	}
-	err = o.print(func(w io.Writer) error {
+	err := o.print(func(w io.Writer) error {
 		answer := configCheckAnswer{"pureclean/config-check/v1", file, found, problems}
-		return show(w, f, answer, func() error { return printProblems(w, o.palette(), o.width(), answer) })
+		return show(w, format(o.output), answer, func() error { return printProblems(w, o.palette(), o.width(), answer) })
 	})
 	if err == nil && len(problems) > 0 {
 		err = &HintedError{Err: &config.Error{File: file, Err: fmt.Errorf("%s", count(len(problems), "problem"))}, Hint: problems[0].Do}

@@ -19,7 +19,7 @@ type demoOptions struct {
 }
 
 func demoCommand(s Streams) *cli.Command {
-	o := &demoOptions{common: common{Streams: s}}
+	o := &demoOptions{common: common{Streams: s, timeout: time.Minute}}
 	return &cli.Command{
 		Name:  "demo",
 		Usage: "try pureclean on an embedded array, LXD and host with every kind of leftover",
@@ -41,13 +41,7 @@ func demoCommand(s Streams) *cli.Command {
 			&cli.BoolFlag{Name: "list", Usage: "list the scenarios and their stories", Destination: &o.list},
 			o.colorFlag(),
 		},
-		Action: func(c *cli.Context) error {
-			o.output, o.timeout = string(formatTable), time.Minute
-			if err := o.check(); err != nil {
-				return err
-			}
-			return o.run(c.Context, c.IsSet("serve"))
-		},
+		Action: func(c *cli.Context) error { return o.run(c.Context, c.IsSet("serve")) },
 	}
 }
 

@@ -58,10 +58,6 @@ type devicesOptions struct {
 }
 
 func runDevices(ctx context.Context, o *common) error {
-	f, err := o.begin()
-	if err != nil {
-		return err
-	}
 	if o.Streams.given == nil && o.config != "" {
 		if _, err := config.Load(o.config); err != nil {
 			return err
@@ -79,7 +75,7 @@ func runDevices(ctx context.Context, o *common) error {
 	}
 	err = o.print(func(w io.Writer) error {
 		answer := fleet.AnswerOf(host, o.holder(), version())
-		switch f {
+		switch f := format(o.output); f {
 		case formatJSON, formatYAML:
 			return printData(w, f, answer)
 		case formatCSV:

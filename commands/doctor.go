@@ -38,10 +38,6 @@ func doctorCommand(s Streams) *cli.Command {
 }
 
 func runDoctor(ctx context.Context, o *common) error {
-	f, err := o.begin()
-	if err != nil {
-		return err
-	}
 	if o.live && o.sysroot != "" {
 		return &HintedError{Err: usagef("--live tries the portals from this machine, and --sysroot is another one's record"), Hint: "leave one of them out"}
 	}
@@ -52,7 +48,7 @@ func runDoctor(ctx context.Context, o *common) error {
 	judged := o.judge(world, policy)
 	report := doctor.Examine(world, judged)
 	err = o.print(func(w io.Writer) error {
-		switch f {
+		switch f := format(o.output); f {
 		case formatJSON, formatYAML:
 			return printData(w, f, doctorAnswerOf(lastWord(world), report))
 		case formatCSV:

@@ -58,10 +58,7 @@ func explainCommand(s Streams) *cli.Command {
 }
 
 func runExplain(ctx context.Context, o *explainOptions) error {
-	f, err := o.begin()
-	if err != nil {
-		return err
-	}
+	f := format(o.output)
 	if o.object == "" && !o.canPick() {
 		return &HintedError{Err: usagef("say what to explain: pureclean explain OBJECT"), Hint: "pureclean scan lists what can be explained"}
 	}

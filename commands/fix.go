@@ -130,10 +130,7 @@ func (o *fixOptions) planFile() (err error) {
 }
 
 func runFix(ctx context.Context, o *fixOptions) error {
-	f, err := o.begin()
-	if err != nil {
-		return err
-	}
+	f := format(o.output)
 	if err := o.checkFix(); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -29,26 +28,6 @@ var formats = []format{formatTable, formatWide, formatJSON, formatYAML, formatCS
 
 // outputNames are the spellings of the flag: ours, and the habit of lxc.
 var outputNames = []string{"output", "o", "format", "f"}
-
-func parseFormat(s string, allowed ...format) (format, error) {
-	if len(allowed) == 0 {
-		allowed = formats
-	}
-	if f := format(s); slices.Contains(allowed, f) {
-		return f, nil
-	}
-	names := make([]string, len(allowed))
-	for i, f := range allowed {
-		names[i] = string(f)
-	}
-	if format(s) == formatHTML {
-		return "", &HintedError{
-			Err:  usagef("there is no html here; there is %s", strings.Join(names, ", ")),
-			Hint: "pureclean scan and pureclean explain make a page with -o html",
-		}
-	}
-	return "", usagef("unknown output format %q; there is %s", s, strings.Join(names, ", "))
-}
 
 func printJSON(w io.Writer, value any) error {
 	e := json.NewEncoder(escaping{w: w})

@@ -96,10 +96,7 @@ type runAnswer struct {
 }
 
 func runRuns(o *runsOptions) error {
-	f, err := o.begin()
-	if err != nil {
-		return err
-	}
+	f := format(o.output)
 	from, err := o.sources()
 	if err != nil {
 		return err

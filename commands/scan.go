@@ -45,10 +45,7 @@ func scanCommand(s Streams) *cli.Command {
 }
 
 func runScan(ctx context.Context, o *scanOptions) error {
-	f, err := o.begin()
-	if err != nil {
-		return err
-	}
+	f := format(o.output)
 	if err := o.listed.check(f, o.now()); err != nil {
 		return err
 	}

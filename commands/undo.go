@@ -162,12 +162,9 @@ func isCalled(object journal.Object, name string) bool {
 // work opens the workshop, does one thing in it and prints how it ended; done
 // is the word for that it went well, and object what it was done to.
 func (o *changing) work(ctx context.Context, done, object string, do func(context.Context, repair.Tools) (repair.Result, error)) error {
-	f, err := parseFormat(o.output, formatTable, formatJSON, formatYAML)
-	if err != nil {
-		return err
-	}
-	if err := o.check(); err != nil {
-		return err
+	f := format(o.output)
+	if f == formatWide || f == formatCSV { // of runs, which lists in them
+		return usagef("unknown output format %q; there is %s, %s, %s", f, formatTable, formatJSON, formatYAML)
 	}
 	if err := o.mayAsk(); err != nil {
 		return err

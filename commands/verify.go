@@ -65,10 +65,6 @@ type verifyAnswerLine struct {
 }
 
 func runVerify(ctx context.Context, o *verifyOptions) error {
-	f, err := o.begin()
-	if err != nil {
-		return err
-	}
 	o.whole = true
 	if o.volume == "" && o.canPick() {
 		world, policy, err := o.look(ctx)
@@ -94,14 +90,14 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 		}
 	}
 	if o.watch != "" {
-		return o.common.watch(ctx, "verify", o.watch, f, o.view)
+		return o.common.watch(ctx, "verify", o.watch, format(o.output), o.view)
 	}
 	answer, ended, err := o.prove(ctx)
 	if err != nil {
 		return err
 	}
 	err = o.print(func(w io.Writer) error {
-		return show(w, f, answer, func() error { return printProof(w, o.palette(), o.width(), o.told(answer)) })
+		return show(w, format(o.output), answer, func() error { return printProof(w, o.palette(), o.width(), o.told(answer)) })
 	})
 	if err != nil {
 		return err

@@ -24,13 +24,9 @@ func versionCommand(s Streams) *cli.Command {
 		Description: exitHelp("0   printed", "16  usage error"),
 		Flags:       []cli.Flag{o.outputFlag(formatTable, formatJSON, formatYAML)},
 		Action: func(*cli.Context) error {
-			f, err := parseFormat(o.output, o.formats...)
-			if err != nil {
-				return err
-			}
 			answer := versionAnswer{"pureclean/version/v1", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
 			return o.print(func(w io.Writer) error {
-				return show(w, f, answer, func() error {
+				return show(w, format(o.output), answer, func() error {
 					_, err := fmt.Fprintf(w, "pureclean %s (%s, %s/%s)\n", answer.Version, answer.Go, answer.OS, answer.Arch)
 					return err
 				})
