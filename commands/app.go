@@ -5,7 +5,6 @@ package commands
 import (
 	"context"
 	"fmt"
-	"io"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -68,9 +67,9 @@ func run(ctx context.Context, app *cli.App, s Streams, args []string) error {
 	t := readTyped(app, args[min(1, len(args)):])
 	switch {
 	case len(t.given[helpNames[0]]) > 0 && !t.stray:
-		return s.print(func(w io.Writer) error { return helpView{app, t, s.width()}.print(w) })
+		return (&common{Streams: s}).text(func(out *page) { helpView{out, app, t}.print() })
 	case len(args) < 2:
-		return s.print(func(w io.Writer) error { return welcome(w, s.width()) })
+		return (&common{Streams: s}).text(welcome)
 	}
 	line, err := t.inOrder(app, args[0])
 	if err != nil {

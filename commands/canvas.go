@@ -76,7 +76,7 @@ func (w *watcher) draw(looking bool) error {
 	if w.screen == nil {
 		return nil
 	}
-	p, width := w.o.palette(), w.o.width()
+	p, width := w.o.onto(nil), w.o.width()
 	head := fmt.Sprintf("%s every %s · ", w.name, span(w.every.String()))
 	switch {
 	case looking:
@@ -113,8 +113,9 @@ func (w *watcher) draw(looking bool) error {
 	lines = append(lines, "")
 	if w.seen {
 		var b bytes.Buffer
-		if err := w.last.print(&b, width); err != nil {
-			return err
+		below := w.o.onto(&b)
+		if w.last.print(below); below.err != nil {
+			return below.err
 		}
 		for line := range strings.Lines(b.String()) {
 			lines = append(lines, fold(strings.TrimRight(line, "\n"), width)...)
@@ -154,7 +155,7 @@ func (w *watcher) leave() error {
 		return nil
 	}
 	w.warner.warn(w.o.Err, w.last.warnings)
-	return w.o.print(func(out io.Writer) error { return w.last.print(out, w.o.width()) })
+	return w.o.text(w.last.print)
 }
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }

@@ -29,7 +29,7 @@ type common struct {
 	reach
 	config  string
 	pools   cli.StringSlice
-	output  string
+	output  format
 	color   string
 	timeout time.Duration
 	verbose bool
@@ -74,7 +74,7 @@ func (o *common) outputFlag(allowed ...format) cli.Flag {
 	}
 	choices := words.Of(allowed, func(f format) string { return string(f) })
 	return &choiceFlag{choices, &cli.StringFlag{
-		Name: outputNames[0], Aliases: outputNames[1:], Usage: "print `FORMAT`: " + either(choices), Value: string(formatTable), Destination: &o.output,
+		Name: outputNames[0], Aliases: outputNames[1:], Usage: "print `FORMAT`: " + either(choices), Value: string(formatTable), Destination: (*string)(&o.output),
 	}}
 }
 
@@ -120,11 +120,6 @@ func choicesOf(flag cli.Flag) []string {
 	}
 	return nil
 }
-
-func (o *common) palette() palette { return colourise(o.Streams, o.color, o.OutTerminal) }
-
-// beside is the palette of what is said beside the answer, on the standard error.
-func (o *common) beside() palette { return colourise(o.Streams, o.color, o.ErrTerminal) }
 
 func (o *common) log() *slog.Logger {
 	if !o.debug || o.quiet {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -82,9 +81,7 @@ func runConfigShow(ctx context.Context, o *common, given func(string) bool) erro
 	}
 	all = slices.Concat(o.flagSettings(given), environmentSettings(getenv), pools, all)
 	answer := configAnswer{"pureclean/config/v1", settings.File, len(doubts) == 0, some(doubts), all}
-	err = o.print(func(w io.Writer) error {
-		return show(w, format(o.output), answer, func() error { return printConfig(w, o.palette(), o.width(), answer) })
-	})
+	err = o.answer(answer, nil, func(out *page) { printConfig(out, answer) })
 	if err == nil && len(doubts) > 0 {
 		err = &IncompleteError{Doubts: doubts, Hint: hint}
 	}
@@ -127,15 +124,14 @@ var originWords = map[config.Origin]string{
 	config.FromFlag:        "flag %s",
 }
 
-func printConfig(w io.Writer, p palette, width int, a configAnswer) error {
-	out := &lineWriter{w: w}
+func printConfig(out *page, a configAnswer) {
 	file := "There is no " + config.Path + ", and none is needed."
 	if a.File != "" {
 		file = "Read from " + clean(a.File) + "."
 	}
 	out.line(file)
 	for _, doubt := range a.Doubts {
-		out.wrapped("not seen: "+clean(doubt), width, p.warning)
+		out.wrapped("not seen: "+clean(doubt), out.warning)
 	}
 	out.line("")
 	t := table{header: []string{"SETTING", "VALUE", "FROM"}}
@@ -148,9 +144,10 @@ func printConfig(w io.Writer, p palette, width int, a configAnswer) error {
 	}
 	lines, err := t.lines()
 	if err != nil {
-		return err
+		out.err = err
+		return
 	}
-	if slices.ContainsFunc(lines, func(line string) bool { return len([]rune(line)) > width }) {
+	if slices.ContainsFunc(lines, func(line string) bool { return len([]rune(line)) > out.width }) {
 		// Too wide for columns: values are to be copied whole.
 		lines = lines[:0]
 		for _, row := range t.rows {
@@ -160,5 +157,4 @@ func printConfig(w io.Writer, p palette, width int, a configAnswer) error {
 	for _, line := range lines {
 		out.line(line)
 	}
-	return out.err
 }

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/urfave/cli/v2"
 
@@ -34,31 +33,24 @@ type configCheckAnswer struct {
 
 func runConfigCheck(o *common) error {
 	file, found, problems := config.Inspect(o.config, o.Getenv)
-	if problems == nil {
-		problems = []config.Problem{}
-	}
-	err := o.print(func(w io.Writer) error {
-		answer := configCheckAnswer{"pureclean/config-check/v1", file, found, problems}
-		return show(w, format(o.output), answer, func() error { return printProblems(w, o.palette(), o.width(), answer) })
-	})
+	answer := configCheckAnswer{"pureclean/config-check/v1", file, found, some(problems)}
+	err := o.answer(answer, nil, func(out *page) { printProblems(out, answer) })
 	if err == nil && len(problems) > 0 {
 		err = &HintedError{Err: &config.Error{File: file, Err: fmt.Errorf("%s", count(len(problems), "problem"))}, Hint: problems[0].Do}
 	}
 	return err
 }
 
-func printProblems(w io.Writer, p palette, width int, a configCheckAnswer) error {
-	out := &lineWriter{w: w}
+func printProblems(out *page, a configCheckAnswer) {
 	for _, problem := range a.Problems {
-		out.wrapped(clean(problem.Where()+": "+problem.What), width, p.critical)
-		out.hung("    ", "    ", clean(problem.Do), width, plain)
+		out.wrapped(clean(problem.Where()+": "+problem.What), out.critical)
+		out.hung("    ", "    ", clean(problem.Do), plain)
 	}
 	switch {
 	case len(a.Problems) > 0:
 	case a.Found:
-		out.line(p.good("Nothing is wrong with " + clean(a.File) + "."))
+		out.line(out.good("Nothing is wrong with " + clean(a.File) + "."))
 	default:
-		out.line(p.good("There is no " + clean(a.File) + ", and none is needed."))
+		out.line(out.good("There is no " + clean(a.File) + ", and none is needed."))
 	}
-	return out.err
 }

@@ -30,7 +30,6 @@ func (o *fixOptions) answersForDatabase(ctx context.Context, plan repair.Plan) e
 	if o.doubt == "" {
 		return nil
 	}
-	p := o.beside()
 	text, question := "You answer for LXD's database: volumes that were made after a backup look just like this one.",
 		"Is LXD's database the true history of pool "+clean(plan.Pool)+", and not from a backup?"
 	if o.evenIfRecovered {
@@ -39,13 +38,13 @@ func (o *fixOptions) answersForDatabase(ctx context.Context, plan repair.Plan) e
 			question += " And is LXD's database the true history of its pool?"
 		}
 	}
-	out := &lineWriter{w: o.Err}
-	out.wrapped(text, o.width(), p.warning)
-	out.wrapped(clean(o.doubt), o.width(), p.warning)
+	out := o.beside()
+	out.wrapped(text, out.warning)
+	out.wrapped(clean(o.doubt), out.warning)
 	if o.yes {
 		return nil
 	}
-	out.wrapped(question, o.width(), p.bold)
+	out.wrapped(question, out.bold)
 	fmt.Fprint(o.Err, "     [type yes] ")
 	line, err := o.answers().next(ctx)
 	if errors.Is(err, io.EOF) {

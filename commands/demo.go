@@ -75,10 +75,10 @@ func (o *demoOptions) run(ctx context.Context, serve bool) error {
 	}
 }
 
-// page prints text, a terminal's height at a time where there is a terminal,
+// turn prints text, a terminal's height at a time where there is a terminal,
 // and reports whether to go on. next is what Enter does after it; empty is the
 // end.
-func (o *demoOptions) page(ctx context.Context, text, next string) (bool, error) {
+func (o *demoOptions) turn(ctx context.Context, text, next string) (bool, error) {
 	lines := slices.Collect(strings.Lines(text))
 	for len(lines) > 0 {
 		n := len(lines)

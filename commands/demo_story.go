@@ -147,18 +147,17 @@ func (t *story) objects(ctx context.Context) (demoObjects, error) {
 
 // play runs one scene and reports whether to go on to what comes next.
 func (t *story) play(ctx context.Context, sc scene, number, next string) (bool, error) {
-	p := t.o.palette()
 	var text bytes.Buffer
-	out := &lineWriter{w: &text}
+	out := t.o.onto(&text)
 	title, rest, _ := strings.Cut(sc.words, "\n")
-	fmt.Fprintf(&text, "%s\n\n", p.bold(strings.TrimSpace(number+title)))
+	fmt.Fprintf(&text, "%s\n\n", out.bold(strings.TrimSpace(number+title)))
 	for paragraph := range strings.Lines(rest) {
-		out.hung("  - ", "    ", paragraph, t.o.width(), plain)
+		out.hung("  - ", "    ", paragraph, plain)
 	}
 	if len(sc.after) > 0 {
 		fmt.Fprintln(&text, "\nNow:")
 		for _, try := range sc.after {
-			out.line("  " + p.bold(try[0]))
+			out.line("  " + out.bold(try[0]))
 			out.line("      " + try[1])
 		}
 	}
@@ -170,10 +169,10 @@ func (t *story) play(ctx context.Context, sc scene, number, next string) (bool, 
 		if rest != "" {
 			fmt.Fprintln(&text)
 		}
-		fmt.Fprintf(&text, "%s\n\n", p.bold("$ pureclean "+strings.Join(args, " ")))
+		fmt.Fprintf(&text, "%s\n\n", out.bold("$ pureclean "+strings.Join(args, " ")))
 		t.command(ctx, sc, strings.NewReader(""), &text, &text, args)
 	}
-	return t.o.page(ctx, text.String()+"\n", next)
+	return t.o.turn(ctx, text.String()+"\n", next)
 }
 
 // command runs one command line on the embedded world, as Main would.

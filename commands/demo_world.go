@@ -7,7 +7,6 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -49,18 +48,16 @@ func (o *demoOptions) build() (*simulator.World, error) {
 
 // printScenarios prints the scenarios and their stories.
 func (o *demoOptions) printScenarios() error {
-	return o.print(func(w io.Writer) error {
-		out := &lineWriter{w: w}
+	return o.text(func(out *page) {
 		out.line("pureclean demo --scenario NAME opens a shell in a world where this happened:")
 		for _, s := range simulator.Scenarios() {
 			out.line("")
 			out.line(s.Name)
-			out.hung("    ", "    ", cmp.Or(s.Story, "Everyday life."), o.width(), plain)
+			out.hung("    ", "    ", cmp.Or(s.Story, "Everyday life."), plain)
 			if len(s.Codes) > 0 {
-				out.hung("    ", "    ", "to find: "+strings.Join(s.Codes, ", "), o.width(), plain)
+				out.hung("    ", "    ", "to find: "+strings.Join(s.Codes, ", "), plain)
 			}
 		}
-		return out.err
 	})
 }
 
@@ -166,12 +163,12 @@ func openWorld(world *simulator.World, dir string, pace int) (opened, error) {
 const demoPace = 10
 
 // happened says in a few lines what somebody will find.
-func (o *demoOptions) happened(out *lineWriter, world *simulator.World) {
+func (o *demoOptions) happened(out *page, world *simulator.World) {
 	told := "For six days instances were made, moved and deleted, while devices came late, the array failed over, LXD was killed at work and administrators helped by hand."
 	if o.scenario != "" {
 		told = strings.Join(world.Story(), " ")
 	}
-	out.hung("  ", "  ", told, o.width(), plain)
+	out.hung("  ", "  ", told, plain)
 }
 
 // runServe leaves the world open until Ctrl-C.
@@ -181,19 +178,18 @@ func (o *demoOptions) runServe(ctx context.Context, world *simulator.World, dir 
 		return err
 	}
 	defer w.close()
-	err = o.print(func(out io.Writer) error {
-		lines := &lineWriter{w: out}
-		lines.line("A demo world is open until Ctrl-C. What happened in it:")
-		o.happened(lines, world)
-		lines.line("")
-		lines.line("In any other terminal of yours:")
-		lines.line("")
-		lines.line("  . " + quoteShell(w.guide.EnvFile()))
-		lines.line("")
-		lines.line("Every pureclean command there works on this world and on nothing else. Begin with:")
-		lines.line("")
-		lines.line("  pureclean scan")
-		return lines.err
+	err = o.text(func(out *page) {
+		out.line("A demo world is open until Ctrl-C. What happened in it:")
+		o.happened(out, world)
+		out.block(`
+In any other terminal of yours:
+
+  . ` + quoteShell(w.guide.EnvFile()) + `
+
+Every pureclean command there works on this world and on nothing else. Begin with:
+
+  pureclean scan
+`)
 	})
 	if err != nil {
 		return err
@@ -218,20 +214,18 @@ func (o *demoOptions) runShell(ctx context.Context, world *simulator.World) erro
 		return err
 	}
 	defer w.close()
-	err = o.print(func(out io.Writer) error {
-		lines, p := &lineWriter{w: out}, o.palette()
-		lines.wrapped("Demo world: the array fa-sim, one LXD and its "+machines(world)+", all simulated.", o.width(), p.bold)
-		lines.line("")
-		lines.wrapped("In this shell pureclean works on them, on nothing real, and needs neither root nor sudo. The tools of this machine (multipath, lsblk, dmsetup) still show this machine, so run no by-hand commands here.", o.width(), plain)
-		lines.line("")
-		lines.line("What happened here:")
-		o.happened(lines, world)
-		lines.line("")
-		lines.line("More terminals:  . " + quoteShell(w.guide.EnvFile()))
-		lines.line("Leave:           exit")
-		lines.line("")
-		lines.line("Begin with:      " + p.bold("pureclean scan"))
-		return lines.err
+	err = o.text(func(out *page) {
+		out.wrapped("Demo world: the array fa-sim, one LXD and its "+machines(world)+", all simulated.", out.bold)
+		out.line("")
+		out.wrapped("In this shell pureclean works on them, on nothing real, and needs neither root nor sudo. The tools of this machine (multipath, lsblk, dmsetup) still show this machine, so run no by-hand commands here.", plain)
+		out.block("\nWhat happened here:\n")
+		o.happened(out, world)
+		out.block(`
+More terminals:  . ` + quoteShell(w.guide.EnvFile()) + `
+Leave:           exit
+
+Begin with:      ` + out.bold("pureclean scan") + `
+`)
 	})
 	if err != nil {
 		return err
@@ -242,9 +236,8 @@ func (o *demoOptions) runShell(ctx context.Context, world *simulator.World) erro
 	if err := w.guide.Shell(ctx, cmp.Or(o.Getenv("SHELL"), "/bin/sh"), o.In, o.Out, o.Err); err != nil {
 		return err
 	}
-	return o.print(func(out io.Writer) error {
-		_, err := fmt.Fprintln(out, "You have left the demo world; it is gone. On an LXD host: sudo pureclean scan")
-		return err
+	return o.text(func(out *page) {
+		out.line("You have left the demo world; it is gone. On an LXD host: sudo pureclean scan")
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -73,20 +72,8 @@ func runDevices(ctx context.Context, o *common) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return context.Canceled
 	}
-	err = o.print(func(w io.Writer) error {
-		answer := fleet.AnswerOf(host, o.holder(), version())
-		switch f := format(o.output); f {
-		case formatJSON, formatYAML:
-			return printData(w, f, answer)
-		case formatCSV:
-			t := deviceRows(host)
-			for _, n := range oddNames(host) {
-				t.rows = append(t.rows, []string{n.Path, "name", string(n.Says), "", n.Why, ""})
-			}
-			return printCSV(w, t)
-		default:
-			return printDevices(w, o.palette(), o.width(), host, f == formatWide, o.verbose)
-		}
+	err = o.answer(fleet.AnswerOf(host, o.holder(), version()), func() table { return deviceRows(host) }, func(out *page) {
+		printDevices(out, host, o.output == formatWide, o.verbose)
 	})
 	if err != nil {
 		return err
@@ -107,6 +94,9 @@ func deviceRows(host evidence.Host) table {
 	}
 	for _, n := range byCount(host.Namespaces.Items, func(n evidence.Namespace) string { return n.Name }) {
 		t.rows = append(t.rows, []string{n.Name, "namespace", string(n.Serial), words.KnownSize(n.Bytes.N, n.Bytes.Known), namespaceState(n), uses(host, n.Name, n.Dev)})
+	}
+	for _, n := range oddNames(host) {
+		t.rows = append(t.rows, []string{n.Path, "name", string(n.Says), "", n.Why, ""})
 	}
 	return t
 }
@@ -190,40 +180,29 @@ func inNamespace(use evidence.Use) string {
 	return " (mount namespace " + use.Namespace + ")"
 }
 
-func printDevices(w io.Writer, p palette, width int, host evidence.Host, wide, verbose bool) error {
-	name := host.Name
-	if name == "" {
-		name = "this host"
-	}
+func printDevices(out *page, host evidence.Host, wide, verbose bool) {
 	head := fmt.Sprintf(" · %s · %s · %s · %s",
 		count(len(host.Sessions.Items), "iSCSI session"), count(len(host.Controllers.Items), "NVMe controller"),
 		count(len(host.Maps.Items), "map"), count(len(host.Disks.Items)+len(host.Namespaces.Items), "path"))
-	out := &lineWriter{w: w}
-	out.headed(clean(name), head, width, p.bold)
+	out.headed(clean(cmp.Or(host.Name, "this host")), head, out.bold)
 	for _, doubt := range host.Doubts() {
-		out.wrapped("not seen: "+clean(doubt), width, p.warning)
+		out.wrapped("not seen: "+clean(doubt), out.warning)
+	}
+	if wide {
+		out.width = 0 // what follows is not shortened
 	}
 	none := len(host.Maps.Items)+len(host.Disks.Items)+len(host.Namespaces.Items) == 0
 	if none {
-		fmt.Fprintln(w, "There is no device of a Pure volume here.")
+		out.line("There is no device of a Pure volume here.")
 	} else {
-		fmt.Fprintln(w)
-		v := devicesView{width: width, whole: wide, host: host}
-		if wide {
-			v.width = 0
-		}
-		if err := v.print(w); err != nil {
-			return err
-		}
+		out.line("")
+		devicesView{page: out, host: host}.print()
 	}
-	if wide {
-		width = 0
+	printNames(out, oddNames(host))
+	if (wide || verbose) && !none {
+		out.line("")
+		out.table(sessionRows(host), out.width)
 	}
-	if err := printNames(w, width, oddNames(host)); err != nil || !(wide || verbose) || none {
-		return err
-	}
-	fmt.Fprintln(w)
-	return sessionRows(host).printIn(w, width)
 }
 
 // oddNames are the names in /dev that say a volume and lead elsewhere, nowhere
@@ -238,25 +217,24 @@ func oddNames(host evidence.Host) []diagnose.Name {
 	return odd
 }
 
-func printNames(w io.Writer, width int, names []diagnose.Name) error {
+func printNames(out *page, names []diagnose.Name) {
 	if len(names) == 0 {
-		return nil
+		return
 	}
-	fmt.Fprintln(w)
-	if width > 0 {
-		out := &lineWriter{w: w}
+	out.line("")
+	if out.width > 0 {
 		out.line("NAMES THAT LEAD ELSEWHERE")
 		for _, n := range names {
 			out.line(clean(n.Path))
-			out.hung("  ", "  ", clean("says "+string(n.Says)+"; "+n.Why), width, plain)
+			out.hung("  ", "  ", clean("says "+string(n.Says)+"; "+n.Why), plain)
 		}
-		return out.err
+		return
 	}
 	t := table{header: []string{"NAME", "SAYS", "LEADS TO"}}
 	for _, n := range names {
 		t.rows = append(t.rows, []string{n.Path, string(n.Says), strings.TrimPrefix(n.Why, "leads to ")})
 	}
-	return t.print(w)
+	out.table(t, 0)
 }
 
 func sessionRows(host evidence.Host) table {

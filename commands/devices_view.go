@@ -3,7 +3,6 @@ package commands
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -14,9 +13,8 @@ import (
 // devicesView is a host's devices as "multipath -ll" draws them: each map or
 // device, its paths below it, and what uses it.
 type devicesView struct {
-	width int
-	// whole shortens no path.
-	whole bool
+	// page has no width where no path is to be shortened.
+	*page
 	host  evidence.Host
 	disks map[string]evidence.Disk
 	t     table
@@ -24,7 +22,7 @@ type devicesView struct {
 	below map[int][]string
 }
 
-func (v devicesView) print(w io.Writer) error {
+func (v devicesView) print() {
 	v.t = table{header: []string{"DEVICE", "SIZE", "SERIAL", "STATE"}, right: []bool{1: true}}
 	v.below, v.disks = map[int][]string{}, map[string]evidence.Disk{}
 	for _, d := range v.host.Disks.Items {
@@ -55,16 +53,15 @@ func (v devicesView) print(w io.Writer) error {
 	}
 	head, rows, err := v.t.rowsIn(v.width)
 	if err != nil {
-		return err
+		v.err = err
+		return
 	}
-	out := &lineWriter{w: w}
-	out.line(head)
+	v.line(head)
 	for i, lines := range rows {
 		for _, line := range append(lines, v.below[i]...) {
-			out.line(line)
+			v.line(line)
 		}
 	}
-	return out.err
 }
 
 // mapPaths are the paths of a map, and the sessions through which it has none.
@@ -146,17 +143,17 @@ func (v *devicesView) used(name, dev string, over ...string) {
 		}
 	}
 	for _, use := range all {
-		if use.Kind == evidence.UseSuperblock && mounted && !v.whole {
+		if use.Kind == evidence.UseSuperblock && mounted && v.width > 0 {
 			continue // the mount says it
 		}
 		text := clean(useWords(use, func(path string) string {
-			if v.whole {
+			if v.width == 0 {
 				return path
 			}
 			return inTheMiddle(path, v.width-len("     mount ")-namespaceRoom(use))
 		}))
 		lines := []string{"   = " + text}
-		if !v.whole {
+		if v.width > 0 {
 			lines = hung("   = ", "     ", text, v.width)
 		}
 		for _, line := range lines {

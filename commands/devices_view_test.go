@@ -97,12 +97,12 @@ nvme0n1              ?  E3437A58A527A86800011001  1 of 2 paths
 |- nvme0                                          live, ANA optimized
 ` + "`- nvme1                                          connecting, ANA optimized\n"
 	var out bytes.Buffer
-	if err := (devicesView{width: 80, host: host}).print(&out); err != nil || out.String() != want {
-		t.Errorf("%v\n%s\nwant:\n%s", err, out.String(), want)
+	if (devicesView{page: onPage(&out, 80), host: host}).print(); out.String() != want {
+		t.Errorf("%s\nwant:\n%s", out.String(), want)
 	}
 	out.Reset()
-	if err := (devicesView{whole: true, host: host}).print(&out); err != nil || !strings.Contains(out.String(), "storage-pools/purepool/custom/default_uploads (mount") || !strings.Contains(out.String(), "   = superblock ext4\n") {
-		t.Errorf("%v\n%s", err, out.String())
+	if (devicesView{page: onPage(&out, 0), host: host}).print(); !strings.Contains(out.String(), "storage-pools/purepool/custom/default_uploads (mount") || !strings.Contains(out.String(), "   = superblock ext4\n") {
+		t.Error(out.String())
 	}
 }
 
@@ -137,12 +137,12 @@ func TestPathsThatAreNotKnown(t *testing.T) {
 		}),
 	}
 	var out bytes.Buffer
-	if err := (devicesView{width: 80, host: host}).print(&out); err != nil || strings.Count(out.String(), "no such device any more") != 1 || !strings.Contains(out.String(), "nvme1 live") {
-		t.Errorf("%v\n%s", err, out.String())
+	if (devicesView{page: onPage(&out, 80), host: host}).print(); strings.Count(out.String(), "no such device any more") != 1 || !strings.Contains(out.String(), "nvme1 live") {
+		t.Error(out.String())
 	}
 	host.Namespaces = host.Namespaces.Doubt("EIO")
 	out.Reset()
-	if err := (devicesView{width: 80, host: host}).print(&out); err != nil || strings.Contains(out.String(), "no such device any more") {
-		t.Errorf("%v\n%s", err, out.String())
+	if (devicesView{page: onPage(&out, 80), host: host}).print(); strings.Contains(out.String(), "no such device any more") {
+		t.Error(out.String())
 	}
 }

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"io"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -47,17 +46,13 @@ func runDoctor(ctx context.Context, o *common) error {
 	}
 	judged := o.judge(world, policy)
 	report := doctor.Examine(world, judged)
-	err = o.print(func(w io.Writer) error {
-		switch f := format(o.output); f {
-		case formatJSON, formatYAML:
-			return printData(w, f, doctorAnswerOf(lastWord(world), report))
-		case formatCSV:
-			return printCSV(w, doctorRows(report))
-		case formatWide:
-			return doctorRows(report).print(w)
-		default:
-			return doctorView{o.palette(), o.width(), o.verbose, report}.print(w)
+	rows := func() table { return doctorRows(report) }
+	err = o.answer(doctorAnswerOf(lastWord(world), report), rows, func(out *page) {
+		if o.output == formatWide {
+			out.table(rows(), 0)
+			return
 		}
+		doctorView{out, o.verbose, report}.print()
 	})
 	weighs, _ := report.Counts()
 	switch {

@@ -21,9 +21,7 @@ func TestDoctorSaysOnce(t *testing.T) {
 		advice("lxd03", "all have it"), advice("lxd03", "two have it"),
 	}}
 	var out strings.Builder
-	if err := (doctorView{palette: colourise(Streams{}, "never", false), width: 80, report: report}).print(&out); err != nil {
-		t.Fatal(err)
-	}
+	doctorView{page: onPage(&out, 80), report: report}.print()
 	var got []string
 	for line := range strings.Lines(out.String()) {
 		if strings.HasPrefix(line, "FOR ") || strings.HasPrefix(line, "- ") {

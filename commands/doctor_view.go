@@ -2,7 +2,6 @@ package commands
 
 import (
 	"fmt"
-	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,33 +17,30 @@ import (
 // why, grouped by witness and the worst first, how long devices took, and the
 // next command to type.
 type doctorView struct {
-	palette
-	width   int
+	*page
 	verbose bool
 	report  doctor.Report
 }
 
-func (v doctorView) print(w io.Writer) error {
-	out := &lineWriter{w: w}
+func (v doctorView) print() {
 	for _, witness := range v.report.Witnesses {
-		v.witness(out, witness)
+		v.witness(witness)
 	}
 	for _, group := range together(v.report.Advice) {
-		out.line("")
-		out.wrapped("FOR "+strings.ToUpper(group.kind)+" "+strings.Join(group.witnesses, ", "), v.width, v.bold)
+		v.line("")
+		v.wrapped("FOR "+strings.ToUpper(group.kind)+" "+strings.Join(group.witnesses, ", "), v.bold)
 		for _, a := range group.advice {
-			v.advice(out, a)
+			v.advice(a)
 		}
 	}
 	for _, waits := range v.report.Waits {
-		v.waits(out, waits)
+		v.waits(waits)
 	}
 	if others := v.report.WithoutLogs(); len(others) > 0 {
-		out.line("")
-		out.wrapped(clean("No logs were read of "+strings.Join(others, ", ")+", and no portal is tried from there: run pureclean doctor on each."), v.width, plain)
+		v.line("")
+		v.wrapped(clean("No logs were read of "+strings.Join(others, ", ")+", and no portal is tried from there: run pureclean doctor on each."), plain)
 	}
-	v.summary(out)
-	return out.err
+	v.summary()
 }
 
 // advised is what is to be changed at the same witnesses.
@@ -81,56 +77,56 @@ func together(all []doctor.Advice) []advised {
 }
 
 // witness is two lines or so: the name and the verdict, and the facts.
-func (v doctorView) witness(out *lineWriter, w doctor.Witness) {
+func (v doctorView) witness(w doctor.Witness) {
 	verdict := v.good("answered everything")
 	if !w.Testifies {
 		verdict = v.warning("did not answer everything")
 	}
-	out.line(fmt.Sprintf("%s · %s", v.bold(clean(w.Title)), verdict))
+	v.line(fmt.Sprintf("%s · %s", v.bold(clean(w.Title)), verdict))
 	if len(w.Facts) > 0 {
-		v.wrapped(out, strings.Join(w.Facts, " · "), v.dim)
+		v.indented(strings.Join(w.Facts, " · "), v.dim)
 	}
 	if w.Testifies {
 		return
 	}
-	out.hung("! ", "  ", clean(w.Reason), v.width, v.warning)
+	v.hung("! ", "  ", clean(w.Reason), v.warning)
 	if w.Hint != "" {
-		v.wrapped(out, "hint: "+w.Hint, plain)
+		v.indented("hint: "+w.Hint, plain)
 	}
 }
 
 // adviceColumn is the column in which an advice's details begin.
 const adviceColumn = 10
 
-func (v doctorView) advice(out *lineWriter, a doctor.Advice) {
+func (v doctorView) advice(a doctor.Advice) {
 	paint := map[settings.Weight]func(string) string{settings.Critical: v.critical, settings.Warning: v.warning}[a.Weight]
 	mark := "! "
 	if paint == nil {
 		paint, mark = v.bold, "- "
 	}
-	out.hung(mark, "  ", clean(a.Observed), v.width, paint)
+	v.hung(mark, "  ", clean(a.Observed), paint)
 	if v.verbose {
-		v.labelled(out, "check", a.Check+" ("+string(a.Weight)+")")
+		v.labelled("check", a.Check+" ("+string(a.Weight)+")")
 	}
-	v.labelled(out, "from", a.Source)
-	v.labelled(out, "why", a.Why)
+	v.labelled("from", a.Source)
+	v.labelled("why", a.Why)
 	label := "write"
 	for _, line := range a.Write {
 		// Exactly as it is to be written, so it is never wrapped.
-		out.line(strings.TrimRight(fmt.Sprintf("  %-*s%s", adviceColumn-2, label, tabbed(line)), " "))
+		v.line(strings.TrimRight(fmt.Sprintf("  %-*s%s", adviceColumn-2, label, tabbed(line)), " "))
 		label = ""
 	}
 	if len(a.Write) > 0 {
-		v.labelled(out, "in", a.Into)
+		v.labelled("in", a.Into)
 	} else {
-		v.labelled(out, "do", a.Into)
+		v.labelled("do", a.Into)
 	}
 	label = "then"
 	if len(a.Write) == 0 && a.Into == "" {
 		label = "do"
 	}
 	for _, command := range a.Then {
-		out.line(fmt.Sprintf("  %-*s%s", adviceColumn-2, label, clean(command)))
+		v.line(fmt.Sprintf("  %-*s%s", adviceColumn-2, label, clean(command)))
 		label = ""
 	}
 }
@@ -141,50 +137,50 @@ func tabbed(line string) string {
 	return strings.Repeat("    ", len(line)-len(rest)) + clean(rest)
 }
 
-func (v doctorView) labelled(out *lineWriter, label, text string) {
-	out.hung("  "+v.dim(fmt.Sprintf("%-*s", adviceColumn-2, label)), strings.Repeat(" ", adviceColumn), clean(text), v.width, plain)
+func (v doctorView) labelled(label, text string) {
+	v.hung("  "+v.dim(fmt.Sprintf("%-*s", adviceColumn-2, label)), strings.Repeat(" ", adviceColumn), clean(text), plain)
 }
 
-func (v doctorView) wrapped(out *lineWriter, text string, paint func(string) string) {
-	out.hung("  ", "  ", clean(text), v.width, paint)
+func (v doctorView) indented(text string, paint func(string) string) {
+	v.hung("  ", "  ", clean(text), paint)
 }
 
 // barWidth is the longest bar of a histogram.
 const barWidth = 30
 
-func (v doctorView) waits(out *lineWriter, w doctor.Waits) {
-	out.line("")
-	out.line(v.bold(clean("DEVICE WAITS ON " + w.Host)))
+func (v doctorView) waits(w doctor.Waits) {
+	v.line("")
+	v.line(v.bold(clean("DEVICE WAITS ON " + w.Host)))
 	if w.Nothing != "" {
-		v.wrapped(out, "Nothing to measure: "+w.Nothing+".", plain)
+		v.indented("Nothing to measure: "+w.Nothing+".", plain)
 	} else {
 		late := "none of them later than LXD waits"
 		if w.Late > 0 {
 			late = v.warning(fmt.Sprintf("%d of them later than LXD waits", w.Late))
 		}
-		v.wrapped(out, fmt.Sprintf("%s, by %s. LXD gives up after %s.", count(w.Devices, "device"), strings.Join(w.Logs, ", "), doctor.Seconds(doctor.Patience)), plain)
-		v.wrapped(out, fmt.Sprintf("Half were there within %s, 90 %% within %s, the slowest after %s; ", doctor.Seconds(w.Median), doctor.Seconds(w.P90), doctor.Seconds(w.Slowest))+late+".", plain)
-		v.histogram(out, w.Histogram)
+		v.indented(fmt.Sprintf("%s, by %s. LXD gives up after %s.", count(w.Devices, "device"), strings.Join(w.Logs, ", "), doctor.Seconds(doctor.Patience)), plain)
+		v.indented(fmt.Sprintf("Half were there within %s, 90 %% within %s, the slowest after %s; ", doctor.Seconds(w.Median), doctor.Seconds(w.P90), doctor.Seconds(w.Slowest))+late+".", plain)
+		v.histogram(w.Histogram)
 	}
 	for _, h := range w.Heard {
 		last := ""
 		if h.Last.Year() > 1971 { // else the log knows no date
 			last = ", last " + h.Last.UTC().Format("2006-01-02 15:04")
 		}
-		v.wrapped(out, fmt.Sprintf("%s: %s%s", heardWords[h.Kind], words.Times(h.N), last), plain)
+		v.indented(fmt.Sprintf("%s: %s%s", heardWords[h.Kind], words.Times(h.N), last), plain)
 	}
 	for _, b := range w.Became {
 		came := ""
 		if delay := b.Late.Delay(); delay != "" {
 			came = ", the device came " + delay + " later"
 		}
-		v.wrapped(out, fmt.Sprintf("%s: LXD gave up at %s%s (%s)", b.Object, b.Late.GaveUp.UTC().Format("2006-01-02 15:04:05"), came, b.Code), plain)
+		v.indented(fmt.Sprintf("%s: LXD gave up at %s%s (%s)", b.Object, b.Late.GaveUp.UTC().Format("2006-01-02 15:04:05"), came, b.Code), plain)
 	}
 	if len(w.Causes) > 0 {
-		out.line("  What fits:")
+		v.line("  What fits:")
 	}
 	for _, cause := range w.Causes {
-		out.hung("  - ", "    ", clean(cause.What+" ("+cause.Seen+")"), v.width, plain)
+		v.hung("  - ", "    ", clean(cause.What+" ("+cause.Seen+")"), plain)
 	}
 }
 
@@ -197,7 +193,7 @@ var heardWords = map[evidence.ComplaintKind]string{
 	evidence.ComplaintHung:     "a process hung, by the kernel's word",
 }
 
-func (v doctorView) histogram(out *lineWriter, bars []doctor.Bar) {
+func (v doctorView) histogram(bars []doctor.Bar) {
 	most := 1
 	for _, bar := range bars {
 		most = max(most, bar.N)
@@ -215,13 +211,13 @@ func (v doctorView) histogram(out *lineWriter, bars []doctor.Bar) {
 		if bar.N > 0 {
 			number = fmt.Sprint(" ", bar.N)
 		}
-		out.line(strings.TrimRight(fmt.Sprintf("  %10s  %s%s", label, paint(strings.Repeat("#", length)), number), " "))
+		v.line(strings.TrimRight(fmt.Sprintf("  %10s  %s%s", label, paint(strings.Repeat("#", length)), number), " "))
 		from = bar.UpTo
 	}
 }
 
-func (v doctorView) summary(out *lineWriter) {
-	out.line("")
+func (v doctorView) summary() {
+	v.line("")
 	weighs, hints := v.report.Counts()
 	silent := words.HowMany(v.report.Advice, func(a doctor.Advice) bool { return a.Check == "cannot-testify" })
 	weighs -= silent
@@ -241,8 +237,8 @@ func (v doctorView) summary(out *lineWriter) {
 	if silent > 0 {
 		text += " " + v.warning("Not everything could be seen: see above.")
 	}
-	out.line(text)
-	out.line("next:  " + clean(v.next()))
+	v.line(text)
+	v.line("next:  " + clean(v.next()))
 }
 
 // next is the first command of ours that the advice names.

@@ -58,12 +58,11 @@ func explainCommand(s Streams) *cli.Command {
 }
 
 func runExplain(ctx context.Context, o *explainOptions) error {
-	f := format(o.output)
 	if o.object == "" && !o.canPick() {
 		return &HintedError{Err: usagef("say what to explain: pureclean explain OBJECT"), Hint: "pureclean scan lists what can be explained"}
 	}
 	if page, ok := pageOf(o.object); ok {
-		return o.printPage(f, page)
+		return o.printPage(page)
 	}
 	pool, err := o.onePool()
 	if err != nil {
@@ -96,23 +95,22 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 		return notExplained(err, found)
 	}
 	runs := o.interruptedOf(explanation, object)
-	if f == formatTable || f == formatWide {
+	if o.output == formatTable || o.output == formatWide {
 		for _, s := range runs {
 			o.tell(s)
 		}
 	}
-	err = o.print(func(w io.Writer) error {
-		switch f {
-		case formatJSON, formatYAML:
-			return printData(w, f, explainAnswerOf(world, found, explanation))
-		case formatHTML:
+	if o.output == formatHTML {
+		err = o.print(func(w io.Writer) error {
 			page := o.judged(world, policy, found)
 			toldRuns(&page, runs, nil)
 			return report.Explain(w, page, explanation)
-		default:
-			return explainView{palette: o.palette(), width: o.width(), verbose: o.verbose || f == formatWide, brief: o.brief, e: explanation, next: true}.print(w)
-		}
-	})
+		})
+	} else {
+		err = o.answer(explainAnswerOf(world, found, explanation), nil, func(out *page) {
+			explainView{page: out, verbose: o.verbose || o.output == formatWide, brief: o.brief, e: explanation, next: true}.print()
+		})
+	}
 	if err != nil {
 		return err
 	}

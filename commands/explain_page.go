@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,16 +19,14 @@ func pageOf(code string) (string, bool) {
 }
 
 // printPage prints it for a terminal. Nobody is asked for it.
-func (o *common) printPage(f format, page string) error {
-	if f != formatTable && f != formatWide {
+func (o *common) printPage(markdown string) error {
+	if o.output != formatTable && o.output != formatWide {
 		return usagef("a finding's page is text: leave out --output")
 	}
-	return o.print(func(w io.Writer) error {
-		out := &lineWriter{w: w}
-		for _, line := range pageLines(page, o.width(), o.palette()) {
+	return o.text(func(out *page) {
+		for _, line := range pageLines(markdown, out.width, out.palette) {
 			out.line(line)
 		}
-		return out.err
 	})
 }
 

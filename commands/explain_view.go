@@ -2,7 +2,6 @@ package commands
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -13,8 +12,7 @@ import (
 // explainView is one object as a person reads it: what it is, what each
 // witness says, why, and what may be done.
 type explainView struct {
-	palette
-	width   int
+	*page
 	verbose bool
 	// brief is what it is, and what to type.
 	brief bool
@@ -28,23 +26,21 @@ type explainView struct {
 // labelWidth is the column in which the witnesses' names stand.
 const labelWidth = 9
 
-func (v explainView) print(w io.Writer) error {
-	out := &lineWriter{w: w}
-	out.wrapped(clean(v.e.What), v.width, v.bold)
+func (v explainView) print() {
+	v.wrapped(clean(v.e.What), v.bold)
 	if v.e.Healthy {
-		v.field(out, "verdict", v.good("healthy")+": LXD has a record of it, and nothing about it is out of place")
+		v.field("verdict", v.good("healthy")+": LXD has a record of it, and nothing about it is out of place")
 	}
 	if !v.brief {
-		v.body(out)
+		v.body()
 	}
-	v.nextLine(out)
-	return out.err
+	v.nextLine()
 }
 
 // body is what each witness says, why, and what may be done.
-func (v explainView) body(out *lineWriter) {
+func (v explainView) body() {
 	if len(v.e.Statements) > 0 {
-		out.line("")
+		v.line("")
 	}
 	for _, s := range v.e.Statements {
 		label := s.Kind
@@ -60,40 +56,40 @@ func (v explainView) body(out *lineWriter) {
 		} else {
 			text = clean(text)
 		}
-		v.field(out, clean(label), text)
+		v.field(clean(label), text)
 	}
 	for i, f := range v.e.Findings {
 		detail := f.Detail
 		if i >= v.e.Itself && !strings.Contains(detail, f.Object) {
 			detail = f.Object + ": " + detail // of the same record, and not what was shown
 		}
-		out.line("")
-		v.field(out, "finding", v.findingPaint(f)(f.Code)+"  "+clean(detail))
+		v.line("")
+		v.field("finding", v.findingPaint(f)(f.Code)+"  "+clean(detail))
 	}
 	if len(v.e.Findings) > 0 || v.verbose {
-		out.line("")
+		v.line("")
 	}
-	v.optional(out, "cause", v.e.Cause)
-	v.optional(out, "effect", v.e.Effect)
-	v.gates(out)
-	v.optional(out, "remedy", strings.Join(v.e.Remedy, "; "))
+	v.optional("cause", v.e.Cause)
+	v.optional("effect", v.e.Effect)
+	v.gates()
+	v.optional("remedy", strings.Join(v.e.Remedy, "; "))
 }
 
 // nextLine is the command to type now.
-func (v explainView) nextLine(out *lineWriter) {
+func (v explainView) nextLine() {
 	told := ""
 	for _, f := range v.e.Findings {
 		if v.next && f.Verdict == diagnose.Safe && f.Interrupted == "" {
-			out.line("")
+			v.line("")
 			told = clean(f.FixCommand())
-			out.line("next:  " + told)
+			v.line("next:  " + told)
 			break
 		}
 	}
 	for _, f := range v.e.Findings {
 		if v.next && f.Next != "" && (f.Verdict != diagnose.Safe || f.Interrupted != "") && clean(f.Next) != told {
-			out.line("")
-			out.line("next:  " + clean(f.Next))
+			v.line("")
+			v.line("next:  " + clean(f.Next))
 			break
 		}
 	}
@@ -106,25 +102,25 @@ func (v explainView) findingPaint(f diagnose.Finding) func(string) string {
 	return v.warning
 }
 
-func (v explainView) optional(out *lineWriter, label, text string) {
+func (v explainView) optional(label, text string) {
 	if text != "" {
-		v.field(out, label, clean(text))
+		v.field(label, clean(text))
 	}
 }
 
 // field prints a label and its text, wrapped beside it.
-func (v explainView) field(out *lineWriter, label, text string) {
+func (v explainView) field(label, text string) {
 	indent := strings.Repeat(" ", 2+labelWidth)
 	first := indent
 	if n := len([]rune(label)); n < labelWidth {
 		first = "  " + v.dim(label) + strings.Repeat(" ", labelWidth-n)
 	} else {
-		out.line("  " + v.dim(label))
+		v.line("  " + v.dim(label))
 	}
-	out.hung(first, indent, text, v.width, plain)
+	v.hung(first, indent, text, plain)
 }
 
-func (v explainView) gates(out *lineWriter) {
+func (v explainView) gates() {
 	if len(v.e.Gates) == 0 || v.e.Itself == 0 && !v.verbose {
 		return // nobody asked whether what is well may go
 	}
@@ -143,7 +139,7 @@ func (v explainView) gates(out *lineWriter) {
 	if v.e.Verdict != diagnose.Safe {
 		paint = v.warning
 	}
-	v.field(out, "gates", paint(text))
+	v.field("gates", paint(text))
 	indent := strings.Repeat(" ", 2+labelWidth)
 	beside := indent + strings.Repeat(" ", 9)
 	for _, g := range v.e.Gates {
@@ -154,8 +150,8 @@ func (v explainView) gates(out *lineWriter) {
 			diagnose.Pass: v.good("pass   "), diagnose.Fail: v.critical("fail   "),
 			diagnose.Uncertain: v.warning("unknown"), diagnose.Waived: v.warning("waived "),
 		}[g.Result]
-		out.line(indent + mark + "  " + g.Gate)
-		out.hung(beside, beside, clean(g.Why), v.width, v.dim)
+		v.line(indent + mark + "  " + g.Gate)
+		v.hung(beside, beside, clean(g.Why), v.dim)
 	}
 }
 

@@ -30,6 +30,11 @@ func Watching(s Streams, w *simulator.World, sleep func(context.Context, time.Du
 	return s
 }
 
+// onPage is a page of one width, without colours.
+func onPage(w io.Writer, width int) *page {
+	return &page{palette: colourise(Streams{}, "never", false), w: w, width: width}
+}
+
 // Look is what one look of Watch saw.
 type Look struct {
 	Lines         []string
@@ -41,8 +46,8 @@ type Look struct {
 // Watch watches what look sees; its error fails that look.
 func Watch(ctx context.Context, s Streams, asked string, sleep func(context.Context, time.Duration) error, look func() (Look, error)) error {
 	s.given = &sources{sleep: sleep, now: func() time.Time { return time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC) }}
-	o := &common{Streams: s, color: "never"}
-	return o.watch(ctx, "test", "30s", format(asked), func(context.Context) (view, error) {
+	o := &common{Streams: s, color: "never", output: format(asked)}
+	return o.watch(ctx, "test", "30s", func(context.Context) (view, error) {
 		l, err := look()
 		if err != nil {
 			return view{}, err
@@ -51,13 +56,10 @@ func Watch(ctx context.Context, s Streams, asked string, sleep func(context.Cont
 		for _, name := range slices.Sorted(maps.Keys(l.Items)) {
 			v.items = append(v.items, item{name, l.Items[name]})
 		}
-		v.print = func(w io.Writer, width int) error {
+		v.print = func(out *page) {
 			for _, line := range l.Lines {
-				if _, err := fmt.Fprintf(w, "%d: %s\n", width, line); err != nil {
-					return err
-				}
+				out.line(fmt.Sprintf("%d: %s", out.width, line))
 			}
-			return nil
 		}
 		v.answer = func(n int, changes []change) any { return map[string]any{"look": n, "changes": changes} }
 		return v, nil

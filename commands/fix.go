@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -130,12 +129,11 @@ func (o *fixOptions) planFile() (err error) {
 }
 
 func runFix(ctx context.Context, o *fixOptions) error {
-	f := format(o.output)
 	if err := o.checkFix(); err != nil {
 		return err
 	}
 	if o.volume == "" && o.finding == "" && !o.all && o.plan == "" {
-		return o.runPicked(ctx, f)
+		return o.runPicked(ctx)
 	}
 	w, err := o.open(ctx, o.volume == "")
 	if err != nil {
@@ -157,15 +155,15 @@ func runFix(ctx context.Context, o *fixOptions) error {
 	}
 	switch {
 	case o.dryRun || o.save != "":
-		return o.show(ctx, f, w, c)
+		return o.show(ctx, w, c)
 	case len(c.plans) == 0 && len(c.left) == 0:
-		return o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), savedPlans{}) })
+		return o.printPlans(savedPlans{})
 	case o.volume != "" && len(c.plans) > 1:
-		return o.runSeveral(ctx, f, w, c.plans)
+		return o.runSeveral(ctx, w, c.plans)
 	case o.volume != "":
-		return o.runOne(ctx, f, w, c.plans[0])
+		return o.runOne(ctx, w, c.plans[0])
 	default:
-		return o.runBatch(ctx, f, w, c)
+		return o.runBatch(ctx, w, c)
 	}
 }
 
@@ -261,11 +259,11 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 	plans, err := o.plansOf(w, object, e)
 	// Of several that are to be repaired each is explained when it comes to it.
 	if several := e.Whole && len(plans) > 1; !o.brief && (!several || o.dryRun || o.save != "") {
-		view := explainView{palette: o.beside(), width: o.width(), verbose: o.verbose, e: e, share: true}
-		if err := view.print(o.Err); err != nil {
-			return nil, &outputError{err}
+		out := o.beside()
+		explainView{page: out, verbose: o.verbose, e: e, share: true}.print()
+		if out.line(""); out.err != nil {
+			return nil, &outputError{out.err}
 		}
-		fmt.Fprintln(o.Err)
 	}
 	if err != nil {
 		return nil, err
@@ -369,12 +367,12 @@ func kindClass(code string) diagnose.Class {
 	return diagnose.ClassReport
 }
 
-func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan repair.Plan) error {
-	row, err := o.carryOut(ctx, f, w, plan)
+func (o *fixOptions) runOne(ctx context.Context, w *workshop, plan repair.Plan) error {
+	row, err := o.carryOut(ctx, w, plan)
 	if err != nil {
 		return err
 	}
-	if printed := o.printRows(f, row); printed != nil {
+	if printed := o.printResults(repaired, row); printed != nil {
 		return printed
 	}
 	return o.ended(row.Result, row.Err)
@@ -382,12 +380,12 @@ func (o *fixOptions) runOne(ctx context.Context, f format, w *workshop, plan rep
 
 // carryOut shows the plan of one volume and carries it out. Its own error is of
 // what went before.
-func (o *fixOptions) carryOut(ctx context.Context, f format, w *workshop, plan repair.Plan) (repair.Row, error) {
+func (o *fixOptions) carryOut(ctx context.Context, w *workshop, plan repair.Plan) (repair.Row, error) {
 	row := repair.Row{Plan: plan}
-	if f == formatTable && !o.brief && w.preview(ctx, plan)[0] == nil {
-		err := printPlans(o.Err, f, o.beside(), o.width(), savedPlans{Plans: []repair.Plan{plan}, byHandWords: o.byHandIf(o.verbose)})
-		if err != nil {
-			return row, &outputError{err}
+	if o.output == formatTable && !o.brief && w.preview(ctx, plan)[0] == nil {
+		out := o.beside()
+		if printPlan(out, plan, o.byHandIf(o.verbose)); out.err != nil {
+			return row, &outputError{out.err}
 		}
 	}
 	if err := o.answersForDatabase(ctx, plan); err != nil {
@@ -397,11 +395,7 @@ func (o *fixOptions) carryOut(ctx context.Context, f format, w *workshop, plan r
 	return row, nil
 }
 
-func (o *fixOptions) printRows(f format, rows ...repair.Row) error {
-	return o.print(func(out io.Writer) error { return printResults(out, f, o.palette(), o.width(), repaired, rows) })
-}
-
-func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choice) error {
+func (o *fixOptions) runBatch(ctx context.Context, w *workshop, c choice) error {
 	began := o.now()
 	*w.ask.several = len(c.plans) > 1
 	// In a wave several speak by turns: each line says whose it is.
@@ -415,13 +409,13 @@ func (o *fixOptions) runBatch(ctx context.Context, f format, w *workshop, c choi
 	took := o.now().Sub(began)
 	// Where there is nothing but reports, each says what to do instead.
 	reports := !slices.ContainsFunc(rows, func(row repair.Row) bool { return endOf(row) != "" })
-	told := f != formatTable || len(rows) < 2 || o.verbose || reports
+	told := o.output != formatTable || len(rows) < 2 || o.verbose || reports
 	if told {
-		if err := o.printRows(f, rows...); err != nil {
+		if err := o.printResults(repaired, rows...); err != nil {
 			return err
 		}
 	}
-	if err := o.printEnd(f, rows, took, !told); err != nil {
+	if err := o.printEnd(rows, took, !told); err != nil {
 		return err
 	}
 	if err != nil {

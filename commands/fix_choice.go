@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"strings"
 	"time"
 
@@ -134,7 +133,7 @@ func (w *workshop) preview(ctx context.Context, plans ...repair.Plan) []error {
 
 // show prints or saves what a run would do now, and leaves out what it would
 // refuse.
-func (o *fixOptions) show(ctx context.Context, f format, w *workshop, c choice) error {
+func (o *fixOptions) show(ctx context.Context, w *workshop, c choice) error {
 	if o.plan != "" {
 		if _, err := w.tools.Look(ctx, evidence.Scope{}); err != nil {
 			return err
@@ -158,9 +157,9 @@ func (o *fixOptions) show(ctx context.Context, f format, w *workshop, c choice) 
 		}
 	}
 	c.plans = plans
-	answer := savedPlans{Schema: plansSchema, Plans: some(plans), Left: some(c.left), Waves: o.waves(w, plans), byHandWords: o.byHand(), batch: o.volume == "", whole: o.verbose}
+	answer := savedPlans{Plans: plans, Left: c.left, Waves: o.waves(w, plans), byHandWords: o.byHand(), batch: o.volume == "", whole: o.verbose}
 	if o.save == "" || len(c.left) > 0 {
-		if err := o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), answer) }); err != nil {
+		if err := o.printPlans(answer); err != nil {
 			return err
 		}
 	}

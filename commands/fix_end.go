@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -18,8 +17,8 @@ import (
 // printEnd ends a batch of several: a line for each that was tried, or that a
 // gate refused, why those are left that are, and what it comes to, which is last.
 // With whys, nothing of that was told before.
-func (o *fixOptions) printEnd(f format, rows []repair.Row, took time.Duration, whys bool) error {
-	if f != formatTable || len(rows) < 2 {
+func (o *fixOptions) printEnd(rows []repair.Row, took time.Duration, whys bool) error {
+	if o.output != formatTable || len(rows) < 2 {
 		return nil
 	}
 	t := table{header: []string{"RESULT", "SIZE", "RUN", "OBJECT"}, right: []bool{1: true}}
@@ -55,26 +54,22 @@ func (o *fixOptions) printEnd(f format, rows []repair.Row, took time.Duration, w
 	if where := haltedIn(rows); where != "" {
 		text = capital(where) + ". " + text
 	}
-	return o.print(func(w io.Writer) error {
-		out := &lineWriter{w: w}
+	return o.text(func(out *page) {
 		if len(t.rows) > 0 {
 			out.line("")
-			if out.err == nil {
-				out.err = t.printIn(w, o.width())
-			}
+			out.table(t, out.width)
 			out.line("")
 		}
 		if whys && !o.brief {
 			o.printWhys(out, rows)
 		}
-		out.wrapped(text, o.width(), plain)
+		out.wrapped(text, plain)
 		switch {
 		case last != "" && end.IsZero():
 			out.line("To take one back: pureclean undo " + last)
 		case last != "":
 			out.line("To take one back: pureclean undo " + last + " (until " + until(end) + ")")
 		}
-		return out.err
 	})
 }
 
@@ -104,7 +99,7 @@ type why struct {
 
 // printWhys says once each why rows are left, and all there is of what did not
 // go well.
-func (o *fixOptions) printWhys(out *lineWriter, rows []repair.Row) {
+func (o *fixOptions) printWhys(out *page, rows []repair.Row) {
 	var all []why
 	var broken []repair.Row
 	reported := 0
@@ -134,7 +129,7 @@ func (o *fixOptions) printWhys(out *lineWriter, rows []repair.Row) {
 			}
 		}
 	}
-	para := func(text string) { out.hung("", "  ", clean(text), o.width(), plain) }
+	para := func(text string) { out.hung("", "  ", clean(text), plain) }
 	for _, w := range all {
 		text := fmt.Sprintf("%s (%d): ", w.result, w.n)
 		if w.others > 0 {
@@ -153,7 +148,7 @@ func (o *fixOptions) printWhys(out *lineWriter, rows []repair.Row) {
 		out.line("")
 	}
 	for _, row := range broken {
-		printResult(out, o.palette(), o.width(), repaired, resultOf(row))
+		printResult(out, repaired, resultOf(row))
 	}
 }
 

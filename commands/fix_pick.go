@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/pureclean/pureclean/diagnose"
@@ -15,7 +14,7 @@ import (
 // runPicked is fix without an object: it shows what is safe to repair, and goes
 // through what is chosen as if each had been named. It is no batch: each step
 // of each volume is asked about.
-func (o *fixOptions) runPicked(ctx context.Context, f format) error {
+func (o *fixOptions) runPicked(ctx context.Context) error {
 	w, err := o.open(ctx, false)
 	if err != nil {
 		return err
@@ -36,7 +35,7 @@ func (o *fixOptions) runPicked(ctx context.Context, f format) error {
 		if !report.Complete {
 			return incomplete(report)
 		}
-		return o.print(func(out io.Writer) error { return printPlans(out, f, o.palette(), o.width(), savedPlans{}) })
+		return o.printPlans(savedPlans{})
 	}
 	slices.SortStableFunc(safe, func(a, b diagnose.Finding) int {
 		return cmp.Or(cmp.Compare(b.Provisioned, a.Provisioned), cmp.Compare(b.Unique.N, a.Unique.N))
@@ -55,13 +54,13 @@ func (o *fixOptions) runPicked(ctx context.Context, f format) error {
 			}
 			c.plans = append(c.plans, plan)
 		}
-		return o.show(ctx, f, w, c)
+		return o.show(ctx, w, c)
 	}
-	return o.goThrough(ctx, f, w, safe, chosen)
+	return o.goThrough(ctx, w, safe, chosen)
 }
 
 // goThrough repairs what was chosen, one after the other.
-func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe []diagnose.Finding, chosen []int) error {
+func (o *fixOptions) goThrough(ctx context.Context, w *workshop, safe []diagnose.Finding, chosen []int) error {
 	began, p := o.now(), o.beside()
 	var rows []repair.Row
 	stop := ""
@@ -73,7 +72,7 @@ func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe 
 		}
 		*w.ask.several = n+1 < len(chosen) // after the last there is no next to go on to
 		fmt.Fprintf(o.Err, "\n%s\n", p.bold(fmt.Sprintf("volume %d of %d: %s", n+1, len(chosen), clean(finding.Object))))
-		row := o.onePicked(ctx, f, w, finding)
+		row := o.onePicked(ctx, w, finding)
 		switch {
 		case ctx.Err() != nil:
 			stop = "it was cancelled"
@@ -83,21 +82,21 @@ func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe 
 			stop = finding.Object + " did not go well, so the rest was left alone"
 		}
 		rows = append(rows, row)
-		if f == formatTable {
-			if err := o.printRows(f, row); err != nil {
+		if o.output == formatTable {
+			if err := o.printResults(repaired, row); err != nil {
 				return err
 			}
 		}
 	}
-	if f != formatTable {
-		if err := o.printRows(f, rows...); err != nil {
+	if o.output != formatTable {
+		if err := o.printResults(repaired, rows...); err != nil {
 			return err
 		}
 	}
 	if len(rows) == 1 {
 		return o.ended(rows[0].Result, rows[0].Err)
 	}
-	if err := o.printEnd(f, rows, o.now().Sub(began), false); err != nil {
+	if err := o.printEnd(rows, o.now().Sub(began), false); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -108,11 +107,11 @@ func (o *fixOptions) goThrough(ctx context.Context, f format, w *workshop, safe 
 
 // onePicked repairs one as --volume does. What was shown in the list may be
 // minutes old, so everybody is asked again.
-func (o *fixOptions) onePicked(ctx context.Context, f format, w *workshop, finding diagnose.Finding) repair.Row {
+func (o *fixOptions) onePicked(ctx context.Context, w *workshop, finding diagnose.Finding) repair.Row {
 	row := repair.Row{Plan: repair.Plan{Object: finding.Object, Code: finding.Code}}
 	plan, err := o.planPicked(ctx, w, finding)
 	if err == nil {
-		row, err = o.carryOut(ctx, f, w, plan)
+		row, err = o.carryOut(ctx, w, plan)
 	}
 	if err != nil {
 		row.Err, row.NotTried = err, err.Error()
@@ -143,14 +142,14 @@ func (o *fixOptions) planPicked(ctx context.Context, w *workshop, finding diagno
 }
 
 // runSeveral repairs all that a name means, as if each had been named.
-func (o *fixOptions) runSeveral(ctx context.Context, f format, w *workshop, plans []repair.Plan) error {
+func (o *fixOptions) runSeveral(ctx context.Context, w *workshop, plans []repair.Plan) error {
 	o.project = ""
 	findings, chosen := make([]diagnose.Finding, len(plans)), make([]int, len(plans))
 	for i, p := range plans {
 		findings[i] = diagnose.Finding{Object: p.Object, Code: p.Code, VolumeID: p.ID, Host: p.Host}
 		chosen[i] = i
 	}
-	return o.goThrough(ctx, f, w, findings, chosen)
+	return o.goThrough(ctx, w, findings, chosen)
 }
 
 // pickOne lets a person at a terminal choose one finding.

@@ -3,7 +3,6 @@ package commands
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,26 +11,24 @@ import (
 )
 
 // welcome is what "pureclean" alone says: what it is, and what to type next.
-func welcome(w io.Writer, width int) error {
-	out := &lineWriter{w: w}
-	out.wrapped("pureclean finds what LXD left behind on a Pure Storage FlashArray, and proves what may be removed.", width, plain)
+func welcome(out *page) {
+	out.wrapped("pureclean finds what LXD left behind on a Pure Storage FlashArray, and proves what may be removed.", plain)
 	out.line("")
 	for _, try := range [][2]string{
 		{"pureclean demo", "try it on an embedded array, LXD and host"},
 		{"sudo pureclean scan", "look at this LXD host; changes nothing"},
 		{"pureclean --help", "all commands"},
 	} {
-		entry(out, try[0], try[1], 24, width)
+		out.entry(try[0], try[1], 24)
 	}
-	return out.err
 }
 
 // helpView is the help of the program or of one command, as wide as the
 // terminal. urfave/cli's own never breaks a line.
 type helpView struct {
+	*page
 	app   *cli.App
 	typed typed
-	width int
 }
 
 // The columns at which the right side of a list begins.
@@ -40,8 +37,7 @@ const (
 	flagColumn    = 27
 )
 
-func (v helpView) print(w io.Writer) error {
-	out := &lineWriter{w: w}
+func (v helpView) print() {
 	name, usage, description := v.app.Name, v.app.Usage, v.app.Description
 	title := name
 	if n := len(v.typed.path); n > 0 {
@@ -49,32 +45,31 @@ func (v helpView) print(w io.Writer) error {
 		name, usage, description = v.app.Name+" "+v.typed.name(), command.Usage, command.Description
 		title = strings.TrimSpace(name + " " + command.ArgsUsage)
 	}
-	out.wrapped(title+": "+usage, v.width, plain)
+	v.wrapped(title+": "+usage, plain)
 	parts := sections(description)
-	v.section(out, "", parts[""])
-	v.section(out, "EXAMPLES", parts["EXAMPLES"])
+	v.section("", parts[""])
+	v.section("EXAMPLES", parts["EXAMPLES"])
 	if len(v.typed.next) > 0 {
 		title := ""
 		for i, command := range v.typed.next {
 			if i == 0 || command.Category != title {
 				title = command.Category
-				out.line("")
-				out.line(cmp.Or(title, "COMMANDS"))
+				v.line("")
+				v.line(cmp.Or(title, "COMMANDS"))
 			}
-			entry(out, command.Name, brief(command.Usage, v.width-commandColumn), commandColumn, v.width)
+			v.entry(command.Name, brief(command.Usage, v.width-commandColumn), commandColumn)
 		}
-		out.line("")
-		out.wrapped(name+" COMMAND --help says how a command is used.", v.width, plain)
+		v.line("")
+		v.wrapped(name+" COMMAND --help says how a command is used.", plain)
 	}
 	if len(v.typed.flags) > 0 {
-		out.line("")
-		out.line("OPTIONS")
+		v.line("")
+		v.line("OPTIONS")
 		for _, flag := range v.typed.flags {
-			v.flag(out, flag)
+			v.flag(flag)
 		}
 	}
-	v.section(out, "EXIT STATUS", parts["EXIT STATUS"])
-	return out.err
+	v.section("EXIT STATUS", parts["EXIT STATUS"])
 }
 
 // brief is the beginning of a sentence, if all of it does not fit: the list of
@@ -105,10 +100,10 @@ func sections(description string) map[string][]string {
 
 // section prints a part of the description. Lines that are indented stand for
 // themselves: commands to copy, and statuses; what is not is prose.
-func (v helpView) section(out *lineWriter, title string, lines []string) {
+func (v helpView) section(title string, lines []string) {
 	var prose []string
 	flush := func() {
-		out.hung("   ", "   ", strings.Join(prose, " "), v.width, plain)
+		v.hung("   ", "   ", strings.Join(prose, " "), plain)
 		prose = nil
 	}
 	for len(lines) > 0 && lines[len(lines)-1] == "" {
@@ -117,21 +112,21 @@ func (v helpView) section(out *lineWriter, title string, lines []string) {
 	if len(lines) == 0 {
 		return
 	}
-	out.line("")
+	v.line("")
 	if title != "" {
-		out.line(title)
+		v.line(title)
 	}
 	for _, line := range lines {
 		switch status := exitLine.FindStringSubmatch(line); {
 		case line == "":
 			flush()
-			out.line("")
+			v.line("")
 		case status != nil:
 			flush()
-			entry(out, status[1], status[2], 7, v.width)
+			v.entry(status[1], status[2], 7)
 		case strings.HasPrefix(line, " "):
 			flush()
-			out.line(line)
+			v.line(line)
 		default:
 			prose = append(prose, line)
 		}
@@ -142,7 +137,7 @@ func (v helpView) section(out *lineWriter, title string, lines []string) {
 // exitLine is a status and what it means.
 var exitLine = regexp.MustCompile(`^   (\d+) +(.*)$`)
 
-func (v helpView) flag(out *lineWriter, flag cli.Flag) {
+func (v helpView) flag(flag cli.Flag) {
 	names := slices.Clone(flag.Names())
 	// Short ones first, as everybody is used to.
 	slices.SortStableFunc(names, func(a, b string) int { return min(len(a), 2) - min(len(b), 2) })
@@ -154,14 +149,14 @@ func (v helpView) flag(out *lineWriter, flag cli.Flag) {
 	if f, ok := flag.(cli.DocGenerationFlag); ok && f.TakesValue() && f.GetValue() != "" {
 		usage += fmt.Sprintf(" (default: %s)", span(f.GetValue()))
 	}
-	entry(out, left, usage, flagColumn, v.width)
+	v.entry(left, usage, flagColumn)
 }
 
 // entry prints one line of a list with two columns. Where the right one would
 // be too narrow, or the left one is too wide, it goes below.
-func entry(out *lineWriter, left, right string, column, width int) {
+func (l *page) entry(left, right string, column int) {
 	indent := column
-	if width-column < 30 {
+	if l.width-column < 30 {
 		indent = 8
 	}
 	rest := strings.Repeat(" ", indent)
@@ -169,7 +164,7 @@ func entry(out *lineWriter, left, right string, column, width int) {
 	if len(left)+5 <= indent && right != "" {
 		first = fmt.Sprintf("   %-*s", indent-3, left)
 	} else {
-		out.line("   " + left)
+		l.line("   " + left)
 	}
-	out.hung(first, rest, right, width, plain)
+	l.hung(first, rest, right, plain)
 }

@@ -59,11 +59,12 @@ func ofOne(all []journal.Summary, typed string, e diagnose.Explanation) []journa
 }
 
 func (o *common) tell(s journal.Summary) {
-	(&lineWriter{w: o.Err}).wrapped(clean(interruptedWords(s)), o.width(), plain)
+	out := o.beside()
+	out.wrapped(clean(interruptedWords(s)), plain)
 	if s.State != journal.Damaged {
-		fmt.Fprintln(o.Err, "To go on with it:  pureclean runs --resume "+quoteShell(s.ID)+s.Said.ToResume())
+		out.line("To go on with it:  pureclean runs --resume " + quoteShell(s.ID) + s.Said.ToResume())
 	}
-	fmt.Fprintln(o.Err)
+	out.line("")
 }
 
 // toldRuns adds to a page which runs are not at their end, and what goes on with

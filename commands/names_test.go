@@ -27,7 +27,9 @@ func TestNamesReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		names := rapid.SliceOfN(name, 1, 5).Draw(t, "names")
 		harmless(t, "table", names, func(b *bytes.Buffer) error {
-			return table{header: []string{"NAME"}, rows: [][]string{names}}.print(b)
+			out := onPage(b, 0)
+			out.table(table{header: []string{"NAME"}, rows: [][]string{names}}, 0)
+			return out.err
 		})
 
 		type answer struct {

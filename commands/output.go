@@ -102,11 +102,3 @@ func printData(w io.Writer, f format, answer any) error {
 	}
 	return printJSON(w, answer)
 }
-
-// show prints an answer as data, or as people read it.
-func show(w io.Writer, f format, answer any, people func() error) error {
-	if f.isData() {
-		return printData(w, f, answer)
-	}
-	return people()
-}

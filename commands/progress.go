@@ -84,7 +84,7 @@ const (
 // watched lets a person see what is waited for, from here on, and wipes that
 // before anything is written. Programs and quiet people are shown nothing.
 func (o *common) watched() {
-	if o.progress != nil || o.Pulse == nil || !o.ErrTerminal || o.brief || o.output == string(formatJSON) || o.output == string(formatYAML) {
+	if o.progress != nil || o.Pulse == nil || !o.ErrTerminal || o.brief || o.output.isData() {
 		return
 	}
 	if o.given != nil && !o.given.visit { // an embedded world answers at once

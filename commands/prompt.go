@@ -72,9 +72,9 @@ var replies = []struct {
 }
 
 func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error) {
-	p := a.o.beside()
+	out := a.o.beside()
 	if q.More {
-		a.more(p, q)
+		a.more(out, q)
 	}
 	text := fmt.Sprintf("%d/%d  %s?", q.N, q.Of, clean(q.Step.Say))
 	if with := repair.GoesWith(q.Plan, q.N); len(with) > 0 {
@@ -101,9 +101,8 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 	if *a.several {
 		choices, none = "[y/N/?/q]", "y (do it), n (on to the next volume), ? (why, and by hand), q (stop)"
 	}
-	out := &lineWriter{w: a.o.Err}
 	for {
-		out.hung("", "     ", text, a.o.width(), p.bold)
+		out.hung("", "     ", text, out.bold)
 		fmt.Fprint(a.o.Err, "     "+choices+" ")
 		line, err := a.o.answers().next(ctx)
 		switch {
@@ -126,7 +125,7 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 			}
 			return r.reply, nil
 		}
-		out.hung("     ", "     ", fmt.Sprintf("%q is none of %s", clean(line), none), a.o.width(), plain)
+		out.hung("     ", "     ", fmt.Sprintf("%q is none of %s", clean(line), none), plain)
 	}
 }
 
@@ -136,9 +135,8 @@ func goWith(steps []string) string {
 }
 
 // more shows on what the question rests.
-func (a asker) more(p palette, q repair.Question) {
-	out := &lineWriter{w: a.o.Err}
-	explainView{palette: p, width: a.o.width(), verbose: true, e: diagnose.Explanation{Gates: q.Gates, Verdict: diagnose.Safe}}.gates(out)
+func (a asker) more(out *page, q repair.Question) {
+	explainView{page: out, verbose: true, e: diagnose.Explanation{Gates: q.Gates, Verdict: diagnose.Safe}}.gates()
 	for _, command := range q.Step.Manual {
 		out.line("     " + a.o.byHand() + clean(command))
 	}
@@ -177,14 +175,15 @@ func (r *reporter) report(e repair.Event) {
 		took = r.now().Sub(r.began)
 	}
 	r.o.progress.repairing(e, took)
+	var told strings.Builder
 	p := r.o.beside()
+	p.w = &told // it is written in one piece: several may speak at the same time
 	indent := strings.Repeat(" ", 5)
 	if r.named {
 		indent = e.Run + " "
 	}
-	var told strings.Builder
 	lines := func(paint func(string) string, first, text string) {
-		(&lineWriter{w: &told}).hung(first, indent, clean(text), r.o.width(), paint)
+		p.hung(first, indent, clean(text), paint)
 	}
 	switch e.Phase {
 	case repair.Acts:
@@ -222,29 +221,28 @@ func (r *reporter) report(e repair.Event) {
 // planned says which volume of a batch comes now; where it is asked about, also
 // why it is a leftover and what would be done.
 func (r *reporter) planned(e repair.Event) {
-	p, width := r.o.beside(), r.o.width()
 	what := clean(e.Plan.Object) + " (" + e.Plan.Code
 	if e.Finding.Provisioned > 0 {
 		what += ", " + size(e.Finding.Provisioned)
 	}
 	what += ")"
-	out := &lineWriter{w: r.o.Err}
+	out := r.o.beside()
 	switch {
 	case r.o.yes && r.o.brief:
 		return
 	case r.named:
-		out.line(p.bold(e.Run + " " + what))
+		out.line(out.bold(e.Run + " " + what))
 		return
 	}
 	out.line("")
-	out.wrapped(fmt.Sprintf("%d of %d: %s", r.ended+1, max(r.of, r.ended+1), what), width, p.bold)
+	out.wrapped(fmt.Sprintf("%d of %d: %s", r.ended+1, max(r.of, r.ended+1), what), out.bold)
 	if r.o.yes || r.o.brief {
 		return
 	}
-	for _, line := range inTwoLines(e.Finding.Detail, width-2) {
+	for _, line := range inTwoLines(e.Finding.Detail, out.width-2) {
 		out.line("  " + line)
 	}
-	printSteps(out, p, width, *e.Plan, r.o.byHandIf(r.o.verbose))
+	printSteps(out, *e.Plan, r.o.byHandIf(r.o.verbose))
 	out.line("")
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -13,23 +12,16 @@ import (
 	"github.com/pureclean/pureclean/repair/journal"
 )
 
-// printPlans shows what would be done, step by step, and, if byHandWords is set, by which
-// commands a person would do about the same. Where each step is asked about
-// these are in the answer to "more": the plan has to fit a small screen. What
-// would be refused has no plan, only its reason.
-func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) error {
+// printPlans prints what would be done. What would be refused has no plan, only its
+// reason.
+func (o *fixOptions) printPlans(answer savedPlans) error {
 	answer.Schema, answer.Plans, answer.Left, answer.Waves = plansSchema, some(answer.Plans), some(answer.Left), some(answer.Waves)
-	if f.isData() {
-		return printData(w, f, answer)
-	}
-	out := &lineWriter{w: w}
+	return o.answer(answer, nil, func(out *page) { showPlans(out, answer) })
+}
+
+func showPlans(out *page, answer savedPlans) {
 	for _, plan := range answer.Plans {
-		out.line(p.bold("plan for " + clean(plan.Object)))
-		printSteps(out, p, width, plan, answer.byHandWords)
-		if name := plan.Typed(); name != "" {
-			out.hung("  ", "  ", clean("It can't be undone: the run wants its name again, as --confirm "+quoteShell(name)), width, plain)
-		}
-		out.line("")
+		printPlan(out, plan, answer.byHandWords)
 	}
 	reported, refused := 0, 0
 	for _, l := range answer.Left {
@@ -45,13 +37,13 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 		if l.reported && answer.batch && !answer.whole && others {
 			continue // scan has them, with what to do
 		}
-		out.line(p.bold(clean(l.Object) + " (" + l.Code + ")"))
+		out.line(out.bold(clean(l.Object) + " (" + l.Code + ")"))
 		word := "would be refused: " + l.Gate + ": "
 		if l.Gate == "" {
 			word = "would be left alone: "
 		}
 		for _, text := range []string{word + l.Why, l.Passes} {
-			out.hung("  ", "    ", clean(text), width, plain)
+			out.hung("  ", "    ", clean(text), plain)
 		}
 		out.line("")
 	}
@@ -65,20 +57,31 @@ func printPlans(w io.Writer, f format, p palette, width int, answer savedPlans) 
 		if reported > 0 {
 			text += fmt.Sprintf("; %d %s only reported: pureclean scan says what to do", reported, verb(reported, "is", "are"))
 		}
-		out.wrapped(text+". Nothing was changed.", width, plain)
+		out.wrapped(text+". Nothing was changed.", plain)
 	}
-	return out.err
+}
+
+// printPlan shows one plan, step by step, and, if byHandWords is set, by which
+// commands a person would do about the same. Where each step is asked about these
+// are in the answer to "more": the plan has to fit a small screen.
+func printPlan(out *page, plan repair.Plan, byHandWords string) {
+	out.line(out.bold("plan for " + clean(plan.Object)))
+	printSteps(out, plan, byHandWords)
+	if name := plan.Typed(); name != "" {
+		out.hung("  ", "  ", clean("It can't be undone: the run wants its name again, as --confirm "+quoteShell(name)), plain)
+	}
+	out.line("")
 }
 
 // printSteps lists the steps of a plan.
-func printSteps(out *lineWriter, p palette, width int, plan repair.Plan, byHandWords string) {
+func printSteps(out *page, plan repair.Plan, byHandWords string) {
 	for i, step := range plan.Steps {
-		out.hung("  ", "       ", fmt.Sprintf("%d/%d  %s", i+1, len(plan.Steps), clean(step.Say)), width, plain)
+		out.hung("  ", "       ", fmt.Sprintf("%d/%d  %s", i+1, len(plan.Steps), clean(step.Say)), plain)
 		for _, command := range step.Manual {
 			if byHandWords == "" {
 				break
 			}
-			out.line(p.dim("       " + byHandWords + clean(command)))
+			out.line(out.dim("       " + byHandWords + clean(command)))
 		}
 	}
 }
@@ -111,19 +114,16 @@ type resultAnswer struct {
 
 // printResults prints how runs ended; done is the word for those that went
 // well.
-func printResults(w io.Writer, f format, p palette, width int, done string, rows []repair.Row) error {
+func (o *changing) printResults(done string, rows ...repair.Row) error {
 	answer := resultsAnswer{Schema: "pureclean/fix/v1", Results: make([]resultAnswer, 0, len(rows))}
 	for _, row := range rows {
 		answer.Results = append(answer.Results, resultOf(row))
 	}
-	if f.isData() {
-		return printData(w, f, answer)
-	}
-	out := &lineWriter{w: w}
-	for _, r := range answer.Results {
-		printResult(out, p, width, done, r)
-	}
-	return out.err
+	return o.answer(answer, nil, func(out *page) {
+		for _, r := range answer.Results {
+			printResult(out, done, r)
+		}
+	})
 }
 
 func resultOf(row repair.Row) resultAnswer {
@@ -146,30 +146,30 @@ func resultOf(row repair.Row) resultAnswer {
 	return r
 }
 
-func printResult(out *lineWriter, p palette, width int, done string, r resultAnswer) {
-	head, paint := done, p.good
+func printResult(out *page, done string, r resultAnswer) {
+	head, paint := done, out.good
 	switch journal.Outcome(r.Outcome) {
 	case journal.Done, journal.Already:
 	case journal.Refused:
-		head, paint = "Refused", p.warning
+		head, paint = "Refused", out.warning
 	case journal.Declined:
-		head, paint = "Left alone", p.warning
+		head, paint = "Left alone", out.warning
 	default:
-		head, paint = "Not finished", p.critical
+		head, paint = "Not finished", out.critical
 	}
 	switch {
 	case r.stopped != "":
-		head, paint = capital(r.stopped), p.critical
+		head, paint = capital(r.stopped), out.critical
 	case r.halted != "":
-		head, paint = capital(r.halted), p.warning
+		head, paint = capital(r.halted), out.warning
 	}
 	text := head + ": " + clean(r.Object)
 	if r.Why != "" {
 		text += ": " + clean(r.Why)
 	}
-	out.wrapped(text, width, paint)
+	out.wrapped(text, paint)
 	for _, state := range r.State {
-		out.hung("  - ", "    ", clean(state), width, plain)
+		out.hung("  - ", "    ", clean(state), plain)
 	}
 	switch {
 	case r.stopped != "":
@@ -186,7 +186,7 @@ func printResult(out *lineWriter, p palette, width int, done string, r resultAns
 		out.line("Nothing was changed.")
 	}
 	if r.passes != "" {
-		out.wrapped("What to do: "+clean(r.passes), width, plain)
+		out.wrapped("What to do: "+clean(r.passes), plain)
 	}
 }
 

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -96,7 +95,6 @@ type runAnswer struct {
 }
 
 func runRuns(o *runsOptions) error {
-	f := format(o.output)
 	from, err := o.sources()
 	if err != nil {
 		return err
@@ -120,16 +118,7 @@ func runRuns(o *runsOptions) error {
 		answer.Runs = append(answer.Runs, run)
 		interrupted = interrupted || resumable(s.State, s.Kind) || s.Unsettled(o.now())
 	}
-	err = o.print(func(w io.Writer) error {
-		switch f {
-		case formatJSON, formatYAML:
-			return printData(w, f, answer)
-		case formatCSV:
-			return printCSV(w, runRows(answer, false))
-		default:
-			return o.printRuns(w, answer, f == formatWide)
-		}
-	})
+	err = o.answer(answer, func() table { return runRows(answer, false) }, func(out *page) { o.printRuns(out, answer) })
 	if err == nil && interrupted {
 		err = errFindings
 	}
@@ -138,23 +127,21 @@ func runRuns(o *runsOptions) error {
 
 // printRuns ends with how many there are, and with what to do first. In a
 // terminal it is as wide as that.
-func (o *runsOptions) printRuns(w io.Writer, answer runsAnswer, wide bool) error {
+func (o *runsOptions) printRuns(out *page, answer runsAnswer) {
 	if len(answer.Runs) == 0 {
-		_, err := fmt.Fprintln(w, "Nothing was repaired from this machine yet.")
-		return err
+		out.line("Nothing was repaired from this machine yet.")
+		return
 	}
 	rows, width := runRows(answer, false), 0
-	if o.OutTerminal && !wide {
-		width = o.width()
+	if o.OutTerminal && o.output != formatWide {
+		width = out.width
 		if lines, err := rows.lines(); err == nil && slices.ContainsFunc(lines, func(line string) bool { return len([]rune(line)) > width }) {
 			rows = runRows(answer, true)
 		}
 	}
 	if !o.brief {
-		if err := rows.printIn(w, width); err != nil {
-			return err
-		}
-		fmt.Fprintln(w)
+		out.table(rows, width)
+		out.line("")
 	}
 	n, undoable, first := map[string]int{}, 0, ""
 	for _, r := range answer.Runs {
@@ -169,7 +156,6 @@ func (o *runsOptions) printRuns(w io.Writer, answer runsAnswer, wide bool) error
 			first = r.Run + r.said.ToResume()
 		}
 	}
-	out := &lineWriter{w: w}
 	damaged := ""
 	if n := n[string(journal.Damaged)]; n > 0 {
 		damaged = fmt.Sprintf("%d damaged, ", n)
@@ -181,16 +167,15 @@ func (o *runsOptions) printRuns(w io.Writer, answer runsAnswer, wide bool) error
 	}
 	for _, r := range answer.Runs {
 		if r.State == string(journal.Damaged) {
-			o.printDamaged(out, r)
+			printDamaged(out, r)
 		}
 	}
-	return out.err
 }
 
 // printDamaged says what to do about a run of which nobody knows how far it came.
-func (o *runsOptions) printDamaged(out *lineWriter, r runAnswer) {
+func printDamaged(out *page, r runAnswer) {
 	out.line("")
-	out.wrapped(clean(fmt.Sprintf("How far run %s%s came is not known: %s", r.Run, ofObject(r.Object), r.Why)), o.width(), plain)
+	out.wrapped(clean(fmt.Sprintf("How far run %s%s came is not known: %s", r.Run, ofObject(r.Object), r.Why)), plain)
 	if r.Object != "" {
 		out.line("look:        pureclean explain --object " + quoteShell(r.Object))
 	}

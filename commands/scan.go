@@ -45,12 +45,11 @@ func scanCommand(s Streams) *cli.Command {
 }
 
 func runScan(ctx context.Context, o *scanOptions) error {
-	f := format(o.output)
-	if err := o.listed.check(f, o.now()); err != nil {
+	if err := o.listed.check(o.output, o.now()); err != nil {
 		return err
 	}
 	if o.watch != "" {
-		return o.common.watch(ctx, "scan", o.watch, f, func(ctx context.Context) (view, error) { return o.view(ctx, f) })
+		return o.common.watch(ctx, "scan", o.watch, o.view)
 	}
 	world, policy, err := o.look(ctx)
 	if err != nil {
@@ -59,38 +58,39 @@ func runScan(ctx context.Context, o *scanOptions) error {
 	(&warner{}).warn(o.Err, unverified(world))
 	found := o.judge(world, policy)
 	shown := o.listed.of(found.Findings, lastWord(world))
-	err = o.print(func(w io.Writer) error {
-		switch f {
-		case formatJSON, formatYAML:
-			return printData(w, f, scanAnswerOf(world, found, shown))
-		case formatCSV:
-			return printCSV(w, scanRows(shown))
-		case formatHTML:
+	var data any
+	if o.output.isData() { // else it is not made: it has every gate of each finding
+		data = scanAnswerOf(world, found, shown)
+	}
+	if o.output == formatHTML {
+		err = o.print(func(w io.Writer) error {
 			page := o.judged(world, policy, found)
 			runs, unread := o.interrupted()
 			toldRuns(&page, runs, unread)
 			return report.Scan(w, page)
-		case formatWide:
-			return scanRows(shown).print(w)
-		default:
-			return o.scanView(o.width(), found, shown).print(w)
-		}
-	})
+		})
+	} else {
+		err = o.answer(data, func() table { return scanRows(shown) }, func(out *page) { o.printScan(out, found, shown) })
+	}
 	if err != nil {
 		return err
 	}
-	if hidden := o.hidden(found.Findings, shown); hidden != "" && (f == formatWide || f == formatCSV) {
+	if hidden := o.hidden(found.Findings, shown); hidden != "" && (o.output == formatWide || o.output == formatCSV) {
 		say(o.Err, hidden, 0)
 	}
 	return verdict(found)
 }
 
-func (o *scanOptions) scanView(width int, found diagnose.Report, shown []diagnose.Finding) scanView {
-	interrupted, err := o.interrupted()
-	return scanView{
-		palette: o.palette(), width: width, verbose: o.verbose, brief: o.brief, report: found, interrupted: interrupted, unread: err, named: len(o.pools.Value()) > 0,
-		shown: shown, hidden: o.hidden(found.Findings, shown),
+func (o *scanOptions) printScan(out *page, found diagnose.Report, shown []diagnose.Finding) {
+	if o.output == formatWide {
+		out.table(scanRows(shown), 0)
+		return
 	}
+	interrupted, err := o.interrupted()
+	scanView{
+		page: out, verbose: o.verbose, brief: o.brief, report: found, interrupted: interrupted, unread: err, named: len(o.pools.Value()) > 0,
+		shown: shown, hidden: o.hidden(found.Findings, shown),
+	}.print()
 }
 
 // watchedScan is one line of "scan --watch -o json".
@@ -101,7 +101,7 @@ type watchedScan struct {
 }
 
 // view looks once for --watch.
-func (o *scanOptions) view(ctx context.Context, f format) (view, error) {
+func (o *scanOptions) view(ctx context.Context) (view, error) {
 	world, policy, err := o.look(ctx)
 	if err != nil {
 		return view{}, err
@@ -110,12 +110,7 @@ func (o *scanOptions) view(ctx context.Context, f format) (view, error) {
 	shown := o.listed.of(found.Findings, lastWord(world))
 	v := view{
 		err: verdict(found), partial: !found.Complete, warnings: unverified(world),
-		print: func(w io.Writer, width int) error {
-			if f == formatWide {
-				return scanRows(shown).print(w)
-			}
-			return o.scanView(width, found, shown).print(w)
-		},
+		print: func(out *page) { o.printScan(out, found, shown) },
 		answer: func(look int, changes []change) any {
 			return watchedScan{scanAnswerOf(world, found, shown), look, changes}
 		},

@@ -163,13 +163,12 @@ func TestNothingFoundBesideARun(t *testing.T) {
 	for state, says := range map[journal.State]string{
 		journal.Damaged: "Array, LXD and host agree. A run is not at its end: pureclean runs.", journal.Interrupted: "A run is not at its end", "": nothingLeft,
 	} {
-		v := scanView{palette: palette{good: plain}, width: 80, report: diagnose.Report{Complete: true}}
+		var out strings.Builder
+		v := scanView{page: onPage(&out, 80), report: diagnose.Report{Complete: true}}
 		if state != "" {
 			v.interrupted = []journal.Summary{{ID: "c0de", State: state}}
 		}
-		var out strings.Builder
-		lines := &lineWriter{w: &out}
-		if v.summary(lines, nil); !strings.Contains(out.String(), says) || state != "" && strings.Contains(out.String(), nothingLeft) {
+		if v.summary(nil); !strings.Contains(out.String(), says) || state != "" && strings.Contains(out.String(), nothingLeft) {
 			t.Errorf("%s: %s", state, out.String())
 		}
 	}

@@ -1,9 +1,7 @@
 package commands
 
 import (
-	"cmp"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -14,28 +12,10 @@ import (
 	"github.com/pureclean/pureclean/words"
 )
 
-// defaultWidth is assumed where there is no terminal to ask.
-const defaultWidth = 80
-
-func (s Streams) width() int {
-	if s.Width == nil || !s.OutTerminal {
-		return defaultWidth
-	}
-	return cmp.Or(max(s.Width(), 0), defaultWidth)
-}
-
-func (s Streams) height() int {
-	if s.Height == nil {
-		return 0
-	}
-	return s.Height()
-}
-
 // scanView is the answer for people: what was asked, the findings grouped by
 // what to do with them, what they cost, and the next command to type.
 type scanView struct {
-	palette
-	width   int
+	*page
 	verbose bool
 	// brief is the end alone.
 	brief  bool
@@ -53,36 +33,34 @@ type scanView struct {
 	unread error
 }
 
-func (v scanView) print(w io.Writer) error {
-	out := &lineWriter{w: w}
+func (v scanView) print() {
 	for _, f := range v.report.Findings {
 		v.codes = max(v.codes, len(f.Code)+2)
 	}
 	groups := diagnose.Grouped(v.report.Findings)
 	if !v.brief {
-		v.heads(out)
+		v.heads()
 		for i, findings := range diagnose.Grouped(v.shown) {
 			if len(findings) > 0 {
-				v.group(out, strings.ToUpper(diagnose.Groups[i].Title), findings)
+				v.group(strings.ToUpper(diagnose.Groups[i].Title), findings)
 			}
 		}
-		out.line("")
-		out.wrapped(clean(v.hidden), v.width, v.warning)
+		v.line("")
+		v.wrapped(clean(v.hidden), v.warning)
 	}
-	v.summary(out, groups)
-	v.next(out, groups)
-	return out.err
+	v.summary(groups)
+	v.next(groups)
 }
 
 // heads says who was asked.
-func (v scanView) heads(out *lineWriter) {
+func (v scanView) heads() {
 	const all, part = "all sources complete", "not everything could be seen"
 	tail := all
 	if !v.report.Complete {
 		tail = part
 	}
 	for _, pool := range v.report.Pools {
-		out.headed(clean(pool.Name), fmt.Sprintf(" on %s, %s · %s", clean(pool.Array), words.Transport(pool.Mode), volumesOf(pool)), v.width, v.bold)
+		v.headed(clean(pool.Name), fmt.Sprintf(" on %s, %s · %s", clean(pool.Array), words.Transport(pool.Mode), volumesOf(pool)), v.bold)
 	}
 	var parts []string
 	var slowest time.Duration
@@ -94,23 +72,23 @@ func (v scanView) heads(out *lineWriter) {
 	}
 	parts = append(parts, tail, fmt.Sprintf("%.1f s", slowest.Seconds()))
 	for _, line := range wrap(strings.Join(parts, " · "), v.width) {
-		out.line(strings.Replace(line, part, v.warning(part), 1))
+		v.line(strings.Replace(line, part, v.warning(part), 1))
 	}
 	for _, witness := range v.report.Witnesses {
 		if !witness.Complete {
-			v.doubt(out, witness)
+			v.doubt(witness)
 		}
 	}
 	for _, run := range v.interrupted {
-		v.remark(out, interruptedWords(run))
+		v.remark(interruptedWords(run))
 	}
 	if v.unread != nil {
-		v.remark(out, "Whether a repair was interrupted is not known: "+v.unread.Error())
+		v.remark("Whether a repair was interrupted is not known: " + v.unread.Error())
 	}
 }
 
-func (v scanView) remark(out *lineWriter, text string) {
-	out.hung("! ", "  ", clean(text), v.width, v.warning)
+func (v scanView) remark(text string) {
+	v.hung("! ", "  ", clean(text), v.warning)
 }
 
 // volumesOf is how many volumes a pool's pod has, as far as that was listed.
@@ -125,10 +103,10 @@ func volumesOf(pool diagnose.PoolSummary) string {
 	}
 }
 
-func (v scanView) doubt(out *lineWriter, witness diagnose.Witness) {
-	v.remark(out, witnessLine(witness))
+func (v scanView) doubt(witness diagnose.Witness) {
+	v.remark(witnessLine(witness))
 	if witness.Hint != "" {
-		out.hung("  ", "  ", "hint: "+clean(witness.Hint), v.width, plain)
+		v.hung("  ", "  ", "hint: "+clean(witness.Hint), plain)
 	}
 }
 
@@ -141,28 +119,28 @@ const (
 
 // group prints one group: a table, and under each row why it is there. Rows
 // stand below their pool where there is more than one.
-func (v scanView) group(out *lineWriter, title string, findings []diagnose.Finding) {
+func (v scanView) group(title string, findings []diagnose.Finding) {
 	rows := v.rows(title, findings)
 	lines, err := rows.lines()
 	if err != nil {
-		out.err = err
+		v.err = err
 		return
 	}
-	out.line("")
-	out.line(v.bold(lines[0]))
+	v.line("")
+	v.line(v.bold(lines[0]))
 	shared := ""
 	if !v.verbose {
 		shared = sharedReason(findings)
-		v.because(out, shared)
+		v.because(shared)
 	}
 	pool := ""
 	for i, f := range findings {
 		if (len(v.report.Pools) > 1 || v.named) && (i == 0 || f.Pool != pool) {
 			pool = f.Pool
-			v.subheading(out, pool)
+			v.subheading(pool)
 		}
-		v.row(out, f, strings.TrimRight(rows.rows[i][0], " "), lines[i+1])
-		v.why(out, f, shared)
+		v.row(f, strings.TrimRight(rows.rows[i][0], " "), lines[i+1])
+		v.why(f, shared)
 	}
 }
 
@@ -192,24 +170,24 @@ func (v scanView) nameWidth() int {
 	return width
 }
 
-func (v scanView) subheading(out *lineWriter, pool string) {
+func (v scanView) subheading(pool string) {
 	text := "in " + clean(pool) + ":"
 	if pool == "" {
 		text = "outside the pools:"
 	}
-	out.line(v.dim(text))
+	v.line(v.dim(text))
 }
 
-func (v scanView) row(out *lineWriter, f diagnose.Finding, name, line string) {
+func (v scanView) row(f diagnose.Finding, name, line string) {
 	paint := v.paint(f)
 	if name != "" {
 		name = clean(name)
-		out.line(paint(name) + strings.TrimPrefix(line, name))
+		v.line(paint(name) + strings.TrimPrefix(line, name))
 		return
 	}
-	out.line(paint(clean(v.name(f))))
+	v.line(paint(clean(v.name(f))))
 	if strings.TrimSpace(line) != "" {
-		out.line(line)
+		v.line(line)
 	}
 }
 
@@ -223,10 +201,10 @@ func (v scanView) name(f diagnose.Finding) string {
 
 // why prints the finding's code, what is seen, and what keeps it from being
 // repaired.
-func (v scanView) why(out *lineWriter, f diagnose.Finding, shared string) {
+func (v scanView) why(f diagnose.Finding, shared string) {
 	width, codes, label := v.width-2-v.codes, v.codes, f.Code
 	if width < 24 { // then below its code
-		out.line("  " + v.dim(f.Code))
+		v.line("  " + v.dim(f.Code))
 		width, codes, label = max(v.width-4, 24), 2, ""
 	}
 	lines := wrap(shortPaths(clean(f.Detail), width), width)
@@ -234,21 +212,21 @@ func (v scanView) why(out *lineWriter, f diagnose.Finding, shared string) {
 		lines = []string{""}
 	}
 	for _, line := range lines {
-		out.line(strings.TrimRight("  "+v.dim(fmt.Sprintf("%-*s", codes, label))+line, " "))
+		v.line(strings.TrimRight("  "+v.dim(fmt.Sprintf("%-*s", codes, label))+line, " "))
 		label = ""
 	}
 	if v.verbose {
-		v.gates(out, f)
+		v.gates(f)
 		return
 	}
 	// One reason is enough to know that it stays; explain has them all.
 	if first := firstReason(f); first != shared {
-		v.because(out, first)
+		v.because(first)
 	}
 }
 
 // gates says how many of a finding's gates pass, and each that does not.
-func (v scanView) gates(out *lineWriter, f diagnose.Finding) {
+func (v scanView) gates(f diagnose.Finding) {
 	if len(f.Gates) == 0 {
 		return
 	}
@@ -261,14 +239,14 @@ func (v scanView) gates(out *lineWriter, f diagnose.Finding) {
 		}
 		rest = append(rest, fmt.Sprintf("%s %s: %s", gate.Gate, gate.Result, gate.Why))
 	}
-	v.because(out, fmt.Sprintf("%d of %d gates pass", pass, len(f.Gates)))
+	v.because(fmt.Sprintf("%d of %d gates pass", pass, len(f.Gates)))
 	for _, text := range rest {
-		v.because(out, text)
+		v.because(text)
 	}
 }
 
-func (v scanView) because(out *lineWriter, reason string) {
-	out.hung("  - ", "    ", shortPaths(clean(reason), v.width-4), v.width, v.dim)
+func (v scanView) because(reason string) {
+	v.hung("  - ", "    ", shortPaths(clean(reason), v.width-4), v.dim)
 }
 
 // firstReason is the first of the gates that keep a finding from being repaired:
@@ -325,7 +303,7 @@ func (v scanView) ofPools(sentence string) string {
 }
 
 // summary is the answer in one sentence: what there is, by what to do about it.
-func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
+func (v scanView) summary(groups [][]diagnose.Finding) {
 	s, text := v.report.Summary, ""
 	switch {
 	case s.LeakedVolumes > 0:
@@ -335,16 +313,16 @@ func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 	case s.Findings > 0:
 		text = "That is not everything: see above."
 	case v.report.Complete && v.unread == nil && len(v.interrupted) > 0:
-		out.line(v.ofPools("Array, LXD and host agree.") + " A run is not at its end: pureclean runs.")
+		v.line(v.ofPools("Array, LXD and host agree.") + " A run is not at its end: pureclean runs.")
 	case v.report.Complete && v.unread == nil:
-		out.line(v.good(v.ofPools(nothingLeft)) + " Array, LXD and host agree.")
+		v.line(v.good(v.ofPools(nothingLeft)) + " Array, LXD and host agree.")
 	default:
-		out.line("Nothing was found in what could be seen. That is not everything: see above.")
+		v.line("Nothing was found in what could be seen. That is not everything: see above.")
 	}
 	if s.Findings == 0 {
 		return
 	}
-	out.wrapped(text, v.width, plain)
+	v.wrapped(text, plain)
 	text = count(s.Findings, "finding")
 	if !v.report.Complete {
 		text += " in what could be seen"
@@ -359,7 +337,7 @@ func (v scanView) summary(out *lineWriter, groups [][]diagnose.Finding) {
 		if i == 0 && len(groups[0]) > 0 {
 			line = v.critical(line)
 		}
-		out.line(line)
+		v.line(line)
 	}
 }
 
@@ -372,10 +350,10 @@ func verb(n int, one, many string) string {
 
 // next names the command to type: what was begun is finished first, then comes
 // what puts data at risk, then what can be repaired.
-func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
+func (v scanView) next(groups [][]diagnose.Finding) {
 	all := slices.Concat(groups...)
 	if len(v.interrupted) > 0 && v.interrupted[0].State != journal.Damaged {
-		out.line("next:  pureclean runs --resume " + quoteShell(v.interrupted[0].ID) + v.interrupted[0].Said.ToResume())
+		v.line("next:  pureclean runs --resume " + quoteShell(v.interrupted[0].ID) + v.interrupted[0].Said.ToResume())
 		return
 	}
 	if len(all) == 0 {
@@ -383,47 +361,15 @@ func (v scanView) next(out *lineWriter, groups [][]diagnose.Finding) {
 	}
 	if i := slices.IndexFunc(all, func(f diagnose.Finding) bool { return f.Interrupted != "" }); i >= 0 {
 		// What was begun comes first: the rest waits for it, or is in its way.
-		out.line("next:  pureclean runs --resume " + quoteShell(all[i].Interrupted))
+		v.line("next:  pureclean runs --resume " + quoteShell(all[i].Interrupted))
 		return
 	}
 	first := all[0]
 	if i := slices.IndexFunc(all, func(f diagnose.Finding) bool { return f.Verdict == diagnose.Safe && f.Pool != "" }); i >= 0 && len(groups[0]) == 0 {
 		first = all[i]
 	}
-	out.line("next:  pureclean explain --object " + quoteShell(first.Object))
+	v.line("next:  pureclean explain --object " + quoteShell(first.Object))
 	if first.Verdict == diagnose.Safe {
-		out.line("       " + clean(first.FixCommand()))
-	}
-}
-
-// lineWriter writes lines until the first error.
-type lineWriter struct {
-	w   io.Writer
-	err error
-}
-
-func (l *lineWriter) line(text string) {
-	if l.err == nil {
-		_, l.err = io.WriteString(l.w, text+"\n")
-	}
-}
-
-func (l *lineWriter) hung(first, rest, text string, width int, paint func(string) string) {
-	for _, line := range hung(first, rest, text, width) {
-		l.line(paint(line))
-	}
-}
-
-func (l *lineWriter) wrapped(text string, width int, paint func(string) string) {
-	l.hung("", "", text, width, paint)
-}
-
-// headed prints a head that begins with a name, which alone is painted.
-func (l *lineWriter) headed(name, rest string, width int, paint func(string) string) {
-	for i, line := range wrap(name+rest, width) {
-		if after, ok := strings.CutPrefix(line, name); ok && i == 0 {
-			line = paint(name) + after
-		}
-		l.line(line)
+		v.line("       " + clean(first.FixCommand()))
 	}
 }

@@ -206,5 +206,5 @@ func say(w io.Writer, text string, width int) {
 		fmt.Fprintf(w, "%s%s\n", who, text)
 		return
 	}
-	(&lineWriter{w: w}).hung(who, strings.Repeat(" ", len(who)), text, width, plain)
+	(&page{w: w, width: width}).hung(who, strings.Repeat(" ", len(who)), text, plain)
 }

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"bytes"
-	"io"
 	"slices"
 	"strings"
 
@@ -94,21 +93,3 @@ func (t table) rowsIn(width int) (head string, rows [][]string, err error) {
 	}
 	return lines[0], rows, nil
 }
-
-// printIn prints it in so many columns.
-func (t table) printIn(w io.Writer, width int) error {
-	head, rows, err := t.rowsIn(width)
-	if err != nil {
-		return err
-	}
-	out := &lineWriter{w: w}
-	out.line(head)
-	for _, row := range rows {
-		for _, line := range row {
-			out.line(line)
-		}
-	}
-	return out.err
-}
-
-func (t table) print(w io.Writer) error { return t.printIn(w, 0) }

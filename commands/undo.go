@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -162,9 +161,8 @@ func isCalled(object journal.Object, name string) bool {
 // work opens the workshop, does one thing in it and prints how it ended; done
 // is the word for that it went well, and object what it was done to.
 func (o *changing) work(ctx context.Context, done, object string, do func(context.Context, repair.Tools) (repair.Result, error)) error {
-	f := format(o.output)
-	if f == formatWide || f == formatCSV { // of runs, which lists in them
-		return usagef("unknown output format %q; there is %s, %s, %s", f, formatTable, formatJSON, formatYAML)
+	if o.output == formatWide || o.output == formatCSV { // of runs, which lists in them
+		return usagef("unknown output format %q; there is %s, %s, %s", o.output, formatTable, formatJSON, formatYAML)
 	}
 	if err := o.mayAsk(); err != nil {
 		return err
@@ -176,10 +174,7 @@ func (o *changing) work(ctx context.Context, done, object string, do func(contex
 	defer w.close()
 	result, err := do(ctx, w.tools)
 	if result.Run != "" || len(result.State) > 0 {
-		printed := o.print(func(out io.Writer) error {
-			return printResults(out, f, o.palette(), o.width(), done, []repair.Row{{Plan: repair.Plan{Object: object}, Result: result, Err: err}})
-		})
-		if printed != nil {
+		if printed := o.printResults(done, repair.Row{Plan: repair.Plan{Object: object}, Result: result, Err: err}); printed != nil {
 			return printed
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -90,16 +89,13 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 		}
 	}
 	if o.watch != "" {
-		return o.common.watch(ctx, "verify", o.watch, format(o.output), o.view)
+		return o.common.watch(ctx, "verify", o.watch, o.view)
 	}
 	answer, ended, err := o.prove(ctx)
 	if err != nil {
 		return err
 	}
-	err = o.print(func(w io.Writer) error {
-		return show(w, format(o.output), answer, func() error { return printProof(w, o.palette(), o.width(), o.told(answer)) })
-	})
-	if err != nil {
+	if err := o.answer(answer, nil, func(out *page) { printProof(out, o.told(answer)) }); err != nil {
 		return err
 	}
 	return ended
@@ -219,7 +215,7 @@ func (o *verifyOptions) view(ctx context.Context) (view, error) {
 	}
 	v := view{
 		err: ended, done: answer.Gone.Is(),
-		print:  func(w io.Writer, width int) error { return printProof(w, o.palette(), width, o.told(answer)) },
+		print:  func(out *page) { printProof(out, o.told(answer)) },
 		answer: func(look int, changes []change) any { return watchedVerify{answer, look, changes} },
 	}
 	for _, line := range answer.Proof {
@@ -238,19 +234,17 @@ func (o *verifyOptions) told(answer verifyAnswer) verifyAnswer {
 	return answer
 }
 
-func printProof(w io.Writer, p palette, width int, a verifyAnswer) error {
-	out := &lineWriter{w: w}
+func printProof(out *page, a verifyAnswer) {
 	switch {
 	case a.Gone.Is():
-		out.line(p.good("Gone, everywhere: ") + clean(a.Volume))
+		out.line(out.good("Gone, everywhere: ") + clean(a.Volume))
 	case a.Gone.IsNot():
-		out.line(p.critical("Not gone: ") + clean(a.Volume))
+		out.line(out.critical("Not gone: ") + clean(a.Volume))
 	default:
-		out.line(p.warning("Could not tell: ") + clean(a.Volume))
+		out.line(out.warning("Could not tell: ") + clean(a.Volume))
 	}
 	for _, line := range a.Proof {
 		mark := map[evidence.Answer]string{evidence.Yes: "gone", evidence.No: "there", evidence.Unknown: "?"}[line.Gone]
-		out.hung(fmt.Sprintf("  %-5s  ", mark), strings.Repeat(" ", 9), clean(line.Witness+": "+line.Why), width, plain)
+		out.hung(fmt.Sprintf("  %-5s  ", mark), strings.Repeat(" ", 9), clean(line.Witness+": "+line.Why), plain)
 	}
-	return out.err
 }

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"fmt"
-	"io"
 	"runtime"
 
 	"github.com/urfave/cli/v2"
@@ -25,11 +24,8 @@ func versionCommand(s Streams) *cli.Command {
 		Flags:       []cli.Flag{o.outputFlag(formatTable, formatJSON, formatYAML)},
 		Action: func(*cli.Context) error {
 			answer := versionAnswer{"pureclean/version/v1", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
-			return o.print(func(w io.Writer) error {
-				return show(w, format(o.output), answer, func() error {
-					_, err := fmt.Fprintf(w, "pureclean %s (%s, %s/%s)\n", answer.Version, answer.Go, answer.OS, answer.Arch)
-					return err
-				})
+			return o.answer(answer, nil, func(out *page) {
+				out.line(fmt.Sprintf("pureclean %s (%s, %s/%s)", answer.Version, answer.Go, answer.OS, answer.Arch))
 			})
 		},
 	}

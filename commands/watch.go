@@ -65,8 +65,8 @@ func watchFlag(to *interval) cli.Flag {
 
 // view is what one look saw.
 type view struct {
-	// print shows it to people, in a width.
-	print func(w io.Writer, width int) error
+	// print shows it to people.
+	print func(out *page)
 	// summary is one line of it, for a window that is too small for all.
 	summary string
 	// answer is the same for scripts; look is its number.
@@ -128,8 +128,7 @@ type watcher struct {
 	name  string
 	every time.Duration
 	// look looks once.
-	look  func(context.Context) (view, error)
-	asked format
+	look func(context.Context) (view, error)
 
 	screen *canvas // nil where there is no terminal to redraw
 	looks  int
@@ -146,16 +145,16 @@ type watcher struct {
 
 // watch runs look every interval until ctx ends, look says that it is done, or
 // the output can't be written. It ends as the last look would have.
-func (o *common) watch(ctx context.Context, name string, every interval, asked format, look func(context.Context) (view, error)) error {
-	if asked != formatTable && asked != formatWide && asked != formatJSON {
-		return usagef("--watch prints table, wide or json, and not %s", asked)
+func (o *common) watch(ctx context.Context, name string, every interval, look func(context.Context) (view, error)) error {
+	if o.output != formatTable && o.output != formatWide && o.output != formatJSON {
+		return usagef("--watch prints table, wide or json, and not %s", o.output)
 	}
 	d, err := every.every()
 	if err != nil {
 		return err
 	}
-	w := &watcher{o: o, name: name, every: d, look: look, asked: asked}
-	if o.OutTerminal && asked != formatJSON && o.Getenv("TERM") != "dumb" {
+	w := &watcher{o: o, name: name, every: d, look: look}
+	if o.OutTerminal && o.output != formatJSON && o.Getenv("TERM") != "dumb" {
 		w.screen = openCanvas(o.Streams)
 		defer w.screen.close()
 		if o.ErrTerminal {
@@ -249,9 +248,9 @@ func (w *watcher) show() error {
 		return w.draw(false)
 	case w.failure != nil:
 		f := outcome(w.failure)
-		f.report(w.o.Err, w.asked == formatJSON, 0)
+		f.report(w.o.Err, w.o.output == formatJSON, 0)
 		return nil
-	case w.asked == formatJSON:
+	case w.o.output == formatJSON:
 		return w.o.print(func(out io.Writer) error {
 			// A line for each look: no indentation.
 			e := json.NewEncoder(escaping{w: out})
@@ -259,19 +258,15 @@ func (w *watcher) show() error {
 			return e.Encode(w.last.answer(w.looks, w.changes))
 		})
 	}
-	return w.o.print(func(out io.Writer) error {
-		lines := &lineWriter{w: out}
+	return w.o.text(func(out *page) {
 		if w.looks > 1 {
-			lines.line("")
+			out.line("")
 		}
-		lines.line(fmt.Sprintf("== %s, look %d at %s", w.name, w.looks, w.at.UTC().Format(time.RFC3339)))
+		out.line(fmt.Sprintf("== %s, look %d at %s", w.name, w.looks, w.at.UTC().Format(time.RFC3339)))
 		for _, c := range w.changes {
-			lines.line(c.line())
+			out.line(c.line())
 		}
-		if lines.err != nil {
-			return lines.err
-		}
-		return w.last.print(out, w.o.width())
+		w.last.print(out)
 	})
 }
 

@@ -1,0 +1,110 @@
+package commands
+
+import (
+	"cmp"
+	"io"
+	"strings"
+)
+
+// defaultWidth is assumed where there is no terminal to ask.
+const defaultWidth = 80
+
+func (s Streams) width() int {
+	if s.Width == nil || !s.OutTerminal {
+		return defaultWidth
+	}
+	return cmp.Or(max(s.Width(), 0), defaultWidth)
+}
+
+func (s Streams) height() int {
+	if s.Height == nil {
+		return 0
+	}
+	return s.Height()
+}
+
+// page is what people read: as wide as there is room, in the colours of where it
+// goes, and written until the first error.
+type page struct {
+	palette
+	w     io.Writer
+	width int
+	err   error
+}
+
+// onto is a page that goes where the answer goes.
+func (o *common) onto(w io.Writer) *page {
+	return &page{palette: colourise(o.Streams, o.color, o.OutTerminal), w: w, width: o.width()}
+}
+
+// beside is a page on the standard error, beside the answer.
+func (o *common) beside() *page {
+	return &page{palette: colourise(o.Streams, o.color, o.ErrTerminal), w: o.Err, width: o.width()}
+}
+
+// text prints what people read.
+func (o *common) text(people func(out *page)) error {
+	return o.print(func(w io.Writer) error {
+		out := o.onto(w)
+		people(out)
+		return out.err
+	})
+}
+
+// answer prints an answer in the format that was asked for: as data, as rows, of
+// which not every answer has any, or as people read it.
+func (o *common) answer(data any, rows func() table, people func(out *page)) error {
+	switch {
+	case o.output.isData():
+		return o.print(func(w io.Writer) error { return printData(w, o.output, data) })
+	case o.output == formatCSV && rows != nil:
+		return o.print(func(w io.Writer) error { return printCSV(w, rows()) })
+	}
+	return o.text(people)
+}
+
+func (l *page) line(text string) {
+	if l.err == nil {
+		_, l.err = io.WriteString(l.w, text+"\n")
+	}
+}
+
+func (l *page) hung(first, rest, text string, paint func(string) string) {
+	for _, line := range hung(first, rest, text, l.width) {
+		l.line(paint(line))
+	}
+}
+
+func (l *page) wrapped(text string, paint func(string) string) { l.hung("", "", text, paint) }
+
+// headed prints a head that begins with a name, which alone is painted.
+func (l *page) headed(name, rest string, paint func(string) string) {
+	for i, line := range wrap(name+rest, l.width) {
+		if after, ok := strings.CutPrefix(line, name); ok && i == 0 {
+			line = paint(name) + after
+		}
+		l.line(line)
+	}
+}
+
+// table prints a table in so many columns; 0 is any width.
+func (l *page) table(t table, width int) {
+	head, rows, err := t.rowsIn(width)
+	if err != nil {
+		l.err = err
+		return
+	}
+	l.line(head)
+	for _, row := range rows {
+		for _, line := range row {
+			l.line(line)
+		}
+	}
+}
+
+// block prints lines that are to stand as they are.
+func (l *page) block(text string) {
+	for line := range strings.Lines(text) {
+		l.line(strings.TrimSuffix(line, "\n"))
+	}
+}
