@@ -68,7 +68,7 @@ func noJournal(err error, dir string) error {
 		return fmt.Errorf("%w: %s", err, h)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return &HintedError{Err: err, Hint: "run it as root: what changes something needs that for its journal and for the devices"}
+		return withHint(err, "run it as root: what changes something needs that for its journal and for the devices")
 	}
 	return err
 }
@@ -152,7 +152,7 @@ func (o *changing) alone(ctx context.Context, from sources, world evidence.World
 			if beside := (*besideError)(nil); errors.As(err, &beside) && beside.why != "" {
 				hint = "nothing was changed"
 			}
-			return &HintedError{Err: err, Hint: hint}
+			return withHint(err, hint)
 		}
 	}
 	return nil

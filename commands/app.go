@@ -174,10 +174,8 @@ func tame(app *cli.App) {
 			action := command.Action
 			command.Action = func(c *cli.Context) error {
 				if stray := c.Args().First(); c.NArg() > 0 {
-					return command.OnUsageError(c, &HintedError{
-						Err:  fmt.Errorf("unexpected argument %q", stray),
-						Hint: name + " takes flags only; see " + name + " --help",
-					}, true)
+					return command.OnUsageError(c, withHint(fmt.Errorf("unexpected argument %q", stray),
+						name+" takes flags only; see "+name+" --help"), true)
 				}
 				if err := wrongValue(c, command.Flags); err != nil {
 					return command.OnUsageError(c, err, true)
@@ -196,6 +194,6 @@ func group(name string, commands []*cli.Command) cli.ActionFunc {
 			return unknownCommand(word, name, commands)
 		}
 		names := words.Of(commands, func(command *cli.Command) string { return command.Name })
-		return &HintedError{Err: usagef("%s needs one of %s", name, either(names)), Hint: "see " + name + " --help"}
+		return withHint(usagef("%s needs one of %s", name, either(names)), "see "+name+" --help")
 	}
 }

@@ -27,10 +27,8 @@ func (t *typed) objectFlag() cli.Flag { return findFlag(t.flags, objectOf[t.name
 // its flag.
 func (t *typed) inOrder(app *cli.App, program string) ([]string, error) {
 	if t.swallowed[0] != "" {
-		return nil, &HintedError{
-			Err:  usagef("%s needs a value, and %s is a flag", t.swallowed[0], t.swallowed[1]),
-			Hint: "if it is meant: " + t.swallowed[0] + "=" + typedAgain(t.swallowed[1]),
-		}
+		return nil, withHint(usagef("%s needs a value, and %s is a flag", t.swallowed[0], t.swallowed[1]),
+			"if it is meant: "+t.swallowed[0]+"="+typedAgain(t.swallowed[1]))
 	}
 	line := append([]string{program}, t.words...)
 	if t.unknown {
@@ -47,17 +45,13 @@ func (t *typed) inOrder(app *cli.App, program string) ([]string, error) {
 	case object == "":
 		return nil, emptyName(objectWord(flag))
 	case late > 0:
-		return nil, &HintedError{Err: usagef("after -- %s is no flag", t.bare[late]), Hint: right + " " + strings.Join(quoted(t.bare[1:]), " ")}
+		return nil, withHint(usagef("after -- %s is no flag", t.bare[late]), right+" "+strings.Join(quoted(t.bare[1:]), " "))
 	case len(t.bare) > 1:
-		return nil, &HintedError{
-			Err:  usagef("%s %s takes one %s, not %s", app.Name, t.name(), objectWord(flag), strings.Join(quoted(t.bare), " and ")),
-			Hint: "one after the other: " + right,
-		}
+		return nil, withHint(usagef("%s %s takes one %s, not %s", app.Name, t.name(), objectWord(flag), strings.Join(quoted(t.bare), " and ")),
+			"one after the other: "+right)
 	case len(t.given[name]) > 0:
-		return nil, &HintedError{
-			Err:  usagef("%s was given, and %s with %s", quoteShell(object), quoteShell(t.given[name][0]), dashed(name)),
-			Hint: "give one of them: " + app.Name + " " + t.name() + " " + quoteShell(object),
-		}
+		return nil, withHint(usagef("%s was given, and %s with %s", quoteShell(object), quoteShell(t.given[name][0]), dashed(name)),
+			"give one of them: "+app.Name+" "+t.name()+" "+quoteShell(object))
 	}
 	return append(line, "--"+name+"="+object), nil
 }
@@ -86,7 +80,7 @@ const emptyHint = "an empty variable of a script?"
 // emptyName refuses a name that is none: nothing is what a script's empty
 // variable leaves, and must not mean "ask me".
 func emptyName(word string) error {
-	return &HintedError{Err: usagef("the name of the %s is empty", word), Hint: emptyHint}
+	return withHint(usagef("the name of the %s is empty", word), emptyHint)
 }
 
 // wrongValue refuses, before a command begins, a value that no parser refused.
@@ -115,7 +109,7 @@ func wrongValue(c *cli.Context, flags []cli.Flag) error {
 			}
 		}
 		if empty {
-			return &HintedError{Err: usagef("%s is empty", dashed(name)), Hint: emptyHint}
+			return withHint(usagef("%s is empty", dashed(name)), emptyHint)
 		}
 	}
 	return nil

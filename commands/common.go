@@ -107,7 +107,7 @@ func (f *choiceFlag) refuse(value string) error {
 	case f.Name != outputNames[0]:
 		return usagef("unknown value %q for --%s; there is %s", value, f.Name, there)
 	case value == string(formatHTML):
-		return &HintedError{Err: usagef("there is no html here; there is %s", there), Hint: "pureclean scan and pureclean explain make a page with -o html"}
+		return withHint(usagef("there is no html here; there is %s", there), "pureclean scan and pureclean explain make a page with -o html")
 	default:
 		return usagef("unknown output format %q; there is %s", value, there)
 	}

@@ -36,7 +36,7 @@ func runConfigCheck(o *common) error {
 	answer := configCheckAnswer{"pureclean/config-check/v1", file, found, some(problems)}
 	err := o.answer(answer, nil, func(out *page) { printProblems(out, answer) })
 	if err == nil && len(problems) > 0 {
-		err = &HintedError{Err: &config.Error{File: file, Err: fmt.Errorf("%s", count(len(problems), "problem"))}, Hint: problems[0].Do}
+		err = withHint(&config.Error{File: file, Err: fmt.Errorf("%s", count(len(problems), "problem"))}, problems[0].Do)
 	}
 	return err
 }

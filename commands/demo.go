@@ -51,7 +51,7 @@ func (o *demoOptions) run(ctx context.Context, serve bool) error {
 	case o.list:
 		return o.printScenarios()
 	case o.shell && serve:
-		return &HintedError{Err: usagef("--shell and --serve exclude each other"), Hint: "more terminals can enter the world of --shell, too: it says how"}
+		return withHint(usagef("--shell and --serve exclude each other"), "more terminals can enter the world of --shell, too: it says how")
 	}
 	dir := ""
 	if serve {

@@ -41,7 +41,7 @@ func (o *demoOptions) build() (*simulator.World, error) {
 	}
 	scenario, ok := simulator.Find(o.scenario)
 	if !ok {
-		return nil, &HintedError{Err: usagef("there is no scenario %q", o.scenario), Hint: "pureclean demo --list lists them"}
+		return nil, withHint(usagef("there is no scenario %q", o.scenario), "pureclean demo --list lists them")
 	}
 	return scenario.Past(time.Now(), scenarioAge)
 }

@@ -38,7 +38,7 @@ func doctorCommand(s Streams) *cli.Command {
 
 func runDoctor(ctx context.Context, o *common) error {
 	if o.live && o.sysroot != "" {
-		return &HintedError{Err: usagef("--live tries the portals from this machine, and --sysroot is another one's record"), Hint: "leave one of them out"}
+		return withHint(usagef("--live tries the portals from this machine, and --sysroot is another one's record"), "leave one of them out")
 	}
 	world, policy, err := o.look(ctx)
 	if err != nil {

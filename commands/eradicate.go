@@ -32,10 +32,10 @@ func eradicateCommand(s Streams) *cli.Command {
 		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags()),
 		Action: func(c *cli.Context) error {
 			if o.volume == "" {
-				return &HintedError{Err: usagef("--volume is required"), Hint: "give the array's full name, POD::VOLUME"}
+				return withHint(usagef("--volume is required"), "give the array's full name, POD::VOLUME")
 			}
 			if o.typed != o.volume {
-				return &HintedError{Err: usagef("--confirm is not the name given with --volume"), Hint: "what can't be undone wants the full name twice"}
+				return withHint(usagef("--confirm is not the name given with --volume"), "what can't be undone wants the full name twice")
 			}
 			return o.work(c.Context, "Eradicated", o.volume, func(ctx context.Context, t repair.Tools) (repair.Result, error) {
 				return t.Eradicate(ctx, o.volume, o.typed)

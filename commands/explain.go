@@ -59,7 +59,7 @@ func explainCommand(s Streams) *cli.Command {
 
 func runExplain(ctx context.Context, o *explainOptions) error {
 	if o.object == "" && !o.canPick() {
-		return &HintedError{Err: usagef("say what to explain: pureclean explain OBJECT"), Hint: "pureclean scan lists what can be explained"}
+		return withHint(usagef("say what to explain: pureclean explain OBJECT"), "pureclean scan lists what can be explained")
 	}
 	if page, ok := pageOf(o.object); ok {
 		return o.printPage(page)
@@ -129,7 +129,7 @@ func pasted(in io.Reader) (string, error) {
 	}
 	line := strings.TrimSpace(string(text))
 	if line == "" {
-		return "", &HintedError{Err: usagef("--object - was given, and the standard input is empty"), Hint: "dmesg | tail -1 | pureclean explain --object -"}
+		return "", withHint(usagef("--object - was given, and the standard input is empty"), "dmesg | tail -1 | pureclean explain --object -")
 	}
 	return line, nil
 }
@@ -148,10 +148,8 @@ func inProject(object, project, pool string) (string, error) {
 	case len(parts) > 2 && slices.Contains(types, parts[1]):
 		return parts[0] + "/" + project + "/" + strings.Join(parts[1:], "/"), nil
 	default:
-		return "", &HintedError{
-			Err:  usagef("--project goes with LXD's own name of a volume, not with %q", object),
-			Hint: "write it as POOL/TYPE/NAME; TYPE is one of " + strings.Join(types, ", "),
-		}
+		return "", withHint(usagef("--project goes with LXD's own name of a volume, not with %q", object),
+			"write it as POOL/TYPE/NAME; TYPE is one of "+strings.Join(types, ", "))
 	}
 }
 
@@ -183,18 +181,18 @@ func notExplained(err error, report diagnose.Report) error {
 	var unknown *diagnose.UnknownObjectError
 	switch {
 	case errors.As(err, &unknown) && unknown.What != "":
-		return &HintedError{Err: err, Hint: unknown.Instead}
+		return withHint(err, unknown.Instead)
 	case errors.As(err, &unknown) && !report.Complete:
 		e := incomplete(report)
 		e.Doubts[0] = err.Error() + ": " + e.Doubts[0]
 		return e
 	case errors.As(err, &unknown) && codeMeant(unknown.Object) != "":
-		return &HintedError{Err: err, Hint: "did you mean the finding? pureclean explain " + codeMeant(unknown.Object) + " prints its page"}
+		return withHint(err, "did you mean the finding? pureclean explain "+codeMeant(unknown.Object)+" prints its page")
 	case errors.As(err, &unknown) && len(unknown.Near) > 0:
-		return &HintedError{Err: err, Hint: "did you mean " + unknown.Near[0] + "?"}
+		return withHint(err, "did you mean "+unknown.Near[0]+"?")
 	case errors.As(err, &unknown):
-		return &HintedError{Err: err, Hint: "pureclean scan lists what was found; names are as the array spells them, or pool/type/name as LXD does"}
+		return withHint(err, "pureclean scan lists what was found; names are as the array spells them, or pool/type/name as LXD does")
 	default:
-		return &HintedError{Err: err, Hint: "give one of these names in full"}
+		return withHint(err, "give one of these names in full")
 	}
 }

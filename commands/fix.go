@@ -86,10 +86,8 @@ func (o *fixOptions) checkFix() error {
 	}
 	switch {
 	case chosen == 0 && !(o.canPick() && !o.yes && !o.noInput):
-		return &HintedError{
-			Err:  usagef("say what to repair: pureclean fix VOLUME, --finding, --all or --plan"),
-			Hint: "pureclean scan lists what there is; at a terminal, without --yes, pureclean fix lets you choose",
-		}
+		return withHint(usagef("say what to repair: pureclean fix VOLUME, --finding, --all or --plan"),
+			"pureclean scan lists what there is; at a terminal, without --yes, pureclean fix lets you choose")
 	case chosen > 1:
 		return usagef("--volume, --finding, --all and --plan exclude each other")
 	case o.limit < 0:
@@ -109,7 +107,7 @@ func (o *fixOptions) checkFix() error {
 		if code := codeMeant(o.finding); code != "" {
 			hint = "did you mean " + code + "?"
 		}
-		return &HintedError{Err: usagef("there is no finding %q", o.finding), Hint: hint}
+		return withHint(usagef("there is no finding %q", o.finding), hint)
 	}
 	if o.plan != "" {
 		if err := o.planFile(); err != nil {
@@ -186,10 +184,8 @@ func (o *fixOptions) limited(w *workshop) error {
 	switch most := w.tools.MaxPerRun; {
 	case o.limit == 0:
 	case most > 0 && o.limit > most:
-		return &HintedError{
-			Err:  usagef("--limit %d is more than safety.max_per_run, which is %d", o.limit, most),
-			Hint: "whoever wrote the configuration wants no larger batch; run it again after the first",
-		}
+		return withHint(usagef("--limit %d is more than safety.max_per_run, which is %d", o.limit, most),
+			"whoever wrote the configuration wants no larger batch; run it again after the first")
 	default:
 		w.tools.MaxPerRun = o.limit
 	}
@@ -275,10 +271,8 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 		return plans, nil
 	case len(meant) == 0:
 		f := e.Findings[0]
-		return nil, &HintedError{
-			Err:  usagef("nothing is found about %s itself: %s is about %s", e.Object, f.Code, f.Object),
-			Hint: "name that one, or give LXD's own name, which means both",
-		}
+		return nil, withHint(usagef("nothing is found about %s itself: %s is about %s", e.Object, f.Code, f.Object),
+			"name that one, or give LXD's own name, which means both")
 	default:
 		f := meant[0]
 		return nil, fmt.Errorf("%s (%s): %w: %s", f.Object, f.Code, repair.ErrNoRemedy, strings.Join(f.Remedy, "; "))
@@ -300,10 +294,8 @@ func (o *fixOptions) plansOf(w *workshop, object string, e diagnose.Explanation)
 			o.doubt = databaseDoubt(f)
 		}
 		if destroys(plan) && e.Whole && !slices.ContainsFunc(e.Findings[:e.Itself], func(own diagnose.Finding) bool { return own.VolumeID == f.VolumeID }) {
-			return nil, &HintedError{
-				Err:  usagef("%s means all that LXD has under that name; what would be destroyed is %s (%s)", object, f.Object, f.Code),
-				Hint: "what is to be destroyed is named itself: " + f.FixCommand(),
-			}
+			return nil, withHint(usagef("%s means all that LXD has under that name; what would be destroyed is %s (%s)", object, f.Object, f.Code),
+				"what is to be destroyed is named itself: "+f.FixCommand())
 		}
 		plans = append(plans, plan)
 	}
@@ -346,10 +338,8 @@ func (o *fixOptions) severalOf(object string, plans []repair.Plan) error {
 	if len(names) < 2 || o.minAge == "" && o.typed == "" && !o.databaseIsCurrent && !o.evenIfRecovered {
 		return nil
 	}
-	return &HintedError{
-		Err:  usagef("--min-age, --confirm, --database-is-current and --even-if-recovered are stated for one volume, and %s means %s", object, strings.Join(names, " and ")),
-		Hint: "name one of them",
-	}
+	return withHint(usagef("--min-age, --confirm, --database-is-current and --even-if-recovered are stated for one volume, and %s means %s", object, strings.Join(names, " and ")),
+		"name one of them")
 }
 
 // called reports the name of a finding's object itself, as it is or with its
@@ -438,10 +428,8 @@ func (o *fixOptions) cancelled(rows []repair.Row, err error) error {
 	if where := haltedIn(rows); where != "" {
 		text = where
 	}
-	return &HintedError{
-		Err:  fmt.Errorf("%s; %d repaired before that", text, tallyOf(rows).done),
-		Hint: "the same command goes on with the rest; pureclean runs lists what was done",
-	}
+	return withHint(fmt.Errorf("%s; %d repaired before that", text, tallyOf(rows).done),
+		"the same command goes on with the rest; pureclean runs lists what was done")
 }
 
 // haltedIn says at which volume a batch was stopped, if it was in the middle of
@@ -490,7 +478,7 @@ func (o *fixOptions) savePlans(plans []repair.Plan, waves []int) error {
 		if errors.Is(err, fs.ErrExist) {
 			hint = "name a file that is not there yet"
 		}
-		return &HintedError{Err: usagef("--save: %w", err), Hint: hint}
+		return withHint(usagef("--save: %w", err), hint)
 	}
 	err = printJSON(file, savedPlans{Schema: plansSchema, Plans: plans, Left: []leftOut{}, Waves: waves})
 	if closed := file.Close(); err == nil {

@@ -156,7 +156,7 @@ func (o *fixOptions) runSeveral(ctx context.Context, w *workshop, plans []repair
 func (o *common) pickOne(ctx context.Context, title string, report diagnose.Report) (diagnose.Finding, error) {
 	all := slices.Concat(diagnose.Grouped(report.Findings)...)
 	if len(all) == 0 {
-		return diagnose.Finding{}, &HintedError{Err: usagef("there is no finding to choose from"), Hint: "give a name"}
+		return diagnose.Finding{}, withHint(usagef("there is no finding to choose from"), "give a name")
 	}
 	chosen, err := picker{o: o, one: true, title: title, rows: pickRows(all)}.pick(ctx)
 	if err != nil {

@@ -100,7 +100,7 @@ func ofObject(name string) string {
 func readable(all []journal.Summary, id string) error {
 	for _, s := range all {
 		if s.ID == id && s.Damaged != "" {
-			return &HintedError{Err: fmt.Errorf("run %s: %s", id, s.Damaged), Hint: "pureclean runs says what to do by hand"}
+			return withHint(fmt.Errorf("run %s: %s", id, s.Damaged), "pureclean runs says what to do by hand")
 		}
 	}
 	return nil

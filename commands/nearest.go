@@ -50,7 +50,7 @@ func unknownCommand(name string, parent string, commands []*cli.Command) error {
 	if ok {
 		hint = fmt.Sprintf("did you mean %q? %s", meant, hint)
 	}
-	return &HintedError{Err: usagef("unknown command %q", name), Hint: hint}
+	return withHint(usagef("unknown command %q", name), hint)
 }
 
 // usageError puts what package flag says into our words. name is the command
@@ -73,7 +73,7 @@ func usageError(name string, flags []cli.Flag, commands []*cli.Command, err erro
 	if meant := flagMeant(name, flags, commands, flag); meant != "" {
 		hint = meant + " " + hint
 	}
-	return &HintedError{Err: usagef("unknown flag %s", dashed(flag)), Hint: hint}
+	return withHint(usagef("unknown flag %s", dashed(flag)), hint)
 }
 
 // badValue is how package flag says that a value can't be read.
@@ -84,9 +84,9 @@ func badValueError(name string, flags []cli.Flag, value, flag string) error {
 	err := usagef("%s: %q can't be read", dashed(flag), value)
 	switch f := findFlag(flags, flag).(type) {
 	case *cli.DurationFlag:
-		return &HintedError{Err: err, Hint: "a time span is written as 30s, 5m or 1h"}
+		return withHint(err, "a time span is written as 30s, 5m or 1h")
 	case *cli.BoolFlag:
-		return &HintedError{Err: err, Hint: dashed(f.Name) + " takes no value; " + name + " --help lists the flags"}
+		return withHint(err, dashed(f.Name)+" takes no value; "+name+" --help lists the flags")
 	default:
 		return err
 	}

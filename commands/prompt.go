@@ -95,7 +95,7 @@ func (a asker) ask(ctx context.Context, q repair.Question) (repair.Reply, error)
 		return repair.Yes, nil // the name, typed twice, is the answer
 	}
 	if a.o.noInput || !a.o.InTerminal || !a.o.ErrTerminal {
-		return repair.No, &HintedError{Err: usagef("no terminal to ask on: %s", text), Hint: "--yes answers yes to what can be undone, --confirm NAME to the one thing that can't"}
+		return repair.No, withHint(usagef("no terminal to ask on: %s", text), "--yes answers yes to what can be undone, --confirm NAME to the one thing that can't")
 	}
 	choices, none := "[y/N/?]", "y (do it), n (stop here), ? (why, and by hand)"
 	if *a.several {

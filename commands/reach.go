@@ -68,10 +68,8 @@ func (o *common) hostsTold(from sources) ([]evidence.Host, error) {
 		}
 		host, err := fleet.ReadFile(path, name, o.now(), time.Duration(from.config.Safety.HostEvidenceAge))
 		if err != nil {
-			return nil, &HintedError{
-				Err:  &UsageError{fmt.Errorf("--host-evidence: %w", err)},
-				Hint: "on that machine: pureclean devices -o json > host.json; its age limit is safety.host_evidence_age",
-			}
+			return nil, withHint(&UsageError{fmt.Errorf("--host-evidence: %w", err)},
+				"on that machine: pureclean devices -o json > host.json; its age limit is safety.host_evidence_age")
 		}
 		if slices.ContainsFunc(hosts, func(h evidence.Host) bool { return strings.EqualFold(h.Name, host.Name) }) {
 			return nil, usagef("--host-evidence: two files are of %s; NAME=FILE says of which machine a file is", clean(host.Name))
@@ -100,13 +98,9 @@ func lockMachine(ctx context.Context, stateDir string) (unlock func(), err error
 func notDown(world evidence.World, policy diagnose.Policy) error {
 	for _, fence := range diagnose.Fences(world, policy) {
 		if !fence.Holds {
-			return &HintedError{
-				Err: &repair.RefusedError{
-					Step: "the plan", Gate: "host-down", Result: diagnose.Fail,
-					Why: "that " + fence.Member + " is down is not taken for granted: " + fence.Why,
-				},
-				Hint: "fence it, and wait until LXD (lxc cluster list) and the array show it; nothing was changed",
-			}
+			why := "that " + fence.Member + " is down is not taken for granted: " + fence.Why
+			return withHint(&repair.RefusedError{Step: "the plan", Gate: "host-down", Result: diagnose.Fail, Why: why},
+				"fence it, and wait until LXD (lxc cluster list) and the array show it; nothing was changed")
 		}
 	}
 	return nil

@@ -71,10 +71,8 @@ func (o *changing) mayAsk() error {
 	if o.yes || o.typed != "" || (!o.noInput && o.InTerminal && o.ErrTerminal) {
 		return nil
 	}
-	return &HintedError{
-		Err:  usagef("no terminal to ask on: each step needs an answer"),
-		Hint: "--yes answers yes to what can be undone; pureclean fix VOLUME --dry-run shows a plan and changes nothing",
-	}
+	return withHint(usagef("no terminal to ask on: each step needs an answer"),
+		"--yes answers yes to what can be undone; pureclean fix VOLUME --dry-run shows a plan and changes nothing")
 }
 
 // workshop is what a repair works with, and what has to be put away after it.
@@ -97,10 +95,8 @@ type workshop struct {
 // open takes the lock and finds the witnesses. Whoever opens it closes it.
 func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	if o.sysroot != "" {
-		return nil, &HintedError{
-			Err:  usagef("--sysroot is for looking: a recorded host can't be changed"),
-			Hint: "leave it out, on the host itself",
-		}
+		return nil, withHint(usagef("--sysroot is for looking: a recorded host can't be changed"),
+			"leave it out, on the host itself")
 	}
 	from, err := o.sources()
 	if err != nil {
@@ -169,7 +165,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 			defer o.progress.asking(witness.Asking{Kind: "login", Name: "the array for a login", Done: true})
 			writer, err := pure.OpenWriter(ctx, access, pure.Options{UserAgent: "pureclean/" + version(), Log: o.log()})
 			if err != nil {
-				return nil, &HintedError{Err: err, Hint: pure.Hint(err)}
+				return nil, withHint(err, pure.Hint(err))
 			}
 			return writer, nil
 		},

@@ -226,7 +226,7 @@ func (o *changing) ended(result repair.Result, err error) error {
 	if result.Undo.Works {
 		hint += ", take back with pureclean undo " + result.Run + result.Said.ToUndo()
 	}
-	return &HintedError{Err: errors.New(why), Hint: hint}
+	return withHint(errors.New(why), hint)
 }
 
 // stopped says where a run was stopped in the middle; empty when it was not.
@@ -262,10 +262,8 @@ func (o *changing) batchStatus(rows []repair.Row, c choice) error {
 	n := tallyOf(rows)
 	switch {
 	case n.failed > 0:
-		return &HintedError{
-			Err:  fmt.Errorf("%s failed; %d repaired, %d left alone", count(n.failed, "repair"), n.done, n.left+n.refused),
-			Hint: "pureclean runs lists what was done; --resume finishes an interrupted run",
-		}
+		return withHint(fmt.Errorf("%s failed; %d repaired, %d left alone", count(n.failed, "repair"), n.done, n.left+n.refused),
+			"pureclean runs lists what was done; --resume finishes an interrupted run")
 	case c.doubt != nil:
 		return c.doubt
 	case n.left+n.refused == 0:

@@ -57,7 +57,7 @@ func (o *runsOptions) known() (done string, err error) {
 	_, all, err := o.history()
 	i := slices.IndexFunc(all, func(s journal.Summary) bool { return s.ID == o.resume })
 	if err == nil && i < 0 {
-		err = &HintedError{Err: fmt.Errorf("%q: %w", o.resume, journal.ErrNoRun), Hint: "pureclean runs lists them"}
+		err = withHint(fmt.Errorf("%q: %w", o.resume, journal.ErrNoRun), "pureclean runs lists them")
 	}
 	if err == nil {
 		err = readable(all, o.resume)

@@ -86,7 +86,7 @@ func (l *listed) oldest(now time.Time) (time.Duration, error) {
 	}
 	switch {
 	case err != nil:
-		return 0, &HintedError{Err: usagef("--since: %q can't be read", l.since), Hint: "an age is written as 90m, 6h or 3d, a time as 2026-11-22 or \"2026-11-22 15:04\", in UTC"}
+		return 0, withHint(usagef("--since: %q can't be read", l.since), "an age is written as 90m, 6h or 3d, a time as 2026-11-22 or \"2026-11-22 15:04\", in UTC")
 	case age <= 0:
 		return 0, usagef("--since %s is not in the past", l.since)
 	}

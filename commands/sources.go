@@ -108,10 +108,8 @@ func (o *common) host() (devices.System, error) {
 	if o.sysroot != "" {
 		system, err := devices.FromDir(o.sysroot)
 		if err != nil {
-			return devices.System{}, &HintedError{
-				Err:  &UsageError{err},
-				Hint: "--sysroot takes a directory with a host's sys, proc, dev and etc, recorded from one",
-			}
+			return devices.System{}, withHint(&UsageError{err},
+				"--sysroot takes a directory with a host's sys, proc, dev and etc, recorded from one")
 		}
 		return system, nil
 	}

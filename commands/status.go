@@ -99,6 +99,8 @@ func (e *HintedError) Error() string { return e.Err.Error() }
 
 func (e *HintedError) Unwrap() error { return e.Err }
 
+func withHint(err error, hint string) error { return &HintedError{err, hint} }
+
 // failure is what is said of an error when the program ends.
 type failure struct {
 	Type    string `json:"type"`

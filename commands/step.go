@@ -34,10 +34,8 @@ func runStep(c *cli.Context, o *devicesOptions) error {
 	}
 	switch other := otherFlag(c); {
 	case o.step == "":
-		return &HintedError{
-			Err:  usagef("--remove is for pureclean on other members, which says the step and answers for it"),
-			Hint: "pureclean fix --finding stale-map, or fix --volume VOLUME, removes devices",
-		}
+		return withHint(usagef("--remove is for pureclean on other members, which says the step and answers for it"),
+			"pureclean fix --finding stale-map, or fix --volume VOLUME, removes devices")
 	case len(serials) == 0 || err != nil:
 		return usagef("--remove takes a volume's serial, 24 hexadecimal digits")
 	case !slices.Contains(fleet.Steps(), o.step):
@@ -45,7 +43,7 @@ func runStep(c *cli.Context, o *devicesOptions) error {
 	case other != "":
 		return usagef("--%s does not go with --step: a step goes by this machine and its own configuration", other)
 	case o.InTerminal:
-		return &HintedError{Err: usagef("a step is asked for by pureclean on another member, not at a terminal"), Hint: "pureclean fix removes devices"}
+		return withHint(usagef("a step is asked for by pureclean on another member, not at a terminal"), "pureclean fix removes devices")
 	}
 	from, err := o.stepSources()
 	if err != nil {
@@ -94,10 +92,8 @@ func (o *devicesOptions) stepSources() (sources, error) {
 func stepConfig(path string) (config.Config, error) {
 	settings, err := config.Load(path)
 	if err != nil {
-		return config.Config{}, &HintedError{
-			Err:  errors.New("this machine's configuration " + config.Path + " can't be used"),
-			Hint: "pureclean doctor there, as root, says why",
-		}
+		return config.Config{}, withHint(errors.New("this machine's configuration "+config.Path+" can't be used"),
+			"pureclean doctor there, as root, says why")
 	}
 	return settings, nil
 }

@@ -58,7 +58,7 @@ func (o *undoOptions) which(ctx context.Context) (string, error) {
 	}
 	switch {
 	case given == 0 && !(o.canPick() && !o.yes && !o.noInput):
-		return "", &HintedError{Err: usagef("say which run: pureclean undo ID, --last or --volume VOLUME"), Hint: "pureclean runs lists them; at a terminal, without --yes, pureclean undo lets you choose"}
+		return "", withHint(usagef("say which run: pureclean undo ID, --last or --volume VOLUME"), "pureclean runs lists them; at a terminal, without --yes, pureclean undo lets you choose")
 	case given > 1:
 		return "", usagef("--run, --volume and --last exclude each other")
 	}
@@ -87,14 +87,14 @@ func (o *undoOptions) which(ctx context.Context) (string, error) {
 	case len(works) == 1:
 		return works[0].ID, nil
 	case len(works) > 1:
-		return "", &HintedError{Err: usagef("%s of %s can be undone", count(len(works), "run"), quoteShell(name)), Hint: "say which: " + either(runNames(works))}
+		return "", withHint(usagef("%s of %s can be undone", count(len(works), "run"), quoteShell(name)), "say which: "+either(runNames(works)))
 	case len(of) > 0:
 		return of[0].ID, readable(all, of[0].ID) // which says why it can't be undone
 	}
 	if o.volume != "" {
-		return "", &HintedError{Err: fmt.Errorf("no run of fix on this machine has changed %q: %w", name, journal.ErrNoRun), Hint: "pureclean runs lists them"}
+		return "", withHint(fmt.Errorf("no run of fix on this machine has changed %q: %w", name, journal.ErrNoRun), "pureclean runs lists them")
 	}
-	return "", &HintedError{Err: fmt.Errorf("%q: %w", name, journal.ErrNoRun), Hint: "pureclean runs lists them"}
+	return "", withHint(fmt.Errorf("%q: %w", name, journal.ErrNoRun), "pureclean runs lists them")
 }
 
 // history is what runs on this machine wrote down, for a command that goes by it.
@@ -122,7 +122,7 @@ func (o *undoOptions) pickRun(ctx context.Context, all []journal.Summary, promis
 		}
 	}
 	if len(runs) == 0 {
-		return "", &HintedError{Err: fmt.Errorf("no run can be undone: %w", repair.ErrNothingToUndo), Hint: "pureclean runs lists what was done"}
+		return "", withHint(fmt.Errorf("no run can be undone: %w", repair.ErrNothingToUndo), "pureclean runs lists what was done")
 	}
 	lines, err := t.lines()
 	if err != nil {
@@ -147,7 +147,7 @@ func lastRepair(all []journal.Summary) (string, error) {
 			return s.ID, nil
 		}
 	}
-	return "", &HintedError{Err: fmt.Errorf("nothing was repaired from this machine: %w", repair.ErrNothingToUndo), Hint: "pureclean runs lists what was tried"}
+	return "", withHint(fmt.Errorf("nothing was repaired from this machine: %w", repair.ErrNothingToUndo), "pureclean runs lists what was tried")
 }
 
 // isCalled reports a name of what a run was about, as people have it in hand.

@@ -60,7 +60,7 @@ func trusted(settings config.Config) error {
 // mended adds how to mend what can't be trusted.
 func mended(err error) error {
 	if untrusted, ok := err.(*config.UntrustedError); ok { //nolint:errorlint // it comes as it is
-		return &HintedError{Err: err, Hint: untrusted.Mend}
+		return withHint(err, untrusted.Mend)
 	}
 	return err
 }

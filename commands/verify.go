@@ -77,7 +77,7 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 		o.volume = one.Object
 	}
 	if strings.TrimSpace(o.volume) == "" {
-		return &HintedError{Err: usagef("say which volume: pureclean verify VOLUME"), Hint: "give the array's full name, POD::VOLUME"}
+		return withHint(usagef("say which volume: pureclean verify VOLUME"), "give the array's full name, POD::VOLUME")
 	}
 	if o.project != "" {
 		pool, err := o.onePool()

@@ -64,10 +64,8 @@ func (s Streams) enter(ctx context.Context, args []string) (inside Streams, leav
 		}
 		for _, flag := range worldFlags {
 			if len(t.given[flag]) > 0 && s.Getenv(visit.Variable) != "" && !slices.Contains(askNobody, name) {
-				return s, leave, &HintedError{
-					Err:  &worldError{usagef("--%s leads out of the demo world: nothing was done", flag)},
-					Hint: "leave it out: here the world's own LXD, array and machines are asked",
-				}
+				return s, leave, withHint(&worldError{usagef("--%s leads out of the demo world: nothing was done", flag)},
+					"leave it out: here the world's own LXD, array and machines are asked")
 			}
 		}
 	}
@@ -76,11 +74,9 @@ func (s Streams) enter(ctx context.Context, args []string) (inside Streams, leav
 	case slices.Contains(askNobody, name):
 		return s, leave, nil
 	case dir == "" && s.Above != nil && s.Above() != "":
-		return s, leave, &HintedError{
-			Err: &worldError{fmt.Errorf("this shell is in the demo world %s, and sudo, or what else ran this command, has dropped %s: "+
-				"which machine is meant is not clear, so nothing was done", s.Above(), visit.Variable)},
-			Hint: "in the demo world leave sudo out; for this machine, leave the demo's shell first (exit)",
-		}
+		return s, leave, withHint(&worldError{fmt.Errorf("this shell is in the demo world %s, and sudo, or what else ran this command, has dropped %s: "+
+			"which machine is meant is not clear, so nothing was done", s.Above(), visit.Variable)},
+			"in the demo world leave sudo out; for this machine, leave the demo's shell first (exit)")
 	case dir == "":
 		return s, leave, nil
 	}
@@ -120,10 +116,7 @@ func notEntered(dir string, err error) error {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, os.ErrNotExist):
 		err = errors.New("it is not there any more")
 	}
-	return &HintedError{
-		Err:  &worldError{fmt.Errorf("%s names the demo world %s, which can't be entered: %w; nothing was done", visit.Variable, dir, err)},
-		Hint: hint,
-	}
+	return withHint(&worldError{fmt.Errorf("%s names the demo world %s, which can't be entered: %w; nothing was done", visit.Variable, dir, err)}, hint)
 }
 
 // demoWords stand above all that is printed in a demo world.

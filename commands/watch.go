@@ -49,12 +49,10 @@ func (i interval) every() (time.Duration, error) {
 	d, err := time.ParseDuration(string(i))
 	switch {
 	case err != nil:
-		return 0, &HintedError{Err: usagef("--watch=%s is no interval", string(i)), Hint: "write it as --watch=30s or --watch=2m"}
+		return 0, withHint(usagef("--watch=%s is no interval", string(i)), "write it as --watch=30s or --watch=2m")
 	case d < leastInterval:
-		return 0, &HintedError{
-			Err:  usagef("--watch=%s is too often: each look reads all of the array's lists", string(i)),
-			Hint: "the least is --watch=" + leastInterval.String(),
-		}
+		return 0, withHint(usagef("--watch=%s is too often: each look reads all of the array's lists", string(i)),
+			"the least is --watch="+leastInterval.String())
 	}
 	return d, nil
 }
