@@ -41,15 +41,14 @@ func checkCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:  "check",
 		Usage: "for monitoring: one line, performance data and a status of 0 to 3; a textfile for Prometheus",
+		UsageText: "pureclean check\n" +
+			"pureclean check -w 0 -c 10 --critical-bytes 1TiB --warning-age 7d\n" +
+			"pureclean check --textfile /var/lib/prometheus/node-exporter/pureclean.prom",
 		Description: "Asks as scan does, and answers as a monitoring plugin. Changes nothing; what it saw is remembered in\n" +
 			"state_dir, so that a later batch repair has its earlier look. Critical wins over unknown, and unknown\n" +
 			"over warning: a look that was not complete hides nothing that it found, and is never OK.\n\n" +
 			"A RANGE is that of the monitoring plugins: 10 alerts above 10 (and below 0), 10: below 10, 10:20\n" +
 			"outside and @10:20 inside. Sizes such as 500GiB and ages such as 7d are understood.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean check\n" +
-			"   pureclean check -w 0 -c 10 --critical-bytes 1TiB --warning-age 7d\n" +
-			"   pureclean check --textfile /var/lib/prometheus/node-exporter/pureclean.prom\n\n" +
 			exitHelp(
 				"0   OK: everything could be seen, and nothing is beyond a threshold",
 				"1   WARNING: a threshold is passed, or there are findings of severity warning",

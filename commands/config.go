@@ -18,10 +18,9 @@ func configCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:  "config",
 		Usage: "show which settings are in force and where they come from, or check the file",
-		Description: "EXAMPLES\n" +
-			"   pureclean config show\n" +
-			"   pureclean config check\n\n" +
-			exitHelp("0   shown, or nothing is wrong", "8   not all of it could be seen", "16  usage error, or the configuration is wrong", "32  cancelled"),
+		UsageText: "pureclean config show\n" +
+			"pureclean config check",
+		Description: exitHelp("0   shown, or nothing is wrong", "8   not all of it could be seen", "16  usage error, or the configuration is wrong", "32  cancelled"),
 		Subcommands: []*cli.Command{configShowCommand(s), configCheckCommand(s)},
 	}
 }
@@ -31,11 +30,10 @@ func configShowCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:  "show",
 		Usage: "every setting that is in force, and where it comes from",
+		UsageText: "pureclean config show\n" +
+			"pureclean config show --config /tmp/new.yaml -o json",
 		Description: "Joins the defaults, LXD's own configuration of its pools, the environment, the file and the flags,\n" +
 			"as scan would. Tokens are never shown. Of all sources only LXD is asked, for its pools.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean config show\n" +
-			"   pureclean config show --config /tmp/new.yaml -o json\n\n" +
 			exitHelp("0   shown", "8   not all of it could be seen: LXD did not answer, or a token can't be read", "16  usage error, or the configuration is wrong", "32  cancelled"),
 		Flags:  without(o.flags(formatTable, formatJSON, formatYAML), "sysroot"),
 		Action: func(c *cli.Context) error { return runConfigShow(c.Context, o, c.IsSet) },

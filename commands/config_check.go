@@ -13,10 +13,9 @@ func configCheckCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:  "check",
 		Usage: "everything that is wrong with the configuration, with its line and what to do",
+		UsageText: "pureclean config check\n" +
+			"pureclean config check --config /tmp/new.yaml",
 		Description: "Reads the file, and the token and CA files that it and the environment name. Asks nobody.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean config check\n" +
-			"   pureclean config check --config /tmp/new.yaml\n\n" +
 			exitHelp("0   nothing is wrong", "16  something is wrong, or usage error"),
 		Flags:  without(o.flags(formatTable, formatJSON, formatYAML), "sysroot", "pool", "timeout", "verbose"),
 		Action: func(*cli.Context) error { return runConfigCheck(o) },

@@ -23,16 +23,15 @@ func demoCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:  "demo",
 		Usage: "try pureclean on an embedded array, LXD and host with every kind of leftover",
+		UsageText: "pureclean demo\n" +
+			"pureclean demo --shell\n" +
+			"pureclean demo --scenario lun-reused\n" +
+			"pureclean demo --list\n" +
+			"pureclean demo --serve /tmp/world",
 		Description: "Nothing is installed and nothing of this machine is read or changed. LXD's own flows run in the\n" +
 			"embedded world and fail there as they do in life. In a terminal you are led through it; without one\n" +
 			"the story runs by itself. With --shell your own shell opens in such a world, and every command works\n" +
 			"there as on a real host; with --serve it is open for any number of terminals.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean demo\n" +
-			"   pureclean demo --shell\n" +
-			"   pureclean demo --scenario lun-reused\n" +
-			"   pureclean demo --list\n" +
-			"   pureclean demo --serve /tmp/world\n\n" +
 			exitHelp("0   shown", "8   the world could not be built", "16  usage error", "32  cancelled"),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "shell", Usage: "open your shell, $SHELL, in the world", Destination: &o.shell},

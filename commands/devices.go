@@ -22,15 +22,14 @@ func devicesCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:  "devices",
 		Usage: "show this host's Pure devices and what uses them",
+		UsageText: "pureclean devices\n" +
+			"pureclean devices -o json > host.json\n" +
+			"pureclean devices --sysroot /tmp/recorded",
 		Description: "Reads sysfs, procfs and /dev, asks the kernel what those do not hold, and nobody else:\n" +
 			"neither the array nor LXD. No device's data is read.\n\n" +
 			"Pureclean on other members calls this over ssh. With --remove and --step it also does one step of\n" +
 			"a repair for them, after judging by itself whether that is safe here. The step is asked for and\n" +
 			"answered on stdin and stdout, so it is nothing to type: pureclean fix removes devices.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean devices\n" +
-			"   pureclean devices -o json > host.json\n" +
-			"   pureclean devices --sysroot /tmp/recorded\n\n" +
 			exitHelp(
 				"0   printed, and everything could be seen",
 				"8   not everything could be seen: the answer says what not",

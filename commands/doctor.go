@@ -14,14 +14,13 @@ func doctorCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
 		Usage: "check this host, LXD and the array for what causes leaks",
+		UsageText: "pureclean doctor\n" +
+			"pureclean doctor --live\n" +
+			"pureclean doctor --sysroot /tmp/recorded\n" +
+			"pureclean doctor -o json | jq -r '.advice[] | select(.file != \"\") | \"\\(.file):\\(.line) \\(.write[])\"'",
 		Description: "Asks what scan asks, and in addition for rights, certificates, clocks, settings and logs. Says of\n" +
 			"each setting that invites leaks or hangs where it stands, why it matters and the exact line to\n" +
 			"write; and how long devices took to appear, against the 30 seconds that LXD waits. Reads only.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean doctor\n" +
-			"   pureclean doctor --live\n" +
-			"   pureclean doctor --sysroot /tmp/recorded\n" +
-			"   pureclean doctor -o json | jq -r '.advice[] | select(.file != \"\") | \"\\(.file):\\(.line) \\(.write[])\"'\n\n" +
 			exitHelp(
 				"0   every source answered everything, and there is nothing to change (hints do not count)",
 				"4   there is advice",

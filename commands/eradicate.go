@@ -19,11 +19,10 @@ func eradicateCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:  "eradicate",
 		Usage: "give the space of a destroyed volume back now, for ever",
+		UsageText: "pureclean eradicate --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 \\\n" +
+			"                    --confirm purepool::u-df2ba6a8d9a047beab5d2d0586abac61",
 		Description: "Only what a recorded run of pureclean destroyed, only while it is still destroyed, and only by its\n" +
 			"full name, typed twice. This is the one thing that can't be undone.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean eradicate --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61 \\\n" +
-			"                       --confirm purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n\n" +
 			exitHelp("0   eradicated, or the array says when the space returns", "1   the same, with --detailed-exitcode", "8   it failed", "16  usage error", "32  refused"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Usage: "the array's full name of `VOLUME`", Destination: &o.volume},

@@ -28,18 +28,17 @@ func explainCommand(s Streams) *cli.Command {
 		Name:      "explain",
 		ArgsUsage: "[OBJECT]",
 		Usage:     "say all that is known of one object, and why it may or may not be touched",
+		UsageText: "pureclean explain purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
+			"pureclean explain sdq -v\n" +
+			"pureclean explain purepool/custom/fs1\n" +
+			"pureclean explain purepool/custom/fs1 -o html > fs1.html\n" +
+			"pureclean explain leaked-volume",
 		Description: "The object is what you have in hand: the array's full name, its name within --pool, a serial, a\n" +
 			"WWID or NGUID, a device of this host, or LXD's own name (pool/type/name), which means all that\n" +
 			"LXD has under it: both volumes of a virtual machine, snapshots, copies of these. What fits several\n" +
 			"is listed, never guessed. A session, a controller, a portal or an array's IQN is told as what it is;\n" +
 			"\"-\" reads the line of a log from the standard input, whole.\n\n" +
 			"A finding's code instead of an object prints the page about it; nobody is asked.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean explain purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
-			"   pureclean explain sdq -v\n" +
-			"   pureclean explain purepool/custom/fs1\n" +
-			"   pureclean explain purepool/custom/fs1 -o html > fs1.html\n" +
-			"   pureclean explain leaked-volume\n\n" +
 			exitHelp(
 				"0   explained, and there is no finding about it",
 				"4   explained, and there is a finding about it",

@@ -41,15 +41,14 @@ func fixCommand(s Streams) *cli.Command {
 		Name:      "fix",
 		ArgsUsage: "[VOLUME]",
 		Usage:     "repair one leftover, or a batch: disconnect, confirm that it is detached, destroy, verify",
+		UsageText: "pureclean fix purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
+			"pureclean fix purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --dry-run\n" +
+			"pureclean fix --finding leaked-image --dry-run\n" +
+			"pureclean fix --finding leaked-image --save plan.json\n" +
+			"pureclean fix --plan plan.json --yes",
 		Description: "Shows the evidence and the plan, then asks before each step; the answer no is the default. Before\n" +
 			"each step all that is about it is read again, and every gate must pass. What is destroyed can be recovered\n" +
 			"until the array's timer runs out: pureclean undo. Nothing is eradicated.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean fix purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n" +
-			"   pureclean fix purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --dry-run\n" +
-			"   pureclean fix --finding leaked-image --dry-run\n" +
-			"   pureclean fix --finding leaked-image --save plan.json\n" +
-			"   pureclean fix --plan plan.json --yes\n\n" +
 			"A batch takes only what an earlier check or fix saw as a leftover, and nothing that undo took back. The\n" +
 			"first is repaired alone; with --yes the others follow in waves, each volume with its own gates, journal and undo.\n\n" +
 			exitHelp(

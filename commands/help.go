@@ -3,8 +3,8 @@ package commands
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -38,17 +38,21 @@ const (
 )
 
 func (v helpView) print() {
-	name, usage, description := v.app.Name, v.app.Usage, v.app.Description
-	title := name
+	name, command := v.app.Name, &cli.Command{Usage: v.app.Usage, Description: v.app.Description}
 	if n := len(v.typed.path); n > 0 {
-		command := v.typed.path[n-1]
-		name, usage, description = v.app.Name+" "+v.typed.name(), command.Usage, command.Description
-		title = strings.TrimSpace(name + " " + command.ArgsUsage)
+		name, command = v.app.Name+" "+v.typed.name(), v.typed.path[n-1]
 	}
-	v.wrapped(title+": "+usage, plain)
-	parts := sections(description)
-	v.section("", parts[""])
-	v.section("EXAMPLES", parts["EXAMPLES"])
+	v.wrapped(strings.TrimSpace(name+" "+command.ArgsUsage)+": "+command.Usage, plain)
+	prose, _, _ := strings.Cut(command.Description, exitTitle)
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(prose), "\n\n") {
+		if paragraph != "" {
+			v.line("")
+		}
+		v.hung("   ", "   ", paragraph, plain)
+	}
+	if command.UsageText != "" {
+		v.block("\nEXAMPLES\n   " + strings.ReplaceAll(command.UsageText, "\n", "\n   "))
+	}
 	if len(v.typed.next) > 0 {
 		title := ""
 		for i, command := range v.typed.next {
@@ -69,7 +73,12 @@ func (v helpView) print() {
 			v.flag(flag)
 		}
 	}
-	v.section("EXIT STATUS", parts["EXIT STATUS"])
+	for i, status := range ExitStatuses(command) {
+		if i == 0 {
+			v.block("\n" + exitTitle)
+		}
+		v.entry(strconv.Itoa(status.Status), status.Meaning, 7)
+	}
 }
 
 // brief is the beginning of a sentence, if all of it does not fit: the list of
@@ -82,60 +91,6 @@ func brief(usage string, width int) string {
 	}
 	return usage
 }
-
-var heading = regexp.MustCompile(`^[A-Z][A-Z ]+$`)
-
-// sections cuts a description at its headings.
-func sections(description string) map[string][]string {
-	parts, at := map[string][]string{}, ""
-	for line := range strings.SplitSeq(description, "\n") {
-		if heading.MatchString(line) {
-			at = line
-			continue
-		}
-		parts[at] = append(parts[at], line)
-	}
-	return parts
-}
-
-// section prints a part of the description. Lines that are indented stand for
-// themselves: commands to copy, and statuses; what is not is prose.
-func (v helpView) section(title string, lines []string) {
-	var prose []string
-	flush := func() {
-		v.hung("   ", "   ", strings.Join(prose, " "), plain)
-		prose = nil
-	}
-	for len(lines) > 0 && lines[len(lines)-1] == "" {
-		lines = lines[:len(lines)-1]
-	}
-	if len(lines) == 0 {
-		return
-	}
-	v.line("")
-	if title != "" {
-		v.line(title)
-	}
-	for _, line := range lines {
-		switch status := exitLine.FindStringSubmatch(line); {
-		case line == "":
-			flush()
-			v.line("")
-		case status != nil:
-			flush()
-			v.entry(status[1], status[2], 7)
-		case strings.HasPrefix(line, " "):
-			flush()
-			v.line(line)
-		default:
-			prose = append(prose, line)
-		}
-	}
-	flush()
-}
-
-// exitLine is a status and what it means.
-var exitLine = regexp.MustCompile(`^   (\d+) +(.*)$`)
 
 func (v helpView) flag(flag cli.Flag) {
 	names := slices.Clone(flag.Names())

@@ -24,14 +24,13 @@ func scanCommand(s Streams) *cli.Command {
 	return &cli.Command{
 		Name:  "scan",
 		Usage: "find everything that LXD left behind, what it costs and what to do next",
+		UsageText: "pureclean scan\n" +
+			"pureclean scan --pool purepool -o wide\n" +
+			"pureclean scan -o json | jq '.findings[] | select(.verdict == \"safe\") | .object'\n" +
+			"pureclean scan -o html > scan.html\n" +
+			"pureclean scan --since 1d --sort size\n" +
+			"pureclean scan --watch=1m",
 		Description: "Asks the array, LXD and this host, and compares. Reads only.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean scan\n" +
-			"   pureclean scan --pool purepool -o wide\n" +
-			"   pureclean scan -o json | jq '.findings[] | select(.verdict == \"safe\") | .object'\n" +
-			"   pureclean scan -o html > scan.html\n" +
-			"   pureclean scan --since 1d --sort size\n" +
-			"   pureclean scan --watch=1m\n\n" +
 			exitHelp(
 				"0   nothing was found, and everything could be seen",
 				"4   there are findings",

@@ -26,11 +26,10 @@ func undoCommand(s Streams) *cli.Command {
 		Name:      "undo",
 		ArgsUsage: "[RUN]",
 		Usage:     "recover what a run destroyed, and connect again what it disconnected",
+		UsageText: "pureclean undo 7f3a\n" +
+			"pureclean undo --last\n" +
+			"pureclean undo --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61",
 		Description: "Takes back exactly what the run changed, as far as that is still possible, and says what is not.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean undo 7f3a\n" +
-			"   pureclean undo --last\n" +
-			"   pureclean undo --volume purepool::u-df2ba6a8d9a047beab5d2d0586abac61\n\n" +
 			exitHelp("0   all of it was taken back", "1   the same, with --detailed-exitcode", "8   a step failed", "16  usage error, or no such run", "32  declined, refused, or nothing to undo"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "run", Usage: "undo run `ID`, see pureclean runs; the same as the word without a flag", Destination: &o.run},

@@ -33,11 +33,10 @@ func verifyCommand(s Streams) *cli.Command {
 		Name:      "verify",
 		ArgsUsage: "[VOLUME]",
 		Usage:     "one question for runbooks: is the volume really gone, everywhere?",
+		UsageText: "pureclean verify purepool::u-df2ba6a8d9a047beab5d2d0586abac61 && echo gone\n" +
+			"pureclean verify purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --watch",
 		Description: "Asks the array, LXD and this host. Gone means destroyed or not there, connected to nothing, without\n" +
 			"a record and without a device. Reads only.\n\n" +
-			"EXAMPLES\n" +
-			"   pureclean verify purepool::u-df2ba6a8d9a047beab5d2d0586abac61 && echo gone\n" +
-			"   pureclean verify purepool::u-df2ba6a8d9a047beab5d2d0586abac61 --watch\n\n" +
 			exitHelp("0   it is gone, everywhere", "4   it is not gone", "8   not everything could be seen", "16  usage error", "32  cancelled"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "volume", Aliases: []string{"object"}, Usage: "`VOLUME`, as explain takes it: the array's full name, a serial, a device, LXD's own name; the same as the word without a flag", Destination: &o.volume},
