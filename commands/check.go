@@ -201,12 +201,11 @@ func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error
 		return err
 	}
 	reading.Runs = o.runs(from.config.StateDir)
-	world, err := o.ask(ctx, from)
+	world, policy, err := o.lookAt(ctx, from)
 	if err != nil {
 		return err
 	}
-	o.fromJournal(&world, from.config.StateDir)
-	reading.Report = o.judge(world, o.policy(from.config))
+	reading.Report = o.judge(world, policy)
 	// The check is as good where there is no place to remember it.
 	if err := remember(from.config.StateDir, world, reading.Report); err != nil {
 		o.note(err)

@@ -134,23 +134,21 @@ func (o *common) look(ctx context.Context) (evidence.World, diagnose.Policy, err
 	if err != nil {
 		return evidence.World{}, diagnose.Policy{}, err
 	}
+	return o.lookAt(ctx, from)
+}
+
+func (o *common) lookAt(ctx context.Context, from sources) (world evidence.World, policy diagnose.Policy, err error) {
 	if from.told, err = o.hostsTold(from); err != nil {
-		return evidence.World{}, diagnose.Policy{}, err
+		return world, policy, err
 	}
-	world, err := o.ask(ctx, from)
+	var watch witness.Watch
+	defer watch.Close(ctx)
+	world, _, err = o.askAgain(ctx, from, &watch, evidence.Scope{})
 	o.fromJournal(&world, from.config.StateDir)
 	return world, o.policy(from.config), err
 }
 
-// ask asks them once.
-func (o *common) ask(ctx context.Context, from sources) (evidence.World, error) {
-	var watch witness.Watch
-	defer watch.Close(ctx)
-	world, _, err := o.askAgain(ctx, from, &watch, evidence.Scope{})
-	return world, err
-}
-
-// askAgain asks them once more, and says how the arrays were reached.
+// askAgain asks them once, or once more, and says how the arrays were reached.
 func (o *common) askAgain(ctx context.Context, from sources, watch *witness.Watch, about evidence.Scope) (evidence.World, witness.ArrayAccess, error) {
 	if o.BeforeLook != nil {
 		o.BeforeLook()

@@ -263,6 +263,19 @@ func TestHostEvidence(t *testing.T) {
 	if !strings.Contains(text, "lxd03-iscsi is lxd03 (") || !strings.Contains(text, "a recording, which proves nothing of now: findings only, nothing is changed on it") {
 		t.Errorf("with the file:\n%s", text)
 	}
+	// Every command that takes such a file reads it.
+	for _, command := range []string{"scan", "check", "doctor", "explain"} {
+		args := []string{command, "-v"}
+		if command == "explain" {
+			args = append(args, leaked.Name)
+		}
+		const silent = "nothing answers on its ssh port"
+		_, without, _ := c.run("", args...)
+		_, with, errs := c.run("", append(args, "--host-evidence", path)...)
+		if !strings.Contains(oneSpace(without), silent) || strings.Contains(oneSpace(with+errs), silent) {
+			t.Errorf("%s with the file:\n%s%s\nwithout:\n%s", command, with, errs, without)
+		}
+	}
 	for _, wrong := range [][]string{
 		{"fix", "--volume", leaked.Name, "--yes", "--host-evidence", path},
 		{"scan", "--host-evidence", path, "--host-evidence", path},
