@@ -106,19 +106,9 @@ func limitUsage(verb string, f *metrics.Figure, byDefault metrics.Range) string 
 // flags are the common ones but for those of a format: there is one format.
 // -v is the convention's, which wants nothing on stderr.
 func (o *checkOptions) flags() []cli.Flag {
-	var flags []cli.Flag
-	for _, f := range o.common.flags() {
-		switch f.Names()[0] {
-		case "output", "color":
-		case "verbose":
-			flags = append(flags, &cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print details on further lines", Destination: &o.details})
-		case "timeout":
-			flags = append(flags, &cli.DurationFlag{Name: "timeout", Aliases: []string{"t"}, Usage: "let a look take `DURATION` at most", Value: checkTimeout, Destination: &o.timeout})
-		default:
-			flags = append(flags, f)
-		}
-	}
-	return flags
+	return append(without(o.common.flags(), "output", "color", "verbose", "timeout"),
+		&cli.DurationFlag{Name: "timeout", Aliases: []string{"t"}, Usage: "let a look take `DURATION` at most", Value: checkTimeout, Destination: &o.timeout},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print details on further lines", Destination: &o.details})
 }
 
 // runCheck ends in a line on stdout and a textfile, whatever goes wrong.
@@ -192,7 +182,7 @@ func (o *checkOptions) thresholds() (map[string]metrics.Thresholds, error) {
 func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error {
 	reading.Ignored = o.ignored.Value()
 	for _, code := range reading.Ignored {
-		if !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == code }) {
+		if _, known := kindOf(code); !known {
 			return usagef("--ignore %q: there is no such finding", code)
 		}
 	}
@@ -208,7 +198,7 @@ func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error
 	reading.Report = o.judge(world, policy)
 	// The check is as good where there is no place to remember it.
 	if err := remember(from.config.StateDir, world, reading.Report); err != nil {
-		o.note(err)
+		o.notes = append(o.notes, "note: "+err.Error())
 	}
 	return nil
 }
@@ -224,8 +214,6 @@ func remember(dir string, world evidence.World, report diagnose.Report) error {
 	}
 	return sightings.Save(dir, seen)
 }
-
-func (o *checkOptions) note(err error) { o.notes = append(o.notes, "note: "+err.Error()) }
 
 // runs is what the journal says. While it can't be read nothing is OK: an
 // interrupted run may have left paths offline.

@@ -104,7 +104,9 @@ func (o *demoOptions) turn(ctx context.Context, text, next string) (bool, error)
 		case answer == leave:
 			return false, ctx.Err()
 		case answer == skip && len(lines) > 0:
-			lines = lines[len(lines)-last(lines, o.height()-2, o.width()):]
+			slices.Reverse(lines)
+			lines = lines[:fitting(lines, o.height()-2, o.width())]
+			slices.Reverse(lines)
 		}
 	}
 	return true, nil
@@ -127,17 +129,6 @@ func fitting(lines []string, rows, width int) int {
 	for i, line := range lines {
 		if used += rowsOf(line, width); used > rows && i > 0 {
 			return i
-		}
-	}
-	return len(lines)
-}
-
-// last is how many lines at the end do.
-func last(lines []string, rows, width int) int {
-	used := 0
-	for n := range lines {
-		if used += rowsOf(lines[len(lines)-1-n], width); used > rows && n > 0 {
-			return n
 		}
 	}
 	return len(lines)

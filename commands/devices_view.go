@@ -70,32 +70,37 @@ func (v *devicesView) mapPaths(m evidence.Map, inMap map[string]bool) {
 	paths := byCount(m.Paths, func(p evidence.Path) string { return cmp.Or(p.Disk, p.Dev) })
 	for i, p := range paths {
 		last := i == len(paths)-1 && len(missing) == 0
-		d, known := v.disks[p.Disk]
-		if !known {
-			// Without the kernel's own multipath a path is a namespace.
-			i := slices.IndexFunc(v.host.Namespaces.Items, func(n evidence.Namespace) bool {
-				return n.Name == p.Disk || p.Dev != "" && n.Dev == p.Dev
+		// Without the kernel's own multipath a path is a namespace.
+		n := slices.IndexFunc(v.host.Namespaces.Items, func(n evidence.Namespace) bool {
+			return n.Name == p.Disk || p.Dev != "" && n.Dev == p.Dev
+		})
+		var name, dev, label, state, other string
+		var serial evidence.Serial
+		switch d, known := v.disks[p.Disk]; {
+		case known:
+			inMap[d.Name] = true
+			name, dev, label, serial, state = d.Name, d.Dev, d.Name+" "+d.HCTL, d.Serial, diskState(d)
+		case n >= 0:
+			n := v.host.Namespaces.Items[n]
+			states := words.Of(n.Paths, func(way evidence.NamespacePath) string {
+				return strings.TrimSpace(way.Controller + " " + cmp.Or(way.State, "not known"))
 			})
-			switch {
-			case i >= 0:
-				v.namespacePath(last, v.host.Namespaces.Items[i], p, m)
-			case v.host.Disks.IsComplete() && v.host.Namespaces.IsComplete():
-				v.path(last, cmp.Or(p.Disk, p.Dev), "", "no such device any more")
-			default:
-				v.path(last, cmp.Or(p.Disk, p.Dev), "", "not known")
-			}
+			name, dev, label, serial, state = n.Name, n.Dev, n.Name, n.Serial, cmp.Or(strings.Join(states, ", "), "not known")
+		case v.host.Disks.IsComplete() && v.host.Namespaces.IsComplete():
+			v.path(last, cmp.Or(p.Disk, p.Dev), "", "no such device any more")
+			continue
+		default:
+			v.path(last, cmp.Or(p.Disk, p.Dev), "", "not known")
 			continue
 		}
-		inMap[p.Disk] = true
-		state, serial := diskState(d), ""
 		if p.Active.IsNot() {
 			state = "failed, " + state
 		}
-		if d.Serial != m.Serial {
-			serial = string(d.Serial)
+		if serial != m.Serial {
+			other = string(serial)
 		}
-		v.path(last, d.Name+" "+d.HCTL, serial, state)
-		v.used(d.Name, d.Dev, m.Kernel, m.Name)
+		v.path(last, label, other, state)
+		v.used(name, dev, m.Kernel, m.Name)
 	}
 	for i, s := range missing {
 		state := "no path through it"
@@ -104,22 +109,6 @@ func (v *devicesView) mapPaths(m evidence.Map, inMap map[string]bool) {
 		}
 		v.path(i == len(missing)-1, fmt.Sprint("session", s.ID), "", state)
 	}
-}
-
-// namespacePath is a path of a map that is a namespace.
-func (v *devicesView) namespacePath(last bool, n evidence.Namespace, p evidence.Path, m evidence.Map) {
-	states := words.Of(n.Paths, func(way evidence.NamespacePath) string {
-		return strings.TrimSpace(way.Controller + " " + cmp.Or(way.State, "not known"))
-	})
-	state, serial := cmp.Or(strings.Join(states, ", "), "not known"), ""
-	if p.Active.IsNot() {
-		state = "failed, " + state
-	}
-	if n.Serial != m.Serial {
-		serial = string(n.Serial)
-	}
-	v.path(last, n.Name, serial, state)
-	v.used(n.Name, n.Dev, m.Kernel, m.Name)
 }
 
 // path is a row below a device.

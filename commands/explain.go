@@ -77,7 +77,11 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 		return err
 	}
 	o.whole, o.ports, o.logs = true, true, true
-	world, policy, err := o.look(ctx)
+	from, err := o.sources()
+	if err != nil {
+		return err
+	}
+	world, policy, err := o.lookAt(ctx, from)
 	if err != nil {
 		return err
 	}
@@ -93,7 +97,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	if err != nil {
 		return notExplained(err, found)
 	}
-	runs := o.interruptedOf(explanation, object)
+	runs := o.interruptedOf(from.config.StateDir, object, explanation)
 	if o.output == formatTable || o.output == formatWide {
 		for _, s := range runs {
 			o.tell(s)
@@ -162,6 +166,16 @@ func (o *common) onePool() (string, error) {
 	default:
 		return "", usagef("--pool may be given once here")
 	}
+}
+
+// kindOf is the kind of finding that has a code; without a class where none has.
+func kindOf(code string) (diagnose.Kind, bool) {
+	for _, k := range diagnose.Kinds {
+		if k.Code == code {
+			return k, true
+		}
+	}
+	return diagnose.Kind{Class: diagnose.ClassReport}, false
 }
 
 // codeMeant is the code of a finding that was probably meant; empty for none.

@@ -2,17 +2,15 @@ package commands
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
-	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/docs/findings"
 )
 
 // pageOf is the page of a finding, where a finding's code was typed and no
 // object.
 func pageOf(code string) (string, bool) {
-	if !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == code }) {
+	if _, known := kindOf(code); !known {
 		return "", false
 	}
 	return findings.Page(code)

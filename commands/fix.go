@@ -77,13 +77,7 @@ func fixCommand(s Streams) *cli.Command {
 }
 
 func (o *fixOptions) checkFix() error {
-	chosen := 0
-	for _, given := range []bool{o.volume != "", o.finding != "", o.all, o.plan != ""} {
-		if given {
-			chosen++
-		}
-	}
-	switch {
+	switch chosen := howMany(o.volume != "", o.finding != "", o.all, o.plan != ""); {
 	case chosen == 0 && !(o.canPick() && !o.yes && !o.noInput):
 		return withHint(usagef("say what to repair: pureclean fix VOLUME, --finding, --all or --plan"),
 			"pureclean scan lists what there is; at a terminal, without --yes, pureclean fix lets you choose")
@@ -101,28 +95,22 @@ func (o *fixOptions) checkFix() error {
 		return usagef("--database-is-current goes with --volume: it is stated for one volume, never for a batch")
 	case o.evenIfRecovered && o.volume == "":
 		return usagef("--even-if-recovered goes with --volume: it is stated for one volume, never for a batch")
-	case o.finding != "" && !slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == o.finding }):
+	case o.plan != "":
+		if err := mended(config.Trusted(o.plan)); err != nil {
+			return err
+		}
+		var err error
+		o.plans, err = readPlans(o.plan)
+		return err
+	}
+	if _, known := kindOf(o.finding); o.finding != "" && !known {
 		hint := "codes are those that pureclean scan prints"
 		if code := codeMeant(o.finding); code != "" {
 			hint = "did you mean " + code + "?"
 		}
 		return withHint(usagef("there is no finding %q", o.finding), hint)
 	}
-	if o.plan != "" {
-		if err := o.planFile(); err != nil {
-			return err
-		}
-	}
 	return nil
-}
-
-// planFile reads the plans before anything is asked.
-func (o *fixOptions) planFile() (err error) {
-	if err := mended(config.Trusted(o.plan)); err != nil {
-		return err
-	}
-	o.plans, err = readPlans(o.plan)
-	return err
 }
 
 func runFix(ctx context.Context, o *fixOptions) error {
@@ -247,7 +235,9 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 		return nil, err
 	}
 	e, err := diagnose.Explain(w.world, w.policy, object, pool)
-	o.tellInterrupted(w.stateDir, object, e)
+	for _, s := range o.interruptedOf(w.stateDir, object, e) {
+		o.tell(s)
+	}
 	if err != nil {
 		return nil, notExplained(err, report)
 	}
@@ -307,7 +297,7 @@ func repairable(object string, e diagnose.Explanation) []diagnose.Finding {
 	var all []diagnose.Finding
 	for _, class := range []diagnose.Class{diagnose.ClassWaiting, diagnose.ClassDestroy, diagnose.ClassSnapshot, diagnose.ClassDisconnect, diagnose.ClassHost, diagnose.ClassArrayHost} {
 		for _, f := range e.Meant() {
-			if kindClass(f.Code) == class && (class != diagnose.ClassWaiting || called(object, f)) {
+			if k, _ := kindOf(f.Code); k.Class == class && (class != diagnose.ClassWaiting || called(object, f)) {
 				all = append(all, f)
 			}
 		}
@@ -345,15 +335,6 @@ func (o *fixOptions) severalOf(object string, plans []repair.Plan) error {
 // host: a map in which somebody waits is not what a volume's name means.
 func called(object string, f diagnose.Finding) bool {
 	return object == f.Object || object == f.Host+":"+f.Object
-}
-
-func kindClass(code string) diagnose.Class {
-	for _, k := range diagnose.Kinds {
-		if k.Code == code {
-			return k.Class
-		}
-	}
-	return diagnose.ClassReport
 }
 
 func (o *fixOptions) runOne(ctx context.Context, w *workshop, plan repair.Plan) error {
@@ -456,12 +437,6 @@ type savedPlans struct {
 	// Waves are how many go together, one wave after the other, if nobody is
 	// asked step by step.
 	Waves []int `json:"waves"`
-	// batch ends with what it comes to; whole lists also what is only reported
-	// beside others.
-	batch, whole bool
-	// byHandWords stand before the commands that do about the same, which are
-	// shown then, too.
-	byHandWords string
 }
 
 // repaired is the word for a run that went well, takenBack for an undo.

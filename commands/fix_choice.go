@@ -157,7 +157,7 @@ func (o *fixOptions) show(ctx context.Context, w *workshop, c choice) error {
 		}
 	}
 	c.plans = plans
-	answer := savedPlans{Plans: plans, Left: c.left, Waves: o.waves(w, plans), byHandWords: o.byHand(), batch: o.volume == "", whole: o.verbose}
+	answer := savedPlans{Plans: plans, Left: c.left, Waves: o.waves(w, plans)}
 	if o.save == "" || len(c.left) > 0 {
 		if err := o.printPlans(answer); err != nil {
 			return err

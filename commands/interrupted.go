@@ -13,49 +13,27 @@ import (
 )
 
 // fromJournal adds to the world what the journal says: which interrupted runs
-// left paths offline, and what runs destroyed. A run reads the latter itself,
-// and refuses where it can't be read.
+// left paths offline, for which it is read only where there are any, and what runs
+// destroyed. A run reads the latter itself, and refuses where it can't be read.
 func (o *common) fromJournal(world *evidence.World, stateDir string) {
-	o.explainOffline(world, stateDir)
-	if err := repair.FromJournal(journal.Read(stateDir), "", world); err != nil {
+	book := journal.Read(stateDir)
+	offline := func(d evidence.Disk) bool { return d.State == "offline" }
+	if slices.ContainsFunc(world.Hosts, func(h evidence.Host) bool { return slices.ContainsFunc(h.Disks.Items, offline) }) {
+		left, err := repair.LeftOffline(book)
+		if err != nil {
+			o.log().Debug("not all interrupted runs could be read", "error", err)
+		}
+		world.LeftOffline = left
+	}
+	if err := repair.FromJournal(book, "", world); err != nil {
 		o.log().Debug("not all that runs did could be read", "error", err)
 	}
 }
 
-// explainOffline adds to the world which interrupted runs left paths offline.
-// The journal is read only where there are any.
-func (o *common) explainOffline(world *evidence.World, stateDir string) {
-	offline := func(d evidence.Disk) bool { return d.State == "offline" }
-	if !slices.ContainsFunc(world.Hosts, func(h evidence.Host) bool { return slices.ContainsFunc(h.Disks.Items, offline) }) {
-		return
-	}
-	left, err := repair.LeftOffline(journal.Read(stateDir))
-	if err != nil {
-		o.log().Debug("not all interrupted runs could be read", "error", err)
-	}
-	world.LeftOffline = left
-}
-
-// tellInterrupted says before a repair which runs of the same object were
-// interrupted. typed is what was asked for, e what is known of it.
-func (o *common) tellInterrupted(stateDir, typed string, e diagnose.Explanation) {
-	for _, s := range ofOne(o.interruptedIn(stateDir), typed, e) {
-		o.tell(s)
-	}
-}
-
-// interruptedOf are those of the object that is explained, as far as the journal
-// may be read.
-func (o *common) interruptedOf(e diagnose.Explanation, typed string) []journal.Summary {
-	all, err := o.interrupted()
-	if err != nil {
-		o.log().Debug("the journal could not be read", "error", err)
-	}
-	return ofOne(all, typed, e)
-}
-
-func ofOne(all []journal.Summary, typed string, e diagnose.Explanation) []journal.Summary {
-	return slices.DeleteFunc(all, func(s journal.Summary) bool { return !sameObject(s.Object, typed, e) })
+// interruptedOf are the interrupted runs of one object, as far as the journal may
+// be read. typed is what was asked for, e what is known of it.
+func (o *common) interruptedOf(stateDir, typed string, e diagnose.Explanation) []journal.Summary {
+	return slices.DeleteFunc(o.interruptedIn(stateDir), func(s journal.Summary) bool { return !sameObject(s.Object, typed, e) })
 }
 
 func (o *common) tell(s journal.Summary) {

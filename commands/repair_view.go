@@ -16,12 +16,14 @@ import (
 // reason.
 func (o *fixOptions) printPlans(answer savedPlans) error {
 	answer.Schema, answer.Plans, answer.Left, answer.Waves = plansSchema, some(answer.Plans), some(answer.Left), some(answer.Waves)
-	return o.answer(answer, nil, func(out *page) { showPlans(out, answer) })
+	return o.answer(answer, nil, func(out *page) { o.showPlans(out, answer) })
 }
 
-func showPlans(out *page, answer savedPlans) {
+// showPlans ends a batch with what it comes to. What is only reported beside
+// others is counted there, or listed with -v.
+func (o *fixOptions) showPlans(out *page, answer savedPlans) {
 	for _, plan := range answer.Plans {
-		printPlan(out, plan, answer.byHandWords)
+		printPlan(out, plan, o.byHand())
 	}
 	reported, refused := 0, 0
 	for _, l := range answer.Left {
@@ -34,7 +36,7 @@ func showPlans(out *page, answer savedPlans) {
 	}
 	others := len(answer.Plans)+len(answer.Left) > reported
 	for _, l := range answer.Left {
-		if l.reported && answer.batch && !answer.whole && others {
+		if l.reported && o.volume == "" && !o.verbose && others {
 			continue // scan has them, with what to do
 		}
 		out.line(out.bold(clean(l.Object) + " (" + l.Code + ")"))
@@ -52,7 +54,7 @@ func showPlans(out *page, answer savedPlans) {
 	}
 	if len(answer.Plans)+len(answer.Left) == 0 {
 		out.line("There is nothing to repair.")
-	} else if answer.batch {
+	} else if o.volume == "" {
 		text := fmt.Sprintf("%d would be repaired, %d refused, %d left for later", len(answer.Plans), refused, len(answer.Left)-reported-refused)
 		if reported > 0 {
 			text += fmt.Sprintf("; %d %s only reported: pureclean scan says what to do", reported, verb(reported, "is", "are"))

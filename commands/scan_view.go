@@ -71,9 +71,7 @@ func (v scanView) heads() {
 		}
 	}
 	parts = append(parts, tail, fmt.Sprintf("%.1f s", slowest.Seconds()))
-	for _, line := range wrap(strings.Join(parts, " · "), v.width) {
-		v.line(strings.Replace(line, part, v.warning(part), 1))
-	}
+	v.wrapped(strings.Join(parts, " · "), func(line string) string { return strings.Replace(line, part, v.warning(part), 1) })
 	for _, witness := range v.report.Witnesses {
 		if !witness.Complete {
 			v.doubt(witness)
@@ -207,14 +205,11 @@ func (v scanView) why(f diagnose.Finding, shared string) {
 		v.line("  " + v.dim(f.Code))
 		width, codes, label = max(v.width-4, 24), 2, ""
 	}
-	lines := wrap(shortPaths(clean(f.Detail), width), width)
-	if len(lines) == 0 && label != "" {
-		lines = []string{""}
+	if f.Detail == "" && label != "" {
+		v.line("  " + v.dim(label))
 	}
-	for _, line := range lines {
-		v.line(strings.TrimRight("  "+v.dim(fmt.Sprintf("%-*s", codes, label))+line, " "))
-		label = ""
-	}
+	beside := "  " + v.dim(fmt.Sprintf("%-*s", codes, label))
+	v.hung(beside, strings.Repeat(" ", 2+codes), shortPaths(clean(f.Detail), width), plain)
 	if v.verbose {
 		v.gates(f)
 		return

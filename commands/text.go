@@ -20,6 +20,9 @@ func quoteShell(s string) string { return words.Shell(s) }
 // capital begins a sentence.
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
+// howMany counts what is so.
+func howMany(is ...bool) int { return words.HowMany(is, func(b bool) bool { return b }) }
+
 // either lists words as a sentence does: "a, b or c".
 func either(words []string) string {
 	if len(words) < 2 {

@@ -49,12 +49,7 @@ func undoCommand(s Streams) *cli.Command {
 
 // which is the run that is meant.
 func (o *undoOptions) which(ctx context.Context) (string, error) {
-	given := 0
-	for _, is := range []bool{o.run != "", o.volume != "", o.last} {
-		if is {
-			given++
-		}
-	}
+	given := howMany(o.run != "", o.volume != "", o.last)
 	switch {
 	case given == 0 && !(o.canPick() && !o.yes && !o.noInput):
 		return "", withHint(usagef("say which run: pureclean undo ID, --last or --volume VOLUME"), "pureclean runs lists them; at a terminal, without --yes, pureclean undo lets you choose")
@@ -90,10 +85,11 @@ func (o *undoOptions) which(ctx context.Context) (string, error) {
 	case len(of) > 0:
 		return of[0].ID, readable(all, of[0].ID) // which says why it can't be undone
 	}
+	said := fmt.Sprintf("%q", name)
 	if o.volume != "" {
-		return "", withHint(fmt.Errorf("no run of fix on this machine has changed %q: %w", name, journal.ErrNoRun), "pureclean runs lists them")
+		said = "no run of fix on this machine has changed " + said
 	}
-	return "", withHint(fmt.Errorf("%q: %w", name, journal.ErrNoRun), "pureclean runs lists them")
+	return "", withHint(fmt.Errorf("%s: %w", said, journal.ErrNoRun), "pureclean runs lists them")
 }
 
 // history is what runs on this machine wrote down, for a command that goes by it.
