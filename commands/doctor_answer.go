@@ -12,40 +12,15 @@ import (
 
 // doctorAnswer is what "doctor -o json" prints: the contract with scripts.
 type doctorAnswer struct {
-	Schema    string                `json:"schema"`
-	Time      time.Time             `json:"time"`
-	Complete  bool                  `json:"complete"`
-	Doubts    []string              `json:"doubts"`
-	Witnesses []doctorWitnessAnswer `json:"witnesses"`
-	Advice    []adviceAnswer        `json:"advice"`
-	Waits     []waitsAnswer         `json:"waits"`
-	NoLogs    []string              `json:"without_logs"`
-	Summary   doctorSummary         `json:"summary"`
-}
-
-type doctorWitnessAnswer struct {
-	Kind      string   `json:"kind"`
-	Name      string   `json:"name"`
-	Testifies bool     `json:"testifies"`
-	Reason    string   `json:"reason"`
-	Hint      string   `json:"hint"`
-	Facts     []string `json:"facts"`
-}
-
-type adviceAnswer struct {
-	Check    string   `json:"check"`
-	Severity string   `json:"severity"`
-	Kind     string   `json:"kind"`
-	Witness  string   `json:"witness"`
-	Subject  string   `json:"subject"`
-	Observed string   `json:"observed"`
-	Source   string   `json:"source"`
-	File     string   `json:"file"`
-	Line     int      `json:"line"`
-	Why      string   `json:"why"`
-	Write    []string `json:"write"`
-	Into     string   `json:"into"`
-	Then     []string `json:"then"`
+	Schema    string           `json:"schema"`
+	Time      time.Time        `json:"time"`
+	Complete  bool             `json:"complete"`
+	Doubts    []string         `json:"doubts"`
+	Witnesses []doctor.Witness `json:"witnesses"`
+	Advice    []doctor.Advice  `json:"advice"`
+	Waits     []waitsAnswer    `json:"waits"`
+	NoLogs    []string         `json:"without_logs"`
+	Summary   doctorSummary    `json:"summary"`
 }
 
 type waitsAnswer struct {
@@ -62,7 +37,7 @@ type waitsAnswer struct {
 	Histogram    []barAnswer    `json:"histogram"`
 	Complaints   []heardAnswer  `json:"complaints"`
 	Became       []becameAnswer `json:"became"`
-	Causes       []causesAnswer `json:"causes"`
+	Causes       []doctor.Cause `json:"causes"`
 }
 
 // barAnswer has no upper end in the last bar, which is what came too late.
@@ -87,12 +62,6 @@ type becameAnswer struct {
 	lateAnswer
 }
 
-type causesAnswer struct {
-	Code string `json:"code"`
-	What string `json:"what"`
-	Seen string `json:"seen"`
-}
-
 type doctorSummary struct {
 	Advice  int            `json:"advice"`
 	Hints   int            `json:"hints"`
@@ -102,16 +71,9 @@ type doctorSummary struct {
 func doctorAnswerOf(at time.Time, report doctor.Report) doctorAnswer {
 	answer := doctorAnswer{
 		Schema: "pureclean/doctor/v1", Time: at.UTC(), Complete: report.Complete, Doubts: some(report.Doubts),
-		Witnesses: []doctorWitnessAnswer{}, Advice: []adviceAnswer{}, Waits: []waitsAnswer{}, NoLogs: some(report.WithoutLogs()), Summary: doctorSummary{ByCheck: map[string]int{}},
-	}
-	for _, w := range report.Witnesses {
-		answer.Witnesses = append(answer.Witnesses, doctorWitnessAnswer{w.Kind, w.Name, w.Testifies, w.Reason, w.Hint, some(w.Facts)})
+		Witnesses: some(report.Witnesses), Advice: some(report.Advice), Waits: []waitsAnswer{}, NoLogs: some(report.WithoutLogs()), Summary: doctorSummary{ByCheck: map[string]int{}},
 	}
 	for _, a := range report.Advice {
-		answer.Advice = append(answer.Advice, adviceAnswer{
-			Check: a.Check, Severity: string(a.Weight), Kind: a.Kind, Witness: a.Witness, Subject: a.Subject, Observed: a.Observed,
-			Source: a.Source, File: a.File, Line: a.Line, Why: a.Why, Write: some(a.Write), Into: a.Into, Then: some(a.Then),
-		})
 		answer.Summary.ByCheck[a.Check]++
 	}
 	for _, w := range report.Waits {
@@ -125,7 +87,7 @@ func waitsAnswerOf(w doctor.Waits) waitsAnswer {
 	answer := waitsAnswer{
 		Host: w.Host, Logs: some(w.Logs), Nothing: w.Nothing, LimitMS: doctor.Patience.Milliseconds(), Devices: w.Devices, Late: w.Late,
 		MedianMS: w.Median.Milliseconds(), P90MS: w.P90.Milliseconds(), SlowestMS: w.Slowest.Milliseconds(), DiskMedianMS: w.DiskMedian.Milliseconds(),
-		Histogram: []barAnswer{}, Complaints: []heardAnswer{}, Became: []becameAnswer{}, Causes: []causesAnswer{},
+		Histogram: []barAnswer{}, Complaints: []heardAnswer{}, Became: []becameAnswer{}, Causes: some(w.Causes),
 	}
 	for _, bar := range w.Histogram {
 		b := barAnswer{N: bar.N}
@@ -145,9 +107,6 @@ func waitsAnswerOf(w doctor.Waits) waitsAnswer {
 	}
 	for _, b := range w.Became {
 		answer.Became = append(answer.Became, becameAnswer{b.Code, b.Object, *lateAnswerOf(b.Late)})
-	}
-	for _, c := range w.Causes {
-		answer.Causes = append(answer.Causes, causesAnswer{c.Code, c.What, c.Seen})
 	}
 	return answer
 }

@@ -53,13 +53,7 @@ type verifyAnswer struct {
 	Schema string             `json:"schema"`
 	Volume string             `json:"volume"`
 	Gone   evidence.Answer    `json:"gone"`
-	Proof  []verifyAnswerLine `json:"proof"`
-}
-
-type verifyAnswerLine struct {
-	Witness string          `json:"witness"`
-	Gone    evidence.Answer `json:"gone"`
-	Why     string          `json:"why"`
+	Proof  []repair.ProofLine `json:"proof"`
 }
 
 func runVerify(ctx context.Context, o *verifyOptions) error {
@@ -108,10 +102,7 @@ func (o *verifyOptions) prove(ctx context.Context) (answer verifyAnswer, ended, 
 	}
 	target := o.target(world, policy)
 	proof := repair.Verify(world, target, diagnose.Fences(world, policy)...)
-	answer = verifyAnswer{Schema: "pureclean/verify/v1", Volume: o.volume, Gone: proof.Gone, Proof: []verifyAnswerLine{}}
-	for _, line := range proof.Lines {
-		answer.Proof = append(answer.Proof, verifyAnswerLine{line.Witness, line.Gone, line.Why})
-	}
+	answer = verifyAnswer{Schema: "pureclean/verify/v1", Volume: o.volume, Gone: proof.Gone, Proof: some(proof.Lines)}
 	switch {
 	case proof.Gone.Is():
 		return answer, nil, nil

@@ -38,38 +38,44 @@ func (r Report) WithoutLogs() []string {
 	return all
 }
 
-// Witness is one of those who were asked.
+// Witness is one of those who were asked, as scripts are told of it.
 type Witness struct {
-	Kind, Name, Title string
+	Kind string `json:"kind"`
+	Name string `json:"name"`
 	// Testifies is whether all that it was asked could be answered; Reason and
 	// Hint say why not, and what can be done.
-	Testifies    bool
-	Reason, Hint string
+	Testifies bool   `json:"testifies"`
+	Reason    string `json:"reason"`
+	Hint      string `json:"hint"`
 	// Facts are what makes its word worth something, in short phrases.
-	Facts []string
+	Facts []string `json:"facts"`
+	// Title is what people are told of it for its name.
+	Title string `json:"-"`
 }
 
-// Advice is one thing to change, and why.
+// Advice is one thing to change, and why, as scripts are told of it.
 type Advice struct {
 	// Check is the code of the check that found it; it never changes its
 	// meaning.
-	Check  string
-	Weight settings.Weight
+	Check  string          `json:"check"`
+	Weight settings.Weight `json:"severity"`
 	// Kind and Witness say whose it is.
-	Kind, Witness string
+	Kind    string `json:"kind"`
+	Witness string `json:"witness"`
 	// Subject is what it is about, Observed what is seen of it now.
-	Subject, Observed string
+	Subject  string `json:"subject"`
+	Observed string `json:"observed"`
 	// Source is where that comes from, in words; File and Line where it is a
 	// line of a file.
-	Source string
-	File   string
-	Line   int
-	Why    string
+	Source string `json:"source"`
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Why    string `json:"why"`
 	// Write are the exact lines to write, Into where they belong, Then the
 	// commands to type after that.
-	Write []string
-	Into  string
-	Then  []string
+	Write []string `json:"write"`
+	Into  string   `json:"into"`
+	Then  []string `json:"then"`
 }
 
 // Weighs reports advice that is more than a hint.
@@ -109,6 +115,7 @@ func Examine(world evidence.World, report diagnose.Report) Report {
 			a.Check, a.Kind = cmp.Or(a.Check, Checks[i].Code), cmp.Or(a.Kind, Checks[i].Kind)
 			a.Weight = cmp.Or(a.Weight, Checks[i].Weight)
 			a.Why = cmp.Or(a.Why, Checks[i].Why)
+			a.Write, a.Then = append([]string{}, a.Write...), append([]string{}, a.Then...) // null is no list
 			r.Advice = append(r.Advice, a)
 		}
 	}

@@ -64,7 +64,11 @@ type Heard struct {
 }
 
 // Cause is one known reason for late devices, and what here speaks for it.
-type Cause struct{ Code, What, Seen string }
+type Cause struct {
+	Code string `json:"code"`
+	What string `json:"what"`
+	Seen string `json:"seen"`
+}
 
 var bars = []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, Patience}
 

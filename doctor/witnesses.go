@@ -33,6 +33,7 @@ func (p *patient) witnesses() []Witness {
 				}
 			}
 		}
+		one.Facts = append([]string{}, one.Facts...) // null is no list
 		all = append(all, one)
 	}
 	return all

@@ -14,11 +14,11 @@ type Proof struct {
 	Lines []ProofLine
 }
 
-// ProofLine is what one witness says.
+// ProofLine is what one witness says, as scripts are told of it.
 type ProofLine struct {
-	Witness string
-	Gone    evidence.Answer
-	Why     string
+	Witness string          `json:"witness"`
+	Gone    evidence.Answer `json:"gone"`
+	Why     string          `json:"why"`
 }
 
 // Verify asks this reading of all witnesses whether a volume or snapshot is
