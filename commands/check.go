@@ -139,9 +139,12 @@ func runCheck(ctx context.Context, o *checkOptions, before error) error {
 	if err := o.tell(checkView{&reading, verdict, trouble, o.notes}); err != nil {
 		// Nobody reads stdout; somebody may read this.
 		fmt.Fprintf(o.Err, "pureclean: %v\n", &outputError{err})
-		return errCheckUnknown
+		return checkEnd(metrics.Unknown)
 	}
-	return checkStatus[verdict.Status]
+	if verdict.Status == metrics.OK {
+		return nil
+	}
+	return checkEnd(verdict.Status)
 }
 
 func (o *checkOptions) open() (*metrics.Textfile, error) {

@@ -208,7 +208,7 @@ func TestCheckTextfileNotWritten(t *testing.T) {
 	}
 	o.Out = &b.out
 	err := runCheck(t.Context(), o, nil)
-	if !errors.Is(err, errCheckUnknown) || !strings.Contains(b.out.String(), "textfile: ") || !strings.Contains(b.out.String(), "1 leaked volume") {
+	if !errors.Is(err, checkEnd(metrics.Unknown)) || !strings.Contains(b.out.String(), "textfile: ") || !strings.Contains(b.out.String(), "1 leaked volume") {
 		t.Errorf("%v: %s", err, b.out.String())
 	}
 }

@@ -149,9 +149,7 @@ func (c *completer) values(flag cli.Flag, before, word string) (kind string, all
 	case ok:
 		all = own(c)
 	case choicesOf(flag) != nil:
-		for _, choice := range choicesOf(flag) {
-			all = append(all, offer{value: choice})
-		}
+		all = each(choicesOf(flag), func(choice string) offer { return offer{value: choice} })
 	case strings.HasSuffix(placeholder, "DIR"):
 		return completion.Directories, nil
 	case strings.HasSuffix(placeholder, "FILE"):
@@ -184,9 +182,11 @@ func (c *completer) special(flag cli.Flag) (func(*completer) []offer, bool) {
 // offers says which names fit a flag. Flags that take files, directories and
 // one of a few words need no line here: their own entry says so.
 var offers = map[string]func(*completer) []offer{
-	"--pool":      (*completer).pools,
-	"--member":    (*completer).members,
-	"--scenario":  func(*completer) []offer { return scenarios() },
+	"--pool":   (*completer).pools,
+	"--member": (*completer).members,
+	"--scenario": func(*completer) []offer {
+		return each(simulator.Scenarios(), func(s simulator.Scenario) offer { return offer{s.Name, s.Story} })
+	},
 	"--host-down": (*completer).members,
 	"--volume":    (*completer).objects,
 	"--object":    (*completer).objects,
@@ -199,14 +199,6 @@ var offers = map[string]func(*completer) []offer{
 	"eradicate --volume": (*completer).destroyed,
 	// To be typed by hand: that is what it is for.
 	"eradicate --confirm": func(*completer) []offer { return nil },
-}
-
-func scenarios() []offer {
-	var all []offer
-	for _, s := range simulator.Scenarios() {
-		all = append(all, offer{s.Name, s.Story})
-	}
-	return all
 }
 
 // seen are the names of some kinds that the last look left, in its order.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,14 +26,18 @@ type story struct {
 
 // scene is one screen of the story.
 type scene struct {
-	// words come first; args is the command line that is then run.
-	words string
-	args  func() ([]string, error)
+	// words come first; args is the command line that is then run, after before.
+	words  string
+	before func()
+	args   []string
 	// after are commands to type, and what for.
 	after [][2]string
 	// cut scenes are interrupted in the middle.
 	cut bool
 }
+
+// lastRun stands in a scene's command line for the run that was last.
+const lastRun = "LAST"
 
 // demoStory says what the embedded world is and what happened in it.
 var demoStory = []string{
@@ -61,26 +66,24 @@ func (t *story) tell(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	constant := func(args ...string) func() ([]string, error) {
-		return func() ([]string, error) { return args, nil }
-	}
 	scenes := []scene{
 		{words: "The world\n" + strings.Join(demoStory, "\n")},
-		{words: "First look at one pool. A scan changes nothing.", args: constant("scan", "--pool", simulator.PoolName(evidence.ModeISCSI))},
-		{words: "One leftover of those: why is it one, and may it go?", args: constant("explain", "--object", objects.reported)},
+		{words: "First look at one pool. A scan changes nothing.", args: []string{"scan", "--pool", simulator.PoolName(evidence.ModeISCSI)}},
+		{words: "One leftover of those: why is it one, and may it go?", args: []string{"explain", "--object", objects.reported}},
 		{
 			words: "Repair it.\n" +
 				"On a real host fix asks before each step, and Enter means no there. Here --yes answers for you.\n" +
 				"The dead portal is up again: while a path is down nobody can know what is behind it, and pureclean refuses.",
-			args: t.repairPortals(constant("fix", "--volume", objects.reported, "--yes")),
+			before: func() { portalsUp(t.world) },
+			args:   []string{"fix", "--volume", objects.reported, "--yes"},
 		},
-		{words: "Is it really gone, everywhere?", args: constant("verify", "--volume", objects.reported)},
-		{words: "Take back what was done.", args: t.undoLast},
-		{words: "A volume that LXD lost and somebody uses is never touched.", args: constant("fix", "--volume", objects.live, "--yes")},
-		{words: "A batch takes only what an earlier look saw as a leftover.", args: constant("fix", "--finding", "leaked-image", "--yes")},
-		{words: "A repair that is interrupted in the middle.", args: constant("fix", "--volume", objects.second, "--yes"), cut: true},
-		{words: "The journal knows what was done and what was not.", args: constant("runs")},
-		{words: "Resume it: look at the world, and finish.", args: t.resumeLast},
+		{words: "Is it really gone, everywhere?", args: []string{"verify", "--volume", objects.reported}},
+		{words: "Take back what was done.", args: []string{"undo", "--run", lastRun, "--yes"}},
+		{words: "A volume that LXD lost and somebody uses is never touched.", args: []string{"fix", "--volume", objects.live, "--yes"}},
+		{words: "A batch takes only what an earlier look saw as a leftover.", args: []string{"fix", "--finding", "leaked-image", "--yes"}},
+		{words: "A repair that is interrupted in the middle.", args: []string{"fix", "--volume", objects.second, "--yes"}, cut: true},
+		{words: "The journal knows what was done and what was not.", args: []string{"runs"}},
+		{words: "Resume it: look at the world, and finish.", args: []string{"runs", "--resume", lastRun, "--yes"}},
 		{words: "What you have seen\n" + strings.Join(demoLessons, "\n"), after: demoNext},
 	}
 	for i, scene := range scenes {
@@ -161,10 +164,18 @@ func (t *story) play(ctx context.Context, sc scene, number, next string) (bool, 
 			out.line("      " + try[1])
 		}
 	}
-	if sc.args != nil {
-		args, err := sc.args()
-		if err != nil {
-			return false, err
+	if sc.before != nil {
+		sc.before()
+	}
+	if args := slices.Clone(sc.args); args != nil {
+		if i := slices.Index(args, lastRun); i >= 0 {
+			runs, err := journal.Read(t.given.config.StateDir).List()
+			if err != nil {
+				return false, err
+			}
+			if len(runs) > 0 {
+				args[i] = runs[0].ID
+			}
 		}
 		if rest != "" {
 			fmt.Fprintln(&text)
@@ -197,38 +208,11 @@ func (t *story) command(ctx context.Context, sc scene, in io.Reader, out, errs i
 	}
 }
 
-// repairPortals brings the portals back that are cut in the demo's world.
-func (t *story) repairPortals(then func() ([]string, error)) func() ([]string, error) {
-	return func() ([]string, error) {
-		portalsUp(t.world)
-		return then()
-	}
-}
-
+// portalsUp brings the portals back that are cut in the demo's world.
 func portalsUp(world *simulator.World) {
 	_, portals := world.Array.NVMe()
 	_, more := world.Array.ISCSI()
 	for _, portal := range append(portals, more...) {
 		world.Hosts[0].RestorePortal(portal)
 	}
-}
-
-// undoLast is the command that takes the latest run back.
-func (t *story) undoLast() ([]string, error) {
-	run, err := t.lastRun()
-	return []string{"undo", "--run", run, "--yes"}, err
-}
-
-// resumeLast is the command that finishes it.
-func (t *story) resumeLast() ([]string, error) {
-	run, err := t.lastRun()
-	return []string{"runs", "--resume", run, "--yes"}, err
-}
-
-func (t *story) lastRun() (string, error) {
-	runs, err := journal.Read(t.given.config.StateDir).List()
-	if err != nil || len(runs) == 0 {
-		return "none", err
-	}
-	return runs[0].ID, nil
 }

@@ -71,44 +71,38 @@ type doctorSummary struct {
 func doctorAnswerOf(at time.Time, report doctor.Report) doctorAnswer {
 	answer := doctorAnswer{
 		Schema: "pureclean/doctor/v1", Time: at.UTC(), Complete: report.Complete, Doubts: some(report.Doubts),
-		Witnesses: some(report.Witnesses), Advice: some(report.Advice), Waits: []waitsAnswer{}, NoLogs: some(report.WithoutLogs()), Summary: doctorSummary{ByCheck: map[string]int{}},
+		Witnesses: some(report.Witnesses), Advice: some(report.Advice), Waits: each(report.Waits, waitsAnswerOf), NoLogs: some(report.WithoutLogs()), Summary: doctorSummary{ByCheck: map[string]int{}},
 	}
 	for _, a := range report.Advice {
 		answer.Summary.ByCheck[a.Check]++
-	}
-	for _, w := range report.Waits {
-		answer.Waits = append(answer.Waits, waitsAnswerOf(w))
 	}
 	answer.Summary.Advice, answer.Summary.Hints = report.Counts()
 	return answer
 }
 
 func waitsAnswerOf(w doctor.Waits) waitsAnswer {
-	answer := waitsAnswer{
+	return waitsAnswer{
 		Host: w.Host, Logs: some(w.Logs), Nothing: w.Nothing, LimitMS: doctor.Patience.Milliseconds(), Devices: w.Devices, Late: w.Late,
 		MedianMS: w.Median.Milliseconds(), P90MS: w.P90.Milliseconds(), SlowestMS: w.Slowest.Milliseconds(), DiskMedianMS: w.DiskMedian.Milliseconds(),
-		Histogram: []barAnswer{}, Complaints: []heardAnswer{}, Became: []becameAnswer{}, Causes: some(w.Causes),
+		Histogram: each(w.Histogram, func(bar doctor.Bar) barAnswer {
+			b := barAnswer{N: bar.N}
+			if bar.UpTo > 0 {
+				ms := bar.UpTo.Milliseconds()
+				b.UpToMS = &ms
+			}
+			return b
+		}),
+		Complaints: each(w.Heard, func(h doctor.Heard) heardAnswer {
+			one := heardAnswer{Kind: string(h.Kind), N: h.N, Text: h.Text, File: h.File, Line: h.Line}
+			if h.Last.Year() > 1971 { // else the log knows no date
+				last := h.Last.UTC()
+				one.Last = &last
+			}
+			return one
+		}),
+		Became: each(w.Became, func(b doctor.Became) becameAnswer { return becameAnswer{b.Code, b.Object, *lateAnswerOf(b.Late)} }),
+		Causes: some(w.Causes),
 	}
-	for _, bar := range w.Histogram {
-		b := barAnswer{N: bar.N}
-		if bar.UpTo > 0 {
-			ms := bar.UpTo.Milliseconds()
-			b.UpToMS = &ms
-		}
-		answer.Histogram = append(answer.Histogram, b)
-	}
-	for _, h := range w.Heard {
-		one := heardAnswer{Kind: string(h.Kind), N: h.N, Text: h.Text, File: h.File, Line: h.Line}
-		if h.Last.Year() > 1971 { // else the log knows no date
-			last := h.Last.UTC()
-			one.Last = &last
-		}
-		answer.Complaints = append(answer.Complaints, one)
-	}
-	for _, b := range w.Became {
-		answer.Became = append(answer.Became, becameAnswer{b.Code, b.Object, *lateAnswerOf(b.Late)})
-	}
-	return answer
 }
 
 // doctorRows is the flat form, for wide and csv.

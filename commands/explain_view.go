@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -77,20 +78,20 @@ func (v explainView) body() {
 
 // nextLine is the command to type now.
 func (v explainView) nextLine() {
-	told := ""
+	fix, other := "", ""
 	for _, f := range v.e.Findings {
-		if v.next && f.Verdict == diagnose.Safe && f.Interrupted == "" {
-			v.line("")
-			told = clean(f.FixCommand())
-			v.line("next:  " + told)
-			break
+		if f.Verdict == diagnose.Safe && f.Interrupted == "" {
+			fix = cmp.Or(fix, f.FixCommand())
 		}
 	}
 	for _, f := range v.e.Findings {
-		if v.next && f.Next != "" && (f.Verdict != diagnose.Safe || f.Interrupted != "") && clean(f.Next) != told {
-			v.line("")
-			v.line("next:  " + clean(f.Next))
-			break
+		if (f.Verdict != diagnose.Safe || f.Interrupted != "") && f.Next != fix {
+			other = cmp.Or(other, f.Next)
+		}
+	}
+	for _, command := range []string{fix, other} {
+		if v.next && command != "" {
+			v.line("\nnext:  " + clean(command))
 		}
 	}
 }
@@ -186,10 +187,7 @@ type statementAnswer struct {
 }
 
 func explainAnswerOf(world evidence.World, report diagnose.Report, e diagnose.Explanation) explainAnswer {
-	statements := make([]statementAnswer, 0, len(e.Statements))
-	for _, s := range e.Statements {
-		statements = append(statements, statementAnswer{s.Kind, s.Name, s.Known, s.Text})
-	}
+	statements := each(e.Statements, func(s diagnose.Statement) statementAnswer { return statementAnswer{s.Kind, s.Name, s.Known, s.Text} })
 	return explainAnswer{
 		Schema: "pureclean/explain/v1", Time: lastWord(world).UTC(), Complete: report.Complete,
 		Doubts: some(report.Doubts), Witnesses: witnessAnswers(report),

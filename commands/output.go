@@ -80,10 +80,7 @@ func printCSV(w io.Writer, t table) error {
 		return err
 	}
 	for _, row := range t.rows {
-		cells := make([]string, len(row))
-		for i, cell := range row {
-			cells[i] = clean(strings.ReplaceAll(cell, `\`, `\\`))
-		}
+		cells := each(row, func(cell string) string { return clean(strings.ReplaceAll(cell, `\`, `\\`)) })
 		if err := c.Write(cells); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/metrics"
 )
 
 // pin pins every pool of the bench's world to an array.
@@ -46,7 +47,7 @@ func TestPinnedArrayByEveryCommand(t *testing.T) {
 		status, out, errs := b.run("", args...)
 		want := []int{StatusTrouble, StatusRefused}
 		if args[0] == "check" {
-			want = []int{StatusCheckUnknown}
+			want = []int{int(metrics.Unknown)}
 		}
 		if !slices.Contains(want, status) {
 			t.Errorf("%v: status %d\n%s%s", args, status, out, errs)

@@ -117,10 +117,7 @@ type resultAnswer struct {
 // printResults prints how runs ended; done is the word for those that went
 // well.
 func (o *changing) printResults(done string, rows ...repair.Row) error {
-	answer := resultsAnswer{Schema: "pureclean/fix/v1", Results: make([]resultAnswer, 0, len(rows))}
-	for _, row := range rows {
-		answer.Results = append(answer.Results, resultOf(row))
-	}
+	answer := resultsAnswer{"pureclean/fix/v1", each(rows, resultOf)}
 	return o.answer(answer, nil, func(out *page) {
 		for _, r := range answer.Results {
 			printResult(out, done, r)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pureclean/pureclean/metrics"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator/array"
 )
@@ -216,7 +217,7 @@ func TestDamagedRun(t *testing.T) {
 		id + " fix damaged", "0 interrupted, 0 under way, 1 damaged, 0 can be undone", "line 4", "pureclean explain --object " + volume,
 		"purevol recover " + volume, "purevol connect --host lxd01-iscsi", "mv " + file + " " + file + ".aside",
 	}, []string{resume}, "runs")
-	tells(StatusCheckWarning, []string{"1 damaged run (pureclean runs)", "interrupted=1"}, []string{"interrupted run"}, "check", "--ignore", "unsafe-setting")
+	tells(int(metrics.Warning), []string{"1 damaged run (pureclean runs)", "interrupted=1"}, []string{"interrupted run"}, "check", "--ignore", "unsafe-setting")
 	tells(StatusFindings, []string{"How far run " + id + " of " + volume, "pureclean runs says"}, []string{resume}, "scan")
 	for _, args := range [][]string{{"runs", "--resume", id}, {"undo", id}, {"undo", "--last"}, {"undo", "--volume", volume}} {
 		tells(StatusTrouble, []string{"line 4", "hint: pureclean runs says what to do by hand"}, nil, append(args, "--yes")...)
@@ -224,7 +225,7 @@ func TestDamagedRun(t *testing.T) {
 	tells(StatusTrouble, []string{"the journal of run " + id + " is damaged"}, nil, "eradicate", "--volume", volume, "--confirm", volume)
 
 	b.world.Age(29 * 24 * time.Hour)
-	tells(StatusCheckWarning, []string{"1 damaged run"}, nil, "check", "--ignore", "unsafe-setting")
+	tells(int(metrics.Warning), []string{"1 damaged run"}, nil, "check", "--ignore", "unsafe-setting")
 	b.world.Age(2 * 24 * time.Hour)
 	tells(0, nil, []string{"damaged"}, "check", "--ignore", "unsafe-setting")
 	tells(0, []string{"1 damaged"}, nil, "runs")

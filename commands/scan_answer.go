@@ -141,26 +141,20 @@ func lastWord(world evidence.World) time.Time {
 }
 
 func witnessAnswers(report diagnose.Report) []witnessAnswer {
-	answers := make([]witnessAnswer, 0, len(report.Witnesses))
-	for _, w := range report.Witnesses {
-		answers = append(answers, witnessAnswer{
-			Kind: w.Kind, Name: w.Name, Complete: w.Complete, Reason: w.Reason, Hint: w.Hint,
-			TookMS: w.Took.Milliseconds(), Requests: w.Requests,
-		})
-	}
-	return answers
+	return each(report.Witnesses, func(w diagnose.Witness) witnessAnswer {
+		return witnessAnswer{w.Kind, w.Name, w.Complete, w.Reason, w.Hint, w.Took.Milliseconds(), w.Requests}
+	})
 }
 
 func findingAnswers(findings []diagnose.Finding) []findingAnswer {
-	answers := make([]findingAnswer, 0, len(findings))
-	for _, f := range findings {
+	return each(findings, func(f diagnose.Finding) findingAnswer {
 		a := findingAnswer{
 			Code: f.Code, Severity: string(f.Severity), Pool: f.Pool, Object: f.Object,
 			Volume: f.Volume, VolumeID: f.VolumeID, ArrayID: f.ArrayID, Serial: string(f.Serial), WWID: f.WWID, Host: f.Host,
 			LXD:              lxdAnswer{f.LXD.Project, f.LXD.Type, f.LXD.Name},
 			ProvisionedBytes: f.Provisioned, UniqueBytes: f.Unique,
 			Verdict: string(f.Verdict), Gates: gateAnswers(f.Gates),
-			Detail: f.Detail, Cause: f.Cause, Effect: f.Effect, Remedy: some(f.Remedy),
+			Detail: f.Detail, Cause: f.Cause, Effect: f.Effect, Remedy: some(f.Remedy), Late: lateAnswerOf(f.Late),
 		}
 		if f.Connections != nil {
 			a.Connections = &f.Connections
@@ -172,10 +166,8 @@ func findingAnswers(findings []diagnose.Finding) []findingAnswer {
 				a.AgeSeconds = &seconds
 			}
 		}
-		a.Late = lateAnswerOf(f.Late)
-		answers = append(answers, a)
-	}
-	return answers
+		return a
+	})
 }
 
 func lateAnswerOf(late *diagnose.Late) *lateAnswer {
@@ -194,11 +186,16 @@ func lateAnswerOf(late *diagnose.Late) *lateAnswer {
 }
 
 func gateAnswers(gates []diagnose.GateResult) []gateAnswer {
-	answers := make([]gateAnswer, 0, len(gates))
-	for _, g := range gates {
-		answers = append(answers, gateAnswer{g.Gate, string(g.Result), g.Why})
+	return each(gates, func(g diagnose.GateResult) gateAnswer { return gateAnswer{g.Gate, string(g.Result), g.Why} })
+}
+
+// each is a list of what is told of each of another, and is never null.
+func each[T, A any](list []T, told func(T) A) []A {
+	all := make([]A, len(list))
+	for i, one := range list {
+		all[i] = told(one)
 	}
-	return answers
+	return all
 }
 
 // some is a list that is never null.

@@ -135,7 +135,11 @@ func (v scanView) group(title string, findings []diagnose.Finding) {
 	for i, f := range findings {
 		if (len(v.report.Pools) > 1 || v.named) && (i == 0 || f.Pool != pool) {
 			pool = f.Pool
-			v.subheading(pool)
+			where := "outside the pools:"
+			if pool != "" {
+				where = "in " + clean(pool) + ":"
+			}
+			v.line(v.dim(where))
 		}
 		v.row(f, strings.TrimRight(rows.rows[i][0], " "), lines[i+1])
 		v.why(f, shared)
@@ -166,14 +170,6 @@ func (v scanView) nameWidth() int {
 		}
 	}
 	return width
-}
-
-func (v scanView) subheading(pool string) {
-	text := "in " + clean(pool) + ":"
-	if pool == "" {
-		text = "outside the pools:"
-	}
-	v.line(v.dim(text))
 }
 
 func (v scanView) row(f diagnose.Finding, name, line string) {

@@ -63,7 +63,11 @@ func (s sources) uptime() func() time.Duration {
 // sources finds the witnesses that the flags name.
 func (o *common) sources() (sources, error) {
 	if o.Streams.given != nil {
-		from := o.Streams.given.remembering()
+		from := *o.Streams.given
+		// What earlier commands on the same world saw is added.
+		if seen, err := sightings.Load(from.config.StateDir); err == nil && len(seen) > 0 {
+			from.seen = seen
+		}
 		if from.ssh {
 			fleet, err := o.newFleet(from.config, from.now)
 			from.fleet = fleet
@@ -90,14 +94,6 @@ func (o *common) sources() (sources, error) {
 		from.fleet, err = o.newFleet(settings, nil)
 	}
 	return from, err
-}
-
-// remembering adds what earlier commands on the same world saw.
-func (s sources) remembering() sources {
-	if seen, err := sightings.Load(s.config.StateDir); err == nil && len(seen) > 0 {
-		s.seen = seen
-	}
-	return s
 }
 
 // host is the machine to read: this one, or the tree below --sysroot.

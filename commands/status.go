@@ -35,13 +35,6 @@ const (
 	StatusRefused = 32
 )
 
-// The exit statuses of check, after the monitoring plugins' convention.
-const (
-	StatusCheckWarning  = 1
-	StatusCheckCritical = 2
-	StatusCheckUnknown  = 3
-)
-
 // UsageError is a mistake on the command line.
 type UsageError struct{ Err error }
 
@@ -59,17 +52,11 @@ var errFindings = errors.New("findings remain")
 // that from having found nothing.
 var errRepaired = errors.New("repaired")
 
-// These end a check, whose one line says all.
-var (
-	errCheckWarning  = errors.New("warning")
-	errCheckCritical = errors.New("critical")
-	errCheckUnknown  = errors.New("unknown")
-)
+// checkEnd ends a check, whose one line says all, with a status after the
+// monitoring plugins' convention.
+type checkEnd metrics.Status
 
-// checkStatus is how each answer of monitoring ends a check.
-var checkStatus = map[metrics.Status]error{
-	metrics.OK: nil, metrics.Warning: errCheckWarning, metrics.Critical: errCheckCritical, metrics.Unknown: errCheckUnknown,
-}
+func (e checkEnd) Error() string { return metrics.Status(e).String() }
 
 // IncompleteError ends a command that could not see everything.
 type IncompleteError struct {
@@ -122,9 +109,6 @@ var outcomes = []struct {
 }{
 	{is(errFindings), StatusFindings, ""},
 	{is(errRepaired), StatusRepaired, ""},
-	{is(errCheckWarning), StatusCheckWarning, ""},
-	{is(errCheckCritical), StatusCheckCritical, ""},
-	{is(errCheckUnknown), StatusCheckUnknown, ""},
 	{as[*worldError], StatusRefused, "demo-world"},
 	{as[*UsageError], StatusUsage, "usage"},
 	{as[*config.Error], StatusUsage, "configuration"},
@@ -158,6 +142,10 @@ func as[T error](err error) bool {
 }
 
 func outcome(err error) failure {
+	var end checkEnd
+	if errors.As(err, &end) {
+		return failure{Status: int(end)}
+	}
 	// Errors that were joined stand in lines of their own, and a message is one.
 	message := clean(strings.ReplaceAll(err.Error(), "\n", "; "))
 	f := failure{Type: "error", Status: StatusTrouble, Code: codeFailed, Message: message}

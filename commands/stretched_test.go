@@ -8,6 +8,7 @@ import (
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/internal/worlds"
+	"github.com/pureclean/pureclean/metrics"
 	"github.com/pureclean/pureclean/simulator"
 )
 
@@ -132,7 +133,7 @@ func TestStretchedPodOfWhichOneArrayIsRead(t *testing.T) {
 		t.Errorf("fix: %d\n%s%s", status, out, errs)
 	}
 	b.s.given.config.Pools = both
-	if status, out, errs := b.run("", "check"); status != StatusCheckWarning || !strings.Contains(out, "leaked=2") {
+	if status, out, errs := b.run("", "check"); status != int(metrics.Warning) || !strings.Contains(out, "leaked=2") {
 		t.Errorf("check with the peer: %d\n%s%s", status, out, errs)
 	}
 	if status, out, errs := run("fix", "--volume", leak, "--yes"); status != StatusOK {
