@@ -195,17 +195,3 @@ func TestTabRunsNothing(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 }
-
-// TestCompletionPrintsTheScripts that are in the repository.
-func TestCompletionPrintsTheScripts(t *testing.T) {
-	for shell, file := range map[string]string{"bash": "pureclean.bash", "zsh": "_pureclean", "fish": "pureclean.fish"} {
-		want, err := os.ReadFile(filepath.Join("..", "completion", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		status, stdout, stderr := run(t, "completion", shell)
-		if status != 0 || stdout != string(want) || stderr != "" {
-			t.Errorf("%s: status %d: %s", shell, status, stderr)
-		}
-	}
-}

@@ -30,6 +30,12 @@ func Watching(s Streams, w *simulator.World, sleep func(context.Context, time.Du
 	return s
 }
 
+// OpenWorld opens a world below dir to commands that are processes of their own.
+func OpenWorld(w *simulator.World, dir string) (leave func(), err error) {
+	o, err := openWorld(w, dir, 0)
+	return o.close, err
+}
+
 // onPage is a page of one width, without colours.
 func onPage(w io.Writer, width int) *page {
 	return &page{palette: colourise(Streams{}, "never", false), w: w, width: width}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -36,9 +37,30 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			// What a look leaves for TAB is no business of this machine's.
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
-			return nil
+			completion, err := filepath.Abs("../completion")
+			e.Setenv("COMPLETION", completion)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// world NAME leads the commands after it into the world of a scenario,
+			// two days after that happened, or into the demo's.
+			"world": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 {
+					ts.Fatalf("usage: world NAME")
+				}
+				w := worlds.Demo(t)
+				if args[0] != "demo" {
+					w = worlds.Of(t, args[0])
+					w.Age(48 * time.Hour)
+				}
+				dir, err := os.MkdirTemp("", "ps") // a unix socket's path is short
+				ts.Check(err)
+				ts.Defer(func() { _ = os.RemoveAll(dir) })
+				leave, err := commands.OpenWorld(w, dir)
+				ts.Check(err)
+				ts.Defer(leave)
+				ts.Setenv("PURECLEAN_DEMO", dir)
+			},
 			// status N COMMAND... runs a command that must end with status N.
 			"status": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) < 2 {

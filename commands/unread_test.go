@@ -40,24 +40,6 @@ func TestMemberAway(t *testing.T) {
 	}
 }
 
-// What is larger than one object is told for what it is, with what to run.
-func TestExplainOfAPoolAMemberAndAnArray(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, worlds.Demo(t))
-	for name, want := range map[string]string{
-		"purepool":      "purepool is a pool of LXD, on array fa-sim: not one object but all that is in it hint: pureclean scan --pool purepool",
-		"lxd01":         "lxd01 is a member of LXD: not one object; on the array it is lxd01-iscsi",
-		"fa-sim":        "fa-sim is the array: not one object",
-		"10.174.121.41": "10.174.121.41 is a way to fa-sim. array CT0.ETH4 is 10.174.121.41:3260",
-	} {
-		status, out, errs := b.run("", "explain", name, "--color", "never")
-		text := strings.ReplaceAll(strings.Join(strings.Fields(out+errs), " "), "pureclean: ", "")
-		if known := strings.HasPrefix(name, "10."); !strings.Contains(text, want) || strings.Contains(text, "did you mean") || known != (status == StatusOK) || !known && status != StatusUsage {
-			t.Errorf("%s: status %d\n%s%s", name, status, out, errs)
-		}
-	}
-}
-
 // What scan says comes next is what works: what can't be undone wants its name,
 // and a dry run and a refusal say so with that name.
 func TestNextCommandWorks(t *testing.T) {
