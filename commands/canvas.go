@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/pureclean/pureclean/words"
 )
 
 // What a terminal is told. The alternate screen keeps what was there before;
@@ -76,7 +74,8 @@ func (w *watcher) draw(looking bool) error {
 	if w.screen == nil {
 		return nil
 	}
-	p, width := w.o.onto(nil), w.o.width()
+	var b bytes.Buffer
+	out := w.o.onto(&b)
 	head := fmt.Sprintf("%s every %s · ", w.name, span(w.every.String()))
 	switch {
 	case looking:
@@ -86,44 +85,43 @@ func (w *watcher) draw(looking bool) error {
 	default:
 		head += "not seen yet"
 	}
-	lines := []string{p.bold(head) + p.dim(" · Ctrl-C ends")}
+	out.line(out.bold(head) + out.dim(" · Ctrl-C ends"))
 	if w.o.inDemo() {
-		lines = append(lines, p.warning(demoWords))
+		out.line(out.warning(demoWords))
 	}
 	if w.seen {
-		lines = append(lines, wrap(w.last.summary, width)...)
+		out.wrapped(w.last.summary, plain)
 		for _, warning := range w.last.warnings {
-			lines = append(lines, words.Of(wrap(clean(warning), width), p.warning)...)
+			out.wrapped(clean(warning), out.warning)
 		}
 	}
 	if w.failure != nil {
-		failed := "! the last look failed: " + outcome(w.failure).Message + "; it is tried again"
-		lines = append(lines, words.Of(wrap(failed, width), p.warning)...)
+		out.wrapped("! the last look failed: "+outcome(w.failure).Message+"; it is tried again", out.warning)
 	}
 	for i, c := range w.changes {
 		if i == 0 {
-			lines = append(lines, p.dim("changed at "+clock(w.when)+":"))
+			out.line(out.dim("changed at " + clock(w.when) + ":"))
 		}
 		if i == mostChanges {
-			lines = append(lines, fmt.Sprintf("and %d more", len(w.changes)-i))
+			out.line(fmt.Sprintf("and %d more", len(w.changes)-i))
 			break
 		}
-		lines = append(lines, words.Of(hung("", "  ", c.line(), width), p.bold)...)
+		out.hung("", "  ", c.line(), out.bold)
 	}
-	lines = append(lines, "")
+	out.line("")
 	if w.seen {
-		var b bytes.Buffer
-		below := w.o.onto(&b)
-		if w.last.print(below); below.err != nil {
-			return below.err
-		}
-		for line := range strings.Lines(b.String()) {
-			lines = append(lines, fold(strings.TrimRight(line, "\n"), width)...)
-		}
+		w.last.print(out)
+	}
+	if out.err != nil {
+		return out.err
+	}
+	var lines []string
+	for line := range strings.Lines(b.String()) {
+		lines = append(lines, fold(strings.TrimRight(line, "\n"), out.width)...)
 	}
 	if rows := w.o.height(); rows > 2 && len(lines) > rows {
 		hidden := len(lines) - rows + 1
-		lines = append(lines[:rows-1], p.dim(fmt.Sprintf("… %s below; a taller window shows more", count(hidden, "line"))))
+		lines = append(lines[:rows-1], out.dim(fmt.Sprintf("… %s below; a taller window shows more", count(hidden, "line"))))
 	}
 	return w.screen.show(lines)
 }

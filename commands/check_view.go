@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,39 +25,30 @@ type checkView struct {
 const maxDetails = 40
 
 func (v checkView) line() string {
-	var parts []string
-	add := func(text string) {
-		if text != "" {
-			parts = append(parts, text)
+	counted := func(n int, noun, what string) string {
+		if n == 0 {
+			return ""
 		}
+		return count(n, noun) + " " + what
 	}
-	doubt := v.doubt()
-	if v.verdict.Status != metrics.Critical {
-		add(doubt)
-		doubt = ""
+	first, last := v.doubt(), ""
+	if v.verdict.Status == metrics.Critical {
+		first, last = last, first
 	}
-	if v.reading.Looked() {
-		add(v.codes("critical", "finding", diagnose.Critical))
-		add(v.leaked())
-		add(v.codes("other", "warning", diagnose.Warning))
+	looked, runs := v.reading.Looked(), v.reading.Runs
+	parts := []string{first}
+	if looked {
+		parts = append(parts, v.codes("critical", "finding", diagnose.Critical), v.leaked(), v.codes("other", "warning", diagnose.Warning))
 	}
-	if v.reading.Looked() && v.reading.Runs.Trouble != "" {
-		add("whether a repair was interrupted is not known: " + v.reading.Runs.Trouble)
+	if looked && runs.Trouble != "" {
+		parts = append(parts, "whether a repair was interrupted is not known: "+runs.Trouble)
 	}
-	if n := v.reading.Runs.Interrupted; n > 0 {
-		add(count(n, "interrupted run") + " (pureclean runs)")
+	parts = append(parts, counted(runs.Interrupted, "interrupted run", "(pureclean runs)"), counted(runs.Damaged, "damaged run", "(pureclean runs)"),
+		counted(len(runs.UnderWay), "run", "under way"), last)
+	if v.trouble != nil && looked {
+		parts = append(parts, v.trouble.Error())
 	}
-	if n := v.reading.Runs.Damaged; n > 0 {
-		add(count(n, "damaged run") + " (pureclean runs)")
-	}
-	if n := len(v.reading.Runs.UnderWay); n > 0 {
-		add(count(n, "run") + " under way")
-	}
-	add(doubt)
-	if v.trouble != nil && v.reading.Looked() {
-		add(v.trouble.Error())
-	}
-	return v.verdict.Line(strings.Join(parts, "; "))
+	return v.verdict.Line(strings.Join(slices.DeleteFunc(parts, func(text string) bool { return text == "" }), "; "))
 }
 
 // doubt is why not everything could be seen.

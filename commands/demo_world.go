@@ -61,7 +61,8 @@ func (o *demoOptions) printScenarios() error {
 	})
 }
 
-// serveDir makes the directory that --serve names.
+// serveDir makes the directory that --serve names, and refuses one that holds
+// something: a demo must not write among somebody's files.
 func (o *demoOptions) serveDir() (string, error) {
 	dir, err := filepath.Abs(o.serve)
 	if err != nil {
@@ -70,8 +71,15 @@ func (o *demoOptions) serveDir() (string, error) {
 	if socketRoom(dir) < 0 {
 		return "", usagef("--serve %s: the path is too long for a unix socket; take one of at most %d characters", dir, len(dir)+socketRoom(dir))
 	}
-	if err := emptyDir(dir); err != nil {
-		return "", &UsageError{err}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	switch {
+	case err != nil:
+		return "", usagef("--serve: %w", err)
+	case len(entries) > 0:
+		return "", usagef("--serve %s: the directory is not empty", dir)
 	}
 	return dir, nil
 }
@@ -94,22 +102,6 @@ const maxSocketPath = 107
 
 // socketRoom is how many more characters a world's directory might have.
 func socketRoom(dir string) int { return maxSocketPath - len(visit.Socket(dir)) }
-
-// emptyDir makes dir, and refuses one that holds something: a demo must not
-// write among somebody's files.
-func emptyDir(dir string) error {
-	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return os.MkdirAll(dir, 0o700)
-	case err != nil:
-		return fmt.Errorf("--serve: %w", err)
-	case len(entries) > 0:
-		return fmt.Errorf("--serve %s: the directory is not empty", dir)
-	default:
-		return nil
-	}
-}
 
 // opened is a world that other processes can enter.
 type opened struct {

@@ -110,23 +110,22 @@ func (v doctorView) advice(a doctor.Advice) {
 	}
 	v.labelled("from", a.Source)
 	v.labelled("why", a.Why)
-	label := "write"
-	for _, line := range a.Write {
-		// Exactly as it is to be written, so it is never wrapped.
-		v.line(strings.TrimRight(fmt.Sprintf("  %-*s%s", adviceColumn-2, label, tabbed(line)), " "))
-		label = ""
+	into, then := "in", "then"
+	if len(a.Write) == 0 {
+		into = "do"
 	}
-	if len(a.Write) > 0 {
-		v.labelled("in", a.Into)
-	} else {
-		v.labelled("do", a.Into)
-	}
-	label = "then"
 	if len(a.Write) == 0 && a.Into == "" {
-		label = "do"
+		then = "do"
 	}
-	for _, command := range a.Then {
-		v.line(fmt.Sprintf("  %-*s%s", adviceColumn-2, label, clean(command)))
+	v.exactly("write", a.Write)
+	v.labelled(into, a.Into)
+	v.exactly(then, a.Then)
+}
+
+// exactly prints lines as they are to be written or typed: they are never wrapped.
+func (v doctorView) exactly(label string, lines []string) {
+	for _, line := range lines {
+		v.line(strings.TrimRight(fmt.Sprintf("  %-*s%s", adviceColumn-2, label, tabbed(line)), " "))
 		label = ""
 	}
 }

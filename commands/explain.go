@@ -50,9 +50,7 @@ func explainCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "object", Aliases: []string{"volume"}, Usage: "explain `OBJECT`; the same as the word without a flag", Destination: &o.object},
 			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of OBJECT", Destination: &o.project},
 		}, o.flags(formatTable, formatWide, formatJSON, formatYAML, formatHTML), o.reachFlags(), []cli.Flag{o.toldFlag(), o.briefFlag()}),
-		Action: func(c *cli.Context) error {
-			return runExplain(c.Context, o)
-		},
+		Action: func(c *cli.Context) error { return runExplain(c.Context, o) },
 	}
 }
 
@@ -98,11 +96,6 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 		return notExplained(err, found)
 	}
 	runs := o.interruptedOf(from.config.StateDir, object, explanation)
-	if o.output == formatTable || o.output == formatWide {
-		for _, s := range runs {
-			o.tell(s)
-		}
-	}
 	if o.output == formatHTML {
 		err = o.print(func(w io.Writer) error {
 			page := o.judged(world, policy, found)
@@ -111,6 +104,9 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 		})
 	} else {
 		err = o.answer(explainAnswerOf(world, found, explanation), nil, func(out *page) {
+			for _, s := range runs {
+				o.tell(s)
+			}
 			explainView{page: out, verbose: o.verbose || o.output == formatWide, brief: o.brief, e: explanation, next: true}.print()
 		})
 	}

@@ -36,7 +36,7 @@ type fixOptions struct {
 }
 
 func fixCommand(s Streams) *cli.Command {
-	o := &fixOptions{changing: changing{common: common{Streams: s}}}
+	o := &fixOptions{changing: changing{common: common{Streams: s}}, found: map[string]diagnose.Finding{}}
 	return &cli.Command{
 		Name:      "fix",
 		ArgsUsage: "[VOLUME]",
@@ -70,9 +70,7 @@ func fixCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "save", Usage: "write the plan to `FILE` and change nothing", Destination: &o.save, TakesFile: true},
 			&cli.StringFlag{Name: "min-age", Usage: "with --volume: take it only if it is at least `AGE` old, and not the usual age", Destination: &o.minAge},
 		}, o.statedFlags(), o.changingFlags(), o.flags(formatTable, formatJSON, formatYAML)),
-		Action: func(c *cli.Context) error {
-			return runFix(c.Context, o)
-		},
+		Action: func(c *cli.Context) error { return runFix(c.Context, o) },
 	}
 }
 
@@ -219,9 +217,6 @@ func (o *fixOptions) lookRound(ctx context.Context, w *workshop) (diagnose.Repor
 		return diagnose.Report{}, err
 	}
 	report := o.judge(w.world, w.policy)
-	if o.found == nil {
-		o.found = map[string]diagnose.Finding{}
-	}
 	for _, f := range report.Findings {
 		o.found[f.Object] = f
 	}
@@ -372,7 +367,7 @@ func (o *fixOptions) runBatch(ctx context.Context, w *workshop, c choice) error 
 	w.report.named = len(c.plans) > 2 && w.tools.WaveSize > 1
 	w.report.batch = len(c.plans) > 1
 	rows, err := w.tools.Batch(ctx, c.plans)
-	if o.found == nil {
+	if len(o.found) == 0 {
 		o.found = w.report.found // of a plan from a file nothing was known before
 	}
 	rows = append(rows, c.rows()...)

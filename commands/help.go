@@ -109,9 +109,9 @@ func (v helpView) flag(flag cli.Flag) {
 
 // entry prints one line of a list with two columns. Where the right one would
 // be too narrow, or the left one is too wide, it goes below.
-func (l *page) entry(left, right string, column int) {
+func (p *page) entry(left, right string, column int) {
 	indent := column
-	if l.width-column < 30 {
+	if p.width-column < 30 {
 		indent = 8
 	}
 	rest := strings.Repeat(" ", indent)
@@ -119,7 +119,7 @@ func (l *page) entry(left, right string, column int) {
 	if len(left)+5 <= indent && right != "" {
 		first = fmt.Sprintf("   %-*s", indent-3, left)
 	} else {
-		l.line("   " + left)
+		p.line("   " + left)
 	}
-	l.hung(first, rest, right, plain)
+	p.hung(first, rest, right, plain)
 }

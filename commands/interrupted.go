@@ -107,15 +107,10 @@ func (o *common) unfinished(stateDir string) ([]journal.Summary, error) {
 	all, err := journal.Read(stateDir).List()
 	now := o.now()
 	all = slices.DeleteFunc(all, func(s journal.Summary) bool { return !resumable(s.State, s.Kind) && !s.Unsettled(now) })
-	slices.SortStableFunc(all, func(a, b journal.Summary) int { return cmp.Compare(damage(a), damage(b)) })
+	slices.SortStableFunc(all, func(a, b journal.Summary) int {
+		return cmp.Compare(howMany(a.State == journal.Damaged), howMany(b.State == journal.Damaged))
+	})
 	return all, err
-}
-
-func damage(s journal.Summary) int {
-	if s.State == journal.Damaged {
-		return 1
-	}
-	return 0
 }
 
 // resumable reports a run that somebody has to go on with. An eradication that was

@@ -63,48 +63,48 @@ func (o *common) answer(data any, rows func() table, people func(out *page)) err
 	return o.text(people)
 }
 
-func (l *page) line(text string) {
-	if l.err == nil {
-		_, l.err = io.WriteString(l.w, text+"\n")
+func (p *page) line(text string) {
+	if p.err == nil {
+		_, p.err = io.WriteString(p.w, text+"\n")
 	}
 }
 
-func (l *page) hung(first, rest, text string, paint func(string) string) {
-	for _, line := range hung(first, rest, text, l.width) {
-		l.line(paint(line))
+func (p *page) hung(first, rest, text string, paint func(string) string) {
+	for _, line := range hung(first, rest, text, p.width) {
+		p.line(paint(line))
 	}
 }
 
-func (l *page) wrapped(text string, paint func(string) string) { l.hung("", "", text, paint) }
+func (p *page) wrapped(text string, paint func(string) string) { p.hung("", "", text, paint) }
 
 // headed prints a head that begins with a name, which alone is painted.
-func (l *page) headed(name, rest string, paint func(string) string) {
-	for i, line := range wrap(name+rest, l.width) {
+func (p *page) headed(name, rest string, paint func(string) string) {
+	for i, line := range wrap(name+rest, p.width) {
 		if after, ok := strings.CutPrefix(line, name); ok && i == 0 {
 			line = paint(name) + after
 		}
-		l.line(line)
+		p.line(line)
 	}
 }
 
 // table prints a table in so many columns; 0 is any width.
-func (l *page) table(t table, width int) {
+func (p *page) table(t table, width int) {
 	head, rows, err := t.rowsIn(width)
 	if err != nil {
-		l.err = err
+		p.err = err
 		return
 	}
-	l.line(head)
+	p.line(head)
 	for _, row := range rows {
 		for _, line := range row {
-			l.line(line)
+			p.line(line)
 		}
 	}
 }
 
 // block prints lines that are to stand as they are.
-func (l *page) block(text string) {
+func (p *page) block(text string) {
 	for line := range strings.Lines(text) {
-		l.line(strings.TrimSuffix(line, "\n"))
+		p.line(strings.TrimSuffix(line, "\n"))
 	}
 }

@@ -144,14 +144,12 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		// Whoever is asked about each step goes through one volume at a time.
 		waveSize = w.waveSize
 	}
-	report := &reporter{o: o, now: o.now, found: map[string]diagnose.Finding{}}
-	w.report = report
+	w.report = &reporter{o: o, now: o.now, found: map[string]diagnose.Finding{}}
 	w.policy = o.policy(from.config)
 	w.policy.Batch = batch
 	w.policy.DatabaseIsCurrent = o.databaseIsCurrent && !batch
 	w.policy.EvenIfRecovered = o.evenIfRecovered && !batch
-	ask := asker{o: o, several: new(bool)}
-	w.ask = ask
+	w.ask = asker{o: o, several: new(bool)}
 	w.tools = repair.Tools{
 		Look:   look,
 		Policy: w.policy,
@@ -173,13 +171,13 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 		Machine: func(member string) (repair.Machine, bool) { return o.machine(from, w, member) },
 		Here:    func(member string) bool { return len(w.world.Hosts) > 0 && w.world.Hosts[0].Name == member },
 		Journal: book,
-		Ask:     ask.ask,
+		Ask:     w.ask.ask,
 		Report: func(e repair.Event) {
 			if e.Phase == repair.Counted {
 				own.Done, own.Of = e.N, e.Of
 				_ = book.Hold(own)
 			}
-			report.report(e)
+			w.report.report(e)
 		},
 		Operator:  operator,
 		Typed:     o.typed,

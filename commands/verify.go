@@ -42,9 +42,7 @@ func verifyCommand(s Streams) *cli.Command {
 			&cli.StringFlag{Name: "volume", Aliases: []string{"object"}, Usage: "`VOLUME`, as explain takes it: the array's full name, a serial, a device, LXD's own name; the same as the word without a flag", Destination: &o.volume},
 			&cli.StringFlag{Name: "project", Usage: "the LXD `PROJECT` of VOLUME", Destination: &o.project},
 		}, o.flags(formatTable, formatJSON, formatYAML), o.reachFlags(), []cli.Flag{o.downFlag(), watchFlag(&o.watch), o.briefFlag()}),
-		Action: func(c *cli.Context) error {
-			return runVerify(c.Context, o)
-		},
+		Action: func(c *cli.Context) error { return runVerify(c.Context, o) },
 	}
 }
 
@@ -88,7 +86,7 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := o.answer(answer, nil, func(out *page) { printProof(out, o.told(answer)) }); err != nil {
+	if err := o.answer(answer, nil, func(out *page) { printProof(out, answer, o.brief) }); err != nil {
 		return err
 	}
 	return ended
@@ -205,7 +203,7 @@ func (o *verifyOptions) view(ctx context.Context) (view, error) {
 	}
 	v := view{
 		err: ended, done: answer.Gone.Is(),
-		print:  func(out *page) { printProof(out, o.told(answer)) },
+		print:  func(out *page) { printProof(out, answer, o.brief) },
 		answer: func(look int, changes []change) any { return watchedVerify{answer, look, changes} },
 	}
 	for _, line := range answer.Proof {
@@ -216,15 +214,7 @@ func (o *verifyOptions) view(ctx context.Context) (view, error) {
 	return v, nil
 }
 
-// told is what people read of an answer.
-func (o *verifyOptions) told(answer verifyAnswer) verifyAnswer {
-	if o.brief {
-		answer.Proof = nil
-	}
-	return answer
-}
-
-func printProof(out *page, a verifyAnswer) {
+func printProof(out *page, a verifyAnswer, brief bool) {
 	switch {
 	case a.Gone.Is():
 		out.line(out.good("Gone, everywhere: ") + clean(a.Volume))
@@ -234,6 +224,9 @@ func printProof(out *page, a verifyAnswer) {
 		out.line(out.warning("Could not tell: ") + clean(a.Volume))
 	}
 	for _, line := range a.Proof {
+		if brief {
+			break
+		}
 		mark := map[evidence.Answer]string{evidence.Yes: "gone", evidence.No: "there", evidence.Unknown: "?"}[line.Gone]
 		out.hung(fmt.Sprintf("  %-5s  ", mark), strings.Repeat(" ", 9), clean(line.Witness+": "+line.Why), plain)
 	}
