@@ -114,8 +114,7 @@ func (s Subject) mayComeTo(p *apart) (Result, string) {
 		return d.Source == record.Name && d.Snapshot == "" && is(d.Pool, record.Pool) && is(d.Project, record.Project) && is(d.Type, record.Type)
 	}
 	instances := f.world.LXD.Instances.Items
-	for i := range instances {
-		inst := &instances[i]
+	for inst := range evidence.Refs(instances) {
 		root := inst.Name == record.Name && inst.Project == record.Project && record.Type != evidence.TypeCustom
 		if !root && len(inst.Disks) > 0 && !slices.ContainsFunc(inst.Disks, has) {
 			continue

@@ -14,12 +14,9 @@ func (f *facts) volumeOf(serial evidence.Serial) *volume {
 	}
 	if f.bySerial == nil {
 		f.bySerial = map[evidence.Serial]*volume{}
-		for _, a := range f.arrays {
-			for i := range a.volumes {
-				v := &a.volumes[i]
-				if old := f.bySerial[v.Serial]; old == nil || old.pool == nil {
-					f.bySerial[v.Serial] = v
-				}
+		for v := range f.volumes() {
+			if old := f.bySerial[v.Serial]; old == nil || old.pool == nil {
+				f.bySerial[v.Serial] = v
 			}
 		}
 	}
@@ -39,16 +36,13 @@ func (f *facts) nameOf(serial evidence.Serial) string {
 func (f *facts) calledToo(d *device) string {
 	words := ""
 	var told []evidence.Serial
-	add := func(disk *evidence.Disk) {
+	for _, disk := range d.everyPath() {
 		for _, serial := range identities(disk) {
 			if name := f.nameOf(serial); serial != d.serial && name != "" && !slices.Contains(told, serial) {
 				told = append(told, serial)
 				words += " (" + string(serial) + " is " + name + ")"
 			}
 		}
-	}
-	for _, disk := range d.everyPath() {
-		add(disk)
 	}
 	return words
 }

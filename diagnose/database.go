@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -177,14 +178,12 @@ func listed(marks []string) string {
 // it may be what gives the database away.
 func (p *poolFacts) unreadable() []string {
 	var names []string
-	for i := range p.array.volumes {
-		v := &p.array.volumes[i]
+	for v := range evidence.Refs(p.array.volumes) {
 		if v.pool == p && (v.ID == "" || v.Serial == "" || v.LXD.IsLXD() == v.LXD.UUID.IsZero()) {
 			names = append(names, quoted(v.Name))
 		}
 	}
-	for i := range p.array.Snapshots.Items {
-		s := &p.array.Snapshots.Items[i]
+	for s := range evidence.Refs(p.array.Snapshots.Items) {
 		if s.LXD.IsLXD() == s.LXD.UUID.IsZero() && p.array.pools[lower(s.Pod)] == p {
 			names = append(names, quoted(s.Name))
 		}
@@ -192,16 +191,12 @@ func (p *poolFacts) unreadable() []string {
 	return names
 }
 
-// unrecorded calls do for the pool's volumes that should have a record and
-// have none. Of a name that is known in part only it is not excluded.
-func (f *facts) unrecorded(p *poolFacts, do func(*volume)) {
-	for i := range p.array.volumes {
-		v := &p.array.volumes[i]
-		if v.pool != p || v.record != nil || v.Destroyed.Is() || v.LXD.Snapshot || (!v.LXD.IsLXD() && v.LXD.UUID.IsZero()) {
-			continue
-		}
-		do(v)
-	}
+// unrecorded are the pool's volumes that should have a record and have none. Of a
+// name that is known in part only it is not excluded.
+func (p *poolFacts) unrecorded() iter.Seq[*volume] {
+	return filter(evidence.Refs(p.array.volumes), func(v *volume) bool {
+		return v.pool == p && v.record == nil && !v.Destroyed.Is() && !v.LXD.Snapshot && (v.LXD.IsLXD() || !v.LXD.UUID.IsZero())
+	})
 }
 
 // recordsOfNothing lists records of which the array has nothing at all, live
@@ -212,8 +207,7 @@ func (f *facts) recordsOfNothing(p *poolFacts) []string {
 		return nil
 	}
 	var names []string
-	for i := range f.records.list {
-		record := &f.records.list[i]
+	for record := range evidence.Refs(f.records.list) {
 		if record.Pool != p.name || record.UUID.IsZero() || f.young(record) || (record.Snapshot && record.Type == evidence.TypeImage) {
 			continue
 		}
@@ -227,19 +221,16 @@ func (f *facts) recordsOfNothing(p *poolFacts) []string {
 // has reports that the pool's pod has something of a record's UUID, whatever
 // its content.
 func (p *poolFacts) has(record *evidence.Record) bool {
-	a := p.array
 	if record.Snapshot {
-		i, ok := a.snapByUUID[record.UUID]
-		for ; ok && i != none; i = a.snapUUIDNext[i] {
-			if a.pools[lower(a.Snapshots.Items[i].Pod)] == p {
+		for s := range p.array.snapshotsOfUUID(record.UUID) {
+			if p.array.pools[lower(s.Pod)] == p {
 				return true
 			}
 		}
 		return false
 	}
-	i, ok := a.byUUID[record.UUID]
-	for ; ok && i != none; i = a.uuidNext[i] {
-		if v := &a.volumes[i]; v.pool == p && !v.LXD.Snapshot {
+	for v := range p.array.ofUUID(record.UUID) {
+		if v.pool == p && !v.LXD.Snapshot {
 			return true
 		}
 	}
@@ -252,12 +243,11 @@ func (f *facts) recordsOfDestroyed(p *poolFacts) []string {
 	}
 	var names []string
 	records := func(id evidence.UUID, snapshot bool) {
-		f.records.of(id, func(record *evidence.Record) bool {
+		for record := range f.records.of(id) {
 			if name := lxdName(record).String(); record.Pool == p.name && record.Snapshot == snapshot && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
-			return true
-		})
+		}
 	}
 	for i := range p.array.volumes {
 		if v := &p.array.volumes[i]; v.pool == p && !v.LXD.UUID.IsZero() && !v.Destroyed.IsNot() {
@@ -274,11 +264,11 @@ func (f *facts) recordsOfDestroyed(p *poolFacts) []string {
 
 func (f *facts) recordsThatWent(p *poolFacts) []string {
 	var names []string
-	f.unrecorded(p, func(v *volume) {
+	for v := range p.unrecorded() {
 		if seen := f.remembered(v); seen != nil && v.code != codeLeakedHalf {
 			names = append(names, either(seen.LXDName, v.Name))
 		}
-	})
+	}
 	return names
 }
 
@@ -297,13 +287,13 @@ func (f *facts) recordsOfSnapshotsAlone(p *poolFacts) []string {
 			names = append(names, lxdName(record).String())
 		}
 	}
-	f.unrecorded(p, func(v *volume) {
-		v.snapshots(func(s *evidence.Snapshot) {
+	for v := range p.unrecorded() {
+		for s := range v.snapshots() {
 			if !s.LXD.UUID.IsZero() && f.recorded(s.LXD.UUID) {
 				names = append(names, s.Name)
 			}
-		})
-	})
+		}
+	}
 	return names
 }
 
@@ -313,33 +303,31 @@ const attempt = 10 * time.Minute
 
 func (f *facts) snapshotsOfUnrecorded(p *poolFacts) []string {
 	var names []string
-	f.unrecorded(p, func(v *volume) {
+	for v := range p.unrecorded() {
 		later, found := "", false
-		v.snapshots(func(s *evidence.Snapshot) {
+		for s := range v.snapshots() {
 			known := !s.Created.IsZero() && !v.Created.IsZero()
 			named := s.LXD.IsLXD() || !s.LXD.UUID.IsZero()
 			if named && (!known || s.Created.Sub(v.Created).Abs() > attempt) {
 				later, found = s.Name, true
 			}
-		})
+		}
 		if found {
 			names = append(names, either(later, "one of "+v.Name))
 		}
-	})
+	}
 	return names
 }
 
 func (f *facts) disksWithoutRecord(p *poolFacts) []string {
 	known := func(d disk) bool { return d.pool == p.name && f.records.has(d) }
 	var names []string
-	for i := range f.world.LXD.Instances.Items {
-		inst := &f.world.LXD.Instances.Items[i]
+	for inst := range evidence.Refs(f.world.LXD.Instances.Items) {
 		if len(inst.Disks) == 0 {
 			// LXD refuses an instance without a root disk.
 			names = append(names, "those of "+quoted(inst.Name)+", which are not known")
 		}
-		for j := range inst.Disks {
-			d := &inst.Disks[j]
+		for d := range evidence.Refs(inst.Disks) {
 			if (d.Pool == p.name || d.Pool == "") && !known(diskFor(inst, d)) {
 				names = append(names, d.Device+" of "+inst.Name)
 			}
@@ -378,12 +366,8 @@ func parentOf(record *evidence.Record) string {
 
 func (f *facts) mountsWithoutRecord(p *poolFacts) []string {
 	found := map[string]bool{}
-	f.unrecorded(p, func(v *volume) {
-		for _, h := range f.hosts {
-			d := h.of(v)
-			if d == nil {
-				continue
-			}
+	for v := range p.unrecorded() {
+		for _, d := range f.devices(v) {
 			for _, use := range d.uses {
 				pool, kind, name, lxd := lxdPath(use.Where)
 				switch {
@@ -395,7 +379,7 @@ func (f *facts) mountsWithoutRecord(p *poolFacts) []string {
 				}
 			}
 		}
-	})
+	}
 	// A device with two volumes' paths is mounted for one that has a record.
 	f.keepWanted(found)
 	return slices.Sorted(maps.Keys(found))

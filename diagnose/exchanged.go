@@ -15,17 +15,16 @@ func (s Subject) exchanged() string {
 	if s.snapshot != nil || s.volume.Created.IsZero() {
 		return ""
 	}
-	for i := range s.f.records.list {
-		record := &s.f.records.list[i]
+	for record := range evidence.Refs(s.f.records.list) {
 		if record.Snapshot || record.Created.IsZero() || record.Type == evidence.TypeImage || !atOneTime(record.Created, s.volume.Created) {
 			continue
 		}
 		other := ""
-		s.f.placed(record, func(v *volume) {
+		for v := range s.f.placed(record) {
 			if v != s.volume && !v.Created.IsZero() && !atOneTime(record.Created, v.Created) {
 				other = v.Name
 			}
-		})
+		}
 		if other != "" {
 			return "LXD made " + lxdName(record).String() + " on " + day(record.Created) + ", when this was made, and " + other +
 				", which has its name, was made at another time: their names may have been exchanged"

@@ -387,10 +387,7 @@ func (f *facts) arrayStatement(a *arrayFacts, t target) Statement {
 // arrayWords is what the array says of a volume.
 func (f *facts) arrayWords(v *volume) string {
 	words := []string{"exists", destroyedWords(v.array, v.Destroyed, v.Remaining), size(v.Provisioned), "serial " + string(v.Serial), made(v.Created)}
-	var connections []string
-	v.connections(func(row *evidence.Connection) {
-		connections = append(connections, connectionName(row)+numberWords(row))
-	})
+	connections := each(slices.Collect(v.connections()), connectionWords)
 	switch {
 	case len(connections) > 0:
 		words = append(words, "connected to "+list(connections))
@@ -411,9 +408,7 @@ func (f *facts) arrayWords(v *volume) string {
 	default:
 		words = append(words, "I/O not measured")
 	}
-	snapshots := 0
-	v.snapshots(func(*evidence.Snapshot) { snapshots++ })
-	if snapshots > 0 {
+	if snapshots := len(slices.Collect(v.snapshots())); snapshots > 0 {
 		words = append(words, count(snapshots, "snapshot"))
 	}
 	if v.prots != none {
@@ -424,6 +419,9 @@ func (f *facts) arrayWords(v *volume) string {
 	}
 	return join(words...)
 }
+
+// connectionWords is what a volume is connected to, and under which number.
+func connectionWords(row *evidence.Connection) string { return connectionName(row) + numberWords(row) }
 
 // numberWords is the number under which a host sees the volume.
 func numberWords(row *evidence.Connection) string {

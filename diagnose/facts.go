@@ -145,8 +145,7 @@ func (p *poolFacts) blind(f *facts) bool {
 // array compares names without case.
 func (f *facts) indexPools() {
 	taken := map[*evidence.Pod]bool{}
-	for i := range f.world.LXD.Pools.Items {
-		pool := &f.world.LXD.Pools.Items[i]
+	for pool := range evidence.Refs(f.world.LXD.Pools.Items) {
 		facts := &poolFacts{name: pool.Name, pool: pool, judged: f.policy.judges(pool.Name)}
 		for _, array := range f.arrays {
 			if array.Gateway != pool.Gateway {
@@ -163,8 +162,7 @@ func (f *facts) indexPools() {
 		f.addPool(facts)
 	}
 	for _, array := range f.arrays {
-		for i := range array.Pods.Items {
-			pod := &array.Pods.Items[i]
+		for pod := range evidence.Refs(array.Pods.Items) {
 			if slices.ContainsFunc(f.pools, func(p *poolFacts) bool { return p.isPeer(array, pod) }) {
 				continue // it is told together with the pool, see joinPeers
 			}

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -9,6 +10,36 @@ import (
 
 // none is the end of a chain of indices.
 const none = int32(-1)
+
+// chained are the items of a chain.
+func chained[T any](items []T, next []int32, first int32) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for i := first; i != none && yield(&items[i]); i = next[i] {
+		}
+	}
+}
+
+// index finds items by something that several may have: those are chained.
+type index[K comparable] struct {
+	firsts map[K]int32
+	next   []int32
+}
+
+func newIndex[K comparable](items int) index[K] {
+	return index[K]{make(map[K]int32, items), make([]int32, items)}
+}
+
+// add puts item i in front of the others.
+func (x *index[K]) add(key K, i int) {
+	x.next[i], x.firsts[key] = x.first(key), int32(i)
+}
+
+func (x *index[K]) first(key K) int32 {
+	if i, ok := x.firsts[key]; ok {
+		return i
+	}
+	return none
+}
 
 // arrayFacts is one array's testimony, joined.
 type arrayFacts struct {
@@ -21,10 +52,9 @@ type arrayFacts struct {
 	volumes []volume
 	byID    map[string]int32
 	hosts   map[string]*arrayHost // by lower-case name
-	// byUUID and snapByUUID begin the chains uuidNext and snapUUIDNext of
-	// volumes and snapshots with one of LXD's UUIDs.
-	byUUID, snapByUUID     map[evidence.UUID]int32
-	uuidNext, snapUUIDNext []int32
+	// byUUID and snapByUUID find volumes and snapshots by LXD's UUIDs. What has
+	// none is not LXD's and is never looked up.
+	byUUID, snapByUUID index[evidence.UUID]
 	// connNext chains Connections, snapNext Snapshots, protNext Protections
 	// of one volume.
 	connNext, snapNext, protNext []int32
@@ -119,11 +149,12 @@ func (f *facts) joinVolumes(a *arrayFacts) {
 	items := a.Volumes.Items
 	a.volumes = make([]volume, len(items))
 	a.byID = make(map[string]int32, len(items))
-	a.byUUID = make(map[evidence.UUID]int32, len(items))
-	a.uuidNext = make([]int32, len(items))
+	a.byUUID = newIndex[evidence.UUID](len(items))
 	for i := range items {
 		a.byID[items[i].ID] = int32(i)
-		chain(a.byUUID, a.uuidNext, items[i].LXD.UUID, i)
+		if !items[i].LXD.UUID.IsZero() {
+			a.byUUID.add(items[i].LXD.UUID, i)
+		}
 		a.volumes[i] = volume{
 			Volume: &items[i], array: a, pool: a.pools[strings.ToLower(either(items[i].Pod, podOf(items[i].Name)))],
 			conns: none, remotes: none, snaps: none, prots: none, index: int32(i),
@@ -149,11 +180,12 @@ func (f *facts) joinVolumes(a *arrayFacts) {
 	}
 	a.snapNext = make([]int32, len(a.Snapshots.Items))
 	a.snapSource = make([]int32, len(a.Snapshots.Items))
-	a.snapByUUID = make(map[evidence.UUID]int32, len(a.Snapshots.Items))
-	a.snapUUIDNext = make([]int32, len(a.Snapshots.Items))
+	a.snapByUUID = newIndex[evidence.UUID](len(a.Snapshots.Items))
 	for i := range a.Snapshots.Items {
 		row := &a.Snapshots.Items[i]
-		chain(a.snapByUUID, a.snapUUIDNext, row.LXD.UUID, i)
+		if !row.LXD.UUID.IsZero() {
+			a.snapByUUID.add(row.LXD.UUID, i)
+		}
 		source := row.SourceName
 		if source == "" {
 			source = strings.TrimSuffix(row.Name, "."+row.Suffix)
@@ -174,8 +206,7 @@ func (f *facts) joinVolumes(a *arrayFacts) {
 			a.protNext[i], v.prots = v.prots, int32(i)
 		}
 	}
-	for i := range a.Activity.Items {
-		row := &a.Activity.Items[i]
+	for row := range evidence.Refs(a.Activity.Items) {
 		if v := find(row.VolumeID, row.VolumeName); v != nil {
 			v.busy = row.Busy
 		}
@@ -224,11 +255,14 @@ func (a *arrayFacts) namesOnDemand() func(string) (int32, bool) {
 	}
 }
 
-// connections calls f for each row of the volume, in the array's order.
-func (v *volume) connections(f func(*evidence.Connection)) {
-	for i := v.conns; i != none; i = v.array.connNext[i] {
-		f(&v.array.Connections.Items[i])
-	}
+// connections are the rows of the volume, in the array's order.
+func (v *volume) connections() iter.Seq[*evidence.Connection] {
+	return chained(v.array.Connections.Items, v.array.connNext, v.conns)
+}
+
+// remoteConnections are those that the array shows of a peer.
+func (v *volume) remoteConnections() iter.Seq[*evidence.Connection] {
+	return chained(v.array.Connections.Items, v.array.connNext, v.remotes)
 }
 
 // isRemote reports a connection that a peer array makes, to a host of its own.
@@ -240,8 +274,7 @@ func (a *arrayFacts) isRemote(row *evidence.Connection) bool {
 // hostNames lists what the volume is connected to; nil where none is seen and
 // there may be some.
 func (v *volume) hostNames() []string {
-	var names []string
-	v.connections(func(row *evidence.Connection) { names = append(names, connectionName(row)) })
+	names := each(slices.Collect(v.connections()), connectionName)
 	doubt := v.throughPeers(func(c throughPeer) { names = append(names, c.name()) })
 	if names == nil && doubt == "" && (v.pool == nil || v.pool.unreadPeer == "") && v.array.Connections.IsComplete() && !v.disagrees() {
 		return []string{}
@@ -260,11 +293,9 @@ func connectionName(row *evidence.Connection) string {
 	}
 }
 
-// snapshots calls f for each snapshot of the volume, destroyed ones too.
-func (v *volume) snapshots(f func(*evidence.Snapshot)) {
-	for i := v.snaps; i != none; i = v.array.snapNext[i] {
-		f(&v.array.Snapshots.Items[i])
-	}
+// snapshots are those of the volume, destroyed ones too.
+func (v *volume) snapshots() iter.Seq[*evidence.Snapshot] {
+	return chained(v.array.Snapshots.Items, v.array.snapNext, v.snaps)
 }
 
 // disagrees reports that the count in the volume's own row and the list of
@@ -279,7 +310,7 @@ func (v *volume) disagrees() bool {
 		return v.conns == none && v.remotes == none
 	}
 	direct, all := map[string]bool{}, map[string]bool{}
-	v.connections(func(row *evidence.Connection) {
+	for row := range v.connections() {
 		host, group := "host "+strings.ToLower(row.Host), "group "+strings.ToLower(row.Group)
 		if row.Host != "" {
 			all[host] = true
@@ -289,9 +320,9 @@ func (v *volume) disagrees() bool {
 		} else {
 			direct[host] = true
 		}
-	})
+	}
 	remotes := int64(0)
-	for i := v.remotes; i != none; i = v.array.connNext[i] {
+	for range v.remoteConnections() {
 		remotes++
 	}
 	return v.ConnectionCount.N < int64(len(direct)) || v.ConnectionCount.N > int64(len(all))+remotes
@@ -305,37 +336,30 @@ func (a *arrayFacts) source(snapshot int) *volume {
 	return nil
 }
 
-// chain puts index i in front of the others with the same UUID. What has no
-// UUID is not LXD's and is never looked up.
-func chain(heads map[evidence.UUID]int32, next []int32, id evidence.UUID, i int) {
-	next[i] = none
-	if id.IsZero() {
-		return
-	}
-	if head, chained := heads[id]; chained {
-		next[i] = head
-	}
-	heads[id] = int32(i)
+// ofUUID and snapshotsOfUUID are those with a UUID of LXD's, whatever else their
+// names say and in whatever pool.
+func (a *arrayFacts) ofUUID(id evidence.UUID) iter.Seq[*volume] {
+	return chained(a.volumes, a.byUUID.next, a.byUUID.first(id))
 }
 
-// named calls f for the pool's volumes of an LXD name, destroyed ones too.
-func (a *arrayFacts) named(pool *poolFacts, name evidence.Name, f func(*volume)) {
-	i, ok := a.byUUID[name.UUID]
-	for ; ok && i != none; i = a.uuidNext[i] {
-		if v := &a.volumes[i]; v.LXD == name && v.pool == pool {
-			f(v)
+func (a *arrayFacts) snapshotsOfUUID(id evidence.UUID) iter.Seq[*evidence.Snapshot] {
+	return chained(a.Snapshots.Items, a.snapByUUID.next, a.snapByUUID.first(id))
+}
+
+// named are the pool's volumes of an LXD name, destroyed ones too.
+func (a *arrayFacts) named(pool *poolFacts, name evidence.Name) iter.Seq[*volume] {
+	return func(yield func(*volume) bool) {
+		for v := range a.ofUUID(name.UUID) {
+			if v.LXD == name && v.pool == pool && !yield(v) {
+				return
+			}
 		}
 	}
 }
 
-// snapshotsNamed calls f for the pool's snapshots of an LXD name.
-func (a *arrayFacts) snapshotsNamed(pool *poolFacts, name evidence.Name, f func(*evidence.Snapshot)) {
-	i, ok := a.snapByUUID[name.UUID]
-	for ; ok && i != none; i = a.snapUUIDNext[i] {
-		if s := &a.Snapshots.Items[i]; s.LXD == name && a.pools[strings.ToLower(s.Pod)] == pool {
-			f(s)
-		}
-	}
+// snapshotsNamed are the pool's snapshots of an LXD name.
+func (a *arrayFacts) snapshotsNamed(pool *poolFacts, name evidence.Name) iter.Seq[*evidence.Snapshot] {
+	return filter(a.snapshotsOfUUID(name.UUID), func(s *evidence.Snapshot) bool { return s.LXD == name && a.pools[lower(s.Pod)] == pool })
 }
 
 // created lists the arrays that made the volume of this serial; more than one

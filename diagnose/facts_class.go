@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -57,42 +58,35 @@ func (v *volume) candidate() candidate {
 // classify settles for every volume whether LXD has a record of it and, if
 // not, what it is.
 func (f *facts) classify() {
-	for _, a := range f.arrays {
-		for i := range a.volumes {
-			v := &a.volumes[i]
-			if v.pool == nil {
-				continue
-			}
-			if !v.Destroyed.Is() {
-				v.pool.live++
-				if v.LXD.IsLXD() {
-					v.pool.named++
-				}
-			}
-			v.record, v.code = f.codeOf(v)
-			f.noteAnother(v)
-			v.countVolume()
-			if v.code == codeLeakedImage {
-				v.pool.images++
-			}
-			if group := v.candidate(); group != "" && v.code != codeDisappeared && v.code != codeElsewhere && group != candidateCopy {
-				v.pool.leaked++
-			}
-			f.noteStrangers(v)
+	for v := range f.volumes() {
+		if v.pool == nil {
+			continue
 		}
+		if !v.Destroyed.Is() {
+			v.pool.live++
+			if v.LXD.IsLXD() {
+				v.pool.named++
+			}
+		}
+		v.record, v.code = f.codeOf(v)
+		f.noteAnother(v)
+		v.countVolume()
+		if v.code == codeLeakedImage {
+			v.pool.images++
+		}
+		if group := v.candidate(); group != "" && v.code != codeDisappeared && v.code != codeElsewhere && group != candidateCopy {
+			v.pool.leaked++
+		}
+		f.noteStrangers(v)
+	}
+	for _, a := range f.arrays {
 		f.countSnapshots(a)
 	}
 }
 
 // twins are the live, or perhaps live, other halves of a volume.
 func (f *facts) twins(v *volume) []*volume {
-	var twins []*volume
-	v.array.named(v.pool, otherHalf(v.LXD), func(twin *volume) {
-		if !twin.Destroyed.Is() {
-			twins = append(twins, twin)
-		}
-	})
-	return twins
+	return slices.Collect(filter(v.array.named(v.pool, otherHalf(v.LXD)), func(twin *volume) bool { return !twin.Destroyed.Is() }))
 }
 
 // otherHalf is the name of the other half of a volume that has two.
@@ -159,12 +153,12 @@ func (f *facts) codeOf(v *volume) (*evidence.Record, string) {
 // elsewhere reports a volume that is connected to other machines only: it is
 // what they use, and not what this LXD left behind.
 func (f *facts) elsewhere(v *volume) bool {
-	strangers := v.conns != none
-	v.connections(func(row *evidence.Connection) {
-		o := v.array.owner(row.Host)
-		strangers = strangers && o.ours.IsNot() && o.member == ""
-	})
-	return strangers
+	for row := range v.connections() {
+		if o := v.array.owner(row.Host); !o.ours.IsNot() || o.member != "" {
+			return false
+		}
+	}
+	return v.conns != none
 }
 
 // copyInUse reports LXD's temporary copy of a snapshot that LXD needs, or may
@@ -210,8 +204,7 @@ func (f *facts) movedTwin(v *volume) string {
 			return o.Name
 		}
 	}
-	for i := range v.array.volumes {
-		o := &v.array.volumes[i]
+	for o := range evidence.Refs(v.array.volumes) {
 		together := !o.LXD.IsLXD() && o.pool == v.pool && o.Created.Sub(v.Created).Abs() <= making
 		own := o != v && o.LXD.IsLXD() && o.LXD.UUID == v.LXD.UUID
 		if !o.Destroyed.Is() && (is(o.ID, o.Name) || together || own) {
@@ -239,13 +232,12 @@ func (f *facts) disappeared(v *volume) string {
 			return "its other half is, or may be, " + moved + " now: LXD was not deleting it"
 		}
 	}
-	why := ""
-	v.connections(func(row *evidence.Connection) {
-		if server, ok := f.former(v.array, row.Host); ok && why == "" {
-			why = "it is connected to " + row.Host + ", and " + server + " is no member any more: LXD drops the records of a member that is removed by force"
+	for row := range v.connections() {
+		if server, ok := f.former(v.array, row.Host); ok {
+			return "it is connected to " + row.Host + ", and " + server + " is no member any more: LXD drops the records of a member that is removed by force"
 		}
-	})
-	return why
+	}
+	return ""
 }
 
 // remembered is an earlier run's sighting of a record that a volume has not any
@@ -267,8 +259,7 @@ func (f *facts) remembered(v *volume) *evidence.Sighting {
 
 // replaced reports an image whose record LXD gave to a newer copy.
 func (f *facts) replaced(v *volume, seen *evidence.Sighting) bool {
-	for i := range f.records.list {
-		record := &f.records.list[i]
+	for record := range evidence.Refs(f.records.list) {
 		if record.Pool == v.pool.name && record.Type == evidence.TypeImage && record.Name != "" && strings.Contains(seen.LXDName, record.Name) {
 			return true
 		}
@@ -290,13 +281,10 @@ func (f *facts) noteStrangers(v *volume) {
 	if v.pool.foreign != "" {
 		return
 	}
-	v.connections(func(row *evidence.Connection) {
+	for row := range v.connections() {
 		o := v.array.owner(row.Host)
-		if o.ours.Is() || (row.Host == "" && row.Group != "") {
-			return
-		}
-		if v.pool.unsure != "" && !o.ours.IsNot() {
-			return
+		if o.ours.Is() || (row.Host == "" && row.Group != "") || (v.pool.unsure != "" && !o.ours.IsNot()) {
+			continue
 		}
 		words := v.Name + " is connected to " + quoted(connectionName(row)) + ": " + o.why
 		if o.ours.IsNot() {
@@ -305,5 +293,5 @@ func (f *facts) noteStrangers(v *volume) {
 		if v.pool.unsure == "" {
 			v.pool.unsure, v.pool.unsureOf = words, o
 		}
-	})
+	}
 }

@@ -101,20 +101,13 @@ func (f *facts) mountedFrom(use *evidence.Use) []*volume {
 	if !ok || use.Kind != evidence.UseMount {
 		return nil
 	}
-	var found []*volume
-	for _, a := range f.arrays {
-		for i := range a.volumes {
-			v := &a.volumes[i]
-			if v.pool == nil || v.pool.name != pool || !v.LXD.IsLXD() {
-				continue
-			}
-			record := f.records.find(pool, v.LXD)
-			if record != nil && directoryOf(record) == kind+"/"+name {
-				found = append(found, v)
-			}
+	return slices.Collect(filter(f.volumes(), func(v *volume) bool {
+		if v.pool == nil || v.pool.name != pool || !v.LXD.IsLXD() {
+			return false
 		}
-	}
-	return found
+		record := f.records.find(pool, v.LXD)
+		return record != nil && directoryOf(record) == kind+"/"+name
+	}))
 }
 
 // directories are the names of LXD's directories by volume type.
@@ -162,7 +155,7 @@ func (f *facts) connectedTo(v *volume, h *hostFacts) (evidence.Answer, string) {
 
 func (f *facts) connectedHere(v *volume, h *hostFacts) (evidence.Answer, string) {
 	a, answer, why := v.array, evidence.No, ""
-	v.connections(func(row *evidence.Connection) {
+	for row := range v.connections() {
 		o := a.owner(row.Host)
 		switch {
 		case answer.Is():
@@ -173,7 +166,7 @@ func (f *facts) connectedHere(v *volume, h *hostFacts) (evidence.Answer, string)
 		case o.host == nil && !o.fenced && !o.ours.IsNot():
 			answer, why = evidence.Unknown, either(o.why, "a connection names no host")
 		}
-	})
+	}
 	switch {
 	case answer != evidence.No:
 		return answer, why

@@ -20,8 +20,8 @@ type hostFacts struct {
 	disks      map[string]*evidence.Disk // by kernel name and by major:minor
 	sessions   map[int]*evidence.Session
 	devices    map[evidence.Serial]*device
-	// serials are the devices' in order of appearance.
-	serials []evidence.Serial
+	// all are the devices in order of appearance.
+	all []*device
 	// named are the devices by any kernel name, map name or major:minor that
 	// belongs to them.
 	named map[string][]*device
@@ -79,7 +79,7 @@ func (h *hostFacts) device(serial evidence.Serial) *device {
 	if d == nil {
 		d = &device{host: h, serial: serial}
 		h.devices[serial] = d
-		h.serials = append(h.serials, serial)
+		h.all = append(h.all, d)
 	}
 	return d
 }
@@ -106,8 +106,7 @@ func identities(disk *evidence.Disk) []evidence.Serial {
 }
 
 func (h *hostFacts) joinDisks() {
-	for i := range h.Disks.Items {
-		disk := &h.Disks.Items[i]
+	for disk := range evidence.Refs(h.Disks.Items) {
 		for _, name := range []string{disk.Name, disk.Dev} {
 			if name != "" {
 				h.disks[name] = disk
@@ -154,8 +153,7 @@ func (h *hostFacts) path(p evidence.Path) *evidence.Disk {
 // joinMaps gives each map to the volume it is named after, and to every
 // volume that one of its paths leads to.
 func (h *hostFacts) joinMaps() {
-	for i := range h.Maps.Items {
-		m := &h.Maps.Items[i]
+	for m := range evidence.Refs(h.Maps.Items) {
 		owners := []*device{}
 		if m.Serial != "" {
 			owners = append(owners, h.device(m.Serial))
@@ -184,8 +182,7 @@ func (h *hostFacts) joinMaps() {
 }
 
 func (h *hostFacts) joinNamespaces() {
-	for i := range h.Namespaces.Items {
-		n := &h.Namespaces.Items[i]
+	for n := range evidence.Refs(h.Namespaces.Items) {
 		if n.Serial == "" {
 			h.strange = append(h.strange, n.Name)
 			continue
@@ -200,8 +197,7 @@ func (h *hostFacts) joinNamespaces() {
 }
 
 func (h *hostFacts) joinUses() {
-	for i := range h.Uses.Items {
-		use := &h.Uses.Items[i]
+	for use := range evidence.Refs(h.Uses.Items) {
 		var users []*device
 		add := func(d *device) {
 			if d != nil && !slices.Contains(users, d) {

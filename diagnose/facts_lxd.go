@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -10,12 +11,10 @@ import (
 // recordFacts is LXD's records by UUID.
 type recordFacts struct {
 	list   []evidence.Record
-	byUUID map[evidence.UUID]int32
-	next   []int32
+	byUUID index[evidence.UUID]
 	inPool map[string]int
-	// byName begins the chain of records of one name; made on demand.
-	byName   map[string]int32
-	nameNext []int32
+	// byName is made on demand.
+	byName index[string]
 	// projects counts the distinct ones.
 	projects int
 	// nameless is a record that can't be joined to the array, if any.
@@ -25,8 +24,7 @@ type recordFacts struct {
 func newRecords(lxd *evidence.LXD) recordFacts {
 	r := recordFacts{
 		list:   lxd.Records.Items,
-		byUUID: make(map[evidence.UUID]int32, len(lxd.Records.Items)),
-		next:   make([]int32, len(lxd.Records.Items)),
+		byUUID: newIndex[evidence.UUID](len(lxd.Records.Items)),
 		inPool: map[string]int{},
 	}
 	projects := map[string]bool{}
@@ -37,71 +35,54 @@ func newRecords(lxd *evidence.LXD) recordFacts {
 		if record.UUID.IsZero() || record.Pool == "" {
 			r.nameless = record
 		}
-		head, chained := r.byUUID[record.UUID]
-		if !chained {
-			head = none
-		}
-		r.next[i] = head
-		r.byUUID[record.UUID] = int32(i)
+		r.byUUID.add(record.UUID, i)
 	}
 	r.projects = len(projects)
 	return r
 }
 
-// of calls f for every record with the UUID, in any pool and project, until f
-// returns false.
-func (r *recordFacts) of(id evidence.UUID, f func(*evidence.Record) bool) {
-	i, ok := r.byUUID[id]
-	for ; ok && i != none; i = r.next[i] {
-		if !f(&r.list[i]) {
-			return
-		}
-	}
+// of are the records with the UUID, in any pool and project.
+func (r *recordFacts) of(id evidence.UUID) iter.Seq[*evidence.Record] {
+	return chained(r.list, r.byUUID.next, r.byUUID.first(id))
 }
 
 // has reports a record of just that volume or snapshot.
 func (r *recordFacts) has(d disk) bool {
-	found := false
-	r.called(d.name, func(record *evidence.Record) bool {
-		found = diskOf(record, record.Name) == d
-		return !found
-	})
-	return found
+	names := r.names()
+	for record := range chained(r.list, names.next, names.first(d.name)) { // without garbage
+		if diskOf(record, record.Name) == d {
+			return true
+		}
+	}
+	return false
 }
 
-// called calls f for every record of that name, until f returns false. Names are
-// hashed alone: tens of thousands have all the rest in common.
-func (r *recordFacts) called(name string, f func(*evidence.Record) bool) {
-	if r.byName == nil {
-		r.byName, r.nameNext = make(map[string]int32, len(r.list)), make([]int32, len(r.list))
+// called are the records of that name. Names are hashed alone: tens of thousands
+// have all the rest in common.
+func (r *recordFacts) called(name string) iter.Seq[*evidence.Record] {
+	names := r.names()
+	return chained(r.list, names.next, names.first(name))
+}
+
+func (r *recordFacts) names() *index[string] {
+	if r.byName.firsts == nil {
+		r.byName = newIndex[string](len(r.list))
 		for i := range r.list {
-			head, chained := r.byName[r.list[i].Name]
-			if !chained {
-				head = none
-			}
-			r.nameNext[i] = head
-			r.byName[r.list[i].Name] = int32(i)
+			r.byName.add(r.list[i].Name, i)
 		}
 	}
-	i, ok := r.byName[name]
-	for ; ok && i != none; i = r.nameNext[i] {
-		if !f(&r.list[i]) {
-			return
-		}
-	}
+	return &r.byName
 }
 
 // find returns the pool's record that an array name stands for. A virtual
 // machine and its image have two names, of one UUID.
 func (r *recordFacts) find(pool string, name evidence.Name) *evidence.Record {
-	var found *evidence.Record
-	r.of(name.UUID, func(record *evidence.Record) bool {
+	for record := range r.of(name.UUID) {
 		if record.Pool == pool && record.Snapshot == name.Snapshot && record.Type == name.Type && slices.Contains(contents(record), name.Content) {
-			found = record
+			return record
 		}
-		return found == nil
-	})
-	return found
+	}
+	return nil
 }
 
 // contents lists the contents of a record's array objects. A record that does

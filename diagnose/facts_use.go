@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -11,9 +12,9 @@ import (
 // says of instances and of its own configuration.
 type expectations struct {
 	instances map[place]*evidence.Instance
-	// attached begins and ends the chain of attachments of all volumes, or
-	// snapshots, of one name: nearly always it is one.
-	attached    map[string]ends
+	// attached finds the attachments of all volumes, or snapshots, of one name:
+	// nearly always it is one.
+	attached    index[string]
 	attachments []attachment
 	daemon      map[disk][]string // members by volume
 	// doubt says why a use may be missing from the above; unsure the same of
@@ -32,7 +33,14 @@ type disk struct {
 type attachment struct {
 	instance *evidence.Instance
 	disk     *evidence.InstanceDisk
-	next     int32
+}
+
+// named is what it is of, with the name of a snapshot behind its volume's.
+func (a *attachment) named() string {
+	if a.disk.Snapshot != "" {
+		return a.disk.Source + "/" + a.disk.Snapshot
+	}
+	return a.disk.Source
 }
 
 // isOf reports the attachment of a volume or snapshot, whose name it has.
@@ -40,8 +48,6 @@ func (a *attachment) isOf(key disk) bool {
 	d := a.disk
 	return d.Pool == key.pool && d.Project == key.project && either(d.Type, evidence.TypeCustom) == key.kind && (d.Snapshot != "") == key.snapshot
 }
-
-type ends struct{ first, last int32 }
 
 // expectation is where LXD uses one volume.
 type expectation struct {
@@ -83,23 +89,17 @@ func newExpectations(f *facts) expectations {
 	}
 	e := expectations{
 		instances:   make(map[place]*evidence.Instance, len(lxd.Instances.Items)),
-		attached:    make(map[string]ends, min(disks, len(lxd.Records.Items))),
 		attachments: make([]attachment, 0, disks),
 		daemon:      map[disk][]string{},
 	}
-	doubt := func(why string) {
-		if e.doubt == "" {
-			e.doubt = why
-		}
-	}
+	doubt := func(why string) { e.doubt = either(e.doubt, why) }
 	if why := lxd.Instances.Why(); why != "" {
 		doubt("LXD's instances are not all known: " + why)
 	}
 	if why := lxd.DaemonVolumes.Why(); why != "" {
 		e.unsure = "the volumes that LXD itself uses are not all known: " + why
 	}
-	for i := range lxd.Instances.Items {
-		inst := &lxd.Instances.Items[i]
+	for inst := range evidence.Refs(lxd.Instances.Items) {
 		if inst.Name == "" || inst.Project == "" || (len(inst.Disks) == 0 && !inst.Running.IsNot()) {
 			// Every instance has a root disk, in some pool.
 			doubt("of instance " + quoted(inst.Name) + " it is not known which disks it has")
@@ -111,6 +111,10 @@ func newExpectations(f *facts) expectations {
 		for j := range inst.Disks {
 			e.attach(inst, &inst.Disks[j], doubt)
 		}
+	}
+	e.attached = newIndex[string](len(e.attachments))
+	for i := range slices.Backward(e.attachments) { // so that chains begin with the first
+		e.attached.add(e.attachments[i].named(), i)
 	}
 	for _, d := range lxd.DaemonVolumes.Items {
 		if d.Pool == "" || d.Volume == "" || d.Member == "" {
@@ -130,29 +134,17 @@ func (e *expectations) attach(inst *evidence.Instance, d *evidence.InstanceDisk,
 	if d.Pool == "" || d.Project == "" {
 		doubt("of disk " + quoted(d.Device) + " of instance " + quoted(inst.Name) + " the volume is not known")
 	}
-	name := d.Source
-	if d.Snapshot != "" {
-		name += "/" + d.Snapshot
-	}
-	i := int32(len(e.attachments))
-	e.attachments = append(e.attachments, attachment{inst, d, none})
-	chain, chained := e.attached[name]
-	if chained {
-		e.attachments[chain.last].next = i
-		chain.last = i
-	} else {
-		chain = ends{i, i}
-	}
-	e.attached[name] = chain
+	e.attachments = append(e.attachments, attachment{inst, d})
 }
 
-// attachedTo calls f for each running instance that has the volume or
-// snapshot as a disk, in LXD's order.
-func (e *expectations) attachedTo(key disk, f func(*attachment)) {
-	chain, ok := e.attached[key.name]
-	for i := chain.first; ok && i != none; i = e.attachments[i].next {
-		if a := &e.attachments[i]; a.isOf(key) {
-			f(a)
+// attachedTo are the disks that the volume or snapshot is of running instances, in
+// LXD's order.
+func (e *expectations) attachedTo(key disk) iter.Seq[*attachment] {
+	return func(yield func(*attachment) bool) {
+		for a := range chained(e.attachments, e.attached.next, e.attached.first(key.name)) {
+			if a.isOf(key) && !yield(a) {
+				return
+			}
 		}
 	}
 }
@@ -188,9 +180,9 @@ func (f *facts) expectedOf(e *expectation, record *evidence.Record) {
 	key := disk{record.Pool, record.Project, record.Type, record.Name, record.Snapshot}
 	switch {
 	case record.Snapshot:
-		f.use.attachedTo(key, func(a *attachment) {
+		for a := range f.use.attachedTo(key) {
 			f.expect(e, use{"the snapshot is attached to ", a.instance, " as device " + a.disk.Device})
-		})
+		}
 	case record.Type == evidence.TypeContainer || record.Type == evidence.TypeVM:
 		inst := f.use.instances[place{record.Project, record.Name}]
 		if inst != nil && !inst.Running.IsNot() {
@@ -198,9 +190,9 @@ func (f *facts) expectedOf(e *expectation, record *evidence.Record) {
 		}
 		fallthrough // the disk of one virtual machine can be attached to another
 	default:
-		f.use.attachedTo(key, func(a *attachment) {
+		for a := range f.use.attachedTo(key) {
 			f.expect(e, use{"attached to ", a.instance, " as device " + a.disk.Device})
-		})
+		}
 		for _, member := range f.use.daemon[key] {
 			f.expectOn(e, member, use{before: "LXD on " + member + " uses it for itself"})
 		}
@@ -278,11 +270,7 @@ func instanceWords(inst *evidence.Instance) string {
 }
 
 func operationWords(op *evidence.Operation) string {
-	what := op.Description
-	if what == "" {
-		what = "an operation without a description"
-	}
-	words := quoted(what)
+	words := quoted(either(op.Description, "an operation without a description"))
 	if op.Location != "" && op.Location != "none" {
 		words += " on " + op.Location
 	}

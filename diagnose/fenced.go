@@ -140,8 +140,7 @@ func (f *facts) silentObjects(a *arrayFacts, name string) (found []*arrayHost, w
 		if why := f.notSilent(object, name); why != "" {
 			return nil, why
 		}
-		for j := range a.Connections.Items {
-			row := &a.Connections.Items[j]
+		for row := range evidence.Refs(a.Connections.Items) {
 			if !strings.EqualFold(row.Host, object.Name) {
 				continue
 			}

@@ -12,21 +12,17 @@ import (
 func (f *facts) staleConnections() []draft {
 	var found []draft
 	var e expectation
-	f.judged(func(v *volume) {
+	for v := range f.judged() {
 		if v.record == nil || v.code != "" || v.conns == none || v.LXD.Snapshot {
-			return
+			continue
 		}
 		f.expectedAgain(&e, v)
-		var stale []string
-		v.connections(func(row *evidence.Connection) {
+		for row := range v.connections() {
 			if f.isStale(v, row, e) {
-				stale = append(stale, row.Host)
+				found = append(found, f.staleConnection(v, row.Host, e))
 			}
-		})
-		for _, host := range stale {
-			found = append(found, f.staleConnection(v, host, e))
 		}
-	})
+	}
 	return found
 }
 
@@ -111,30 +107,30 @@ func (f *facts) staleConnection(v *volume, host string, e expectation) draft {
 // not a member, or that can't be told to be one.
 func (f *facts) foreignConnections() []draft {
 	var found []draft
-	f.judged(func(v *volume) {
+	for v := range f.judged() {
 		if !v.LXD.IsLXD() || v.code == codeDisappeared {
-			return
+			continue
 		}
 		var names, whys []string
-		v.connections(func(row *evidence.Connection) {
-			if why := f.foreign(v, row); why != "" {
+		for row := range v.connections() {
+			if why := f.foreign(row, v.array.owner(row.Host)); why != "" {
 				names, whys = append(names, connectionName(row)), append(whys, why)
 			}
-		})
+		}
 		v.throughPeers(func(c throughPeer) {
-			if why := f.foreignOf(c.row, c.owner()); why != "" {
+			if why := f.foreign(c.row, c.owner()); why != "" {
 				names, whys = append(names, c.name()), append(whys, why)
 			}
 		})
 		if len(names) == 0 {
-			return
+			continue
 		}
 		d := ofVolume(v)
 		d.Host = names[0]
 		d.Detail = either(d.LXD.String(), "no LXD record") + "; connected to " + list(names) + ": " + strings.Join(whys, "; ")
 		d.Cause = f.foreignCause(v, names)
 		found = append(found, d)
-	})
+	}
 	return found
 }
 
@@ -151,11 +147,7 @@ func (f *facts) foreignCause(v *volume, names []string) string {
 
 // foreign says why a connection is not a member's; empty for a member's, and
 // for one that is a member's by name while that member has not answered.
-func (f *facts) foreign(v *volume, row *evidence.Connection) string {
-	return f.foreignOf(row, v.array.owner(row.Host))
-}
-
-func (f *facts) foreignOf(row *evidence.Connection, o owner) string {
+func (f *facts) foreign(row *evidence.Connection, o owner) string {
 	switch {
 	case row.Group != "":
 		return "host group " + row.Group + ", which LXD never makes"

@@ -7,13 +7,13 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 )
 
-// eachDevice calls do for every device of every host, in the host's order.
-func (f *facts) eachDevice(do func(*device)) {
+// everyDevice is that of every host, in the host's order.
+func (f *facts) everyDevice() []*device {
+	var all []*device
 	for _, h := range f.hosts {
-		for _, serial := range h.serials {
-			do(h.devices[serial])
-		}
+		all = append(all, h.all...)
 	}
+	return all
 }
 
 // business reports a device that is of one of our pools, or of no volume.
@@ -23,10 +23,10 @@ func (d *device) business() bool {
 
 func (f *facts) mixedMaps() []draft {
 	var found []draft
-	f.eachDevice(func(d *device) {
+	for _, d := range f.everyDevice() {
 		why := d.mixed()
 		if why == "" || !f.concerned(d) {
-			return
+			continue
 		}
 		out := f.ofDevice(d)
 		out.Detail = why + f.calledToo(d)
@@ -37,7 +37,7 @@ func (f *facts) mixedMaps() []draft {
 		}
 		out.Cause = "the array gave the LUN number of a volume that was disconnected to another one while the old paths were still there"
 		found = append(found, out)
-	})
+	}
 	return found
 }
 
@@ -60,14 +60,14 @@ func (f *facts) concerned(d *device) bool {
 // has taken the connection away, or the device itself is gone.
 func (f *facts) inUseWithoutConnection() []draft {
 	var found []draft
-	f.eachDevice(func(d *device) {
+	for _, d := range f.everyDevice() {
 		uses := d.usage().certain
 		if len(uses) == 0 || d.mixed() != "" || d.intrudes() || !d.business() {
-			return
+			continue
 		}
 		answer, why := f.connected(d)
 		if !answer.IsNot() {
-			return
+			continue
 		}
 		out := f.ofDevice(d)
 		if d.volume != nil {
@@ -82,18 +82,17 @@ func (f *facts) inUseWithoutConnection() []draft {
 			out.Detail += " (it is connected to " + list(d.volume.hostNames()) + ")"
 		}
 		found = append(found, out)
-	})
-	f.judged(func(v *volume) {
-		for _, gone := range v.gone {
+	}
+	for v := range f.judged() {
+		for _, gone := range v.gone[:min(1, len(v.gone))] { // one finding for all of its mounts
 			out := ofVolume(v)
 			out.LXD, out.Host = lxdName(v.record), gone.host.Name
 			out.Detail = strings.TrimPrefix(out.LXD.String()+", ", ", ") + useWords(gone.use) + ", from a device that is gone from " + gone.host.Name + ": writes fail"
 			out.Cause = "the array took the volume away while it was mounted; a device that comes back later is a new one, the old mount never recovers"
 			out.Remedy = []string{"stop what uses " + shell(gone.use.Where) + " and unmount it", "then start it again: LXD maps the volume anew"}
 			found = append(found, out)
-			return // one finding for all of its mounts
 		}
-	})
+	}
 	found = append(found, f.runsWithout()...)
 	for _, h := range f.hosts {
 		found = append(found, h.strayUses()...)
@@ -193,14 +192,14 @@ func (f *facts) ghostNamespaces() []draft {
 // orphans calls do for every idle device that has certainly lost its volume.
 func (f *facts) orphans(do func(d *device, why string) []draft) []draft {
 	var found []draft
-	f.eachDevice(func(d *device) {
+	for _, d := range f.everyDevice() {
 		if len(d.usage().certain) > 0 || d.mixed() != "" || d.intrudes() {
-			return
+			continue
 		}
 		if why, lost := f.orphaned(d); lost {
 			found = append(found, do(d, why)...)
 		}
-	})
+	}
 	return found
 }
 

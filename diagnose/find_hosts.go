@@ -15,8 +15,7 @@ func (f *facts) eachArrayHost(do func(*arrayFacts, *evidence.ArrayHost)) {
 		if !a.asked() {
 			continue
 		}
-		for i := range a.Hosts.Items {
-			object := &a.Hosts.Items[i]
+		for object := range evidence.Refs(a.Hosts.Items) {
 			key := a.key() + "\x00" + lower(object.Name)
 			if !told[key] {
 				told[key] = true
@@ -208,8 +207,7 @@ func (f *facts) leftoverDirectories() []draft {
 // mounted, with POOL/KIND/NAME as LXD would spell it.
 func (f *facts) eachDirectory(do func(h *hostFacts, dir *evidence.Directory, pool *poolFacts, key string)) {
 	for _, h := range f.hosts {
-		for i := range h.Directories.Items {
-			dir := &h.Directories.Items[i]
+		for dir := range evidence.Refs(h.Directories.Items) {
 			pool := f.poolNamed(dir.Pool)
 			if pool == nil || !pool.judged || !dir.Empty.Is() || !dir.Mounted.IsNot() {
 				continue

@@ -23,16 +23,16 @@ type paths struct {
 // than the array has portals for the pool.
 func (f *facts) degradedPaths() []draft {
 	found := f.deviceless()
-	f.eachDevice(func(d *device) {
+	for _, d := range f.everyDevice() {
 		v := d.volume
 		if v == nil || !d.business() || v.record == nil || v.code != "" || d.mixed() != "" {
-			return
+			continue
 		}
 		if len(d.ownMaps())+len(d.bare())+len(d.namespaces) == 0 {
-			return // all that is there sits in another volume's map
+			continue // all that is there sits in another volume's map
 		}
 		if answer, _ := f.connected(d); !answer.Is() || f.staleHere(v, d.host) {
-			return
+			continue
 		}
 		p := d.scsiPaths()
 		if len(d.namespaces) > 0 {
@@ -41,7 +41,7 @@ func (f *facts) degradedPaths() []draft {
 		suspended := d.suspended()
 		p.mapless = p.mapless && p.live >= p.want && f.expected(v).on(f.memberOf(d.host)).Is()
 		if p.live >= p.want && suspended == "" && !p.mapless {
-			return
+			continue
 		}
 		out := f.ofDevice(d)
 		out.Object = v.Name
@@ -61,17 +61,19 @@ func (f *facts) degradedPaths() []draft {
 			out.Effect = "reads and writes fail or wait until a path comes back"
 		}
 		found = append(found, out)
-	})
+	}
 	return found
 }
 
 // staleHere reports a connection of this host that staleConnections tells of.
 func (f *facts) staleHere(v *volume, h *hostFacts) bool {
-	e, stale := f.expected(v), false
-	v.connections(func(row *evidence.Connection) {
-		stale = stale || (v.array.owner(row.Host).host == h && f.isStale(v, row, e))
-	})
-	return stale
+	e := f.expected(v)
+	for row := range v.connections() {
+		if v.array.owner(row.Host).host == h && f.isStale(v, row, e) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *device) lxdWords() string { return lxdName(d.volume.record).String() }
@@ -109,8 +111,7 @@ func (d *device) scsiPaths() paths {
 	if len(own) == 0 {
 		targets = d.targets()
 	}
-	for i := range d.host.Sessions.Items {
-		session := &d.host.Sessions.Items[i]
+	for session := range evidence.Refs(d.host.Sessions.Items) {
 		if !targets[session.Target] {
 			continue
 		}
@@ -299,8 +300,7 @@ func (d *device) targets() map[string]bool {
 			all[target] = true
 		}
 	}
-	for i := range h.Disks.Items {
-		disk := &h.Disks.Items[i]
+	for disk := range evidence.Refs(h.Disks.Items) {
 		session := h.sessions[disk.Session]
 		if session != nil && disk.Session != 0 && disk.Serial != "" && disk.Serial.Creator() == d.serial.Creator() {
 			made[session.Target] = true
@@ -329,15 +329,15 @@ func (d *device) mayLead(target string) bool {
 func (f *facts) deviceless() []draft {
 	var found []draft
 	var e expectation
-	f.judged(func(v *volume) {
+	for v := range f.judged() {
 		if v.record == nil || v.code != "" || v.conns == none || v.Serial == "" || f.busyWith(v.record) != nil {
-			return
+			continue
 		}
 		f.expectedAgain(&e, v)
-		v.connections(func(row *evidence.Connection) {
+		for row := range v.connections() {
 			o := v.array.owner(row.Host)
 			if o.host == nil || !o.ours.Is() || !e.on(o.member).Is() || !o.host.lacks(v) {
-				return
+				continue
 			}
 			out := ofVolume(v)
 			out.Host, out.Severity = o.host.Name, Critical
@@ -347,8 +347,8 @@ func (f *facts) deviceless() []draft {
 			out.Cause = cause
 			out.Remedy = []string{"find out why " + o.host.Name + " does not see it, as pureclean explain degraded-paths says", "then restart what uses it: LXD maps the volume anew"}
 			found = append(found, out)
-		})
-	})
+		}
+	}
 	return found
 }
 

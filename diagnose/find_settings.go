@@ -163,8 +163,7 @@ func (f *facts) unsafeHost(h *hostFacts, add adder) {
 	const effect = "I/O to a device without a path waits for ever, beyond kill -9; udev hangs with it, and then every new device"
 	var queueing, called []string
 	var serial evidence.Serial
-	for i := range h.Maps.Items {
-		m := &h.Maps.Items[i]
+	for m := range evidence.Refs(h.Maps.Items) {
 		if m.Queueing.Is() && !m.Partition && h.pathless(m) {
 			if len(queueing) == 0 {
 				serial = m.Serial

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -9,40 +10,52 @@ import (
 	"github.com/pureclean/pureclean/settings"
 )
 
-// judged calls do for every volume in a pool that is asked about.
-func (f *facts) judged(do func(*volume)) {
-	for _, a := range f.arrays {
-		for i := range a.volumes {
-			if v := &a.volumes[i]; v.pool != nil && v.pool.judged {
-				do(v)
+// volumes are those of all arrays.
+func (f *facts) volumes() iter.Seq[*volume] {
+	return func(yield func(*volume) bool) {
+		for _, a := range f.arrays {
+			for v := range evidence.Refs(a.volumes) {
+				if !yield(v) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// check makes the check of a kind that is one volume without a record each.
-func check(code string) func(*facts) []draft {
+// judged are the volumes in pools that are asked about.
+func (f *facts) judged() iter.Seq[*volume] {
+	return filter(f.volumes(), func(v *volume) bool { return v.pool != nil && v.pool.judged })
+}
+
+// eachOf makes the check of a kind that is one volume of a code each; tell says what
+// is seen of it.
+func eachOf(code string, tell func(f *facts, v *volume, d *draft)) func(*facts) []draft {
 	return func(f *facts) []draft {
 		var found []draft
-		f.judged(func(v *volume) {
-			if v.code != code {
-				return
+		for v := range f.judged() {
+			if v.code == code {
+				d := ofVolume(v)
+				tell(f, v, &d)
+				found = append(found, d)
 			}
-			d := ofVolume(v)
-			d.Detail = f.leakWords(v)
-			d.Cause = f.leakCause(v)
-			d.Effect = f.leakEffect(v)
-			d.Remedy = f.destroySteps(v)
-			if f.atRest(v) {
-				d.told, d.Severity = true, Info
-				d.Remedy = []string{
-					"leave it to LXD, which writes over it when it mounts the snapshot again and deletes it together with the snapshot",
-					"if the snapshot is not wanted any more: " + f.deleteCommand(v.record),
-				}
-			}
-			found = append(found, d)
-		})
+		}
 		return found
+	}
+}
+
+// leaked tells of a volume that LXD left behind.
+func (f *facts) leaked(v *volume, d *draft) {
+	d.Detail = f.leakWords(v)
+	d.Cause = f.leakCause(v)
+	d.Effect = f.leakEffect(v)
+	d.Remedy = f.destroySteps(v)
+	if f.atRest(v) {
+		d.told, d.Severity = true, Info
+		d.Remedy = []string{
+			"leave it to LXD, which writes over it when it mounts the snapshot again and deletes it together with the snapshot",
+			"if the snapshot is not wanted any more: " + f.deleteCommand(v.record),
+		}
 	}
 }
 
@@ -206,54 +219,27 @@ func (a *arrayFacts) undo() string {
 	return " (recoverable for " + span(a.EradicationDelay) + ")"
 }
 
-func (f *facts) disappearedRecords() []draft {
-	var found []draft
-	f.judged(func(v *volume) {
-		if v.code != codeDisappeared {
-			return
-		}
-		d := ofVolume(v)
-		d.Detail = f.disappeared(v) + "; " + f.whereWords(v)
-		d.Cause = "LXD's database was likely restored from an older state, edited, or a member was removed by force"
-		if seen := f.sighting(v.array, v.ID); seen != nil && !seen.Recorded.IsZero() && len(f.devices(v)) == 0 && v.conns == none {
-			d.Cause = "the record was removed without the volume: a restored or edited database, or a delete that failed half-way"
-		}
-		found = append(found, d)
-	})
-	return found
+func (f *facts) lostItsRecord(v *volume, d *draft) {
+	d.Detail = f.disappeared(v) + "; " + f.whereWords(v)
+	d.Cause = "LXD's database was likely restored from an older state, edited, or a member was removed by force"
+	if seen := f.sighting(v.array, v.ID); seen != nil && !seen.Recorded.IsZero() && len(f.devices(v)) == 0 && v.conns == none {
+		d.Cause = "the record was removed without the volume: a restored or edited database, or a delete that failed half-way"
+	}
 }
 
-func (f *facts) foreignVolumes() []draft {
-	var found []draft
-	f.judged(func(v *volume) {
-		if v.code != codeForeign {
-			return
-		}
-		d := ofVolume(v)
-		d.Detail = "its name is not one that LXD gives; " + f.whereWords(v)
-		d.Cause = "somebody made it by hand or with another tool"
-		found = append(found, d)
-	})
-	return found
+func (f *facts) isForeign(v *volume, d *draft) {
+	d.Detail = "its name is not one that LXD gives; " + f.whereWords(v)
+	d.Cause = "somebody made it by hand or with another tool"
 }
 
-func (f *facts) pendingEradication() []draft {
-	var found []draft
-	f.judged(func(v *volume) {
-		if v.code != codePending {
-			return
-		}
-		d := ofVolume(v)
-		what := "no LXD record"
-		if v.LXD.Snapshot {
-			what = "LXD keeps no record of such a copy"
-		}
-		d.Detail = "destroyed, " + what + "; " + v.array.until(v.Remaining, "its space returns")
-		d.Cause = "LXD or an operator destroyed it; " + either(v.array.safeMode(), "it was not eradicated")
-		d.Remedy = []string{"wait: " + v.array.until(v.Remaining, "its space returns"), "or bring it back: purevol recover " + shell(v.Name)}
-		found = append(found, d)
-	})
-	return found
+func (f *facts) isPending(v *volume, d *draft) {
+	what := "no LXD record"
+	if v.LXD.Snapshot {
+		what = "LXD keeps no record of such a copy"
+	}
+	d.Detail = "destroyed, " + what + "; " + v.array.until(v.Remaining, "its space returns")
+	d.Cause = "LXD or an operator destroyed it; " + either(v.array.safeMode(), "it was not eradicated")
+	d.Remedy = []string{"wait: " + v.array.until(v.Remaining, "its space returns"), "or bring it back: purevol recover " + shell(v.Name)}
 }
 
 // safeMode says that the array lets nobody eradicate, if it does.
@@ -279,15 +265,8 @@ func (a *arrayFacts) until(remaining time.Duration, what string) string {
 }
 
 func (f *facts) destroyedButRecorded() []draft {
-	var found []draft
-	f.judged(func(v *volume) {
-		if v.code != codeDestroyedRecorded {
-			return
-		}
-		d := ofVolume(v)
-		d.Detail = d.LXD.String() + " is destroyed on the array: " + v.array.until(v.Remaining, "its data will be lost")
-		d.Cause = either(v.array.stuck(), "somebody destroyed it on the array, or LXD's delete was refused after the first of its two steps")
-		d.Remedy = f.recoverSteps("purevol recover "+shell(v.Name), v.record, v.pool)
+	found := eachOf(codeDestroyedRecorded, func(f *facts, v *volume, d *draft) {
+		f.isDestroyed(d, v.record, v.Remaining, v.pool)
 		if v.record.Type == evidence.TypeImage {
 			d.Severity, d.Effect = Info, imageEffect
 			d.Detail = d.LXD.String() + " is destroyed on the array: " + v.array.until(v.Remaining, "it is gone")
@@ -296,8 +275,7 @@ func (f *facts) destroyedButRecorded() []draft {
 			d.Detail = "a copy of " + d.LXD.String() + ", which may be the only one, is destroyed: " + v.array.until(v.Remaining, "its data will be lost")
 			d.Cause = "LXD had no record of the snapshot when its temporary copy was destroyed, or the snapshot was lost on the array since"
 		}
-		found = append(found, d)
-	})
+	})(f)
 	f.eachSnapshot(func(s *evidence.Snapshot, source *volume, pool *poolFacts) {
 		if !s.Destroyed.Is() || !s.LXD.IsLXD() {
 			return
@@ -311,12 +289,17 @@ func (f *facts) destroyedButRecorded() []draft {
 		}
 		d := ofSnapshot(s, source, pool)
 		d.LXD = lxdName(record)
-		d.Detail = d.LXD.String() + " is destroyed on the array: " + pool.array.until(s.Remaining, "its data will be lost")
-		d.Cause = either(pool.array.stuck(), "somebody destroyed it on the array, or LXD's delete was refused after the first of its two steps")
-		d.Remedy = f.recoverSteps("purevol recover "+shell(s.Name), record, pool)
+		f.isDestroyed(&d, record, s.Remaining, pool)
 		found = append(found, d)
 	})
 	return found
+}
+
+// isDestroyed tells of a record whose object the array has destroyed.
+func (f *facts) isDestroyed(d *draft, record *evidence.Record, remaining time.Duration, pool *poolFacts) {
+	d.Detail = d.LXD.String() + " is destroyed on the array: " + pool.array.until(remaining, "its data will be lost")
+	d.Cause = either(pool.array.stuck(), "somebody destroyed it on the array, or LXD's delete was refused after the first of its two steps")
+	d.Remedy = f.recoverSteps("purevol recover "+shell(d.Object), record, pool)
 }
 
 // stuck explains LXD's deletes on an array that lets nobody eradicate: the
@@ -357,9 +340,13 @@ func (f *facts) stillThere(record *evidence.Record, pool *poolFacts) (live, dest
 	for _, content := range contents(record) {
 		name := evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: content, UUID: record.UUID}
 		if record.Snapshot {
-			pool.array.snapshotsNamed(pool, name, func(s *evidence.Snapshot) { add(s.Name, s.Destroyed) })
-		} else {
-			pool.array.named(pool, name, func(v *volume) { add(v.Name, v.Destroyed) })
+			for s := range pool.array.snapshotsNamed(pool, name) {
+				add(s.Name, s.Destroyed)
+			}
+			continue
+		}
+		for v := range pool.array.named(pool, name) {
+			add(v.Name, v.Destroyed)
 		}
 	}
 	return live, destroyed
@@ -438,8 +425,7 @@ func (f *facts) missingVolumes() []draft {
 		}
 	}
 	var found []draft
-	for i := range f.records.list {
-		record := &f.records.list[i]
+	for record := range evidence.Refs(f.records.list) {
 		pool := pools[record.Pool]
 		if pool == nil || record.UUID.IsZero() || f.young(record) || f.busyWith(record) != nil {
 			continue
@@ -514,11 +500,9 @@ func (f *facts) missing(record *evidence.Record, pool *poolFacts) []string {
 	var missing []string
 	for _, content := range contents(record) {
 		name := evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: content, UUID: record.UUID}
-		found := false
+		found := isAny(pool.array.named(pool, name))
 		if record.Snapshot {
-			pool.array.snapshotsNamed(pool, name, func(*evidence.Snapshot) { found = true })
-		} else {
-			pool.array.named(pool, name, func(*volume) { found = true })
+			found = isAny(pool.array.snapshotsNamed(pool, name))
 		}
 		if !found {
 			missing = append(missing, objectWords(record, content))

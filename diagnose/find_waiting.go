@@ -40,14 +40,14 @@ const codeWaiting = "waiting-io"
 // connection has to come back, and its I/O goes on then.
 func (f *facts) waitingIO() []draft {
 	var found []draft
-	f.eachDevice(func(d *device) {
+	for _, d := range f.everyDevice() {
 		m, who := d.waiters()
 		if m == nil || !d.onlyOpen() || !d.business() {
-			return
+			continue
 		}
 		connected, why := f.connected(d)
 		if connected.Is() || (d.volume == nil && !connected.IsNot()) || f.usedOn(d).Is() || f.maybeWanted(d) != "" {
-			return
+			continue
 		}
 		out := f.ofDevice(d)
 		out.Object, out.Next = m.Name, fixWaiting(d, m)
@@ -58,7 +58,7 @@ func (f *facts) waitingIO() []draft {
 				list(who) + " gets an error, and what is not written yet is lost",
 		}
 		found = append(found, out)
-	})
+	}
 	return found
 }
 

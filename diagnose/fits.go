@@ -91,8 +91,7 @@ func (r *resolver) others() {
 	serial, hasSerial := serialIn(r.want)
 	for _, a := range r.f.arrays {
 		add := func(list []evidence.Other, what string) {
-			for i := range list {
-				o := &list[i]
+			for o := range evidence.Refs(list) {
 				if r.names(o.Name) || (hasSerial && o.Serial == serial) || (o.ID != "" && strings.EqualFold(o.ID, r.want)) {
 					r.add(o, target{other: o, what: what, array: a})
 				}
@@ -110,8 +109,7 @@ func (r *resolver) recordsByName() {
 	name := leaf(r.want)
 	suffix := name[strings.LastIndexByte(name, '.')+1:]
 	id, err := evidence.ParseUUID(r.want)
-	for i := range r.f.records.list {
-		record := &r.f.records.list[i]
+	for record := range evidence.Refs(r.f.records.list) {
 		if (inPod && !strings.EqualFold(pod, record.Pool)) || (r.pool != "" && !strings.EqualFold(record.Pool, r.pool)) {
 			continue
 		}
@@ -143,14 +141,13 @@ func (r *resolver) has(record *evidence.Record) bool {
 // paths finds what is used at a path.
 func (r *resolver) paths() {
 	for _, h := range r.f.hosts {
-		for i := range h.Uses.Items {
-			use := &h.Uses.Items[i]
+		for use := range evidence.Refs(h.Uses.Items) {
 			if lower(use.Where) != r.wantOn(h) || use.Where == "" || !r.speaksOf(h) {
 				continue
 			}
 			found := false
-			for _, serial := range h.serials {
-				if d := h.devices[serial]; slices.Contains(d.uses, use) {
+			for _, d := range h.all {
+				if slices.Contains(d.uses, use) {
 					found = true
 					r.addDevice(d)
 				}

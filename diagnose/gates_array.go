@@ -188,7 +188,7 @@ func podOf(name string) string {
 func connectionsOurs(s Subject) (Result, string) {
 	v := s.volume
 	result, why, ours := Pass, "", []string{}
-	v.connections(func(row *evidence.Connection) {
+	for row := range v.connections() {
 		o := v.array.owner(row.Host)
 		switch {
 		case result == Fail:
@@ -201,7 +201,7 @@ func connectionsOurs(s Subject) (Result, string) {
 		case result == Pass:
 			ours = append(ours, o.why)
 		}
-	})
+	}
 	elsewhere, there, theirs := peerConnections(s)
 	switch {
 	case result == Fail:
@@ -244,7 +244,7 @@ func notProtected(s Subject) (Result, string) {
 	}
 	var foreign, recorded []string
 	own := 0
-	v.snapshots(func(snap *evidence.Snapshot) {
+	for snap := range v.snapshots() {
 		switch {
 		case snap.Destroyed.Is():
 		case !snap.LXD.IsLXD() && snap.Suffix != reverter:
@@ -254,7 +254,7 @@ func notProtected(s Subject) (Result, string) {
 		default:
 			own++
 		}
-	})
+	}
 	switch {
 	case len(foreign) > 0:
 		return Fail, "somebody else made its snapshot " + list(foreign)

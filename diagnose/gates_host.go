@@ -357,13 +357,14 @@ func (s Subject) hiddenDisk(h *hostFacts, d *device) *evidence.Disk {
 		return nil // no SCSI disk can lead to it
 	}
 	luns := map[int64]bool{}
-	s.volume.connections(func(row *evidence.Connection) { luns[row.LUN] = true })
+	for row := range s.volume.connections() {
+		luns[row.LUN] = true
+	}
 	s.volume.throughPeers(func(c throughPeer) { luns[c.row.LUN] = true })
 	if s.volume.pool != nil && s.volume.pool.unreadPeer != "" {
 		luns[0] = true // a peer may show it at any
 	}
-	for i := range h.Disks.Items {
-		disk := &h.Disks.Items[i]
+	for disk := range evidence.Refs(h.Disks.Items) {
 		if (disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial != "") || disk.Live.Kind == evidence.IdentityGone || (d != nil && d.has(disk)) {
 			continue
 		}
@@ -379,15 +380,16 @@ func (s Subject) hiddenDisk(h *hostFacts, d *device) *evidence.Disk {
 // hosts without SCSI initiators.
 func (v *volume) onlyNVMe() bool {
 	only := v.pool.isNVMe()
-	v.connections(func(row *evidence.Connection) {
-		object := v.array.hosts[lower(row.Host)]
-		only = only && object != nil && len(object.NQNs) > 0 && len(object.IQNs)+len(object.WWNs) == 0
-	})
-	v.throughPeers(func(c throughPeer) {
-		object := c.by.hosts[lower(c.row.Host)]
-		only = only && object != nil && len(object.NQNs) > 0 && len(object.IQNs)+len(object.WWNs) == 0
-	})
+	for row := range v.connections() {
+		only = only && v.array.isOnlyNVMe(row)
+	}
+	v.throughPeers(func(c throughPeer) { only = only && c.by.isOnlyNVMe(c.row) })
 	return only
+}
+
+func (a *arrayFacts) isOnlyNVMe(row *evidence.Connection) bool {
+	object := a.hosts[lower(row.Host)]
+	return object != nil && len(object.NQNs) > 0 && len(object.IQNs)+len(object.WWNs) == 0
 }
 
 func (d *device) has(disk *evidence.Disk) bool {

@@ -126,9 +126,7 @@ func noOperation(s Subject) (Result, string) {
 // recorded reports any record with the UUID, of whatever type, in any pool
 // and project.
 func (f *facts) recorded(id evidence.UUID) bool {
-	found := false
-	f.records.of(id, func(*evidence.Record) bool { found = true; return false })
-	return found
+	return isAny(f.records.of(id))
 }
 
 func noRecord(s Subject) (Result, string) {
@@ -147,14 +145,14 @@ func noRecord(s Subject) (Result, string) {
 	}
 	copyOf := s.volume != nil && s.snapshot == nil && name.Snapshot
 	var found, original *evidence.Record
-	s.f.records.of(name.UUID, func(r *evidence.Record) bool {
+	for r := range s.f.records.of(name.UUID) {
 		if copyOf && r.Snapshot {
 			original = r
-			return true
+			continue
 		}
 		found = r
-		return false
-	})
+		break
+	}
 	switch {
 	case original != nil && s.volume.record == nil:
 		return Fail, "LXD has a record with uuid " + name.UUID.String() + ", of a snapshot that is not this copy's: " + lxdName(original).String()
@@ -208,17 +206,16 @@ func originalKept(s Subject) (Result, string) {
 
 func (v *volume) originalKept(record *evidence.Record) (Result, string) {
 	result, why := Uncertain, "snapshot "+record.Name+" was not found on the array: this copy may be the only one"
-	v.array.snapshotsNamed(v.pool, v.LXD, func(snap *evidence.Snapshot) {
+	for snap := range v.array.snapshotsNamed(v.pool, v.LXD) {
 		switch {
-		case result == Pass:
 		case snap.Destroyed.IsNot():
-			result, why = Pass, "the snapshot itself, "+snap.Name+", is on the array"
+			return Pass, "the snapshot itself, " + snap.Name + ", is on the array"
 		case snap.Destroyed.Is():
 			result, why = Fail, "the snapshot itself, "+snap.Name+", is destroyed: this copy may be the only one"
 		default:
 			why = "it is not known whether the snapshot itself, " + snap.Name + ", is destroyed"
 		}
-	})
+	}
 	return result, why
 }
 
@@ -451,11 +448,10 @@ func (s Subject) otherConnection(first evidence.StaleSighting) string {
 	if _, gap, ok := now.Since(first.Last); !ok || gap > evidence.ConnectionGap {
 		return "nothing shows that anybody looked at its connection to " + s.connection + " in the last " + span(evidence.ConnectionGap) + again + ", by looks that are no more than that apart"
 	}
-	same := false
-	s.volume.connections(func(row *evidence.Connection) {
-		same = same || strings.EqualFold(row.Host, s.connection) && row.LUN == first.LUN && row.NSID == first.NSID
-	})
-	if !same {
+	same := func(row *evidence.Connection) bool {
+		return strings.EqualFold(row.Host, s.connection) && row.LUN == first.LUN && row.NSID == first.NSID
+	}
+	if !isAny(filter(s.volume.connections(), same)) {
 		return "its connection to " + s.connection + " is another one now" + again
 	}
 	trail := s.f.trailOf(s.volume.ID)

@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -36,32 +38,41 @@ func (f *facts) kinOf(t target) kin {
 		return k
 	}
 	k.snapshots = map[string]bool{}
-	f.volumesOf(k.record, func(v *volume) {
-		v.snapshots(func(s *evidence.Snapshot) { k.snapshots[v.array.ID+" "+s.Name] = true })
-	})
+	for _, v := range f.volumesOf(k.record) {
+		for s := range v.snapshots() {
+			k.snapshots[v.array.ID+" "+s.Name] = true
+		}
+	}
 	return k
 }
 
-// volumesOf calls do for a record's volumes, where they belong and where they
-// were moved to within the pods.
-func (f *facts) volumesOf(record *evidence.Record, do func(*volume)) {
-	f.placed(record, do)
+// volumesOf are a record's volumes, where they belong and where they were moved to
+// within the pods.
+func (f *facts) volumesOf(record *evidence.Record) []*volume {
+	all := slices.Collect(f.placed(record))
 	for _, m := range f.movedRecords[record] {
 		if m.volume != nil {
-			do(m.volume)
+			all = append(all, m.volume)
 		}
 	}
+	return all
 }
 
-// placed calls do for what has the names of a record's volumes.
-func (f *facts) placed(record *evidence.Record, do func(*volume)) { f.placedAs(record, "", do) }
+// placed are what has the names of a record's volumes.
+func (f *facts) placed(record *evidence.Record) iter.Seq[*volume] { return f.placedAs(record, "") }
 
 // placedAs is the same of one of its volumes, by its content; empty is all.
-func (f *facts) placedAs(record *evidence.Record, content string, do func(*volume)) {
-	if pool := f.poolNamed(record.Pool); pool != nil && pool.array != nil {
+func (f *facts) placedAs(record *evidence.Record, content string) iter.Seq[*volume] {
+	return func(yield func(*volume) bool) {
+		pool := f.poolNamed(record.Pool)
+		if pool == nil || pool.array == nil {
+			return
+		}
 		for _, c := range contents(record) {
-			if content == "" || c == content {
-				pool.array.named(pool, evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: c, UUID: record.UUID}, do)
+			for v := range pool.array.named(pool, evidence.Name{Snapshot: record.Snapshot, Type: record.Type, Content: c, UUID: record.UUID}) {
+				if (content == "" || c == content) && !yield(v) {
+					return
+				}
 			}
 		}
 	}

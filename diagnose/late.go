@@ -127,8 +127,7 @@ func (f *facts) waits() []wait {
 		if h.Log == nil {
 			continue
 		}
-		for i := range h.Log.Complaints.Items {
-			c := &h.Log.Complaints.Items[i]
+		for c := range evidence.Refs(h.Log.Complaints.Items) {
 			m := inVain.FindStringSubmatch(c.Text)
 			if m != nil && c.Kind == evidence.ComplaintNoDevice && c.At.Year() > 1971 {
 				all = append(all, wait{h, c, m[1]})
@@ -152,8 +151,7 @@ func (f *facts) subjects(waits []wait) waitedFor {
 	for _, w := range waits {
 		c.named[w.name] = nil
 	}
-	for i := range f.records.list {
-		r := &f.records.list[i]
+	for r := range evidence.Refs(f.records.list) {
 		if name := storageName(r); !r.Snapshot {
 			if all, ok := c.named[name]; ok {
 				c.named[name] = append(all, r)
@@ -161,16 +159,13 @@ func (f *facts) subjects(waits []wait) waitedFor {
 			}
 		}
 	}
-	for _, a := range f.arrays {
-		for i := range a.volumes {
-			v := &a.volumes[i]
-			switch _, named := c.volumes[v.record]; {
-			case v.copyOf != nil || v.pool == nil || !v.LXD.IsLXD():
-			case v.record == nil:
-				c.unrecorded = append(c.unrecorded, v)
-			case named && !v.LXD.Snapshot:
-				c.volumes[v.record] = append(c.volumes[v.record], v)
-			}
+	for v := range f.volumes() {
+		switch _, named := c.volumes[v.record]; {
+		case v.copyOf != nil || v.pool == nil || !v.LXD.IsLXD():
+		case v.record == nil:
+			c.unrecorded = append(c.unrecorded, v)
+		case named && !v.LXD.Snapshot:
+			c.volumes[v.record] = append(c.volumes[v.record], v)
 		}
 	}
 	return c
@@ -236,8 +231,7 @@ func madeFor(v *volume, w wait) bool {
 func (w wait) late(v *volume) (*Late, bool) {
 	l := &Late{Host: w.host.Name, GaveUp: w.said.At, Text: w.said.Text, File: w.said.File, Line: w.said.Line}
 	since := w.said.At.Add(-Patience - beforehand - slack)
-	for i := range w.host.Log.Arrivals.Items {
-		a := &w.host.Log.Arrivals.Items[i]
+	for a := range evidence.Refs(w.host.Log.Arrivals.Items) {
 		came := a.At.Add(time.Duration(a.DiskMS.N) * time.Millisecond)
 		if a.MapMS.Known {
 			came = a.At.Add(time.Duration(a.MapMS.N) * time.Millisecond)

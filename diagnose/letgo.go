@@ -336,7 +336,9 @@ func (p past) deletedBy(deeds []evidence.Deed) time.Time {
 // otherHalf is what has the other half's name, destroyed or not; nil for nothing.
 func (f *facts) otherHalf(v *volume) *volume {
 	var found *volume
-	v.array.named(v.pool, otherHalf(v.LXD), func(twin *volume) { found = twin })
+	for twin := range v.array.named(v.pool, otherHalf(v.LXD)) {
+		found = twin
+	}
 	return found
 }
 

@@ -69,16 +69,12 @@ var mendsHere = map[string]func(Subject, Result) string{
 		return s.f.letShow(s.pool.unsureOf)
 	},
 	"connections-ours": func(s Subject, result Result) string {
-		mend := ""
-		if result != Uncertain {
-			return mend
-		}
-		s.volume.connections(func(row *evidence.Connection) {
-			if o := s.volume.array.owner(row.Host); row.Group == "" && o.ours == evidence.Unknown {
-				mend = either(mend, s.f.letShow(o))
+		for row := range s.volume.connections() {
+			if o := s.volume.array.owner(row.Host); result == Uncertain && row.Group == "" && o.ours == evidence.Unknown && s.f.letShow(o) != "" {
+				return s.f.letShow(o)
 			}
-		})
-		return mend
+		}
+		return ""
 	},
 }
 

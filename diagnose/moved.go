@@ -65,15 +65,13 @@ func (f *facts) joinMoves() {
 	opened := f.openedForOthers()
 	for _, a := range f.arrays {
 		j := moveJoin{f: f, a: a, lost: f.lostNames(a), opened: opened, claim: &claim{}}
-		for i := range a.volumes {
-			v := &a.volumes[i]
+		for v := range evidence.Refs(a.volumes) {
 			if v.pool == nil || (v.LXD.Snapshot && f.remembered(v) == nil) {
 				continue
 			}
 			j.add(move{array: a, volume: v}, v.Name, v.ID, v.Serial, v.LXD.IsLXD())
 		}
-		for i := range a.outside {
-			o := &a.outside[i]
+		for o := range evidence.Refs(a.outside) {
 			j.add(move{array: a, other: o}, o.Name, o.ID, o.Serial, false)
 		}
 	}
@@ -97,17 +95,14 @@ func (f *facts) lostNames(a *arrayFacts) map[string]*evidence.Record {
 		return lost
 	}
 	lost := map[string]*evidence.Record{}
-	for i := range f.records.list {
-		record := &f.records.list[i]
+	for record := range evidence.Refs(f.records.list) {
 		pool := f.poolNamed(record.Pool)
 		if record.Snapshot || record.UUID.IsZero() || pool == nil || pool.array != a || pool.pod == nil && !pool.podless() {
 			continue
 		}
 		for _, content := range contents(record) {
 			name := evidence.Name{Type: record.Type, Content: content, UUID: record.UUID}
-			found := false
-			a.named(pool, name, func(*volume) { found = true })
-			if !found && spelling(name) != "" {
+			if !isAny(a.named(pool, name)) && spelling(name) != "" {
 				lost[spelling(name)] = record
 			}
 		}
@@ -155,22 +150,23 @@ func (f *facts) isLost(a *arrayFacts, record *evidence.Record, content string) b
 // content, are those of other volumes than this one.
 func (j *moveJoin) isReplaced(record *evidence.Record, content, id string, serial evidence.Serial) bool {
 	others, itself := false, id == "" || serial == ""
-	j.f.placedAs(record, content, func(v *volume) {
+	for v := range j.f.placedAs(record, content) {
 		others = others || v.array == j.a
 		itself = itself || v.array != j.a || v.ID == "" || v.Serial == "" || strings.EqualFold(v.ID, id) || v.Serial == serial
-	})
+	}
 	return others && !itself
 }
 
 // isAtHome reports that a machine has a record's own volume mounted where LXD
 // mounts it: what else is mounted there is older.
 func (j *moveJoin) isAtHome(record *evidence.Record, h *hostFacts) bool {
-	home := false
-	j.f.placedAs(record, mounted(record), func(v *volume) {
-		d := h.devices[v.Serial]
-		home = home || v.Serial != "" && d != nil && slices.ContainsFunc(d.uses, func(use *evidence.Use) bool { return j.f.recordAt(use) == record })
-	})
-	return home
+	for v := range j.f.placedAs(record, mounted(record)) {
+		d := h.of(v)
+		if d != nil && slices.ContainsFunc(d.uses, func(use *evidence.Use) bool { return j.f.recordAt(use) == record }) {
+			return true
+		}
+	}
+	return false
 }
 
 // add asks every sign but the name. A volume that is in LXD's naming itself is
@@ -311,12 +307,12 @@ func (c *claim) bySnapshots() {
 		return
 	}
 	own := c.move.volume.LXD
-	c.move.volume.snapshots(func(s *evidence.Snapshot) {
+	for s := range c.move.volume.snapshots() {
 		record := c.f.recordOfSnapshot(c.move.volume.pool, s)
 		if !c.inNaming || record != nil && record.UUID == own.UUID && s.LXD.Content != own.Content {
 			c.take(record, s.LXD.Content, c.inNaming, "its snapshot "+s.Name+" is one of LXD's")
 		}
-	})
+	}
 }
 
 // recordAt is the record whose volume LXD mounts at the path of a use. Images
@@ -331,17 +327,15 @@ func (f *facts) recordAt(use *evidence.Use) *evidence.Record {
 
 // recordIn is the record whose volume LXD mounts in a directory of a pool.
 func (f *facts) recordIn(pool, kind, name string) *evidence.Record {
-	var found *evidence.Record
 	for rest, more := name, true; more; _, rest, more = strings.Cut(rest, "_") { // the project may stand before it
-		f.records.called(rest, func(record *evidence.Record) bool {
-			if found == nil && record.Type != evidence.TypeImage && !record.Snapshot && record.Pool == pool &&
+		for record := range f.records.called(rest) {
+			if record.Type != evidence.TypeImage && !record.Snapshot && record.Pool == pool &&
 				directories[record.Type] == kind && directoryName(record) == name {
-				found = record
+				return record
 			}
-			return found == nil
-		})
+		}
 	}
-	return found
+	return nil
 }
 
 // recordSeen is the record under which an earlier run saw a volume. An older
@@ -349,8 +343,7 @@ func (f *facts) recordIn(pool, kind, name string) *evidence.Record {
 // records then says nothing.
 func (f *facts) recordSeen(seen *evidence.Sighting) *evidence.Record {
 	var found *evidence.Record
-	for i := range f.records.list {
-		record := &f.records.list[i]
+	for record := range evidence.Refs(f.records.list) {
 		name := record.Type + "/" + record.Name
 		if record.Type == evidence.TypeImage || (seen.Pod != "" && !strings.EqualFold(record.Pool, seen.Pod)) ||
 			(seen.LXDName != name && seen.LXDName != name+" ("+record.Project+")") {
@@ -396,12 +389,11 @@ func (f *facts) recordOfSnapshot(pool *poolFacts, s *evidence.Snapshot) *evidenc
 // parentOf is the record of the volume that a snapshot's record belongs to.
 func (f *facts) parentOf(snapshot *evidence.Record) *evidence.Record {
 	var found *evidence.Record
-	f.records.called(parentOf(snapshot), func(record *evidence.Record) bool {
+	for record := range f.records.called(parentOf(snapshot)) {
 		if !record.Snapshot && record.Type == snapshot.Type && record.Project == snapshot.Project && record.Pool == snapshot.Pool {
-			found = record
+			found = record // of two it is the first that LXD lists, which comes last
 		}
-		return true // of two it is the first that LXD lists
-	})
+	}
 	return found
 }
 
@@ -581,8 +573,7 @@ func (f *facts) mayStillBe(record *evidence.Record, pool *poolFacts) string {
 		return "what the array has outside of the pod is not all known: " + why
 	}
 	for _, h := range f.hosts {
-		for i := range h.Uses.Items {
-			use := &h.Uses.Items[i]
+		for use := range evidence.Refs(h.Uses.Items) {
 			mountedPool, kind, name, ok := lxdPath(use.Where)
 			if ok && mountedPool == record.Pool && kind+"/"+name == directoryOf(record) {
 				return h.Name + " has something mounted at its path " + use.Where
@@ -602,8 +593,7 @@ func (f *facts) mayStillBe(record *evidence.Record, pool *poolFacts) string {
 			return "an earlier run saw it on array " + seen.ArrayID
 		}
 	}
-	for i := range pool.array.volumes {
-		v := &pool.array.volumes[i]
+	for v := range evidence.Refs(pool.array.volumes) {
 		if v.pool == pool && v.code == codeForeign && f.sameAge(v.Created, record.Created) {
 			return v.Name + " is not in LXD's naming, was made at the same time, and may be it under another name"
 		}
@@ -637,13 +627,13 @@ func (f *facts) renamedSnapshot(record *evidence.Record) string {
 		return ""
 	}
 	var names []string
-	f.volumesOf(parent, func(v *volume) {
-		v.snapshots(func(s *evidence.Snapshot) {
+	for _, v := range f.volumesOf(parent) {
+		for s := range v.snapshots() {
 			if !s.LXD.IsLXD() && s.Suffix != reverter && f.sameAge(s.Created, record.Created) {
 				names = append(names, s.Name)
 			}
-		})
-	})
+		}
+	}
 	if len(names) == 0 {
 		return ""
 	}

@@ -33,11 +33,10 @@ func (f *facts) openedForOthers() map[evidence.Serial]*openFor {
 			continue
 		}
 		var open []*openFor
-		for _, serial := range h.serials {
-			d := h.devices[serial]
-			if use := d.inVirtualMachine(); use != nil && f.isNobodys(d) && found[serial] == nil {
-				found[serial] = &openFor{host: h, use: use}
-				open = append(open, found[serial])
+		for _, d := range h.all {
+			if use := d.inVirtualMachine(); use != nil && f.isNobodys(d) && found[d.serial] == nil {
+				found[d.serial] = &openFor{host: h, use: use}
+				open = append(open, found[d.serial])
 			}
 		}
 		var lacking []*evidence.Record
@@ -90,19 +89,15 @@ func (f *facts) isNobodys(d *device) bool {
 // stopped was connected when the array was read, and is not among them.
 func (f *facts) notOpenOn(h *hostFacts) []*evidence.Record {
 	var lacking []*evidence.Record
-	for i := range f.records.list {
-		record := &f.records.list[i]
+	for record := range evidence.Refs(f.records.list) {
 		if record.Snapshot || record.Type != evidence.TypeVM && record.Content != evidence.ContentBlock || !f.runsOn(record, h) || f.busyWith(record) != nil {
 			continue
 		}
 		known, has := false, false
-		f.placed(record, func(v *volume) {
-			if v.LXD.Content != evidence.ContentBlock {
-				return // the half with the configuration is mounted
-			}
+		for v := range f.placedAs(record, evidence.ContentBlock) { // the half with the configuration is mounted
 			answer, _ := f.connectedTo(v, h)
 			known, has = true, has || !answer.IsNot() || h.of(v).isOpen()
-		})
+		}
 		if known && !has {
 			lacking = append(lacking, record)
 		}

@@ -196,12 +196,9 @@ func (f *facts) joinAstray() {
 	if len(wanted) == 0 {
 		return
 	}
-	for _, a := range f.arrays {
-		for i := range a.volumes {
-			v := &a.volumes[i]
-			if old := f.astrayVolumes[v.Serial]; wanted[v.Serial] && (old == nil || old.pool == nil) {
-				f.astrayVolumes[v.Serial] = v
-			}
+	for v := range f.volumes() {
+		if old := f.astrayVolumes[v.Serial]; wanted[v.Serial] && (old == nil || old.pool == nil) {
+			f.astrayVolumes[v.Serial] = v
 		}
 	}
 }

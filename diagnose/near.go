@@ -3,6 +3,8 @@ package diagnose
 import (
 	"slices"
 	"strings"
+
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // nearest is how many names are offered in the place of one that nobody knows.
@@ -47,8 +49,7 @@ func (r *resolver) near() []string {
 			onArray(a.Hosts.Items[i].Name)
 		}
 	}
-	for i := range r.f.records.list {
-		record := &r.f.records.list[i]
+	for record := range evidence.Refs(r.f.records.list) {
 		name := record.Pool + "/" + record.Type + "/" + record.Name
 		consider(name, farFrom(want, lower(name), lower(record.Pool+"/"+record.Project+"/"+record.Type+"/"+record.Name), lower(record.Type+"/"+record.Name), lower(record.Name)))
 	}

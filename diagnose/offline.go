@@ -20,8 +20,7 @@ type offlineKey struct {
 
 func leftOffline(all []evidence.LeftOffline) map[offlineKey]*evidence.LeftOffline {
 	known := make(map[offlineKey]*evidence.LeftOffline, len(all))
-	for i := range all {
-		left := &all[i]
+	for left := range evidence.Refs(all) {
 		key := offlineKey{left.Host, left.Boot, left.Disk, left.Seq.N}
 		if left.Seq.Known && left.Host != "" && left.Boot != "" && known[key] == nil {
 			known[key] = left // the newest run comes first

@@ -66,15 +66,14 @@ func (f *facts) joinCopies(p *poolFacts) {
 	for i := range p.array.volumes {
 		if v := &p.array.volumes[i]; v.pool == p {
 			bySerial[v.Serial] = v
-			f.notePeer(p, v)
+			v.throughPeers(func(c throughPeer) { p.noteStranger(v, c) })
 		}
 	}
 	for _, a := range f.arrays {
 		if a == p.array || !p.liesOn(a.ID) {
 			continue
 		}
-		for i := range a.volumes {
-			v := &a.volumes[i]
+		for v := range evidence.Refs(a.volumes) {
 			if v.Serial != "" && v.pool == nil && strings.EqualFold(either(v.Pod, podOf(v.Name)), p.pod.Name) {
 				v.copyOf = bySerial[v.Serial]
 			}
@@ -82,7 +81,9 @@ func (f *facts) joinCopies(p *poolFacts) {
 	}
 	for _, a := range p.peers { // of volumes that the pool's array does not list, too
 		for _, v := range a.bySerial {
-			v.connections(func(row *evidence.Connection) { p.noteStranger(v, throughPeer{a.arrayFacts, row}) })
+			for row := range v.connections() {
+				p.noteStranger(v, throughPeer{a.arrayFacts, row})
+			}
 		}
 	}
 }
@@ -150,8 +151,7 @@ func (f *facts) peerOf(p *poolFacts, where evidence.PodArray) (*peer, string) {
 			why = "pod " + p.pod.Name + " is not known to be live on " + name
 		default:
 			told := &peer{arrayFacts: a, pod: pod, bySerial: map[evidence.Serial]*volume{}}
-			for i := range a.volumes {
-				v := &a.volumes[i]
+			for v := range evidence.Refs(a.volumes) {
 				if strings.EqualFold(either(v.Pod, podOf(v.Name)), pod.Name) && v.Serial != "" {
 					told.bySerial[v.Serial] = v
 				}
@@ -207,11 +207,7 @@ func (c throughPeer) manual(v *volume) string {
 	return "on " + where + ": purevol disconnect --host " + shell(host) + " " + shell(v.Name)
 }
 
-// notePeer keeps an example of a stranger that a peer connects.
-func (f *facts) notePeer(p *poolFacts, v *volume) {
-	v.throughPeers(func(c throughPeer) { p.noteStranger(v, c) })
-}
-
+// noteStranger keeps an example of a stranger that a peer connects.
 func (p *poolFacts) noteStranger(v *volume, c throughPeer) {
 	o := c.owner()
 	words := v.Name + " is connected to " + quoted(connectionName(c.row)) + " on " + c.by.Name + ": " + o.why
@@ -239,41 +235,39 @@ func (v *volume) throughPeers(do func(throughPeer)) (doubt string) {
 			doubt = either(doubt, a.Name+" lists no volume with its serial, though pod "+a.pod.Name+" is stretched to it")
 			continue
 		}
-		twin.connections(func(row *evidence.Connection) {
+		for row := range twin.connections() {
 			listed[strings.ToLower(row.Host)] = true
 			do(throughPeer{a.arrayFacts, row})
-		})
+		}
 		if twin.disagrees() {
 			doubt = either(doubt, a.Name+" counts connections of it and does not list them")
 		}
 		own := map[string]bool{}
-		v.connections(func(row *evidence.Connection) { own[strings.ToLower(row.Host)] = true })
-		twin.remoteConnections(func(row *evidence.Connection, host string) {
-			if !own[host] {
+		for row := range v.connections() {
+			own[strings.ToLower(row.Host)] = true
+		}
+		for row := range twin.remoteConnections() {
+			if !own[remoteHost(row)] {
 				doubt = either(doubt, a.Name+" shows a connection to "+row.Host+", which "+v.array.Name+" does not list")
 			}
-		})
+		}
 	}
-	v.remoteConnections(func(row *evidence.Connection, host string) {
-		if listed[host] {
-			return
+	for row := range v.remoteConnections() {
+		if listed[remoteHost(row)] {
+			continue
 		}
 		if v.pool.unreadPeer == "" {
 			doubt = either(doubt, v.array.Name+" shows a connection to "+row.Host+", which that array does not list")
 		}
 		do(throughPeer{v.array, row})
-	})
+	}
 	return doubt
 }
 
-// remoteConnections calls do for each connection that the array shows of a
-// peer, with the name that the peer has for the host.
-func (v *volume) remoteConnections(do func(row *evidence.Connection, host string)) {
-	for i := v.remotes; i != none; i = v.array.connNext[i] {
-		row := &v.array.Connections.Items[i]
-		_, host, _ := strings.Cut(row.Host, ":")
-		do(row, strings.ToLower(host))
-	}
+// remoteHost is the name that a peer has for the host of its own connection.
+func remoteHost(row *evidence.Connection) string {
+	_, host, _ := strings.Cut(row.Host, ":")
+	return lower(host)
 }
 
 // peerConnections judges what connects a volume on peers, and says of members'

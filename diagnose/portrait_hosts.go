@@ -13,11 +13,11 @@ func (f *facts) portrayHosts(p *Portrait, v *volume) {
 	told := map[*evidence.Connection]bool{}
 	for _, h := range f.hosts {
 		var rows []*evidence.Connection
-		v.connections(func(row *evidence.Connection) {
+		for row := range v.connections() {
 			if o := v.array.owner(row.Host); slices.Contains(o.hosts, h) || f.machineOf(o) == h {
 				rows, told[row] = append(rows, row), true
 			}
-		})
+		}
 		d := h.of(v)
 		if len(rows) == 0 && !v.throughPeersTo(h) && !d.visible() && len(v.goneOn(h)) == 0 && f.misnomers(h, v.Serial) == "" {
 			p.without(h)
@@ -27,14 +27,14 @@ func (f *facts) portrayHosts(p *Portrait, v *volume) {
 		p.Strays = append(p.Strays, f.straysOf(d)...)
 	}
 	var silent []string
-	v.connections(func(row *evidence.Connection) {
+	for row := range v.connections() {
 		if told[row] {
-			return
+			continue
 		}
 		o := v.array.owner(row.Host)
 		host := HostPortrait{
 			Name: either(o.member, connectionName(row)), Unread: true,
-			Tie: Tie{evidence.Unknown, "connected to " + connectionName(row) + numberWords(row) + ": " + either(o.why, "it is not known whose it is")},
+			Tie: Tie{evidence.Unknown, "connected to " + connectionWords(row) + ": " + either(o.why, "it is not known whose it is")},
 			Use: Tie{evidence.Unknown, "its devices were not read"},
 		}
 		if o.ours.IsNot() {
@@ -42,7 +42,7 @@ func (f *facts) portrayHosts(p *Portrait, v *volume) {
 		}
 		silent = append(silent, lower(o.member))
 		p.Hosts = append(p.Hosts, host)
-	})
+	}
 	for _, member := range f.members.names {
 		if f.hostOf(member) == nil && !slices.Contains(silent, lower(member)) {
 			p.Unread = append(p.Unread, member)
@@ -59,7 +59,7 @@ func (f *facts) portrayHost(v *volume, h *hostFacts, d *device, rows []*evidence
 			host.Devices[0].Paths = append(host.Devices[0].Paths, d.absent()...)
 		}
 	}
-	how := each(rows, func(row *evidence.Connection) string { return connectionName(row) + numberWords(row) })
+	how := each(rows, connectionWords)
 	v.throughPeers(func(c throughPeer) {
 		if c.owner().has(h) {
 			how = append(how, c.words())

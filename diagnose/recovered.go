@@ -11,8 +11,7 @@ import (
 
 func destroyedByUs(all []evidence.Destroyed) map[string]*evidence.Destroyed {
 	known := make(map[string]*evidence.Destroyed, len(all))
-	for i := range all {
-		d := &all[i]
+	for d := range evidence.Refs(all) {
 		if old := known[d.VolumeID]; d.VolumeID != "" && (old == nil || (d.Certain.Is() && !old.Certain.Is())) {
 			known[d.VolumeID] = d // else the newest run comes first
 		}

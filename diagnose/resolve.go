@@ -223,19 +223,16 @@ func (r *resolver) volumes() {
 	serial, hasSerial := serialIn(r.want)
 	uuid, err := evidence.ParseUUID(r.want)
 	hasUUID := err == nil && !uuid.IsZero()
-	for _, a := range r.f.arrays {
-		for i := range a.volumes {
-			v := &a.volumes[i]
-			is := v
-			if v.copyOf != nil {
-				is = v.copyOf // one volume, on two arrays
-			}
-			if !r.asked(is.pool) {
-				continue
-			}
-			if r.names(v.Name) || (hasSerial && v.Serial == serial) || (v.ID != "" && strings.EqualFold(v.ID, r.want)) || hasUUID && v.LXD.UUID == uuid && v.record == nil {
-				r.addVolume(is)
-			}
+	for v := range r.f.volumes() {
+		is := v
+		if v.copyOf != nil {
+			is = v.copyOf // one volume, on two arrays
+		}
+		if !r.asked(is.pool) {
+			continue
+		}
+		if r.names(v.Name) || (hasSerial && v.Serial == serial) || (v.ID != "" && strings.EqualFold(v.ID, r.want)) || hasUUID && v.LXD.UUID == uuid && v.record == nil {
+			r.addVolume(is)
 		}
 	}
 }
@@ -282,8 +279,7 @@ var lxdTypes = []string{evidence.TypeContainer, evidence.TypeVM, evidence.TypeIm
 // project behind it in brackets as our tables print it, and bare names.
 func (r *resolver) records() {
 	pool, project, kind, name := r.asLXD()
-	for i := range r.f.records.list {
-		record := &r.f.records.list[i]
+	for record := range evidence.Refs(r.f.records.list) {
 		if !strings.EqualFold(record.Name, name) || (kind != "" && record.Type != kind) ||
 			(pool != "" && !strings.EqualFold(record.Pool, pool)) || (project != "" && !strings.EqualFold(record.Project, project)) ||
 			(r.pool != "" && !strings.EqualFold(record.Pool, r.pool)) {
@@ -318,18 +314,14 @@ func (r *resolver) formerly() {
 	if kind == "" || r.f.world == nil {
 		return
 	}
-	for i := range r.f.world.Seen {
-		seen := &r.f.world.Seen[i]
+	for seen := range evidence.Refs(r.f.world.Seen) {
 		was := LXDName{Project: either(project, "default"), Type: kind, Name: name}.String()
 		if !strings.EqualFold(seen.LXDName, was) && (project != "" || !strings.EqualFold(seen.LXDName, kind+"/"+name)) {
 			continue
 		}
-		for _, a := range r.f.arrays {
-			for j := range a.volumes {
-				v := &a.volumes[j]
-				if a.ID == seen.ArrayID && v.ID == seen.VolumeID && v.ID != "" && v.pool != nil && r.asked(v.pool) && (pool == "" || strings.EqualFold(v.pool.name, pool)) {
-					r.addVolume(v)
-				}
+		for v := range r.f.volumes() {
+			if v.array.ID == seen.ArrayID && v.ID == seen.VolumeID && v.ID != "" && v.pool != nil && r.asked(v.pool) && (pool == "" || strings.EqualFold(v.pool.name, pool)) {
+				r.addVolume(v)
 			}
 		}
 	}
@@ -363,7 +355,10 @@ func (r *resolver) record(record *evidence.Record) {
 				break
 			}
 			if !record.Snapshot {
-				pool.array.named(pool, name, func(v *volume) { found = true; r.addVolume(v) })
+				for v := range pool.array.named(pool, name) {
+					found = true
+					r.addVolume(v)
+				}
 				continue
 			}
 			for i := range pool.array.Snapshots.Items {
@@ -439,8 +434,7 @@ func (r *resolver) devices() {
 				}
 			}
 		}
-		for i := range h.Links.Items {
-			link := &h.Links.Items[i]
+		for link := range evidence.Refs(h.Links.Items) {
 			if d := h.devices[link.Serial]; d != nil && (lower(link.Path) == r.want || lower(strings.TrimPrefix(link.Path, "/dev/")) == want) {
 				r.addDevice(d)
 			}
@@ -458,11 +452,11 @@ func (r *resolver) ledTo() {
 			if lower(strings.TrimPrefix(n.Path, "/dev/")) != want {
 				continue
 			}
-			r.f.ofSerial(n.Says, func(v *volume) {
-				if r.asked(v.pool) {
+			for v := range r.f.volumes() {
+				if v.Serial == n.Says && r.asked(v.pool) {
 					r.addVolume(v)
 				}
-			})
+			}
 			for _, serial := range n.Is {
 				if d := h.devices[serial]; d != nil && r.speaksOf(h) {
 					is = append(is, d)
@@ -501,17 +495,6 @@ func (r *resolver) partitions() {
 		r.devices()
 	}
 	r.want = asked
-}
-
-// ofSerial calls do for the volumes that the arrays list with a serial.
-func (f *facts) ofSerial(serial evidence.Serial, do func(*volume)) {
-	for _, a := range f.arrays {
-		for i := range a.volumes {
-			if a.volumes[i].Serial == serial && serial != "" {
-				do(&a.volumes[i])
-			}
-		}
-	}
 }
 
 // called lists the devices that a name in lower case means. A map stands for
@@ -567,8 +550,7 @@ func (r *resolver) wantOn(h *hostFacts) string {
 
 func (r *resolver) directories() {
 	for _, h := range r.f.hosts {
-		for i := range h.Directories.Items {
-			dir := &h.Directories.Items[i]
+		for dir := range evidence.Refs(h.Directories.Items) {
 			// What is mounted there was found by the mount.
 			mounted := slices.ContainsFunc(h.Uses.Items, func(u evidence.Use) bool { return u.Where == dir.Path })
 			if lower(dir.Path) == r.wantOn(h) && !mounted && r.speaksOf(h) && (r.pool == "" || strings.EqualFold(dir.Pool, r.pool)) {

@@ -22,9 +22,9 @@ func (f *facts) runsWithout() []draft {
 		return nil
 	}
 	var found []draft
-	f.judged(func(v *volume) {
+	for v := range f.judged() {
 		if !f.isSimplyRecorded(v) {
-			return
+			continue
 		}
 		f.eachRunningWith(v.record, func(inst *evidence.Instance, words string) {
 			member, known := f.members.at(inst.Location)
@@ -36,7 +36,7 @@ func (f *facts) runsWithout() []draft {
 			}
 			found = append(found, withoutIt(v, h, inst, words))
 		})
-	})
+	}
 	return found
 }
 
@@ -65,11 +65,11 @@ func (f *facts) eachRunningWith(record *evidence.Record, do func(inst *evidence.
 	}) {
 		do(inst, "the root disk of ")
 	}
-	f.use.attachedTo(disk{record.Pool, record.Project, record.Type, record.Name, false}, func(a *attachment) {
+	for a := range f.use.attachedTo(disk{record.Pool, record.Project, record.Type, record.Name, false}) {
 		if runs(a.instance) {
 			do(a.instance, "device "+a.disk.Device+" of ")
 		}
-	})
+	}
 }
 
 // isWithout reports a machine that certainly has no use of the volume, and to which

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -54,8 +55,7 @@ func (v *volume) countVolume() {
 
 // countSnapshots counts the snapshots of all pools of an array.
 func (f *facts) countSnapshots(a *arrayFacts) {
-	for i := range a.Snapshots.Items {
-		s := &a.Snapshots.Items[i]
+	for s := range evidence.Refs(a.Snapshots.Items) {
 		pool := a.pools[strings.ToLower(s.Pod)]
 		named := s.LXD.IsLXD() || !s.LXD.UUID.IsZero()
 		switch {
@@ -104,15 +104,10 @@ func share(s Subject) (Result, string) {
 
 // along is how many live snapshots a volume takes with it.
 func (s Subject) along() int {
-	n := 0
-	if s.snapshot == nil && s.volume != nil && s.class == ClassDestroy {
-		s.volume.snapshots(func(snap *evidence.Snapshot) {
-			if !snap.Destroyed.Is() {
-				n++
-			}
-		})
+	if s.snapshot != nil || s.volume == nil || s.class != ClassDestroy {
+		return 0
 	}
-	return n
+	return len(slices.Collect(filter(s.volume.snapshots(), func(snap *evidence.Snapshot) bool { return !snap.Destroyed.Is() })))
 }
 
 // breaker asks one of a pool's two counts about something that is to go, with

@@ -67,16 +67,11 @@ func newWay(object, what string) *way {
 // or namespaces.
 func (h *hostFacts) through(disk func(*evidence.Disk) bool, namespace func(*evidence.Namespace) bool) string {
 	var names []string
-	for _, serial := range h.serials {
-		d := h.devices[serial]
+	for _, d := range h.all {
 		if !slices.ContainsFunc(d.disks, disk) && !slices.ContainsFunc(d.namespaces, namespace) {
 			continue
 		}
-		name := string(serial)
-		if d.volume != nil {
-			name = d.volume.Name
-		}
-		names = append(names, name)
+		names = append(names, either(d.volumeName(), string(d.serial)))
 	}
 	if len(names) == 0 {
 		return "no volume is reached through it"
@@ -124,8 +119,7 @@ func (r *resolver) kernelsNames(h *hostFacts, want string) {
 		r.add(w.object, target{way: w, machine: h})
 		return w
 	}
-	for i := range h.Sessions.Items {
-		s := &h.Sessions.Items[i]
+	for s := range evidence.Refs(h.Sessions.Items) {
 		if name := "session" + strconv.Itoa(s.ID); name == want {
 			words := fmt.Sprintf("%s, its connection %s", either(s.State, "state unknown"), either(s.ConnState, "in an unknown state"))
 			if s.Iface != "" {
@@ -136,8 +130,7 @@ func (r *resolver) kernelsNames(h *hostFacts, want string) {
 				atPort(r.f.arrays, evidence.Address(s.Address), s.Port)
 		}
 	}
-	for i := range h.Controllers.Items {
-		c := &h.Controllers.Items[i]
+	for c := range evidence.Refs(h.Controllers.Items) {
 		if c.Name == want {
 			w := add(c.Name, "an NVMe controller over "+either(c.Transport, "an unknown transport")+" to "+evidence.Portal(c.Address, c.Port),
 				join(either(c.State, "state unknown"), h.through(noDisk, func(n *evidence.Namespace) bool {
@@ -147,8 +140,7 @@ func (r *resolver) kernelsNames(h *hostFacts, want string) {
 			w.nameless = c.Transport != "tcp" // whose addresses are no portals
 		}
 	}
-	for i := range h.Subsystems.Items {
-		s := &h.Subsystems.Items[i]
+	for s := range evidence.Refs(h.Subsystems.Items) {
 		if s.Name != want {
 			continue
 		}
@@ -162,8 +154,7 @@ func (r *resolver) kernelsNames(h *hostFacts, want string) {
 			h.through(noDisk, func(n *evidence.Namespace) bool { return n.Subsystem == s.Name }))).
 			atPort(r.f.arrays, "", "", s.NQN)
 	}
-	for i := range h.RemotePorts.Items {
-		p := &h.RemotePorts.Items[i]
+	for p := range evidence.Refs(h.RemotePorts.Items) {
 		if lower(p.Name) == want || p.WWPN != "" && p.WWPN == evidence.Initiator(want) {
 			add(p.Name, "a Fibre Channel remote port, "+p.WWPN+", that "+p.Adapter+" sees",
 				join(either(p.State, "state unknown"), h.through(func(d *evidence.Disk) bool { return d.RemotePort == p.Name }, noNamespace))).
@@ -229,8 +220,7 @@ func wordsOf(line string) []string {
 // project in front. Where LXD has nothing of the name any more, the logs may
 // prove on which volume it gave up under it.
 func (r *resolver) stored() {
-	for i := range r.f.records.list {
-		record := &r.f.records.list[i]
+	for record := range evidence.Refs(r.f.records.list) {
 		if !record.Snapshot && strings.EqualFold(storageName(record), r.want) && (r.pool == "" || strings.EqualFold(record.Pool, r.pool)) {
 			r.record(record)
 		}
@@ -238,12 +228,9 @@ func (r *resolver) stored() {
 	if len(r.targets) > 0 || len(r.f.late) == 0 {
 		return
 	}
-	for _, a := range r.f.arrays {
-		for i := range a.volumes {
-			v := &a.volumes[i]
-			if l := r.f.late[v]; l != nil && r.asked(v.pool) && strings.EqualFold(inVain.FindStringSubmatch(l.Text)[1], r.want) {
-				r.addVolume(v)
-			}
+	for v := range r.f.volumes() {
+		if l := r.f.late[v]; l != nil && r.asked(v.pool) && strings.EqualFold(inVain.FindStringSubmatch(l.Text)[1], r.want) {
+			r.addVolume(v)
 		}
 	}
 }
@@ -263,8 +250,7 @@ func (r *resolver) byPath() {
 		if !r.speaksOf(h) {
 			continue
 		}
-		for i := range h.Disks.Items {
-			disk := &h.Disks.Items[i]
+		for disk := range evidence.Refs(h.Disks.Items) {
 			here := false
 			if s := h.sessions[disk.Session]; s != nil && disk.Session != 0 {
 				here = m[2] != "" && evidence.Address(s.Address) == address && port == s.Port && evidence.Initiator(s.Target) == evidence.Initiator(m[2])

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -57,6 +58,25 @@ func firstThat[T any](all []*T, is func(*T) bool) *T {
 		return all[i]
 	}
 	return nil
+}
+
+// filter are those of them that are so.
+func filter[T any](all iter.Seq[T], is func(T) bool) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for one := range all {
+			if is(one) && !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+// isAny reports that there is one.
+func isAny[T any](all iter.Seq[T]) bool {
+	for range all {
+		return true
+	}
+	return false
 }
 
 // each are the words of each of several.

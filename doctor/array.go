@@ -14,8 +14,7 @@ import (
 // eachArray collects advice about each array that answered.
 func (p *patient) eachArray(advise func(a *evidence.Array) []Advice) []Advice {
 	var all []Advice
-	for i := range p.world.Arrays {
-		a := &p.world.Arrays[i]
+	for a := range evidence.Refs(p.world.Arrays) {
 		for _, advice := range advise(a) {
 			advice.Witness = a.Name
 			all = append(all, advice)

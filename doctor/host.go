@@ -15,8 +15,7 @@ import (
 // eachHost collects advice about each host.
 func (p *patient) eachHost(advise func(h *evidence.Host) []Advice) []Advice {
 	var all []Advice
-	for i := range p.world.Hosts {
-		h := &p.world.Hosts[i]
+	for h := range evidence.Refs(p.world.Hosts) {
 		for _, advice := range advise(h) {
 			advice.Witness = h.Name
 			all = append(all, advice)
@@ -336,8 +335,7 @@ func lastPath(h *evidence.Host, s evidence.Session, ended map[int]bool) string {
 		live[other.ID] = other.ID != s.ID && other.Live() && !ended[other.ID]
 	}
 	byName := map[string]*evidence.Disk{}
-	for i := range h.Disks.Items {
-		d := &h.Disks.Items[i]
+	for d := range evidence.Refs(h.Disks.Items) {
 		byName[d.Name], byName[d.Dev] = d, d
 	}
 	of := func(path evidence.Path) *evidence.Disk {
@@ -346,8 +344,7 @@ func lastPath(h *evidence.Host, s evidence.Session, ended map[int]bool) string {
 		}
 		return byName[path.Dev]
 	}
-	for i := range h.Disks.Items {
-		disk := &h.Disks.Items[i]
+	for disk := range evidence.Refs(h.Disks.Items) {
 		if disk.Session != s.ID {
 			continue
 		}
@@ -380,8 +377,7 @@ func (p *patient) portals() []Advice {
 			return slices.ContainsFunc(h.Reached, func(r evidence.Reach) bool { return r.Open.IsNot() && evidence.SamePortal(r.Portal, portal) })
 		}
 		var all []Advice
-		for i := range p.world.Arrays {
-			a := &p.world.Arrays[i]
+		for a := range evidence.Refs(p.world.Arrays) {
 			for _, port := range diagnose.Unreached(a, p.world.LXD.Pools, h) {
 				if closed(port.Portal) {
 					continue
@@ -471,8 +467,7 @@ func (p *patient) leadsTo(pool evidence.Pool, portal string) bool {
 }
 
 func (p *patient) anyPort(portal string, is func(*evidence.Array, evidence.Port) bool) bool {
-	for i := range p.world.Arrays {
-		a := &p.world.Arrays[i]
+	for a := range evidence.Refs(p.world.Arrays) {
 		if slices.ContainsFunc(a.Ports.Items, func(port evidence.Port) bool { return evidence.SamePortal(port.Portal, portal) && is(a, port) }) {
 			return true
 		}

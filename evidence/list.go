@@ -3,6 +3,7 @@ package evidence
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 )
 
 // List is what a witness listed, and whether that is all of it. The zero
@@ -45,6 +46,17 @@ func (l List[T]) Doubt(why string) List[T] {
 		why = l.why + "; " + why
 	}
 	return Incomplete(l.Items, why)
+}
+
+// Refs are pointers to the items of a list, which are too large to be copied.
+func Refs[T any](items []T) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for i := range items {
+			if !yield(&items[i]) {
+				return
+			}
+		}
+	}
 }
 
 type listJSON[T any] struct {

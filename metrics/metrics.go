@@ -164,8 +164,7 @@ func findings(r *Reading) []Sample {
 		counts[key{f.Code, f.Severity, f.Pool}]++
 	}
 	var samples []Sample
-	for i := range diagnose.Kinds {
-		kind := &diagnose.Kinds[i]
+	for kind := range evidence.Refs(diagnose.Kinds) {
 		if slices.Contains(r.Ignored, kind.Code) {
 			continue
 		}

@@ -69,8 +69,7 @@ func newEarlier(before *evidence.LXD, about, there map[evidence.UUID]bool) *earl
 		list:   before.Records.Items,
 		rows: sync.OnceValue(func() map[place]*evidence.Record {
 			rows := make(map[place]*evidence.Record, len(before.Records.Items))
-			for i := range before.Records.Items {
-				row := &before.Records.Items[i]
+			for row := range evidence.Refs(before.Records.Items) {
 				rows[placeOfRow(row)] = row
 			}
 			return rows

@@ -68,10 +68,8 @@ func (a *answers) clashes(out evidence.LXD) []clash {
 			c.users(r) // else it names its users of then, and the instances are of now
 		}
 	}
-	for i := range out.Instances.Items {
-		inst := &out.Instances.Items[i]
-		for j := range inst.Disks {
-			disk := &inst.Disks[j]
+	for inst := range evidence.Refs(out.Instances.Items) {
+		for disk := range evidence.Refs(inst.Disks) {
 			if p := placeOfDisk(inst, disk); c.lacks(p) {
 				c.record(p, "instance %q (project %q) has it as device %q", inst.Name, inst.Project, disk.Device)
 			}
@@ -157,8 +155,7 @@ func (a *answers) newComparison(out evidence.LXD) *comparison {
 			c.listed.add(place{r.Pool, r.Project, "", r.Name}, i)
 		}
 	}
-	for i := range out.Instances.Items {
-		inst := &out.Instances.Items[i]
+	for inst := range evidence.Refs(out.Instances.Items) {
 		c.instances[place{"", inst.Project, kindInstance, inst.Name}] = inst
 	}
 	return c
@@ -225,8 +222,7 @@ func (c *comparison) users(r *evidence.Record) {
 // uses reports whether an instance has a volume as one of its disks.
 func uses(inst *evidence.Instance, r *evidence.Record) bool {
 	volume := place{r.Pool, r.Project, r.Type, r.Name}
-	for i := range inst.Disks {
-		disk := &inst.Disks[i]
+	for disk := range evidence.Refs(inst.Disks) {
 		if disk.Source != "" && disk.Snapshot == "" && disk.Source != r.Name {
 			continue // as of most, and seen without more ado
 		}
@@ -268,8 +264,7 @@ func placeOf(pool, user string) (place, bool) {
 	if !ok {
 		return place{}, false
 	}
-	for i := range paths {
-		path := &paths[i]
+	for path := range evidence.Refs(paths) {
 		if !slices.EqualFunc(path.parts, parts, func(want, got string) bool { return want == "" || want == got }) {
 			continue
 		}

@@ -127,8 +127,7 @@ var running = map[api.StatusCode]evidence.Answer{
 func (a *answers) instanceList(d *doubts) []evidence.Instance {
 	items := make([]evidence.Instance, 0, len(a.instances.value))
 	d.fail(a.instances.err)
-	for i := range a.instances.value {
-		row := &a.instances.value[i]
+	for row := range evidence.Refs(a.instances.value) {
 		item := evidence.Instance{
 			Name:     row.Name,
 			Project:  row.Project,
@@ -144,8 +143,7 @@ func (a *answers) instanceList(d *doubts) []evidence.Instance {
 		for _, why := range a.wrongWith(row) {
 			d.add("instance %q (project %q): %s", row.Name, row.Project, why)
 		}
-		for i := range row.Devices {
-			device := &row.Devices[i]
+		for device := range evidence.Refs(row.Devices) {
 			disk, ok, why := a.disk(row, device)
 			if why != "" {
 				d.add("instance %q (project %q), device %q: %s", row.Name, row.Project, device.Name, why)

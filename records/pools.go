@@ -220,8 +220,7 @@ func (a *answers) poolList(d *doubts) []evidence.Pool {
 			d.add("a project has volumes in pool %q, which LXD does not list", pool)
 		}
 	}
-	for i := range a.instances.value {
-		inst := &a.instances.value[i]
+	for inst := range evidence.Refs(a.instances.value) {
 		for _, device := range inst.Devices {
 			if pool := device.Pool; pool != "" && !a.lists(pool) {
 				d.add("instance %q (project %q) uses pool %q, which LXD does not list", inst.Name, inst.Project, pool)

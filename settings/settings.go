@@ -99,8 +99,7 @@ func (f *facts) mapsNVMe() bool {
 func OfHost(host *evidence.Host, lxd *evidence.LXD) []Fault {
 	f := &facts{host, lxd, Rules}
 	faults := []Fault{}
-	for i := range Rules {
-		rule := &Rules[i]
+	for rule := range evidence.Refs(Rules) {
 		for _, s := range f.said(rule.Name) {
 			if fault, wrong := rule.judge(f, s); wrong {
 				faults = append(faults, fault)
