@@ -104,20 +104,20 @@ type patient struct {
 func Examine(world evidence.World, report diagnose.Report) Report {
 	p := &patient{&world, report.Findings, report.Witnesses}
 	r := Report{Complete: report.Complete, Doubts: report.Doubts, Witnesses: p.witnesses()}
-	for i := range world.Hosts {
-		if world.Hosts[i].Log != nil {
-			r.Waits = append(r.Waits, p.waits(&world.Hosts[i]))
+	for h := range evidence.Refs(world.Hosts) {
+		if h.Log != nil {
+			r.Waits = append(r.Waits, p.waits(h))
 		}
 	}
 	r.Advice = []Advice{}
-	for i := range Checks {
-		for _, a := range Checks[i].find(p) {
-			a.Check, a.Kind = cmp.Or(a.Check, Checks[i].Code), cmp.Or(a.Kind, Checks[i].Kind)
-			a.Weight = cmp.Or(a.Weight, Checks[i].Weight)
-			a.Why = cmp.Or(a.Why, Checks[i].Why)
+	for check := range evidence.Refs(Checks) {
+		check.find(p, func(a Advice) {
+			a.Check, a.Kind = cmp.Or(a.Check, check.Code), cmp.Or(a.Kind, check.Kind)
+			a.Weight = cmp.Or(a.Weight, check.Weight)
+			a.Why = cmp.Or(a.Why, check.Why)
 			a.Write, a.Then = append([]string{}, a.Write...), append([]string{}, a.Then...) // null is no list
 			r.Advice = append(r.Advice, a)
-		}
+		})
 	}
 	order := map[string]int{}
 	for i, w := range r.Witnesses {

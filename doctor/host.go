@@ -12,24 +12,20 @@ import (
 	"github.com/pureclean/pureclean/settings"
 )
 
-// eachHost collects advice about each host.
-func (p *patient) eachHost(advise func(h *evidence.Host) []Advice) []Advice {
-	var all []Advice
-	for h := range evidence.Refs(p.world.Hosts) {
-		for _, advice := range advise(h) {
-			advice.Witness = h.Name
-			all = append(all, advice)
+// eachHost asks about each host.
+func eachHost(find func(p *patient, h *evidence.Host, advise func(Advice))) func(*patient, func(Advice)) {
+	return func(p *patient, advise func(Advice)) {
+		for h := range evidence.Refs(p.world.Hosts) {
+			find(p, h, func(one Advice) { one.Witness = h.Name; advise(one) })
 		}
 	}
-	return all
 }
 
 // shared compares initiators of all hosts: a cloned machine keeps those of
 // its twin. The same machine asked twice is no twin.
-func (p *patient) shared() []Advice {
+func (p *patient) shared(advise func(Advice)) {
 	first := map[string]*evidence.Host{}
-	return p.eachHost(func(h *evidence.Host) []Advice {
-		var all []Advice
+	for h := range evidence.Refs(p.world.Hosts) {
 		for _, initiator := range slices.Concat(h.IQNs.Items, h.NQNs.Items, h.WWPNs.Items) {
 			twin := first[evidence.Initiator(initiator)]
 			if twin == nil {
@@ -39,17 +35,16 @@ func (p *patient) shared() []Advice {
 			if twin == h || twin.Boot != "" && twin.Boot == h.Boot {
 				continue
 			}
-			a := Advice{Subject: "initiator", Observed: initiator + " is this machine's and " + twin.Name + "'s", Source: "both machines"}
+			a := Advice{Witness: h.Name, Subject: "initiator", Observed: initiator + " is this machine's and " + twin.Name + "'s", Source: "both machines"}
 			if strings.HasPrefix(initiator, "iqn.") {
 				a.File, a.Into = "/etc/iscsi/initiatorname.iscsi", "/etc/iscsi/initiatorname.iscsi of one of the two, while no volume is connected to it"
 				a.Then = []string{"echo InitiatorName=$(iscsi-iname) > /etc/iscsi/initiatorname.iscsi"}
 			} else {
 				a.Into = "LXD makes its NQN from server.uuid in its directory: a cloned machine needs a new one, while no volume is connected to it"
 			}
-			all = append(all, a)
+			advise(a)
 		}
-		return all
-	})
+	}
 }
 
 // uses reports that a pool has one of the transports, or that the pools are not
@@ -105,86 +100,78 @@ func (r requirement) command() string {
 	return "apt-get install " + debian + " (or dnf install " + strings.TrimSuffix(redHat, ")") + ")"
 }
 
-func (p *patient) tools() []Advice {
-	return p.eachHost(func(h *evidence.Host) []Advice {
-		var all []Advice
-		for _, need := range requirements {
-			i := slices.IndexFunc(h.Tools.Items, func(t evidence.Tool) bool { return t.Name == need.tool })
-			if i < 0 || !p.needed(h, need.modes) || p.inSnap() && !need.snap {
-				continue
-			}
-			switch tool := h.Tools.Items[i]; {
-			case tool.Present.IsNot():
-				all = append(all, Advice{
-					Subject: need.tool, Observed: need.tool + " is not installed", Source: "the directories of programs", Why: need.why,
-					Into: "install " + need.install, Then: []string{need.command()},
-				})
-			case tool.Running.IsNot():
-				all = append(all, Advice{
-					Subject: need.tool, Observed: need.tool + " is not running", Source: tool.Why, Why: need.why,
-					Then: []string{"systemctl enable --now " + need.tool},
-				})
-			}
+func (p *patient) tools(h *evidence.Host, advise func(Advice)) {
+	for _, need := range requirements {
+		i := slices.IndexFunc(h.Tools.Items, func(t evidence.Tool) bool { return t.Name == need.tool })
+		if i < 0 || !p.needed(h, need.modes) || p.inSnap() && !need.snap {
+			continue
 		}
-		return all
-	})
+		switch tool := h.Tools.Items[i]; {
+		case tool.Present.IsNot():
+			advise(Advice{
+				Subject: need.tool, Observed: need.tool + " is not installed", Source: "the directories of programs", Why: need.why,
+				Into: "install " + need.install, Then: []string{need.command()},
+			})
+		case tool.Running.IsNot():
+			advise(Advice{
+				Subject: need.tool, Observed: need.tool + " is not running", Source: tool.Why, Why: need.why,
+				Then: []string{"systemctl enable --now " + need.tool},
+			})
+		}
+	}
 }
 
 // settings asks the rules, and says once what several devices have alike.
-func (p *patient) settings() []Advice {
-	return p.eachHost(func(h *evidence.Host) []Advice {
-		var all []Advice
-		for _, f := range settings.OfHost(h, &p.world.LXD) {
-			a := Advice{
-				Check: f.Code, Weight: f.Weight, Subject: f.Name, Observed: strings.TrimSpace(f.Name + " " + f.Value), Source: f.Where(),
-				File: f.File, Line: f.Line, Why: f.Why, Write: f.Write, Into: f.Into, Then: f.Then,
-			}
-			if !strings.HasPrefix(f.File, "/") {
-				a.File = "" // a daemon says it
-			}
-			if f.Unsure {
-				a.Source += " (where it may not count)"
-			}
-			alike := slices.IndexFunc(all, func(b Advice) bool {
-				return b.Check == a.Check && b.Observed == a.Observed && slices.Equal(b.Write, a.Write)
-			})
-			if alike >= 0 {
-				all[alike].Source += "; " + a.Source
-				if a.Into != all[alike].Into {
-					all[alike].Into = strings.TrimPrefix(all[alike].Into+"; "+a.Into, "; ")
-				}
-				for _, command := range a.Then {
-					if !slices.Contains(all[alike].Then, command) {
-						all[alike].Then = append(all[alike].Then, command)
-					}
-				}
-				continue
-			}
-			all = append(all, a)
+func (p *patient) settings(h *evidence.Host, advise func(Advice)) {
+	var all []Advice
+	for _, f := range settings.OfHost(h, &p.world.LXD) {
+		a := Advice{
+			Check: f.Code, Weight: f.Weight, Subject: f.Name, Observed: strings.TrimSpace(f.Name + " " + f.Value), Source: f.Where(),
+			File: f.File, Line: f.Line, Why: f.Why, Write: f.Write, Into: f.Into, Then: f.Then,
 		}
-		return all
-	})
+		if !strings.HasPrefix(f.File, "/") {
+			a.File = "" // a daemon says it
+		}
+		if f.Unsure {
+			a.Source += " (where it may not count)"
+		}
+		alike := slices.IndexFunc(all, func(b Advice) bool {
+			return b.Check == a.Check && b.Observed == a.Observed && slices.Equal(b.Write, a.Write)
+		})
+		if alike >= 0 {
+			all[alike].Source += "; " + a.Source
+			if a.Into != all[alike].Into {
+				all[alike].Into = strings.TrimPrefix(all[alike].Into+"; "+a.Into, "; ")
+			}
+			for _, command := range a.Then {
+				if !slices.Contains(all[alike].Then, command) {
+					all[alike].Then = append(all[alike].Then, command)
+				}
+			}
+			continue
+		}
+		all = append(all, a)
+	}
+	for _, a := range all {
+		advise(a)
+	}
 }
 
 // splitHosts are the machines that are several array hosts.
-func (p *patient) splitHosts() []Advice {
-	return p.ofFindings(func(f diagnose.Finding) bool {
-		return f.Code == "unsafe-setting" && f.Cause == diagnose.SplitHost
-	}, func(f diagnose.Finding) Advice {
-		return Advice{
-			Witness: f.Host, Subject: "array host " + f.Object, Observed: f.Detail, Source: "the array's hosts against the machines' initiators", Why: f.Effect,
-			Into: strings.Join(f.Remedy, "; "),
-		}
-	})
-}
+var splitHosts = ofFindings(func(f diagnose.Finding) bool {
+	return f.Code == "unsafe-setting" && f.Cause == diagnose.SplitHost
+}, func(f diagnose.Finding) Advice {
+	return Advice{
+		Witness: f.Host, Subject: "array host " + f.Object, Observed: f.Detail, Source: "the array's hosts against the machines' initiators", Why: f.Effect,
+		Into: strings.Join(f.Remedy, "; "),
+	}
+})
 
-func (p *patient) queueingMaps() []Advice {
-	return p.ofFindings(func(f diagnose.Finding) bool {
-		return f.Code == "unsafe-setting" && f.Cause != diagnose.SplitHost && f.Host != "" && f.Object != "eradication delay" && f.Object != diagnose.ArrayClock && !strings.HasPrefix(f.Object, "multipath ")
-	}, func(f diagnose.Finding) Advice {
-		return Advice{Witness: f.Host, Subject: "map " + f.Object, Observed: f.Detail, Source: "device-mapper", Why: f.Effect, Then: commandsOf(f.Remedy)}
-	})
-}
+var queueingMaps = ofFindings(func(f diagnose.Finding) bool {
+	return f.Code == "unsafe-setting" && f.Cause != diagnose.SplitHost && f.Host != "" && f.Object != "eradication delay" && f.Object != diagnose.ArrayClock && !strings.HasPrefix(f.Object, "multipath ")
+}, func(f diagnose.Finding) Advice {
+	return Advice{Witness: f.Host, Subject: "map " + f.Object, Observed: f.Detail, Source: "device-mapper", Why: f.Effect, Then: commandsOf(f.Remedy)}
+})
 
 // commandsOf takes the command out of a remedy, "what it does: the command".
 func commandsOf(remedy []string) []string {
@@ -198,57 +185,53 @@ func commandsOf(remedy []string) []string {
 	return commands
 }
 
-func (p *patient) lostSessions() []Advice {
-	return p.eachHost(func(h *evidence.Host) []Advice {
-		var all []Advice
-		for _, s := range h.Sessions.Items {
-			if s.Live() || !p.ours(s.Target) {
-				continue
-			}
-			if s.ConnState == "" && s.State == "LOGGED_IN" {
-				all = append(all, Advice{
-					Weight: settings.Hint, Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("whether session%d is up is not known: it is logged in, and its connection was not seen", s.ID),
-					Source: fmt.Sprintf("/sys/class/iscsi_connection, which has none of session%d", s.ID), Why: "if it is down, its volumes have a path less",
-					Then: []string{fmt.Sprintf("iscsiadm -m session -r %d -P 1", s.ID)},
-				})
-				continue
-			}
-			all = append(all, Advice{
-				Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d to %s is %s, its connection %s", s.ID, portalOf(s.Address, s.Port), cmp.Or(s.State, "state unknown"), cmp.Or(s.ConnState, "in an unknown state")),
-				Source: fmt.Sprintf("/sys/class/iscsi_session/session%d", s.ID), Into: "see that the portal can be reached: its switch, its cable, its address",
-				Then: []string{"pureclean doctor --live"},
-			})
+func (p *patient) lostSessions(h *evidence.Host, advise func(Advice)) {
+	for _, s := range h.Sessions.Items {
+		if s.Live() || !p.ours(s.Target) {
+			continue
 		}
-		for _, port := range h.RemotePorts.Items {
-			if port.State == "Online" || !p.ours(port.WWPN) {
-				continue
-			}
-			why := "its volumes have a path less; while it is Blocked their I/O waits until fast_io_fail_tmo, and after dev_loss_tmo its disks are taken away"
-			if port.State == evidence.Marginal {
-				why = "the fabric or multipathd has found it to be unreliable: I/O still goes through it, and what fails there is tried on another path only"
-			}
-			observed := fmt.Sprintf("%s to %s is %s", port.Name, port.WWPN, cmp.Or(port.State, "in an unknown state"))
-			if port.Link != "" && port.Link != "Online" {
-				observed += ", and the adapter " + port.Adapter + " is " + port.Link
-			}
-			all = append(all, Advice{
-				Subject: port.Name, Observed: observed, Source: "/sys/class/fc_remote_ports/" + port.Name,
-				Why:  why,
-				Into: "see that the array's port can be reached: its cable, its switch, its zone", Then: []string{"cat /sys/class/fc_host/" + port.Adapter + "/port_state"},
+		if s.ConnState == "" && s.State == "LOGGED_IN" {
+			advise(Advice{
+				Weight: settings.Hint, Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("whether session%d is up is not known: it is logged in, and its connection was not seen", s.ID),
+				Source: fmt.Sprintf("/sys/class/iscsi_connection, which has none of session%d", s.ID), Why: "if it is down, its volumes have a path less",
+				Then: []string{fmt.Sprintf("iscsiadm -m session -r %d -P 1", s.ID)},
 			})
+			continue
 		}
-		for _, c := range h.Controllers.Items {
-			if c.State == "live" || !p.oursNVMe(h, c) {
-				continue
-			}
-			all = append(all, Advice{
-				Subject: c.Name, Observed: fmt.Sprintf("%s to %s is %s", c.Name, portalOf(c.Address, c.Port), cmp.Or(c.State, "in an unknown state")), Source: "/sys/class/nvme/" + c.Name,
-				Why:  "its namespaces have a path less, and a controller that is not live does not see new ones",
-				Into: "see that the portal can be reached: its switch, its cable, its address", Then: []string{"pureclean doctor --live"},
-			})
+		advise(Advice{
+			Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d to %s is %s, its connection %s", s.ID, portalOf(s.Address, s.Port), cmp.Or(s.State, "state unknown"), cmp.Or(s.ConnState, "in an unknown state")),
+			Source: fmt.Sprintf("/sys/class/iscsi_session/session%d", s.ID), Into: "see that the portal can be reached: its switch, its cable, its address",
+			Then: []string{"pureclean doctor --live"},
+		})
+	}
+	for _, port := range h.RemotePorts.Items {
+		if port.State == "Online" || !p.ours(port.WWPN) {
+			continue
 		}
-		return all
-	})
+		why := "its volumes have a path less; while it is Blocked their I/O waits until fast_io_fail_tmo, and after dev_loss_tmo its disks are taken away"
+		if port.State == evidence.Marginal {
+			why = "the fabric or multipathd has found it to be unreliable: I/O still goes through it, and what fails there is tried on another path only"
+		}
+		observed := fmt.Sprintf("%s to %s is %s", port.Name, port.WWPN, cmp.Or(port.State, "in an unknown state"))
+		if port.Link != "" && port.Link != "Online" {
+			observed += ", and the adapter " + port.Adapter + " is " + port.Link
+		}
+		advise(Advice{
+			Subject: port.Name, Observed: observed, Source: "/sys/class/fc_remote_ports/" + port.Name,
+			Why:  why,
+			Into: "see that the array's port can be reached: its cable, its switch, its zone", Then: []string{"cat /sys/class/fc_host/" + port.Adapter + "/port_state"},
+		})
+	}
+	for _, c := range h.Controllers.Items {
+		if c.State == "live" || !p.oursNVMe(h, c) {
+			continue
+		}
+		advise(Advice{
+			Subject: c.Name, Observed: fmt.Sprintf("%s to %s is %s", c.Name, portalOf(c.Address, c.Port), cmp.Or(c.State, "in an unknown state")), Source: "/sys/class/nvme/" + c.Name,
+			Why:  "its namespaces have a path less, and a controller that is not live does not see new ones",
+			Into: "see that the portal can be reached: its switch, its cable, its address", Then: []string{"pureclean doctor --live"},
+		})
+	}
 }
 
 // ours reports a target, a subsystem or a port of one of the arrays: each is
@@ -270,47 +253,43 @@ func (p *patient) oursNVMe(h *evidence.Host, c evidence.Controller) bool {
 	return i < 0 || h.Subsystems.Items[i].NQN == "" || p.ours(h.Subsystems.Items[i].NQN)
 }
 
-func (p *patient) doubleSessions() []Advice {
-	return p.eachHost(func(h *evidence.Host) []Advice {
-		var all []Advice
-		seen := map[string]evidence.Session{}
-		// What one advice ends is no way out for the next.
-		ended := map[int]bool{}
-		for _, s := range h.Sessions.Items {
-			// Sessions through two network cards are two paths.
-			key := evidence.Initiator(s.Target) + " " + evidence.Portal(s.Address, s.Port) + " " + s.Iface
-			first, again := seen[key]
-			if !again || s.Address == "" || !p.ours(s.Target) {
-				seen[key] = s
-				continue
-			}
-			advice := Advice{
-				Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d leads to %s, as session%d does", s.ID, portalOf(s.Address, s.Port), first.ID),
-				Source: fmt.Sprintf("/sys/class/iscsi_session/session%d", s.ID),
-			}
-			one, other := lastPath(h, s, ended), lastPath(h, first, ended)
-			end, needed := s, one
-			if one != "" && other == "" {
-				end, needed = first, other
-				seen[key] = s // which stays
-			}
-			if needed != "" {
-				advice.Into = "end neither of them yet: " + one + ", and " + other + "; bring up the other paths first, as pureclean explain degraded-paths says"
-			} else {
-				advice.Into = fmt.Sprintf("end session%d in a quiet hour: each map that has a path through it has another one that is up", end.ID)
-				if !slices.ContainsFunc(h.Disks.Items, func(d evidence.Disk) bool { return d.Session == end.ID }) {
-					advice.Into = fmt.Sprintf("end session%d: no disk is behind it", end.ID)
-				}
-				advice.Then = []string{fmt.Sprintf("iscsiadm -m session -r %d -u", end.ID)}
-				ended[end.ID] = true
-			}
-			if again := p.severalSessions(h); again != "" {
-				advice.Into += "; " + again
-			}
-			all = append(all, advice)
+func (p *patient) doubleSessions(h *evidence.Host, advise func(Advice)) {
+	seen := map[string]evidence.Session{}
+	// What one advice ends is no way out for the next.
+	ended := map[int]bool{}
+	for _, s := range h.Sessions.Items {
+		// Sessions through two network cards are two paths.
+		key := evidence.Initiator(s.Target) + " " + evidence.Portal(s.Address, s.Port) + " " + s.Iface
+		first, again := seen[key]
+		if !again || s.Address == "" || !p.ours(s.Target) {
+			seen[key] = s
+			continue
 		}
-		return all
-	})
+		advice := Advice{
+			Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d leads to %s, as session%d does", s.ID, portalOf(s.Address, s.Port), first.ID),
+			Source: fmt.Sprintf("/sys/class/iscsi_session/session%d", s.ID),
+		}
+		one, other := lastPath(h, s, ended), lastPath(h, first, ended)
+		end, needed := s, one
+		if one != "" && other == "" {
+			end, needed = first, other
+			seen[key] = s // which stays
+		}
+		if needed != "" {
+			advice.Into = "end neither of them yet: " + one + ", and " + other + "; bring up the other paths first, as pureclean explain degraded-paths says"
+		} else {
+			advice.Into = fmt.Sprintf("end session%d in a quiet hour: each map that has a path through it has another one that is up", end.ID)
+			if !slices.ContainsFunc(h.Disks.Items, func(d evidence.Disk) bool { return d.Session == end.ID }) {
+				advice.Into = fmt.Sprintf("end session%d: no disk is behind it", end.ID)
+			}
+			advice.Then = []string{fmt.Sprintf("iscsiadm -m session -r %d -u", end.ID)}
+			ended[end.ID] = true
+		}
+		if again := p.severalSessions(h); again != "" {
+			advice.Into += "; " + again
+		}
+		advise(advice)
+	}
 }
 
 // severalSessions says who makes open-iscsi log in more than once to each portal.
@@ -371,37 +350,33 @@ func lastPath(h *evidence.Host, s evidence.Session, ended map[int]bool) string {
 // portals looks for portals of an array that a host has sessions to, and none
 // to this one. A host without any session has no volume: LXD logs out with
 // the last one. One that was just tried and is closed is told as that.
-func (p *patient) portals() []Advice {
-	return p.eachHost(func(h *evidence.Host) []Advice {
-		closed := func(portal string) bool {
-			return slices.ContainsFunc(h.Reached, func(r evidence.Reach) bool { return r.Open.IsNot() && evidence.SamePortal(r.Portal, portal) })
-		}
-		var all []Advice
-		for a := range evidence.Refs(p.world.Arrays) {
-			for _, port := range diagnose.Unreached(a, p.world.LXD.Pools, h) {
-				if closed(port.Portal) {
-					continue
-				}
-				advice := Advice{
-					Subject: "portal " + port.Portal, Observed: "there is no session to " + port.Portal + " (" + port.Name + " of " + a.Name + ")", Source: "sysfs against the array's ports",
-					Then: []string{"pureclean doctor --live"},
-				}
-				switch {
-				case port.IQN != "":
-					target := " -T " + settings.Shell(port.IQN) + " -p " + settings.Shell(port.Portal)
-					advice.Then = append(advice.Then, "iscsiadm -m node"+target+" -o new", "iscsiadm -m node"+target+" --login")
-				case port.NQN != "" && p.nvmeHost(h) != "":
-					address, service := evidence.SplitPortal(port.Portal)
-					advice.Then = append(advice.Then, "nvme connect -t tcp -a "+settings.Shell(address)+" -s "+settings.Shell(service)+" -n "+settings.Shell(port.NQN)+p.nvmeHost(h))
-				}
-				if len(h.Reached) > 0 {
-					advice.Then = advice.Then[1:] // it was tried, and is open
-				}
-				all = append(all, advice)
+func (p *patient) portals(h *evidence.Host, advise func(Advice)) {
+	closed := func(portal string) bool {
+		return slices.ContainsFunc(h.Reached, func(r evidence.Reach) bool { return r.Open.IsNot() && evidence.SamePortal(r.Portal, portal) })
+	}
+	for a := range evidence.Refs(p.world.Arrays) {
+		for _, port := range diagnose.Unreached(a, p.world.LXD.Pools, h) {
+			if closed(port.Portal) {
+				continue
 			}
+			advice := Advice{
+				Subject: "portal " + port.Portal, Observed: "there is no session to " + port.Portal + " (" + port.Name + " of " + a.Name + ")", Source: "sysfs against the array's ports",
+				Then: []string{"pureclean doctor --live"},
+			}
+			switch {
+			case port.IQN != "":
+				target := " -T " + settings.Shell(port.IQN) + " -p " + settings.Shell(port.Portal)
+				advice.Then = append(advice.Then, "iscsiadm -m node"+target+" -o new", "iscsiadm -m node"+target+" --login")
+			case port.NQN != "" && p.nvmeHost(h) != "":
+				address, service := evidence.SplitPortal(port.Portal)
+				advice.Then = append(advice.Then, "nvme connect -t tcp -a "+settings.Shell(address)+" -s "+settings.Shell(service)+" -n "+settings.Shell(port.NQN)+p.nvmeHost(h))
+			}
+			if len(h.Reached) > 0 {
+				advice.Then = advice.Then[1:] // it was tried, and is open
+			}
+			advise(advice)
 		}
-		return all
-	})
+	}
 }
 
 // nvmeHost are the options of nvme with which LXD connects: its own NQN, which
@@ -434,26 +409,22 @@ func addressOf(portal string) string {
 
 // closed tells of portals that do not answer and that LXD uses: one that
 // pure.target leaves out holds up nothing.
-func (p *patient) closed() []Advice {
-	return p.eachHost(func(h *evidence.Host) []Advice {
-		var all []Advice
-		for _, r := range h.Reached {
-			if !r.Open.IsNot() || !p.inUse(r.Portal) {
-				continue
-			}
-			a := Advice{
-				Subject: "portal " + r.Portal, Observed: r.Portal + " does not answer: " + r.Why, Source: "a TCP connection from " + h.Name,
-				Into: "repair the way to it; until then let LXD use the others only",
-			}
-			for _, pool := range p.world.LXD.Pools.Items {
-				if open := p.open(h, pool); len(open) > 0 && p.leadsTo(pool, r.Portal) {
-					a.Then = append(a.Then, "lxc storage set "+settings.Shell(pool.Name)+" pure.target="+strings.Join(open, ","))
-				}
-			}
-			all = append(all, a)
+func (p *patient) closed(h *evidence.Host, advise func(Advice)) {
+	for _, r := range h.Reached {
+		if !r.Open.IsNot() || !p.inUse(r.Portal) {
+			continue
 		}
-		return all
-	})
+		a := Advice{
+			Subject: "portal " + r.Portal, Observed: r.Portal + " does not answer: " + r.Why, Source: "a TCP connection from " + h.Name,
+			Into: "repair the way to it; until then let LXD use the others only",
+		}
+		for _, pool := range p.world.LXD.Pools.Items {
+			if open := p.open(h, pool); len(open) > 0 && p.leadsTo(pool, r.Portal) {
+				a.Then = append(a.Then, "lxc storage set "+settings.Shell(pool.Name)+" pure.target="+strings.Join(open, ","))
+			}
+		}
+		advise(a)
+	}
 }
 
 // inUse reports a portal that LXD uses for one of the pools.
@@ -487,17 +458,13 @@ func (p *patient) open(h *evidence.Host, pool evidence.Pool) []string {
 }
 
 // fewerPaths counts what scan calls degraded-paths, a line per host.
-func (p *patient) fewerPaths() []Advice {
-	return p.eachHost(func(h *evidence.Host) []Advice {
-		degraded := p.degraded(h)
-		if len(degraded) == 0 {
-			return nil
-		}
-		return []Advice{{
+func (p *patient) fewerPaths(h *evidence.Host, advise func(Advice)) {
+	if degraded := p.degraded(h); len(degraded) > 0 {
+		advise(Advice{
 			Subject: "paths", Observed: fmt.Sprintf("%s short of a path: %s", have(len(degraded), "volume"), degraded[0].Detail), Source: "device-mapper against the sessions",
 			Then: []string{"pureclean explain --object " + settings.Shell(degraded[0].Object)},
-		}}
-	})
+		})
+	}
 }
 
 func (p *patient) degraded(h *evidence.Host) []diagnose.Finding {

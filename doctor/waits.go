@@ -188,35 +188,33 @@ func (w *Waits) failed() int {
 	return n
 }
 
-func (p *patient) eachWait(advise func(w Waits) []Advice) []Advice {
-	return p.eachHost(func(h *evidence.Host) []Advice {
-		if h.Log == nil {
-			return nil
+// eachWait asks about the waits of each host whose log was read.
+func eachWait(find func(w Waits, advise func(Advice))) func(*patient, func(Advice)) {
+	return eachHost(func(p *patient, h *evidence.Host, advise func(Advice)) {
+		if h.Log != nil {
+			find(p.waits(h), advise)
 		}
-		return advise(p.waits(h))
 	})
 }
 
-func (p *patient) timeouts() []Advice {
-	return p.eachWait(func(w Waits) []Advice {
-		n := w.failed()
-		if n == 0 {
-			return nil
-		}
-		_, last := w.count(evidence.ComplaintNoDevice, evidence.ComplaintNoMap)
-		when := ""
-		if last.Last.Year() > 1971 { // else the log knows no date
-			when = ", last " + last.Last.UTC().Format("2006-01-02 15:04")
-		}
-		a := Advice{
-			Subject: "devices that did not come", Observed: "LXD waited for a device in vain " + words.Times(n) + when + ": " + last.Text, Source: place(last.File, last.Line), File: last.File, Line: last.Line,
-			Then: []string{"pureclean scan"},
-		}
-		if len(w.Became) > 0 {
-			a.Observed += "; left of it: " + left(w.Became)
-		}
-		return []Advice{a}
-	})
+func timeouts(w Waits, advise func(Advice)) {
+	n := w.failed()
+	if n == 0 {
+		return
+	}
+	_, last := w.count(evidence.ComplaintNoDevice, evidence.ComplaintNoMap)
+	when := ""
+	if last.Last.Year() > 1971 { // else the log knows no date
+		when = ", last " + last.Last.UTC().Format("2006-01-02 15:04")
+	}
+	a := Advice{
+		Subject: "devices that did not come", Observed: "LXD waited for a device in vain " + words.Times(n) + when + ": " + last.Text, Source: place(last.File, last.Line), File: last.File, Line: last.Line,
+		Then: []string{"pureclean scan"},
+	}
+	if len(w.Became) > 0 {
+		a.Observed += "; left of it: " + left(w.Became)
+	}
+	advise(a)
 }
 
 // maxLeft is how many volumes a sentence names.
@@ -238,21 +236,19 @@ func place(file string, line int) string {
 	return file
 }
 
-func (p *patient) slow() []Advice {
-	return p.eachWait(func(w Waits) []Advice {
-		if w.Late == 0 && w.P90 < Patience/2 {
-			return nil
-		}
-		observed := fmt.Sprintf("%s measured, 90 %% within %s, the slowest %s", words.Count(w.Devices, "device"), Seconds(w.P90), Seconds(w.Slowest))
-		if w.Late > 0 {
-			observed += fmt.Sprintf(", %d later than LXD waits", w.Late)
-		}
-		a := Advice{Subject: "device waits", Observed: observed, Source: strings.Join(w.Logs, ", ")}
-		if len(w.Causes) > 0 {
-			a.Into = "see the causes under device waits"
-		}
-		return []Advice{a}
-	})
+func slow(w Waits, advise func(Advice)) {
+	if w.Late == 0 && w.P90 < Patience/2 {
+		return
+	}
+	observed := fmt.Sprintf("%s measured, 90 %% within %s, the slowest %s", words.Count(w.Devices, "device"), Seconds(w.P90), Seconds(w.Slowest))
+	if w.Late > 0 {
+		observed += fmt.Sprintf(", %d later than LXD waits", w.Late)
+	}
+	a := Advice{Subject: "device waits", Observed: observed, Source: strings.Join(w.Logs, ", ")}
+	if len(w.Causes) > 0 {
+		a.Into = "see the causes under device waits"
+	}
+	advise(a)
 }
 
 // Seconds spells a wait.

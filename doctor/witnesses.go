@@ -19,17 +19,17 @@ func (p *patient) witnesses() []Witness {
 		one := Witness{Kind: w.Kind, Name: w.Name, Title: w.Title, Testifies: w.Complete, Reason: w.Reason, Hint: w.Hint}
 		switch w.Kind {
 		case array:
-			for i := range p.world.Arrays {
-				if p.world.Arrays[i].Name == w.Name {
-					one.Facts = arrayFacts(&p.world.Arrays[i])
+			for a := range evidence.Refs(p.world.Arrays) {
+				if a.Name == w.Name {
+					one.Facts = arrayFacts(a)
 				}
 			}
 		case lxd:
 			one.Facts = lxdFacts(&p.world.LXD)
 		case host:
-			for i := range p.world.Hosts {
-				if p.world.Hosts[i].Name == w.Name {
-					one.Facts = hostFacts(&p.world.Hosts[i])
+			for h := range evidence.Refs(p.world.Hosts) {
+				if h.Name == w.Name {
+					one.Facts = hostFacts(h)
 				}
 			}
 		}
@@ -111,26 +111,21 @@ func hostFacts(h *evidence.Host) []string {
 }
 
 // silent is about every witness that could not answer all.
-func (p *patient) silent() []Advice {
-	var all []Advice
+func (p *patient) silent(advise func(Advice)) {
 	for _, w := range p.judged {
-		if w.Complete {
-			continue
+		if !w.Complete {
+			advise(Advice{Kind: w.Kind, Witness: w.Name, Subject: w.Title, Observed: w.Reason, Source: "its own words", Into: w.Hint})
 		}
-		all = append(all, Advice{Kind: w.Kind, Witness: w.Name, Subject: w.Title, Observed: w.Reason, Source: "its own words", Into: w.Hint})
 	}
-	return all
 }
 
 // bugs are those of LXD's version.
-func (p *patient) bugs() []Advice {
+func (p *patient) bugs(advise func(Advice)) {
 	l := &p.world.LXD
-	var all []Advice
 	for _, b := range settings.BugsOf(l.Version) {
-		all = append(all, Advice{
+		advise(Advice{
 			Check: b.Code, Witness: l.Name, Weight: b.Weight, Subject: "LXD " + l.Version, Observed: "LXD " + l.Version + " " + b.What, Source: "LXD's own version",
 			Why: strings.TrimSpace(b.Cause + "; " + b.Effect), Into: b.Upgrade,
 		})
 	}
-	return all
 }
