@@ -39,7 +39,7 @@ func (r *rig) connect(volume string, n int) error {
 }
 
 func leakOnBoth(r *rig) error {
-	if err := all(func() error { return leakAttached(r) }, r.settle); err != nil {
+	if err := then(leakAttached, (*rig).settle)(r); err != nil {
 		return err
 	}
 	leak := r.leaks()[0]
@@ -119,16 +119,8 @@ func moved(r *rig) error {
 	if err := all(func() error { return r.launchOn(0, "app") }, r.settle); err != nil {
 		return err
 	}
-	var heal func()
-	r.when(lxd.StepHost, "unmount", func() { heal = r.unavailable("GET", "/hosts") })
-	err := l.StopInstance("", "app")
-	l.SetBeforeCall(nil)
-	if err == nil || heal == nil {
-		return fmt.Errorf("LXD could unmap the volume, or did not come to it: %w", err)
-	}
-	fmt.Printf("   LXD: %v\n", err)
-	heal()
-	err = all(
+	err := all(
+		func() error { return r.cannotUnmap(func() error { return l.StopInstance("", "app") }) },
 		func() error { return l.MoveInstance("", "app", memberName(2)) },
 		func() error { return l.StartInstance("", "app") },
 	)

@@ -34,9 +34,14 @@ func healthy(r *rig) error {
 func leakAttached(r *rig) error { return r.leakAttachedOn(0, "data") }
 
 func (r *rig) leakAttachedOn(n int, name string) error {
+	return r.cannotUnmap(func() error { return r.createOn(n, name) })
+}
+
+// cannotUnmap lets LXD do what fails because it can't unmap a volume.
+func (r *rig) cannotUnmap(do func() error) error {
 	var heal func()
 	r.when(lxd.StepHost, "unmount", func() { heal = r.unavailable("GET", "/hosts") })
-	err := r.createOn(n, name)
+	err := do()
 	r.world.LXD.SetBeforeCall(nil)
 	if err == nil || heal == nil {
 		return fmt.Errorf("LXD could unmap the volume, or did not come to it: %w", err)
@@ -48,13 +53,7 @@ func (r *rig) leakAttachedOn(n int, name string) error {
 
 // leakAnd does more to a volume that leaked with its devices.
 func leakAnd(do func(r *rig, leak array.Volume) error) happening {
-	return func(r *rig) error {
-		return all(
-			func() error { return leakAttached(r) },
-			r.settle,
-			func() error { return do(r, r.leaks()[0]) },
-		)
-	}
+	return then(leakAttached, (*rig).settle, func(r *rig) error { return do(r, r.leaks()[0]) })
 }
 
 // leakHidden leaves a volume whose device does not appear.
@@ -74,11 +73,9 @@ func (r *rig) leakInVain(n int, name string) error {
 }
 
 func leakLate(r *rig) error {
-	if err := leakHidden(r); err != nil {
-		return err
-	}
+	err := leakHidden(r)
 	r.holdDevices(false)
-	return nil
+	return err
 }
 
 // leakAlone leaves no volume but the leak: LXD logs out with the last one,
@@ -340,13 +337,12 @@ func givenAwayLives(r *rig) error {
 	)
 }
 
-func arrayFirst(r *rig) error {
-	return leakAnd(func(r *rig, leak array.Volume) error {
-		if err := r.disconnect(leak); err != nil {
-			return err
-		}
-		return r.pathsFail(leak)
-	})(r)
+// arrayFirst takes a leak from the machine on the array.
+func arrayFirst(r *rig, leak array.Volume) error {
+	if err := r.disconnect(leak); err != nil {
+		return err
+	}
+	return r.pathsFail(leak)
 }
 
 // slowArray goes on showing what it has disconnected for a while.
@@ -417,7 +413,7 @@ func mapEach(disks []string) error {
 // and nobody tells udev: LXD waits for the names of that one in vain, and 6.3
 // leaves it behind, too.
 func namesLeft(r *rig) error {
-	if err := all(func() error { return leakLate(r) }, r.settle); err != nil {
+	if err := then(leakLate, (*rig).settle)(r); err != nil {
 		return err
 	}
 	leak := r.leaks()[0]

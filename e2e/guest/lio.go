@@ -75,19 +75,25 @@ func (t *scsiTarget) group(n int) string {
 
 // show makes what the initiator sees be exports.
 func (t *scsiTarget) show(exports []fabric.Export) error {
+	return change(t.shown, exports, func(e fabric.Export) int { return e.LUN }, t.hide, t.add)
+}
+
+// change hides what is shown and not among exports, and then adds what is new there.
+func change(shown map[int]string, exports []fabric.Export, number func(fabric.Export) int, hide func(int) error, add func(fabric.Export) error) error {
 	want := map[int]fabric.Export{}
 	for _, e := range exports {
-		want[e.LUN] = e
+		want[number(e)] = e
 	}
 	var failed []error
-	for lun, serial := range t.shown {
-		if want[lun].Serial != serial {
-			failed = append(failed, t.hide(lun))
+	for n, serial := range shown {
+		if want[n].Serial != serial {
+			delete(shown, n)
+			failed = append(failed, hide(n))
 		}
 	}
-	for lun, e := range want {
-		if t.shown[lun] == "" {
-			failed = append(failed, t.add(e))
+	for n, e := range want {
+		if shown[n] == "" {
+			failed = append(failed, add(e))
 		}
 	}
 	return errors.Join(failed...)
@@ -113,7 +119,6 @@ func (t *scsiTarget) add(e fabric.Export) error {
 // hide takes a LUN away: from the initiator first, then from the group. A
 // command that is under way is waited for by the kernel.
 func (t *scsiTarget) hide(lun int) error {
-	delete(t.shown, lun)
 	for n := range t.portals {
 		group := fmt.Sprintf("%s/lun/lun_%d", t.group(n), t.first+lun)
 		mapped := fmt.Sprintf("%s/acls/%s/lun_%d", t.group(n), t.initiator, lun)

@@ -385,7 +385,7 @@ func (m *machine) Open(serial, name string, pid int) error {
 	if !ok {
 		return fmt.Errorf("volume %s has no device to open", serial)
 	}
-	holder, err := hold(name, "/dev/"+dev)
+	holder, err := holdAs(holdWord, name, "/dev/"+dev)
 	if err == nil {
 		m.openers[pid] = holder
 	}
@@ -413,10 +413,8 @@ func (m *machine) InUse(serial string) bool {
 	return false
 }
 
-// hold starts this program as one that keeps a file open, under the name.
-func hold(name, path string) (*exec.Cmd, error) { return holdAs(holdWord, name, path) }
-
-// holdAs does it in one of the ways of keepers.
+// holdAs starts this program as one that keeps a file in use, under the name and in
+// one of the ways of keepers.
 func holdAs(word, name, path string) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -438,7 +436,7 @@ func holdAs(word, name, path string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// unhold ends a process that was started by hold.
+// unhold ends a process that was started by holdAs.
 func unhold(cmd *exec.Cmd) error {
 	if err := cmd.Process.Kill(); err != nil {
 		return err

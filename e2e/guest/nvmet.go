@@ -52,24 +52,11 @@ func (t *nvmeTarget) subsystem() string { return nvmetDir + "/subsystems/" + t.n
 
 // show makes what the hosts see be exports.
 func (t *nvmeTarget) show(exports []fabric.Export) error {
-	want := map[int]fabric.Export{}
-	for _, e := range exports {
-		want[e.NSID] = e
-	}
-	var failed []error
-	for id, serial := range t.shown {
-		if want[id].Serial != serial {
-			delete(t.shown, id)
-			dir := t.namespace(id)
-			failed = append(failed, write(dir+"/enable", "0"), os.Remove(dir))
-		}
-	}
-	for id, e := range want {
-		if t.shown[id] == "" {
-			failed = append(failed, t.add(e))
-		}
-	}
-	return errors.Join(failed...)
+	return change(t.shown, exports, func(e fabric.Export) int { return e.NSID }, t.hide, t.add)
+}
+
+func (t *nvmeTarget) hide(id int) error {
+	return errors.Join(write(t.namespace(id)+"/enable", "0"), os.Remove(t.namespace(id)))
 }
 
 func (t *nvmeTarget) namespace(id int) string {

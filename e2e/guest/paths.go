@@ -79,21 +79,10 @@ func (m *machine) AllUp() bool {
 	return err == nil && m.Down() == 0 && !strings.Contains(status, " F ")
 }
 
-func portalCut(r *rig) error {
-	return leakAnd(func(r *rig, _ array.Volume) error { return r.cut(1) })(r)
-}
+func portalCut(r *rig) error { return r.cut(1) }
 
-// portalCutThere cuts the second member off from a portal, when both have a leak.
-func portalCutThere(r *rig) error {
-	return all(func() error { return leakOnBoth(r) }, r.settle, func() error { return r.cutThere(1) })
-}
-
-func healthyPortalCut(r *rig) error {
-	if err := healthy(r); err != nil {
-		return err
-	}
-	return all(r.settle, func() error { return r.cut(1) })
-}
+// portalCutThere cuts the second member off from a portal.
+func portalCutThere(r *rig) error { return r.cutThere(1) }
 
 // onlyPathCut leaves the leak with one path, that of the first session, which
 // is the only one that LXD scans; and then without.
@@ -102,12 +91,7 @@ func onlyPathCut(r *rig) error {
 		return err
 	}
 	leak := r.leaks()[0]
-	var paths []string
-	for _, name := range r.machine.DevicesOf(leak.Serial) {
-		if strings.HasPrefix(name, "sd") {
-			paths = append(paths, name)
-		}
-	}
+	paths := r.paths(leak)
 	if len(paths) != 1 {
 		return fmt.Errorf("the leak has the paths %v", paths)
 	}
@@ -163,30 +147,24 @@ func queueing(r *rig, reader func(dev string) error) error {
 		return err
 	}
 	defer func() { r.still = true }()
-	return all(
-		steps("multipathd reconfigure"),
-		leakAnd(func(r *rig, leak array.Volume) error {
-			dev, err := r.device(leak)
-			if err != nil {
-				return err
-			}
-			if err := r.disconnect(leak); err != nil {
-				return err
-			}
-			if err := r.pathsFail(leak); err != nil {
-				return err
-			}
-			before := len(stuck())
-			if err := reader(dev); err != nil {
-				return err
-			}
-			return await(30*time.Second, "a task waits", func() bool { return len(stuck()) > before })
-		}).with(r),
-	)
+	if err := steps("multipathd reconfigure")(); err != nil {
+		return err
+	}
+	return leakAnd(func(r *rig, leak array.Volume) error {
+		dev, err := r.device(leak)
+		if err != nil {
+			return err
+		}
+		if err := arrayFirst(r, leak); err != nil {
+			return err
+		}
+		before := len(stuck())
+		if err := reader(dev); err != nil {
+			return err
+		}
+		return await(30*time.Second, "a task waits", func() bool { return len(stuck()) > before })
+	})(r)
 }
-
-// with binds a step to the rig.
-func (f happening) with(r *rig) func() error { return func() error { return f(r) } }
 
 func queueingReader(r *rig) error {
 	return queueing(r, func(dev string) error {

@@ -55,6 +55,18 @@ type scenario struct {
 // happening makes a state.
 type happening func(*rig) error
 
+// then lets one happen after the other, until one fails.
+func then(steps ...happening) happening {
+	return func(r *rig) error {
+		for _, step := range steps {
+			if err := step(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 func (s scenario) not(transport string) string {
 	if transport == evidence.ModeNVMeTCP {
 		return s.nvme
@@ -144,14 +156,7 @@ func (s scenario) with(transport string, do func(*rig) error) (err error) {
 		}
 		err = errors.Join(err, r.close())
 	}()
-	err = all(
-		r.launch,
-		r.settle,
-		func() error { return s.happen(r) },
-		r.settle,
-		r.trouble,
-	)
-	if err != nil {
+	if err := then((*rig).launch, (*rig).settle, s.happen, (*rig).settle, (*rig).trouble)(r); err != nil {
 		return fmt.Errorf("%w: %w", errNotMade, err)
 	}
 	return do(r)

@@ -2,6 +2,8 @@
 
 package main
 
+import "github.com/pureclean/pureclean/simulator/array"
+
 // leaked is what pureclean calls a leak.
 const leaked = "leaked-volume"
 
@@ -14,6 +16,11 @@ const (
 	counted      = "device-mapper counts who has a map open"
 	noController = "a session has no controller"
 )
+
+// used is a leak that somebody uses, which blocks its repair until it is let go.
+func used(name, what string, short []string, use func(*rig, array.Volume) error) scenario {
+	return scenario{name: name, what: what, short: short, happen: leakAnd(use), code: leaked, blocked: "not-in-use", cure: release}
+}
 
 // scenarios are all there are.
 func scenarios() []scenario {
@@ -63,7 +70,7 @@ func scenarios() []scenario {
 		},
 		{
 			name: "portal-cut-elsewhere", what: "a portal is down for the second member, and both have a map of the leak",
-			cluster: true, happen: portalCutThere, code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
+			cluster: true, happen: then(leakOnBoth, (*rig).settle, portalCutThere), code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
 		},
 		{
 			name: "migrating", what: "a virtual machine is being migrated: its volume is open on both members",
@@ -94,73 +101,37 @@ func scenarios() []scenario {
 			short: onISCSI, nvme: noNumber, version: "6.3", happen: namesLeft, code: leaked, blocked: "name-identity", cure: udevLooks,
 			also: []string{"misleading-name"}, check: namesRight,
 		},
-		{
-			name: "in-other-namespace", what: "the leak is mounted in a mount namespace that only a file keeps, as snapd's",
-			short: onISCSI, happen: leakAnd(mountedElsewhere), code: leaked, blocked: "not-in-use", cure: release,
-		},
-		{
-			name: "in-no-namespace", what: "the leak is mounted in no namespace: only an open file keeps the mount",
-			short: onNVMe, happen: leakAnd(mountedNowhere("ext4")), code: leaked, blocked: "not-in-use", cure: release,
-		},
-		{
-			name: "in-no-namespace-xfs", what: "the same, with an XFS",
-			happen: leakAnd(mountedNowhere("xfs")), code: leaked, blocked: "not-in-use", cure: release,
-		},
-		{
-			name: "in-no-namespace-btrfs", what: "the same, with a Btrfs",
-			happen: leakAnd(mountedNowhere("btrfs")), code: leaked, blocked: "not-in-use", cure: release,
-		},
-		{
-			name: "held-by-lvm", what: "a logical volume lies on the leak",
-			short: onISCSI, happen: leakAnd(heldByLVM), code: leaked, blocked: "not-in-use", cure: release,
-		},
-		{
-			name: "held-by-crypt", what: "dm-crypt lies on the leak",
-			short: onNVMe, happen: leakAnd(heldByCrypt), code: leaked, blocked: "not-in-use", cure: release,
-		},
-		{
-			name: "held-by-loop", what: "a loop device lies on the leak",
-			happen: leakAnd(heldByLoop), code: leaked, blocked: "not-in-use", cure: release,
-		},
-		{
-			name: "open", what: "a process has the leak open and does nothing",
-			short: onNVMe, happen: leakAnd(opened), code: leaked, blocked: "not-in-use", cure: release,
-		},
+		used("in-other-namespace", "the leak is mounted in a mount namespace that only a file keeps, as snapd's", onISCSI, mountedElsewhere),
+		used("in-no-namespace", "the leak is mounted in no namespace: only an open file keeps the mount", onNVMe, mountedNowhere("ext4")),
+		used("in-no-namespace-xfs", "the same, with an XFS", nil, mountedNowhere("xfs")),
+		used("in-no-namespace-btrfs", "the same, with a Btrfs", nil, mountedNowhere("btrfs")),
+		used("held-by-lvm", "a logical volume lies on the leak", onISCSI, heldByLVM),
+		used("held-by-crypt", "dm-crypt lies on the leak", onNVMe, heldByCrypt),
+		used("held-by-loop", "a loop device lies on the leak", nil, heldByLoop),
+		used("open", "a process has the leak open and does nothing", onNVMe, opened),
 		{
 			name: "path-open", what: "a process has one path of the leak open, past the map",
 			short: onISCSI, nvme: noMaps, happen: leakAnd(pathOpened), code: leaked, blocked: "not-in-use", cure: release,
 		},
-		{
-			name: "open-in-a-thread", what: "a thread with open files of its own has the leak open",
-			happen: leakAnd(heldAs(threadWord)), code: leaked, blocked: "not-in-use", cure: release,
-		},
-		{
-			name: "in-memory", what: "a process has mapped the leak into its memory and closed it",
-			happen: leakAnd(heldAs(mapWord)), code: leaked, blocked: "not-in-use", cure: release,
-		},
-		{
-			name: "on-the-way", what: "an open descriptor of the leak was sent to a socket, and nobody received it",
-			happen: leakAnd(heldAs(sentWord)), code: leaked, blocked: "not-in-use", cure: release,
-		},
+		used("open-in-a-thread", "a thread with open files of its own has the leak open", nil, heldAs(threadWord)),
+		used("in-memory", "a process has mapped the leak into its memory and closed it", nil, heldAs(mapWord)),
+		used("on-the-way", "an open descriptor of the leak was sent to a socket, and nobody received it", nil, heldAs(sentWord)),
 		{
 			name: "claimed-out-of-sight", what: "the leak is mounted in no namespace, with a filesystem of which sysfs knows nothing",
 			short: onNVMe, iscsi: counted, happen: leakAnd(mountedNowhere("vfat")), code: leaked, unseen: "is claimed exclusively", cure: release,
 		},
-		{
-			name: "swap", what: "the machine swaps on the leak",
-			happen: leakAnd(swapped), code: leaked, blocked: "not-in-use", cure: release,
-		},
+		used("swap", "the machine swaps on the leak", nil, swapped),
 		{
 			name: "only-path-cut", what: "the only path of the leak is down: multipath sees the same as after a disconnect, and it is none",
 			nvme: noMaps, happen: onlyPathCut, code: leaked, blocked: "path-identity", cure: release,
 		},
 		{
 			name: "portal-cut", what: "one of the portals is down",
-			short: onISCSI, happen: portalCut, code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
+			short: onISCSI, happen: then(leakAttached, (*rig).settle, portalCut), code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
 		},
 		{
 			name: "healthy-portal-cut", what: "one of the portals is down, and nothing leaked",
-			happen: healthyPortalCut, also: []string{"degraded-paths"},
+			happen: then(healthy, (*rig).settle, portalCut), also: []string{"degraded-paths"},
 		},
 		{
 			name: "cut-off-in-use", what: "an administrator disconnects a mounted volume on the array",
@@ -168,7 +139,7 @@ func scenarios() []scenario {
 		},
 		{
 			name: "array-first", what: "an administrator disconnects the leak on the array before he looks at the machine",
-			short: onISCSI, happen: arrayFirst, code: leaked,
+			short: onISCSI, happen: leakAnd(arrayFirst), code: leaked,
 		},
 		{
 			name: "queueing-reader", what: "the same, I/O waits for ever for a path, and somebody's does",
@@ -220,7 +191,7 @@ func scenarios() []scenario {
 		},
 		{
 			name: "controller-lost", what: "a controller is lost and tries to connect again",
-			short: onNVMe, iscsi: noController, happen: portalCut, code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
+			short: onNVMe, iscsi: noController, happen: then(leakAttached, (*rig).settle, portalCut), code: leaked, blocked: "path-identity", cure: release, also: []string{"degraded-paths"},
 		},
 		{
 			name: "array-slow", what: "the array goes on showing a volume for ten seconds after it was disconnected",

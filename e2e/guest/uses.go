@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,12 +130,17 @@ func swapped(r *rig, leak array.Volume) error {
 	return r.use(leak, func(string) error { return steps("mkswap "+dev, "swapon "+dev)() }, steps("swapoff "+dev))
 }
 
+// paths are the disks that lead to a volume.
+func (r *rig) paths(v array.Volume) []string {
+	return slices.DeleteFunc(r.machine.DevicesOf(v.Serial), func(name string) bool { return !strings.HasPrefix(name, "sd") })
+}
+
 func opened(r *rig, leak array.Volume) error {
 	dev, err := r.device(leak)
 	if err != nil {
 		return err
 	}
-	return r.openedBy("backup", dev)
+	return r.heldBy(holdWord, "backup", dev)
 }
 
 // heldAs keeps the leak in use where no process's own list of files shows it.
@@ -145,17 +151,10 @@ func heldAs(word string) func(*rig, array.Volume) error {
 			return err
 		}
 		// A path that is no map's, for of a map device-mapper counts the openers.
-		for _, name := range r.machine.DevicesOf(leak.Serial) {
-			if strings.HasPrefix(name, "sd") {
-				dev = "/dev/" + name
-			}
+		for _, name := range r.paths(leak) {
+			dev = "/dev/" + name
 		}
-		holder, err := holdAs(word, "backup", dev)
-		if err != nil {
-			return err
-		}
-		r.releases = append(r.releases, func() error { return unhold(holder) })
-		return nil
+		return r.heldBy(word, "backup", dev)
 	}
 }
 
@@ -183,16 +182,15 @@ func fat(dev string) error {
 }
 
 func pathOpened(r *rig, leak array.Volume) error {
-	for _, name := range r.machine.DevicesOf(leak.Serial) {
-		if strings.HasPrefix(name, "sd") {
-			return r.openedBy("smartctl", "/dev/"+name)
-		}
+	paths := r.paths(leak)
+	if len(paths) == 0 {
+		return errors.New("the leak has no path")
 	}
-	return errors.New("the leak has no path")
+	return r.heldBy(holdWord, "smartctl", "/dev/"+paths[0])
 }
 
-func (r *rig) openedBy(name, dev string) error {
-	holder, err := hold(name, dev)
+func (r *rig) heldBy(word, name, dev string) error {
+	holder, err := holdAs(word, name, dev)
 	if err != nil {
 		return err
 	}
