@@ -32,7 +32,7 @@ func (w *walk[R]) inWindows(ctx context.Context, first *pageReader[R], query url
 		return false
 	}
 	n := (total.N + size - 3) / (size - 1) // they share a row with each other
-	if n < minWindows {
+	if n < minWindows || n > maxPages {
 		return false
 	}
 	all := &walk[R]{question: w.question, session: w.session, seed: w.seed, total: total}

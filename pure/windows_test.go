@@ -2,6 +2,7 @@ package pure
 
 import (
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -170,6 +171,20 @@ func TestWindowsThatDoNotAddUp(t *testing.T) {
 				t.Error("the windows were believed")
 			}
 		})
+	}
+}
+
+// What an array counts sets nothing aside: windows that are many are not begun.
+func TestTooManyWindows(t *testing.T) {
+	s := newStub(t).many(2, 2)
+	r := s.open()
+	for total, begun := range map[int64]bool{maxPages: true, maxPages + 2: false, maxRows: false, maxRows + 1: false} {
+		w := &walk[evidence.Volume]{question: question[evidence.Volume]{resource: &volumes}, session: r.session, seed: maphash.MakeSeed()}
+		before := len(s.requests("volumes"))
+		first := &pageReader[evidence.Volume]{rows: 2, envelope: envelope{total: evidence.CountOf(total)}}
+		if w.inWindows(t.Context(), first, url.Values{}) || (len(s.requests("volumes")) > before) != begun {
+			t.Errorf("%d rows: %d requests", total, len(s.requests("volumes"))-before)
+		}
 	}
 }
 
