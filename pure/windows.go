@@ -4,7 +4,9 @@ import (
 	"context"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -43,6 +45,10 @@ func (w *walk[R]) inWindows(ctx context.Context, first *pageReader[R], query url
 	}
 	w.session.memory.give(w.taken.Swap(all.taken.Load()))
 	w.gathered = all.gathered
+	if w.inOrder != "" {
+		// As other lists are, which are held against this one.
+		slices.SortStableFunc(w.items, func(a, b R) int { return strings.Compare(w.label(&a), w.label(&b)) })
+	}
 	return true
 }
 

@@ -46,8 +46,8 @@ func TestWindows(t *testing.T) {
 		if !a.Volumes.IsComplete() || len(slices.Compact(volumeNames(a.Volumes))) != c.volumes || len(a.Volumes.Items) != c.volumes {
 			t.Errorf("%d volumes: %d, %s", c.volumes, len(a.Volumes.Items), a.Volumes.Why())
 		}
-		if !slices.IsSortedFunc(a.Volumes.Items, func(a, b evidence.Volume) int { return strings.Compare(a.ID, b.ID) }) && c.windows > 0 {
-			t.Errorf("%d volumes are not in the order of the windows", c.volumes)
+		if !slices.IsSortedFunc(a.Volumes.Items, func(a, b evidence.Volume) int { return strings.Compare(a.Name, b.Name) }) && c.windows > 0 {
+			t.Errorf("%d volumes are not in the order of their names", c.volumes)
 		}
 		offsets := map[string]bool{}
 		for _, query := range s.asked("volumes") {
