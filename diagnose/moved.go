@@ -62,9 +62,9 @@ func (m *move) records() []*evidence.Record {
 // joinMoves finds the volumes that were moved or renamed.
 func (f *facts) joinMoves() {
 	f.movedVolumes, f.movedRecords, f.lost = map[*volume]*move{}, map[*evidence.Record][]*move{}, map[*arrayFacts]map[string]*evidence.Record{}
-	opened := f.openedForOthers()
+	opened, used := f.openedForOthers(), f.usedSerials()
 	for _, a := range f.arrays {
-		j := moveJoin{f: f, a: a, lost: f.lostNames(a), opened: opened, claim: &claim{}}
+		j := moveJoin{f: f, a: a, lost: f.lostNames(a), opened: opened, used: used, claim: &claim{}}
 		for v := range evidence.Refs(a.volumes) {
 			if v.pool == nil || (v.LXD.Snapshot && f.remembered(v) == nil) {
 				continue
@@ -78,12 +78,14 @@ func (f *facts) joinMoves() {
 }
 
 // moveJoin finds those of one array. lost are the records, by the name of the
-// object that the pod does not have, opened what is open for another record's.
+// object that the pod does not have, opened what is open for another record's, used
+// what some host uses.
 type moveJoin struct {
 	f      *facts
 	a      *arrayFacts
 	lost   map[string]*evidence.Record
 	opened map[evidence.Serial]*openFor
+	used   map[evidence.Serial]bool
 	// claim is used again and again: nearly none is one.
 	claim *claim
 }
@@ -271,10 +273,26 @@ func (c *claim) byName() {
 	c.move.copied = seen != nil && c.id != "" && seen.VolumeID != c.id
 }
 
+// usedSerials are the serials of devices that a host uses.
+func (f *facts) usedSerials() map[evidence.Serial]bool {
+	used := map[evidence.Serial]bool{}
+	for _, h := range f.hosts {
+		for serial, d := range h.devices {
+			if len(d.uses) > 0 {
+				used[serial] = true
+			}
+		}
+	}
+	return used
+}
+
 func (c *claim) byMounts() {
+	if c.serial == "" || !c.used[c.serial] {
+		return
+	}
 	for _, h := range c.f.hosts {
 		d := h.devices[c.serial]
-		if c.serial == "" || d == nil {
+		if d == nil {
 			continue
 		}
 		for _, use := range d.uses {
@@ -308,8 +326,11 @@ func (c *claim) bySnapshots() {
 	}
 	own := c.move.volume.LXD
 	for s := range c.move.volume.snapshots() {
+		if c.inNaming && s.LXD.Content == own.Content {
+			continue // as nearly all are, and a record takes time to find
+		}
 		record := c.f.recordOfSnapshot(c.move.volume.pool, s)
-		if !c.inNaming || record != nil && record.UUID == own.UUID && s.LXD.Content != own.Content {
+		if !c.inNaming || record != nil && record.UUID == own.UUID {
 			c.take(record, s.LXD.Content, c.inNaming, "its snapshot "+s.Name+" is one of LXD's")
 		}
 	}
