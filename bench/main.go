@@ -156,8 +156,7 @@ func slowScan(volumes int) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	var requests, rows atomic.Int64
-	// A scan has to read a page before it asks for more.
-	line := &timeline{clock: fabric.NewClock(time.Now()), quiet: 30 * time.Millisecond}
+	line := &timeline{clock: fabric.NewClock(time.Now())}
 	w, err := newWorld(dir, volumes, func(array http.Handler) http.Handler {
 		return line.slow(array, func(_ *http.Request, n, _ int) {
 			requests.Add(1)

@@ -117,7 +117,7 @@ func newRepairWorld(dir string, o repairOptions) (*repairWorld, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &repairWorld{World: world, timeline: &timeline{clock: world.Clock, quiet: 3 * time.Millisecond}, dir: dir, answers: map[string]fleet.Answer{}}
+	w := &repairWorld{World: world, timeline: &timeline{clock: world.Clock}, dir: dir, answers: map[string]fleet.Answer{}}
 	w.stops = append(w.stops, world.Close)
 	for _, h := range w.Hosts {
 		if err := w.Array.CreateHost(h.Name()+"-iscsi", []string{h.IQN()}, nil, nil); err != nil {

@@ -22,6 +22,10 @@ const (
 	lxdRequest   = 5 * time.Millisecond
 	lxdName      = 2 * time.Microsecond
 	lxdRow       = 100 * time.Microsecond
+	// quiet is how long nobody has to ask anything new until the next answer is
+	// given: by then everybody waits for one. A page of a thousand rows has to be
+	// read before more is asked for.
+	quiet = 20 * time.Millisecond
 )
 
 // timeline makes answers slow by a clock of its own, so that nobody has to wait
@@ -30,9 +34,6 @@ const (
 // takes as long as the longest of it, as it would.
 type timeline struct {
 	clock *fabric.Clock
-	// quiet is how long nobody has to ask anything new until the next answer is
-	// given: by then everybody waits for one.
-	quiet time.Duration
 	mu    sync.Mutex
 	held  []*answer
 	timer *time.Timer
@@ -51,9 +52,9 @@ func (t *timeline) hold(d time.Duration) {
 	t.mu.Lock()
 	t.held = append(t.held, one)
 	if t.timer == nil {
-		t.timer = time.AfterFunc(t.quiet, t.give)
+		t.timer = time.AfterFunc(quiet, t.give)
 	} else {
-		t.timer.Reset(t.quiet)
+		t.timer.Reset(quiet)
 	}
 	t.mu.Unlock()
 	<-one.given
@@ -72,7 +73,7 @@ func (t *timeline) give() {
 	defer t.mu.Unlock()
 	t.asking += d
 	close(one.given)
-	t.timer.Reset(t.quiet)
+	t.timer.Reset(quiet)
 }
 
 func (t *timeline) first() *answer {
