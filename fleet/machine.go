@@ -99,22 +99,20 @@ func (m *Machine) Shares() string {
 }
 
 // Together does one step for several volumes, each for itself, with one ssh:
-// TaskRelease, TaskClear or TaskStale. Their Sleep is not called: all of them rest
+// TaskRelease, TaskClear or TaskStale, and tells with which error it ended for each. Their Sleep is not called: all of them rest
 // together, by sleep. What breaks off is not known of any of them. It reports
 // false where the machine did not begin, nor could have: it does one volume at a
 // time.
-func (m *Machine) Together(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]release.Outcome, bool) {
+func (m *Machine) Together(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]error, bool) {
 	ask := request{Step: step}
 	t := &talk{ask: step, of: map[evidence.Serial]release.Callbacks{}, sleep: sleep, allowed: map[evidence.Serial]bool{}}
-	for i, task := range tasks {
-		one := target{task.Serial, task.Expect, task.Released}
-		if i == 0 {
-			ask.Serial, ask.Expect, ask.Released = one.Serial, one.Expect, one.Released
-		} else {
-			ask.More = append(ask.More, one)
-		}
+	for _, task := range tasks {
+		ask.More = append(ask.More, target{task.Serial, task.Expect, task.Released})
 		t.of[task.Serial] = task.Callbacks
 	}
+	// A request about one volume has it beside the step.
+	ask.Serial, ask.Expect, ask.Released = ask.More[0].Serial, ask.More[0].Expect, ask.More[0].Released
+	ask.More = ask.More[1:]
 	said, err := m.converse(ctx, t, ask)
 	if len(tasks) > 1 && t.declined {
 		m.fleet.mu.Lock()
@@ -122,18 +120,16 @@ func (m *Machine) Together(ctx context.Context, step string, tasks []release.Tas
 		m.fleet.alone[m.name] = true
 		return nil, false
 	}
-	more := said.More
-	said.More = nil
-	all := []release.Outcome{{Released: said.Released, Err: t.ends(m.name, ask.Serial, said.Error, err)}}
-	for i, one := range ask.More {
-		end := release.Outcome{}
-		if err == nil {
-			end.Released = more[i].Released
-			end.Err = t.ends(m.name, one.Serial, more[i].Error, nil)
-		} else {
-			end.Err = t.ends(m.name, one.Serial, nil, err)
+	all := make([]error, len(tasks))
+	for i, task := range tasks {
+		var failed *wireError
+		switch {
+		case i == 0:
+			failed = said.Error
+		case err == nil:
+			failed = said.More[i-1].Error
 		}
-		all = append(all, end)
+		all[i] = t.ends(m.name, task.Serial, failed, err)
 	}
 	return all, true
 }

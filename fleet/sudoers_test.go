@@ -93,7 +93,7 @@ func TestSudoersLine(t *testing.T) {
 	tasks := []release.Task{{Serial: serial, Released: released}, {Serial: another, Released: release.Released{Serial: another}}}
 	for _, step := range []string{release.TaskRelease, release.TaskClear, release.TaskStale} {
 		said, begun := m.Together(t.Context(), step, tasks, nil)
-		if !begun || len(said) != 2 || !errors.Is(said[0].Err, ErrLost) || !errors.Is(said[1].Err, ErrLost) {
+		if !begun || len(said) != 2 || !errors.Is(said[0], ErrLost) || !errors.Is(said[1], ErrLost) {
 			t.Fatalf("%s: a client that fails did something: %+v", step, said)
 		}
 	}

@@ -72,12 +72,12 @@ func TestTogether(t *testing.T) {
 			}
 			for i := range all {
 				for _, kind := range []error{ErrLost, release.ErrHalfway, release.ErrRefused} {
-					if got := errors.Is(all[i].Err, kind); got != slices.Contains(c.errs[i], kind) {
-						t.Errorf("%d: is %v %v: %v", i, kind, got, all[i].Err)
+					if got := errors.Is(all[i], kind); got != slices.Contains(c.errs[i], kind) {
+						t.Errorf("%d: is %v %v: %v", i, kind, got, all[i])
 					}
 				}
-				if (all[i].Err == nil) != (c.errs[i] == nil) {
-					t.Errorf("%d: %v", i, all[i].Err)
+				if (all[i] == nil) != (c.errs[i] == nil) {
+					t.Errorf("%d: %v", i, all[i])
 				}
 			}
 			said, _ := os.ReadFile(filepath.Join(p.servers.Dir, "said")) // it may have said nothing

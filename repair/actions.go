@@ -46,12 +46,11 @@ func doRelease(ctx context.Context, r *run, s Step) error {
 	if err != nil {
 		return err
 	}
-	expected := expect(r.latest.subject, s.Member)
-	if out, so := r.with(ctx, machine, release.TaskRelease, release.Task{Serial: r.plan.Serial, Expect: expected, Callbacks: callbacks}); so {
-		return out.Err
-	}
-	_, err = machine.Release(ctx, r.plan.Serial, expected, callbacks)
-	return err
+	task := release.Task{Serial: r.plan.Serial, Expect: expect(r.latest.subject, s.Member), Callbacks: callbacks}
+	return r.with(ctx, machine, release.TaskRelease, task, func() error {
+		_, err := machine.Release(ctx, task.Serial, task.Expect, callbacks)
+		return err
+	})
 }
 
 func doClear(ctx context.Context, r *run, s Step) error {
@@ -59,11 +58,10 @@ func doClear(ctx context.Context, r *run, s Step) error {
 	if err != nil {
 		return err
 	}
-	released := r.releasedOn(s.Member)
-	out, so := r.with(ctx, machine, release.TaskClear, release.Task{Serial: r.plan.Serial, Released: released, Callbacks: callbacks})
-	if err = out.Err; !so {
-		err = machine.Clear(ctx, r.plan.Serial, released, callbacks)
-	}
+	task := release.Task{Serial: r.plan.Serial, Released: r.releasedOn(s.Member), Callbacks: callbacks}
+	err = r.with(ctx, machine, release.TaskClear, task, func() error {
+		return machine.Clear(ctx, task.Serial, task.Released, callbacks)
+	})
 	if err == nil {
 		r.forget(s.Member)
 	}
@@ -75,10 +73,11 @@ func doRemoveStale(ctx context.Context, r *run, s Step) error {
 	if err != nil {
 		return err
 	}
-	out, so := r.with(ctx, machine, release.TaskStale, release.Task{Serial: r.plan.Serial, Callbacks: callbacks})
-	if err = out.Err; !so {
-		_, err = machine.RemoveStale(ctx, r.plan.Serial, callbacks)
-	}
+	task := release.Task{Serial: r.plan.Serial, Callbacks: callbacks}
+	err = r.with(ctx, machine, release.TaskStale, task, func() error {
+		_, err := machine.RemoveStale(ctx, task.Serial, callbacks)
+		return err
+	})
 	if err == nil {
 		r.forget(s.Member)
 	}

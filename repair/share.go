@@ -15,9 +15,10 @@ type Sharing interface {
 	Machine
 	// Shares tells such machines apart; empty is one that can't just now.
 	Shares() string
-	// Together does a release.TaskRelease, TaskClear or TaskStale. All rest
-	// together, by sleep. False is that nothing was begun, nor can have been.
-	Together(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]release.Outcome, bool)
+	// Together does a release.TaskRelease, TaskClear or TaskStale, and tells with
+	// which error it ended for each. All rest together, by sleep. False is that
+	// nothing was begun, nor can have been.
+	Together(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]error, bool)
 }
 
 // share is a run's part of a step that a machine does for several runs of a wave.
@@ -27,25 +28,30 @@ type share struct {
 	step    string
 	task    release.Task
 	begun   bool
-	// What came of it; false is that it is to be asked for alone.
-	outcome release.Outcome
-	done    bool
+	// err is what came of it, if it was done: else it is to be done alone.
+	err  error
+	done bool
 }
 
 // with lets a machine do a run's part of a step together with those of others,
-// and reports false where it has to be asked for alone.
-func (r *run) with(ctx context.Context, machine Machine, step string, task release.Task) (release.Outcome, bool) {
+// or alone where it can't.
+func (r *run) with(ctx context.Context, machine Machine, step string, task release.Task, alone func() error) error {
 	m, shares := machine.(Sharing)
 	if r.t.turn == nil || !shares || m.Shares() == "" {
-		return release.Outcome{}, false
+		return alone()
 	}
 	s := &share{run: r, machine: m, step: step, task: task}
 	r.shared = true
-	defer func() { r.shared = false }()
-	if err := r.t.turn.share(ctx, s); err != nil {
-		return release.Outcome{Err: err}, true
+	err := r.t.turn.share(ctx, s)
+	r.shared = false
+	switch {
+	case err != nil:
+		return err
+	case s.done:
+		return s.err
+	default:
+		return alone()
 	}
-	return s.outcome, s.done
 }
 
 // joint is one step that a machine does for some runs of the wave. As a run does,
@@ -69,9 +75,9 @@ type said struct {
 	wait  *wish
 	reply chan<- error
 	// What came of it all, if it has ended.
-	ended    bool
-	outcomes []release.Outcome
-	done     bool
+	ended bool
+	errs  []error
+	done  bool
 }
 
 var errLeft = errors.New("the run has ended")
@@ -137,8 +143,8 @@ func (w *wave) talk(ctx context.Context, step string, j *joint) {
 	sleep := func(_ context.Context, d time.Duration) error {
 		return post(said{wait: &wish{ctx: until, wait: d}})
 	}
-	outcomes, done := j.of[0].wish.share.machine.Together(ctx, step, tasks, sleep)
-	_ = post(said{ended: true, outcomes: outcomes, done: done}) // the wave may be left
+	errs, done := j.of[0].wish.share.machine.Together(ctx, step, tasks, sleep)
+	_ = post(said{ended: true, errs: errs, done: done}) // the wave may be left
 }
 
 // answer answers all joints until each of them waits, or has ended. While one makes
@@ -180,7 +186,7 @@ func (w *wave) end(s said) {
 	w.joints = slices.DeleteFunc(w.joints, func(j *joint) bool { return j == s.by })
 	for i, p := range s.by.of {
 		if p.wish.share.done = s.done; s.done {
-			p.wish.share.outcome = s.outcomes[i]
+			p.wish.share.err = s.errs[i]
 		}
 		p.grant(sight{}, nil)
 	}

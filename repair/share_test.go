@@ -30,7 +30,7 @@ type sharing struct {
 
 func (s sharing) Shares() string { return s.key }
 
-func (s sharing) Together(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]release.Outcome, bool) {
+func (s sharing) Together(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]error, bool) {
 	var serials []string
 	for _, t := range tasks {
 		serials = append(serials, string(t.Serial))
@@ -42,7 +42,7 @@ func (s sharing) Together(ctx context.Context, step string, tasks []release.Task
 	if s.declines != nil && s.declines() {
 		return nil, false
 	}
-	var all []release.Outcome
+	var all []error
 	for _, t := range tasks {
 		t.Sleep = func(ctx context.Context, d time.Duration) error {
 			if d < time.Second {
@@ -50,17 +50,17 @@ func (s sharing) Together(ctx context.Context, step string, tasks []release.Task
 			}
 			return sleep(ctx, d)
 		}
-		o := release.Outcome{}
+		var err error
 		switch step {
 		case release.TaskRelease:
 			t.Sleep = func(context.Context, time.Duration) error { return nil }
-			o.Released, o.Err = s.Release(ctx, t.Serial, t.Expect, t.Callbacks)
+			_, err = s.Release(ctx, t.Serial, t.Expect, t.Callbacks)
 		case release.TaskClear:
-			o.Err = s.Clear(ctx, t.Serial, t.Released, t.Callbacks)
+			err = s.Clear(ctx, t.Serial, t.Released, t.Callbacks)
 		default:
-			o.Released, o.Err = s.RemoveStale(ctx, t.Serial, t.Callbacks)
+			_, err = s.RemoveStale(ctx, t.Serial, t.Callbacks)
 		}
-		all = append(all, o)
+		all = append(all, err)
 	}
 	return all, true
 }
@@ -214,12 +214,12 @@ func (n noted) Release(ctx context.Context, serial evidence.Serial, expect relea
 type doing struct {
 	Machine
 	key string
-	do  func(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]release.Outcome, bool)
+	do  func(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]error, bool)
 }
 
 func (d doing) Shares() string { return d.key }
 
-func (d doing) Together(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]release.Outcome, bool) {
+func (d doing) Together(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]error, bool) {
 	return d.do(ctx, step, tasks, sleep)
 }
 
@@ -246,24 +246,25 @@ func TestMachinesWorkSideBySide(t *testing.T) {
 	both := sync.WaitGroup{}
 	both.Add(2)
 	machine := func(key string) doing {
-		return doing{key: key, do: func(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]release.Outcome, bool) {
+		return doing{key: key, do: func(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]error, bool) {
 			both.Done()
 			both.Wait() // not if one came after the other
-			var outcomes []release.Outcome
+			var errs []error
 			if err := sleep(ctx, 5*time.Second); err != nil {
 				t.Error(err)
 			}
 			for _, task := range tasks {
-				outcomes = append(outcomes, release.Outcome{Err: errors.New(step + " " + key + " " + string(task.Serial))})
+				errs = append(errs, errors.New(step+" "+key+" "+string(task.Serial)))
 			}
-			return outcomes, true
+			return errs, true
 		}}
 	}
 	do := func(key string) func(*run) {
 		return func(r *run) {
-			o, so := r.with(context.Background(), machine(key), release.TaskClear, release.Task{Serial: r.plan.Serial})
-			if !so || o.Err.Error() != fmt.Sprintf("clear %s %s", key, r.plan.ID) {
-				t.Errorf("%s: %v, %v", r.plan.ID, o, so)
+			alone := func() error { return errors.New("alone") }
+			err := r.with(context.Background(), machine(key), release.TaskClear, release.Task{Serial: r.plan.Serial}, alone)
+			if err == nil || err.Error() != fmt.Sprintf("clear %s %s", key, r.plan.ID) {
+				t.Errorf("%s: %v", r.plan.ID, err)
 			}
 		}
 	}
@@ -325,14 +326,14 @@ func TestNobodyLooksWhileAMachineWrites(t *testing.T) {
 // cancelled before asks for nothing.
 func TestSharedStepEndsWithTheWave(t *testing.T) {
 	ended := make(chan error, 1)
-	m := doing{key: "a", do: func(ctx context.Context, _ string, tasks []release.Task, _ func(context.Context, time.Duration) error) ([]release.Outcome, bool) {
+	m := doing{key: "a", do: func(ctx context.Context, _ string, tasks []release.Task, _ func(context.Context, time.Duration) error) ([]error, bool) {
 		ended <- tasks[0].Note(release.Action{Do: release.DoOffline})
 		<-ctx.Done()
-		return make([]release.Outcome, len(tasks)), true
+		return make([]error, len(tasks)), true
 	}}
 	died := untilKilled(func() {
 		wants(Tools{}, func(r *run) {
-			r.with(context.Background(), m, release.TaskRelease, release.Task{Callbacks: release.Callbacks{Note: func(release.Action) error { panic(killed{}) }}})
+			r.with(context.Background(), m, release.TaskRelease, release.Task{Callbacks: release.Callbacks{Note: func(release.Action) error { panic(killed{}) }}}, nil)
 		}).run()
 	})
 	if err := <-ended; !died || !errors.Is(err, errLeft) {
@@ -341,9 +342,8 @@ func TestSharedStepEndsWithTheWave(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	wants(Tools{}, func(r *run) {
-		o, so := r.with(ctx, doing{key: "a"}, release.TaskClear, release.Task{})
-		if !so || !errors.Is(o.Err, context.Canceled) {
-			t.Errorf("%v, %v", o, so)
+		if err := r.with(ctx, doing{key: "a"}, release.TaskClear, release.Task{}, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
 		}
 	}).run()
 }

@@ -27,20 +27,13 @@ const (
 )
 
 // Task is one volume's part of a step that a machine does for several, each for
-// itself: of what there is only what the step needs is used. Outcome is what
-// became of it.
-type (
-	Task struct {
-		Serial   evidence.Serial
-		Expect   Expect
-		Released Released
-		Callbacks
-	}
-	Outcome struct {
-		Released Released
-		Err      error
-	}
-)
+// itself: of what there is only what the step needs is used.
+type Task struct {
+	Serial   evidence.Serial
+	Expect   Expect
+	Released Released
+	Callbacks
+}
 
 // Local is the machine that this process runs on: what can be asked of a
 // Releaser, and the same questions that are asked of other machines.
