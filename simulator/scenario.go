@@ -21,6 +21,8 @@ type Scenario struct {
 	Codes []string
 	// Story is what happens, in one line.
 	Story string
+	// Since is for how long it is over when something looks.
+	Since time.Duration
 	// Fades is for how long it can be seen afterwards: then the kernel, or the
 	// array, has let go of what is to be found. Zero is for ever.
 	Fades   time.Duration
@@ -45,6 +47,7 @@ func (s Scenario) Build() (*World, error) {
 
 func (s Scenario) In(w *World) error {
 	s.Run(w)
+	w.Age(s.Since)
 	if w.failed != nil {
 		return fmt.Errorf("scenario %s: %w", s.Name, w.failed)
 	}
@@ -105,16 +108,23 @@ func Scenarios() []Scenario {
 		recordScenarios(), arrayScenarios(), stretchedScenarios(), clusterScenarios())
 }
 
-// only is one scenario, onBoth one of each transport, and fading what can be seen
-// for some time alone.
+// only is one scenario, some hours ago, onBoth one of each transport, aged what is
+// over for another time, and fading what can be seen for some time alone.
 func only(name, story string, o Options, run func(*World), codes ...string) []Scenario {
-	return []Scenario{{Name: name, Codes: codes, Story: story, Options: o, Run: run}}
+	return []Scenario{{Name: name, Codes: codes, Story: story, Since: hours, Options: o, Run: run}}
 }
 
 func onBoth(name, story string, o Options, run func(*World), codes ...string) []Scenario {
 	i, n := o, o
 	i.Transports, n.Transports = iscsi, nvme
 	return append(only(name+"-iscsi", story, i, run, codes...), only(name+"-nvme", story, n, run, codes...)...)
+}
+
+func aged(since time.Duration, all []Scenario) []Scenario {
+	for i := range all {
+		all[i].Since = since
+	}
+	return all
 }
 
 func fading(after time.Duration, all []Scenario) []Scenario {

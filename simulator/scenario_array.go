@@ -29,14 +29,12 @@ func sameName(w *World) {
 	other := w.other(w.LXD.Name, "")
 	w.check(w.NewPool(other, "edgepool"))
 	w.check(other.Launch(lxd.InstanceSpec{Name: "kiosk", Pool: "edgepool", Image: Image}))
-	w.Age(hours)
 }
 
 func secondLXD(w *World) {
 	w.create("data")
 	other := w.other("edge01", w.Pool())
 	w.check(other.Launch(lxd.InstanceSpec{Name: "kiosk", Pool: w.Pool()}))
-	w.Age(hours)
 }
 
 func notEradicated(w *World) {
@@ -45,14 +43,12 @@ func notEradicated(w *World) {
 	w.createFails("data")
 	heal()
 	w.calm()
-	w.Age(hours)
 }
 
 func madeByHand(w *World) {
 	w.create("data")
 	_, err := w.Array.CreateVolume(w.Pool()+"::manual-vol", Small, array.VolumeOptions{Used: Small / 2})
 	w.check(err)
-	w.Age(hours)
 }
 
 func connectedByHand(w *World) {
@@ -60,5 +56,4 @@ func connectedByHand(w *World) {
 	name := w.named(w.Pool(), evidence.TypeCustom, "data")
 	w.check(w.Array.CreateHost("backup01", []string{"iqn.1994-05.com.redhat:backup01"}, nil, nil))
 	w.check(w.Array.Connect("backup01", name, 0))
-	w.Age(hours)
 }

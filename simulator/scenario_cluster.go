@@ -45,7 +45,6 @@ func memberRemoved(w *World) {
 	for _, v := range w.unrecorded() {
 		w.Keep(v.Name)
 	}
-	w.Age(hours)
 }
 
 func memberDied(w *World) {
@@ -54,7 +53,6 @@ func memberDied(w *World) {
 	second.PowerFail()
 	w.check(w.LXD.MoveInstance("", "web1", w.LXD.Name))
 	second.PowerOn()
-	w.Age(hours)
 }
 
 func memberOffline(w *World) {
@@ -64,7 +62,6 @@ func memberOffline(w *World) {
 	w.createFails("data")
 	third.PowerFail()
 	w.check(w.LXD.MoveInstance("", "web1", w.LXD.Name))
-	w.Age(hours)
 }
 
 // everywhere starts a container on each member, so that each has sessions and
@@ -88,7 +85,6 @@ func clusterHealthy(w *World) {
 	w.check(members[0].MoveInstance("", "web1", members[2].Name))
 	w.check(members[2].StartInstance("", "web1"))
 	w.calm()
-	w.Age(hours)
 }
 
 func memberStale(w *World) {
@@ -102,7 +98,6 @@ func memberStale(w *World) {
 	heal()
 	w.calm()
 	w.check(second.MoveInstance("", "vm1", first.Name))
-	w.Age(hours)
 }
 
 func memberMigrated(w *World) {
@@ -118,7 +113,6 @@ func memberMigrated(w *World) {
 	for _, name := range w.halves(w.Pool(), evidence.TypeVM, "vm1") {
 		w.check(w.Array.SetIO(name, 120, 40))
 	}
-	w.Age(hours)
 }
 
 func memberLeak(w *World) {
@@ -128,7 +122,6 @@ func memberLeak(w *World) {
 	w.Hosts[1].NeverAppear(func(string) bool { return true })
 	w.mustFail(second.CreateVolume(w.volume("data")), "creating data")
 	w.calm()
-	w.Age(hours)
 }
 
 func leakEverywhere(w *World) {
@@ -142,7 +135,6 @@ func leakEverywhere(w *World) {
 		}
 	}
 	w.calm()
-	w.Age(hours)
 }
 
 func sharedObject(w *World) {
@@ -153,5 +145,4 @@ func sharedObject(w *World) {
 	w.check(w.Array.SetInitiators(w.Hosts[1].Name()+"-iscsi", []string{w.Hosts[1].IQN(), w.Hosts[2].IQN()}, nil, nil))
 	w.check(third.StartInstance("", "web3"))
 	w.calm()
-	w.Age(hours)
 }

@@ -7,7 +7,7 @@ import (
 
 func healthyScenarios() []Scenario {
 	return append(
-		onBoth("healthy", "Containers, virtual machines, volumes and snapshots come, run and go, and nothing fails.", Options{}, healthy),
+		aged(days, onBoth("healthy", "Containers, virtual machines, volumes and snapshots come, run and go, and nothing fails.", Options{}, healthy)),
 		onBoth("export-running", "LXD is exporting a volume with a snapshot, for hours: the copy through which it reads the snapshot is no leak.",
 			Options{}, exportRunning)...)
 }
@@ -15,7 +15,7 @@ func healthyScenarios() []Scenario {
 // Healthy builds a world in which much has happened and nothing failed: there
 // is nothing to find in it.
 func Healthy(o Options) (*World, error) {
-	return Scenario{Name: "healthy", Story: "Nothing failed.", Options: o, Run: healthy}.Build()
+	return Scenario{Name: "healthy", Story: "Nothing failed.", Since: days, Options: o, Run: healthy}.Build()
 }
 
 func exportRunning(w *World) {
@@ -24,7 +24,6 @@ func exportRunning(w *World) {
 	_, err := w.LXD.StartExport(w.Pool(), "", "data")
 	w.check(err)
 	w.calm()
-	w.Age(hours)
 }
 
 // healthy lets LXD do all that it can do, without a fault.
@@ -49,5 +48,4 @@ func healthy(w *World) {
 	// LXD scans only the first session for what it maps later. Somebody
 	// scanned them all, or every volume but the first would have one path.
 	w.calm()
-	w.Age(days)
 }

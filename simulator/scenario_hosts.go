@@ -19,7 +19,7 @@ func hostScenarios() []Scenario {
 			Options{}, powerFailure, stale...),
 		onBoth("cut-off-by-hand", "An administrator disconnects a volume on the array while a container runs from it.",
 			Options{}, cutOffByHand, inUse...),
-		onBoth("portal-lost", "One of the array's portals can't be reached any more.", Options{}, portalLost, degraded...),
+		aged(time.Minute, onBoth("portal-lost", "One of the array's portals can't be reached any more.", Options{}, portalLost, degraded...)),
 		onBoth("mount-fails", "A new volume can't be mounted; LXD takes all back but the mount directory.",
 			Options{}, mountFails, "leftover-directory"),
 		onBoth("host-not-deleted", "The array does not delete the array host of a machine without volumes.",
@@ -28,8 +28,9 @@ func hostScenarios() []Scenario {
 			Options{Transports: iscsi}, killedThenDeleted("mkfs"), "stale-map"),
 		only("paths-left", "The same, before there was a map: the disks stay.",
 			Options{Transports: iscsi}, killedThenDeleted("wait"), "ghost-path"),
-		fading(untilLost, only("namespace-left", "A controller that tries to reconnect does not see that the array took a namespace away.",
-			Options{Transports: nvme}, namespaceLeft, "ghost-namespace", "idle-host")),
+		// Not for hours: the controller gives up after ten minutes.
+		fading(untilLost, aged(2*time.Minute, only("namespace-left", "A controller that tries to reconnect does not see that the array took a namespace away.",
+			Options{Transports: nvme}, namespaceLeft, "ghost-namespace", "idle-host"))),
 		only("lun-reused", "The LUN number of a volume that was cut off under a running container is given to the next volume, and a scan puts that one into the container's map.",
 			Options{Transports: iscsi, LXDVersion: "6.3"}, lunReused, "mixed-map", "leaked-volume", "unsafe-setting"),
 		only("names-left", "A leak is disconnected by hand, the next volume gets its LUN number, and udev's names of the leak lead to that one's disk.",
@@ -44,14 +45,12 @@ func hostScenarios() []Scenario {
 func killedWhileWaiting(w *World) {
 	w.LXD.CutBefore(lxd.StepHost, "wait")
 	w.createIsKilled("data")
-	w.Age(hours)
 }
 
 func powerFailure(w *World) {
 	w.somethingRuns()
 	w.LXD.PowerFail()
 	w.LXD.PowerOn()
-	w.Age(hours)
 }
 
 func cutOffByHand(w *World) {
@@ -60,7 +59,6 @@ func cutOffByHand(w *World) {
 	w.check(w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv"))
 	w.calm()
 	w.disconnect(w.Pool(), evidence.TypeCustom, "data")
-	w.Age(hours)
 }
 
 // somethingRuns starts a container, so that the machine has sessions and a
@@ -79,21 +77,18 @@ func portalLost(w *World) {
 	w.somethingRuns()
 	w.Age(hours)
 	w.Hosts[0].CutPortal(w.portals()[1])
-	w.Age(time.Minute)
 }
 
 func mountFails(w *World) {
 	w.stepFails("mount", "wrong fs type, bad option, bad superblock")
 	w.createFails("data")
 	w.calm()
-	w.Age(hours)
 }
 
 func hostNotDeleted(w *World) {
 	heal := w.unavailable("DELETE", "/hosts")
 	w.createFails("data")
 	heal()
-	w.Age(hours)
 	// LXD logs out before it deletes the object.
 	for _, host := range w.Array.Hosts() {
 		w.check(w.Array.SetConnectivity(host.Name, "critical", "None"))
@@ -107,7 +102,6 @@ func killedThenDeleted(step string) func(*World) {
 		w.LXD.CutBefore(lxd.StepHost, step)
 		w.createIsKilled("data")
 		w.check(w.LXD.DeleteVolume(w.Pool(), "", "data"))
-		w.Age(hours)
 	}
 }
 
@@ -116,8 +110,6 @@ func namespaceLeft(w *World) {
 	w.createIsKilled("data")
 	w.Hosts[0].CutPortal(w.portals()[1])
 	w.check(w.LXD.DeleteVolume(w.Pool(), "", "data"))
-	// Not for hours: the controller gives up after ten minutes.
-	w.Age(2 * time.Minute)
 }
 
 func lunReused(w *World) {
@@ -126,7 +118,6 @@ func lunReused(w *World) {
 	// The next volume gets the number, LXD's scan makes the container's own
 	// path lead to it, and LXD waits for a device in vain.
 	w.createFails("next")
-	w.Age(hours)
 }
 
 // namesLeft: the leak's disk came too late and has no map. When the array gives
@@ -142,18 +133,15 @@ func namesLeft(w *World) {
 		w.cut(v.Name)
 	}
 	w.createFails("later")
-	w.Age(hours)
 }
 
 func firstSessionOnly(w *World) {
 	w.somethingRuns()
 	w.create("data")
 	w.check(w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv"))
-	w.Age(hours)
 }
 
 func queueing(w *World) {
 	w.somethingRuns()
 	w.calm()
-	w.Age(hours)
 }

@@ -25,7 +25,6 @@ func recordScenarios() []Scenario {
 func killedBeforeCreate(w *World) {
 	w.LXD.CutBefore("POST", "/volumes")
 	w.createIsKilled("data")
-	w.Age(hours)
 }
 
 func safeMode(w *World) {
@@ -35,14 +34,12 @@ func safeMode(w *World) {
 	for range 2 {
 		w.mustFail(w.LXD.DeleteVolume(w.Pool(), "", "data"), "deleting data")
 	}
-	w.Age(hours)
 }
 
 func destroyedByHand(w *World) {
 	w.create("data")
 	name := w.named(w.Pool(), evidence.TypeCustom, "data")
 	w.check(w.Array.DestroyVolume(name))
-	w.Age(hours)
 }
 
 func movedByHand(w *World) {
@@ -50,7 +47,6 @@ func movedByHand(w *World) {
 	w.check(w.Remember())
 	name := w.named(w.Pool(), evidence.TypeCustom, "data")
 	w.check(w.Relocate(name, w.Pool()+"::data-old"))
-	w.Age(hours)
 }
 
 func databaseRestored(w *World) {
@@ -65,5 +61,4 @@ func databaseRestored(w *World) {
 		w.Keep(name)
 	}
 	w.LXD.RestoreDatabase(backup)
-	w.Age(hours)
 }

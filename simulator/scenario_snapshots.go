@@ -32,7 +32,6 @@ func killedInExport(method, part string) func(*World) {
 		w.LXD.CutBehind(method, part)
 		w.mustBeKilled(w.LXD.ExportVolume(w.Pool(), "", "data", nil), "exporting data")
 		w.LXD.StartDaemon()
-		w.Age(hours)
 	}
 }
 
@@ -42,12 +41,10 @@ func killedInRefresh(w *World) {
 	w.LXD.CutBehind("POST", "/volume-snapshots")
 	w.mustBeKilled(w.LXD.RefreshVolume(w.Pool(), "", "standby", "data"), "refreshing standby")
 	w.LXD.StartDaemon()
-	w.Age(hours)
 }
 
 func snapshotReplyLost(w *World) {
 	w.create("data")
 	w.Array.Inject(array.Fault{Method: "POST", Path: "/volume-snapshots", Kind: array.LoseReply, Times: 1})
 	w.mustFail(w.LXD.SnapshotVolume(w.Pool(), "", "data", "daily0"), "snapshotting data")
-	w.Age(hours)
 }

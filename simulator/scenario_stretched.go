@@ -57,12 +57,10 @@ func stretchedPod(w *World) {
 		w.check(w.Peer.Connect(secondWay, v.Name, 0))
 	}
 	w.Hosts[0].Rescan()
-	w.Age(hours)
 }
 
 func stretchedHere(w *World) {
 	w.stretchedLeaks("lost")
 	w.connectThere("far")
 	w.Hosts[0].Rescan()
-	w.Age(hours)
 }

@@ -15,8 +15,8 @@ func volumeScenarios() []Scenario {
 	leakedBy63 := []string{"leaked-volume", "unsafe-setting"}
 	old := Options{LXDVersion: "6.3"}
 	return slices.Concat(
-		onBoth("device-too-late", "LXD 6.3 waits 30 seconds for a device, gives up and can't delete what is still connected; then the device comes.",
-			old, deviceTooLate, leakedBy63...),
+		aged(0, onBoth("device-too-late", "LXD 6.3 waits 30 seconds for a device, gives up and can't delete what is still connected; then the device comes.",
+			old, deviceTooLate, leakedBy63...)),
 		onBoth("device-never", "As before, and the device never comes.", old, deviceNever, leakedBy63...),
 		onBoth("create-reply-lost", "The array creates a volume and its answer gets lost: LXD takes it for not created.",
 			Options{}, replyLost("/volumes"), leaked...),
@@ -30,17 +30,18 @@ func volumeScenarios() []Scenario {
 			Options{}, halfLeft, "leaked-half", "leftover-directory"),
 		only("held-in-namespace", "A new volume is still mounted in another mount namespace when LXD wants to let it go: the map is in use, and nothing can be undone.",
 			Options{Transports: iscsi}, heldInNamespace, "leaked-volume", "leftover-directory"),
-		only("waiting-reader", "Somebody reads the map of a leaked volume, which lets I/O wait for a path, and an administrator disconnects it on the array: the reader waits for ever.",
-			Options{Transports: iscsi, Queueing: true}, waitingReader, "in-use-without-connection", "leaked-volume", "waiting-io", "leftover-directory", "unsafe-setting"),
-		only("image-each-launch", "LXD 6.9 unpacks an image again for every launch, and keeps a record of the first copy only.",
-			Options{LXDVersion: "6.9"}, imageEachLaunch, "leaked-image", "unsafe-setting"),
-		only("vm-image-each-launch", "The same with a virtual machine's image: the newest pair takes the record, the older pairs have none.",
-			Options{LXDVersion: "6.9"}, vmImageEachLaunch, "leaked-image", "unsafe-setting"),
+		aged(0, only("waiting-reader", "Somebody reads the map of a leaked volume, which lets I/O wait for a path, and an administrator disconnects it on the array: the reader waits for ever.",
+			Options{Transports: iscsi, Queueing: true}, waitingReader, "in-use-without-connection", "leaked-volume", "waiting-io", "leftover-directory", "unsafe-setting")),
+		aged(days, only("image-each-launch", "LXD 6.9 unpacks an image again for every launch, and keeps a record of the first copy only.",
+			Options{LXDVersion: "6.9"}, imageEachLaunch, "leaked-image", "unsafe-setting")),
+		aged(days, only("vm-image-each-launch", "The same with a virtual machine's image: the newest pair takes the record, the older pairs have none.",
+			Options{LXDVersion: "6.9"}, vmImageEachLaunch, "leaked-image", "unsafe-setting")),
 	)
 }
 
 func deviceTooLate(w *World) {
 	deviceNever(w)
+	w.Age(hours)
 	// The next volume makes LXD scan again, and there it is: a disk without
 	// a map, or a namespace.
 	w.Hosts[0].NeverAppear(nil)
@@ -51,7 +52,6 @@ func deviceNever(w *World) {
 	w.somethingRuns()
 	w.Hosts[0].NeverAppear(func(string) bool { return true })
 	w.createFails("data")
-	w.Age(hours)
 }
 
 // replyLost is what becomes of the next POST of that path.
@@ -60,7 +60,6 @@ func replyLost(path string) func(*World) {
 		w.somethingRuns()
 		w.Array.Inject(array.Fault{Method: "POST", Path: path, Kind: array.LoseReply, Times: 1})
 		w.createFails("data")
-		w.Age(hours)
 	}
 }
 
@@ -72,7 +71,6 @@ func rollbackRefused(w *World) {
 	for _, heal := range heals {
 		heal()
 	}
-	w.Age(hours)
 }
 
 func unmapRefused(w *World) {
@@ -81,11 +79,11 @@ func unmapRefused(w *World) {
 	w.createFails("data")
 	heal()
 	w.calm()
-	w.Age(hours)
 }
 
 func waitingReader(w *World) {
 	unmapRefused(w)
+	w.Age(hours)
 	for _, v := range w.unrecorded() {
 		w.check(w.Hosts[0].Read(v.Serial, "dd", readerPID))
 		w.cut(v.Name)
@@ -106,26 +104,22 @@ func heldInNamespace(w *World) {
 	})
 	w.createFails("data")
 	w.calm()
-	w.Age(hours)
 }
 
 func halfLeft(w *World) {
 	w.somethingRuns()
 	w.check(w.LXD.CreateInstance(lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}))
 	w.forgetHalf(w.Pool(), "vm1")
-	w.Age(hours)
 }
 
 func imageEachLaunch(w *World) {
 	for _, name := range []string{"web1", "web2", "web3"} {
 		w.check(w.LXD.CreateInstance(w.container(name)))
 	}
-	w.Age(days)
 }
 
 func vmImageEachLaunch(w *World) {
 	for _, name := range []string{"vm1", "vm2"} {
 		w.check(w.LXD.CreateInstance(lxd.InstanceSpec{Name: name, Pool: w.Pool(), Type: evidence.TypeVM, Image: VMImage}))
 	}
-	w.Age(days)
 }
