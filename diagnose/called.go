@@ -58,12 +58,7 @@ func (d *device) everyPath() []*evidence.Disk {
 			}
 		}
 	}
-	for _, disk := range d.disks {
-		if !slices.Contains(all, disk) {
-			all = append(all, disk)
-		}
-	}
-	return all
+	return including(all, d.disks...)
 }
 
 func inParentheses(name string) string {

@@ -130,11 +130,9 @@ func (f *facts) toTell(t target, e Explanation, pool string) (target, bool) {
 // volume nor a device: a version, a setting, a clock.
 func (f *facts) reported(object string) (Explanation, bool) {
 	var e Explanation
-	for _, finding := range f.findings() {
-		if finding.VolumeID == "" && strings.EqualFold(finding.Object, strings.TrimSpace(object)) {
-			e.Findings = append(e.Findings, finding)
-		}
-	}
+	e.Findings = those(f.findings(), func(finding Finding) bool {
+		return finding.VolumeID == "" && strings.EqualFold(finding.Object, strings.TrimSpace(object))
+	})
 	if len(e.Findings) == 0 {
 		return e, false
 	}

@@ -365,11 +365,5 @@ func (a *arrayFacts) snapshotsNamed(pool *poolFacts, name evidence.Name) iter.Se
 // created lists the arrays that made the volume of this serial; more than one
 // when an array was asked through two gateways.
 func (f *facts) created(serial evidence.Serial) []*arrayFacts {
-	var arrays []*arrayFacts
-	for _, a := range f.arrays {
-		if a.creator != "" && a.creator == serial.Creator() {
-			arrays = append(arrays, a)
-		}
-	}
-	return arrays
+	return those(f.arrays, func(a *arrayFacts) bool { return a.creator != "" && a.creator == serial.Creator() })
 }

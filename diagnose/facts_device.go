@@ -79,20 +79,12 @@ func (f *facts) attributeUses() {
 func goneName(use *evidence.Use) string { return either(use.Device, use.Dev, use.Where) }
 
 // use notes a use of a device of the volume that has gone.
-func (v *volume) use(use goneUse) {
-	if !slices.Contains(v.gone, use) {
-		v.gone = append(v.gone, use)
-	}
-}
+func (v *volume) use(use goneUse) { v.gone = including(v.gone, use) }
 
 // MountedVolumes are the volumes that LXD mounts where something is mounted
 // from a device that has gone.
 func MountedVolumes(world *evidence.World, use evidence.Use) []evidence.Volume {
-	var all []evidence.Volume
-	for _, v := range newFacts(world, Policy{}).mountedFrom(&use) {
-		all = append(all, *v.Volume)
-	}
-	return all
+	return each(newFacts(world, Policy{}).mountedFrom(&use), func(v *volume) evidence.Volume { return *v.Volume })
 }
 
 // mountedFrom finds the volumes of a mount by LXD's path.
@@ -320,24 +312,12 @@ func (d *device) mapped(disk *evidence.Disk) bool {
 
 // ownMaps are the maps that are named after the device's own volume.
 func (d *device) ownMaps() []*evidence.Map {
-	var own []*evidence.Map
-	for _, m := range d.maps {
-		if m.Serial == d.serial {
-			own = append(own, m)
-		}
-	}
-	return own
+	return those(d.maps, func(m *evidence.Map) bool { return m.Serial == d.serial })
 }
 
 // bare are the device's own disks without a map.
 func (d *device) bare() []*evidence.Disk {
-	var bare []*evidence.Disk
-	for _, disk := range d.disks {
-		if disk.Serial == d.serial && !d.mapped(disk) {
-			bare = append(bare, disk)
-		}
-	}
-	return bare
+	return those(d.disks, func(disk *evidence.Disk) bool { return disk.Serial == d.serial && !d.mapped(disk) })
 }
 
 // object is what an operator would call the device.
@@ -372,9 +352,7 @@ func (d *device) words() string {
 	if len(bare) > 0 {
 		parts = append(parts, list(bare)+" without a map")
 	}
-	for _, n := range d.namespaces {
-		parts = append(parts, n.Name)
-	}
+	parts = append(parts, each(d.namespaces, func(n *evidence.Namespace) string { return n.Name })...)
 	if len(parts) == 0 {
 		return ""
 	}

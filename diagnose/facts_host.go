@@ -86,8 +86,8 @@ func (h *hostFacts) device(serial evidence.Serial) *device {
 
 func (h *hostFacts) name(d *device, names ...string) {
 	for _, name := range names {
-		if name != "" && !slices.Contains(h.named[name], d) {
-			h.named[name] = append(h.named[name], d)
+		if name != "" {
+			h.named[name] = including(h.named[name], d)
 		}
 	}
 }
@@ -125,18 +125,15 @@ func (h *hostFacts) joinDisks() {
 }
 
 func (d *device) addDisk(disk *evidence.Disk) {
-	if !slices.Contains(d.disks, disk) {
-		d.disks = append(d.disks, disk)
-	}
+	d.disks = including(d.disks, disk)
 }
 
 func (d *device) addMap(m *evidence.Map) {
-	if m.Partition && !slices.Contains(d.parts, m) {
-		d.parts = append(d.parts, m)
+	into := &d.maps
+	if m.Partition {
+		into = &d.parts
 	}
-	if !m.Partition && !slices.Contains(d.maps, m) {
-		d.maps = append(d.maps, m)
-	}
+	*into = including(*into, m)
 }
 
 // path finds the disk that a map's path is.
@@ -200,8 +197,8 @@ func (h *hostFacts) joinUses() {
 	for use := range evidence.Refs(h.Uses.Items) {
 		var users []*device
 		add := func(d *device) {
-			if d != nil && !slices.Contains(users, d) {
-				users = append(users, d)
+			if d != nil {
+				users = including(users, d)
 			}
 		}
 		if use.Serial != "" {
@@ -258,11 +255,7 @@ type usage struct {
 // namespaces, loop devices, virtual machines.
 func (d *device) usage() usage {
 	var u usage
-	add := func(words string) {
-		if !slices.Contains(u.certain, words) {
-			u.certain = append(u.certain, words)
-		}
-	}
+	add := func(words string) { u.certain = including(u.certain, words) }
 	mounted, waiting := map[string]bool{}, map[string]int64{}
 	for _, use := range d.uses {
 		mounted[use.Device] = mounted[use.Device] || use.Kind == evidence.UseMount

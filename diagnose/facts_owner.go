@@ -68,10 +68,7 @@ func (f *facts) ownerOf(object *evidence.ArrayHost) owner {
 		found := false
 		for _, h := range f.hosts {
 			if h.initiators[evidence.Initiator(initiator)] {
-				found = true
-				if !slices.Contains(machines, h) {
-					machines = append(machines, h)
-				}
+				machines, found = including(machines, h), true
 			}
 		}
 		if !found {

@@ -86,11 +86,7 @@ func (f *facts) follow(u *pathUse) {
 	machines, unread := f.machinesOf(u)
 	for _, h := range machines {
 		serials, known := h.calls(at)
-		for _, serial := range serials {
-			if !slices.Contains(u.serials, serial) {
-				u.serials = append(u.serials, serial)
-			}
-		}
+		u.serials = including(u.serials, serials...)
 		if !known && !says && u.doubt == "" {
 			u.doubt = h.Name + " has no such name, or does not say whose it is"
 		}

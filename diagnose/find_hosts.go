@@ -123,12 +123,7 @@ func (f *facts) misnamed(a *arrayFacts, object *evidence.ArrayHost) (draft, bool
 	if h == nil || !h.shows(object) {
 		return draft{}, false
 	}
-	var strangers []string
-	for _, initiator := range object.Initiators() {
-		if !h.initiators[evidence.Initiator(initiator)] {
-			strangers = append(strangers, initiator)
-		}
-	}
+	strangers := those(object.Initiators(), func(initiator string) bool { return !h.initiators[evidence.Initiator(initiator)] })
 	if len(strangers) == 0 {
 		return draft{}, false
 	}
@@ -149,18 +144,16 @@ func (f *facts) misnamed(a *arrayFacts, object *evidence.ArrayHost) (draft, bool
 // stand beside it has shown all of its own.
 func (f *facts) shared(a *arrayFacts, object *evidence.ArrayHost) (draft, bool) {
 	o := a.owner(object.Name)
-	var names, strangers []string
+	var names []string
 	member, whole := false, true
 	for _, h := range o.hosts {
 		names = append(names, h.Name)
 		member = member || f.memberOf(h) != ""
 		whole = whole && h.shows(object)
 	}
-	for _, initiator := range object.Initiators() {
-		if !slices.ContainsFunc(o.hosts, func(h *hostFacts) bool { return h.initiators[evidence.Initiator(initiator)] }) {
-			strangers = append(strangers, initiator)
-		}
-	}
+	strangers := those(object.Initiators(), func(initiator string) bool {
+		return !slices.ContainsFunc(o.hosts, func(h *hostFacts) bool { return h.initiators[evidence.Initiator(initiator)] })
+	})
 	if !member || (len(names) < 2 && (len(strangers) == 0 || !whole)) {
 		return draft{}, false
 	}

@@ -199,9 +199,7 @@ func (f *facts) destroySteps(v *volume) []string {
 		}
 	}
 	steps = append(steps, before...)
-	for _, name := range v.hostNames() {
-		steps = append(steps, "disconnect it from "+name)
-	}
+	steps = append(steps, each(v.hostNames(), func(name string) string { return "disconnect it from " + name })...)
 	steps = append(steps, "confirm that no host has a device of it")
 	if v.code == codeLeakedSnapshotVolume {
 		// LXD deletes the copy together with the snapshot, and fails on one

@@ -45,6 +45,14 @@ func hostsAnswered(s Subject) (Result, string) {
 	return Pass, list(names) + " answered"
 }
 
+// says is a machine's name with what is to be said of it; "" where that is nothing.
+func (h *hostFacts) says(why string) string {
+	if why == "" {
+		return ""
+	}
+	return h.Name + ": " + why
+}
+
 // silent says what keeps a machine's word on its devices from being whole and
 // from being its own of just now.
 func (h *hostFacts) silent() string {
@@ -104,13 +112,9 @@ func notInUse(s Subject) (Result, string) {
 			if len(u.waits) > 0 && !s.cutOff(h) {
 				return Fail, h.Name + ": " + list(u.waits)
 			}
-			if u.doubt != "" {
-				doubt = either(doubt, h.Name+": "+u.doubt)
-			}
+			doubt = either(doubt, h.says(u.doubt))
 		}
-		if why := h.blindness(); why != "" {
-			doubt = either(doubt, h.Name+": "+why)
-		}
+		doubt = either(doubt, h.says(h.blindness()))
 	}
 	if doubt != "" {
 		return Uncertain, doubt
@@ -210,25 +214,13 @@ type counter struct {
 
 // ends are the parts through which all I/O of a device goes to the array.
 func (d *device) ends() []counter {
-	var all []counter
-	for _, disk := range d.disks {
-		all = append(all, counter{disk.Name, disk.IO})
-	}
-	for _, n := range d.namespaces {
-		all = append(all, counter{n.Name, n.IO})
-	}
-	return all
+	return append(each(d.disks, func(disk *evidence.Disk) counter { return counter{disk.Name, disk.IO} }),
+		each(d.namespaces, func(n *evidence.Namespace) counter { return counter{n.Name, n.IO} })...)
 }
 
 func (d *device) counters() []counter {
-	var all []counter
-	for _, m := range d.maps {
-		all = append(all, counter{m.Name, m.IO})
-	}
-	for _, m := range d.parts {
-		all = append(all, counter{m.Name, m.IO})
-	}
-	return append(all, d.ends()...)
+	of := func(m *evidence.Map) counter { return counter{m.Name, m.IO} }
+	return slices.Concat(each(d.maps, of), each(d.parts, of), d.ends())
 }
 
 // pathIdentity: what sysfs says of a SCSI device is from when it was added.
@@ -247,24 +239,18 @@ func pathIdentity(s Subject) (Result, string) {
 				if why := d.differs(disk); why != "" {
 					return Fail, h.Name + ": " + why
 				}
-				if why := s.unproven(h, disk); why != "" {
-					doubt = either(doubt, h.Name+": "+why)
-				}
+				doubt = either(doubt, h.says(s.unproven(h, disk)))
 				checked = append(checked, disk.Name)
 			}
 			for _, n := range d.namespaces {
 				if n.Name == "" {
 					doubt = either(doubt, h.Name+": a namespace of it has no name")
 				}
-				if why := s.deaf(h, n); why != "" {
-					doubt = either(doubt, h.Name+": "+why)
-				}
+				doubt = either(doubt, h.says(s.deaf(h, n)))
 				checked = append(checked, n.Name)
 			}
 			for _, m := range append(slices.Clone(d.maps), d.parts...) {
-				if why := h.unlisted(m); why != "" {
-					doubt = either(doubt, h.Name+": "+why)
-				}
+				doubt = either(doubt, h.says(h.unlisted(m)))
 			}
 		}
 		if !s.onHost() {

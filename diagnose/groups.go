@@ -73,13 +73,7 @@ func (f Finding) Reasons() []GateResult {
 	if f.failed() {
 		decisive = Fail
 	}
-	var reasons []GateResult
-	for _, gate := range f.Gates {
-		if gate.Result == decisive {
-			reasons = append(reasons, gate)
-		}
-	}
-	return reasons
+	return those(f.Gates, func(gate GateResult) bool { return gate.Result == decisive })
 }
 
 // Blocker is the reason that is to be dealt with first: a later batch passes

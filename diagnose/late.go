@@ -182,11 +182,7 @@ func (c waitedFor) meant(w wait) *volume {
 		}
 	}
 	if !recorded {
-		for _, v := range c.unrecorded {
-			if madeFor(v, w) {
-				found = append(found, v)
-			}
-		}
+		found = those(c.unrecorded, func(v *volume) bool { return madeFor(v, w) })
 	}
 	if len(found) != 1 {
 		return nil

@@ -224,9 +224,7 @@ func (c *claim) take(record *evidence.Record, content string, certain bool, how 
 	m.record = record
 	m.torn = m.torn || m.content != "" && content != "" && m.content != content
 	m.content = either(m.content, content)
-	if !slices.Contains(m.how, how) {
-		m.how = append(m.how, how)
-	}
+	m.how = including(m.how, how)
 }
 
 // half is the content of the half that it is, by all signs.

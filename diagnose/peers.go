@@ -135,10 +135,7 @@ func (f *facts) peerOf(p *poolFacts, where evidence.PodArray) (*peer, string) {
 			why = stretched + "which was not read: " + a.Trouble
 			continue
 		}
-		doubt := ""
-		for _, part := range []string{a.Pods.Why(), a.Volumes.Why(), a.Snapshots.Why(), a.Connections.Why(), a.Hosts.Why(), a.HostGroups.Why()} {
-			doubt = either(doubt, part)
-		}
+		doubt := either(a.Pods.Why(), a.Volumes.Why(), a.Snapshots.Why(), a.Connections.Why(), a.Hosts.Why(), a.HostGroups.Why())
 		pod := a.pods[strings.ToLower(p.pod.Name)]
 		switch {
 		case !wasAsked(a.Array, p.pod.Name):

@@ -507,14 +507,12 @@ func (h *hostFacts) called(name string) []*device {
 			continue
 		}
 		for _, d := range devices {
-			if !slices.Contains(all, d) {
-				all = append(all, d)
-			}
+			all = including(all, d)
 			is := func(m *evidence.Map) bool {
 				return unmangled(lower(m.Name)) == unmangled(name) || lower(m.Kernel) == name
 			}
-			if slices.ContainsFunc(d.ownMaps(), is) && !slices.Contains(own, d) {
-				own = append(own, d)
+			if slices.ContainsFunc(d.ownMaps(), is) {
+				own = including(own, d)
 			}
 		}
 	}

@@ -71,6 +71,21 @@ func filter[T any](all iter.Seq[T], is func(T) bool) iter.Seq[T] {
 	}
 }
 
+// those are the items of a list that are so.
+func those[T any](all []T, are func(T) bool) []T {
+	return slices.Collect(filter(slices.Values(all), are))
+}
+
+// including is a list with what is not in it yet.
+func including[T comparable](all []T, more ...T) []T {
+	for _, one := range more {
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
 // isAny reports that there is one.
 func isAny[T any](all iter.Seq[T]) bool {
 	for range all {
@@ -79,18 +94,12 @@ func isAny[T any](all iter.Seq[T]) bool {
 	return false
 }
 
-// each are the words of each of several.
-func each[T any](all []T, word func(T) string) []string { return words.Of(all, word) }
+// each is what each of several has.
+func each[T, U any](all []T, of func(T) U) []U { return words.Of(all, of) }
 
 // join strings phrases together, leaving out empty ones.
 func join(phrases ...string) string {
-	var some []string
-	for _, phrase := range phrases {
-		if phrase != "" {
-			some = append(some, phrase)
-		}
-	}
-	return strings.Join(some, ", ")
+	return strings.Join(those(phrases, func(phrase string) bool { return phrase != "" }), ", ")
 }
 
 // made says when the array made something.

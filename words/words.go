@@ -151,11 +151,11 @@ func Times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// Of are the words of each of several.
-func Of[T any](all []T, word func(T) string) []string {
-	var each []string
+// Of is what each of several has: its name, or other words for it.
+func Of[T, U any](all []T, of func(T) U) []U {
+	var each []U
 	for _, one := range all {
-		each = append(each, word(one))
+		each = append(each, of(one))
 	}
 	return each
 }
