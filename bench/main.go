@@ -27,6 +27,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pureclean/pureclean/devices/treefs"
 	"github.com/pureclean/pureclean/simulator/fabric"
 )
 
@@ -137,7 +138,7 @@ func measure(volumes, runs int, withScript bool) error {
 		}
 	}
 	report(volumes, results)
-	if err := devicesRatio(program, runs); err != nil {
+	if err := devicesRatio(dir, program, runs); err != nil {
 		return err
 	}
 	if err := startRatio(dir, program); err != nil {
@@ -284,18 +285,21 @@ func report(volumes int, results map[string][]run) {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
-// devicesRatio compares "pureclean devices" with lsblk on a recorded host.
-func devicesRatio(program string, runs int) error {
+// devicesRatio compares "pureclean devices" with lsblk on the recording of a
+// real machine.
+func devicesRatio(dir, program string, runs int) error {
 	lsblk, err := exec.LookPath("lsblk")
 	if err != nil {
 		fmt.Println("\nlsblk is not installed: devices was not compared.")
 		return nil
 	}
-	tree, remove, err := recordedHost()
-	if err != nil {
+	tree := filepath.Join(dir, "recorded")
+	if err := treefs.Unpack("simulator/replay/testdata/05-stale-array-side/root.tar.gz", tree); err != nil {
 		return err
 	}
-	defer remove()
+	if err := numberDevices(tree); err != nil {
+		return err
+	}
 	var ours, theirs []run
 	for i := range 4*runs + 1 {
 		for _, c := range []struct {

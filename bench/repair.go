@@ -103,9 +103,9 @@ type cost struct {
 	// cpu is the command's own processor time, without that of programs which it
 	// starts.
 	cpu time.Duration
-	at  time.Time
-	// asking is for how long it waited for answers.
-	asking time.Duration
+	// wall is how late it was by the world's clock, and asking for how long the
+	// command had waited for answers.
+	wall, asking time.Duration
 }
 
 func newRepairWorld(dir string, o repairOptions) (*repairWorld, error) {
@@ -333,7 +333,7 @@ func (w *repairWorld) asked(r *http.Request, rows, bytes int) {
 
 // sample reads the command's processor time and the world's clock.
 func (w *repairWorld) sample() {
-	w.now.at, w.now.asking = w.Clock.Now(), w.timeline.waited()
+	w.now.wall, w.now.asking = time.Duration(w.Clock.Now().UnixNano()), w.timeline.waited()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.pid))
 	if err != nil {
 		return // it has ended, and nothing is used any more
@@ -402,23 +402,17 @@ func (w *repairWorld) measure(pid int) func() {
 		<-stopped
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.now.at, w.now.asking, w.pid = w.Clock.Now(), w.timeline.waited(), 0
+		w.now.wall, w.now.asking, w.pid = time.Duration(w.Clock.Now().UnixNano()), w.timeline.waited(), 0
 	}
 }
 
 // since is what was used after an earlier moment.
-func (c cost) since(before cost) spent {
-	return spent{
+func (c cost) since(before cost) cost {
+	return cost{
 		requests: c.requests - before.requests, rows: c.rows - before.rows, bytes: c.bytes - before.bytes,
 		lxd: c.lxd - before.lxd, ssh: c.ssh - before.ssh, cpu: c.cpu - before.cpu,
-		wall: c.at.Sub(before.at), asking: c.asking - before.asking,
+		wall: c.wall - before.wall, asking: c.asking - before.asking,
 	}
-}
-
-// spent is the difference of two costs.
-type spent struct {
-	requests, rows, bytes, lxd, ssh int
-	cpu, wall, asking               time.Duration
 }
 
 // repair repairs the next n leftovers with the program.
@@ -475,7 +469,7 @@ func (w *repairWorld) byHand(n int) error {
 }
 
 // print prints one row: what each of n took.
-func (w *repairWorld) print(what string, n int, s spent) {
+func (w *repairWorld) print(what string, n int, s cost) {
 	each := func(sum int) string { return strconv.FormatFloat(float64(sum)/float64(n), 'f', -1, 64) }
 	cpu := fmt.Sprintf("%.2f s", s.cpu.Seconds()/float64(n))
 	if s.cpu == 0 {

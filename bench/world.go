@@ -17,7 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pureclean/pureclean/devices/treefs"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/fabric"
@@ -286,24 +285,6 @@ func remember(socket string, m *meter) http.Handler {
 		m.bytes.Add(int64(answer.Body.Len()))
 		pass(rw, answer)
 	})
-}
-
-// recordedHost unpacks the recording of a real machine.
-func recordedHost() (string, func(), error) {
-	dir, err := os.MkdirTemp("", "pureclean-bench-host")
-	if err != nil {
-		return "", nil, err
-	}
-	remove := func() { _ = os.RemoveAll(dir) }
-	if err := treefs.Unpack("simulator/replay/testdata/05-stale-array-side/root.tar.gz", dir); err != nil {
-		remove()
-		return "", nil, err
-	}
-	if err := numberDevices(dir); err != nil {
-		remove()
-		return "", nil, err
-	}
-	return dir, remove, nil
 }
 
 // numberDevices adds sys/dev/block/MAJOR:MINOR, which the recording lacks and
