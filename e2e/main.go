@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -79,9 +80,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	if o.logs == "" {
-		o.logs = filepath.Join(work, "logs")
-	}
+	o.logs = cmp.Or(o.logs, filepath.Join(work, "logs"))
 	if err := os.MkdirAll(o.logs, 0o755); err != nil {
 		return err
 	}

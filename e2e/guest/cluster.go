@@ -127,26 +127,16 @@ func moved(r *rig) error {
 	if err != nil {
 		return err
 	}
-	v, err := r.app()
+	v, err := r.volume(evidence.TypeContainer, "app")
 	r.free[memberName(1)+" "+v.Serial] = true
 	return err
-}
-
-// app is the volume of the container that moved.
-func (r *rig) app() (array.Volume, error) {
-	name, err := r.world.ArrayName(r.world.Pool(), evidence.TypeContainer, "app")
-	if err != nil {
-		return array.Volume{}, err
-	}
-	v, _ := r.world.Array.Volume(name)
-	return v, nil
 }
 
 // staleHere asks for the connection that is left over to be cut. That may be
 // refused; what is done must be that, and that alone. The second member's
 // devices and its connection are guarded.
 func staleHere(r *rig, found scanned) error {
-	v, err := r.app()
+	v, err := r.volume(evidence.TypeContainer, "app")
 	if err != nil {
 		return err
 	}

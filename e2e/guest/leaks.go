@@ -14,18 +14,17 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
 func healthy(r *rig) error {
-	l, pool := r.world.LXD, r.world.Pool()
 	return all(
-		func() error { return r.create("data") },
-		func() error { return l.AttachVolume("", "web1", "data", pool, "data", "/srv") },
+		func() error { return r.createFor(0, "data") },
 		func() error { return r.create("short-lived") },
-		func() error { return l.DeleteVolume(pool, "", "short-lived") },
+		func() error { return r.world.LXD.DeleteVolume(r.world.Pool(), "", "short-lived") },
 	)
 }
 
@@ -90,23 +89,28 @@ func leakAlone(r *rig) error {
 // attachData mounts a custom volume for the nth member's container, one that
 // will be lost, and returns the array's volume.
 func (r *rig) attachData(n int) (array.Volume, error) {
-	pool := r.world.Pool()
-	err := all(
-		func() error { return r.createOn(n, "data") },
-		func() error {
-			return r.world.LXD.AttachVolume("", fmt.Sprintf("web%d", n+1), "data", pool, "data", "/srv")
-		},
-		r.settle,
-	)
-	if err != nil {
+	if err := all(func() error { return r.createFor(n, "data") }, r.settle); err != nil {
 		return array.Volume{}, err
 	}
-	name, err := r.world.ArrayName(pool, "custom", "data")
+	r.lost[r.machine.MountPath(r.world.Pool(), evidence.TypeCustom, "default_data")] = true
+	return r.volume(evidence.TypeCustom, "data")
+}
+
+// createFor makes a custom volume and mounts it for the nth member's container.
+func (r *rig) createFor(n int, name string) error {
+	if err := r.createOn(n, name); err != nil {
+		return err
+	}
+	return r.world.LXD.AttachVolume("", fmt.Sprintf("web%d", n+1), name, r.world.Pool(), name, "/srv")
+}
+
+// volume is the array's of one of LXD's.
+func (r *rig) volume(kind, name string) (array.Volume, error) {
+	name, err := r.world.ArrayName(r.world.Pool(), kind, name)
 	if err != nil {
 		return array.Volume{}, err
 	}
 	v, _ := r.world.Array.Volume(name)
-	r.lost[r.machine.MountPath(pool, "custom", "default_data")] = true
 	return v, nil
 }
 
@@ -291,41 +295,38 @@ func (r *rig) number(volume string) int {
 }
 
 func (r *rig) giveAway(_ array.Volume, number int) error {
-	pool := r.world.Pool()
-	err := all(
-		func() error { return r.create("next") },
-		func() error { return r.world.LXD.AttachVolume("", "web1", "next", pool, "next", "/srv") },
-	)
-	if err != nil {
+	if err := r.createFor(0, "next"); err != nil {
 		return err
 	}
-	next, err := r.world.ArrayName(pool, "custom", "next")
-	if got := r.number(next); err == nil && got != number {
+	next, err := r.volume(evidence.TypeCustom, "next")
+	if got := r.number(next.Name); err == nil && got != number {
 		err = fmt.Errorf("the next volume has the number %d, and the leak had %d", got, number)
 	}
-	fmt.Printf("   LXD mounted %s, with the number %d of the leak\n", next, number)
-	return errors.Join(err, writeThrough(filepath.Join(r.machine.MountPath(pool, "custom", "default_next"), "guard"), []byte("first\n")))
+	fmt.Printf("   LXD mounted %s, with the number %d of the leak\n", next.Name, number)
+	return errors.Join(err, writeThrough(r.inNext(), []byte("first\n")))
+}
+
+// inNext is a file in the volume that got the number.
+func (r *rig) inNext() string {
+	return filepath.Join(r.machine.MountPath(r.world.Pool(), evidence.TypeCustom, "default_next"), "guard")
 }
 
 // givenAwayLives looks at the volume that got the number: it has both its
 // paths by now, and can be written to and let go.
 func givenAwayLives(r *rig) error {
-	pool := r.world.Pool()
-	name, err := r.world.ArrayName(pool, "custom", "next")
+	v, err := r.volume(evidence.TypeCustom, "next")
 	if err != nil {
 		return err
 	}
-	v, _ := r.world.Array.Volume(name)
-	path := filepath.Join(r.machine.MountPath(pool, "custom", "default_next"), "guard")
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(r.inNext())
 	if err == nil && string(data) != "first\n" {
-		err = fmt.Errorf("%s has %q", path, data)
+		err = fmt.Errorf("%s has %q", r.inNext(), data)
 	}
 	if err != nil {
 		return err
 	}
 	return all(
-		func() error { return writeThrough(path, []byte("second\n")) },
+		func() error { return writeThrough(r.inNext(), []byte("second\n")) },
 		func() error {
 			if all := r.machine.DevicesOf(v.Serial); len(all) != 3 {
 				return fmt.Errorf("the next volume has the devices %v, not a map and two paths", all)
@@ -333,7 +334,7 @@ func givenAwayLives(r *rig) error {
 			return nil
 		},
 		func() error { return r.world.LXD.DetachVolume("", "web1", "next") },
-		func() error { return r.world.LXD.DeleteVolume(pool, "", "next") },
+		func() error { return r.world.LXD.DeleteVolume(r.world.Pool(), "", "next") },
 	)
 }
 

@@ -26,11 +26,6 @@ func (r *rig) cut(n int) error {
 	})
 }
 
-// cutThere does it for the second member alone.
-func (r *rig) cutThere(n int) error {
-	return r.cutFrom(r.second, func(cut bool) error { return errorOf(r.second.call("Cut", n, cut)) })
-}
-
 func (r *rig) cutFrom(m member, do func(cut bool) error) error {
 	if err := do(true); err != nil {
 		return err
@@ -82,7 +77,9 @@ func (m *machine) AllUp() bool {
 func portalCut(r *rig) error { return r.cut(1) }
 
 // portalCutThere cuts the second member off from a portal.
-func portalCutThere(r *rig) error { return r.cutThere(1) }
+func portalCutThere(r *rig) error {
+	return r.cutFrom(r.second, func(cut bool) error { return errorOf(r.second.call("Cut", 1, cut)) })
+}
 
 // onlyPathCut leaves the leak with one path, that of the first session, which
 // is the only one that LXD scans; and then without.

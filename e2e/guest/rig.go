@@ -168,13 +168,10 @@ func configure(settings []byte) error {
 }
 
 func (r *rig) close() error {
-	var failed []error
-	for i := len(r.releases) - 1; i >= 0; i-- {
-		failed = append(failed, r.releases[i]())
-	}
+	err := r.letGo()
 	r.stop()
 	r.world.Close()
-	return errors.Join(failed...)
+	return err
 }
 
 // follow makes the kernel's target show what the array connects.

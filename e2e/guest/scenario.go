@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -142,11 +143,7 @@ func (s scenario) record(transport string) error {
 
 // with is a world in which it has happened.
 func (s scenario) with(transport string, do func(*rig) error) (err error) {
-	version := s.version
-	if version == "" {
-		version = "6.9"
-	}
-	r, err := newRig(transport, version, s.members())
+	r, err := newRig(transport, cmp.Or(s.version, "6.9"), s.members())
 	if err != nil {
 		return fmt.Errorf("%w: the rig: %w", errNotMade, err)
 	}

@@ -41,14 +41,20 @@ func (r *rig) use(v array.Volume, take func(dev string) error, let func() error)
 
 // release lets go of all that is used.
 func release(r *rig) error {
+	err := r.letGo()
+	_, unsettled := sh("udevadm", "settle", "--timeout=30")
+	return errors.Join(err, unsettled)
+}
+
+// letGo is that without waiting for udev.
+func (r *rig) letGo() error {
 	releases := r.releases
 	r.releases = nil
 	var failed []error
-	for i := len(releases) - 1; i >= 0; i-- {
-		failed = append(failed, releases[i]())
+	for _, let := range slices.Backward(releases) {
+		failed = append(failed, let())
 	}
-	_, err := sh("udevadm", "settle", "--timeout=30")
-	return errors.Join(append(failed, err)...)
+	return errors.Join(failed...)
 }
 
 // steps runs commands, words separated by blanks, until one fails.
