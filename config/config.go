@@ -4,6 +4,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -135,9 +136,7 @@ func Load(path string) (Config, error) {
 
 // read returns what the file at path holds, and its name.
 func read(path string) (data []byte, name string, err error) {
-	if path == "" {
-		path = Path
-	}
+	path = cmp.Or(path, Path)
 	data, err = plainfile.Read(path, maxBytes)
 	return data, path, err
 }

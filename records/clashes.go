@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -163,10 +164,7 @@ func (a *answers) newComparison(out evidence.LXD) *comparison {
 
 // placeOfDisk is the record that an instance's disk stands on.
 func placeOfDisk(inst *evidence.Instance, disk *evidence.InstanceDisk) place {
-	p := place{disk.Pool, disk.Project, disk.Type, disk.Source}
-	if disk.Source == "" {
-		p.name = inst.Name
-	}
+	p := place{disk.Pool, disk.Project, disk.Type, cmp.Or(disk.Source, inst.Name)}
 	if disk.Snapshot != "" {
 		p.name += "/" + disk.Snapshot
 	}
@@ -181,12 +179,8 @@ func (c *comparison) lacks(p place) bool {
 
 // record says who demands the volume that LXD does not list.
 func (c *comparison) record(p place, who string, args ...any) {
-	kind := p.kind
-	if kind == "" {
-		kind = "instance"
-	}
 	c.found = append(c.found, clash{p, listRecords, fmt.Sprintf("%s, but LXD lists no %s volume %q (project %q) in pool %q",
-		fmt.Sprintf(who, args...), kind, p.name, p.project, p.pool)})
+		fmt.Sprintf(who, args...), cmp.Or(p.kind, "instance"), p.name, p.project, p.pool)})
 }
 
 // instance demands that LXD lists an instance.

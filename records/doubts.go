@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,9 +47,7 @@ func (d *doubts) fail(err error) {
 
 // advise keeps the first thing that the operator can do.
 func (d *doubts) advise(hint string) {
-	if d.hint == "" {
-		d.hint = hint
-	}
+	d.hint = cmp.Or(d.hint, hint)
 }
 
 // why is all reasons in one sentence, empty when there is none.

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -66,9 +67,7 @@ func (r *Reader) observe(ctx context.Context, before *earlier) evidence.LXD {
 		Trouble:  trouble(out),
 		Hint:     hint,
 	}
-	if out.Source.Name == "" {
-		out.Source.Name = r.socket
-	}
+	out.Source.Name = cmp.Or(out.Source.Name, r.socket)
 	out.Dir = r.dir
 	return out
 }

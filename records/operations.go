@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -135,10 +136,7 @@ func projectOf(entities []string) string {
 		if err != nil {
 			return ""
 		}
-		name := u.Query().Get("project")
-		if name == "" {
-			name = defaultProject
-		}
+		name := cmp.Or(u.Query().Get("project"), defaultProject)
 		if i > 0 && name != project {
 			return ""
 		}

@@ -38,10 +38,7 @@ func locate(opts Options, getenv func(string) string, dirs []string) (socket, di
 		dir = choose(dirs)
 		socket = filepath.Join(dir, socketName)
 	}
-	if dir == "" {
-		dir = filepath.Dir(socket)
-	}
-	return socket, dir
+	return socket, cmp.Or(dir, filepath.Dir(socket))
 }
 
 func choose(dirs []string) string {

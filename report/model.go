@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"slices"
@@ -133,10 +134,7 @@ func newPage(j Judged) *page {
 		if w.Recorded {
 			cost = "a recording"
 		}
-		name := text(w.Title)
-		if name == "" {
-			name = witnessName(w.Kind, w.Name)
-		}
+		name := cmp.Or(text(w.Title), witnessName(w.Kind, w.Name))
 		p.Witnesses = append(p.Witnesses, witness{name, text(w.Reason), text(w.Hint), cost, w.Complete})
 	}
 	p.About = aboutOf(j.Report.Witnesses)
@@ -231,14 +229,10 @@ func sharedReasons(findings []diagnose.Finding) []gate {
 			return nil
 		}
 	}
-	var shared []gate
-	for _, g := range first {
-		shared = append(shared, gateOf(g))
-	}
 	if len(findings) == 1 {
 		return nil
 	}
-	return shared
+	return words.Of(first, gateOf)
 }
 
 // docs is where the findings' pages are on the web. The page links there and

@@ -1,6 +1,7 @@
 package lxd
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -42,9 +43,7 @@ type Fault struct {
 func (a *APIServer) Inject(f Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if f.Times == 0 {
-		f.Times = -1
-	}
+	f.Times = cmp.Or(f.Times, -1)
 	a.faults = append(a.faults, &f)
 }
 

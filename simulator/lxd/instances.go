@@ -1,6 +1,7 @@
 package lxd
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -38,12 +39,9 @@ func (m *Member) instanceFlow(project, name, description string, do func(*run, I
 // record of the instance, then that of its volume, then makes the volume.
 func (m *Member) CreateInstance(spec InstanceSpec) error {
 	i := Instance{
-		Project: projectOr(spec.Project), Name: spec.Name, Type: spec.Type, Member: m.Name,
+		Project: projectOr(spec.Project), Name: spec.Name, Type: cmp.Or(spec.Type, evidence.TypeContainer), Member: m.Name,
 		Created: m.server.clock.Now(), Config: map[string]string{},
 		Devices: map[string]map[string]string{"root": {"type": "disk", "path": "/", "pool": spec.Pool}},
-	}
-	if i.Type == "" {
-		i.Type = evidence.TypeContainer
 	}
 	if spec.Image != "" {
 		i.Config["volatile.base_image"] = spec.Image

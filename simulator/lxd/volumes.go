@@ -1,6 +1,7 @@
 package lxd
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"strings"
@@ -54,10 +55,7 @@ func (m *Member) volumeFlow(description string, simple bool, k volumeKey, do fun
 // CreateVolume creates a custom volume: the record, then the volume.
 func (m *Member) CreateVolume(spec VolumeSpec) error {
 	k := custom(spec.Pool, spec.Project, spec.Name)
-	content := spec.Content
-	if content == "" {
-		content = evidence.ContentFilesystem
-	}
+	content := cmp.Or(spec.Content, evidence.ContentFilesystem)
 	return m.volumeFlow("Creating storage volume", true, k, func(d *driver) error {
 		_, err := d.recorded(d.newRecord(k, content, spec.Bytes), func(v volume) error { return d.createVolume(v, nil) })
 		return err
