@@ -32,7 +32,7 @@ func version() string {
 func Main(ctx context.Context, args []string, s Streams) int {
 	s, leave, err := s.enter(ctx, args)
 	defer leave()
-	app := newApp(s)
+	app := App(s)
 	switch {
 	case len(args) > 1 && args[1] == completeCommand:
 		if err == nil {
@@ -112,7 +112,8 @@ func wantsJSON(args []string) bool {
 	return false
 }
 
-func newApp(s Streams) *cli.App {
+// App is the command line: its commands and their flags.
+func App(s Streams) *cli.App {
 	app := &cli.App{
 		Name:  "pureclean",
 		Usage: "find what LXD left behind on a Pure Storage FlashArray, and say why it is safe to remove",

@@ -13,7 +13,7 @@ import (
 
 // TestFlagsBesideTheObject: wherever the object stands, all flags count.
 func TestFlagsBesideTheObject(t *testing.T) {
-	app := newApp(Streams{})
+	app := App(Streams{})
 	for line, want := range map[string]string{
 		"fix V --dry-run":                 "fix --dry-run --volume=V",
 		"fix --dry-run V":                 "fix --dry-run --volume=V",
@@ -78,7 +78,7 @@ func eachFlag(do func(path []string, flag cli.Flag)) {
 			}
 		}
 	}
-	each(nil, newApp(Streams{}).Commands)
+	each(nil, App(Streams{}).Commands)
 }
 
 // TestGivenTwice: a flag that counts once is refused when it is given twice, by
@@ -94,8 +94,8 @@ func TestGivenTwice(t *testing.T) {
 				if takesValue(flag) {
 					line = append(slices.Clone(path), dashed(names[i]), "1", dashed(names[j])+"=2")
 				}
-				typed := readTyped(newApp(Streams{}), line)
-				_, err := typed.inOrder(newApp(Streams{}), "pureclean")
+				typed := readTyped(App(Streams{}), line)
+				_, err := typed.inOrder(App(Streams{}), "pureclean")
 				if _, several := flag.(*cli.StringSliceFlag); several {
 					if err != nil {
 						t.Errorf("%q may be repeated: %v", line, err)

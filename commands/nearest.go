@@ -13,7 +13,8 @@ import (
 
 // nearest is the name that was probably meant: the one that begins with what
 // was typed, else the one with the fewest slips. A third of the letters may be
-// wrong; beyond that a guess is no help.
+// wrong; beyond that a guess is no help. What urfave/cli suggests is never
+// nothing, however far it is.
 func nearest(typed string, names []string) (string, bool) {
 	best, fewest := "", max(len(typed)/3, 1)+1
 	for _, name := range names {

@@ -6,12 +6,12 @@ import (
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
 )
 
 // table renders rows under a header as kubectl and lxc users know it: no
-// borders, two spaces between columns. It is the only user of tablewriter.
+// borders, two spaces between columns. It is the only user of tablewriter, which
+// breaks no line here: its own wrapping cuts a name that is to be copied whole.
 type table struct {
 	header []string
 	// right marks the columns of numbers.
@@ -23,19 +23,19 @@ type table struct {
 // spaces.
 func (t table) lines() ([]string, error) {
 	var out bytes.Buffer
-	align := make([]tw.Align, len(t.header))
-	for i := range align {
-		align[i] = tw.AlignLeft
-		if i < len(t.right) && t.right[i] {
+	align := tw.MakeAlign(len(t.header), tw.AlignLeft)
+	for i, right := range t.right {
+		if right {
 			align[i] = tw.AlignRight
 		}
 	}
 	w := tablewriter.NewTable(&out,
-		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+		tablewriter.WithRendition(tw.Rendition{
 			Borders:  tw.BorderNone,
 			Symbols:  tw.NewSymbols(tw.StyleNone),
 			Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.LinesNone},
-		})),
+		}),
+		tablewriter.WithAlignment(align),
 		tablewriter.WithPadding(tw.Padding{Right: "  ", Overwrite: true}),
 		tablewriter.WithHeaderAutoFormat(tw.Off),
 		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
@@ -43,20 +43,10 @@ func (t table) lines() ([]string, error) {
 		// The width of ambiguous characters must not depend on the locale.
 		tablewriter.WithEastAsian(tw.Off),
 	)
-	w.Configure(func(c *tablewriter.Config) {
-		c.Header.Alignment.PerColumn = align
-		c.Row.Alignment.PerColumn = align
-	})
 	w.Header(t.header)
 	for _, row := range t.rows {
 		// tablewriter keeps the slice until Render, so every row is its own.
-		cells := make([]string, len(t.header))
-		for i := range cells {
-			if i < len(row) {
-				cells[i] = clean(row[i])
-			}
-		}
-		if err := w.Append(cells); err != nil {
+		if err := w.Append(each(row[:min(len(row), len(t.header))], clean)); err != nil {
 			return nil, err
 		}
 	}

@@ -11,11 +11,8 @@ import (
 	"github.com/pureclean/pureclean/simulator/visit"
 )
 
-// What completion, the man pages and the tests of both ask of the command
+// What, besides App, completion, the man pages and the tests of both ask of the command
 // line, so that each of these is declared once.
-
-// App is the command line: its commands and their flags.
-func App(s Streams) *cli.App { return newApp(s) }
 
 // ExitStatus is one status that a command ends with, and what it means then.
 type ExitStatus struct {

@@ -58,7 +58,7 @@ func (s Streams) enter(ctx context.Context, args []string) (inside Streams, leav
 	case len(args) > 1 && args[1] == completeCommand:
 		name = completeCommand
 	default:
-		t := readTyped(newApp(s), fromHabit(args)[min(1, len(args)):])
+		t := readTyped(App(s), fromHabit(args)[min(1, len(args)):])
 		if len(t.path) > 0 && len(t.given[helpNames[0]]) == 0 {
 			name = t.path[0].Name
 		}
@@ -219,7 +219,7 @@ func runOn(ctx context.Context, s Streams, args []string, err error) int {
 		return sshFailed
 	}
 	s.InTerminal, s.OutTerminal, s.ErrTerminal = false, false, false
-	return finish(s, on.command, newApp(s).RunContext(ctx, on.command))
+	return finish(s, on.command, App(s).RunContext(ctx, on.command))
 }
 
 // demoAbove is the demo world that a process above this one is in, though this
