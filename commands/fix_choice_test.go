@@ -135,23 +135,3 @@ func TestMinAgeIsAMinimum(t *testing.T) {
 		}
 	}
 }
-
-// What is not there is said, also where nobody could answer a question.
-func TestNotThereIsSaidFirst(t *testing.T) {
-	b := newBench(t, worlds.Of(t, "rollback-refused-iscsi"))
-	b.s.InTerminal, b.s.ErrTerminal = false, false
-	for _, c := range []struct {
-		want string
-		args []string
-	}{
-		{"there is no such run", []string{"runs", "--resume", "zzz"}},
-		{"no such file", []string{"fix", "--plan", filepath.Join(t.TempDir(), "nope.json")}},
-		{"there is no such run", []string{"undo", "zzz"}},
-		{`knows "WRONG"`, []string{"fix", "--volume", "WRONG"}},
-		{"neither the array nor LXD nor a host knows", []string{"fix", "WRONG", "--no-input", "-o", "json"}},
-	} {
-		if status, _, errs := b.run("", c.args...); status != StatusUsage || !strings.Contains(oneSpace(errs), c.want) || strings.Contains(errs, "no terminal") {
-			t.Errorf("%v: status %d\n%s", c.args, status, errs)
-		}
-	}
-}
