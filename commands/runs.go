@@ -31,6 +31,8 @@ func runsCommand(s Streams) *cli.Command {
 		}, o.statedFlags(), o.changingFlags(), o.flags()),
 		Action: func(c *cli.Context) error {
 			switch {
+			case o.resume != "" && (o.output == formatWide || o.output == formatCSV): // which are for the list
+				return usagef("unknown output format %q; there is %s, %s, %s", o.output, formatTable, formatJSON, formatYAML)
 			case o.resume != "":
 			case o.typed != "":
 				return usagef("--confirm goes with --resume")

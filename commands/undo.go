@@ -156,9 +156,6 @@ func isCalled(object journal.Object, name string) bool {
 // work opens the workshop, does one thing in it and prints how it ended; done
 // is the word for that it went well, and object what it was done to.
 func (o *changing) work(ctx context.Context, done, object string, do func(context.Context, repair.Tools) (repair.Result, error)) error {
-	if o.output == formatWide || o.output == formatCSV { // of runs, which lists in them
-		return usagef("unknown output format %q; there is %s, %s, %s", o.output, formatTable, formatJSON, formatYAML)
-	}
 	if err := o.mayAsk(); err != nil {
 		return err
 	}
