@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"time"
 
@@ -117,6 +118,10 @@ func (t *scsiTarget) sessionOf(n int) string {
 	return "none"
 }
 
+// workingPath is a path in device-mapper's status that has not failed. Its group
+// may be the active one all the same, as on kernel 6.12.
+var workingPath = regexp.MustCompile(`\d+:\d+ A `)
+
 // pathsFail waits until multipathd has seen that no path of the volume works.
 // A namespace has gone by then.
 func (r *rig) pathsFail(v array.Volume) error {
@@ -129,7 +134,7 @@ func (r *rig) pathsFail(v array.Volume) error {
 				continue
 			}
 			status, err := sh("dmsetup", "status", "/dev/"+name)
-			if err != nil || !strings.Contains(status, " F ") || strings.Contains(strings.SplitN(status, "multipath", 2)[1], " A 0 1") {
+			if err != nil || !strings.Contains(status, " F ") || workingPath.MatchString(status) {
 				return false
 			}
 		}
