@@ -346,7 +346,8 @@ func (a *arrayFacts) snapshotsOfUUID(id evidence.UUID) iter.Seq[*evidence.Snapsh
 	return chained(a.Snapshots.Items, a.snapByUUID.next, a.snapByUUID.first(id))
 }
 
-// named are the pool's volumes of an LXD name, destroyed ones too.
+// named are the pool's volumes of an LXD name, destroyed ones too. It is asked for
+// each volume, and filter would make garbage each time.
 func (a *arrayFacts) named(pool *poolFacts, name evidence.Name) iter.Seq[*volume] {
 	return func(yield func(*volume) bool) {
 		for v := range a.ofUUID(name.UUID) {

@@ -99,10 +99,10 @@ func (m *Machine) Shares() string {
 }
 
 // Together does one step for several volumes, each for itself, with one ssh:
-// TaskRelease, TaskClear or TaskStale, and tells with which error it ended for each. Their Sleep is not called: all of them rest
-// together, by sleep. What breaks off is not known of any of them. It reports
-// false where the machine did not begin, nor could have: it does one volume at a
-// time.
+// TaskRelease, TaskClear or TaskStale, and tells with which error it ended for
+// each. Their Sleep is not called: all of them rest together, by sleep. What
+// breaks off is not known of any of them. It reports false where the machine did
+// not begin, nor could have: it does one volume at a time.
 func (m *Machine) Together(ctx context.Context, step string, tasks []release.Task, sleep func(context.Context, time.Duration) error) ([]error, bool) {
 	ask := request{Step: step}
 	t := &talk{ask: step, of: map[evidence.Serial]release.Callbacks{}, sleep: sleep, allowed: map[evidence.Serial]bool{}}

@@ -270,8 +270,8 @@ func (s *session) sendOnce(ctx context.Context, c call, renewed *bool, read func
 }
 
 // get sends a GET, which can be repeated: read must cope with being called
-// again after it was given half an answer. So many run at once as the array may
-// be asked for; the others wait.
+// again after it was given half an answer. No more than parallel run at once; the
+// others wait.
 func (s *session) get(ctx context.Context, c call, read func(http.Header, io.Reader) error) error {
 	select {
 	case s.running <- struct{}{}:

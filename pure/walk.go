@@ -305,8 +305,9 @@ type pageReader[R any] struct {
 	envelope envelope
 	// before is how many rows of the list come before this page.
 	before int64
-	// failed is that it could not be read; only windows ask.
-	failed bool
+	// failed is that it could not be read, nameless that a row of it has no
+	// identity; only windows ask.
+	failed, nameless bool
 
 	items []R
 	// keys are the identities' hashes of all rows, kept their places in
@@ -324,7 +325,7 @@ type pageReader[R any] struct {
 
 func (p *pageReader[R]) read(_ http.Header, body io.Reader) (err error) {
 	p.items, p.keys, p.kept = p.items[:0], p.keys[:0], p.kept[:0]
-	p.rows, p.doubts, p.doubted = 0, nil, 0
+	p.rows, p.doubts, p.doubted, p.nameless = 0, nil, 0, false
 	p.hash.SetSeed(p.seed)
 	p.decoder.kept = 0
 	p.envelope, p.buffer, err = readPage(body, p.buffer, p.decodeRow, p.endRow)
@@ -400,6 +401,7 @@ func (p *pageReader[R]) doubtRow(why string) {
 func (p *pageReader[R]) key() uint64 {
 	id := p.identity(p.row)
 	if id == ([3]string{}) {
+		p.nameless = true
 		id[0] = fmt.Sprintf("\x00%d", p.before+p.rows)
 	}
 	p.hash.Reset()

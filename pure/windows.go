@@ -11,17 +11,17 @@ import (
 	"sync/atomic"
 )
 
-// A walk asks for a page when the one before it has come, so a long list takes
-// as long as its pages one after the other. It is read in windows instead, side
-// by side: each gives the place where it begins.
+// A walk can ask for a page only when the one before it has come, so a long list
+// takes as long as all its pages together. It is therefore read in windows, side by
+// side: each request says at which row its window begins.
 //
-// A row that was there all the time is in one of them: each window but the first
-// begins with the row with which the one before it ended, and the rows between
-// two such came in one answer, in an order in which rows don't change places.
-// What comes or goes in between moves the rows behind it: windows don't meet, a
-// row comes twice, or there are not as many as the array counted. Then nothing
-// of the windows is kept, and the walk goes on. So it does where an array sorts
-// or counts in a way that was not expected of it.
+// No row that was there all the time is left out: each window but the first begins
+// with the row with which the one before it ended, and the rows between two such
+// rows came in one answer, in an order in which rows don't change places. What comes
+// or goes in between moves the rows behind it: then two windows don't meet, a row
+// comes twice, or there are not as many as the array counted. In that case nothing
+// of the windows is kept, and the walk goes on; so it does where an array sorts or
+// counts otherwise than expected.
 
 // minWindows is for how many windows a list is long.
 const minWindows = 5
@@ -33,7 +33,7 @@ func (w *walk[R]) inWindows(ctx context.Context, first *pageReader[R], query url
 	if !w.long || w.broken != "" || size < 2 || !total.Known || total.N > maxRows {
 		return false
 	}
-	n := (total.N + size - 3) / (size - 1) // they share a row with each other
+	n := (total.N + size - 3) / (size - 1) // neighbours share a row
 	if n < minWindows || n > maxPages {
 		return false
 	}
@@ -46,7 +46,7 @@ func (w *walk[R]) inWindows(ctx context.Context, first *pageReader[R], query url
 	w.session.memory.give(w.taken.Swap(all.taken.Load()))
 	w.gathered = all.gathered
 	if w.inOrder != "" {
-		// As other lists are, which are held against this one.
+		// In the order of the other lists, which are held against this one.
 		slices.SortStableFunc(w.items, func(a, b R) int { return strings.Compare(w.label(&a), w.label(&b)) })
 	}
 	return true
@@ -114,9 +114,10 @@ func (w *walk[R]) window(query url.Values, from, size int64) url.Values {
 }
 
 // fills reports whether a page is a whole window, and each row of it as it has to
-// be. The walk says what is wrong with a list of which one is not.
+// be. The walk says what is wrong with a list of which one is not. A row without
+// identity is known by its place alone, so nothing shows that two windows meet in it.
 func (p *pageReader[R]) fills(size int64, last bool) bool {
-	if p.failed || p.doubted > 0 || p.rows == 0 {
+	if p.failed || p.doubted > 0 || p.nameless || p.rows == 0 {
 		return false
 	}
 	if last {

@@ -174,6 +174,18 @@ func TestWindowsThatDoNotAddUp(t *testing.T) {
 	}
 }
 
+// Rows without identity are known by their places, and so all windows seem to meet.
+func TestWindowsOfRowsWithoutIdentity(t *testing.T) {
+	s := newStub(t).many(30, 3)
+	for i := range s.rows["volumes"] {
+		s.rows["volumes"][i] = fmt.Sprintf(`{"name":"other::%d"}`, i)
+	}
+	s.open().Observe(t.Context(), []string{"lxd"})
+	if !slices.ContainsFunc(s.asked("volumes"), func(q url.Values) bool { return q.Has("continuation_token") }) {
+		t.Error("the windows were believed")
+	}
+}
+
 // What an array counts sets nothing aside: windows that are many are not begun.
 func TestTooManyWindows(t *testing.T) {
 	s := newStub(t).many(2, 2)
