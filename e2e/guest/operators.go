@@ -186,7 +186,7 @@ func (r *rig) loseIn(kind string, come func() bool) error {
 			}
 		}
 		fmt.Printf("   ssh is lost in a step %s\n", kind)
-		lost <- r.there("pkill -KILL -x sshd")()
+		lost <- r.there("pkill -KILL -x " + sshd)()
 	}()
 	status, err := r.goOn()
 	close(stop)
@@ -208,6 +208,7 @@ func (r *rig) goOn() (int, error) {
 	}
 	if len(left) == 0 {
 		a, err := r.pureclean("fix", "--all", "--yes")
+		fmt.Print(a.out) // which says why something failed
 		return a.status, err
 	}
 	status := 0

@@ -48,12 +48,12 @@ func scenarios() []scenario {
 		},
 		{
 			name: "member-refuses", what: "the second member has no ssh server, and a map of the leak",
-			cluster: true, happen: silent("pkill -x sshd", "/usr/sbin/sshd -h "+keyFile), code: leaked, blocked: "hosts-answered",
+			cluster: true, happen: silent("pkill -x "+sshd, "/usr/sbin/sshd -h "+keyFile), code: leaked, blocked: "hosts-answered",
 			unseen: "nothing answers on its ssh port", cure: release,
 		},
 		{
 			name: "member-hangs", what: "the second member's ssh server says nothing, and the member has a map of the leak",
-			cluster: true, happen: silent("pkill -STOP -x sshd", "pkill -CONT -x sshd"), code: leaked, blocked: "hosts-answered",
+			cluster: true, happen: silent("pkill -STOP -x "+sshd, "pkill -CONT -x "+sshd), code: leaked, blocked: "hosts-answered",
 			unseen: "no answer in time", cure: release,
 		},
 		{
