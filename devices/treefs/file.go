@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path"
 )
 
 // What the kernel would say, without tying the tree to one system's errnos.
@@ -16,25 +17,14 @@ var (
 
 // Open follows links.
 func (t *FS) Open(name string) (fs.File, error) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
 	n, err := t.lookup("open", name, true)
 	if err != nil {
 		return nil, err
 	}
 	if n.mode.IsDir() {
-		return &dir{file: file{info: infoOf(base(name), n)}, entries: entriesOf(n)}, nil
+		return &dir{file: file{info: infoOf(path.Base(name), n)}, entries: t.entriesOf(n)}, nil
 	}
-	return &file{Reader: bytes.NewReader(n.data), info: infoOf(base(name), n)}, nil
-}
-
-func base(name string) string {
-	for i := len(name) - 1; i >= 0; i-- {
-		if name[i] == '/' {
-			return name[i+1:]
-		}
-	}
-	return name
+	return &file{Reader: bytes.NewReader(n.data), info: infoOf(path.Base(name), n)}, nil
 }
 
 // file is an open file. Data is never changed in place, so reading it needs

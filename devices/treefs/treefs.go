@@ -216,11 +216,14 @@ func (t *FS) walk(name string, follow bool) (*node, error) {
 	return stack[len(stack)-1], nil
 }
 
-// lookup is walk for a reader: it checks the name and takes the lock.
+// lookup is walk for a reader: it checks the name and takes the lock. Of a node
+// that was added nothing but a directory's children changes.
 func (t *FS) lookup(op, name string, follow bool) (*node, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
 	n, err := t.walk(name, follow)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: err}
@@ -229,21 +232,13 @@ func (t *FS) lookup(op, name string, follow bool) (*node, error) {
 }
 
 // Stat follows links.
-func (t *FS) Stat(name string) (fs.FileInfo, error) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	n, err := t.lookup("stat", name, true)
-	if err != nil {
-		return nil, err
-	}
-	return infoOf(path.Base(name), n), nil
-}
+func (t *FS) Stat(name string) (fs.FileInfo, error) { return t.stat("stat", name, true) }
 
 // Lstat does not follow a link at the end.
-func (t *FS) Lstat(name string) (fs.FileInfo, error) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	n, err := t.lookup("lstat", name, false)
+func (t *FS) Lstat(name string) (fs.FileInfo, error) { return t.stat("lstat", name, false) }
+
+func (t *FS) stat(op, name string, follow bool) (fs.FileInfo, error) {
+	n, err := t.lookup(op, name, follow)
 	if err != nil {
 		return nil, err
 	}
@@ -252,8 +247,6 @@ func (t *FS) Lstat(name string) (fs.FileInfo, error) {
 
 // ReadLink returns a link's target as it was added.
 func (t *FS) ReadLink(name string) (string, error) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
 	n, err := t.lookup("readlink", name, false)
 	if err != nil {
 		return "", err
@@ -266,8 +259,6 @@ func (t *FS) ReadLink(name string) (string, error) {
 
 // ReadFile returns a copy of a file's content.
 func (t *FS) ReadFile(name string) ([]byte, error) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
 	n, err := t.lookup("read", name, true)
 	if err != nil {
 		return nil, err
@@ -280,8 +271,6 @@ func (t *FS) ReadFile(name string) ([]byte, error) {
 
 // ReadDir lists a directory in the order of names.
 func (t *FS) ReadDir(name string) ([]fs.DirEntry, error) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
 	n, err := t.lookup("readdir", name, true)
 	if err != nil {
 		return nil, err
@@ -289,10 +278,12 @@ func (t *FS) ReadDir(name string) ([]fs.DirEntry, error) {
 	if !n.mode.IsDir() {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errNotDir}
 	}
-	return entriesOf(n), nil
+	return t.entriesOf(n), nil
 }
 
-func entriesOf(n *node) []fs.DirEntry {
+func (t *FS) entriesOf(n *node) []fs.DirEntry {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
 	entries := make([]fs.DirEntry, 0, len(n.children))
 	for name, child := range n.children {
 		entries = append(entries, fs.FileInfoToDirEntry(infoOf(name, child)))
