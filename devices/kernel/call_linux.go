@@ -10,9 +10,12 @@ import (
 
 // open opens a file without the runtime's poller, which needs a descriptor
 // of its own kind. The error names the file.
-func open(path string, flags int) (int, error) {
+func open(path string, flags int) (int, error) { return openAt(unix.AT_FDCWD, path, flags) }
+
+// openAt is open of a name below an open directory.
+func openAt(dir int, path string, flags int) (int, error) {
 	for {
-		fd, err := unix.Open(path, flags, 0)
+		fd, err := unix.Openat(dir, path, flags, 0)
 		if err == nil {
 			return fd, nil
 		}

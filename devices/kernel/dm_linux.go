@@ -41,9 +41,7 @@ type dmControl struct {
 // DM.Table is filled for multipath and linear targets only: the table of a
 // dm-crypt or dm-integrity device holds its key.
 func (l *live) Maps(ctx context.Context) ([]devices.DM, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	maps, err := run(ctx, &l.inflight, "device-mapper", func() ([]devices.DM, error) {
+	maps, err := ask(ctx, l, "device-mapper", func() ([]devices.DM, error) {
 		control, err := l.openDM()
 		if err != nil {
 			return nil, err

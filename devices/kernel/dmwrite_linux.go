@@ -3,8 +3,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -60,23 +58,4 @@ func (c *dmControl) byUUID(request uint, uuid string, data []byte) (dmHeader, er
 		return dmHeader{}, err
 	}
 	return decodeHeader(c.buf)
-}
-
-// queues reads from a multipath target's table whether I/O without a path
-// waits: "multipath <n> <n features> …".
-func queues(table string) (bool, error) {
-	words := strings.Fields(table)
-	if len(words) < 2 || words[0] != "multipath" {
-		return false, fmt.Errorf("%q is not the table of a multipath map", table)
-	}
-	n, err := strconv.ParseUint(words[1], 10, 16)
-	if err != nil || int(n) > len(words)-2 {
-		return false, fmt.Errorf("the features in %q are not understood", table)
-	}
-	for _, feature := range words[2 : 2+n] {
-		if feature == "queue_if_no_path" {
-			return true, nil
-		}
-	}
-	return false, nil
 }

@@ -23,9 +23,7 @@ const (
 // Log implements devices.Reporter. It reads /dev/kmsg from the oldest record
 // that is still there to the newest, and does not wait for more.
 func (l *live) Log(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	return run(ctx, &l.inflight, "kmsg", func() (string, error) {
+	return ask(ctx, l, "kmsg", func() (string, error) {
 		text, err := readKmsg(l.openKmsg)
 		if errors.Is(err, os.ErrPermission) {
 			return text, fmt.Errorf("the kernel's log is read as root, or where kernel.dmesg_restrict is 0: %w", err)
@@ -46,10 +44,7 @@ type kmsgFile int
 
 func openKmsg() (kmsg, error) {
 	fd, err := open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: "/dev/kmsg", Err: err}
-	}
-	return kmsgFile(fd), nil
+	return kmsgFile(fd), err
 }
 
 func (f kmsgFile) Read(record []byte) (int, error) { return unix.Read(int(f), record) }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,6 +51,14 @@ type live struct {
 	enter func(path string) ([]byte, error)
 	// openKmsg opens the kernel's log.
 	openKmsg func() (kmsg, error)
+}
+
+// ask puts a question where it can be left behind, for as long as an answer is
+// waited for.
+func ask[T any](ctx context.Context, l *live, key string, question func() (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	return run(ctx, &l.inflight, key, question)
 }
 
 func readAttribute(name string) (string, error) {

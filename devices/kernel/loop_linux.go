@@ -23,9 +23,7 @@ type loopDevice struct {
 // LoopDevice implements devices.LoopKernel. The kernel asks the file itself
 // (LOOP_GET_STATUS64), which does not end where that is on a server that is gone.
 func (l *live) LoopDevice(ctx context.Context, name string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	dev, err := run(ctx, &l.inflight, "loop device "+name, func() (string, error) { return l.loopDevice(name) })
+	dev, err := ask(ctx, l, "loop device "+name, func() (string, error) { return l.loopDevice(name) })
 	if err != nil {
 		return "", fmt.Errorf("%s did not say what it is on: %w", name, err)
 	}

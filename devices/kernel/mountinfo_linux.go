@@ -18,9 +18,7 @@ const mountInfoLimit = 64 << 20
 // MountInfo implements devices.Kernel. The namespace is entered by one thread
 // that ends with the question; no other thread sees it.
 func (l *live) MountInfo(ctx context.Context, path string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	info, err := run(ctx, &l.inflight, "mount namespace "+path, func() ([]byte, error) {
+	info, err := ask(ctx, l, "mount namespace "+path, func() ([]byte, error) {
 		return l.enter(path)
 	})
 	if err == nil && len(info) == 0 {
@@ -105,9 +103,9 @@ func arrived(namespace, self int) error {
 }
 
 func readAt(dir int, name string) ([]byte, error) {
-	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := openAt(dir, name, unix.O_RDONLY|unix.O_CLOEXEC)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+		return nil, err
 	}
 	file := os.NewFile(uintptr(fd), name)
 	defer file.Close()

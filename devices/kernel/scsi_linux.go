@@ -38,9 +38,7 @@ type scsiDisk struct {
 // running at that moment: a command to a blocked one waits for the session
 // to recover.
 func (l *live) Identify(ctx context.Context, disk string) evidence.Identity {
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	id, err := run(ctx, &l.inflight, "disk "+disk, func() (evidence.Identity, error) {
+	id, err := ask(ctx, l, "disk "+disk, func() (evidence.Identity, error) {
 		return l.identify(disk)
 	})
 	if err != nil {

@@ -39,15 +39,11 @@ func (d *directory) close() { _ = unix.Close(d.fd) }
 
 // openat opens a name below, which may not lead elsewhere by a link.
 func (d *directory) openat(name string, flags int) (*os.File, error) {
-	for {
-		fd, err := unix.Openat(d.fd, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err == nil {
-			return os.NewFile(uintptr(fd), d.path+"/"+name), nil
-		}
-		if !errors.Is(err, unix.EINTR) {
-			return nil, &os.PathError{Op: "open", Path: d.path + "/" + name, Err: err}
-		}
+	fd, err := openAt(d.fd, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: d.path + "/" + name, Err: errors.Unwrap(err)}
 	}
+	return os.NewFile(uintptr(fd), d.path+"/"+name), nil
 }
 
 // data reads an attribute as it stands.
@@ -78,9 +74,9 @@ func (d *directory) names(name string) ([]string, error) {
 
 // writeAttribute writes a whole attribute with one write, as sysfs wants it.
 func writeAttribute(dir int, name, value string) (err error) {
-	fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := openAt(dir, name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC)
 	if err != nil {
-		return &os.PathError{Op: "open", Path: name, Err: err}
+		return err
 	}
 	defer func() {
 		if closed := unix.Close(fd); err == nil && closed != nil {

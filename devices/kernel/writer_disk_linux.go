@@ -35,13 +35,9 @@ func (h *writer) SetState(ctx context.Context, disk release.Target, state string
 	if state != stateRunning && state != stateOffline {
 		return fmt.Errorf("setting the state of %s: %q is not a state that can be set: %w", disk.Name, state, release.ErrState)
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
-	defer cancel()
-	err := h.change(ctx, "disk "+disk.HCTL, func() error { return h.setState(ctx, disk, state) })
-	if err != nil {
-		return fmt.Errorf("setting %s (%s) %s: %w", disk.Name, disk.HCTL, state, err)
-	}
-	return nil
+	return h.do(ctx, "disk "+disk.HCTL, fmt.Sprintf("setting %s (%s) %s", disk.Name, disk.HCTL, state), func(ctx context.Context) error {
+		return h.setState(ctx, disk, state)
+	})
 }
 
 func (h *writer) setState(ctx context.Context, disk release.Target, state string) error {
@@ -82,13 +78,9 @@ func (h *writer) setState(ctx context.Context, disk release.Target, state string
 // returns, and waits for I/O that is on its way: on a path that is blocked
 // that can take until the session's recovery_tmo ends.
 func (h *writer) DeleteDisk(ctx context.Context, disk release.Target) error {
-	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
-	defer cancel()
-	err := h.change(ctx, "disk "+disk.HCTL, func() error { return h.deleteDisk(ctx, disk) })
-	if err != nil {
-		return fmt.Errorf("deleting %s (%s): %w", disk.Name, disk.HCTL, err)
-	}
-	return nil
+	return h.do(ctx, "disk "+disk.HCTL, fmt.Sprintf("deleting %s (%s)", disk.Name, disk.HCTL), func(ctx context.Context) error {
+		return h.deleteDisk(ctx, disk)
+	})
 }
 
 func (h *writer) deleteDisk(ctx context.Context, disk release.Target) error {

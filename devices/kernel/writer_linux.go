@@ -70,6 +70,16 @@ var (
 	plainName = regexp.MustCompile(`^[A-Za-z0-9._:+-]+$`)
 )
 
+// do is change in the time that there is for it. An error says what was tried.
+func (h *writer) do(ctx context.Context, object, what string, work func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
+	defer cancel()
+	if err := h.change(ctx, object, func() error { return work(ctx) }); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
 // change does one piece of work that changes the object, where it can be left
 // behind. An error that wraps ErrAbandoned means that it may still be done.
 func (h *writer) change(ctx context.Context, object string, work func() error) error {
@@ -285,7 +295,7 @@ func (h *writer) queueing(ctx context.Context, uuid string) (bool, error) {
 	if f.m == nil {
 		return false, fmt.Errorf("it has gone: %w", fs.ErrNotExist)
 	}
-	return queues(f.m.Table)
+	return f.m.Queues()
 }
 
 // tell sends multipathd a command that changes something. The reply is "ok",

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/pureclean/pureclean/devices"
 	"github.com/pureclean/pureclean/devices/release"
 )
 
@@ -565,7 +566,8 @@ func TestQueues(t *testing.T) {
 		fails bool
 	}{
 		{"multipath 1 queue_if_no_path 1 alua 1 1 service-time 0 1 2 8:48 1 1", true, false},
-		{"multipath 2 pg_init_retries 50 0 1 1", false, false},
+		{"multipath 2 pg_init_retries 50 0 0 0", false, false},
+		{"multipath 2 pg_init_retries 50 0 1 1", false, true},
 		{"multipath 3 queue_if_no_path pg_init_retries 50 0 0 0", true, false},
 		{"multipath 3 pg_init_retries 50 queue_if_no_path 0 0 0", true, false},
 		{"multipath 0 1 alua 0 0", false, false},
@@ -578,7 +580,7 @@ func TestQueues(t *testing.T) {
 		{"multipath 9 queue_if_no_path", false, true},
 		{"", false, true},
 	} {
-		got, err := queues(test.table)
+		got, err := devices.DM{Table: test.table}.Queues()
 		if got != test.want || (err != nil) != test.fails {
 			t.Errorf("%q: %v, %v", test.table, got, err)
 		}

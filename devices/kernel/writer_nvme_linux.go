@@ -18,13 +18,9 @@ var (
 // ClaimNamespace implements release.DeviceWriter. The open can wait for a path that
 // is lost, so it is made where it can be left behind.
 func (h *writer) ClaimNamespace(ctx context.Context, namespace release.Target) error {
-	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
-	defer cancel()
-	err := h.change(ctx, "namespace "+namespace.Name, func() error { return h.claimNamespace(namespace) })
-	if err != nil {
-		return fmt.Errorf("claiming %s: %w", namespace.Name, err)
-	}
-	return nil
+	return h.do(ctx, "namespace "+namespace.Name, "claiming "+namespace.Name, func(context.Context) error {
+		return h.claimNamespace(namespace)
+	})
 }
 
 func (h *writer) claimNamespace(namespace release.Target) error {
@@ -68,13 +64,9 @@ func namespaceSerial(d *directory) evidence.Serial {
 // anew and harms nothing; of a controller that is not live nothing can be
 // read.
 func (h *writer) RescanController(ctx context.Context, controller string) error {
-	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
-	defer cancel()
-	err := h.change(ctx, "controller "+controller, func() error { return h.rescanController(controller) })
-	if err != nil {
-		return fmt.Errorf("scanning the namespaces of controller %s: %w", controller, err)
-	}
-	return nil
+	return h.do(ctx, "controller "+controller, "scanning the namespaces of controller "+controller, func(context.Context) error {
+		return h.rescanController(controller)
+	})
 }
 
 func (h *writer) rescanController(controller string) error {
