@@ -2,6 +2,7 @@ package devices
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -70,38 +71,49 @@ type multipathPath struct {
 //
 // where features, handler and selector are a number and as many words.
 func parseMultipathStatus(status string) ([]multipathPath, error) {
-	w := &words{rest: strings.Fields(status)}
-	if w.next() != "multipath" {
-		return nil, fmt.Errorf("%q is not the status of a multipath map", status)
+	var paths []multipathPath
+	_, err := parseMultipath("status", status, func(w *words, dev string) {
+		state := w.next()
+		if w.err == nil && state != "A" && state != "F" {
+			w.err = fmt.Errorf("%q is not a path's state", state)
+		}
+		w.number()
+		paths = append(paths, multipathPath{dev, state == "F"})
+	})
+	if err != nil {
+		return nil, err
 	}
-	w.list()
+	return paths, nil
+}
+
+// parseMultipath reads what the status and the table of a multipath target have
+// in common, and returns the features. path reads what is of a path between its
+// device and its words.
+func parseMultipath(what, line string, path func(w *words, dev string)) (features []string, err error) {
+	w := &words{rest: strings.Fields(line)}
+	if w.next() != "multipath" {
+		return nil, fmt.Errorf("%q is not the %s of a multipath map", line, what)
+	}
+	features = w.list()
 	w.list()
 	groups := w.number()
 	w.number()
-	var paths []multipathPath
 	for g := 0; g < groups && w.err == nil; g++ {
 		w.next()
 		w.list()
 		n, args := w.number(), w.number()
 		for p := 0; p < n && w.err == nil; p++ {
-			one := multipathPath{dev: w.next()}
-			state := w.next()
-			if w.err == nil && state != "A" && state != "F" {
-				w.err = fmt.Errorf("%q is not a path's state", state)
-			}
-			one.failed = state == "F"
-			w.number()
+			path(w, w.next())
 			w.skip(args)
-			paths = append(paths, one)
 		}
 	}
 	if w.err == nil && len(w.rest) > 0 {
 		w.err = fmt.Errorf("it goes on after its end")
 	}
 	if w.err != nil {
-		return nil, fmt.Errorf("the status %q is not understood: %w", status, w.err)
+		return nil, fmt.Errorf("the %s %q is not understood: %w", what, line, w.err)
 	}
-	return paths, nil
+	return features, nil
 }
 
 // multipathTable is what a multipath target's table says.
@@ -115,31 +127,10 @@ type multipathTable struct {
 //	multipath <features> <handler> <groups> <next>
 //	  {<selector> <selector args> <paths> <n> {<dev> <n words>}…}…
 func parseMultipathTable(table string) (multipathTable, error) {
-	w := &words{rest: strings.Fields(table)}
-	if w.next() != "multipath" {
-		return multipathTable{}, fmt.Errorf("%q is not the table of a multipath map", table)
+	var devs []string
+	features, err := parseMultipath("table", table, func(_ *words, dev string) { devs = append(devs, dev) })
+	if err != nil {
+		return multipathTable{}, err
 	}
-	var t multipathTable
-	for _, feature := range w.list() {
-		t.queueing = t.queueing || feature == "queue_if_no_path"
-	}
-	w.list()
-	groups := w.number()
-	w.number()
-	for g := 0; g < groups && w.err == nil; g++ {
-		w.next()
-		w.list()
-		n, args := w.number(), w.number()
-		for p := 0; p < n && w.err == nil; p++ {
-			t.devs = append(t.devs, w.next())
-			w.skip(args)
-		}
-	}
-	if w.err == nil && len(w.rest) > 0 {
-		w.err = fmt.Errorf("it goes on after its end")
-	}
-	if w.err != nil {
-		return multipathTable{}, fmt.Errorf("the table %q is not understood: %w", table, w.err)
-	}
-	return t, nil
+	return multipathTable{devs, slices.Contains(features, "queue_if_no_path")}, nil
 }
