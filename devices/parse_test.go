@@ -181,12 +181,12 @@ func TestParentOf(t *testing.T) {
 }
 
 func TestParseShowMaps(t *testing.T) {
-	got, err := parseShowMaps([]byte(`{"maps":[{"path_groups":[{"paths":[{"dev":"sda","chk_st":"ready"},{"dev":"","chk_st":"x"}]},{"paths":[{"dev":"sdb","chk_st":"i/o pending"}]}]},{}]}`))
+	got, err := parseShowMaps(`{"maps":[{"path_groups":[{"paths":[{"dev":"sda","chk_st":"ready"},{"dev":"","chk_st":"x"}]},{"paths":[{"dev":"sdb","chk_st":"i/o pending"}]}]},{}]}`)
 	if diff := cmp.Diff(map[string]string{"sda": "ready", "sdb": "i/o pending"}, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
 	for _, bad := range []string{"", "timeout\n", "{", `{"maps":null}`, `{}`, `{"maps":{}}`, `[]`} {
-		if got, err := parseShowMaps([]byte(bad)); err == nil {
+		if got, err := parseShowMaps(bad); err == nil {
 			t.Errorf("%q was understood as %v", bad, got)
 		}
 	}
@@ -323,7 +323,7 @@ func FuzzShowMaps(f *testing.F) {
 	f.Add([]byte(`{"maps":[{"path_groups":[{"paths":[{"dev":"sda","chk_st":"ready"}]}]}]}`))
 	f.Add([]byte("timeout\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		checkers, err := parseShowMaps(data)
+		checkers, err := parseShowMaps(string(data))
 		if err != nil && checkers != nil {
 			t.Errorf("an error and %v", checkers)
 		}

@@ -44,6 +44,20 @@ func (r recording) output(command string) (string, error) {
 	return string(data), nil
 }
 
+// parsed is what a command line printed, as parse reads it.
+func parsed[T any](r recording, command string, parse func(text string) (T, error)) (T, error) {
+	var none T
+	text, err := r.output(command)
+	if err != nil {
+		return none, err
+	}
+	all, err := parse(text)
+	if err != nil {
+		return none, fmt.Errorf("the output of %q: %w", command, err)
+	}
+	return all, nil
+}
+
 // OutputName is the name of the file below commands/ that holds what a
 // command line printed.
 func OutputName(command string) string {
@@ -60,13 +74,9 @@ func OutputName(command string) string {
 // Maps reads dmsetup's info, and its status and table where they were
 // recorded too.
 func (r recording) Maps(context.Context) ([]DM, error) {
-	info, err := r.output("dmsetup info")
+	maps, err := parsed(r, "dmsetup info", parseDMInfo)
 	if err != nil {
 		return nil, err
-	}
-	maps, err := parseDMInfo(info)
-	if err != nil {
-		return nil, fmt.Errorf("the output of %q: %w", "dmsetup info", err)
 	}
 	status, err := r.targets("dmsetup status")
 	if err != nil {
@@ -85,18 +95,11 @@ func (r recording) Maps(context.Context) ([]DM, error) {
 // targets reads "name: start length target…" lines; a command that was not
 // recorded gives none.
 func (r recording) targets(command string) (map[string]string, error) {
-	text, err := r.output(command)
+	targets, err := parsed(r, command, parseDMTargets)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	targets, err := parseDMTargets(text)
-	if err != nil {
-		return nil, fmt.Errorf("the output of %q: %w", command, err)
-	}
-	return targets, nil
+	return targets, err
 }
 
 // noDevices is what dmsetup prints when there is nothing to tell.
@@ -184,20 +187,11 @@ func parseDMTargets(text string) (map[string]string, error) {
 
 // Checkers reads multipathd's maps.
 func (r recording) Checkers(context.Context) (map[string]string, error) {
-	const command = "multipathd show maps json"
-	text, err := r.output(command)
-	if err != nil {
-		return nil, err
-	}
-	checkers, err := parseShowMaps([]byte(text))
-	if err != nil {
-		return nil, fmt.Errorf("the output of %q: %w", command, err)
-	}
-	return checkers, nil
+	return parsed(r, "multipathd show maps json", parseShowMaps)
 }
 
 // parseShowMaps reads the checker's word on each path from "show maps json".
-func parseShowMaps(data []byte) (map[string]string, error) {
+func parseShowMaps(text string) (map[string]string, error) {
 	var reply struct {
 		Maps *[]struct {
 			PathGroups []struct {
@@ -208,7 +202,7 @@ func parseShowMaps(data []byte) (map[string]string, error) {
 			} `json:"path_groups"`
 		} `json:"maps"`
 	}
-	if err := json.Unmarshal(data, &reply); err != nil {
+	if err := json.Unmarshal([]byte(text), &reply); err != nil {
 		return nil, err
 	}
 	if reply.Maps == nil {
