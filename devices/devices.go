@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/pureclean/pureclean/devices/hostfs"
@@ -38,6 +39,8 @@ type System struct {
 	Now func() time.Time
 	// InquiryTimeout bounds one question to one disk; 0 means 5 seconds.
 	InquiryTimeout time.Duration
+	// asked counts the questions to Kernel.
+	asked *atomic.Int64
 	// place names the witness when the host does not: the directory of a
 	// recording.
 	place string
@@ -85,6 +88,9 @@ func (s System) WithDefaults() System {
 	}
 	if s.Now == nil {
 		s.Now = time.Now
+	}
+	if s.asked == nil {
+		s.asked = &atomic.Int64{}
 	}
 	if s.InquiryTimeout <= 0 {
 		s.InquiryTimeout = defaultInquiryTimeout

@@ -54,6 +54,7 @@ func inquire(ctx context.Context, s System, device, disk string, places chan str
 	}
 	answer, err := within(ctx, s.InquiryTimeout, func(ctx context.Context) (evidence.Identity, error) {
 		defer func() { <-places }()
+		s.asked.Add(1)
 		return s.Kernel.Identify(ctx, disk), nil
 	})
 	if err != nil {

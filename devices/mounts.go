@@ -36,7 +36,7 @@ type mounts struct {
 // mountReader reads each mount namespace once.
 type mountReader struct {
 	ctx    context.Context
-	kernel Kernel
+	system System
 	tree   hostfs.Tree
 	first  string // the first process's namespace
 	seen   map[string]bool
@@ -52,7 +52,7 @@ type mountReader struct {
 func readMounts(ctx context.Context, s System, p processes) mounts {
 	t := hostfs.Tree{FS: s.FS}
 	r := &mountReader{
-		ctx: ctx, kernel: s.Kernel, tree: t, first: t.LinkField("proc/1/ns/mnt"),
+		ctx: ctx, system: s, tree: t, first: t.LinkField("proc/1/ns/mnt"),
 		seen: map[string]bool{}, texts: map[[sha256.Size]byte]bool{}, bound: map[string][]string{},
 	}
 	own := r.readOwn()
@@ -72,10 +72,10 @@ func readMounts(ctx context.Context, s System, p processes) mounts {
 // many namespaces is told of that one.
 func (r *mountReader) order(namespaces map[string][]int) []string {
 	return slices.SortedFunc(maps.Keys(namespaces), func(a, b string) int {
-		if (a == r.first) != (b == r.first) {
-			if a == r.first {
-				return -1
-			}
+		switch r.first {
+		case a:
+			return -1
+		case b:
 			return 1
 		}
 		return strings.Compare(a, b)
@@ -195,7 +195,8 @@ func (r *mountReader) readBound(namespace string, paths []string) {
 	var errs []error
 	for _, path := range paths {
 		data, err := within(r.ctx, namespaceLimit, func(ctx context.Context) ([]byte, error) {
-			return r.kernel.MountInfo(ctx, path)
+			r.system.asked.Add(1)
+			return r.system.Kernel.MountInfo(ctx, path)
 		})
 		if err == nil && len(data) == 0 {
 			err = errors.New("it shows no mount")

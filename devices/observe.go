@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"sync/atomic"
 	"time"
 
 	"github.com/pureclean/pureclean/devices/hostconf"
@@ -19,6 +20,7 @@ const kernelLimit = 10 * time.Second
 // and each list says why it may lack something.
 func Observe(ctx context.Context, s System) evidence.Host {
 	s = s.WithDefaults()
+	s.asked = &atomic.Int64{}
 	t := hostfs.Tree{FS: s.FS}
 	h := evidence.Host{
 		Recorded: s.Recorded,
@@ -27,9 +29,6 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	}
 	h.Began = s.Now()
 	h.Name = cmp.Or(s.Hostname, t.Field("proc/sys/kernel/hostname"), t.Field("etc/hostname"), s.place)
-	whole := s
-	asked := &countingKernel{Kernel: s.Kernel}
-	s.Kernel = asked
 
 	b := readBlocks(t)
 	sessions, iqns, sessionDoubts := readSessions(t)
@@ -48,14 +47,14 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	missing.Merge(diskDoubts)
 	missing.Merge(mapDoubts)
 	missing.Merge(n.namespaceDoubts)
-	loops := readLoopDevices(ctx, whole, b)
+	loops := readLoopDevices(ctx, s, b)
 	st := newStack(t, b, &h, loops)
 	st.holds.Merge(missing)
 	links, d := readLinks(t, b, st)
 	d.Merge(missing)
 	h.Links = hostfs.ListOf(links, d)
 	h.Aliases = readAliases(t, b, st, links, b.doubts.None() && st.holds.None())
-	p := readProcesses(ctx, whole, b, st)
+	p := readProcesses(ctx, s, b, st)
 	h.AllProcesses, h.AllProcessesWhy = allProcesses(t, s, p)
 	m := readMounts(ctx, s, p)
 	uses, d := readUses(t, b, st, &h, useSources{m, p, loops})
@@ -74,7 +73,7 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	h.RemotePorts = hostfs.ListOf(ports, portDoubts)
 	h.Tools = readTools(t)
 	h.Daemons = readDaemons(t)
-	settings, d := hostconf.Read(ctx, t, &h, daemonConfig(whole, &h))
+	settings, d := hostconf.Read(ctx, t, &h, daemonConfig(s, &h))
 	d.Merge(sessionDoubts)
 	d.Merge(n.controllerDoubts)
 	h.Settings = hostfs.ListOf(settings, d)
@@ -87,7 +86,7 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	case h.Trouble == "" && !s.Recorded && h.AllProcesses.IsNot():
 		h.Trouble, h.Hint = h.AllProcessesWhy, "run it as root, and not in a container"
 	}
-	h.Requests = int(asked.n.Load())
+	h.Requests = int(s.asked.Load())
 	h.Ended = s.Now()
 	if !s.Recorded {
 		h.Clock = h.Ended
@@ -106,10 +105,12 @@ func observeMaps(ctx context.Context, s System, b blocks, h *evidence.Host) host
 	for _, ns := range h.Namespaces.Items {
 		r.pure[ns.Name] = true
 	}
+	s.asked.Add(1)
 	r.dms, r.dmsErr = within(ctx, kernelLimit, s.Kernel.Maps)
 	if r.dmsErr == nil || len(r.pure) > 0 {
 		// Without multipathd the checkers' words are not known; the paths'
 		// states in device-mapper are what counts.
+		s.asked.Add(1)
 		if checkers, err := within(ctx, kernelLimit, s.Kernel.Checkers); err == nil {
 			r.checkers = checkers
 		}
