@@ -35,15 +35,16 @@ func (r *useReader) readClaims(h *evidence.Host) {
 // bareDevices are the namespaces, and the disks that no map has.
 func bareDevices(h *evidence.Host) []string {
 	var bare []string
-	for _, d := range h.Disks.Items {
-		if !slices.ContainsFunc(h.Maps.Items, func(m evidence.Map) bool { return slices.Contains(d.Holders, m.Kernel) }) {
-			bare = append(bare, d.Name)
+	add := func(name string, holders []string) {
+		if !slices.ContainsFunc(h.Maps.Items, func(m evidence.Map) bool { return slices.Contains(holders, m.Kernel) }) {
+			bare = append(bare, name)
 		}
 	}
+	for _, d := range h.Disks.Items {
+		add(d.Name, d.Holders)
+	}
 	for _, n := range h.Namespaces.Items {
-		if !slices.ContainsFunc(h.Maps.Items, func(m evidence.Map) bool { return slices.Contains(n.Holders, m.Kernel) }) {
-			bare = append(bare, n.Name)
-		}
+		add(n.Name, n.Holders)
 	}
 	return bare
 }

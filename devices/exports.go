@@ -102,7 +102,7 @@ func (r *useReader) addAddress(h *evidence.Host, address, where string) {
 // passOn tells the namespaces of a controller that is given on as a whole; all
 // of them, where its name leads to no controller that is known.
 func (r *useReader) passOn(h *evidence.Host, node, where string) {
-	controller := r.controller(h, node)
+	controller := r.controller(node)
 	if controller == "" {
 		r.addUnclear(h, where+" ("+node+")")
 	}
@@ -114,7 +114,7 @@ func (r *useReader) passOn(h *evidence.Host, node, where string) {
 }
 
 // controller is the kernel's name of the controller that a name leads to.
-func (r *useReader) controller(h *evidence.Host, node string) string {
+func (r *useReader) controller(node string) string {
 	names, err := r.tree.Names("sys/class/nvme")
 	r.doubts.Check("the NVMe controllers", err)
 	name, inDev := strings.CutPrefix(path.Clean(node), "/dev/")

@@ -65,13 +65,7 @@ func numbers(line string) []int64 {
 
 // addIO sums counters; what is not known on one side is not known.
 func addIO(a, b evidence.IO) evidence.IO {
-	sum := func(x, y evidence.Count) evidence.Count {
-		if !x.Known || !y.Known {
-			return evidence.Count{}
-		}
-		return evidence.CountOf(x.N + y.N)
-	}
-	return evidence.IO{Reads: sum(a.Reads, b.Reads), Writes: sum(a.Writes, b.Writes), Inflight: sum(a.Inflight, b.Inflight)}
+	return evidence.IO{Reads: a.Reads.Plus(b.Reads), Writes: a.Writes.Plus(b.Writes), Inflight: a.Inflight.Plus(b.Inflight)}
 }
 
 // readBytes reads a device's size.

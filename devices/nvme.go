@@ -47,7 +47,7 @@ func readNVMe(t hostfs.Tree, b blocks) nvme {
 	var n nvme
 	n.namespaceDoubts.Merge(b.doubts)
 	pure := n.readSubsystems(t)
-	states := n.readControllers(t, pure)
+	states := n.readControllers(t)
 	n.readNamespaces(t, b, pure, states)
 	for i := range n.subsystems {
 		s := &n.subsystems[i]
@@ -118,7 +118,7 @@ func (n *nvme) readSubsystems(t hostfs.Tree) map[string]bool {
 
 // readControllers fills in the controllers and returns the state of each one
 // of the host's, Pure's or not.
-func (n *nvme) readControllers(t hostfs.Tree, pure map[string]bool) map[string]string {
+func (n *nvme) readControllers(t hostfs.Tree) map[string]string {
 	states := map[string]string{}
 	names, err := t.Names("sys/class/nvme")
 	n.controllerDoubts.Check("the NVMe controllers could not be listed", err)
@@ -268,18 +268,14 @@ func hiddenPaths(b blocks) map[string][]block {
 // addHiddenPaths describes a head's paths. Which controller one goes through
 // is told by its link, else by the second number of its name.
 func addHiddenPaths(t hostfs.Tree, paths []block, ns *evidence.Namespace, states map[string]string) {
-	var sum evidence.IO
+	sum := evidence.IO{Reads: evidence.CountOf(0), Writes: evidence.CountOf(0), Inflight: evidence.CountOf(0)}
 	for _, one := range paths {
 		controller := t.LinkBase(one.dir + "/device")
 		if !controllerName.MatchString(controller) {
 			controller = "nvme" + pathName.FindStringSubmatch(one.name)[2]
 		}
 		ns.Paths = append(ns.Paths, namespacePath(t, one, controller, states))
-		if len(ns.Paths) == 1 {
-			sum = readIO(t, one.dir)
-		} else {
-			sum = addIO(sum, readIO(t, one.dir))
-		}
+		sum = addIO(sum, readIO(t, one.dir))
 	}
 	slices.SortFunc(ns.Paths, func(a, b evidence.NamespacePath) int { return compareNames(a.Name, b.Name) })
 	// Linux 6.1 counts I/O on the paths only, 6.12 on the head only.

@@ -254,7 +254,7 @@ func (w walker) files(dir string, pid int, one *process) int {
 			continue
 		}
 		w.indirectFiles(name, path, pid, one)
-		file, ours, err := w.open(dir, fd, path)
+		file, ours, err := w.device(path, func(node string) (deviceNumber, bool, error) { return w.number(dir, fd, node) })
 		if err != nil {
 			one.err = err
 		}
@@ -275,13 +275,8 @@ func (w walker) keep(pid int, file openFile, one *process) {
 
 func (w walker) comm(pid int) string { return w.tree.Field("proc/" + strconv.Itoa(pid) + "/comm") }
 
-// open tells whether an open file is a device of ours, or of a device that
-// has gone.
-func (w walker) open(dir, fd, path string) (file openFile, ours bool, err error) {
-	return w.device(path, func(node string) (deviceNumber, bool, error) { return w.number(dir, fd, node) })
-}
-
-// device goes by the device number where the file can be asked for it, which
+// device tells whether an open file is a device of ours, or of a device that has
+// gone. It goes by the device number where the file can be asked for it, which
 // holds in every mount namespace, else by its path.
 func (w walker) device(path string, ask func(node string) (deviceNumber, bool, error)) (file openFile, ours bool, err error) {
 	if !strings.HasPrefix(path, "/") {
@@ -328,10 +323,8 @@ type deviceNumber struct {
 // number asks a process's file for its device number. That it can't be asked
 // does not matter where no device can be opened.
 func (w walker) number(dir, fd, path string) (number deviceNumber, isDevice bool, err error) {
-	for _, mount := range w.remote {
-		if strings.HasPrefix(path, mount) {
-			return deviceNumber{}, false, nil
-		}
+	if isBelow(path, w.remote) {
+		return deviceNumber{}, false, nil
 	}
 	info, err := fs.Stat(w.tree.FS, dir+"/fd/"+fd)
 	if err != nil {

@@ -143,8 +143,16 @@ func (s *stack) has(name string) bool {
 
 // base returns every device at or beneath a device, itself first.
 func (s *stack) base(name string) []string {
+	return s.beneath(name, func(string) bool { return false })
+}
+
+// beneath is base that looks no further than isEnd.
+func (s *stack) beneath(name string, isEnd func(string) bool) []string {
 	all := []string{name}
 	for i := 0; i < len(all); i++ {
+		if isEnd(all[i]) {
+			continue
+		}
 		for _, lower := range s.below[all[i]] {
 			if !slices.Contains(all, lower) {
 				all = append(all, lower)
@@ -157,19 +165,8 @@ func (s *stack) base(name string) []string {
 // pure returns the devices of ours that a device is or stands on, and of each
 // the uppermost only: the map, not its paths.
 func (s *stack) pure(name string) []string {
-	found, todo := []string{}, []string{name}
-	for i := 0; i < len(todo); i++ {
-		if _, ours := s.own[todo[i]]; ours {
-			found = append(found, todo[i])
-			continue
-		}
-		for _, lower := range s.below[todo[i]] {
-			if !slices.Contains(todo, lower) {
-				todo = append(todo, lower)
-			}
-		}
-	}
-	return found
+	isOurs := func(name string) bool { _, ours := s.own[name]; return ours }
+	return slices.DeleteFunc(s.beneath(name, isOurs), func(name string) bool { return !isOurs(name) })
 }
 
 // serials returns every volume that is at or beneath a device. One empty

@@ -1,6 +1,9 @@
 package devices
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // TableKernel is a Kernel that also tells which threads share a table of open
 // files, so that not each thread's has to be read.
@@ -42,15 +45,10 @@ func (w walker) threads(dir string, pid, leaderFiles int, threads []string, one 
 // shares reports that a thread has a table of open files that was read. What
 // the kernel does not tell is no.
 func (w walker) shares(tables []int, tid int) bool {
-	if w.tables == nil {
-		return false
-	}
-	for _, other := range tables {
-		if same, err := w.tables.SameFiles(other, tid); err == nil && same {
-			return true
-		}
-	}
-	return false
+	return w.tables != nil && slices.ContainsFunc(tables, func(other int) bool {
+		same, err := w.tables.SameFiles(other, tid)
+		return err == nil && same
+	})
 }
 
 // isShut reports a process or thread whose root is not its mount namespace's:

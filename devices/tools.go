@@ -3,6 +3,7 @@ package devices
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/pureclean/pureclean/devices/hostfs"
 	"github.com/pureclean/pureclean/evidence"
@@ -28,10 +29,7 @@ var toolDirs = []string{"usr/sbin", "sbin", "usr/bin", "bin", "usr/local/sbin", 
 
 // readTools looks for the programs. Whether multipathd runs is added by note.
 func readTools(t hostfs.Tree) evidence.List[evidence.Tool] {
-	seen := false
-	for _, dir := range toolDirs {
-		seen = seen || t.Exists(dir).Is()
-	}
+	seen := slices.ContainsFunc(toolDirs, func(dir string) bool { return t.Exists(dir).Is() })
 	tools := make([]evidence.Tool, 0, len(toolNames))
 	for _, name := range toolNames {
 		tool := evidence.Tool{Name: name, Present: evidence.AnswerOf(false)}

@@ -175,42 +175,32 @@ var anonymousTypes = []string{"btrfs", "bcachefs"}
 func (r *useReader) readMounts(m mounts) {
 	for _, one := range m.all {
 		use := evidence.Use{Kind: evidence.UseMount, Dev: one.dev, Where: one.point, Namespace: one.namespace}
-		for _, device := range r.mounted(one.mount) {
-			if use.Device = device.name; device.gone {
+		for _, found := range r.mounted(one.mount) {
+			if use.Device = found.gone; found.gone != "" {
 				r.addGone(use)
 				continue
 			}
-			if !r.stack.has(device.name) {
+			if use.Device = found.device; !r.stack.has(found.device) {
 				continue
 			}
-			use.Dev = r.blocks.byName[device.name].dev
+			use.Dev = r.blocks.byName[found.device].dev
 			r.add(use)
 			if one.namespace == "" && slices.Contains(systemPoints, one.point) {
-				r.addSystem(device.name, one.point)
+				r.addSystem(found.device, one.point)
 			}
 		}
 	}
 }
 
-// mountedDevice is a device under a mount, or what one that has gone was
-// called.
-type mountedDevice struct {
-	name string
-	gone bool
-}
-
 // mounted names the devices of a mount, none for file systems without one.
-func (r *useReader) mounted(m mount) []mountedDevice {
-	if device, known := r.blocks.byDev[m.dev]; known {
-		return []mountedDevice{{name: device}}
-	}
-	if !strings.HasPrefix(m.dev, "0:") {
-		return []mountedDevice{{name: path.Base(m.source), gone: true}}
+func (r *useReader) mounted(m mount) []opened {
+	if !strings.HasPrefix(m.dev, "0:") || r.blocks.byDev[m.dev] != "" {
+		return []opened{r.blocks.opensNumber(m.dev, path.Base(m.source))}
 	}
 	if !slices.Contains(anonymousTypes, m.fstype) {
 		return nil
 	}
-	var devices []mountedDevice
+	var devices []opened
 	for source := range strings.SplitSeq(m.source, ":") {
 		if !path.IsAbs(source) {
 			continue
@@ -219,9 +209,9 @@ func (r *useReader) mounted(m mount) []mountedDevice {
 		r.doubts.Check("which device "+source+" is", err)
 		switch {
 		case found.device != "":
-			devices = append(devices, mountedDevice{name: found.device})
+			devices = append(devices, opened{device: found.device})
 		case found.gone != "" || found.unclear:
-			devices = append(devices, mountedDevice{name: path.Base(source), gone: true})
+			devices = append(devices, opened{gone: path.Base(source)})
 		}
 	}
 	return devices
@@ -325,15 +315,12 @@ func (r *useReader) readOpeners(p processes) {
 		use := evidence.Use{
 			Kind: evidence.UseOpener, Device: f.device, Dev: f.dev, Where: f.path, PID: f.pid, Process: f.process,
 		}
-		if r.stack.has(f.device) && !strings.HasSuffix(f.path, deletedSuffix) {
+		// Where only the node was removed the number is still the device's.
+		isThere := !strings.HasSuffix(f.path, deletedSuffix) || f.dev != "" && r.blocks.byDev[f.dev] == f.device
+		if r.stack.has(f.device) && isThere {
 			r.add(use)
-			continue
+		} else {
+			r.addGone(use)
 		}
-		if r.stack.has(f.device) && f.dev != "" && r.blocks.byDev[f.dev] == f.device {
-			// Only the node was removed: the number is still the device's.
-			r.add(use)
-			continue
-		}
-		r.addGone(use)
 	}
 }
