@@ -147,7 +147,6 @@ func (f *fakeLXD) open(t *testing.T) *Reader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.Close)
 	return r
 }
 

@@ -85,10 +85,6 @@ func Open(ctx context.Context, opts Options) (*Reader, error) {
 	return r, nil
 }
 
-// Close ends the reading. No connection is kept open between requests, so
-// there is nothing to let go of today.
-func (r *Reader) Close() {}
-
 // requests counts what was sent since the last testimony: the first one
 // accounts for Open and Pools too.
 func (r *Reader) requests() int {

@@ -20,10 +20,7 @@ func Settings(ctx context.Context, o Options) (all []config.Setting, doubts []st
 			hintFor = advice
 		}
 	}
-	reader, pools, err := o.openRecords(ctx, o.limits(ctx))
-	if reader != nil {
-		defer reader.Close()
-	}
+	_, pools, err := o.openRecords(ctx, o.limits(ctx))
 	if err != nil {
 		doubt("LXD: "+err.Error(), records.Hint(err))
 	}
