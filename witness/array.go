@@ -1,6 +1,7 @@
 package witness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -53,16 +54,13 @@ func (a *array) title() string {
 func (o Options) access(pool records.PoolAccess) access {
 	own := o.Config.Pools[pool.Pool.Name].Array
 	a := access{pool: pool.Pool.Name, pin: own.ID, pure: pure.Access{
-		URL:         pool.Pool.Gateway,
+		URL:         cmp.Or(own.URL, pool.Pool.Gateway),
 		Token:       pool.Token,
 		Fingerprint: own.Fingerprint,
 		// LXD's pure.gateway.verify=false is the operator's word, unless
 		// the configuration gives us something to verify with.
 		Insecure: !pool.Verify && own.Fingerprint == "" && own.CAFile == "",
 	}}
-	if own.URL != "" {
-		a.pure.URL = own.URL
-	}
 	if a.err = a.readCA(own.CAFile); a.err != nil {
 		return a
 	}
@@ -179,10 +177,7 @@ func (o Options) observeArray(ctx context.Context, a *array, part *part) evidenc
 // unread is an array that could not be asked, or that is not the one that was
 // to be asked: of what another one said nothing is kept.
 func (o Options) unread(a *array, name string, err error) evidence.Array {
-	who := a.pure.URL
-	if who == "" {
-		who = "the array of " + name
-	}
+	who := cmp.Or(a.pure.URL, "the array of "+name)
 	silent := evidence.Array{Source: o.silent(who, a.named(err), hint(err)), Gateway: a.pure.URL}
 	if a.peer != "" {
 		silent.Asked = slices.Clone(a.pools) // who reads the pod's other array finds out why
@@ -193,8 +188,7 @@ func (o Options) unread(a *array, name string, err error) evidence.Array {
 // decode says of each name whether it follows LXD's naming. A name that does
 // not is not LXD's and is never touched.
 func decode(said *evidence.Array) {
-	for i := range said.Volumes.Items {
-		volume := &said.Volumes.Items[i]
+	for volume := range evidence.Refs(said.Volumes.Items) {
 		if volume.LXD != (evidence.Name{}) {
 			continue // by an earlier look, of which this one has the row
 		}
@@ -204,8 +198,8 @@ func decode(said *evidence.Array) {
 			}
 		}
 	}
-	for i := range said.Snapshots.Items {
-		if snapshot := &said.Snapshots.Items[i]; snapshot.LXD == (evidence.Name{}) {
+	for snapshot := range evidence.Refs(said.Snapshots.Items) {
+		if snapshot.LXD == (evidence.Name{}) {
 			if is, ours := records.ParseName(snapshot.Suffix); ours {
 				snapshot.LXD = is
 			}

@@ -13,21 +13,11 @@ import (
 // list names, the other must have. What changes while it is read can look the
 // same, and is then gone when it is read again.
 func contradictions(said *evidence.Array, pods []string) {
-	volumes := make(map[string]bool, len(said.Volumes.Items))
-	for i := range said.Volumes.Items {
-		volumes[strings.ToLower(said.Volumes.Items[i].Name)] = true
-	}
-	hosts := make(map[string]bool, len(said.Hosts.Items))
-	for i := range said.Hosts.Items {
-		hosts[strings.ToLower(said.Hosts.Items[i].Name)] = true
-	}
-	ours := make(map[string]bool, len(pods))
-	for _, pod := range pods {
-		ours[strings.ToLower(pod)] = true
-	}
+	volumes := setOf(said.Volumes.Items, func(v *evidence.Volume) string { return strings.ToLower(v.Name) })
+	hosts := setOf(said.Hosts.Items, func(h *evidence.ArrayHost) string { return strings.ToLower(h.Name) })
+	ours := setOf(pods, func(pod *string) string { return strings.ToLower(*pod) })
 	connected := map[string]bool{}
-	for i := range said.Connections.Items {
-		c := &said.Connections.Items[i]
+	for c := range evidence.Refs(said.Connections.Items) {
 		volume, host := strings.ToLower(c.VolumeName), strings.ToLower(c.Host)
 		connected[host] = true
 		pod, _, inPod := strings.Cut(volume, "::")
@@ -38,8 +28,8 @@ func contradictions(said *evidence.Array, pods []string) {
 			doubt(&said.Hosts, "the array lists a connection to %s and not the host", c.Host)
 		}
 	}
-	for i := range said.Hosts.Items {
-		if h := &said.Hosts.Items[i]; h.ConnectionCount.N > 0 && !connected[strings.ToLower(h.Name)] {
+	for h := range evidence.Refs(said.Hosts.Items) {
+		if h.ConnectionCount.N > 0 && !connected[strings.ToLower(h.Name)] {
 			doubt(&said.Connections, "the array counts %s connections of host %s and lists none", h.ConnectionCount, h.Name)
 		}
 	}

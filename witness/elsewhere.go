@@ -17,25 +17,16 @@ func (o Options) lookElsewhere(ctx context.Context, a *array, said *evidence.Arr
 	if a.reader == nil || (!whole && !lacks(said, world)) {
 		return
 	}
-	volumes := make(map[string]bool, len(said.Volumes.Items))
-	for i := range said.Volumes.Items {
-		volumes[said.Volumes.Items[i].ID] = true
-	}
-	said.Elsewhere = a.reader.Elsewhere(ctx, volumes)
+	said.Elsewhere = a.reader.Elsewhere(ctx, setOf(said.Volumes.Items, func(v *evidence.Volume) string { return v.ID }))
 	untold(ctx, said, "volumes", said.Elsewhere.Why())
 	if whole {
-		snapshots := make(map[string]bool, len(said.Snapshots.Items))
-		for i := range said.Snapshots.Items {
-			snapshots[said.Snapshots.Items[i].ID] = true
-		}
-		said.ElsewhereSnapshots = a.reader.ElsewhereSnapshots(ctx, snapshots)
+		said.ElsewhereSnapshots = a.reader.ElsewhereSnapshots(ctx, setOf(said.Snapshots.Items, func(s *evidence.Snapshot) string { return s.ID }))
 		untold(ctx, said, "snapshots", said.ElsewhereSnapshots.Why())
 	}
-	for i := range said.Elsewhere.Items {
-		said.Elsewhere.Items[i].LXD = leafName(said.Elsewhere.Items[i].Name)
+	for other := range evidence.Refs(said.Elsewhere.Items) {
+		other.LXD = leafName(other.Name)
 	}
-	for i := range said.ElsewhereSnapshots.Items {
-		other := &said.ElsewhereSnapshots.Items[i]
+	for other := range evidence.Refs(said.ElsewhereSnapshots.Items) {
 		other.LXD, _ = records.ParseName(other.Name[strings.LastIndexByte(other.Name, '.')+1:])
 	}
 }
@@ -75,20 +66,15 @@ func lacks(said *evidence.Array, world *evidence.World) bool {
 		name evidence.Name
 	}
 	objects, ids := map[object]bool{}, map[string]bool{}
-	for i := range said.Volumes.Items {
-		v := &said.Volumes.Items[i]
+	for v := range evidence.Refs(said.Volumes.Items) {
 		objects[object{strings.ToLower(v.Pod), v.LXD}] = true
 		ids[v.ID] = true
 	}
-	for i := range said.Snapshots.Items {
-		ids[said.Snapshots.Items[i].ID] = true
+	for s := range evidence.Refs(said.Snapshots.Items) {
+		ids[s.ID] = true
 	}
-	asked := map[string]bool{}
-	for _, pod := range said.Asked {
-		asked[strings.ToLower(pod)] = true
-	}
-	for i := range world.LXD.Records.Items {
-		record := &world.LXD.Records.Items[i]
+	asked := setOf(said.Asked, func(pod *string) string { return strings.ToLower(*pod) })
+	for record := range evidence.Refs(world.LXD.Records.Items) {
 		pod := strings.ToLower(record.Pool)
 		if !asked[pod] || record.Snapshot {
 			continue

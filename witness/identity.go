@@ -100,26 +100,20 @@ func (s suspicion) byPod() string {
 // names them against the array's id: when it made none of them, none was made
 // since they came here.
 func (s suspicion) bySerials() string {
-	stranger := evidence.Serial("")
-	for _, v := range s.said.Volumes.Items {
-		if !v.LXD.IsLXD() || v.Serial == "" || !strings.EqualFold(v.Pod, s.pool) {
-			continue
+	var stranger evidence.Serial
+	known := false
+	look := func(name evidence.Name, pod string, serial evidence.Serial) {
+		if name.IsLXD() && serial != "" && strings.EqualFold(pod, s.pool) {
+			stranger, known = serial, known || s.knows(serial)
 		}
-		if s.knows(v.Serial) {
-			return ""
-		}
-		stranger = v.Serial
 	}
-	for _, v := range s.said.Snapshots.Items {
-		if !v.LXD.IsLXD() || v.Serial == "" || !strings.EqualFold(v.Pod, s.pool) {
-			continue
-		}
-		if s.knows(v.Serial) {
-			return ""
-		}
-		stranger = v.Serial
+	for v := range evidence.Refs(s.said.Volumes.Items) {
+		look(v.LXD, v.Pod, v.Serial)
 	}
-	if stranger == "" {
+	for v := range evidence.Refs(s.said.Snapshots.Items) {
+		look(v.LXD, v.Pod, v.Serial)
+	}
+	if stranger == "" || known {
 		return ""
 	}
 	return fmt.Sprintf("it says that it is %s, and the serials of all that LXD has there (such as %s) begin with the digits of another array", s.said.ID, stranger)

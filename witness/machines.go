@@ -92,8 +92,7 @@ func (o Options) withTold(hosts []evidence.Host) []evidence.Host {
 // of that is from an earlier look, everybody is asked again. Of a member that did
 // not answer LXD says no number, and a recording is of then.
 func (p *part) disown(lxd *evidence.LXD, hosts []evidence.Host) {
-	for i := range hosts {
-		h := &hosts[i]
+	for h := range evidence.Refs(hosts) {
 		at := slices.IndexFunc(lxd.Members.Items, func(m evidence.Member) bool { return strings.EqualFold(m.Name, h.Name) })
 		if at < 0 || h.Recorded || h.Trouble != "" {
 			continue

@@ -22,22 +22,20 @@ func (p *part) kept(arrays []evidence.Array) map[string]*evidence.Host {
 	}
 	ours := map[evidence.Serial]bool{}
 	connected := map[string]bool{}
-	for i := range arrays {
-		a := &arrays[i]
+	for a := range evidence.Refs(arrays) {
 		if !strings.EqualFold(a.ID, p.scope.ArrayID) {
 			continue
 		}
 		ids := related(a, p.scope.Volumes)
-		for j := range a.Volumes.Items {
-			if v := &a.Volumes.Items[j]; slices.Contains(ids, v.ID) {
+		for v := range evidence.Refs(a.Volumes.Items) {
+			if slices.Contains(ids, v.ID) {
 				ours[v.Serial] = true
 			}
 		}
 		if !a.Connections.IsComplete() || !a.Hosts.IsComplete() {
 			return nil
 		}
-		for j := range a.Connections.Items {
-			c := &a.Connections.Items[j]
+		for c := range evidence.Refs(a.Connections.Items) {
 			if !slices.Contains(ids, c.VolumeID) {
 				continue
 			}
@@ -51,8 +49,7 @@ func (p *part) kept(arrays []evidence.Array) map[string]*evidence.Host {
 		}
 	}
 	kept := map[string]*evidence.Host{}
-	for i := range p.base.world.Hosts {
-		h := &p.base.world.Hosts[i]
+	for h := range evidence.Refs(p.base.world.Hosts) {
 		isConnected := slices.ContainsFunc(slices.Concat(h.IQNs.Items, h.NQNs.Items, h.WWPNs.Items), func(own string) bool { return connected[evidence.Initiator(own)] })
 		if !named(p.scope.Members, h.Name) && !isConnected && hasNothing(h, ours) {
 			kept[strings.ToLower(h.Name)] = h

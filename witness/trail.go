@@ -22,8 +22,7 @@ func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, 
 	// Few are asked about, so they are found first, and then whether they have a
 	// record.
 	var volumes, copies, unknown []evidence.Volume
-	for i := range said.Volumes.Items {
-		v := &said.Volumes.Items[i]
+	for v := range evidence.Refs(said.Volumes.Items) {
 		if slices.Contains(o.past, v.ID) {
 			volumes = slices.Insert(volumes, 0, *v) // not among what is too many
 			continue
@@ -41,8 +40,8 @@ func (o Options) lookTrail(ctx context.Context, a *array, said *evidence.Array, 
 	volumes = append(volumes, otherHalves(volumes, said)...)
 	volumes = append(volumes, copies...)
 	unknown = unknown[:0]
-	for i := range said.Snapshots.Items {
-		if s := &said.Snapshots.Items[i]; s.LXD.IsLXD() && !s.LXD.UUID.IsZero() && !s.Destroyed.Is() && about(s.SourceID) {
+	for s := range evidence.Refs(said.Snapshots.Items) {
+		if s.LXD.IsLXD() && !s.LXD.UUID.IsZero() && !s.Destroyed.Is() && about(s.SourceID) {
 			unknown = append(unknown, evidence.Volume{ID: s.ID, Name: s.Name, LXD: s.LXD})
 		}
 	}
@@ -63,12 +62,9 @@ func withoutRecord(volumes []evidence.Volume, lxd *evidence.LXD) []evidence.Volu
 	if len(volumes) == 0 {
 		return nil
 	}
-	unrecorded := make(map[evidence.UUID]bool, len(volumes))
-	for i := range volumes {
-		unrecorded[volumes[i].LXD.UUID] = true
-	}
-	for i := range lxd.Records.Items {
-		delete(unrecorded, lxd.Records.Items[i].UUID)
+	unrecorded := setOf(volumes, func(v *evidence.Volume) evidence.UUID { return v.LXD.UUID })
+	for record := range evidence.Refs(lxd.Records.Items) {
+		delete(unrecorded, record.UUID)
 	}
 	return slices.DeleteFunc(slices.Clone(volumes), func(v evidence.Volume) bool { return !unrecorded[v.LXD.UUID] })
 }
@@ -76,17 +72,17 @@ func withoutRecord(volumes []evidence.Volume, lxd *evidence.LXD) []evidence.Volu
 // otherHalves are those of virtual machines that are not there, live.
 func otherHalves(volumes []evidence.Volume, said *evidence.Array) []evidence.Volume {
 	var names []string
-	for i := range volumes {
-		if volumes[i].LXD.Type == evidence.TypeVM {
-			names = append(names, evidence.OtherHalf(volumes[i].Name))
+	for v := range evidence.Refs(volumes) {
+		if v.LXD.Type == evidence.TypeVM {
+			names = append(names, evidence.OtherHalf(v.Name))
 		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
 	live := map[string]bool{}
-	for i := range said.Volumes.Items {
-		live[said.Volumes.Items[i].Name] = !said.Volumes.Items[i].Destroyed.Is()
+	for v := range evidence.Refs(said.Volumes.Items) {
+		live[v.Name] = !v.Destroyed.Is()
 	}
 	var all []evidence.Volume
 	for _, name := range names {

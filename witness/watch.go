@@ -214,9 +214,9 @@ func (p *part) fits(arrays []*array) bool {
 
 // baseOf is the earlier reading of an array, which is asked in the same order.
 func (p *part) baseOf(a *array) *evidence.Array {
-	for i := range p.base.world.Arrays {
-		if slices.Equal(a.pools, p.base.world.Arrays[i].Asked) {
-			return &p.base.world.Arrays[i]
+	for base := range evidence.Refs(p.base.world.Arrays) {
+		if slices.Equal(a.pools, base.Asked) {
+			return base
 		}
 	}
 	return nil
@@ -273,8 +273,7 @@ func (p *part) judge(a *array, base, said *evidence.Array) {
 // nobody may change the others'.
 func (p *part) strangers(base, said *evidence.Array) string {
 	ours := map[string]bool{}
-	for i := range p.base.world.Hosts {
-		h := &p.base.world.Hosts[i]
+	for h := range evidence.Refs(p.base.world.Hosts) {
 		for _, own := range slices.Concat(h.IQNs.Items, h.NQNs.Items, h.WWPNs.Items) {
 			ours[evidence.Initiator(own)] = true
 		}
@@ -312,8 +311,7 @@ func (p *part) recorded(arrays []evidence.Array) func(context.Context, *records.
 		rows += len(arrays[i].Volumes.Items) + len(arrays[i].Snapshots.Items)
 	}
 	about, there := map[evidence.UUID]bool{}, make(map[evidence.UUID]bool, rows)
-	for i := range arrays {
-		a := &arrays[i]
+	for a := range evidence.Refs(arrays) {
 		var ids []string
 		if strings.EqualFold(a.ID, p.scope.ArrayID) {
 			ids = related(a, p.scope.Volumes)
@@ -326,12 +324,10 @@ func (p *part) recorded(arrays []evidence.Array) func(context.Context, *records.
 				about[uuid] = true
 			}
 		}
-		for j := range a.Volumes.Items {
-			v := &a.Volumes.Items[j]
+		for v := range evidence.Refs(a.Volumes.Items) {
 			note(v.LXD.UUID, v.Destroyed, v.ID)
 		}
-		for j := range a.Snapshots.Items {
-			s := &a.Snapshots.Items[j]
+		for s := range evidence.Refs(a.Snapshots.Items) {
 			note(s.LXD.UUID, s.Destroyed, s.SourceID)
 		}
 	}
@@ -345,8 +341,8 @@ func (p *part) recorded(arrays []evidence.Array) func(context.Context, *records.
 func related(base *evidence.Array, ids []string) []string {
 	all := slices.Clone(ids)
 	uuids, sources := map[evidence.UUID]bool{}, map[string]bool{}
-	for i := range base.Volumes.Items {
-		if v := &base.Volumes.Items[i]; slices.Contains(ids, v.ID) {
+	for v := range evidence.Refs(base.Volumes.Items) {
+		if slices.Contains(ids, v.ID) {
 			if !v.LXD.UUID.IsZero() {
 				uuids[v.LXD.UUID] = true
 			}
@@ -355,8 +351,7 @@ func related(base *evidence.Array, ids []string) []string {
 			}
 		}
 	}
-	for i := range base.Volumes.Items {
-		v := &base.Volumes.Items[i]
+	for v := range evidence.Refs(base.Volumes.Items) {
 		if uuids[v.LXD.UUID] || sources[v.ID] || (v.SourceID != "" && slices.Contains(ids, v.SourceID)) {
 			all = append(all, v.ID)
 		}
@@ -403,8 +398,8 @@ func (p *part) changes(ctx context.Context, a *array, said *evidence.Array, worl
 // that it certainly does not have any more, and returns the others.
 func stillThere(ctx context.Context, a *array, said *evidence.Array, ids []string) []string {
 	serials := map[evidence.Serial]string{}
-	for i := range said.Volumes.Items {
-		if v := &said.Volumes.Items[i]; slices.Contains(ids, v.ID) {
+	for v := range evidence.Refs(said.Volumes.Items) {
+		if slices.Contains(ids, v.ID) {
 			serials[v.Serial] = v.ID
 		}
 	}
@@ -438,18 +433,15 @@ func (p *part) takenUp(said *evidence.Array, now *evidence.LXD) bool {
 	if p.hasRows(now) {
 		return false
 	}
-	known := make(map[evidence.UUID]bool, len(before))
-	for i := range before {
-		known[before[i].UUID] = true
+	known := setOf(before, func(record *evidence.Record) evidence.UUID { return record.UUID })
+	for v := range evidence.Refs(said.Volumes.Items) {
+		known[v.LXD.UUID] = true
 	}
-	for i := range said.Volumes.Items {
-		known[said.Volumes.Items[i].LXD.UUID] = true
+	for s := range evidence.Refs(said.Snapshots.Items) {
+		known[s.LXD.UUID] = true
 	}
-	for i := range said.Snapshots.Items {
-		known[said.Snapshots.Items[i].LXD.UUID] = true
-	}
-	for i := range now.Records.Items {
-		if !known[now.Records.Items[i].UUID] {
+	for record := range evidence.Refs(now.Records.Items) {
+		if !known[record.UUID] {
 			return true
 		}
 	}
@@ -462,27 +454,24 @@ func (p *part) letGo(said *evidence.Array, now *evidence.LXD) []string {
 	if p.hasRows(now) {
 		return nil
 	}
-	there := make(map[evidence.UUID]bool, len(now.Records.Items))
-	for i := range now.Records.Items {
-		there[now.Records.Items[i].UUID] = true
-	}
+	there := setOf(now.Records.Items, func(record *evidence.Record) evidence.UUID { return record.UUID })
 	gone := map[evidence.UUID]bool{}
-	for i := range p.base.world.LXD.Records.Items {
-		if uuid := p.base.world.LXD.Records.Items[i].UUID; !uuid.IsZero() && !there[uuid] {
-			gone[uuid] = true
+	for record := range evidence.Refs(p.base.world.LXD.Records.Items) {
+		if !record.UUID.IsZero() && !there[record.UUID] {
+			gone[record.UUID] = true
 		}
 	}
 	if len(gone) == 0 {
 		return nil
 	}
 	var ids []string
-	for i := range said.Volumes.Items {
-		if v := &said.Volumes.Items[i]; gone[v.LXD.UUID] {
+	for v := range evidence.Refs(said.Volumes.Items) {
+		if gone[v.LXD.UUID] {
 			ids = append(ids, v.ID)
 		}
 	}
-	for i := range said.Snapshots.Items {
-		if s := &said.Snapshots.Items[i]; gone[s.LXD.UUID] {
+	for s := range evidence.Refs(said.Snapshots.Items) {
+		if gone[s.LXD.UUID] {
 			ids = append(ids, s.SourceID)
 		}
 	}

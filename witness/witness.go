@@ -129,9 +129,6 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 
 	limits := o.limits(ctx)
 	reader, pools, err := o.openRecords(ctx, limits)
-	if reader != nil {
-		defer reader.Close()
-	}
 	if err != nil {
 		world.LXD.Source = o.silent("LXD", err, records.Hint(err))
 	}
@@ -330,15 +327,12 @@ func (o Options) choose(found []records.PoolAccess, lxdListed bool) ([]access, e
 		}
 	}
 	names := slices.Sorted(maps.Keys(known))
-	if len(o.Pools) == 0 {
-		asked := make([]access, 0, len(names))
-		for _, name := range names {
-			asked = append(asked, known[name])
-		}
-		return asked, nil
+	wanted := names
+	if len(o.Pools) > 0 {
+		wanted = slices.Compact(slices.Sorted(slices.Values(o.Pools)))
 	}
 	var asked []access
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(o.Pools))) {
+	for _, name := range wanted {
 		pool, ok := known[name]
 		if !ok && lxdListed {
 			return nil, &UnknownPoolError{Name: name, Known: names}
@@ -406,6 +400,15 @@ func (o Options) observeHosts(ctx context.Context, l limits, lxd *evidence.LXD, 
 		here.Name = server
 	}
 	return o.observeOthers(ctx, l, lxd, here, kept)
+}
+
+// setOf is the set of what f gives of each item.
+func setOf[T any, K comparable](items []T, f func(*T) K) map[K]bool {
+	set := make(map[K]bool, len(items))
+	for one := range evidence.Refs(items) {
+		set[f(one)] = true
+	}
+	return set
 }
 
 // each runs f for 0..n-1 side by side and returns when all have.
