@@ -12,6 +12,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/renameio/v2"
+
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/plainfile"
@@ -113,28 +115,12 @@ func harmless(s string) bool {
 // Save replaces the names in dir, whole or not at all. Only the owner can read
 // them: they are what a report says. It is for a hint at TAB, so the caller
 // may go on with an error.
-func Save(dir string, names []Name) (err error) {
+func Save(dir string, names []Name) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	// CreateTemp makes it 0600 and follows no link that waits there.
-	out, err := os.CreateTemp(dir, "."+file+"-")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(out.Name())
-		}
-	}()
-	_, err = out.WriteString(encode(names))
-	if closed := out.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(out.Name(), filepath.Join(dir, file))
+	// It follows no link that waits there.
+	return renameio.WriteFile(filepath.Join(dir, file), []byte(encode(names)), 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600))
 }
 
 func encode(names []Name) string {

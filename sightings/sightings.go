@@ -10,19 +10,21 @@
 package sightings
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/google/renameio/v2"
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -117,31 +119,13 @@ func Remember(ctx context.Context, dir string, world evidence.World, report diag
 }
 
 // Save replaces the memory in dir, whole or not at all.
-func Save(dir string, seen []evidence.Sighting) (err error) {
+func Save(dir string, seen []evidence.Sighting) error {
 	data, err := json.Marshal(document{schema, seen})
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(dir, "."+File+"-")
-	if err != nil {
-		return fmt.Errorf("remembering what was seen: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(file.Name())
-		}
-	}()
-	_, err = file.Write(data)
-	if err == nil {
-		err = file.Sync()
-	}
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), filepath.Join(dir, File))
-	}
-	if err != nil {
+	// Made in dir, where a rename is one.
+	if err := renameio.WriteFile(filepath.Join(dir, File), data, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600)); err != nil {
 		return fmt.Errorf("remembering what was seen: %w", err)
 	}
 	return nil
@@ -396,15 +380,7 @@ func records(lxd evidence.LXD) map[recordKey]string {
 }
 
 func sorted(memory map[key]evidence.Sighting) []evidence.Sighting {
-	all := make([]evidence.Sighting, 0, len(memory))
-	for _, s := range memory {
-		all = append(all, s)
-	}
-	slices.SortFunc(all, func(a, b evidence.Sighting) int {
-		if n := strings.Compare(a.ArrayID, b.ArrayID); n != 0 {
-			return n
-		}
-		return strings.Compare(a.VolumeID, b.VolumeID)
+	return slices.SortedFunc(maps.Values(memory), func(a, b evidence.Sighting) int {
+		return cmp.Or(strings.Compare(a.ArrayID, b.ArrayID), strings.Compare(a.VolumeID, b.VolumeID))
 	})
-	return all
 }

@@ -94,7 +94,7 @@ var modules = map[string]struct{ code, tests []string }{
 	"golang.org/x/sys":                  {code: []string{"wait", "records", "devices", "fleet", "repair", "simulator", "commands", "e2e"}, tests: everybody},
 	"github.com/gofrs/flock":            {code: []string{"repair", "sightings"}},
 	"github.com/google/go-cmp":          {tests: everybody},
-	"github.com/google/renameio/v2":     {code: []string{"metrics"}},
+	"github.com/google/renameio/v2":     {code: []string{"metrics", "sightings", "completion"}},
 	"github.com/prometheus/common":      {tests: []string{"metrics", "commands", "packaging"}},
 	"github.com/rogpeppe/go-internal":   {tests: everybody},
 	"pgregory.net/rapid":                {tests: everybody},
