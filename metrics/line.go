@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -18,16 +19,7 @@ const (
 )
 
 func (s Status) String() string {
-	switch s {
-	case OK:
-		return "OK"
-	case Warning:
-		return "WARNING"
-	case Critical:
-		return "CRITICAL"
-	default:
-		return "UNKNOWN"
-	}
+	return cmp.Or(map[Status]string{OK: "OK", Warning: "WARNING", Critical: "CRITICAL"}[s], "UNKNOWN")
 }
 
 // Thresholds are the ranges of one figure.

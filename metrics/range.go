@@ -120,19 +120,18 @@ var sizes = []struct {
 
 // parseBytes reads "10GiB", "1TB" or a number of bytes.
 func parseBytes(text string) (float64, error) {
+	digits, bytes := text, 1.0
 	for _, unit := range sizes {
-		if digits, ok := strings.CutSuffix(text, unit.name); ok {
-			if n, err := parseNumber(digits); err == nil {
-				return n * unit.bytes, nil
-			}
-			return 0, fmt.Errorf("%q is not a size such as 500GiB or 1TiB", text)
+		if before, ok := strings.CutSuffix(text, unit.name); ok {
+			digits, bytes = before, unit.bytes
+			break
 		}
 	}
-	n, err := parseNumber(text)
+	n, err := parseNumber(digits)
 	if err != nil {
 		return 0, fmt.Errorf("%q is not a size such as 500GiB or 1TiB", text)
 	}
-	return n, nil
+	return n * bytes, nil
 }
 
 // parseAge reads "7d", "36h" or a number of seconds.

@@ -32,36 +32,42 @@ const maxTextfile = 4 << 20
 // OpenTextfile looks at what a check before left there. A file that holds
 // something else is refused: it would be replaced.
 func OpenTextfile(path string) (*Textfile, error) {
+	data, err := earlier(path)
+	if err != nil {
+		return nil, fmt.Errorf("textfile: %w", err)
+	}
+	return &Textfile{path: path, before: successIn(data)}, nil
+}
+
+// earlier is what a check before left there, nothing if none has.
+func earlier(path string) ([]byte, error) {
 	dir, err := os.Stat(filepath.Dir(path))
 	if err == nil && !dir.IsDir() {
 		err = fmt.Errorf("%s is not a directory", filepath.Dir(path))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("textfile: %w", err)
+		return nil, err
 	}
 	// Not followed: a symbolic link would itself be replaced.
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &Textfile{path: path}, nil
+		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("textfile: %w", err)
+		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("textfile: %s is not a regular file, and it would be replaced", path)
+		return nil, fmt.Errorf("%s is not a regular file, and it would be replaced", path)
 	}
 	file, err := plainfile.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("textfile: %w", err)
+		return nil, err
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxTextfile))
-	if err != nil {
-		return nil, fmt.Errorf("textfile: %w", err)
+	if err == nil && len(data) > 0 && !bytes.HasPrefix(data, []byte("# HELP "+Metrics[0].Name+" ")) {
+		err = fmt.Errorf("%s holds something else, which would be lost; name a file for pureclean alone", path)
 	}
-	if len(data) > 0 && !bytes.HasPrefix(data, []byte("# HELP "+Metrics[0].Name+" ")) {
-		return nil, fmt.Errorf("textfile: %s holds something else, which would be lost; name a file for pureclean alone", path)
-	}
-	return &Textfile{path: path, before: successIn(data)}, nil
+	return data, err
 }
 
 // successIn finds when a check last saw everything. What can't be read is
