@@ -76,7 +76,7 @@ func (s set) overrides(earlier set) bool {
 // readRules adds the rules that set a timeout and those that scan, in the order
 // of their names, which is the order in which they are carried out.
 func (r *settingsReader) readRules(files []string) {
-	var sets []set
+	var sets, run []set // what a rule runs is run when all rules are done
 	for _, file := range files {
 		if r.toNull(file) {
 			continue
@@ -112,7 +112,7 @@ func (r *settingsReader) readRules(files []string) {
 				sets = append(sets, newSet(m[1], m[2], at, rule, false, jumps))
 			}
 			for _, m := range runsEcho.FindAllStringSubmatch(rule, -1) {
-				sets = append(sets, newSet(m[2], m[1], at, rule, true, jumps))
+				run = append(run, newSet(m[2], m[1], at, rule, true, jumps))
 			}
 			for _, m := range gotos.FindAllStringSubmatch(rule, -1) {
 				jumps = append(slices.Clone(jumps), jump{m[1], file, began})
@@ -120,17 +120,7 @@ func (r *settingsReader) readRules(files []string) {
 			rule = ""
 		}
 	}
-	// What a rule runs is run when all rules are done.
-	slices.SortStableFunc(sets, func(a, b set) int {
-		switch {
-		case a.runs == b.runs:
-			return 0
-		case b.runs:
-			return -1
-		default:
-			return 1
-		}
-	})
+	sets = append(sets, run...)
 	for i, s := range sets {
 		if slices.ContainsFunc(sets[i+1:], func(later set) bool { return later.overrides(s) }) {
 			s.Applies = evidence.No

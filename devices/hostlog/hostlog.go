@@ -278,9 +278,6 @@ func (r *logReader) zone(running bool) *time.Location {
 
 // tail reads the end of a file, packed or not, from the beginning of a line.
 func (r *logReader) tail(name string, most int) (string, error) {
-	if strings.HasSuffix(name, ".gz") {
-		return r.unpacked(name, most)
-	}
 	info, err := fs.Stat(r.FS, name)
 	if err != nil {
 		return "", err
@@ -294,14 +291,11 @@ func (r *logReader) tail(name string, most int) (string, error) {
 	}
 	// It was only read: closing it can lose nothing.
 	defer func() { _ = f.Close() }()
-	cut := false
-	if seeker, ok := f.(io.Seeker); ok && info.Size() > int64(most) {
-		if _, err := seeker.Seek(-int64(most), io.SeekEnd); err != nil {
-			return "", err
-		}
-		cut = true
+	end := plainEnd
+	if strings.HasSuffix(name, ".gz") {
+		end = packedEnd
 	}
-	data, err := io.ReadAll(io.LimitReader(f, int64(most)))
+	data, cut, err := end(f, info.Size(), most)
 	if err != nil {
 		return "", err
 	}
@@ -312,30 +306,28 @@ func (r *logReader) tail(name string, most int) (string, error) {
 	return text, nil
 }
 
+// plainEnd reads the end of a file, and reports whether something stands before it.
+func plainEnd(f io.Reader, size int64, most int) (end []byte, cut bool, err error) {
+	if seeker, ok := f.(io.Seeker); ok && size > int64(most) {
+		if _, err := seeker.Seek(-int64(most), io.SeekEnd); err != nil {
+			return nil, false, err
+		}
+		cut = true
+	}
+	end, err = io.ReadAll(io.LimitReader(f, int64(most)))
+	return end, cut, err
+}
+
 // maxUnpacked bounds what a packed log may become.
 const maxUnpacked = 256 << 20
 
-// unpacked reads the end of a packed file.
-func (r *logReader) unpacked(name string, most int) (string, error) {
-	info, err := fs.Stat(r.FS, name)
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", fs.ErrNotExist
-	}
-	f, err := r.Open(name)
-	if err != nil {
-		return "", err
-	}
-	// It was only read: closing it can lose nothing.
-	defer func() { _ = f.Close() }()
+// packedEnd is plainEnd of what a packed file holds.
+func packedEnd(f io.Reader, _ int64, most int) (end []byte, cut bool, err error) {
 	packed, err := gzip.NewReader(f)
 	if err != nil {
-		return "", err
+		return nil, false, err
 	}
-	var end []byte
-	chunk, cut := make([]byte, 1<<20), false
+	chunk := make([]byte, 1<<20)
 	for read := 0; read < maxUnpacked; {
 		n, err := packed.Read(chunk)
 		read += n
@@ -347,17 +339,13 @@ func (r *logReader) unpacked(name string, most int) (string, error) {
 			break
 		}
 		if err != nil {
-			return "", err
+			return nil, false, err
 		}
 	}
 	if len(end) > most {
 		end, cut = end[len(end)-most:], true
 	}
-	text := string(end)
-	if cut {
-		_, text, _ = strings.Cut(text, "\n")
-	}
-	return text, nil
+	return end, cut, nil
 }
 
 // bootTime is when the machine started, from proc/stat; zero when not known.

@@ -216,7 +216,7 @@ func (p *logParser) line(line string) {
 	case named && program == "multipathd":
 		p.multipathd(at, text)
 		p.complain(at, program, text)
-	case named && isLogger(program):
+	case named && slices.Contains(loggers, program):
 		p.complain(at, program, text)
 	default: // the kernel's own log names nobody
 		p.kernel(at, message)
@@ -224,14 +224,7 @@ func (p *logParser) line(line string) {
 	}
 }
 
-func isLogger(program string) bool {
-	switch program {
-	case "lxd", "lxd.daemon", "iscsid", "iscsiadm", "systemd-udevd", "(udev-worker)":
-		return true
-	default:
-		return false
-	}
-}
+var loggers = []string{"lxd", "lxd.daemon", "iscsid", "iscsiadm", "systemd-udevd", "(udev-worker)"}
 
 func (p *logParser) kernel(at time.Time, text string) {
 	if m := loginLine.FindStringSubmatch(text); m != nil {
