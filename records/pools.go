@@ -39,27 +39,17 @@ type poolConfig struct {
 }
 
 // readPool reads a pool piece by piece: it is larger than any other row,
-// because it names all its volumes, about as many as before.
-func readPool(before *earlier) func(*puller) poolRow {
-	return func(p *puller) poolRow {
-		row := poolRow{UsedBy: []string{}}
-		readPoolInto(p, &row, before)
-		return row
-	}
+// because it names all its volumes, about as many as before. Its users are left
+// out where nobody wants them.
+func readPool(users bool, before *earlier) func(*puller) poolRow {
+	return func(p *puller) poolRow { return p.pool(users, before) }
 }
 
-// readPoolOnly leaves out who uses it.
-func readPoolOnly(p *puller) poolRow {
-	var row poolRow
-	readPoolInto(p, &row, nil)
-	return row
-}
-
-// readPoolInto keeps the users only if there is a list to put them into.
-func readPoolInto(p *puller, row *poolRow, before *earlier) {
+func (p *puller) pool(users bool, before *earlier) poolRow {
+	row := poolRow{UsedBy: []string{}}
 	if p.stream.Next() != '{' {
 		p.nothing()
-		return
+		return row
 	}
 	p.stream.Members(func(key string) {
 		switch key {
@@ -75,8 +65,8 @@ func readPoolInto(p *puller, row *poolRow, before *earlier) {
 			switch {
 			case p.stream.Next() != '[':
 				p.nothing()
-			case row.UsedBy == nil:
-				p.skipList()
+			case !users:
+				p.stream.Elements(p.skip) // it may be longer than one value can be
 			default:
 				row.UsedBy = slices.Grow(row.UsedBy[:0], len(before.ofPool(row.Name)))
 				p.stream.Elements(func() { row.UsedBy = append(row.UsedBy, p.text()) })
@@ -85,6 +75,7 @@ func readPoolInto(p *puller, row *poolRow, before *earlier) {
 			p.skip()
 		}
 	})
+	return row
 }
 
 func readPoolConfig(p *pulled) *poolConfig {
@@ -127,13 +118,13 @@ var off = map[string]bool{"0": true, "false": true, "no": true, "off": true}
 const poolsPath = "/1.0/storage-pools?recursion=1"
 
 func (r *Reader) pools(ctx context.Context, before *earlier) reply[[]poolRow] {
-	return getRows(ctx, r, poolsPath, 0, readPool(before))
+	return getRows(ctx, r, poolsPath, 0, readPool(true, before))
 }
 
 // Pools lists the pools with driver pure, with what is needed to reach their
 // arrays.
 func (r *Reader) Pools(ctx context.Context) ([]PoolAccess, error) {
-	got := getRows(ctx, r, poolsPath, 0, readPoolOnly)
+	got := getRows(ctx, r, poolsPath, 0, readPool(false, nil))
 	if got.err != nil {
 		return nil, got.err
 	}

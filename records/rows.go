@@ -154,9 +154,6 @@ func (p *puller) nothing() {
 	p.skip()
 }
 
-// skipList passes over a list that may be longer than one value can be.
-func (p *puller) skipList() { p.stream.Elements(p.skip) }
-
 func (p *puller) skip() { p.stream.Try((*jsonpull.Cursor).Skip) }
 
 // whole reads a row in one piece. f may be called again, from the beginning,

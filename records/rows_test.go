@@ -96,7 +96,7 @@ func TestUsersAreReadOneByOne(t *testing.T) {
 		}
 		return bytes.NewReader(text)
 	}
-	pools, err := readRows(answer(), nil, readPool(nil))
+	pools, err := readRows(answer(), nil, readPool(true, nil))
 	if err != nil || len(pools) != 2 || pools[0].Name != "fast" || pools[0].Config.Gateway != "https://fa" || pools[1].Config != nil {
 		t.Fatalf("%d pools, %v", len(pools), err)
 	}
@@ -112,7 +112,7 @@ func TestUsersAreReadOneByOne(t *testing.T) {
 	}
 	for _, wrong := range []any{"/1.0/instances/c1", 7, true, object{"a": "b"}} {
 		row["used_by"] = wrong
-		if _, err := readRows(answer(), nil, readPool(nil)); !errors.Is(explain(err), errMalformed) {
+		if _, err := readRows(answer(), nil, readPool(true, nil)); !errors.Is(explain(err), errMalformed) {
 			t.Errorf("used_by %v in a pool: error %v", wrong, err)
 		}
 		if _, err := readRows(answer(), nil, readProject); !errors.Is(explain(err), errMalformed) {
