@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,12 +60,8 @@ func judge(ctx context.Context, w io.Writer, p *loaded, chosen []mutant, o optio
 		return err
 	}
 	defer os.RemoveAll(dir)
-	readers := p.readers
-	if o.own {
-		readers = nil
-	}
 	// A package without tests is spoken for by its readers alone.
-	asked := slices.DeleteFunc(slices.Concat([]string{p.dir}, readers), func(dir string) bool {
+	asked := slices.DeleteFunc(slices.Concat([]string{p.dir}, p.readers), func(dir string) bool {
 		tests, _ := filepath.Glob(filepath.Join(dir, "*_test.go")) // the pattern is good
 		return len(tests) == 0
 	})
@@ -152,21 +149,16 @@ func (s *suite) trace(ctx context.Context, w io.Writer, name string) (test, bool
 	if err != nil {
 		fmt.Fprintf(w, "%s of %s fails with no change at all and is left out: %v\n%s\n", name, filepath.Base(s.dir), err, tail(out))
 	}
-	reached, readErr := os.ReadFile(file)
-	if readErr != nil && !errors.Is(readErr, os.ErrNotExist) {
-		return t, false, readErr
+	reached, missing := os.ReadFile(file)
+	if errors.Is(missing, os.ErrNotExist) {
+		return t, false, nil // it reaches none
 	}
 	for lines := bufio.NewScanner(bytes.NewReader(reached)); lines.Scan(); {
 		if id, err := strconv.Atoi(lines.Text()); err == nil {
 			t.reaches[id] = true
 		}
 	}
-	if readErr == nil {
-		readErr = os.Remove(file)
-	} else {
-		readErr = nil
-	}
-	return t, err == nil && len(t.reaches) > 0, readErr
+	return t, err == nil && len(t.reaches) > 0, errors.Join(missing, os.Remove(file))
 }
 
 func tail(out []byte) []byte { return out[max(0, len(out)-2000):] }
@@ -181,7 +173,7 @@ func (s *suite) ask(ctx context.Context, w io.Writer, open []*verdict, o options
 		wg     sync.WaitGroup
 	)
 	work := make(chan *verdict)
-	for range max(1, o.workers) {
+	for range runtime.NumCPU() {
 		wg.Go(func() {
 			for v := range work {
 				err := s.try(ctx, v, o.limit)

@@ -15,7 +15,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -121,11 +120,11 @@ func goCommand(ctx context.Context, args ...string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// choose takes those of the wanted files and functions, and of these a sample.
-func choose(all []mutant, files, function *regexp.Regexp, o options) []mutant {
+// choose takes those of the wanted functions, and of these a sample.
+func choose(all []mutant, function *regexp.Regexp, o options) []mutant {
 	var chosen []mutant
 	for _, m := range all {
-		if (m.Refusal || !o.refusals) && files.MatchString(path.Base(m.File)) && function.MatchString(m.Func) {
+		if (m.Refusal || !o.refusals) && function.MatchString(m.Func) {
 			chosen = append(chosen, m)
 		}
 	}

@@ -6,7 +6,6 @@
 //	go run ./internal/mutate -refusals              # what takes a refusal away
 //	go run ./internal/mutate -n 40                  # a sample of each package
 //	go run ./internal/mutate -package diagnose -func 'share|seenBefore'
-//	go run ./internal/mutate -package diagnose -file '^gates'
 //
 // All changes of a package are compiled into one test program, each behind a
 // switch that an environment variable turns (see instrument.go), so nothing is
@@ -26,7 +25,6 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -58,25 +56,21 @@ type target struct {
 }
 
 type options struct {
-	packages, function, files, out string
-	n                              int
-	seed                           uint64
-	workers                        int
-	limit                          time.Duration
-	own, list, listed, refusals    bool
+	packages, function, out string
+	n                       int
+	seed                    uint64
+	limit                   time.Duration
+	list, listed, refusals  bool
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.packages, "package", "", "only these packages, separated by commas")
 	flag.StringVar(&o.function, "func", "", "only functions that match this regular expression")
-	flag.StringVar(&o.files, "file", "", "only files whose name matches this regular expression")
 	flag.StringVar(&o.out, "out", "", "append results to this file, and skip what it has already")
 	flag.IntVar(&o.n, "n", 0, "a random sample of this many changes of each package; 0 is all")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the sample")
-	flag.IntVar(&o.workers, "j", runtime.NumCPU(), "how many test programs run at once")
 	flag.DurationVar(&o.limit, "limit", 3*time.Minute, "how long the tests of one change may take in all")
-	flag.BoolVar(&o.own, "own", false, "ask the package's own tests only")
 	flag.BoolVar(&o.refusals, "refusals", false, "only changes that take a refusal away")
 	flag.BoolVar(&o.list, "list", false, "print the changes and run nothing")
 	flag.BoolVar(&o.listed, "listed", false, "try also what is listed as equivalent, and fail if a test notices it")
@@ -94,10 +88,6 @@ func run(ctx context.Context, w io.Writer, o options, targets []target, list str
 	function, err := regexp.Compile(o.function)
 	if err != nil {
 		return fmt.Errorf("-func: %w", err)
-	}
-	files, err := regexp.Compile(o.files)
-	if err != nil {
-		return fmt.Errorf("-file: %w", err)
 	}
 	known, err := readEquivalent(list)
 	if err != nil {
@@ -124,7 +114,7 @@ func run(ctx context.Context, w io.Writer, o options, targets []target, list str
 			return fmt.Errorf("reading package %s: %w", t.dir, err)
 		}
 		failed = append(failed, known.check(t.dir, p.mutants))
-		chosen := choose(p.mutants, files, function, o)
+		chosen := choose(p.mutants, function, o)
 		if o.list {
 			for _, m := range chosen {
 				fmt.Fprintf(w, "%s:%d\t%s\n", m.File, m.Line, m.Key)

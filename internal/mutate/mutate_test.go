@@ -21,7 +21,7 @@ func tryToy(t *testing.T, o options, list string) (string, error) {
 	if err := os.WriteFile(name, []byte(list), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o.workers, o.limit = 2, time.Minute
+	o.limit = time.Minute
 	var out strings.Builder
 	err := run(context.Background(), &out, o, []target{{toyDir, nil}}, name)
 	return out.String(), err
@@ -168,7 +168,7 @@ func TestSample(t *testing.T) {
 	if one, two := sample(1), sample(2); one != sample(1) || one == two {
 		t.Errorf("samples of seed 1 and 2:\n%s\n%s", one, two)
 	}
-	for _, o := range []options{{function: "("}, {files: "("}, {packages: "none"}} {
+	for _, o := range []options{{function: "("}, {packages: "none"}} {
 		if err := run(context.Background(), io.Discard, o, targets, "internal/mutate/equivalent.txt"); err == nil {
 			t.Errorf("%+v is accepted", o)
 		}
