@@ -115,7 +115,6 @@ func fleetRatio(runs int) error {
 		}
 		slowest = append(slowest, run{wall: time.Since(began)})
 	}
-	wall := func(r run) time.Duration { return r.wall }
 	of := median(slowest, wall) + median(alone, wall)
 	fmt.Printf("\n| %d members, %d ms away | wall |\n|---|---|\n", farHosts, roundTrip.Milliseconds())
 	fmt.Printf("| a look without them | %.0f ms |\n| the slowest of them | %.0f ms |\n| a look with all of them | %.0f ms |\n",

@@ -259,8 +259,9 @@ func median[T int64 | time.Duration](runs []run, figure func(run) T) T {
 	return all[len(all)/2]
 }
 
+func wall(r run) time.Duration { return r.wall }
+
 func report(volumes int, results map[string][]run) {
-	wall := func(r run) time.Duration { return r.wall }
 	fmt.Printf("\n| %d volumes | array: requests + further pages | LXD: requests | bytes | wall | CPU | peak memory | wall / floor |\n|---|---|---|---|---|---|---|---|\n", volumes)
 	floor := median(results["floor"], wall)
 	for _, name := range []string{"floor", "scan", "script"} {
@@ -320,7 +321,6 @@ func devicesRatio(dir, program string, runs int) error {
 			}
 		}
 	}
-	wall := func(r run) time.Duration { return r.wall }
 	cpu := func(r run) time.Duration { return r.cpu }
 	fmt.Printf("\n| recorded host | wall | CPU |\n|---|---|---|\n")
 	for _, row := range []struct {

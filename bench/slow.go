@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,14 +83,8 @@ func (t *timeline) first() *answer {
 	if len(t.held) == 0 {
 		return nil
 	}
-	first := 0
-	for i := range t.held {
-		if t.held[i].due.Before(t.held[first].due) {
-			first = i
-		}
-	}
-	one := t.held[first]
-	t.held = append(t.held[:first], t.held[first+1:]...)
+	one := slices.MinFunc(t.held, func(a, b *answer) int { return a.due.Compare(b.due) })
+	t.held = slices.DeleteFunc(t.held, func(other *answer) bool { return other == one })
 	return one
 }
 
