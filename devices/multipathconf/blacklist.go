@@ -2,15 +2,9 @@ package multipathconf
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/pureclean/pureclean/evidence"
 )
-
-// quarter is a fourth of the longest interval, at least 1.
-func quarter(n int64) string {
-	return strconv.FormatInt(max(n/4, 1), 10)
-}
 
 // Path is what multipath looks at to leave a disk alone.
 type Path struct {

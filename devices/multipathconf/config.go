@@ -7,6 +7,7 @@ package multipathconf
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -110,7 +111,7 @@ type Config struct {
 // order.
 func Read(main *File, more ...File) *Config {
 	c := empty()
-	c.devices = []*entry{flashArray(), flashArrayNVMe()}
+	c.devices = builtIns()
 	c.except.patterns["property"] = []pattern{builtInException()}
 	if main != nil {
 		failed := c.read(*main)
@@ -168,21 +169,19 @@ func empty() *Config {
 	}
 }
 
-// flashArray is multipath's own entry for the array, in all versions since
-// 0.8.4; those before have no fast_io_fail_tmo in it.
-func flashArray() *entry {
-	e := &entry{kind: "devices/device", values: map[string]*Line{}, builtIn: true}
-	for key, value := range map[string]string{"vendor": "PURE", "product": "FlashArray", "fast_io_fail_tmo": "10"} {
-		e.values[key] = &Line{Key: key, Value: value, Meant: true}
+// builtIns are multipath's own entries for the array. The first is in all versions
+// since 0.8.4; those before have no fast_io_fail_tmo in it. The other, over NVMe,
+// 0.9.4 has and older versions have not.
+func builtIns() []*entry {
+	return []*entry{
+		builtIn(map[string]string{"vendor": "PURE", "product": "FlashArray", "fast_io_fail_tmo": "10"}, false),
+		builtIn(map[string]string{"vendor": "NVME", "product": "Pure Storage FlashArray", "no_path_retry": "10"}, true),
 	}
-	return e
 }
 
-// flashArrayNVMe is multipath's own entry for the array over NVMe, which 0.9.4
-// has and older versions have not.
-func flashArrayNVMe() *entry {
-	e := &entry{kind: "devices/device", values: map[string]*Line{}, builtIn: true, someVersions: true}
-	for key, value := range map[string]string{"vendor": "NVME", "product": "Pure Storage FlashArray", "no_path_retry": "10"} {
+func builtIn(values map[string]string, someVersions bool) *entry {
+	e := &entry{kind: "devices/device", values: map[string]*Line{}, builtIn: true, someVersions: someVersions}
+	for key, value := range values {
 		e.values[key] = &Line{Key: key, Value: value, Meant: true}
 	}
 	return e
@@ -370,24 +369,17 @@ func (r *reader) misplaced(number int, s statement) {
 	case s.value == "{":
 		r.fault(number, "%s is no section of %s: it is not entered, and its brace closes %s", s.key, place, place)
 	case place == "":
-		if r.anywhere(s.key) {
+		// Of a word that is a keyword somewhere.
+		if _, known := root.sub["defaults"].keys[s.key]; known {
 			r.fault(number, "%s stands outside of any section, and is not read", s.key)
 		}
 	default:
 		r.fault(number, "%s is no keyword of the section %s", s.key, place)
 	}
 	if _, ok := defaultValues[s.key]; ok || s.key == "no_path_retry" || s.key == "dev_loss_tmo" {
-		r.add(&Line{Key: s.key, Value: s.value, Section: place, File: r.file.Name, Number: number})
+		r.Lines = append(r.Lines, &Line{Key: s.key, Value: s.value, Section: place, File: r.file.Name, Number: number})
 	}
 }
-
-// anywhere reports a word that is a keyword somewhere.
-func (r *reader) anywhere(key string) bool {
-	_, ok := root.sub["defaults"].keys[key]
-	return ok
-}
-
-func (r *reader) add(line *Line) { r.Lines = append(r.Lines, line) }
 
 // state takes what a line says into the section that is open.
 func (r *reader) state(number int, s statement, read reading) {
@@ -425,11 +417,9 @@ func (r *reader) state(number int, s statement, read reading) {
 	if s.key == "reservation_key" && !reserves(s.value) {
 		r.fail(number, "reservation_key %q is no key", s.value)
 	}
-	for _, key := range Keys {
-		if key == s.key {
-			r.add(line)
-			r.places[line] = o.entry
-		}
+	if slices.Contains(Keys, s.key) {
+		r.Lines = append(r.Lines, line)
+		r.places[line] = o.entry
 	}
 }
 

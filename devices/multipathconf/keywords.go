@@ -1,13 +1,13 @@
 package multipathconf
 
 import (
+	"maps"
 	"strings"
 )
 
 // section is a kind of section: the keywords that may stand in it, and the
 // sections.
 type section struct {
-	name string
 	keys map[string]reading
 	sub  map[string]*section
 }
@@ -44,9 +44,7 @@ var (
 func join(all ...map[string]reading) map[string]reading {
 	joined := map[string]reading{}
 	for _, one := range all {
-		for key, read := range one {
-			joined[key] = read
-		}
+		maps.Copy(joined, one)
 	}
 	return joined
 }
@@ -75,7 +73,7 @@ const (
 var (
 	listing = section{
 		keys: others("devnode wwid property protocol"),
-		sub:  map[string]*section{"device": {name: "device", keys: others("vendor product")}},
+		sub:  map[string]*section{"device": {keys: others("vendor product")}},
 	}
 	root = section{sub: map[string]*section{
 		"defaults":             {keys: join(others(defaultNames), ofMaps, global)},
@@ -98,9 +96,7 @@ var (
 
 // bare are the names of sections that multipath enters though no brace follows
 // on their line.
-var bare = map[string]bool{
-	"defaults": true, "blacklist": true, "blacklist_exceptions": true, "devices": true, "device": true, "multipaths": true, "multipath": true,
-}
+var bare = set(strings.Fields("defaults blacklist blacklist_exceptions devices device multipaths multipath"))
 
 // protocol takes one of the protocols.
 func protocol(value string) (string, bool) { return value, protocols[value] }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
@@ -25,21 +26,7 @@ func (r *reader) mergeDevices(devices []*entry, began int) []*entry {
 		devices = slices.Delete(devices, i, i+1)
 		i--
 	}
-	for i := 0; i < len(devices); i++ {
-		for _, later := range devices[max(began, i+1):] {
-			if !sameNames(devices[i], later) {
-				continue
-			}
-			later.fill(devices[i], true)
-			if i < began {
-				began--
-			}
-			devices = slices.Delete(devices, i, i+1)
-			i--
-			break
-		}
-	}
-	return devices
+	return merged(devices, began, true, sameNames)
 }
 
 func sameNames(a, b *entry) bool {
@@ -116,7 +103,7 @@ func (c *Config) productLists() (bad []Fault) {
 
 // finish does what multipath does once all files are read.
 func (c *Config) finish() {
-	c.protocols = merged(c.protocols, "type")
+	c.protocols = mergedBy("type", c.protocols)
 	c.maps = slices.DeleteFunc(c.maps, func(e *entry) bool {
 		_, ok := e.text("wwid")
 		if !ok {
@@ -124,7 +111,7 @@ func (c *Config) finish() {
 		}
 		return !ok
 	})
-	c.maps = merged(c.maps, "wwid")
+	c.maps = mergedBy("wwid", c.maps)
 	for line, place := range c.places {
 		line.Section = place.name()
 	}
@@ -155,15 +142,26 @@ func (c *Config) nearlyOurs() {
 	}
 }
 
-// merged merges sections for the same into the last of them.
-func merged(all []*entry, by string) []*entry {
+// mergedBy merges sections for the same, which a key says.
+func mergedBy(key string, all []*entry) []*entry {
+	return merged(all, 0, false, func(a, b *entry) bool {
+		one, _ := a.text(key)
+		other, _ := b.text(key)
+		return one == other
+	})
+}
+
+// merged merges sections for the same into the last of them, those from began on.
+func merged(all []*entry, began int, device bool, isSame func(a, b *entry) bool) []*entry {
 	for i := 0; i < len(all); i++ {
-		mine, _ := all[i].text(by)
-		for _, later := range all[i+1:] {
-			if other, _ := later.text(by); other != mine {
+		for _, later := range all[max(began, i+1):] {
+			if !isSame(all[i], later) {
 				continue
 			}
-			later.fill(all[i], false)
+			later.fill(all[i], device)
+			if i < began {
+				began--
+			}
 			all = slices.Delete(all, i, i+1)
 			i--
 			break
@@ -288,7 +286,7 @@ func (c *Config) polling() Line {
 		return Line{Key: "polling_interval", Value: defaultValues["polling_interval"], Meant: true}
 	case said == nil:
 		n, _, _ := integer(most.Value)
-		return *most.derived("polling_interval", quarter(n))
+		return *most.derived("polling_interval", strconv.FormatInt(max(n/4, 1), 10))
 	case most != nil:
 		n, _, _ := integer(said.Value)
 		if limit, _, _ := integer(most.Value); n > limit {

@@ -25,7 +25,7 @@ var errBad = errors.New("not a regular expression")
 // compile reads a pattern. One that the C library refuses is an error; one
 // that we can't follow, with a back reference for example, matches unknown.
 func compile(text string) (*Pattern, error) {
-	p := ere{text: text}
+	p := ere{text: text, closed: map[int]bool{}}
 	goes, err := p.alternatives(0)
 	if err != nil {
 		return nil, err
@@ -164,9 +164,6 @@ func (p *ere) atom(nest int) (goes string, anchor bool, err error) {
 			return "", false, errBad
 		}
 		p.at++
-		if p.closed == nil {
-			p.closed = map[int]bool{}
-		}
 		p.closed[number] = true
 		return "(?:" + inner + ")", false, nil
 	case '\\':
