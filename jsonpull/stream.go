@@ -109,14 +109,12 @@ func (s *Stream) Comma(end byte) {
 // may be read more than once, a later reading is the one that counts, and at
 // the end of each done is called.
 func (s *Stream) List(row func(*Cursor), done func()) {
-	s.Try(func(c *Cursor) { c.Take('[', "a list") })
-	for s.Err == nil && !s.End(']') {
+	s.Elements(func() {
 		s.Try(row)
 		if s.Err == nil {
 			done()
 		}
-		s.Comma(']')
-	}
+	})
 }
 
 // Finish makes sure that nothing but white space follows.

@@ -119,10 +119,7 @@ type gates struct {
 type gate struct{ Result, Class, Gate, Why string }
 
 func newPage(j Judged) *page {
-	p := &page{Doubts: !j.Report.Complete, Version: text(j.Version), Note: text(j.Note), Next: j.Resume}
-	for _, run := range j.Runs {
-		p.Runs = append(p.Runs, text(run))
-	}
+	p := &page{Doubts: !j.Report.Complete, Version: text(j.Version), Note: text(j.Note), Next: j.Resume, Runs: words.Of(j.Runs, text)}
 	if !j.Time.IsZero() {
 		p.Time = j.Time.UTC().Format("2006-01-02 15:04 UTC")
 	}
@@ -201,15 +198,10 @@ func (p *page) card(f diagnose.Finding, pictures *pictures) card {
 	c := card{
 		ID: fmt.Sprintf("f%d", p.cards), Code: f.Code, Severity: string(f.Severity), Object: text(f.Object), LXD: text(f.LXD.String()),
 		Detail: text(f.Detail), Effect: text(f.Effect), Cause: text(f.Cause), Facts: factsOf(f),
+		Remedy: words.Of(f.Remedy, text), Reasons: words.Of(f.Reasons(), gateOf),
 	}
 	if slices.ContainsFunc(diagnose.Kinds, func(k diagnose.Kind) bool { return k.Code == f.Code }) {
 		c.Doc = docs + f.Code + ".md"
-	}
-	for _, r := range f.Remedy {
-		c.Remedy = append(c.Remedy, text(r))
-	}
-	for _, g := range f.Reasons() {
-		c.Reasons = append(c.Reasons, gateOf(g))
 	}
 	if len(f.Gates) > 0 {
 		c.Passed = countGates(f.Gates)
@@ -284,22 +276,20 @@ func factsOf(f diagnose.Finding) []fact {
 func aboutOf(all []diagnose.Witness) []about {
 	var asked []about
 	for _, kind := range []string{"array", "lxd", "host"} {
+		shown := strings.Replace(kind, "lxd", "LXD", 1)
 		var names []string
 		for _, w := range all {
 			if w.Kind != kind {
 				continue
 			}
-			name := text(strings.TrimPrefix(w.Title, kind+" "))
-			if kind == "lxd" {
-				name = text(strings.TrimPrefix(w.Title, "LXD "))
-			}
+			name := text(strings.TrimPrefix(w.Title, shown+" "))
 			if !w.Complete {
 				name += " (not complete)"
 			}
 			names = append(names, name)
 		}
 		if len(names) > 0 {
-			asked = append(asked, about{map[string]string{"array": "array", "lxd": "LXD", "host": "host"}[kind], some(names)})
+			asked = append(asked, about{shown, some(names)})
 		}
 	}
 	return asked
@@ -382,11 +372,7 @@ func gatesOf(results []diagnose.GateResult) *gates {
 	rank := map[diagnose.Result]int{diagnose.Fail: 0, diagnose.Uncertain: 1, diagnose.Waived: 2, diagnose.Pass: 3}
 	sorted := slices.Clone(results)
 	slices.SortStableFunc(sorted, func(a, b diagnose.GateResult) int { return rank[a.Result] - rank[b.Result] })
-	all := &gates{Count: countGates(results)}
-	for _, g := range sorted {
-		all.All = append(all.All, gateOf(g))
-	}
-	return all
+	return &gates{countGates(results), words.Of(sorted, gateOf)}
 }
 
 // countGates is "20 pass, 1 fail, 1 unknown".

@@ -113,10 +113,7 @@ func draw(p diagnose.Portrait, id string) *picture {
 	d.tie(p.RecordTie, d.y)
 	d.panel(p.Array, 0)
 	from := d.y
-	hosts, left := p.Hosts, 0
-	if len(hosts) > mostHosts {
-		hosts, left = hosts[:mostHosts], len(hosts)-mostHosts
-	}
+	hosts := first(p.Hosts, mostHosts)
 	indent := 0
 	if len(hosts) > 1 {
 		indent = 2 * spine
@@ -129,17 +126,17 @@ func draw(p diagnose.Portrait, id string) *picture {
 		}
 		d.host(h, indent)
 	}
-	for i, stray := range p.Strays {
-		if i == mostHosts {
-			break
-		}
+	for _, stray := range first(p.Strays, mostHosts) {
 		d.tie(diagnose.Tie{Agrees: evidence.No, Words: stray.Words}, d.y)
 		d.panel(stray.Array, 0)
 	}
-	d.rest(p, left)
+	d.rest(p, len(p.Hosts)-len(hosts))
 	d.Height = d.y + 2
 	return d.picture
 }
+
+// first are the first of them, so many at most.
+func first[T any](all []T, most int) []T { return all[:min(len(all), most)] }
 
 // lastSign is where the next piece of the line begins.
 func (d *pen) lastSign() int { return d.Signs[len(d.Signs)-1].Y + 9 }
@@ -184,19 +181,16 @@ func (d *pen) host(h diagnose.HostPortrait, indent int) {
 	top := d.y
 	d.y += boxPad + 9
 	d.lines(boxPad+indent, "witness", text("host "+h.Name))
-	for i, device := range h.Devices {
-		if i == mostDevices {
-			d.lines(boxPad+indent, "code", fmt.Sprintf("and %d more", len(h.Devices)-i))
-			break
-		}
+	for _, device := range first(h.Devices, mostDevices) {
 		d.device(device, boxPad+indent)
 	}
+	d.more(boxPad+indent, len(h.Devices)-mostDevices)
 	if len(h.Devices) == 0 && !h.Unread {
 		d.lines(boxPad+indent, "none", "no device")
 	}
 	d.y += 5
 	class := tieClass(h.Use.Agrees)
-	d.Signs = append(d.Signs, sign{X: boxPad + indent + 5, Y: d.y - 4, Class: class, Dot: false})
+	d.Signs = append(d.Signs, sign{X: boxPad + indent + 5, Y: d.y - 4, Class: class})
 	d.lines(boxPad+indent+20, "tie "+class, text(h.Use.Words))
 	d.y -= 4
 	d.Boxes = append(d.Boxes, box{1 + indent, top + 1, pictureWidth - 2 - indent, d.y - top, "box has-yes"})
@@ -224,15 +218,12 @@ func (d *pen) device(p diagnose.DevicePortrait, x int) {
 	}
 	d.lines(x, "name", head)
 	trunk, last := d.y-lineHeight+5, d.y
-	for i, path := range p.Paths {
-		if i == mostPaths {
-			d.lines(x+16, "code", fmt.Sprintf("and %d more", len(p.Paths)-i))
-			break
-		}
+	for _, path := range first(p.Paths, mostPaths) {
 		last = d.y - 4
 		d.Lines = append(d.Lines, line{x + 4, last, x + 12, last, "leaf"})
 		d.path(path, x+16, "")
 	}
+	d.more(x+16, len(p.Paths)-mostPaths)
 	if len(p.Paths) > 0 {
 		d.Lines = append(d.Lines, line{x + 4, trunk, x + 4, last, "leaf"})
 	}
@@ -271,10 +262,11 @@ func (d *pen) note(class, words string) {
 	d.y -= lineHeight - 6
 }
 
-// put writes one line.
-func (d *pen) put(x int, class, words string) {
-	d.Labels = append(d.Labels, label{X: x, Y: d.y, Class: class, Text: words})
-	d.y += lineHeight
+// more writes how many are not drawn, if any.
+func (d *pen) more(x, left int) {
+	if left > 0 {
+		d.lines(x, "code", fmt.Sprintf("and %d more", left))
+	}
 }
 
 // lines writes text in as many lines as it needs, and not more than mostLines.
@@ -289,7 +281,8 @@ func (d *pen) lines(x int, class, words string) {
 		lines = append(lines[:mostLines-1], cut(lines[mostLines-1], room-2)+" …")
 	}
 	for _, l := range lines {
-		d.put(x, class, l)
+		d.Labels = append(d.Labels, label{X: x, Y: d.y, Class: class, Text: l})
+		d.y += lineHeight
 	}
 }
 
@@ -306,16 +299,10 @@ func some(names []string) string {
 func describe(p diagnose.Portrait) string {
 	said := map[evidence.Answer]string{evidence.Yes: "agrees", evidence.No: "contradicts", evidence.Unknown: "not known"}
 	parts := []string{fmt.Sprintf("%s and %s: %s, %s.", p.Record.Witness, p.Array.Witness, said[p.RecordTie.Agrees], p.RecordTie.Words)}
-	for i, h := range p.Hosts {
-		if i == mostHosts {
-			break
-		}
+	for _, h := range first(p.Hosts, mostHosts) {
 		parts = append(parts, fmt.Sprintf("%s and %s: %s, %s. Use: %s.", p.Array.Witness, h.Name, said[h.Tie.Agrees], h.Tie.Words, h.Use.Words))
 	}
-	for i, s := range p.Strays {
-		if i == mostHosts {
-			break
-		}
+	for _, s := range first(p.Strays, mostHosts) {
 		parts = append(parts, fmt.Sprintf("%s: %s, contradicts: %s.", s.Array.Witness, s.Array.Title, s.Words))
 	}
 	return text(strings.Join(parts, " "))

@@ -119,16 +119,7 @@ func (f *facts) said(name string) []statement {
 	case blacklisted:
 		return f.blacklist()
 	}
-	var files, running []evidence.Setting
-	for _, s := range f.host.Settings.Items {
-		switch {
-		case s.Name != name || s.Applies.IsNot():
-		case s.Section == evidence.InForce:
-			running = append(running, s)
-		default:
-			files = append(files, s)
-		}
-	}
+	files, running := f.saidBy(name)
 	all := make([]statement, 0, len(files)+1)
 	said := false
 	for _, s := range files {
@@ -150,6 +141,20 @@ func (f *facts) said(name string) []statement {
 	return all
 }
 
+// saidBy is what files say of one setting, and what multipathd runs with.
+func (f *facts) saidBy(name string) (files, running []evidence.Setting) {
+	for _, s := range f.host.Settings.Items {
+		switch {
+		case s.Name != name || s.Applies.IsNot():
+		case s.Section == evidence.InForce:
+			running = append(running, s)
+		default:
+			files = append(files, s)
+		}
+	}
+	return files, running
+}
+
 // blacklisted is the name of a line that keeps multipath off Pure volumes. They
 // are many and have no value: each is there or not.
 const blacklisted = "multipath blacklist"
@@ -157,16 +162,7 @@ const blacklisted = "multipath blacklist"
 // blacklist are the files' lines, and those that multipathd runs with and no
 // file has. A line that it does not run with is told as that.
 func (f *facts) blacklist() []statement {
-	var files, running []evidence.Setting
-	for _, s := range f.host.Settings.Items {
-		switch {
-		case s.Name != blacklisted || s.Applies.IsNot():
-		case s.Section == evidence.InForce:
-			running = append(running, s)
-		default:
-			files = append(files, s)
-		}
-	}
+	files, running := f.saidBy(blacklisted)
 	var all []statement
 	for _, s := range files {
 		if f.asked() && !slices.ContainsFunc(running, func(r evidence.Setting) bool { return sameLine(r.Value, s.Value) }) {
@@ -211,17 +207,20 @@ func (f *facts) unloaded() []statement {
 	for _, s := range f.host.Settings.Items {
 		has := running[s.Name]
 		whole := s.Section != evidence.InForce && s.Applies.Is() && !strings.HasPrefix(s.Section, "multipaths/")
-		if whole && len(has) == 0 && isKey(s.Name) && f.asked() && !f.judged(s) {
-			_, key, _ := strings.Cut(s.Name, " ")
-			s.Value = key + ": multipathd has nothing of it, the file says " + s.Value
-			all = append(all, statement{Setting: s})
+		word := "nothing of it"
+		switch {
+		case !whole || f.judged(s):
 			continue
-		}
-		if !whole || len(has) == 0 || f.judged(s) || slices.ContainsFunc(has, func(r evidence.Setting) bool { return same(r.Value, s.Value) || f.judged(r) }) {
+		case len(has) > 0:
+			word = has[0].Value
+			if slices.ContainsFunc(has, func(r evidence.Setting) bool { return same(r.Value, s.Value) || f.judged(r) }) {
+				continue
+			}
+		case !isKey(s.Name) || !f.asked():
 			continue
 		}
 		_, key, _ := strings.Cut(s.Name, " ")
-		s.Value = key + ": multipathd has " + has[0].Value + ", the file says " + s.Value
+		s.Value = key + ": multipathd has " + word + ", the file says " + s.Value
 		all = append(all, statement{Setting: s})
 	}
 	return all
@@ -297,20 +296,17 @@ func (r *Rule) judge(f *facts, s statement) (Fault, bool) {
 		return fault, true
 	}
 	if s.stale {
-		if again, _ := r.Bad(f, withValue(s.Setting, s.file)); again != "" {
+		inFile := s.Setting
+		inFile.Value = s.file
+		if again, _ := r.Bad(f, inFile); again != "" {
 			return Fault{}, false // the file's line is a fault of its own
 		}
-		fault.Section = "multipathd runs with " + quoted(s.Value) + ", the file says " + quoted(s.file) + " by now"
-		fault.Then = []string{"multipathd reconfigure"}
+		fault.Section = `multipathd runs with "` + s.Value + `", the file says "` + s.file + `" by now`
+		fault.Then = []string{reconfigure}
 		return fault, true
 	}
 	fault.Write, fault.Into, fault.Then = r.Write(f, s.Setting)
 	return fault, true
-}
-
-func withValue(s evidence.Setting, value string) evidence.Setting {
-	s.Value = value
-	return s
 }
 
 // subject is the setting's name as it stands in its file, where it has one of
@@ -322,5 +318,3 @@ func (r *Rule) subject() string {
 	}
 	return r.Name
 }
-
-func quoted(s string) string { return `"` + s + `"` }

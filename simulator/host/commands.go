@@ -23,15 +23,14 @@ func (h *Host) commandOutputs(v view) map[string]string {
 		if d.gone {
 			continue
 		}
+		said := "" // scsi_id prints nothing when it can't ask
 		switch answer := h.identify(d.name, v); answer.Kind {
 		case evidence.IdentityKnown:
-			outputs["scsi_id -g -u /dev/"+d.name] = wwid(string(answer.Serial)) + "\n"
+			said = wwid(string(answer.Serial)) + "\n"
 		case evidence.IdentityGone:
-			outputs["scsi_id -g -u /dev/"+d.name] = "gone\n"
-		default:
-			// scsi_id prints nothing when it can't ask.
-			outputs["scsi_id -g -u /dev/"+d.name] = ""
+			said = "gone\n"
 		}
+		outputs["scsi_id -g -u /dev/"+d.name] = said
 	}
 	for _, w := range []Where{LXDNamespace, HiddenNamespace} {
 		if bind := h.bindOf(w); bind != "" {
@@ -39,19 +38,6 @@ func (h *Host) commandOutputs(v view) map[string]string {
 		}
 	}
 	return outputs
-}
-
-// outputName is the file that a command's output is kept in: every character
-// that a file name should not have is "_".
-func outputName(command string) string {
-	name := []byte(command)
-	for i, c := range name {
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !letter && c != '.' && c != '-' {
-			name[i] = '_'
-		}
-	}
-	return string(name) + ".out"
 }
 
 // dmsetup is what a command says of all maps, with a text after each.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/pureclean/pureclean/devices"
 )
 
 // WriteTo writes the machine as it is now into a directory that --sysroot can
@@ -15,7 +17,7 @@ func (h *Host) WriteTo(dir string) error {
 	h.mu.Lock()
 	t := h.render(true)
 	for command, output := range h.commandOutputs(v) {
-		t.AddFile("commands/"+outputName(command), []byte(output))
+		t.AddFile("commands/"+devices.OutputName(command), []byte(output))
 	}
 	h.mu.Unlock()
 	for _, top := range []string{"commands", "dev", "etc", "proc", "run", "sys", "var"} {
