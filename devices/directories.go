@@ -86,13 +86,10 @@ func (r *directoryReader) readPool(dir, pool string) {
 func (r *directoryReader) add(one evidence.Directory) {
 	name := strings.TrimPrefix(one.Path, "/")
 	info, err := r.tree.Lstat(name)
-	if err != nil {
-		if !hostfs.Absent(err) {
-			r.doubts.Check(one.Path+" could not be looked at", err)
-		}
-		return
+	if !hostfs.Absent(err) {
+		r.doubts.Check(one.Path+" could not be looked at", err)
 	}
-	if !info.IsDir() {
+	if err != nil || !info.IsDir() {
 		return
 	}
 	one.Mounted = r.mounted(name)

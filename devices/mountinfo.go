@@ -76,12 +76,7 @@ func isDev(s string) bool {
 }
 
 func isDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
+	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
 // unescape undoes the kernel's octal escapes: a backslash and three digits.

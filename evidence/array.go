@@ -250,8 +250,7 @@ type ArrayHost struct {
 
 // Initiators returns all of the host's initiators.
 func (h ArrayHost) Initiators() []string {
-	all := make([]string, 0, len(h.IQNs)+len(h.NQNs)+len(h.WWNs))
-	return append(append(append(all, h.IQNs...), h.NQNs...), h.WWNs...)
+	return slices.Concat(h.IQNs, h.NQNs, h.WWNs)
 }
 
 // HostGroup is a group of hosts that share connections. LXD makes none.

@@ -60,14 +60,9 @@ func (r *Reader) poolVolumes(ctx context.Context, pool poolRow, before *earlier)
 			return got
 		}
 	}
-	return r.volumes(ctx, pool.Name, len(pool.UsedBy))
-}
-
-// volumes asks for all volumes and snapshots of a pool, in all projects: one
-// request, however many there are.
-func (r *Reader) volumes(ctx context.Context, pool string, expected int) reply[[]evidence.Record] {
-	u := api.NewURL().Path("1.0", "storage-pools", pool, "volumes").WithQuery("recursion", "1").WithQuery("all-projects", "true")
-	return getRows(ctx, r, u.String(), expected, whole(readVolume))
+	// In all projects: one request, however many there are.
+	u := api.NewURL().Path("1.0", "storage-pools", pool.Name, "volumes").WithQuery("recursion", "1").WithQuery("all-projects", "true")
+	return getRows(ctx, r, u.String(), len(pool.UsedBy), whole(readVolume))
 }
 
 // recordList judges the volumes' rows, and uses them up. A row that can't be

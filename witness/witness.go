@@ -20,9 +20,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pureclean/pureclean/config"
 	"github.com/pureclean/pureclean/devices"
@@ -151,26 +150,21 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 
 	var host evidence.Host
 	var log *evidence.Log
-	both := errgroup.Group{}
-	both.Go(func() error {
+	var both sync.WaitGroup
+	both.Go(func() {
 		if reader != nil {
 			ctx, cancel := limits.of(ctx, estate, "LXD")
 			defer cancel()
 			world.LXD = o.observeRecords(ctx, reader, asked, rows.recorded(world.Arrays))
 		}
-		return nil
 	})
-	both.Go(func() error {
-		host = o.observeHost(ctx, limits)
-		return nil
-	})
-	both.Go(func() error {
+	both.Go(func() { host = o.observeHost(ctx, limits) })
+	both.Go(func() {
 		if o.Logs || o.Thorough {
 			log = o.readLog(ctx, limits)
 		}
-		return nil
 	})
-	_ = both.Wait() // neither returns an error: their evidence says what failed
+	both.Wait() // their evidence says what failed
 	world.Hosts = o.observeHosts(ctx, limits, &world.LXD, host, part.kept(world.Arrays))
 	part.disown(&world.LXD, world.Hosts)
 	world.Hosts[0].Log = log
@@ -413,14 +407,11 @@ func setOf[T any, K comparable](items []T, f func(*T) K) map[K]bool {
 
 // each runs f for 0..n-1 side by side and returns when all have.
 func each(n int, f func(int)) {
-	var group errgroup.Group
+	var group sync.WaitGroup
 	for i := range n {
-		group.Go(func() error {
-			f(i)
-			return nil
-		})
+		group.Go(func() { f(i) })
 	}
-	_ = group.Wait() // f has no error to return
+	group.Wait()
 }
 
 // lookUp asks the array for the serials that hosts show and that are not in

@@ -63,14 +63,8 @@ func (t Tree) Data(name string, limit int64) ([]byte, error) {
 // Text reads an attribute without the white space around it. Absent is ""
 // without an error: most attributes exist on some kernels only.
 func (t Tree) Text(name string) (string, error) {
-	data, err := t.Data(name, AttributeBytes)
-	if err != nil {
-		if Absent(err) {
-			return "", nil
-		}
-		return "", err
-	}
-	return strings.TrimSpace(string(data)), nil
+	text, err := t.Whole(name)
+	return strings.TrimSpace(text), err
 }
 
 // Whole reads a file of settings as it is, so that its lines keep their
@@ -85,10 +79,7 @@ func (t Tree) Whole(name string) (string, error) {
 
 // Field reads an attribute that may stay unknown: "" for that.
 func (t Tree) Field(name string) string {
-	s, err := t.Text(name)
-	if err != nil {
-		return ""
-	}
+	s, _ := t.Text(name)
 	return s
 }
 
@@ -125,10 +116,10 @@ func (t Tree) Dirs(dir string) ([]string, error) {
 
 func (t Tree) list(dir string, wanted func(fs.DirEntry) bool) ([]string, error) {
 	entries, err := fs.ReadDir(t.FS, dir)
+	if Absent(err) {
+		return nil, nil
+	}
 	if err != nil {
-		if Absent(err) {
-			return nil, nil
-		}
 		return nil, err
 	}
 	names := make([]string, 0, len(entries))
@@ -143,21 +134,18 @@ func (t Tree) list(dir string, wanted func(fs.DirEntry) bool) ([]string, error) 
 // Link reads a link's target; "" when there is none or it is not a link.
 func (t Tree) Link(name string) (string, error) {
 	target, err := fs.ReadLink(t.FS, name)
-	if err != nil {
-		if Absent(err) || errors.Is(err, fs.ErrInvalid) {
-			return "", nil
-		}
-		return "", err
+	switch {
+	case err == nil:
+		return target, nil
+	case Absent(err), errors.Is(err, fs.ErrInvalid):
+		return "", nil
 	}
-	return target, nil
+	return "", err
 }
 
 // LinkField is the target of a link that may stay unknown: "" for that.
 func (t Tree) LinkField(name string) string {
-	target, err := t.Link(name)
-	if err != nil {
-		return ""
-	}
+	target, _ := t.Link(name)
 	return target
 }
 

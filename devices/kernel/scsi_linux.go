@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -99,15 +100,8 @@ func withHint(err error) error {
 // isDiskName keeps anything from becoming a path that the kernel did not
 // name: "sda" to "sdzzz…".
 func isDiskName(name string) bool {
-	if len(name) < 3 || len(name) > 16 || name[:2] != "sd" {
-		return false
-	}
-	for _, c := range []byte(name[2:]) {
-		if c < 'a' || c > 'z' {
-			return false
-		}
-	}
-	return true
+	letters, ok := strings.CutPrefix(name, "sd")
+	return ok && letters != "" && len(name) <= 16 && strings.Trim(letters, "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
 // openBlock opens a block device's node, without waiting for a medium and
