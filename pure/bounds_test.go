@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -150,7 +151,7 @@ func TestSmallRows(t *testing.T) {
 				return true
 			}
 			o := testOptions(&waits{})
-			o.Memory = c.memory
+			o.Memory, o.Timeout = c.memory, 5*time.Minute // what is large takes long on a busy machine
 			r, err := Open(t.Context(), s.access(), o)
 			if err != nil {
 				t.Fatal(err)
