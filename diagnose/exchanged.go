@@ -15,22 +15,38 @@ func (s Subject) exchanged() string {
 	if s.snapshot != nil || s.volume.Created.IsZero() {
 		return ""
 	}
-	for record := range evidence.Refs(s.f.records.list) {
-		if record.Snapshot || record.Created.IsZero() || record.Type == evidence.TypeImage || !atOneTime(record.Created, s.volume.Created) {
-			continue
-		}
-		other := ""
-		for v := range s.f.placed(record) {
-			if v != s.volume && !v.Created.IsZero() && !atOneTime(record.Created, v.Created) {
-				other = v.Name
-			}
-		}
-		if other != "" {
-			return "LXD made " + lxdName(record).String() + " on " + day(record.Created) + ", when this was made, and " + other +
+	for _, m := range s.f.misdated() {
+		if m.volume != s.volume && atOneTime(m.record.Created, s.volume.Created) {
+			return "LXD made " + lxdName(m.record).String() + " on " + day(m.record.Created) + ", when this was made, and " + m.volume.Name +
 				", which has its name, was made at another time: their names may have been exchanged"
 		}
 	}
 	return ""
+}
+
+// misdate is a record, and what has its name and was made at another time.
+type misdate struct {
+	record *evidence.Record
+	volume *volume
+}
+
+// misdated are all of them. They are few, and asked for by each leftover.
+func (f *facts) misdated() []misdate {
+	if f.misdates != nil {
+		return f.misdates
+	}
+	f.misdates = []misdate{}
+	for record := range evidence.Refs(f.records.list) {
+		if record.Snapshot || record.Created.IsZero() || record.Type == evidence.TypeImage {
+			continue
+		}
+		for v := range f.placed(record) {
+			if !v.Created.IsZero() && !atOneTime(record.Created, v.Created) {
+				f.misdates = append(f.misdates, misdate{record, v})
+			}
+		}
+	}
+	return f.misdates
 }
 
 // atOneTime reports a record and a volume that may have been made together, by two

@@ -46,6 +46,8 @@ type facts struct {
 	takenBack map[string]*evidence.TakenBack
 	// trails are of volumes, by id.
 	trails map[string]*evidence.Trail
+	// misdates are records whose volume was made at another time; made on demand.
+	misdates []misdate
 	// late are the volumes for whose device LXD waited in vain.
 	late map[*volume]*Late
 }
