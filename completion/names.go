@@ -119,7 +119,7 @@ func Save(dir string, names []Name) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	// It follows no link that waits there.
+	// A link of that name is replaced, and not followed.
 	return renameio.WriteFile(filepath.Join(dir, file), []byte(encode(names)), 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600))
 }
 

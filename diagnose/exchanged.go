@@ -16,7 +16,7 @@ func (s Subject) exchanged() string {
 		return ""
 	}
 	for _, m := range s.f.misdated() {
-		if m.volume != s.volume && atOneTime(m.record.Created, s.volume.Created) {
+		if atOneTime(m.record.Created, s.volume.Created) { // so it is another volume's
 			return "LXD made " + lxdName(m.record).String() + " on " + day(m.record.Created) + ", when this was made, and " + m.volume.Name +
 				", which has its name, was made at another time: their names may have been exchanged"
 		}
@@ -24,13 +24,13 @@ func (s Subject) exchanged() string {
 	return ""
 }
 
-// misdate is a record, and what has its name and was made at another time.
+// misdate is a record, and a volume that has its name and was made at another time.
 type misdate struct {
 	record *evidence.Record
 	volume *volume
 }
 
-// misdated are all of them. They are few, and asked for by each leftover.
+// misdated are all of them, looked for once: each leftover is held against them.
 func (f *facts) misdated() []misdate {
 	if f.misdates != nil {
 		return f.misdates

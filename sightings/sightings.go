@@ -124,7 +124,7 @@ func Save(dir string, seen []evidence.Sighting) error {
 	if err != nil {
 		return err
 	}
-	// Made in dir, where a rename is one.
+	// The new file is made in dir, because a rename can't leave a file system.
 	if err := renameio.WriteFile(filepath.Join(dir, File), data, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600)); err != nil {
 		return fmt.Errorf("remembering what was seen: %w", err)
 	}

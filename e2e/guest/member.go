@@ -138,8 +138,8 @@ func newKey() (map[string][]byte, error) {
 	return map[string][]byte{"/root/.ssh/config": quick, keyFile: private, "/root/.ssh/authorized_keys": public, "/root/.ssh/known_hosts": []byte(known)}, errors.Join(failed, err)
 }
 
-// sshd is what sshd's processes are called: since OpenSSH 9.8 those of a session
-// have a name of their own, and a shared connection outlives the one that listens.
+// sshd matches the names of sshd's processes. Since OpenSSH 9.8 a session's process
+// has a name of its own: it, and a shared connection, outlive the one that listens.
 const sshd = "sshd.*"
 
 // listen starts the system's own sshd, for root with the key.
