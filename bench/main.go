@@ -97,7 +97,7 @@ func measure(volumes, runs int, withScript bool) error {
 	defer func() { _ = os.RemoveAll(dir) }()
 
 	began := time.Now()
-	w, err := newWorld(dir, volumes, func(array http.Handler) http.Handler { return array })
+	w, err := newWorld(dir, volumes, remember)
 	if err != nil {
 		return fmt.Errorf("building the world: %w", err)
 	}

@@ -182,7 +182,7 @@ func (w *repairWorld) serve() error {
 	if err != nil {
 		return err
 	}
-	answers := remember(w.Socket, &meter{})
+	answers := remember(lxdAt(w.Socket))
 	lxd := &http.Server{ReadHeaderTimeout: time.Minute, Handler: w.timeline.slowLXD(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
 		w.now.lxd++

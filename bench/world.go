@@ -177,8 +177,7 @@ func attach(instances map[string]*lxd.Instance, member, machine int, volume stri
 	instance.Devices[volume] = map[string]string{"type": "disk", "pool": pool, "source": volume, "path": "/srv/" + volume}
 }
 
-// serve lets other processes ask: the array through a meter, LXD through one
-// that also remembers its answers, so that its own speed is not measured.
+// serve lets other processes ask, through a meter.
 func (w *world) serve(dir string, server *lxd.Server, hosts []*lxd.Member) error {
 	real := filepath.Join(dir, "lxd.socket")
 	api, err := server.Serve(real)
@@ -191,7 +190,7 @@ func (w *world) serve(dir string, server *lxd.Server, hosts []*lxd.Member) error
 	if err != nil {
 		return err
 	}
-	front := &http.Server{Handler: remember(real, w.meter), ReadHeaderTimeout: time.Minute}
+	front := &http.Server{Handler: w.meter.lxds(remember(lxdAt(real))), ReadHeaderTimeout: time.Minute}
 	go func() { _ = front.Serve(listener) }()
 	w.proxies = append(w.proxies, func() { _ = front.Close() })
 
@@ -250,6 +249,14 @@ func (m *meter) arrays(array http.Handler) http.Handler {
 	})
 }
 
+// lxds is the same of an LXD.
+func (m *meter) lxds(lxd http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		m.lxd.Add(1)
+		lxd.ServeHTTP(&counted{rw, m}, r)
+	})
+}
+
 type counted struct {
 	http.ResponseWriter
 	meter *meter
@@ -264,15 +271,25 @@ func (c *counted) Write(p []byte) (int, error) {
 // Unwrap lets the simulator reach the connection, to break it.
 func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// remember serves LXD's answers from memory after the first time.
-func remember(socket string, m *meter) http.Handler {
+// lxdAt asks the LXD at a socket.
+func lxdAt(socket string) http.Handler {
 	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "lxd"})
 	behind.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}
+	return behind
+}
+
+// remember gives the answers to GET from memory after the first time, so that the
+// simulator's own speed is not measured.
+func remember(behind http.Handler) http.Handler {
 	var mu sync.Mutex
 	answers := map[string]*httptest.ResponseRecorder{}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			behind.ServeHTTP(rw, r)
+			return
+		}
 		mu.Lock()
 		answer, ok := answers[r.URL.String()]
 		if !ok {
@@ -281,8 +298,6 @@ func remember(socket string, m *meter) http.Handler {
 			answers[r.URL.String()] = answer
 		}
 		mu.Unlock()
-		m.lxd.Add(1)
-		m.bytes.Add(int64(answer.Body.Len()))
 		pass(rw, answer)
 	})
 }

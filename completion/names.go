@@ -80,7 +80,8 @@ func NamesOf(world evidence.World, report diagnose.Report) []Name {
 		all = append(all, Name{Member, "", member.Name, ""})
 	}
 	const project = "default"
-	for _, r := range world.LXD.Records.Items {
+	// More are not kept.
+	for _, r := range world.LXD.Records.Items[:min(len(world.LXD.Records.Items), maxNames)] {
 		name := r.Pool + "/" + r.Type + "/" + r.Name
 		if r.Project != project {
 			name = r.Pool + "/" + r.Project + "/" + r.Type + "/" + r.Name

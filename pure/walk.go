@@ -171,14 +171,16 @@ func (w *walk[R]) run(ctx context.Context) {
 		query.Del("total_item_count")
 		if n == 1 && !w.byOffset {
 			w.total = page.envelope.total
-			w.expect(int(min(w.total.N, maxGrow)))
 			if !w.total.Known {
 				w.doubt("the array does not say how many there are")
 			}
 		}
 		w.session.came(page.rows, n == 1, w.total)
-		if n == 1 && w.inWindows(ctx, page, query) {
-			return
+		if n == 1 {
+			if w.inWindows(ctx, page, query) {
+				return
+			}
+			w.expect(int(min(w.total.N, maxGrow)))
 		}
 		token := maphash.String(w.seed, page.envelope.token)
 		switch {

@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/url"
@@ -47,9 +48,26 @@ func (w *walk[R]) inWindows(ctx context.Context, first *pageReader[R], query url
 	w.gathered = all.gathered
 	if w.inOrder != "" {
 		// In the order of the other lists, which are held against this one.
-		slices.SortStableFunc(w.items, func(a, b R) int { return strings.Compare(w.label(&a), w.label(&b)) })
+		w.items = sorted(w.items, w.label)
 	}
 	return true
+}
+
+// sorted returns the rows in the order of their labels. Rows are large: their places
+// are sorted, and each row is copied once.
+func sorted[R any](rows []R, label func(*R) string) []R {
+	places := make([]int32, len(rows))
+	for i := range places {
+		places[i] = int32(i)
+	}
+	slices.SortFunc(places, func(a, b int32) int {
+		return cmp.Or(strings.Compare(label(&rows[a]), label(&rows[b])), cmp.Compare(a, b))
+	})
+	inOrder := make([]R, len(rows))
+	for i, place := range places {
+		inOrder[i] = rows[place]
+	}
+	return inOrder
 }
 
 // readWindows reads n windows and takes them in their order.

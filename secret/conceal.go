@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"slices"
@@ -78,7 +79,7 @@ func (c *Concealer) repeats(text []byte) bool {
 	defer c.mu.Unlock()
 	for _, secret := range c.whole {
 		for i := 0; i+len(secret) <= len(text); i++ {
-			if lower(text[i]) == secret[0] && strings.EqualFold(string(text[i:i+len(secret)]), secret) {
+			if lower(text[i]) == secret[0] && bytes.EqualFold(text[i:i+len(secret)], []byte(secret)) {
 				return true
 			}
 		}

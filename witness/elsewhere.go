@@ -65,7 +65,7 @@ func lacks(said *evidence.Array, world *evidence.World) bool {
 		pod  string
 		name evidence.Name
 	}
-	objects, ids := map[object]bool{}, map[string]bool{}
+	objects, ids := make(map[object]bool, len(said.Volumes.Items)), make(map[string]bool, len(said.Volumes.Items)+len(said.Snapshots.Items))
 	for v := range evidence.Refs(said.Volumes.Items) {
 		objects[object{strings.ToLower(v.Pod), v.LXD}] = true
 		ids[v.ID] = true
