@@ -54,7 +54,7 @@ const defaultInquiryTimeout = 5 * time.Second
 func Live(kernel Kernel) System {
 	// Without a name the witness is still named, from proc.
 	name, _ := os.Hostname()
-	return System{FS: os.DirFS("/"), Kernel: kernel, Hostname: name}
+	return System{FS: machineRoot(), Kernel: kernel, Hostname: name}
 }
 
 // FromDir is the host whose files were recorded below dir, and whose

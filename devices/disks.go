@@ -39,10 +39,12 @@ func readDisk(t hostfs.Tree, b blocks, one block, d *hostfs.Doubts) (evidence.Di
 	device := deviceDir(t, one)
 	vendor, vendorErr := t.Text(device + "/vendor")
 	wwid, wwidErr := t.Text(device + "/wwid")
-	page, pageErr := t.Data(device+"/vpd_pg83", hostfs.AttributeBytes)
 
 	serial, ours := evidence.SerialOf(wwid)
+	var pageErr error
 	if !ours {
+		var page []byte
+		page, pageErr = t.Data(device+"/vpd_pg83", hostfs.AttributeBytes)
 		if fromPage := pageWWID(page); fromPage != "" {
 			if serial, ours = evidence.SerialOf(fromPage); ours || wwid == "" {
 				wwid = fromPage

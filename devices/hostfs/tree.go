@@ -42,15 +42,16 @@ func Absent(err error) bool {
 	})
 }
 
+// UpToFS is a file system that reads a file faster than by opening it first.
+type UpToFS interface {
+	fs.FS
+	// ReadUpTo reads a file, but not more than limit bytes of it.
+	ReadUpTo(name string, limit int64) ([]byte, error)
+}
+
 // Data reads a whole file of at most limit bytes.
 func (t Tree) Data(name string, limit int64) ([]byte, error) {
-	f, err := t.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	// It was only read: closing it can lose nothing.
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	data, err := t.upTo(name, limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +59,19 @@ func (t Tree) Data(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
 	}
 	return data, nil
+}
+
+func (t Tree) upTo(name string, limit int64) ([]byte, error) {
+	if quick, ok := t.FS.(UpToFS); ok {
+		return quick.ReadUpTo(name, limit)
+	}
+	f, err := t.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	// It was only read: closing it can lose nothing.
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 // Text reads an attribute without the white space around it. Absent is ""
