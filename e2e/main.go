@@ -142,9 +142,10 @@ func (o options) keep(c testCase, tree string) error {
 // testCase is one scenario over one transport.
 type testCase struct {
 	name, transport string
-	// members is how many machines it needs; short is set on one of each kind.
-	members int
-	short   bool
+	// members is how many machines it needs; alone is that no other may run beside
+	// it; short is set on one of each kind.
+	members      int
+	alone, short bool
 	// not is why it can't exist.
 	not string
 }
@@ -164,6 +165,7 @@ func table(out string) []testCase {
 		if words[2] == "2" {
 			c.members = 2
 		}
+		c.alone = words[2] == "alone"
 		if len(words) > 4 {
 			c.not = words[4]
 		}
@@ -205,6 +207,9 @@ func runAll(ctx context.Context, m *machine, o options, cases []testCase) error 
 			continue
 		}
 		machines := int64(min(c.members, o.jobs))
+		if c.alone {
+			machines = int64(o.jobs)
+		}
 		if err := free.Acquire(ctx, machines); err != nil {
 			break
 		}

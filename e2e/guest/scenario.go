@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ type scenario struct {
 	iscsi, nvme string
 	// cluster needs two machines.
 	cluster bool
+	// alone ones look for seconds: beside other machines what the array said would
+	// be too old when it is written.
+	alone bool
 	// short are the transports on which it runs when only one scenario of each
 	// kind is asked for.
 	short []string
@@ -89,12 +93,20 @@ var (
 	onNVMe     = transports[1:]
 )
 
-// list names each scenario and transport, its number of machines, whether it is one of the short run,
+// machines is the same for who runs them, who knows by it what else may run.
+func (s scenario) machines() string {
+	if s.alone {
+		return "alone"
+	}
+	return strconv.Itoa(s.members())
+}
+
+// list names each scenario and transport, how many machines it needs, whether it is one of the short run,
 // and why one can't exist.
 func list() {
 	for _, s := range scenarios() {
 		for _, t := range transports {
-			fmt.Printf("%s %s %d %v %s\n", s.name, t, s.members(), slices.Contains(s.short, t), s.not(t))
+			fmt.Printf("%s %s %s %v %s\n", s.name, t, s.machines(), slices.Contains(s.short, t), s.not(t))
 		}
 	}
 }

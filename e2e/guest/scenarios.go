@@ -28,7 +28,7 @@ func scenarios() []scenario {
 		// The longest, so that nobody waits for it in the end.
 		{
 			name: "many-maps", what: "two hundred other volumes are connected to the machine",
-			happen: manyMaps, code: leaked,
+			alone: true, happen: manyMaps, code: leaked,
 		},
 		{
 			name: "leak-on-both", what: "a leak is connected to both members, and each has a map, or a namespace, of it",
