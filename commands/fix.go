@@ -454,7 +454,8 @@ func (o *fixOptions) savePlans(plans []repair.Plan, waves []int) error {
 		err = closed
 	}
 	if err != nil {
-		return &outputError{err}
+		// Half a plan is none, and the next attempt needs the name.
+		return &outputError{errors.Join(err, os.Remove(o.save))}
 	}
 	fmt.Fprintf(o.Err, "%s saved to %s, good until %s\n", count(len(plans), "plan"), clean(o.save), until(plans[0].Expires))
 	return nil
