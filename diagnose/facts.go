@@ -135,6 +135,9 @@ type poolFacts struct {
 	// unlike says why LXD's database may not be the pool's history, without
 	// and with what hosts say; nil until somebody asks.
 	unlike map[doubtKey]string
+	// lostSnapshots are those that LXD has a record of and the array has not; nil
+	// until somebody asks.
+	lostSnapshots []*evidence.Record
 }
 
 // blind reports that LXD's records of the pool were not read at all. Nothing

@@ -227,7 +227,7 @@ func explained(s Subject) (Result, string) {
 	if result != Pass || s.f.hasRecord(s) {
 		return result, why
 	}
-	if hand := s.madeByHand(); hand != "" {
+	if hand := either(s.madeByHand(), s.misnamed()); hand != "" {
 		return Fail, hand
 	}
 	var said []string
@@ -244,7 +244,7 @@ func explained(s Subject) (Result, string) {
 	}
 	doubt := s.f.unlikeHistory(s.pool, s.class == ClassDestroy, proof != "")
 	if doubt == "" && proof == "" {
-		doubt = either(s.madeAndKept(), s.otherTaken(), s.droppedWithMember(), s.connectedSomewhere(), s.unlikeElsewhere())
+		doubt = either(s.madeAndKept(), s.otherTaken(), s.droppedWithMember(), s.connectedSomewhere(), s.unlikeElsewhere(), s.mayBeLost())
 	}
 	if s.volume != nil && s.snapshot == nil {
 		if doubt = either(doubt, s.volume.another); doubt == "" {

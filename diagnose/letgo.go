@@ -208,6 +208,20 @@ func (s Subject) madeByHand() string {
 	return "by the array's audit trail " + either(made.User, "somebody") + " made it by hand (" + made.Interface + ") on " + day(made.At) + ": it is no leftover of LXD's; who does not want it destroys it by hand"
 }
 
+// misnamed says that a snapshot has a name that LXD gives to none of its volume: of
+// the same type, and of a virtual machine of the same half. Somebody renamed it, or
+// the volume.
+func (s Subject) misnamed() string {
+	if s.snapshot == nil || s.volume == nil || !s.snapshot.LXD.IsLXD() || !s.volume.LXD.IsLXD() {
+		return ""
+	}
+	made, of := s.snapshot.LXD, s.volume.LXD
+	if made.Type == of.Type && made.Content == of.Content {
+		return ""
+	}
+	return "LXD gives no snapshot of " + s.volume.Name + " such a name: somebody renamed it or the volume, and may want it"
+}
+
 // untold adds to a word that nothing shows of a lost record what was not told.
 func (s Subject) untold(why string) string {
 	if s.snapshot != nil {

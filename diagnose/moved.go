@@ -10,8 +10,11 @@ import (
 
 const codeMoved = "moved-volume"
 
-// byNameAlone is the weakest sign.
-const byNameAlone = "the last part of its name is the one that LXD gave it"
+// The weakest signs are in the name itself: the last part of it, and the uuid alone.
+const (
+	byNameAlone = "the last part of its name is the one that LXD gave it"
+	byUUIDAlone = "the last part of its name holds the uuid that LXD gave it"
+)
 
 // move is a volume that LXD has a record of and that is not where LXD looks
 // for it: an administrator renamed it, or moved it into a volume group or out
@@ -65,14 +68,18 @@ func (f *facts) joinMoves() {
 	opened, used := f.openedForOthers(), f.usedSerials()
 	for _, a := range f.arrays {
 		j := moveJoin{f: f, a: a, lost: f.lostNames(a), opened: opened, used: used, claim: &claim{}}
+		j.lostUUIDs = make(map[evidence.UUID]*evidence.Record, len(j.lost))
+		for _, record := range j.lost {
+			j.lostUUIDs[record.UUID] = record
+		}
 		for v := range evidence.Refs(a.volumes) {
-			if v.pool == nil || (v.LXD.Snapshot && f.remembered(v) == nil) {
+			if v.pool == nil || (v.LXD.Snapshot && f.remembered(v) == nil && j.lostUUIDs[v.LXD.UUID] == nil) {
 				continue
 			}
-			j.add(move{array: a, volume: v}, v.Name, v.ID, v.Serial, v.LXD.IsLXD())
+			j.add(move{array: a, volume: v}, v.Name, v.ID, v.Serial, v.LXD)
 		}
 		for o := range evidence.Refs(a.outside) {
-			j.add(move{array: a, other: o}, o.Name, o.ID, o.Serial, false)
+			j.add(move{array: a, other: o}, o.Name, o.ID, o.Serial, o.LXD)
 		}
 	}
 }
@@ -84,8 +91,10 @@ type moveJoin struct {
 	f      *facts
 	a      *arrayFacts
 	lost   map[string]*evidence.Record
-	opened map[evidence.Serial]*openFor
-	used   map[evidence.Serial]bool
+	// lostUUIDs are the same records, by LXD's uuid.
+	lostUUIDs map[evidence.UUID]*evidence.Record
+	opened    map[evidence.Serial]*openFor
+	used      map[evidence.Serial]bool
 	// claim is used again and again: nearly none is one.
 	claim *claim
 }
@@ -175,14 +184,15 @@ func (j *moveJoin) isAtHome(record *evidence.Record, h *hostFacts) bool {
 // only taken for another one's while that one is not in its place, or another
 // volume is there and it is certain by what it is known that this is the one:
 // old mounts and earlier sightings outlive what they are of.
-func (j *moveJoin) add(one move, name, id string, serial evidence.Serial, inNaming bool) {
+func (j *moveJoin) add(one move, name, id string, serial evidence.Serial, read evidence.Name) {
 	c := j.claim
-	*c = claim{j, one, name, id, serial, inNaming}
+	*c = claim{j, one, name, id, serial, read, one.volume != nil && read.IsLXD()}
 	c.byName()
 	c.byMounts()
 	c.bySighting()
 	c.bySnapshots()
 	c.byOpeners()
+	c.byUUID()
 	if c.move.record == nil {
 		return
 	}
@@ -205,6 +215,8 @@ type claim struct {
 	move     move
 	name, id string
 	serial   evidence.Serial
+	// read is what the last part of its name says.
+	read     evidence.Name
 	inNaming bool
 }
 
@@ -269,6 +281,24 @@ func (c *claim) byName() {
 	c.take(named, contentNamed(named, leaf(c.name)), false, byNameAlone)
 	seen := c.f.seenUnder(c.a, named, c.name)
 	c.move.copied = seen != nil && c.id != "" && seen.VolumeID != c.id
+}
+
+// byUUID is for what has LXD's uuid, and a name that LXD would not give it: as
+// another type, or another half. LXD looks for a name, and so has nothing of it.
+func (c *claim) byUUID() {
+	lost := c.lostUUIDs[c.read.UUID]
+	if c.move.record != nil || lost == nil || c.read.UUID.IsZero() || contentNamed(lost, leaf(c.name)) != "" {
+		return
+	}
+	c.take(lost, "", false, byUUIDAlone)
+	c.move.copied = c.id != ""
+	for name, record := range c.lost {
+		if record == lost {
+			// What an earlier run saw under the name had another id than this.
+			seen := c.f.seenUnder(c.a, lost, name)
+			c.move.copied = c.move.copied && seen != nil && seen.VolumeID != c.id
+		}
+	}
 }
 
 // usedSerials are the serials of devices that a host uses.
@@ -540,7 +570,7 @@ func (m *move) remedy(f *facts, pool *poolFacts) []string {
 		return append(steps, "another volume has the name that LXD looks for: find out which of the two holds the data, before anything else",
 			"do not delete the record, nor either of the two")
 	}
-	if len(m.how) == 1 && m.how[0] == byNameAlone {
+	if len(m.how) == 1 && (m.how[0] == byNameAlone || m.how[0] == byUUIDAlone) {
 		steps = append(steps, "make sure that it is the volume itself and no copy of it: only its name says so")
 	}
 	name, pod := m.name(), pool.pod.Name
@@ -585,7 +615,7 @@ func (m *move) ownName(lost map[string]*evidence.Record) (own string, others []s
 // volume all the same; empty when that is certainly gone. While it may, nobody
 // is told to delete the record.
 func (f *facts) mayStillBe(record *evidence.Record, pool *poolFacts) string {
-	if why := either(f.copiesOf(record), f.renamedSnapshot(record)); why != "" {
+	if why := either(f.copiesOf(record), f.renamedSnapshot(record), f.ofItsUUID(record, pool)); why != "" {
 		return why
 	}
 	if why := pool.array.Elsewhere.Why(); why != "" {
@@ -613,11 +643,31 @@ func (f *facts) mayStillBe(record *evidence.Record, pool *poolFacts) string {
 		}
 	}
 	for v := range evidence.Refs(pool.array.volumes) {
-		if v.pool == pool && v.code == codeForeign && f.sameAge(v.Created, record.Created) {
-			return v.Name + " is not in LXD's naming, was made at the same time, and may be it under another name"
+		if v.pool == pool && v.record == nil && v.code != codePending && f.sameAge(v.Created, record.Created) {
+			return v.Name + " has no record, was made at the same time, and may be it under another name"
 		}
 	}
 	return ""
+}
+
+// ofItsUUID says what in the pool's pod has a record's uuid and another name than LXD
+// gives to what the record is of; empty for nothing.
+func (f *facts) ofItsUUID(record *evidence.Record, pool *poolFacts) string {
+	var names []string
+	for v := range pool.array.ofUUID(record.UUID) {
+		if v.pool == pool && contentNamed(record, leaf(v.Name)) == "" {
+			names = append(names, v.Name)
+		}
+	}
+	for s := range pool.array.snapshotsOfUUID(record.UUID) {
+		if pool.array.pools[lower(s.Pod)] == pool && contentNamed(record, s.Suffix) == "" {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return list(names) + " has the record's uuid in its name, and may be it under another name"
 }
 
 // copiesOf says what has the name of a record's volume and is not what LXD had;
@@ -639,7 +689,7 @@ func (f *facts) copiesOf(record *evidence.Record) string {
 }
 
 // renamedSnapshot says what may be a snapshot of LXD's under another name: one
-// of the same volume that is not in LXD's naming and was made at the same time.
+// of the same volume that has no record and was made at the same time.
 func (f *facts) renamedSnapshot(record *evidence.Record) string {
 	parent := f.parentOf(record)
 	if !record.Snapshot || parent == nil {
@@ -648,7 +698,8 @@ func (f *facts) renamedSnapshot(record *evidence.Record) string {
 	var names []string
 	for _, v := range f.volumesOf(parent) {
 		for s := range v.snapshots() {
-			if !s.LXD.IsLXD() && s.Suffix != reverter && f.sameAge(s.Created, record.Created) {
+			recorded := s.LXD.IsLXD() && v.pool != nil && f.records.find(v.pool.name, s.LXD) != nil
+			if !recorded && s.Suffix != reverter && f.sameAge(s.Created, record.Created) {
 				names = append(names, s.Name)
 			}
 		}
@@ -656,7 +707,51 @@ func (f *facts) renamedSnapshot(record *evidence.Record) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return list(names) + " is a snapshot of the same volume, is not in LXD's naming, was made at the same time, and may be it under another name"
+	return list(names) + " is a snapshot of the same volume, has no record, was made at the same time, and may be it under another name"
+}
+
+// mayBeLost says of which record something without one may be, under another name: of
+// one that lacks its volume or snapshot, or a half of it, and was made at the same
+// time. Empty for none. An image is unpacked again, whatever becomes of its volume.
+func (s Subject) mayBeLost() string {
+	made, lost := time.Time{}, []*evidence.Record(nil)
+	switch {
+	case s.snapshot != nil:
+		made, lost = s.snapshot.Created, s.f.lostSnapshots(s.pool)
+	case s.volume != nil && !s.volume.LXD.Snapshot:
+		made = s.volume.Created
+		for _, record := range s.f.lostNames(s.array) {
+			if record.Pool == s.pool.name && record.Type != evidence.TypeImage {
+				lost = append(lost, record)
+			}
+		}
+	}
+	var names []string
+	for _, record := range lost {
+		of := s.snapshot == nil || s.volume == nil || s.volume.record == nil || s.f.parentOf(record) == s.volume.record
+		if of && s.f.sameAge(made, record.Created) && !s.f.isMoved(record) {
+			names = including(names, lxdName(record).String())
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	return "the array lacks " + list(names) + ", or half of it, and this was made at the same time: it may be that under another name"
+}
+
+// lostSnapshots are LXD's records of snapshots in a pool of which the array lacks the
+// snapshot, or one half.
+func (f *facts) lostSnapshots(p *poolFacts) []*evidence.Record {
+	if p.lostSnapshots == nil {
+		p.lostSnapshots = []*evidence.Record{}
+		for record := range evidence.Refs(f.records.list) {
+			if record.Snapshot && record.Pool == p.name && !record.UUID.IsZero() && len(f.missing(record, p)) > 0 {
+				p.lostSnapshots = append(p.lostSnapshots, record)
+			}
+		}
+	}
+	return p.lostSnapshots
 }
 
 // sameAge reports a volume that may have been made for a record: LXD writes
