@@ -615,7 +615,7 @@ func (m *move) ownName(lost map[string]*evidence.Record) (own string, others []s
 // volume all the same; empty when that is certainly gone. While it may, nobody
 // is told to delete the record.
 func (f *facts) mayStillBe(record *evidence.Record, pool *poolFacts) string {
-	if why := either(f.copiesOf(record), f.renamedSnapshot(record), f.ofItsUUID(record, pool)); why != "" {
+	if why := either(f.copiesOf(record), f.renamedSnapshot(record)); why != "" {
 		return why
 	}
 	if why := pool.array.Elsewhere.Why(); why != "" {
@@ -650,26 +650,6 @@ func (f *facts) mayStillBe(record *evidence.Record, pool *poolFacts) string {
 	return ""
 }
 
-// ofItsUUID says what in the pool's pod has a record's uuid and another name than LXD
-// gives to what the record is of; empty for nothing.
-func (f *facts) ofItsUUID(record *evidence.Record, pool *poolFacts) string {
-	var names []string
-	for v := range pool.array.ofUUID(record.UUID) {
-		if v.pool == pool && contentNamed(record, leaf(v.Name)) == "" {
-			names = append(names, v.Name)
-		}
-	}
-	for s := range pool.array.snapshotsOfUUID(record.UUID) {
-		if pool.array.pools[lower(s.Pod)] == pool && contentNamed(record, s.Suffix) == "" {
-			names = append(names, s.Name)
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	return list(names) + " has the record's uuid in its name, and may be it under another name"
-}
-
 // copiesOf says what has the name of a record's volume and is not what LXD had;
 // empty for nothing.
 func (f *facts) copiesOf(record *evidence.Record) string {
@@ -689,7 +669,7 @@ func (f *facts) copiesOf(record *evidence.Record) string {
 }
 
 // renamedSnapshot says what may be a snapshot of LXD's under another name: one
-// of the same volume that has no record and was made at the same time.
+// of the same volume that has no record, and its uuid or its age.
 func (f *facts) renamedSnapshot(record *evidence.Record) string {
 	parent := f.parentOf(record)
 	if !record.Snapshot || parent == nil {
@@ -699,7 +679,7 @@ func (f *facts) renamedSnapshot(record *evidence.Record) string {
 	for _, v := range f.volumesOf(parent) {
 		for s := range v.snapshots() {
 			recorded := s.LXD.IsLXD() && v.pool != nil && f.records.find(v.pool.name, s.LXD) != nil
-			if !recorded && s.Suffix != reverter && f.sameAge(s.Created, record.Created) {
+			if !recorded && s.Suffix != reverter && (s.LXD.UUID == record.UUID || f.sameAge(s.Created, record.Created)) {
 				names = append(names, s.Name)
 			}
 		}
@@ -707,7 +687,7 @@ func (f *facts) renamedSnapshot(record *evidence.Record) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return list(names) + " is a snapshot of the same volume, has no record, was made at the same time, and may be it under another name"
+	return list(names) + " is a snapshot of the same volume, has no record, has its uuid or was made at the same time, and may be it under another name"
 }
 
 // mayBeLost says of which record something without one may be, under another name: of

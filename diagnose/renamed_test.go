@@ -136,6 +136,16 @@ func TestRenamedHalfOfASnapshot(t *testing.T) {
 			}
 		}
 	}
+	// A record that lxd recover brought in is younger than its snapshot.
+	s, snap := whole()
+	s.LXD.Records.Items[len(s.LXD.Records.Items)-1].Created = clock.Add(-24 * time.Hour)
+	snap.LXD.Type = evidence.TypeCustom
+	snap.Suffix, snap.Name = spell(snap.LXD), snap.SourceName+"."+spell(snap.LXD)
+	for _, f := range s.judge().Findings {
+		if said := strings.Join(f.Remedy, "; "); f.Verdict == Safe || strings.Contains(said, "lxc ") {
+			t.Errorf("recovered: %s %s is %s: %s", f.Code, f.Object, f.Verdict, said)
+		}
+	}
 	// A leak of another day stays repairable, one with a name of another type never is.
 	for of, want := range map[evidence.Name]Verdict{copyOf(evidence.TypeVM, evidence.ContentBlock, 701): Safe, copyOf(evidence.TypeCustom, "", 701): Blocked} {
 		s, _ := whole()
