@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator/array"
 )
@@ -270,6 +271,39 @@ func TestHalvesOfAVirtualMachineRenamed(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// Who deletes the record of a volume that was renamed, against all advice and with no
+// audit trail to tell of it, does not make a leftover of the volume: an earlier check
+// saw that it is LXD's.
+func TestRecordOfARenamedVolumeIsDeleted(t *testing.T) {
+	const own = "12221782dd994aaaaa9a4a4d9243a1f0"
+	w := worlds.Of(t, "healthy-iscsi")
+	w.Age(49 * time.Hour)
+	if err := w.Array.RelocateVolume("purepool::u-"+own, "purepool::c-"+own); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, w)
+	w.Array.Inject(array.Fault{Method: "GET", Path: "/audits", Kind: array.Forbidden})
+	if status, out, errs := b.run("", "check"); status == StatusOK {
+		t.Fatalf("check: %s%s", out, errs)
+	}
+	if _, out, errs := b.run("", "explain", "purepool/custom/archive"); !strings.Contains(out, "moved-volume") || strings.Contains(out, "lxc storage") {
+		t.Errorf("advice:\n%s%s", out, errs)
+	}
+	if err := w.LXD.DeleteVolume("purepool", "default", "archive"); err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		w.Clock.Advance(time.Hour)
+		b.run("", "check")
+	}
+	for _, args := range [][]string{{"fix", "--all", "--yes"}, {"fix", "--volume", "purepool::c-" + own, "--yes"}} {
+		status, out, errs := b.run("", args...)
+		if v, ok := w.Array.Volume("purepool::c-" + own); !ok || v.Destroyed {
+			t.Fatalf("%v: status %d, it is destroyed\n%s%s", args, status, out, errs)
 		}
 	}
 }

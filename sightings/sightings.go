@@ -180,8 +180,12 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 			s, known := memory[k]
 			s.ArrayID, s.PodID, s.Pod, s.VolumeID = a.ID, o.podID, o.pod, o.id
 			name, recorded := named[recordKey{strings.ToLower(o.pod), o.name.UUID, o.name.Snapshot}]
+			was, isMoved := moved[o.id]
 			switch {
-			case recorded && o.own && !moved[o.id]:
+			case isMoved && s.Recorded.IsZero():
+				s.Recorded, s.LXDName, s.Name = a.Began, was, o.full
+			case isMoved:
+			case recorded && o.own:
 				s.Recorded, s.LXDName, s.Name = a.Began, name, o.full
 				s.Leaked, s.Last, s.Again, s.Written, s.Provisioned = time.Time{}, evidence.Moment{}, evidence.Moment{}, evidence.Count{}, 0
 			case whole && leaked[o.id]:
@@ -291,16 +295,22 @@ func leftovers(report diagnose.Report) map[string]bool {
 	return ids
 }
 
-// movedVolumes are those under another name than LXD's: what they were seen under
-// before says so, and what they are called now does not replace it.
-func movedVolumes(report diagnose.Report) map[string]bool {
-	ids := map[string]bool{}
+// movedVolumes are those under another name than LXD's, each with what LXD calls it,
+// or may: what they were seen under before says so, and what they are called now
+// does not replace it.
+func movedVolumes(report diagnose.Report) map[string]string {
+	names := map[string]string{}
 	for _, f := range report.Findings {
-		if f.Code == "moved-volume" && f.VolumeID != "" {
-			ids[f.VolumeID] = true
+		if f.Code != "moved-volume" || f.VolumeID == "" {
+			continue
+		}
+		if before := names[f.VolumeID]; before != "" {
+			names[f.VolumeID] = before + " or " + f.LXD.String()
+		} else {
+			names[f.VolumeID] = f.LXD.String()
 		}
 	}
-	return ids
+	return names
 }
 
 // hosts are the array hosts to which a volume is connected without a use.

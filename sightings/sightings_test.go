@@ -59,6 +59,12 @@ func TestMovedVolumeIsRemembered(t *testing.T) {
 	if diff := cmp.Diff(before, update(before, world, moved)); diff != "" {
 		t.Error(diff)
 	}
+	// One that no earlier run saw is remembered as LXD's, by what LXD calls it.
+	moved.Findings[0].LXD = diagnose.LXDName{Project: "default", Type: "custom", Name: "other"}
+	first := update(nil, world, moved)
+	if len(first) != 1 || !first[0].Recorded.Equal(monday) || first[0].LXDName != "custom/other (default)" || first[0].Name != world.Arrays[0].Volumes.Items[0].Name {
+		t.Errorf("seen for the first time: %+v", first)
+	}
 	if of := update(before, world, diagnose.Report{})[0]; of.LXDName != "custom/fs1 (default)" {
 		t.Errorf("where it is not moved: %+v", of)
 	}
