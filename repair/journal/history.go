@@ -65,9 +65,11 @@ func (b *Book) Read(id string) (History, error) {
 	for len(data) > 0 {
 		line, rest, whole := bytes.Cut(data, []byte("\n"))
 		record, err := parse(line, len(h.Records)+1)
-		if !whole || (err != nil && len(rest) == 0) {
+		if torn := !whole || err != nil && len(rest) == 0; torn && (len(h.Records) > 0 || !whole && isBegun(line)) {
 			h.Torn = true
 			return h, nil
+		} else if torn && err == nil {
+			err = errors.New("its end is missing")
 		}
 		if err != nil {
 			return h, fmt.Errorf("%s: line %d: %w: %w", b.path(id), len(h.Records)+1, ErrDamaged, err)
@@ -111,6 +113,14 @@ func parse(line []byte, n int) (Record, error) {
 		return r, fmt.Errorf("it does not begin a run of schema %s", Schema)
 	}
 	return r, nil
+}
+
+// isBegun reports the beginning of a first record: whoever wrote it was killed before
+// anything was done. What is anything else was a run's, and was lost: the zeros that
+// a power failure leaves, or another file.
+func isBegun(text []byte) bool {
+	const first = `{"n":1,`
+	return bytes.HasPrefix([]byte(first), text) || bytes.HasPrefix(text, []byte(first)) && !bytes.Contains(text, []byte{0})
 }
 
 // validID keeps names of files out that are none of ours.

@@ -158,6 +158,11 @@ func TestDamaged(t *testing.T) {
 	for _, text := range []string{
 		"{\"n\":1}\n{\"n\":2}\n",
 		"half\n{\"n\":2}\n",
+		"half",
+		"half\n",
+		strings.Repeat("\x00", 4000),
+		`{"n":1,"time":` + strings.Repeat("\x00", 4000),
+		`{"n":1,"what":"end"}` + "\n",
 		`{"n":1,"what":"begin","schema":"pureclean/run/v1"}` + "\n" + `{"n":3,"what":"end","outcome":"done"}` + "\n" + `{"n":4}` + "\n",
 	} {
 		if err := os.WriteFile(b.path("dead"), []byte(text), 0o600); err != nil {
@@ -171,6 +176,19 @@ func TestDamaged(t *testing.T) {
 		}
 		all, err := b.List()
 		if err != nil || len(all) != 1 || all[0].State != Damaged || all[0].Damaged == "" {
+			t.Errorf("%q is listed as %+v, %v", text, all, err)
+		}
+	}
+}
+
+// A run that was killed while its first record was written did nothing.
+func TestNeverBegan(t *testing.T) {
+	b := open(t, t.TempDir())
+	for _, text := range []string{"", "{", `{"n":1`, `{"n":1,"time":"2026-`} {
+		if err := os.WriteFile(b.path("dead"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := b.List(); err != nil || len(all) != 0 {
 			t.Errorf("%q is listed as %+v, %v", text, all, err)
 		}
 	}
