@@ -80,13 +80,21 @@ func (f *facts) idleHosts() []draft {
 		// Of another machine's object nothing is repaired here.
 		d.told = !a.owner(object.Name).ours.Is()
 		d.Detail = "no connections; initiators " + list(object.Initiators())
-		d.Cause = "LXD could not delete it when it took the last connection away, or its machine was removed"
+		d.Cause = "LXD could not delete it when it took the last connection away, or its machine was removed; or it is somebody else's, of a like name"
 		if f.members.has(server) {
 			d.Cause = "LXD could not delete it when it took the last connection away; it uses it again for the next volume"
 		}
-		d.Remedy = []string{"if its machine no longer uses it, on " + a.Name + ": purehost delete " + shell(object.Name)}
-		if !d.told {
+		idle, used := objectIdle(d.subject)
+		plain, set := objectPlain(d.subject)
+		switch {
+		case !d.told:
 			d.Remedy = []string{"if it is not wanted: " + fixArrayHost(d.Object)}
+		case idle != Pass:
+			d.Remedy = []string{"leave it to whoever runs its machine: " + used}
+		case plain != Pass:
+			d.Remedy = []string{"leave it to whoever made it: " + set}
+		default:
+			d.Remedy = []string{"if its machine is gone for good, on " + a.Name + ": purehost delete " + shell(object.Name)}
 		}
 		found = append(found, d)
 	})

@@ -438,8 +438,8 @@ func (f *facts) missingVolumes() []draft {
 		d.Detail = d.LXD.String() + ": the array has no " + missing[0] + " with uuid " + record.UUID.String()
 		d.Cause = "LXD was stopped after it had deleted the volume and before the record, or somebody eradicated it on the array"
 		d.Remedy = []string{
-			"restore it from a backup, or",
-			"if it is not wanted any more: " + f.deleteCommand(record),
+			"restore it from a backup",
+			"or, if it is not wanted any more: " + f.deleteCommand(record),
 		}
 		there, destroyed := f.stillThere(record, pool)
 		switch {

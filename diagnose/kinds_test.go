@@ -142,6 +142,17 @@ func (s *scene) deviceless() {
 	h.Uses.Items = slices.Delete(slices.Clone(h.Uses.Items), 1, 2)
 }
 
+// strangersObject adds an array host that is no member's and has no connection.
+func strangersObject(connectivity string, chap evidence.Answer) func(*scene) {
+	return func(s *scene) {
+		a := s.array()
+		a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{
+			Name: "oldnode-iscsi", Local: evidence.Yes, ConnectionCount: evidence.CountOf(0), IQNs: []string{"iqn.x:old"}, Destroyed: evidence.No,
+			Connectivity: connectivity, CHAP: chap, Personality: evidence.No, Preferred: evidence.No, VLAN: evidence.No,
+		})
+	}
+}
+
 // kindCase is a world in which something is wrong, and all that is found.
 type kindCase struct {
 	name string
@@ -1337,14 +1348,19 @@ var kindCases = []kindCase{
 		ReportOnly, nil,
 	},
 	{
-		"array host without connections",
-		func(s *scene) {
-			a := s.array()
-			a.Hosts = appendTo(a.Hosts, evidence.ArrayHost{Name: "oldnode-iscsi", Local: evidence.Yes, ConnectionCount: evidence.CountOf(0), IQNs: []string{"iqn.x:old"}, Destroyed: evidence.No})
-		},
-		[]string{"idle-host oldnode-iscsi"},
-		ReportOnly,
-		[]string{"no connections; initiators iqn.x:old", "purehost delete oldnode-iscsi"},
+		"array host without connections", strangersObject("critical None", evidence.No),
+		[]string{"idle-host oldnode-iscsi"}, ReportOnly,
+		[]string{"no connections; initiators iqn.x:old", "if its machine is gone for good, on fa1: purehost delete oldnode-iscsi"},
+	},
+	{
+		"array host without connections, logged in", strangersObject("healthy Redundant", evidence.No),
+		[]string{"idle-host oldnode-iscsi"}, ReportOnly,
+		[]string{"leave it to whoever runs its machine: something is logged in as it"},
+	},
+	{
+		"array host without connections, with CHAP", strangersObject("critical None", evidence.Yes),
+		[]string{"idle-host oldnode-iscsi"}, ReportOnly,
+		[]string{"leave it to whoever made it: somebody has set CHAP on it"},
 	},
 	{
 		"array host without connections that is not named like LXD's",

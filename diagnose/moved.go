@@ -88,9 +88,9 @@ func (f *facts) joinMoves() {
 // object that the pod does not have, opened what is open for another record's, used
 // what some host uses.
 type moveJoin struct {
-	f      *facts
-	a      *arrayFacts
-	lost   map[string]*evidence.Record
+	f    *facts
+	a    *arrayFacts
+	lost map[string]*evidence.Record
 	// lostUUIDs are the same records, by LXD's uuid.
 	lostUUIDs map[evidence.UUID]*evidence.Record
 	opened    map[evidence.Serial]*openFor

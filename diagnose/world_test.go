@@ -265,7 +265,7 @@ func TestCommandsAreQuoted(t *testing.T) {
 	s.record(v, "x; rm -rf ~ 'y'").Project = "$(id)"
 	s.array().Volumes.Items = s.array().Volumes.Items[:v]
 	f := only(t, s.judge(), "missing-volume")
-	want := `if it is not wanted any more: lxc storage volume delete p1 'x; rm -rf ~ '\''y'\''' --project '$(id)'`
+	want := `or, if it is not wanted any more: lxc storage volume delete p1 'x; rm -rf ~ '\''y'\''' --project '$(id)'`
 	if got := f.Remedy[len(f.Remedy)-1]; got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}

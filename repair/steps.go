@@ -252,7 +252,7 @@ var Steps = []StepType{
 		Do:  doVerify,
 		Say: func(Plan, Step) string { return "read everything again and verify" },
 		Manual: func(p Plan, _ Step) []string {
-			if p.Class == diagnose.ClassDestroy || p.Class == diagnose.ClassSnapshot {
+			if p.Class == diagnose.ClassDestroy && !p.Keeps || p.Class == diagnose.ClassSnapshot {
 				return []string{"purevol list --pending-only " + words.Shell(p.Object), "pureclean verify --volume " + words.Shell(p.Object)}
 			}
 			return []string{"pureclean scan"}
