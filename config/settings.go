@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pureclean/pureclean/secret"
 )
 
 // Origin is what kind of thing a value comes from.
@@ -52,6 +54,9 @@ func Settings(path string) (Config, []Setting, error) {
 	var all []Setting
 	walk(&document, "", func(key string, node *yaml.Node) {
 		s := Setting{Key: key, Value: scalar(node), Origin: FromDefault}
+		if strings.HasSuffix(key, ".url") {
+			s.Value = secret.Address(s.Value)
+		}
 		if line, ok := lines[key]; ok {
 			s.Origin, s.Where = FromFile, c.File+":"+strconv.Itoa(line)
 		}

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/pureclean/pureclean/secret"
 )
 
 // accessError is a setting with which no array can be asked. Its advice is
@@ -27,16 +30,25 @@ func (e *accessError) advice() string { return e.todo }
 
 const gatewayExample = `the array's URL is "https://" and its management address, as in https://fa01.example.net`
 
+// CheckGateway says what is wrong with an array's URL, and repeats nothing of it
+// that may be a password.
+func CheckGateway(raw string, insecure bool) error {
+	_, err := parseGateway(raw, insecure)
+	return err
+}
+
+// portless reports a port that no connection can be made to.
+func portless(u *url.URL) bool {
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return u.Port() != "" && (err != nil || n == 0)
+}
+
 // parseGateway checks an array's URL as LXD checks pure.gateway (it must
 // hold "://" and no path element "api"), and refuses what LXD would only
 // notice later.
 func parseGateway(raw string, insecure bool) (*url.URL, error) {
 	bad := func(why, todo string) error {
-		shown := raw
-		if strings.Contains(raw, "@") {
-			shown = "(not shown, it holds an @)" // the part before it may be a password
-		}
-		return &accessError{what: fmt.Sprintf("the array's URL %q %s", shown, why), todo: todo}
+		return &accessError{what: fmt.Sprintf("the array's URL %q %s", secret.Address(raw), why), todo: todo}
 	}
 	if raw == "" {
 		return nil, &accessError{what: "the array has no URL", todo: gatewayExample}
@@ -53,8 +65,12 @@ func parseGateway(raw string, insecure bool) (*url.URL, error) {
 		return nil, bad("holds a user name", "leave it out: the array is asked with an API token")
 	case u.Hostname() == "":
 		return nil, bad("names no host", gatewayExample)
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+	case portless(u):
+		return nil, bad("names a port that there is not", gatewayExample)
+	case strings.ContainsAny(raw, "?#"):
 		return nil, bad("has a query or a fragment", gatewayExample)
+	case secret.Address(raw) != raw:
+		return nil, bad("holds an @", gatewayExample) // it could not be shown
 	case slices.Contains(strings.Split(u.Path, "/"), "api"):
 		return nil, bad(`contains "/api"`, `leave "/api" and what follows out of the URL, it is added`)
 	case u.Scheme == "https", u.Scheme == "http" && insecure:

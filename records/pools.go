@@ -194,7 +194,9 @@ func (a *answers) poolList(d *doubts) []evidence.Pool {
 			d.add("pool %q has pure.mode %q, which we don't know", row.Name, row.Config.Mode)
 		}
 		if row.Driver == driverPure {
-			items = append(items, row.access().Pool)
+			pool := row.access().Pool
+			pool.Gateway = secret.Address(pool.Gateway) // this is shown
+			items = append(items, pool)
 		}
 	}
 	for _, pool := range a.hiddenPools() {

@@ -12,6 +12,7 @@ import (
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/pure"
 	"github.com/pureclean/pureclean/records"
+	"github.com/pureclean/pureclean/secret"
 )
 
 // logoutTimeout bounds the good-bye, which is sent even after a Ctrl-C.
@@ -53,8 +54,9 @@ func (a *array) title() string {
 // wins.
 func (o Options) access(pool records.PoolAccess) access {
 	own := o.Config.Pools[pool.Pool.Name].Array
+	url := cmp.Or(own.URL, pool.Pool.Gateway)
 	a := access{pool: pool.Pool.Name, pin: own.ID, pure: pure.Access{
-		URL:         cmp.Or(own.URL, pool.Pool.Gateway),
+		URL:         secret.Address(url),
 		Token:       pool.Token,
 		Fingerprint: own.Fingerprint,
 		// LXD's pure.gateway.verify=false is the operator's word, unless
@@ -74,7 +76,10 @@ func (o Options) access(pool records.PoolAccess) access {
 	}
 	if a.pure.URL == "" || a.pure.Token.IsEmpty() {
 		a.err = &NoAccessError{Pool: a.pool}
+		return a
 	}
+	// The URL itself, and not what is shown of it: what is left out there is refused.
+	a.err = pure.CheckGateway(url, a.pure.Insecure)
 	return a
 }
 

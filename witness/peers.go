@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/pure"
+	"github.com/pureclean/pureclean/secret"
 )
 
 // A stretched pod lies on two arrays, and each knows only its own connections.
@@ -113,9 +115,12 @@ func (o Options) peerAccesses(pool string, wanted []evidence.PodArray) []access 
 func (o Options) peerAccess(pool, name string) access {
 	own := o.Config.Pools[pool].Peers[name]
 	a := access{pool: pool, peer: name, pin: own.ID}
-	a.pure.URL, a.pure.Fingerprint = own.URL, own.Fingerprint
+	a.pure.URL, a.pure.Fingerprint = secret.Address(own.URL), own.Fingerprint
 	if a.err = a.readCA(own.CAFile); a.err == nil {
 		a.pure.Token, a.err = o.Config.PeerToken(pool, name)
+	}
+	if a.err == nil {
+		a.err = pure.CheckGateway(own.URL, false)
 	}
 	if a.err != nil {
 		a.err = fmt.Errorf("peer %s of pool %s: %w", name, pool, a.err)
