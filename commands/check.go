@@ -200,19 +200,23 @@ func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error
 	}
 	reading.Report = o.judge(world, policy)
 	// The check is as good where there is no place to remember it.
-	if err := remember(from.config.StateDir, world, reading.Report); err != nil {
+	if err := remember(from.config.StateDir, world, reading.Report, o.forgotten); err != nil && !errors.Is(err, o.forgotten) {
 		o.notes = append(o.notes, "note: "+err.Error())
 	}
 	return nil
 }
 
-// remember keeps what this look saw: the next batch repair asks for it.
-func remember(dir string, world evidence.World, report diagnose.Report) error {
+// remember keeps what this look saw: the next batch repair asks for it. unread is
+// why what is there could not be read.
+func remember(dir string, world evidence.World, report diagnose.Report, unread error) error {
 	seen := sightings.Update(world.Seen, world, report)
 	if slices.EqualFunc(seen, world.Seen, evidence.Sighting.Equal) {
 		return nil // a machine without LXD gets no directory
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if ok, err := sightings.MakeRoom(dir, unread); !ok || err != nil {
 		return err
 	}
 	return sightings.Save(dir, seen)
@@ -247,6 +251,9 @@ func (o *checkOptions) runs(dir string) metrics.Runs {
 // tell prints the line, and the details below it.
 func (o *checkOptions) tell(v checkView) error {
 	lines := []string{v.line()}
+	if o.forgotten != nil {
+		lines = append(lines, metrics.Plain(withoutMemory(o.forgotten)))
+	}
 	if o.details {
 		lines = append(lines, v.details()...)
 	}

@@ -49,6 +49,8 @@ type common struct {
 	whole bool
 	// ports asks the arrays for their target ports, too.
 	ports bool
+	// forgotten is why what earlier runs saw is not known.
+	forgotten error
 	// quiet keeps logs away from a terminal that is being drawn on.
 	quiet bool
 }

@@ -130,7 +130,7 @@ func (o *changing) open(ctx context.Context, batch bool) (*workshop, error) {
 	look := func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
 		world, access, err := o.askAgain(ctx, from, watch, about)
 		w.world, w.access = world, access
-		warnings.warn(o.Err, unverified(world))
+		warnings.warn(o.Err, o.warnings(world))
 		if err == nil && !own.Alone {
 			// The first look asks every member.
 			err = o.alone(ctx, from, world, own)

@@ -54,7 +54,7 @@ func runScan(ctx context.Context, o *scanOptions) error {
 	if err != nil {
 		return err
 	}
-	(&warner{}).warn(o.Err, unverified(world))
+	(&warner{}).warn(o.Err, o.warnings(world))
 	found := o.judge(world, policy)
 	shown := o.listed.of(found.Findings, lastWord(world))
 	var data any
@@ -108,7 +108,7 @@ func (o *scanOptions) view(ctx context.Context) (view, error) {
 	found := o.judge(world, policy)
 	shown := o.listed.of(found.Findings, lastWord(world))
 	v := view{
-		err: verdict(found), partial: !found.Complete, warnings: unverified(world),
+		err: verdict(found), partial: !found.Complete, warnings: o.warnings(world),
 		print: func(out *page) { o.printScan(out, found, shown) },
 		answer: func(look int, changes []change) any {
 			return watchedScan{scanAnswerOf(world, found, shown), look, changes}

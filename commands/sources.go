@@ -65,8 +65,8 @@ func (o *common) sources() (sources, error) {
 	if o.Streams.given != nil {
 		from := *o.Streams.given
 		// What earlier commands on the same world saw is added.
-		if seen, err := sightings.Load(from.config.StateDir); err == nil && len(seen) > 0 {
-			from.seen = seen
+		if seen, err := sightings.Load(from.config.StateDir); err != nil || len(seen) > 0 {
+			from.seen, o.forgotten = seen, err
 		}
 		if from.ssh {
 			fleet, err := o.newFleet(from.config, from.now)
@@ -83,12 +83,10 @@ func (o *common) sources() (sources, error) {
 	if err != nil {
 		return sources{}, err
 	}
-	seen, forgotten := sightings.Load(settings.StateDir)
-	if forgotten != nil {
-		// Without a memory batches wait; nothing else needs it.
-		o.log().Warn("going on without memory", "error", forgotten)
-	}
-	from := sources{config: settings, host: host, seen: seen}
+	// Without a memory it goes on, and says so: batches wait, and what lost its
+	// record since an earlier look can't be told from other leftovers.
+	from := sources{config: settings, host: host}
+	from.seen, o.forgotten = sightings.Load(settings.StateDir)
 	if o.sysroot == "" {
 		// Beside a recorded host nobody is asked in its place.
 		from.fleet, err = o.newFleet(settings, nil)

@@ -32,6 +32,20 @@ func unverified(world evidence.World) []string {
 	return all
 }
 
+// warnings are what is said beside every answer.
+func (o *common) warnings(world evidence.World) []string {
+	all := unverified(world)
+	if o.forgotten != nil {
+		all = append(all, withoutMemory(o.forgotten))
+	}
+	return all
+}
+
+// withoutMemory says what is not known where an earlier memory can't be read.
+func withoutMemory(why error) string {
+	return "! " + why.Error() + "; what lost its record or its name since is not told from other leftovers, and batches wait"
+}
+
 // warner says each warning once.
 type warner struct{ told map[string]bool }
 

@@ -4,8 +4,8 @@
 // leftover, and a volume whose record disappeared without a trace is never
 // part of one.
 //
-// The memory is a hint and no witness. Losing it makes batches wait and
-// nothing else, so the file may be deleted at any time. What keeps it fresh is
+// The memory is a hint and no witness. Losing it makes batches wait, and what lost
+// its record before looks like any other leftover; the file may be deleted. What keeps it fresh is
 // the timer's check, and every fix; scan writes nothing.
 package sightings
 
@@ -18,9 +18,11 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -34,7 +36,12 @@ import (
 // File is the memory's name in the state directory.
 const File = "sightings.json"
 
-const schema = "pureclean/sightings/v1"
+const (
+	versions = "pureclean/sightings/"
+	schema   = versions + "v1"
+	// damaged is added to the name of a memory that can't be read.
+	damaged = ".damaged"
+)
 
 type document struct {
 	Schema    string              `json:"schema"`
@@ -49,36 +56,67 @@ const most = 256 << 20
 // read is an error, with which the caller may go on: nothing is then known.
 func Load(dir string) ([]evidence.Sighting, error) {
 	file, err := plainfile.Open(filepath.Join(dir, File))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("what earlier runs saw: %w", err)
+		return nil, fmt.Errorf("what earlier runs saw can't be read: %w", err)
 	}
 	defer func() { _ = file.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(file, most+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("what earlier runs saw: %w", err)
+		return nil, fmt.Errorf("what earlier runs saw can't be read: %w", err)
 	case len(data) > most:
-		return nil, &forgottenError{fmt.Sprintf("is larger than %d MiB", most>>20)}
+		return nil, &forgottenError{Path: file.Name(), Why: fmt.Sprintf("is larger than %d MiB", most>>20)}
+	}
+	// The version comes first: what is in another one need not fit into ours.
+	var version struct{ Schema string }
+	if json.Unmarshal(data, &version) == nil && version.Schema != schema && strings.HasPrefix(version.Schema, versions) {
+		return nil, &forgottenError{Path: file.Name(), Why: fmt.Sprintf("is of another version (%q) and stays as it is", version.Schema), another: true}
 	}
 	var d document
 	if err := json.Unmarshal(data, &d); err != nil {
-		return nil, &forgottenError{"can't be understood (" + err.Error() + ")"}
+		return nil, &forgottenError{Path: file.Name(), Why: "can't be understood (" + err.Error() + ")"}
 	}
 	if d.Schema != schema {
-		return nil, &forgottenError{fmt.Sprintf("is of another version (%q)", d.Schema)}
+		return nil, &forgottenError{Path: file.Name(), Why: fmt.Sprintf("is none (%q)", d.Schema)}
 	}
 	return d.Sightings, nil
 }
 
-// forgottenError is a file that is no memory of ours: torn, foreign, or of
-// another version. The next run that remembers replaces it.
-type forgottenError struct{ Why string }
+// forgottenError is a file that is no memory that this program reads: torn,
+// foreign, or of another version.
+type forgottenError struct {
+	Path, Why string
+	// another is set for a memory of another version's, which is that
+	// program's to write.
+	another bool
+}
 
 func (e *forgottenError) Error() string {
-	return "what earlier runs saw is forgotten: " + File + " " + e.Why + "; it may be deleted"
+	return "what earlier runs saw can't be read: " + e.Path + " " + e.Why
+}
+
+// MakeRoom readies dir for a new memory where the one that is there could not be
+// read, which is what unread says: a damaged one is kept beside it, and then the
+// new one may be saved. One of another version, and one that could not be looked
+// at, stays in its place.
+func MakeRoom(dir string, unread error) (mayBeSaved bool, err error) {
+	var forgotten *forgottenError
+	switch {
+	case unread == nil:
+		return true, nil
+	case !errors.As(unread, &forgotten):
+		return false, unread
+	case forgotten.another:
+		return false, nil
+	}
+	file := filepath.Join(dir, File)
+	if err := os.Rename(file, file+damaged); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("keeping what can't be read: %w", err)
+	}
+	return true, nil
 }
 
 // errBusy is another run that is writing the memory and does not end.
@@ -94,7 +132,8 @@ const (
 
 // Remember adds what this world shows to the memory in dir, which must exist.
 // Writers in other processes take turns, each on top of what the last one
-// wrote. The caller may go on with an error: the memory is then what it was.
+// wrote. The caller may go on with an error: the memory is then what it was. So
+// is one of another version, without an error: Load says that it is there.
 func Remember(ctx context.Context, dir string, world evidence.World, report diagnose.Report) (err error) {
 	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -108,8 +147,7 @@ func Remember(ctx context.Context, dir string, world evidence.World, report diag
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	seen, err := Load(dir)
-	var forgotten *forgottenError
-	if err != nil && !errors.As(err, &forgotten) {
+	if ok, err := MakeRoom(dir, err); !ok || err != nil {
 		return err
 	}
 	if len(seen) == 0 {

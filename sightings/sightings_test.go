@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -376,14 +378,15 @@ func TestRememberSideBySide(t *testing.T) {
 	}
 }
 
-// A file that is no memory of ours is replaced. One that can't be read, a
+// A file that is no memory is replaced, and kept beside the new one; one of
+// another version stays in its place. One that can't be read, a
 // directory that can't be written and a writer that never ends are errors,
 // and change nothing.
 func TestRememberWhereItCant(t *testing.T) {
 	world, report := seen(monday, true)
 	dir := t.TempDir()
 	file := filepath.Join(dir, File)
-	for _, text := range []string{"", "{", `{"schema":"pureclean/sightings/v9"}`, "\x00\x00\x00"} {
+	for _, text := range []string{"", "{", `{"schema":"someone/else/v1"}`, "\x00\x00\x00"} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -397,6 +400,25 @@ func TestRememberWhereItCant(t *testing.T) {
 		if got, err := Load(dir); err != nil || len(got) != 1 {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
+		if kept, err := os.ReadFile(file + damaged); err != nil || string(kept) != text {
+			t.Errorf("%q is kept as %q, %v", text, kept, err)
+		}
+	}
+	newer := `{"schema":"pureclean/sightings/v9","sightings":{"a":"map"}}`
+	if err := os.WriteFile(file, []byte(newer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "another version") {
+		t.Errorf("of another version: %v", err)
+	}
+	if err := Remember(t.Context(), dir, world, report); err != nil {
+		t.Errorf("of another version: %v", err)
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) != newer {
+		t.Errorf("of another version: it became %q, %v", after, err)
+	}
+	if ok, err := MakeRoom(dir, fs.ErrPermission); ok || err == nil {
+		t.Errorf("room where it could not be looked at: %v", err)
 	}
 	if err := Remember(t.Context(), filepath.Join(dir, "absent"), world, report); err == nil {
 		t.Error("remembered in a directory that is not there")
