@@ -1349,17 +1349,20 @@ var kindCases = []kindCase{
 	},
 	{
 		"array host without connections", strangersObject("critical None", evidence.No),
-		[]string{"idle-host oldnode-iscsi"}, ReportOnly,
+		[]string{"idle-host oldnode-iscsi"},
+		ReportOnly,
 		[]string{"no connections; initiators iqn.x:old", "if its machine is gone for good, on fa1: purehost delete oldnode-iscsi"},
 	},
 	{
 		"array host without connections, logged in", strangersObject("healthy Redundant", evidence.No),
-		[]string{"idle-host oldnode-iscsi"}, ReportOnly,
+		[]string{"idle-host oldnode-iscsi"},
+		ReportOnly,
 		[]string{"leave it to whoever runs its machine: something is logged in as it"},
 	},
 	{
 		"array host without connections, with CHAP", strangersObject("critical None", evidence.Yes),
-		[]string{"idle-host oldnode-iscsi"}, ReportOnly,
+		[]string{"idle-host oldnode-iscsi"},
+		ReportOnly,
 		[]string{"leave it to whoever made it: somebody has set CHAP on it"},
 	},
 	{
