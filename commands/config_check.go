@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pureclean/pureclean/config"
+	"github.com/pureclean/pureclean/pure"
 )
 
 func configCheckCommand(s Streams) *cli.Command {
@@ -30,8 +31,15 @@ type configCheckAnswer struct {
 	Problems []config.Problem `json:"problems"`
 }
 
+// configChecks are the rules by which every other command refuses. An array may be
+// asked over http where LXD says so, and LXD is not asked here: a file that says it
+// by itself is wrong.
+func configChecks() config.Checks {
+	return config.Checks{Member: checkMember, URL: func(url string) error { return pure.CheckGateway(url, false) }}
+}
+
 func runConfigCheck(o *common) error {
-	file, found, problems := config.Inspect(o.config, o.Getenv)
+	file, found, problems := config.Inspect(o.config, o.Getenv, configChecks())
 	answer := configCheckAnswer{"pureclean/config-check/v1", file, found, some(problems)}
 	err := o.answer(answer, nil, func(out *page) { printProblems(out, answer) })
 	if err == nil && len(problems) > 0 {

@@ -49,14 +49,19 @@ func (o *common) newFleet(settings config.Config, now func() time.Time) (*fleet.
 		options.Client = client
 	}
 	for name, m := range settings.Members {
-		member := fleet.Member{Destination: m.SSH, Command: strings.Fields(m.Command)}
-		if err := fleet.CheckMember(member); err != nil {
+		if err := checkMember(m); err != nil {
 			return nil, &config.Error{File: settings.File, Err: fmt.Errorf("members.%s: %w", name, err)}
 		}
-		options.Members[name] = member
+		options.Members[name] = memberOf(m)
 	}
 	return fleet.New(options), nil
 }
+
+func memberOf(m config.Member) fleet.Member {
+	return fleet.Member{Destination: m.SSH, Command: strings.Fields(m.Command)}
+}
+
+func checkMember(m config.Member) error { return fleet.CheckMember(memberOf(m)) }
 
 // hostsTold reads the testimony of machines that can't be asked.
 func (o *common) hostsTold(from sources) ([]evidence.Host, error) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -40,13 +39,20 @@ func (p Problem) Where() string {
 	return p.File + ":" + strconv.Itoa(p.Line)
 }
 
+// Checks are what those say who use a configuration: this package knows neither
+// ssh nor an array, and there is one place for each rule.
+type Checks struct {
+	URL    func(string) error
+	Member func(Member) error
+}
+
 // Inspect looks for everything that is wrong with the file at path, with the
 // files that it names, and with those that the environment names. Load stops
 // at the first of them, and looks into token files only when it needs one.
 // found is false when there is no file, and none need be.
-func Inspect(path string, getenv func(string) string) (file string, found bool, problems []Problem) {
+func Inspect(path string, getenv func(string) string, checks Checks) (file string, found bool, problems []Problem) {
 	data, file, err := read(path)
-	in := &inspection{file: file}
+	in := &inspection{file: file, checks: checks}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && path == "":
 		in.tokenOfEnvironment(getenv)
@@ -63,6 +69,7 @@ func Inspect(path string, getenv func(string) string) (file string, found bool, 
 	}
 	in.decoded(data, &c)
 	in.arrays(c)
+	in.members(c)
 	in.stateDir(c)
 	in.tokenOfEnvironment(getenv)
 	slices.SortStableFunc(in.problems, func(a, b Problem) int {
@@ -74,6 +81,7 @@ func Inspect(path string, getenv func(string) string) (file string, found bool, 
 // inspection collects what is wrong.
 type inspection struct {
 	file     string
+	checks   Checks
 	lines    map[string]int
 	problems []Problem
 }
@@ -179,8 +187,8 @@ func (in *inspection) arrays(c Config) {
 
 func (in *inspection) array(at string, a Array) {
 	if a.URL != "" {
-		if u, err := url.Parse(a.URL); err != nil || u.Scheme != "https" || u.Host == "" {
-			in.add(at+"url", fmt.Sprintf("%q is not an address such as https://array.example", a.URL), "give the array's address with https://")
+		if err := in.checks.URL(a.URL); err != nil {
+			in.add(at+"url", err.Error(), "give the array's address as in https://array.example, and nothing else")
 		}
 	}
 	if a.TokenFile != "" {
@@ -193,6 +201,20 @@ func (in *inspection) array(at string, a Array) {
 	if sum, err := hex.DecodeString(digits); a.Fingerprint != "" && (err != nil || len(sum) != 32 || !fingerprint.MatchString(strings.ToLower(a.Fingerprint))) {
 		in.add(at+"fingerprint", fmt.Sprintf("%q is not the SHA-256 of a certificate", a.Fingerprint),
 			"write sha256: and 64 hexadecimal digits: openssl x509 -noout -fingerprint -sha256 prints them")
+	}
+}
+
+// members looks at what the file says of machines: each of its words ends in a
+// command line of ssh.
+func (in *inspection) members(c Config) {
+	for _, name := range slices.Sorted(maps.Keys(c.Members)) {
+		at, m := "members."+name+".", c.Members[name]
+		if err := in.checks.Member(Member{SSH: m.SSH}); err != nil {
+			in.add(at+"ssh", err.Error(), "write a host's name, user@host, or a name from ssh's own configuration")
+		}
+		if err := in.checks.Member(Member{Command: m.Command}); err != nil {
+			in.add(at+"command", err.Error(), "write how pureclean is called there, as in: sudo -n pureclean")
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,22 @@ import (
 )
 
 func nothing(string) string { return "" }
+
+// checks refuse what holds "wrong".
+var checks = Checks{
+	URL: func(url string) error {
+		if strings.Contains(url, "wrong") {
+			return errors.New("no array's")
+		}
+		return nil
+	},
+	Member: func(m Member) error {
+		if strings.Contains(m.SSH+m.Command, "wrong") {
+			return errors.New("no member's")
+		}
+		return nil
+	},
+}
 
 func TestInspect(t *testing.T) {
 	dir := t.TempDir()
@@ -59,11 +76,15 @@ func TestInspect(t *testing.T) {
 		{"a relative token", array("token_file: token"), []string{"4 pools.p.array.token_file: token is not an absolute path", "4 pools.p.array.token_file: there is no file token"}},
 		{"no authority", array("ca_file: " + private), []string{"4 pools.p.array.ca_file: " + private + " holds no certificate"}},
 		{"no CA file", array("ca_file: " + dir + "/absent"), []string{"4 pools.p.array.ca_file: " + dir + "/absent: no such file"}},
-		{"http", array("url: http://fa1"), []string{`4 pools.p.array.url: "http://fa1" is not an address`}},
+		{"a wrong URL", array("url: http://wrong"), []string{"4 pools.p.array.url: no array's"}},
+		{
+			"a wrong member", "members:\n  a: {ssh: right, command: right}\n  b:\n    ssh: wrong\n    command: wrong\n  c: {command: wrong}",
+			[]string{"4 members.b.ssh: no member's -> user@host", "5 members.b.command: no member's -> sudo -n pureclean", "6 members.c.command: no member's"},
+		},
 		{"a short fingerprint", array("fingerprint: sha256:abc"), []string{"4 pools.p.array.fingerprint: \"sha256:abc\" is not the SHA-256"}},
 		{"a fingerprint", array("fingerprint: SHA256:" + strings.Repeat("AB:", 31) + "AB"), nil},
 		{"a peer's open token", peer("url: https://fa2\n        token_file: " + open), []string{"6 pools.p.peers.dr.token_file: " + open + " can be read by others"}},
-		{"a peer over http", peer("url: http://fa2\n        token_file: " + private), []string{`5 pools.p.peers.dr.url: "http://fa2" is not an address`}},
+		{"a peer's wrong URL", peer("url: http://wrong\n        token_file: " + private), []string{"5 pools.p.peers.dr.url: no array's"}},
 		{"a peer without a token", peer("url: https://fa2"), []string{"0 : pools.p.peers.dr.token_file is missing"}},
 		{"an unknown key of a peer", peer("tokn: x"), []string{`5 tokn: unknown key "tokn" -> url, token_file`}},
 		{"everybody's state", "state_dir: " + everybodys, []string{"1 state_dir: others may write into " + everybodys + " (mode 0777), where the journal is -> name a directory that only root"}},
@@ -74,7 +95,7 @@ func TestInspect(t *testing.T) {
 		},
 	} {
 		path := file("config.yaml", c.text, 0o644)
-		name, found, problems := Inspect(path, nothing)
+		name, found, problems := Inspect(path, nothing, checks)
 		if name != path || !found {
 			t.Errorf("%s: %s, %v", c.name, name, found)
 		}
@@ -101,14 +122,14 @@ func TestInspect(t *testing.T) {
 	}
 
 	writable := file("writable.yaml", "", 0o666)
-	if _, _, problems := Inspect(writable, nothing); len(problems) != 1 || problems[0].Do != "chmod go-w "+writable {
+	if _, _, problems := Inspect(writable, nothing, checks); len(problems) != 1 || problems[0].Do != "chmod go-w "+writable {
 		t.Errorf("a file that others may write: %+v", problems)
 	}
-	if _, found, problems := Inspect(filepath.Join(dir, "absent.yaml"), nothing); len(problems) != 1 || !found {
+	if _, found, problems := Inspect(filepath.Join(dir, "absent.yaml"), nothing, checks); len(problems) != 1 || !found {
 		t.Errorf("a named file that is absent: %+v", problems)
 	}
 	variable := func(key string) string { return map[string]string{TokenFileVariable: open}[key] }
-	if _, _, problems := Inspect(file("config.yaml", "", 0o600), variable); len(problems) != 1 || problems[0].File != "$"+TokenFileVariable {
+	if _, _, problems := Inspect(file("config.yaml", "", 0o600), variable, checks); len(problems) != 1 || problems[0].File != "$"+TokenFileVariable {
 		t.Errorf("the variable's file: %+v", problems)
 	}
 }
