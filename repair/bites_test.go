@@ -171,7 +171,9 @@ var bites = []bite{
 		_, err := b.world.LXD.StartOperation("", "task", "Creating instance", "")
 		b.ok(err)
 	})},
-	{gate: "no-record", story: "LXD has a record with its uuid, of another type", tale: withRecordsAnd(func(b *table, volume string) {
+	{gate: "no-record", story: "LXD has a record with its uuid, of another type, whose volume is there: somebody copied it on the array", tale: withRecordsAnd(func(b *table, volume string) {
+		_, err := b.world.Array.CreateVolume(strings.Replace(volume, "::u-", "::c-", 1), 1<<30, array.VolumeOptions{})
+		b.ok(err)
 		b.world.LXD.PutVolume(lxd.Volume{
 			Pool: b.world.Pool(), Type: evidence.TypeContainer, Content: evidence.ContentFilesystem, Name: "moved",
 			Config: map[string]string{"volatile.uuid": uuidOf(volume)},
