@@ -159,13 +159,17 @@ func parse(data []byte) (Config, error) {
 func plain(err error) error {
 	var typed *yaml.TypeError
 	if !errors.As(err, &typed) {
-		return err
+		return errors.New(repeated.ReplaceAllString(err.Error(), "${1}(not shown)"))
 	}
 	lines := make([]string, 0, len(typed.Errors))
 	for _, line := range typed.Errors {
+		if m := twice.FindStringSubmatch(line); m != nil {
+			key, _ := strconv.Unquote(m[2])
+			line = m[1] + shownKey(key) + m[3]
+		}
 		before, after, found := strings.Cut(line, ": field ")
 		if key, _, ok := strings.Cut(after, " not found in type"); found && ok {
-			line = fmt.Sprintf("%s: unknown key %q", before, key)
+			line = before + ": unknown key " + shownKey(key)
 		}
 		if before, after, found := strings.Cut(line, ": cannot unmarshal "); found {
 			value, kind, _ := strings.Cut(strings.TrimPrefix(after, "!!"), " into ")
@@ -175,6 +179,23 @@ func plain(err error) error {
 		lines = append(lines, line)
 	}
 	return errors.New(strings.Join(lines, "; "))
+}
+
+// likeAKey is what may be a key of ours that is misspelled. What else stands where
+// one is looked for, in a file that was named by mistake, may be a secret.
+var likeAKey = regexp.MustCompile(`^[A-Za-z_.-]{1,32}$`)
+
+// twice and repeated are where yaml's own words repeat what is in a file.
+var (
+	twice    = regexp.MustCompile(`(?s)^(line \d+: mapping key )(".*")( already defined at line \d+)$`)
+	repeated = regexp.MustCompile(`(?s)(anchor |invalid map key: |cannot decode ).*`)
+)
+
+func shownKey(key string) string {
+	if !likeAKey.MatchString(key) {
+		return "(not shown: it is not like one of ours)"
+	}
+	return strconv.Quote(key)
 }
 
 // kindOf says what kind of value a Go type holds.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,6 +150,30 @@ func TestToken(t *testing.T) {
 		}
 		if err != nil && (!strings.Contains(err.Error(), test.fail) || strings.Contains(err.Error(), "from-file")) {
 			t.Errorf("%s: %v; want %q", test.name, err, test.fail)
+		}
+	}
+}
+
+// TestAnotherFileIsNotShown: whoever may run pureclean as root with a --config of
+// their choice can have any file read as one. What is in it is not repeated, where
+// it is not like a key.
+func TestAnotherFileIsNotShown(t *testing.T) {
+	const shadow = "root:$6$salt$Secret/Hash:19000:0:99999:7::"
+	for name, text := range map[string]string{
+		"shadow":             shadow + "\n",
+		"a key":              shadow + ": 1\n",
+		"a key inside":       "safety:\n  \"" + shadow + "\": 1\n",
+		"twice":              "\"" + shadow + "\": 1\n\"" + shadow + "\": 2\n",
+		"an anchor":          "a: *$6$salt$Secret/Hash\n",
+		"a number":           "state_dir: !!float $6$salt$Secret/Hash\n",
+		"a key of two words": "? [Secret]\n: 1\n",
+		"a token":            "Secret-0123456789: 1\n",
+	} {
+		path := write(t, text, 0o600)
+		_, err := Load(path)
+		_, _, problems := Inspect(path, nothing, checks)
+		if said := fmt.Sprint(err, problems); err == nil || len(problems) == 0 || strings.Contains(said, "Secret") || strings.Contains(said, "$6$") {
+			t.Errorf("%s: %s", name, said)
 		}
 	}
 }
