@@ -311,9 +311,20 @@ func (r *resolver) asLXD() (pool, project, kind, name string) {
 // directory for: the record is gone, and people have its name.
 func (r *resolver) formerly() {
 	pool, project, kind, name := r.asLXD()
-	if kind == "" || r.f.world == nil {
+	if r.f.world == nil {
 		return
 	}
+	kinds := []string{kind}
+	if kind == "" {
+		kinds = lxdTypes // a name alone, as people say it
+	}
+	for _, kind := range kinds {
+		r.formerlyA(pool, project, kind, name)
+	}
+}
+
+// formerlyA is the same of one type.
+func (r *resolver) formerlyA(pool, project, kind, name string) {
 	for seen := range evidence.Refs(r.f.world.Seen) {
 		was := LXDName{Project: either(project, "default"), Type: kind, Name: name}.String()
 		if !strings.EqualFold(seen.LXDName, was) && (project != "" || !strings.EqualFold(seen.LXDName, kind+"/"+name)) {

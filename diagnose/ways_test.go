@@ -277,7 +277,8 @@ func TestFormerNames(t *testing.T) {
 	h.Directories.Items = append(h.Directories.Items, evidence.Directory{Path: left, Pool: "p1"})
 	for asked, want := range map[string]string{
 		"p1/container/report1": v.Name, "container/report1": v.Name, "container/report1 (default)": v.Name, "p1/default/container/report1": v.Name,
-		"p1/custom/staging": left, "p1/custom/data": s.vol(1).Name, "p1/shop/container/report1": "", "p1/custom/report1": "", "report1": "",
+		"p1/custom/staging": left, "p1/custom/data": s.vol(1).Name, "p1/shop/container/report1": "", "p1/custom/report1": "",
+		"report1": v.Name, "report1 (default)": v.Name, "Staging": left, "data": s.vol(1).Name, "report1 (shop)": "", "report": "", "p1/report1": "",
 	} {
 		e, err := Explain(s.World, s.policy, asked, "")
 		if (err == nil) != (want != "") || err == nil && e.Object != want {
