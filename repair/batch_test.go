@@ -187,7 +187,8 @@ func TestEradicate(t *testing.T) {
 		if _, err := k.tools().Undo(ctx, run); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := k.tools().Eradicate(ctx, plan.Object, plan.Object); !errors.Is(err, ErrNotOurs) {
+		_, err := k.tools().Eradicate(ctx, plan.Object, plan.Object)
+		if runs, _ := k.tools().Journal.List(); !errors.Is(err, ErrNotOurs) || err.Error() != plan.Object+": run "+run+" destroyed it, and run "+runs[0].ID+" recovered it" {
 			t.Error(err)
 		}
 		refused(t, k, plan.Object, plan.Object)

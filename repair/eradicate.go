@@ -121,6 +121,32 @@ type destruction struct {
 	from, to time.Time
 }
 
+// recoveredError is what a run destroyed and a later one recovered: it is nobody's
+// to end any more, whatever has become of it since.
+type recoveredError struct{ object, run, undo string }
+
+func (e *recoveredError) Error() string {
+	return fmt.Sprintf("%s: run %s destroyed it, and run %s recovered it", e.object, e.run, e.undo)
+}
+
+func (e *recoveredError) Unwrap() error { return ErrNotOurs }
+
+// recovered is the last run that was taken back of those that destroyed an object;
+// nil where there is none.
+func recovered(runs []journal.Summary, object string) error {
+	for _, undo := range runs { // the newest first
+		if undo.Kind != journal.KindUndo || undo.State != journal.Finished {
+			continue
+		}
+		for _, s := range runs {
+			if s.ID == undo.Of && s.State == journal.Undone && s.Object.Name == object && !s.Object.Snapshot && !s.Until.IsZero() {
+				return &recoveredError{object, s.ID, undo.ID}
+			}
+		}
+	}
+	return nil
+}
+
 // destroyer finds the run that destroyed a volume, for certain.
 func (t Tools) destroyer(object string) (destruction, error) {
 	runs, err := t.Journal.List()
@@ -154,6 +180,9 @@ func (t Tools) destroyer(object string) (destruction, error) {
 	}
 	if unread != "" {
 		return destruction{}, fmt.Errorf("%s: %v%s", object, ErrNotOurs, unread) // which is no refusal: it is not known
+	}
+	if err := recovered(runs, object); err != nil {
+		return destruction{}, err
 	}
 	return destruction{}, fmt.Errorf("%s: %w", object, ErrNotOurs)
 }
