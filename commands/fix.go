@@ -132,7 +132,7 @@ func runFix(ctx context.Context, o *fixOptions) error {
 	}
 	// Only now: what is not there, or nothing is done about, is said first.
 	if len(c.plans) > 0 && !o.dryRun && o.save == "" {
-		if err := o.mayAsk(); err != nil {
+		if err := o.mayAsk("pureclean fix VOLUME --dry-run shows a plan and changes nothing"); err != nil {
 			return err
 		}
 	}

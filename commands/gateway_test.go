@@ -22,7 +22,7 @@ var gatewayLines = map[string][][]string{
 	"verify":       {{"purepool::u-12221782dd994aaaaa9a4a4d9243a1f0"}},
 	"explain":      {{"custom/archive"}},
 	"fix":          {{"--all", "--yes"}, {"--all", "--dry-run"}, {"purepool::u-12221782dd994aaaaa9a4a4d9243a1f0", "--dry-run"}},
-	"eradicate":    {{"purepool::u-12221782dd994aaaaa9a4a4d9243a1f0", "--yes"}},
+	"eradicate":    {{"--volume", "purepool::u-12221782dd994aaaaa9a4a4d9243a1f0", "--confirm", "purepool::u-12221782dd994aaaaa9a4a4d9243a1f0"}},
 	"undo":         {{"--last", "--yes"}},
 	"runs":         {{}},
 	"devices":      {{}},

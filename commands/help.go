@@ -101,8 +101,11 @@ func (v helpView) flag(flag cli.Flag) {
 	}
 	value, usage := usageOf(flag)
 	left := strings.TrimSpace(strings.Join(names, ", ") + " " + value)
-	if f, ok := flag.(cli.DocGenerationFlag); ok && f.TakesValue() && f.GetValue() != "" {
-		usage += fmt.Sprintf(" (default: %s)", span(f.GetValue()))
+	if f, ok := flag.(cli.DocGenerationFlag); ok && f.TakesValue() {
+		// What stands for the value, if it has a name: no limit is "all", and not 0.
+		if text := strings.Trim(f.GetDefaultText(), `"`); text != "" {
+			usage += fmt.Sprintf(" (default: %s)", span(text))
+		}
 	}
 	v.entry(left, usage, flagColumn)
 }

@@ -66,13 +66,14 @@ func (o *changing) changingFlags() []cli.Flag {
 	)
 }
 
-// mayAsk refuses to begin what would need an answer that nobody can give.
-func (o *changing) mayAsk() error {
+// mayAsk refuses to begin what would need an answer that nobody can give; instead is
+// what shows more of it.
+func (o *changing) mayAsk(instead string) error {
 	if o.yes || o.typed != "" || (!o.noInput && o.InTerminal && o.ErrTerminal) {
 		return nil
 	}
 	return withHint(usagef("no terminal to ask on: each step needs an answer"),
-		"--yes answers yes to what can be undone; pureclean fix VOLUME --dry-run shows a plan and changes nothing")
+		"--yes answers yes to what can be undone; "+instead)
 }
 
 // workshop is what a repair works with, and what has to be put away after it.

@@ -63,6 +63,9 @@ func (o *runsOptions) known() (done string, err error) {
 	if err == nil {
 		err = readable(all, o.resume)
 	}
+	if err == nil && all[i].State != journal.Interrupted && all[i].State != journal.UnderWay {
+		err = fmt.Errorf("run %s is %s: %w", o.resume, all[i].State, repair.ErrNotInterrupted)
+	}
 	if err == nil && all[i].Kind == journal.KindUndo {
 		return takenBack, nil
 	}

@@ -156,7 +156,7 @@ func isCalled(object journal.Object, name string) bool {
 // work opens the workshop, does one thing in it and prints how it ended; done
 // is the word for that it went well, and object what it was done to.
 func (o *changing) work(ctx context.Context, done, object string, do func(context.Context, repair.Tools) (repair.Result, error)) error {
-	if err := o.mayAsk(); err != nil {
+	if err := o.mayAsk("pureclean runs says what can be gone on with or taken back"); err != nil {
 		return err
 	}
 	w, err := o.open(ctx, false)
@@ -165,7 +165,8 @@ func (o *changing) work(ctx context.Context, done, object string, do func(contex
 	}
 	defer w.close()
 	result, err := do(ctx, w.tools)
-	if result.Run != "" || len(result.State) > 0 {
+	idle := !result.Changed && len(result.State) == 0 && (errors.Is(err, repair.ErrNothingToUndo) || errors.Is(err, repair.ErrNotInterrupted))
+	if !idle && (result.Run != "" || len(result.State) > 0) {
 		if printed := o.printResults(done, repair.Row{Plan: repair.Plan{Object: object}, Result: result, Err: err}); printed != nil {
 			return printed
 		}

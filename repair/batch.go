@@ -182,7 +182,7 @@ func (b *batch) over(ctx context.Context) string {
 	case b.stop != "":
 		return b.stop
 	case b.done >= b.tools.MaxPerRun:
-		return b.full()
+		return b.full() + "; run it again"
 	case ctx.Err() != nil:
 		return "it was cancelled"
 	}
@@ -190,7 +190,7 @@ func (b *batch) over(ctx context.Context) string {
 }
 
 func (b *batch) full() string {
-	return fmt.Sprintf("a run repairs %d at most; run it again", b.tools.MaxPerRun)
+	return fmt.Sprintf("a run repairs %d at most", b.tools.MaxPerRun)
 }
 
 // end takes in how one ended. Of several that go wrong the first says why.
