@@ -251,8 +251,8 @@ func (o *checkOptions) runs(dir string) metrics.Runs {
 // tell prints the line, and the details below it.
 func (o *checkOptions) tell(v checkView) error {
 	lines := []string{v.line()}
-	if o.forgotten != nil {
-		lines = append(lines, metrics.Plain(withoutMemory(o.forgotten)))
+	for _, line := range o.withoutMemory() {
+		lines = append(lines, metrics.Plain(line))
 	}
 	if o.details {
 		lines = append(lines, v.details()...)

@@ -83,6 +83,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	if err != nil {
 		return err
 	}
+	(&warner{}).warn(o.Err, o.withoutMemory())
 	found := o.judge(world, policy)
 	if object == "" {
 		one, err := o.pickOne(ctx, "explain which finding?", found)

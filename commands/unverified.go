@@ -34,16 +34,16 @@ func unverified(world evidence.World) []string {
 
 // warnings are what is said beside every answer.
 func (o *common) warnings(world evidence.World) []string {
-	all := unverified(world)
-	if o.forgotten != nil {
-		all = append(all, withoutMemory(o.forgotten))
-	}
-	return all
+	return append(unverified(world), o.withoutMemory()...)
 }
 
-// withoutMemory says what is not known where an earlier memory can't be read.
-func withoutMemory(why error) string {
-	return "! " + why.Error() + "; what lost its record or its name since is not told from other leftovers, and batches wait"
+// withoutMemory says what is not known where the memory of earlier looks can't be
+// read.
+func (o *common) withoutMemory() []string {
+	if o.forgotten == nil {
+		return nil
+	}
+	return []string{"! " + o.forgotten.Error() + "; what lost its record or its name since is not told from other leftovers, and batches wait"}
 }
 
 // warner says each warning once.

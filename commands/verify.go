@@ -86,6 +86,7 @@ func runVerify(ctx context.Context, o *verifyOptions) error {
 	if err != nil {
 		return err
 	}
+	(&warner{}).warn(o.Err, o.withoutMemory())
 	if err := o.answer(answer, nil, func(out *page) { printProof(out, answer, o.brief) }); err != nil {
 		return err
 	}
