@@ -228,6 +228,9 @@ func runRows(answer runsAnswer, narrow bool) table {
 	}
 	for _, r := range answer.Runs {
 		state, began, end, object := r.State, until(r.Began), undoWords(r.promise), r.Object
+		if r.Began.IsZero() {
+			began = "not known" // its first line can't be read
+		}
 		at := &state
 		if narrow {
 			began, end, at = strings.TrimSuffix(began, " UTC"), strings.TrimSuffix(end, " UTC"), &object

@@ -229,6 +229,10 @@ func TestDamagedRun(t *testing.T) {
 	b.world.Age(2 * 24 * time.Hour)
 	tells(0, nil, []string{"damaged"}, "check", "--ignore", "unsafe-setting")
 	tells(0, []string{"1 damaged"}, nil, "runs")
+	if err := os.WriteFile(file, make([]byte, 900), 0o600); err != nil { // as a power failure leaves it
+		t.Fatal(err)
+	}
+	tells(StatusFindings, []string{id + " damaged not known", "line 1"}, []string{"0001-01-01"}, "runs")
 	if err := os.Rename(file, file+".aside"); err != nil {
 		t.Fatal(err)
 	}

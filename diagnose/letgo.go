@@ -208,9 +208,8 @@ func (s Subject) madeByHand() string {
 	return "by the array's audit trail " + either(made.User, "somebody") + " made it by hand (" + made.Interface + ") on " + day(made.At) + ": it is no leftover of LXD's; who does not want it destroys it by hand"
 }
 
-// misnamed says that a snapshot has a name that LXD gives to none of its volume: of
-// the same type, and of a virtual machine of the same half. Somebody renamed it, or
-// the volume.
+// misnamed says that LXD did not name a snapshot like this: it gives a snapshot the
+// type of its volume, and that of a virtual machine's half the ending of that half.
 func (s Subject) misnamed() string {
 	if s.snapshot == nil || s.volume == nil || !s.snapshot.LXD.IsLXD() || !s.volume.LXD.IsLXD() {
 		return ""
