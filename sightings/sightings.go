@@ -70,19 +70,20 @@ func Load(dir string) ([]evidence.Sighting, error) {
 	case len(data) > most:
 		return nil, &forgottenError{Path: file.Name(), Why: fmt.Sprintf("is larger than %d MiB", most>>20)}
 	}
-	// The version comes first: what is in another one need not fit into ours.
-	var version struct{ Schema string }
-	if json.Unmarshal(data, &version) == nil && version.Schema != schema && strings.HasPrefix(version.Schema, versions) {
-		return nil, &forgottenError{Path: file.Name(), Why: fmt.Sprintf("is of another version (%q) and stays as it is", version.Schema), another: true}
-	}
 	var d document
-	if err := json.Unmarshal(data, &d); err != nil {
+	err = json.Unmarshal(data, &d)
+	if err == nil && d.Schema == schema {
+		return d.Sightings, nil
+	}
+	// What is in another version need not fit into ours.
+	var version struct{ Schema string }
+	switch {
+	case json.Unmarshal(data, &version) == nil && version.Schema != schema && strings.HasPrefix(version.Schema, versions):
+		return nil, &forgottenError{Path: file.Name(), Why: fmt.Sprintf("is of another version (%q) and stays as it is", version.Schema), another: true}
+	case err != nil:
 		return nil, &forgottenError{Path: file.Name(), Why: "can't be understood (" + err.Error() + ")"}
 	}
-	if d.Schema != schema {
-		return nil, &forgottenError{Path: file.Name(), Why: fmt.Sprintf("is none (%q)", d.Schema)}
-	}
-	return d.Sightings, nil
+	return nil, &forgottenError{Path: file.Name(), Why: fmt.Sprintf("is none (%q)", d.Schema)}
 }
 
 // forgottenError is a file that is no memory that this program reads: torn,

@@ -65,10 +65,15 @@ func (b *Book) Read(id string) (History, error) {
 	for len(data) > 0 {
 		line, rest, whole := bytes.Cut(data, []byte("\n"))
 		record, err := parse(line, len(h.Records)+1)
-		if torn := !whole || err != nil && len(rest) == 0; torn && (len(h.Records) > 0 || !whole && isBegun(line)) {
+		torn := !whole || err != nil && len(rest) == 0
+		if len(h.Records) == 0 {
+			torn = !whole && isBegun(line)
+		}
+		switch {
+		case torn:
 			h.Torn = true
 			return h, nil
-		} else if torn && err == nil {
+		case !whole && err == nil:
 			err = errors.New("its end is missing")
 		}
 		if err != nil {
@@ -116,8 +121,8 @@ func parse(line []byte, n int) (Record, error) {
 }
 
 // isBegun reports the beginning of a first record: whoever wrote it was killed before
-// anything was done. What is anything else was a run's, and was lost: the zeros that
-// a power failure leaves, or another file.
+// anything was done. Anything else, such as the zeros that a power failure leaves,
+// stands where a run's records were.
 func isBegun(text []byte) bool {
 	const first = `{"n":1,`
 	return bytes.HasPrefix([]byte(first), text) || bytes.HasPrefix(text, []byte(first)) && !bytes.Contains(text, []byte{0})
