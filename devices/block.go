@@ -14,6 +14,7 @@ type block struct {
 	name string
 	dev  string // "major:minor"; empty for hidden devices
 	disk string // of a partition, its disk
+	dm   string // device-mapper's name
 	dir  string // its directory in sysfs
 }
 
@@ -37,22 +38,19 @@ func readBlocks(t hostfs.Tree) blocks {
 	if err == nil && disks == nil && !t.Exists("sys/block").Is() {
 		b.doubts.Add("there is no directory sys/block")
 	}
-	for _, name := range disks {
-		dir, err := t.Follow("sys/block/" + name)
-		b.doubts.Check("where "+name+" is", err)
-		b.add(t, block{name: name, dir: dir})
-	}
 	class, err := t.Names("sys/class/block")
 	b.doubts.Check("the partitions could not be listed", err)
+	numbered := readNumbers(t)
+	for _, name := range disks {
+		b.add(t, b.find(t, numbered, "sys/block/", name))
+	}
 	for _, name := range class {
 		if _, known := b.byName[name]; known {
 			continue
 		}
-		dir, err := t.Follow("sys/class/block/" + name)
-		b.doubts.Check("where "+name+" is", err)
-		one := block{name: name, dir: dir}
-		if _, isPart := b.byName[path.Base(path.Dir(dir))]; isPart {
-			one.disk = path.Base(path.Dir(dir))
+		one := b.find(t, numbered, "sys/class/block/", name)
+		if disk := path.Base(path.Dir(one.dir)); b.byName[disk].name != "" {
+			one.disk = disk
 		}
 		b.add(t, one)
 	}
@@ -61,6 +59,31 @@ func readBlocks(t hostfs.Tree) blocks {
 	}
 	slices.SortFunc(b.all, func(x, y block) int { return strings.Compare(x.name, y.name) })
 	return b
+}
+
+// readNumbers reads where the devices are, and their numbers, in one place: the
+// links there are called by the numbers. It may lack some.
+func readNumbers(t hostfs.Tree) map[string]block {
+	const dir = "sys/dev/block/"
+	numbers, _ := t.Names(path.Clean(dir)) // each device shows its own
+	found := make(map[string]block, len(numbers))
+	for _, number := range numbers {
+		place, err := t.Follow(dir + number)
+		if err == nil && isDev(number) && strings.HasPrefix(place, "sys/devices/") {
+			found[path.Base(place)] = block{name: path.Base(place), dev: number, dir: place}
+		}
+	}
+	return found
+}
+
+// find says where a device is.
+func (b *blocks) find(t hostfs.Tree, numbered map[string]block, list, name string) block {
+	if one, ok := numbered[name]; ok {
+		return one
+	}
+	dir, err := t.Follow(list + name)
+	b.doubts.Check("where "+name+" is", err)
+	return block{name: name, dir: dir}
 }
 
 // addPartitions finds the partitions below their disks, for a recording
@@ -79,16 +102,20 @@ func (b *blocks) addPartitions(t hostfs.Tree, disks []string) {
 }
 
 func (b *blocks) add(t hostfs.Tree, one block) {
-	dev, err := t.Text(one.dir + "/dev")
-	b.devDoubts.Check("the device number of "+one.name, err)
-	if isDev(dev) {
-		one.dev = dev
-		b.byDev[dev] = one.name
+	if one.dev == "" {
+		dev, err := t.Text(one.dir + "/dev")
+		b.devDoubts.Check("the device number of "+one.name, err)
+		if isDev(dev) {
+			one.dev = dev
+		}
+	}
+	if one.dev != "" {
+		b.byDev[one.dev] = one.name
 	}
 	if strings.HasPrefix(one.name, "dm-") {
 		name, err := t.Text(one.dir + "/dm/name")
 		b.devDoubts.Check("the name of "+one.name, err)
-		b.dmNames[name] = one.name
+		b.dmNames[name], one.dm = one.name, name
 	}
 	b.all = append(b.all, one)
 	b.byName[one.name] = one

@@ -2,9 +2,11 @@ package devices
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +21,9 @@ func TestMachineRoot(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.Repeat("x", size)), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "many"), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	quick, plain := hostfs.Tree{FS: machineRoot()}, hostfs.Tree{FS: os.DirFS("/")}
 	if _, ok := quick.FS.(hostfs.UpToFS); !ok {
@@ -39,8 +44,22 @@ func TestMachineRoot(t *testing.T) {
 			}
 		}
 	}
-	names, err := quick.Names(in(""))
-	if err != nil || len(names) != 4 || !quick.Exists(in("small")).Is() || !quick.Exists(in("absent")).IsNot() {
-		t.Errorf("it lists %q, %v", names, err)
+	if _, ok := quick.FS.(hostfs.NamesFS); !ok {
+		t.Fatal("what each entry of a directory is is asked")
+	}
+	for i := range 500 { // more than the kernel tells at once
+		if err := os.WriteFile(filepath.Join(dir, "many", fmt.Sprintf("a name that is not short, number %d", i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{in(""), in("many"), in("small"), in("absent"), "proc/self/task", "../etc", "/etc"} {
+		got, gotErr := quick.Names(name)
+		want, wantErr := plain.Names(name)
+		if !slices.Equal(got, want) || (gotErr == nil) != (wantErr == nil) || errors.Is(gotErr, syscall.ENOTDIR) != errors.Is(wantErr, syscall.ENOTDIR) {
+			t.Errorf("%s: %d names and %v, want %d and %v", name, len(got), gotErr, len(want), wantErr)
+		}
+	}
+	if !quick.Exists(in("small")).Is() || !quick.Exists(in("absent")).IsNot() {
+		t.Error("what is there is not told from what is not")
 	}
 }

@@ -49,6 +49,14 @@ type UpToFS interface {
 	ReadUpTo(name string, limit int64) ([]byte, error)
 }
 
+// NamesFS is a file system that lists a directory faster than with what each
+// entry is.
+type NamesFS interface {
+	fs.FS
+	// Names lists a directory in the order of the names.
+	Names(dir string) ([]string, error)
+}
+
 // Data reads a whole file of at most limit bytes.
 func (t Tree) Data(name string, limit int64) ([]byte, error) {
 	data, err := t.upTo(name, limit+1)
@@ -120,7 +128,15 @@ func (t Tree) Flag(name string) evidence.Answer {
 
 // Names lists a directory. Absent is an empty list without an error.
 func (t Tree) Names(dir string) ([]string, error) {
-	return t.list(dir, func(fs.DirEntry) bool { return true })
+	quick, ok := t.FS.(NamesFS)
+	if !ok {
+		return t.list(dir, func(fs.DirEntry) bool { return true })
+	}
+	names, err := quick.Names(dir)
+	if Absent(err) {
+		return nil, nil
+	}
+	return names, err
 }
 
 // Dirs lists the directories in a directory, links not followed.
