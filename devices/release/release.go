@@ -177,6 +177,9 @@ func (r *Releaser) release(ctx context.Context, v *view, expect Expect, done *Re
 				return err
 			}
 		}
+		if v.released() {
+			return nil // nothing was written since the look
+		}
 		var err error
 		if v, err = r.ready(ctx, v.serial, expect, watched); err != nil {
 			return err
