@@ -15,7 +15,7 @@ import (
 // those of device-mapper, whose openers the kernel counts.
 func (r *useReader) readClaims(h *evidence.Host) {
 	for _, one := range r.blocks.all {
-		if !r.stack.has(one.name) {
+		if !r.stack.has(one.name) || r.focus.brief[one.name] {
 			continue
 		}
 		switch bcache := r.tree.Exists(one.dir + "/bcache"); {

@@ -14,13 +14,13 @@ import (
 const vendorPure = "PURE"
 
 // readDisks lists the SCSI disks that are paths to Pure volumes.
-func readDisks(t hostfs.Tree, b blocks) ([]evidence.Disk, hostfs.Doubts) {
+func readDisks(t hostfs.Tree, b blocks, f *focus) ([]evidence.Disk, hostfs.Doubts) {
 	var d hostfs.Doubts
 	d.Merge(b.doubts)
 	var disks []evidence.Disk
 	for _, one := range b.all {
 		if one.disk == "" && isSCSIDisk(one.name) {
-			if disk, ours := readDisk(t, b, one, &d); ours {
+			if disk, ours := readDisk(t, b, one, f, &d); ours {
 				disks = append(disks, disk)
 			}
 		}
@@ -35,12 +35,15 @@ func isSCSIDisk(name string) bool {
 
 // readDisk reads one disk and tells whether it is Pure's, by its vendor or by
 // the company id in its WWID. When neither can be read, that is a doubt.
-func readDisk(t hostfs.Tree, b blocks, one block, d *hostfs.Doubts) (evidence.Disk, bool) {
+func readDisk(t hostfs.Tree, b blocks, one block, f *focus, d *hostfs.Doubts) (evidence.Disk, bool) {
 	device := deviceDir(t, one)
-	vendor, vendorErr := t.Text(device + "/vendor")
 	wwid, wwidErr := t.Text(device + "/wwid")
-
 	serial, ours := evidence.SerialOf(wwid)
+	brief := f.others(serial)
+	vendor, vendorErr := "", error(nil)
+	if !brief {
+		vendor, vendorErr = t.Text(device + "/vendor")
+	}
 	var pageErr error
 	if !ours {
 		var page []byte
@@ -66,15 +69,26 @@ func readDisk(t hostfs.Tree, b blocks, one block, d *hostfs.Doubts) (evidence.Di
 	}
 
 	disk := evidence.Disk{
-		Name: one.name, Dev: one.dev, Seq: t.Count(one.dir + "/diskseq"),
+		Name: one.name, Dev: one.dev,
 		Serial: serial, WWID: wwid, Vendor: vendor,
 		State:   t.Field(device + "/state"),
-		Bytes:   readBytes(t, one.dir),
 		Holders: holdersOf(t, b, one.name, d),
-		IO:      readIO(t, one.dir),
 	}
 	place(&disk, device)
+	if f.brief[one.name] = brief; !brief {
+		describeDisk(t, one, &disk)
+	}
 	return disk, true
+}
+
+// describeDisk reads what there is to know of a disk besides who it is.
+func describeDisk(t hostfs.Tree, one block, disk *evidence.Disk) {
+	if disk.Vendor == "" {
+		disk.Vendor = t.Field(deviceDir(t, one) + "/vendor")
+	}
+	disk.Seq = t.Count(one.dir + "/diskseq")
+	disk.Bytes = readBytes(t, one.dir)
+	disk.IO = readIO(t, one.dir)
 }
 
 // deviceDir is the SCSI device's directory: the sd's own is below it, in

@@ -34,6 +34,7 @@ func (d DM) Queues() (bool, error) {
 type mapReader struct {
 	tree     hostfs.Tree
 	blocks   blocks
+	focus    *focus
 	pure     map[string]bool // kernel names of Pure's disks and namespaces
 	dms      []DM
 	dmsErr   error
@@ -92,18 +93,23 @@ func (r *mapReader) join(one block, uuid string, dm *DM) (evidence.Map, bool) {
 		return evidence.Map{}, false
 	}
 	m := evidence.Map{
-		Name:   r.tree.Field(one.dir + "/dm/name"),
+		Name:   one.dm,
 		Kernel: one.name, Dev: one.dev, UUID: uuid, Serial: serial,
 		Partition: partitionUUID.MatchString(uuid),
-		Bytes:     readBytes(r.tree, one.dir),
-		Suspended: r.tree.Flag(one.dir + "/dm/suspended"),
+		Paths:     []evidence.Path{},
 		Holders:   holdersOf(r.tree, r.blocks, one.name, &r.doubts),
-		IO:        readIO(r.tree, one.dir),
 	}
-	r.describe(&m, dm)
 	if !m.Partition {
 		m.Paths = r.paths(one.name, slaves, dm)
 	}
+	whole := func(p evidence.Path) bool { return !r.focus.brief[p.Disk] }
+	if r.focus.others(serial) && !slices.ContainsFunc(m.Paths, whole) {
+		r.focus.brief[one.name] = true
+	} else {
+		m.Suspended = r.tree.Flag(one.dir + "/dm/suspended")
+		m.Bytes, m.IO = readBytes(r.tree, one.dir), readIO(r.tree, one.dir)
+	}
+	r.describe(&m, dm)
 	return m, true
 }
 
@@ -113,6 +119,7 @@ func (r *mapReader) kernelOnly(dm *DM) evidence.Map {
 	m := evidence.Map{
 		Dev: dm.Dev, UUID: dm.UUID, Serial: serial,
 		Partition: partitionUUID.MatchString(dm.UUID),
+		Paths:     []evidence.Path{},
 		Holders:   []string{},
 	}
 	// The kernel names them by their minor number.
@@ -128,7 +135,6 @@ func (r *mapReader) kernelOnly(dm *DM) evidence.Map {
 
 // describe fills in what only device-mapper knows.
 func (r *mapReader) describe(m *evidence.Map, dm *DM) {
-	m.Paths = []evidence.Path{}
 	if dm == nil {
 		return
 	}

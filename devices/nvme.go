@@ -43,12 +43,12 @@ type nvme struct {
 // readNVMe lists Pure's subsystems, controllers and namespaces. A subsystem
 // with neither controllers nor namespaces is kept: it is what remains while
 // somebody still holds a namespace that has gone.
-func readNVMe(t hostfs.Tree, b blocks) nvme {
+func readNVMe(t hostfs.Tree, b blocks, f *focus) nvme {
 	var n nvme
 	n.namespaceDoubts.Merge(b.doubts)
 	pure := n.readSubsystems(t)
 	states := n.readControllers(t)
-	n.readNamespaces(t, b, pure, states)
+	n.readNamespaces(t, b, f, pure, states)
 	for i := range n.subsystems {
 		s := &n.subsystems[i]
 		for _, c := range n.controllers {
@@ -71,7 +71,7 @@ func readNVMe(t hostfs.Tree, b blocks) nvme {
 // they are reached, and nothing else of it.
 func Namespaces(s System) (evidence.List[evidence.Namespace], evidence.List[evidence.Controller]) {
 	t := hostfs.Tree{FS: s.FS}
-	n := readNVMe(t, readBlocks(t))
+	n := readNVMe(t, readBlocks(t), focusOn(nil))
 	return hostfs.ListOf(n.namespaces, n.namespaceDoubts), hostfs.ListOf(n.controllers, n.controllerDoubts)
 }
 
@@ -187,7 +187,7 @@ func addressOf(s string) map[string]string {
 
 // readNamespaces lists the heads, and on a kernel without native multipath
 // the namespaces of each controller.
-func (n *nvme) readNamespaces(t hostfs.Tree, b blocks, pure map[string]bool, states map[string]string) {
+func (n *nvme) readNamespaces(t hostfs.Tree, b blocks, f *focus, pure map[string]bool, states map[string]string) {
 	d := &n.namespaceDoubts
 	paths := hiddenPaths(b)
 	for _, one := range b.all {
@@ -216,24 +216,20 @@ func (n *nvme) readNamespaces(t hostfs.Tree, b blocks, pure map[string]bool, sta
 			continue
 		}
 		ns := evidence.Namespace{
-			Name: one.name, Dev: one.dev, Seq: t.Count(one.dir + "/diskseq"),
+			Name: one.name, Dev: one.dev,
 			Subsystem: subsystem, NSID: t.Count(one.dir + "/nsid"),
 			Serial: serial, WWID: wwid,
-			Bytes:   readBytes(t, one.dir),
-			Paths:   []evidence.NamespacePath{},
 			Holders: holdersOf(t, b, one.name, d),
-			IO:      rawIO(t, one.dir),
 		}
-		head := ns.IO
 		if controllerName.MatchString(owner) {
-			ns.Paths = append(ns.Paths, namespacePath(t, one, owner, states))
+			ns.Paths = []evidence.NamespacePath{namespacePath(t, one, owner, states)}
 		} else {
-			addHiddenPaths(t, paths[one.name], &ns, states)
+			ns.Paths = hiddenPathsOf(t, paths[one.name], states)
 		}
-		// The paths may count where the head was told not to. Whatever came has
-		// been read from at least once.
-		if !counts(t, one.dir) && ns.IO == head {
-			ns.IO = uncounted(head)
+		if f.brief[one.name] = f.others(serial); !f.brief[one.name] {
+			ns.Seq = t.Count(one.dir + "/diskseq")
+			ns.Bytes = readBytes(t, one.dir)
+			ns.IO = namespaceIO(t, one, paths[one.name])
 		}
 		n.namespaces = append(n.namespaces, ns)
 	}
@@ -265,23 +261,40 @@ func hiddenPaths(b blocks) map[string][]block {
 	return paths
 }
 
-// addHiddenPaths describes a head's paths. Which controller one goes through
+// hiddenPathsOf describes a head's paths. Which controller one goes through
 // is told by its link, else by the second number of its name.
-func addHiddenPaths(t hostfs.Tree, paths []block, ns *evidence.Namespace, states map[string]string) {
-	sum := evidence.IO{Reads: evidence.CountOf(0), Writes: evidence.CountOf(0), Inflight: evidence.CountOf(0)}
+func hiddenPathsOf(t hostfs.Tree, paths []block, states map[string]string) []evidence.NamespacePath {
+	described := []evidence.NamespacePath{}
 	for _, one := range paths {
 		controller := t.LinkBase(one.dir + "/device")
 		if !controllerName.MatchString(controller) {
 			controller = "nvme" + pathName.FindStringSubmatch(one.name)[2]
 		}
-		ns.Paths = append(ns.Paths, namespacePath(t, one, controller, states))
-		sum = addIO(sum, readIO(t, one.dir))
+		described = append(described, namespacePath(t, one, controller, states))
 	}
-	slices.SortFunc(ns.Paths, func(a, b evidence.NamespacePath) int { return compareNames(a.Name, b.Name) })
-	// Linux 6.1 counts I/O on the paths only, 6.12 on the head only.
-	if len(ns.Paths) > 0 && ns.IO.Reads.IsZero() && ns.IO.Writes.IsZero() && ns.IO.Inflight.IsZero() {
-		ns.IO = sum
+	slices.SortFunc(described, func(a, b evidence.NamespacePath) int { return compareNames(a.Name, b.Name) })
+	return described
+}
+
+// namespaceIO reads what a head and its hidden paths count: Linux 6.1 counts I/O on
+// the paths only, 6.12 on the head only.
+func namespaceIO(t hostfs.Tree, head block, paths []block) evidence.IO {
+	io := rawIO(t, head.dir)
+	if len(paths) > 0 && io.Reads.IsZero() && io.Writes.IsZero() && io.Inflight.IsZero() {
+		sum := io
+		for _, one := range paths {
+			sum = addIO(sum, readIO(t, one.dir))
+		}
+		// The paths may count where the head was told not to. Whatever came has
+		// been read from at least once.
+		if sum != io {
+			return sum
+		}
 	}
+	if !counts(t, head.dir) {
+		return uncounted(io)
+	}
+	return io
 }
 
 func namespacePath(t hostfs.Tree, one block, controller string, states map[string]string) evidence.NamespacePath {

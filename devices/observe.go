@@ -19,6 +19,14 @@ const kernelLimit = 10 * time.Second
 // Observe reads one host. It never fails: what could not be read is unknown,
 // and each list says why it may lack something.
 func Observe(ctx context.Context, s System) evidence.Host {
+	return ObserveVolumes(ctx, s, nil)
+}
+
+// ObserveVolumes reads of one host all that there is about some volumes, and of the
+// devices of others who they are: each is asked, for a disk that was another
+// volume's leads to one of these when its number on the array's port is used again.
+// Without serials it is Observe.
+func ObserveVolumes(ctx context.Context, s System, serials []evidence.Serial) evidence.Host {
 	s = s.WithDefaults()
 	s.asked = &atomic.Int64{}
 	t := hostfs.Tree{FS: s.FS}
@@ -30,17 +38,20 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	h.Began = s.Now()
 	h.Name = cmp.Or(s.Hostname, t.Field("proc/sys/kernel/hostname"), t.Field("etc/hostname"), s.place)
 
+	f := focusOn(serials)
 	b := readBlocks(t)
 	sessions, iqns, sessionDoubts := readSessions(t)
-	disks, diskDoubts := readDisks(t, b)
+	disks, diskDoubts := readDisks(t, b, f)
 	identify(ctx, s, b, disks)
-	n := readNVMe(t, b)
+	f.complete(t, b, disks, nil)
+	n := readNVMe(t, b, f)
 	h.Sessions = hostfs.ListOf(sessions, sessionDoubts)
 	h.Disks = hostfs.ListOf(disks, diskDoubts)
 	h.Subsystems = hostfs.ListOf(n.subsystems, n.subsystemDoubts)
 	h.Controllers = hostfs.ListOf(n.controllers, n.controllerDoubts)
 	h.Namespaces = hostfs.ListOf(n.namespaces, n.namespaceDoubts)
-	mapDoubts := observeMaps(ctx, s, b, &h)
+	mapDoubts := observeMaps(ctx, s, b, f, &h)
+	f.complete(t, b, h.Disks.Items, h.Maps.Items)
 
 	// A device that may be missing may have uses, and names, that are.
 	var missing hostfs.Doubts
@@ -48,7 +59,7 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	missing.Merge(mapDoubts)
 	missing.Merge(n.namespaceDoubts)
 	loops := readLoopDevices(ctx, s, b)
-	st := newStack(t, b, &h, loops)
+	st := newStack(t, b, &h, loops, f)
 	st.holds.Merge(missing)
 	links, d := readLinks(t, b, st)
 	d.Merge(missing)
@@ -57,7 +68,7 @@ func Observe(ctx context.Context, s System) evidence.Host {
 	p := readProcesses(ctx, s, b, st)
 	h.AllProcesses, h.AllProcessesWhy = allProcesses(t, s, p)
 	m := readMounts(ctx, s, p)
-	uses, d := readUses(t, b, st, &h, useSources{m, p, loops})
+	uses, d := readUses(t, b, st, f, &h, useSources{m, p, loops})
 	if !s.Recorded && !h.AllProcesses.Is() {
 		d.Add("%s", h.AllProcessesWhy)
 	}
@@ -97,8 +108,8 @@ func Observe(ctx context.Context, s System) evidence.Host {
 // observeMaps joins sysfs, device-mapper and multipathd. Without
 // device-mapper's word the maps are all there, but who has them open and
 // which of their paths failed is not known, and that is trouble worth telling.
-func observeMaps(ctx context.Context, s System, b blocks, h *evidence.Host) hostfs.Doubts {
-	r := mapReader{tree: hostfs.Tree{FS: s.FS}, blocks: b, pure: map[string]bool{}}
+func observeMaps(ctx context.Context, s System, b blocks, f *focus, h *evidence.Host) hostfs.Doubts {
+	r := mapReader{tree: hostfs.Tree{FS: s.FS}, blocks: b, focus: f, pure: map[string]bool{}}
 	for _, disk := range h.Disks.Items {
 		r.pure[disk.Name] = true
 	}

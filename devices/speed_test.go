@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // large is a busy host: maps of four paths each, and processes of which some
@@ -20,6 +23,7 @@ func large(maps, processes int) *machine {
 			m.AddFile("sys/"+scsi+"/vendor", []byte("PURE    \n"))
 			m.AddFile("sys/"+scsi+"/wwid", []byte(serialNo(i).NAA()+"\n"))
 			m.AddFile("sys/"+scsi+"/state", []byte("running\n"))
+			m.kernel.know(name, evidence.Identity{Kind: evidence.IdentityKnown, Serial: serialNo(i)})
 			disks = append(disks, name)
 			disk++
 		}
@@ -64,6 +68,12 @@ func BenchmarkObserve(b *testing.B) {
 			m := large(size.maps, size.processes)
 			for b.Loop() {
 				m.observe(b)
+			}
+		})
+		b.Run(fmt.Sprintf("maps=%d/processes=%d/about=1", size.maps, size.processes), func(b *testing.B) {
+			m := large(size.maps, size.processes)
+			for b.Loop() {
+				devices.ObserveVolumes(b.Context(), m.system(), []evidence.Serial{serialNo(7)})
 			}
 		})
 	}

@@ -21,7 +21,7 @@ type stack struct {
 }
 
 // newStack starts with the host's own evidence and climbs from there.
-func newStack(t hostfs.Tree, b blocks, h *evidence.Host, l loops) *stack {
+func newStack(t hostfs.Tree, b blocks, h *evidence.Host, l loops, f *focus) *stack {
 	s := &stack{
 		own:   map[string][]evidence.Serial{},
 		below: map[string][]string{}, above: map[string][]string{},
@@ -31,7 +31,9 @@ func newStack(t hostfs.Tree, b blocks, h *evidence.Host, l loops) *stack {
 		// Both what it says it is and what it was: a use of it may be of either.
 		s.add(disk.Name, disk.Serial, disk.Live.Serial)
 		s.stackOn(disk.Name, disk.Holders)
-		s.addGeneric(t, disk.Name, deviceDir(t, b.byName[disk.Name]))
+		if !f.brief[disk.Name] {
+			s.addGeneric(t, disk.Name, deviceDir(t, b.byName[disk.Name]))
+		}
 	}
 	for _, m := range h.Maps.Items {
 		s.add(m.Kernel, m.Serial)
@@ -51,7 +53,9 @@ func newStack(t hostfs.Tree, b blocks, h *evidence.Host, l loops) *stack {
 				s.stackOn(path.Name, []string{ns.Name})
 			}
 		}
-		s.addNVMeGeneric(t, ns.Name, b.byName[ns.Name].dir)
+		if !f.brief[ns.Name] {
+			s.addNVMeGeneric(t, ns.Name, b.byName[ns.Name].dir)
+		}
 	}
 	s.holds.Merge(l.doubts)
 	s.climb(t, b, l)

@@ -23,6 +23,7 @@ type useReader struct {
 	tree   hostfs.Tree
 	blocks blocks
 	stack  *stack
+	focus  *focus
 	// remote are the mount points that a server answers for.
 	remote []string
 	seen   map[evidence.Use]bool
@@ -31,8 +32,8 @@ type useReader struct {
 }
 
 // readUses asks every place that knows of a use. None of them knows of all.
-func readUses(t hostfs.Tree, b blocks, st *stack, h *evidence.Host, from useSources) ([]evidence.Use, hostfs.Doubts) {
-	r := &useReader{tree: t, blocks: b, stack: st, seen: map[evidence.Use]bool{}}
+func readUses(t hostfs.Tree, b blocks, st *stack, f *focus, h *evidence.Host, from useSources) ([]evidence.Use, hostfs.Doubts) {
+	r := &useReader{tree: t, blocks: b, stack: st, focus: f, seen: map[evidence.Use]bool{}}
 	r.remote, _ = remoteMounts(t)
 	for _, d := range []hostfs.Doubts{b.doubts, b.devDoubts, st.holds, from.mounts.doubts, from.processes.doubts} {
 		r.doubts.Merge(d)

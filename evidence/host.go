@@ -203,6 +203,11 @@ func (m Map) Dead() bool {
 	return !slices.ContainsFunc(m.Paths, func(p Path) bool { return !p.Active.IsNot() })
 }
 
+// IsOn reports a map of which the disk is a path, by the word of either.
+func (m Map) IsOn(disk Disk) bool {
+	return slices.Contains(disk.Holders, m.Kernel) || slices.ContainsFunc(m.Paths, func(p Path) bool { return p.Disk == disk.Name })
+}
+
 // PartitionOf reports the map of a partition of the other one.
 func (m Map) PartitionOf(whole Map) bool {
 	return m.Partition && strings.HasSuffix(m.UUID, "-"+whole.UUID)

@@ -20,18 +20,17 @@ func (p *part) kept(arrays []evidence.Array) map[string]*evidence.Host {
 	if p == nil || !p.scope.Near {
 		return nil
 	}
-	ours := map[evidence.Serial]bool{}
+	serials := p.serials(arrays)
+	if len(serials) == 0 {
+		return nil
+	}
+	ours := setOf(serials, func(serial *evidence.Serial) evidence.Serial { return *serial })
 	connected := map[string]bool{}
 	for a := range evidence.Refs(arrays) {
 		if !strings.EqualFold(a.ID, p.scope.ArrayID) {
 			continue
 		}
 		ids := related(a, p.scope.Volumes)
-		for v := range evidence.Refs(a.Volumes.Items) {
-			if slices.Contains(ids, v.ID) {
-				ours[v.Serial] = true
-			}
-		}
 		if !a.Connections.IsComplete() || !a.Hosts.IsComplete() {
 			return nil
 		}
@@ -56,6 +55,34 @@ func (p *part) kept(arrays []evidence.Array) map[string]*evidence.Host {
 		}
 	}
 	return kept
+}
+
+// serials are those of the volumes that a look is about; none where one of them is
+// not known, and for a look at everything.
+func (p *part) serials(arrays []evidence.Array) []evidence.Serial {
+	if p == nil {
+		return nil
+	}
+	var serials []evidence.Serial
+	found := map[string]bool{}
+	for a := range evidence.Refs(arrays) {
+		if !strings.EqualFold(a.ID, p.scope.ArrayID) {
+			continue
+		}
+		ids := related(a, p.scope.Volumes)
+		for v := range evidence.Refs(a.Volumes.Items) {
+			if slices.Contains(ids, v.ID) && v.Serial != "" {
+				found[v.ID] = true
+				serials = append(serials, v.Serial)
+			}
+		}
+	}
+	for _, id := range p.scope.Volumes {
+		if !found[id] {
+			return nil
+		}
+	}
+	return serials
 }
 
 // hasNothing reports a machine that told everything, and had nothing that is one

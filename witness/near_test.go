@@ -5,7 +5,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
@@ -132,5 +134,42 @@ func TestNearIsWhoMayHaveIt(t *testing.T) {
 				t.Errorf("asked %v", r.asked)
 			}
 		})
+	}
+}
+
+// TestBriefAboutOthers: a look about a volume reads all of its own devices, and of
+// others' who they are; where one of the volumes is not known, all of all.
+func TestBriefAboutOthers(t *testing.T) {
+	w := worlds.Of(t, "device-too-late-iscsi")
+	if err := w.LXD.Launch(lxd.InstanceSpec{Name: "web9", Pool: w.Pool(), Image: simulator.Image}); err != nil {
+		t.Fatal(err)
+	}
+	o := near(w)
+	var watch witness.Watch
+	defer watch.Close(t.Context())
+	world, report := lookAt(t, &watch, o, evidence.Scope{})
+	leaks := slices.DeleteFunc(aboutVolumes(world, report), func(f diagnose.Finding) bool { return f.Code != "leaked-volume" })
+	leak, _ := w.Array.Volume(leaks[0].Object)
+	for _, anew := range []evidence.Anew{evidence.AnewAll, evidence.AnewHosts, evidence.AnewBoth, evidence.AnewNow} {
+		for _, c := range []struct {
+			ids   []string
+			brief bool
+		}{{[]string{leak.ID}, true}, {[]string{leak.ID, "0-not-there"}, false}} {
+			part, _ := lookAt(t, &watch, o, evidence.Scope{ArrayID: leaks[0].ArrayID, Volumes: c.ids, Anew: anew})
+			own, others := 0, 0
+			for _, d := range part.Hosts[0].Disks.Items {
+				if d.Serial == evidence.Serial(leak.Serial) {
+					own++
+				} else {
+					others++
+				}
+				if known := d.Serial == evidence.Serial(leak.Serial) || !c.brief; d.Seq.Known != known || d.Bytes.Known != known {
+					t.Errorf("%d, about %v: %s of %s is read in full: %t", anew, c.ids, d.Name, d.Serial, !known)
+				}
+			}
+			if own == 0 || others == 0 {
+				t.Errorf("%d disks of the volume and %d others", own, others)
+			}
+		}
 	}
 }

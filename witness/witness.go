@@ -158,7 +158,7 @@ func (w *Watch) look(ctx context.Context, o Options, part, rows *part) (evidence
 			world.LXD = o.observeRecords(ctx, reader, asked, rows.recorded(world.Arrays))
 		}
 	})
-	both.Go(func() { host = o.observeHost(ctx, limits) })
+	both.Go(func() { host = o.observeHost(ctx, limits, part.serials(world.Arrays)) })
 	both.Go(func() {
 		if o.Logs || o.Thorough {
 			log = o.readLog(ctx, limits)
@@ -231,7 +231,7 @@ func (w *Watch) lookAgain(ctx context.Context, o Options, part *part) (evidence.
 			})
 		}
 	} else {
-		world.Hosts = o.observeHosts(ctx, limits, &world.LXD, o.observeHost(ctx, limits), part.kept(world.Arrays))
+		world.Hosts = o.observeHosts(ctx, limits, &world.LXD, o.observeHost(ctx, limits, part.serials(world.Arrays)), part.kept(world.Arrays))
 		part.disown(&world.LXD, world.Hosts)
 	}
 	if part.failed() {
@@ -377,11 +377,12 @@ func (o Options) observeRecords(ctx context.Context, reader *records.Reader, ask
 	return lxd
 }
 
-func (o Options) observeHost(ctx context.Context, l limits) evidence.Host {
+// observeHost reads this machine; with serials, all there is about these.
+func (o Options) observeHost(ctx context.Context, l limits, serials []evidence.Serial) evidence.Host {
 	ctx, cancel := l.of(ctx, estate, "this host")
 	defer cancel()
 	defer o.asking(ctx, "host", o.Host.Hostname)()
-	host := devices.Observe(ctx, o.Host)
+	host := devices.ObserveVolumes(ctx, o.Host, serials)
 	host.Hint = lateHint(ctx, host.Trouble, host.Hint)
 	return host
 }

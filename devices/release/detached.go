@@ -31,7 +31,11 @@ type Detachment struct {
 // a device that has gone. The answers are of one reading; what was just removed
 // can come back with a scan, so it is to be asked twice, some seconds apart.
 func (l Local) Detached(ctx context.Context, sought []Sought) []Detachment {
-	host := devices.Observe(ctx, l.System)
+	var serials []evidence.Serial
+	for _, s := range sought {
+		serials = append(serials, s.Serial)
+	}
+	host := devices.ObserveVolumes(ctx, l.System, serials)
 	noted, err := inUdev(hostfs.Tree{FS: l.System.FS}, sought)
 	all := make([]Detachment, len(sought))
 	for i, s := range sought {

@@ -192,7 +192,7 @@ func (v *view) otherVolumeReasons() []Reason {
 			continue
 		}
 		for _, d := range v.disks {
-			if slices.Contains(d.Holders, m.Kernel) || slices.ContainsFunc(m.Paths, func(p evidence.Path) bool { return p.Disk == d.Name }) {
+			if m.IsOn(d) {
 				add(CodeOther, "%s is a path of %s, which is the map of %s", d.Name, m.Name, cmp.Or(string(m.Serial), "no volume that is known"))
 			}
 		}

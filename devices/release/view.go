@@ -42,9 +42,9 @@ func usable(serial evidence.Serial) error {
 	return nil
 }
 
-// look reads the whole host anew.
+// look reads the host anew.
 func (r *Releaser) look(ctx context.Context, serial evidence.Serial) *view {
-	return r.viewOf(devices.Observe(ctx, r.System), serial)
+	return r.viewOf(devices.ObserveVolumes(ctx, r.System, []evidence.Serial{serial}), serial)
 }
 
 // viewOf is what was read of one volume.
@@ -112,10 +112,7 @@ func (r *Releaser) unattributedUses(gone []evidence.Use) []evidence.Use {
 
 // isPath reports a disk under one of the volume's maps.
 func (v *view) isPath(d evidence.Disk) bool {
-	return slices.ContainsFunc(v.maps, func(m evidence.Map) bool {
-		return slices.Contains(d.Holders, m.Kernel) ||
-			slices.ContainsFunc(m.Paths, func(p evidence.Path) bool { return p.Disk == d.Name })
-	})
+	return slices.ContainsFunc(v.maps, func(m evidence.Map) bool { return m.IsOn(d) })
 }
 
 // has reports one of the volume's devices by its kernel name.
