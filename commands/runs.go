@@ -84,7 +84,7 @@ type runAnswer struct {
 	Of        string     `json:"of"`
 	State     string     `json:"state"`
 	Object    string     `json:"object"`
-	Began     time.Time  `json:"began"`
+	Began     *time.Time `json:"began"`
 	Ended     *time.Time `json:"ended"`
 	Operator  string     `json:"operator"`
 	Host      string     `json:"host"`
@@ -192,7 +192,7 @@ func printDamaged(out *page, r runAnswer) {
 func runAnswerOf(s journal.Summary, p repair.Promise) runAnswer {
 	a := runAnswer{
 		Run: s.ID, Kind: string(s.Kind), Of: s.Of, State: string(s.State), Object: s.Object.Name,
-		Began: s.Began.UTC(), Operator: operator(s.Operator), Host: s.Operator.Host, Why: s.Why,
+		Began: known(s.Began), Ended: known(s.Ended), Operator: operator(s.Operator), Host: s.Operator.Host, Why: s.Why,
 		Undoable: p.Works && !p.Perhaps, UndoUntil: undoUntil(p), promise: p, said: s.Said,
 	}
 	if s.State == journal.UnderWay {
@@ -201,11 +201,16 @@ func runAnswerOf(s journal.Summary, p repair.Promise) runAnswer {
 	if s.Damaged != "" {
 		a.Why = s.Damaged
 	}
-	if !s.Ended.IsZero() {
-		end := s.Ended.UTC()
-		a.Ended = &end
-	}
 	return a
+}
+
+// known is a time that is shown, nil where there is none or it is not known.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
 }
 
 func operator(o journal.Operator) string {
@@ -227,9 +232,9 @@ func runRows(answer runsAnswer, narrow bool) table {
 		t.header[3] = "BEGAN (UTC)"
 	}
 	for _, r := range answer.Runs {
-		state, began, end, object := r.State, until(r.Began), undoWords(r.promise), r.Object
-		if r.Began.IsZero() {
-			began = "not known" // its first line can't be read
+		state, began, end, object := r.State, "not known", undoWords(r.promise), r.Object
+		if r.Began != nil { // else its first line can't be read
+			began = until(*r.Began)
 		}
 		at := &state
 		if narrow {

@@ -233,6 +233,7 @@ func TestDamagedRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	tells(StatusFindings, []string{id + " damaged not known", "line 1"}, []string{"0001-01-01"}, "runs")
+	tells(StatusFindings, []string{`"began": null`}, []string{"0001-01-01"}, "runs", "-o", "json")
 	if err := os.Rename(file, file+".aside"); err != nil {
 		t.Fatal(err)
 	}
