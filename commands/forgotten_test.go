@@ -37,6 +37,8 @@ func TestMemoryThatCantBeRead(t *testing.T) {
 				_, out, errs := b.run("", args...)
 				if said := strings.Join(strings.Fields(out+errs), " "); strings.Count(said, "! what earlier runs saw can't be read: "+file) != 1 {
 					t.Errorf("%v says nothing of it, or not once:\n%s%s", args, out, errs)
+				} else if strings.Contains(said, "check and fix keep it as sightings.json.damaged") != (string(unread) != newer) {
+					t.Errorf("%v does not say what becomes of it:\n%s%s", args, out, errs)
 				}
 				if _, there := b.world.Array.Volume(volume); !there {
 					t.Fatalf("%v destroyed it", args)

@@ -96,7 +96,11 @@ type forgottenError struct {
 }
 
 func (e *forgottenError) Error() string {
-	return "what earlier runs saw can't be read: " + e.Path + " " + e.Why
+	text := "what earlier runs saw can't be read: " + e.Path + " " + e.Why
+	if !e.another {
+		text += "; check and fix keep it as " + filepath.Base(e.Path) + damaged
+	}
+	return text
 }
 
 // MakeRoom readies dir for a new memory where the one that is there could not be
