@@ -25,7 +25,7 @@ func runsCommand(s Streams) *cli.Command {
 		Usage: "what was done, by whom, when, and until when it can be undone; finish an interrupted run",
 		UsageText: "pureclean runs\n" +
 			"pureclean runs --resume 7f3a",
-		Description: exitHelp("0   listed, and no run is interrupted; or the run is finished", "1   with --detailed-exitcode: the run is finished", "4   listed, and a run is interrupted or damaged", "8   the journal can't be read, or a step failed", "16  usage error", "32  declined or refused"),
+		Description: exitHelp("0   listed, and no run is interrupted; or the run is finished", "1   with --detailed-exitcode: the run is finished", "4   listed, and a run is interrupted or damaged", "8   the journal can't be read, or a step failed", "16  usage error", "32  declined, refused, or nothing to resume"),
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "resume", Usage: "finish the interrupted run `ID`", Destination: &o.resume},
 		}, o.statedFlags(), o.changingFlags(), o.flags()),

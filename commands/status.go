@@ -126,6 +126,7 @@ var outcomes = []struct {
 	{is(repair.ErrExpired), StatusRefused, "expired"},
 	{is(repair.ErrChanged), StatusRefused, "changed"},
 	{is(repair.ErrNothingToUndo), StatusRefused, "nothing-to-undo"},
+	{is(repair.ErrNotInterrupted), StatusRefused, "nothing-to-resume"},
 	{is(repair.ErrSnapshot), StatusRefused, "snapshot"},
 	{is(repair.ErrNotOurs), StatusRefused, "not-ours"},
 	{is(journal.ErrLocked), StatusRefused, "locked"},

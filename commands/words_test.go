@@ -24,6 +24,9 @@ func TestNothingToGoOnWith(t *testing.T) {
 		}
 	}
 	says("run "+run+" is finished", "terminal", "runs", "--resume", run)
+	if status, _, errs := b.run("", "runs", "--resume", run, "--yes", "-o", "json"); status != StatusRefused || !strings.Contains(errs, `"code":"nothing-to-resume"`) {
+		t.Errorf("status %d\n%s", status, errs)
+	}
 	says("run "+run+" is finished", "Not finished", "runs", "--resume", run, "--yes")
 	says("pureclean runs says what can be gone on with or taken back", "fix VOLUME", "undo", run, "--no-input")
 	if status, out, errs := b.run("", "undo", run, "--yes"); status != StatusOK {
