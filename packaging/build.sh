@@ -44,7 +44,9 @@ binary() {
 	[ "$1" = linux ] || to=$stage/$1-$2
 	mkdir -p "$to"
 	env GOOS="$1" GOARCH="$2" make -s build VERSION="$VERSION" OUT="$to/pureclean"
-	go run ./packaging/sbom "$to/pureclean" "$VERSION" >"$to/pureclean.cdx.json"
+	# The list has the tool's own hash; with -trimpath that is the same everywhere.
+	GOFLAGS=-trimpath go tool -modfile=tools/go.mod cyclonedx-gomod bin -json -std -noserial -notimestamp \
+		-output-version 1.5 -version "$VERSION" -output "$to/pureclean.cdx.json" "$to/pureclean"
 }
 
 # compress FILE TO is gzip without a name and a time.

@@ -112,7 +112,7 @@ func checkComment(doc *ast.CommentGroup, name *ast.Ident, wrong report) {
 // programs are the directories of a package main: ours, the benchmark's, those of
 // the proof on a real kernel, the one that breaks the code to try the tests, and the
 // one that lists what a release is made of.
-var programs = []string{"", "bench", "e2e", "e2e/guest", "internal/mutate", "packaging/sbom"}
+var programs = []string{"", "bench", "e2e", "e2e/guest", "internal/mutate"}
 
 // Only main ends the process: what ends it elsewhere skips journals, locks
 // and the exit status that was agreed.
