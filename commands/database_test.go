@@ -9,6 +9,7 @@ import (
 
 	"github.com/pureclean/pureclean/internal/worlds"
 	"github.com/pureclean/pureclean/simulator"
+	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
@@ -117,3 +118,33 @@ func TestRestoredDatabaseIsNotBelieved(t *testing.T) {
 
 // oneSpace undoes line breaks.
 func oneSpace(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// A container's volume that a restored database has no record of is seen mounted
+// by a check. Then its machine is started anew, and nothing uses it any more. It is
+// no leftover, also where the array shows no audit trail.
+func TestMountedUntilTheMachineStarted(t *testing.T) {
+	w := aged(t, "database-restored-iscsi")
+	defer w.Array.Inject(array.Fault{Kind: array.Forbidden, Method: "GET", Path: "/audits"})()
+	b := newBench(t, w)
+	b.s.InTerminal, b.s.OutTerminal, b.s.ErrTerminal = false, false, false
+	status, out, errs := b.run("", "fix", "--all", "--yes")
+	if text := oneSpace(out); status != StatusRefused || !strings.Contains(text, "stop and unmount nothing before that is known") || strings.Contains(text, "What to do: stop what uses it") {
+		t.Errorf("mounted: status %d\n%s%s", status, out, errs)
+	}
+	if err := w.Hosts[0].Unmount("/var/snap/lxd/common/lxd/storage-pools/purepool/containers/web1"); err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		b.run("", "check")
+		w.Age(time.Hour)
+	}
+	status, out, errs = b.run("", "fix", "--all", "--yes")
+	if status != StatusRefused || !strings.Contains(oneSpace(out), "where LXD mounts its own (purepool/containers/web1)") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+	for _, v := range w.Array.Volumes() {
+		if v.Destroyed {
+			t.Errorf("%s is destroyed", v.Name)
+		}
+	}
+}

@@ -367,20 +367,57 @@ func parentOf(record *evidence.Record) string {
 func (f *facts) mountsWithoutRecord(p *poolFacts) []string {
 	found := map[string]bool{}
 	for v := range p.unrecorded() {
-		for _, d := range f.devices(v) {
-			for _, use := range d.uses {
-				pool, kind, name, lxd := lxdPath(use.Where)
-				switch {
-				case use.Kind != evidence.UseMount && use.Kind != "":
-				case use.Where == "":
-					found["a path that is not known"] = true
-				case lxd && pool == p.name:
-					found[pool+"/"+kind+"/"+name] = true
-				}
-			}
-		}
+		maps.Copy(found, f.mountsOf(v))
 	}
 	// A device with two volumes' paths is mounted for one that has a record.
 	f.keepWanted(found)
 	return slices.Sorted(maps.Keys(found))
+}
+
+const unknownPath = "a path that is not known"
+
+// mountsOf are the places of LXD's at which a volume is, or may be, mounted.
+func (f *facts) mountsOf(v *volume) map[string]bool {
+	found := map[string]bool{}
+	for _, d := range f.devices(v) {
+		for _, use := range d.uses {
+			pool, kind, name, lxd := lxdPath(use.Where)
+			switch {
+			case use.Kind != evidence.UseMount && use.Kind != "":
+			case use.Where == "":
+				found[unknownPath] = true
+			case lxd && pool == v.pool.name:
+				found[pool+"/"+kind+"/"+name] = true
+			}
+		}
+	}
+	return found
+}
+
+// mountedAs is the place of LXD's at which a volume without a record is mounted;
+// empty for none.
+func (f *facts) mountedAs(v *volume) string {
+	if v.record != nil || v.LXD.Snapshot || v.pool == nil {
+		return ""
+	}
+	found := f.mountsOf(v)
+	delete(found, unknownPath)
+	f.keepWanted(found)
+	return strings.Join(slices.Sorted(maps.Keys(found)), ", ")
+}
+
+// seenMounted says that an earlier look saw it, or its other half, mounted where
+// LXD mounts its own, without a record: it had one, then, and the database that
+// has none may be the wrong one. That the mount has ended since, with its machine
+// perhaps, changes nothing of that.
+func (s Subject) seenMounted() string {
+	if s.volume == nil || s.snapshot != nil || s.volume.LXD.Snapshot {
+		return ""
+	}
+	for _, v := range append([]*volume{s.volume}, s.f.twins(s.volume)...) {
+		if seen := s.f.sighting(v.array, v.ID); seen != nil && !seen.Mounted.IsZero() {
+			return "LXD's database may be older than the volumes: without a record, " + v.Name + " was mounted on " + day(seen.Mounted) + " where LXD mounts its own (" + seen.Where + ")"
+		}
+	}
+	return ""
 }

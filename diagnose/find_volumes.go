@@ -44,12 +44,19 @@ func eachOf(code string, tell func(f *facts, v *volume, d *draft)) func(*facts) 
 	}
 }
 
+// wantedFirst is what comes before anything else about what LXD mounted itself.
+const wantedFirst = "find out first what became of its record (pureclean explain disappeared-record), and stop and unmount nothing before that is known: an instance may run from it"
+
 // leaked tells of a volume that LXD left behind.
 func (f *facts) leaked(v *volume, d *draft) {
 	d.Detail = f.leakWords(v)
 	d.Cause = f.leakCause(v)
 	d.Effect = f.leakEffect(v)
 	d.Remedy = f.destroySteps(v)
+	if d.MountedAs = f.mountedAs(v); d.MountedAs != "" {
+		d.Cause = "LXD mounts its own there, so it had a record: its database was likely restored from an older state, edited, or a member was removed by force; or LXD lost it while it could not unmount it"
+		d.Remedy = append([]string{wantedFirst}, d.Remedy...)
+	}
 	if f.atRest(v) {
 		d.told, d.Severity = true, Info
 		d.Remedy = []string{

@@ -50,6 +50,9 @@ func TestFreeingWhoWaits(t *testing.T) {
 		!strings.Contains(f.Remedy[0], f.Next+", or on lxd01: multipathd disablequeueing map "+mapName) || !strings.Contains(f.Remedy[0], "dd (pid 14658) gets an error, and what it had to write is lost") {
 		t.Errorf("%s: next %q, %q", f.Verdict, f.Next, f.Remedy)
 	}
+	if mend := gate(t, f, "not-in-use").Mend; !strings.HasPrefix(mend, f.Next+", or on lxd01: multipathd disablequeueing map ") {
+		t.Errorf("who is refused is told to do: %q", mend)
+	}
 	if w := only(t, s.judge(), codeWaiting); w.Verdict != Safe || w.Object != mapName || w.Host != "lxd01" || !strings.Contains(w.Remedy[0], f.Next) ||
 		!strings.Contains(w.Detail, mapName+" (p1::u-00000064000040008000000000000000) on lxd01 queues I/O and has no path, and dd (pid 14658) has it open") {
 		t.Errorf("%s of %s on %s: %q", w.Verdict, w.Object, w.Host, w.Remedy)

@@ -117,6 +117,9 @@ type Finding struct {
 	// Late is what the logs prove of the volume's device, where they were read
 	// and prove something.
 	Late *Late
+	// MountedAs is where LXD mounts its own, below storage-pools, of a volume
+	// without a record that is mounted there; empty for none.
+	MountedAs string
 	// Interrupted names the run of pureclean that was interrupted and left a
 	// path offline which keeps this from being repaired; empty for none.
 	Interrupted string

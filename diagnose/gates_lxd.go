@@ -244,7 +244,7 @@ func explained(s Subject) (Result, string) {
 	}
 	doubt := s.f.unlikeHistory(s.pool, s.class == ClassDestroy, proof != "")
 	if doubt == "" && proof == "" {
-		doubt = either(s.madeAndKept(), s.otherTaken(), s.droppedWithMember(), s.connectedSomewhere(), s.unlikeElsewhere(), s.mayBeLost())
+		doubt = either(s.madeAndKept(), s.seenMounted(), s.otherTaken(), s.droppedWithMember(), s.connectedSomewhere(), s.unlikeElsewhere(), s.mayBeLost())
 	}
 	if s.volume != nil && s.snapshot == nil {
 		if doubt = either(doubt, s.volume.another); doubt == "" {

@@ -37,7 +37,7 @@ var mends = map[string]string{
 	"object-plain":      "nothing: somebody has set it up by hand; delete it by hand",
 	"asked-for":         "ask for it alone: pureclean fix --volume NAME --confirm NAME",
 	"only-waits":        "stop what uses it, or connect the volume again: then its I/O goes on",
-	"share":             "find out whether records are missing; then repair one by one with --volume, or set safety.max_share",
+	"share":             "find out whether records are missing; where none is, set pools.NAME.max_share or safety.max_share in the configuration",
 }
 
 // mendsHere say it for what a gate is asked about: which member is away, and
@@ -50,6 +50,19 @@ var mendsHere = map[string]func(Subject, Result) string{
 			}
 		}
 		return ""
+	},
+	"not-in-use": func(s Subject, _ Result) string {
+		if s.volume != nil && s.class == ClassDestroy && s.f.mountedAs(s.volume) != "" {
+			return wantedFirst
+		}
+		_, words := s.freeing()
+		return words
+	},
+	"share": func(s Subject, result Result) string {
+		if alone, _ := s.share(false); result != Fail || alone != Pass {
+			return ""
+		}
+		return "repair them one by one, each with --volume"
 	},
 	"asked-for": func(s Subject, _ Result) string {
 		if s.object != nil {

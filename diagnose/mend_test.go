@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,5 +82,33 @@ func TestMendOfWhatMayBeAMembers(t *testing.T) {
 				t.Errorf("members-online: %q, want %q", got.Mend, c.want)
 			}
 		})
+	}
+}
+
+// Advice of the share gate is something that helps: alone nothing passes it that
+// is one of too many, and a batch is refused earlier than that.
+func TestMendOfTooMany(t *testing.T) {
+	for how, c := range map[string]struct {
+		batch bool
+		leaks int
+		want  string
+	}{
+		"alone, of too many":      {false, 30, mends["share"]},
+		"in a batch, of too many": {true, 30, mends["share"]},
+		"in a batch, of half":     {true, 5, "repair them one by one, each with --volume"},
+	} {
+		s := healthy()
+		s.array().Volumes.Items = slices.DeleteFunc(s.array().Volumes.Items, func(v evidence.Volume) bool {
+			return c.want != mends["share"] && v.Pod == "p1" && v.LXD.Type != evidence.TypeContainer
+		})
+		for i := range c.leaks {
+			s.volume("p1", name(evidence.TypeCustom, "", 300+i))
+		}
+		s.policy.Batch = c.batch
+		r := s.judge()
+		g := gate(t, r.Findings[slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Object == last(s).Name })], "share")
+		if mend := cmp.Or(g.Mend, mends["share"]); g.Result != Fail || mend != c.want {
+			t.Errorf("%s: %s: %s: %q", how, g.Result, g.Why, mend)
+		}
 	}
 }

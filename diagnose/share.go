@@ -75,7 +75,10 @@ func (f *facts) countSnapshots(a *arrayFacts) {
 // that are missing. It counts all candidates, safe or not, so that doubt
 // about one never makes room for another. What goes along with a volume, its
 // snapshots, has to pass the snapshots' as well.
-func share(s Subject) (Result, string) {
+func share(s Subject) (Result, string) { return s.share(s.pool != nil && s.f.policy.Batch) }
+
+// share is asked as one of a batch, or alone.
+func (s Subject) share(batch bool) (Result, string) {
 	if s.pool == nil {
 		return Uncertain, "it is in no pool"
 	}
@@ -93,10 +96,10 @@ func share(s Subject) (Result, string) {
 	if b.group == "" {
 		return Pass, "it is not counted among those without a record"
 	}
-	result, why := b.ask(s)
+	result, why := b.ask(s, batch)
 	if n := s.along(); result == Pass && n > 0 {
 		with := breaker{&s.pool.copies, candidateSnapshot, "snapshot", n, ahead.Snapshots}
-		also, words := with.ask(s)
+		also, words := with.ask(s, batch)
 		return also, why + "; " + count(n, "snapshot") + " would go with it: " + words
 	}
 	return result, why
@@ -120,7 +123,7 @@ type breaker struct {
 	ahead int
 }
 
-func (b breaker) ask(s Subject) (Result, string) {
+func (b breaker) ask(s Subject, batch bool) (Result, string) {
 	t := b.t
 	n, limit := t.without[b.group], max(s.f.policy.MinShareCount, int(s.f.policy.share(s.pool.name)*float64(t.all)))
 	words := fmt.Sprintf("%d of the pool's %s in LXD's naming are %s without a record", n, count(t.all, b.what), b.group)
@@ -130,9 +133,9 @@ func (b breaker) ask(s Subject) (Result, string) {
 	switch {
 	case n > limit:
 		return Fail, words + fmt.Sprintf(", more than the %d that are taken for leftovers: records may be missing; if they are not, set pools.%s.max_share in the configuration", limit, s.pool.name)
-	case s.f.policy.Batch && 2*n > t.all:
+	case batch && 2*n > t.all:
 		return Fail, words + ", more than half: no batch takes that much; repair them one by one"
-	case s.f.policy.Batch && 2*(t.gone+b.ahead+b.going) > t.all:
+	case batch && 2*(t.gone+b.ahead+b.going) > t.all:
 		already := "already"
 		if b.ahead > 0 {
 			already = "already or with it"

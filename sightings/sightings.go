@@ -197,6 +197,12 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 		memory[key{s.ArrayID, s.VolumeID}] = s
 	}
 	leaked, unused, moved := leftovers(report), staleConnections(report), movedVolumes(report)
+	mounted := map[string]string{}
+	for _, f := range report.Findings {
+		if f.MountedAs != "" {
+			mounted[f.VolumeID] = f.MountedAs
+		}
+	}
 	if slices.ContainsFunc(world.Hosts, func(h evidence.Host) bool { return h.Recorded }) {
 		unused = nil // a recording does not tell what is used now
 	}
@@ -231,7 +237,11 @@ func Update(seen []evidence.Sighting, world evidence.World, report diagnose.Repo
 			case recorded && o.own:
 				s.Recorded, s.LXDName, s.Name = a.Began, name, o.full
 				s.Leaked, s.Last, s.Again, s.Written, s.Provisioned = time.Time{}, evidence.Moment{}, evidence.Moment{}, evidence.Count{}, 0
+				s.Mounted, s.Where = time.Time{}, ""
 			case whole && leaked[o.id]:
+				if where := mounted[o.id]; where != "" {
+					s.Mounted, s.Where = a.Began, where
+				}
 				s = o.leftover(s, evidence.Moment{At: a.Began, ArrayClock: a.Clock}, &world)
 			case !known && s.Leaked.IsZero():
 				continue // nothing worth remembering

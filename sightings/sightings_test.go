@@ -72,6 +72,23 @@ func TestMovedVolumeIsRemembered(t *testing.T) {
 	}
 }
 
+// That LXD had a volume without a record mounted is remembered after the mount has
+// ended, until it has a record again.
+func TestMountIsRemembered(t *testing.T) {
+	world, report := seen(monday, false)
+	report.Findings[0].MountedAs = "purepool/containers/web1"
+	memory := update(nil, world, report)
+	world, report = seen(monday.Add(time.Hour), false)
+	memory = update(memory, world, report)
+	if len(memory) != 1 || !memory[0].Mounted.Equal(monday) || memory[0].Where != "purepool/containers/web1" {
+		t.Errorf("after the mount: %+v", memory)
+	}
+	world, report = seen(monday.Add(2*time.Hour), true)
+	if memory = update(memory, world, report); !memory[0].Mounted.IsZero() || memory[0].Where != "" {
+		t.Errorf("with a record: %+v", memory)
+	}
+}
+
 // A connection that nothing uses is remembered from when it was first seen so,
 // and one that is gone or in use meanwhile begins anew.
 func TestUnusedConnections(t *testing.T) {

@@ -1,0 +1,86 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pureclean/pureclean/evidence"
+)
+
+// lostAndMounted is a container's volume without a record that is mounted where
+// LXD mounts it.
+func lostAndMounted(s *scene) evidence.Volume {
+	v := s.volume("p1", name(evidence.TypeContainer, "", 201))
+	s.mounted(s.attach(0, v, 1), "/var/snap/lxd/common/lxd/storage-pools/p1/containers/web9")
+	s.connect(v, hostName)
+	return *s.vol(v)
+}
+
+// Who is told to stop what uses a volume stops an instance of LXD's, and after that
+// nothing tells it from a leftover.
+func TestMountedByLXDIsNotToBeStopped(t *testing.T) {
+	s := healthy()
+	v := lostAndMounted(s)
+	for _, f := range s.judge().Findings {
+		if f.Volume != v.Name || f.Code != "leaked-volume" {
+			continue
+		}
+		if f.MountedAs != "p1/containers/web9" || f.Remedy[0] != wantedFirst || !strings.Contains(f.Cause, "so it had a record") {
+			t.Errorf("%q, %q, %q", f.MountedAs, f.Cause, f.Remedy)
+		}
+		if g := gate(t, f, "not-in-use"); g.Result != Fail || g.Mend != wantedFirst {
+			t.Errorf("%s: %s, %q", g.Result, g.Why, g.Mend)
+		}
+		return
+	}
+	t.Error("it is not found")
+}
+
+// That a mount of LXD's has ended, with its machine perhaps, does not make the
+// volume a leftover: only a proof that LXD let go of it does, or the operator's word.
+func TestSeenMounted(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		of   evidence.Name
+		seen evidence.Name
+		set  func(s *scene, v evidence.Volume)
+		want Result
+	}{
+		{name: "nobody saw it", of: name(evidence.TypeContainer, "", 201), want: Pass},
+		{name: "seen", of: name(evidence.TypeContainer, "", 201), seen: name(evidence.TypeContainer, "", 201), want: Uncertain},
+		{name: "its other half was", of: name(evidence.TypeVM, evidence.ContentBlock, 201), seen: name(evidence.TypeVM, evidence.ContentFilesystem, 201), want: Uncertain},
+		{name: "the operator's word", of: name(evidence.TypeContainer, "", 201), seen: name(evidence.TypeContainer, "", 201), want: Waived, set: func(s *scene, _ evidence.Volume) {
+			s.policy.DatabaseIsCurrent = true
+		}},
+		{name: "LXD tried to destroy it", of: name(evidence.TypeContainer, "", 201), seen: name(evidence.TypeContainer, "", 201), want: Pass, set: func(s *scene, v evidence.Volume) {
+			deeds := []evidence.Deed{madeIt, did(evidence.DeedDestroy, time.Minute)}
+			for i := range deeds {
+				deeds[i].At, deeds[i].User, deeds[i].Interface, deeds[i].Hosts = v.Created.Add(deeds[i].At.Sub(time.Time{})), "lxd", "REST", []string{hostName}
+			}
+			s.array().Trails = []evidence.Trail{{VolumeID: v.ID, Deeds: evidence.Complete(deeds)}}
+		}},
+	} {
+		s := healthy()
+		v := *s.vol(s.volume("p1", c.of))
+		if c.seen != (evidence.Name{}) {
+			id := v.ID
+			if c.seen != c.of {
+				id = s.vol(s.volume("p1", c.seen)).ID
+			}
+			s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: id, Mounted: clock.Add(-time.Hour), Where: "p1/containers/web9"}}
+		}
+		if c.set != nil {
+			c.set(s, v)
+		}
+		r := s.judge()
+		i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Object == v.Name })
+		if i < 0 {
+			t.Fatalf("%s: it is not found", c.name)
+		}
+		if g := gate(t, r.Findings[i], "explained"); g.Result != c.want || (c.want == Uncertain && !strings.Contains(g.Why, "where LXD mounts its own (p1/containers/web9)")) {
+			t.Errorf("%s: %s: %s", c.name, g.Result, g.Why)
+		}
+	}
+}
