@@ -359,6 +359,22 @@ var bad = []struct {
 		check:  "nvme-loss", weight: settings.Warning, says: "ctrl_loss_tmo -1", at: "/etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules", line: 2, write: `ATTR{ctrl_loss_tmo}="600"`, then: "udevadm control --reload",
 	},
 	{
+		name: "a timeout that udev will set again over what was set by hand", file: "etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules", text: "SUBSYSTEM==\"nvme\", ATTR{ctrl_loss_tmo}=\"-1\"\n",
+		change: func(w *evidence.World) {
+			w.LXD.Pools.Items[0].Mode = evidence.ModeNVMeTCP
+			say(w, evidence.Setting{Name: "nvme ctrl_loss_tmo", Value: "600", Section: "nvme0", File: "/sys/class/nvme/nvme0/ctrl_loss_tmo", Applies: evidence.Yes})
+		},
+		check: "nvme-loss", weight: settings.Hint, says: "ctrl_loss_tmo -1", at: "/etc/udev/rules.d/72-nvmf-ctrl_loss_tmo.rules", line: 1, write: `ATTR{ctrl_loss_tmo}="600"`, why: "what there is has 600, by hand perhaps, or the rule is for others",
+	},
+	{
+		name: "a timeout that a package's rule sets", file: "usr/lib/udev/rules.d/72-vendor.rules", text: "SUBSYSTEM==\"nvme\", ATTR{ctrl_loss_tmo}=\"-1\"\n",
+		change: func(w *evidence.World) {
+			say(w, evidence.Setting{Name: "nvme ctrl_loss_tmo", Value: "off", Section: "nvme0", File: "/sys/class/nvme/nvme0/ctrl_loss_tmo", Applies: evidence.Yes})
+		},
+		check: "nvme-loss", weight: settings.Warning, says: "ctrl_loss_tmo off", at: "/sys/class/nvme/nvme0/ctrl_loss_tmo", write: `ATTR{ctrl_loss_tmo}="600"`,
+		into: "line 1 of /etc/udev/rules.d/72-vendor.rules, a copy of /usr/lib/udev/rules.d/72-vendor.rules that takes its place: a package brings its own anew, in place of what sets ctrl_loss_tmo to -1",
+	},
+	{
 		name: "the same over iSCSI, and nothing is logged in", file: "etc/udev/rules.d/50-iscsi.rules", text: "SUBSYSTEM==\"iscsi_session\", ATTR{recovery_tmo}=\"-1\"\n",
 		change: func(w *evidence.World) {
 			all := &w.Hosts[0].Settings.Items

@@ -535,12 +535,17 @@ func udevLine(key, value string) func(*facts, evidence.Setting) ([]string, strin
 }
 
 // willWait judges a rule of udev whose value nothing has yet: what has it says so
-// itself.
+// itself. What has another may have been set by hand, which does not outlive the
+// rule, or the rule may be for others; that is a hint.
 func willWait(kernel string, most int, why string, modes ...string) func(*facts, evidence.Setting) (Weight, string) {
 	return func(f *facts, s evidence.Setting) (Weight, string) {
 		seconds, err := strconv.Atoi(s.Value)
-		if err == nil && seconds >= 0 && seconds <= most || !f.uses(modes...) || len(f.said(kernel)) > 0 {
+		have := f.said(kernel)
+		if err == nil && seconds >= 0 && seconds <= most || !f.uses(modes...) || slices.ContainsFunc(have, func(k statement) bool { return sets(s, k.Setting) }) {
 			return "", ""
+		}
+		if len(have) > 0 {
+			return Hint, why + "; what there is has " + have[0].Value + ", by hand perhaps, or the rule is for others"
 		}
 		return Warning, why
 	}
@@ -559,14 +564,23 @@ func udevLater(value string) func(*facts, evidence.Setting) ([]string, string, [
 func (f *facts) udevSets(s evidence.Setting, value string) (lines []string, into string, then []string, ok bool) {
 	key := s.Name[strings.LastIndexByte(s.Name, ' ')+1:]
 	for _, rule := range f.host.Settings.Items {
-		if rule.Name != "udev sets "+key || rule.Applies.IsNot() || rule.Value != s.Value && !(rule.Value == "-1" && s.Value == "off") {
+		if rule.Name != "udev sets "+key || rule.Applies.IsNot() || !sets(rule, s) {
 			continue
 		}
 		lines = []string{"ATTR{" + key + `}="` + value + `"`}
-		into = fmt.Sprintf("line %d of %s, in place of what sets %s to %s", rule.Line, rule.File, key, rule.Value)
+		file := rule.File
+		if !strings.HasPrefix(file, "/etc/") {
+			file = "/etc/udev/rules.d/" + path.Base(file) + ", a copy of " + file + " that takes its place: a package brings its own anew"
+		}
+		into = fmt.Sprintf("line %d of %s, in place of what sets %s to %s", rule.Line, file, key, rule.Value)
 		then, ok = []string{"udevadm control --reload"}, true
 	}
 	return lines, into, then, ok
+}
+
+// sets reports that something has what a rule sets, as the kernel spells it.
+func sets(rule, has evidence.Setting) bool {
+	return rule.Value == has.Value || rule.Value == "-1" && has.Value == "off"
 }
 
 // nativeMultipath finds who turned it off: the kernel's command line stands
