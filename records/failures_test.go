@@ -85,6 +85,25 @@ func TestLXDGoesAway(t *testing.T) {
 	}
 }
 
+// Where the pools are not answered nothing is known of our rights, and the advice is
+// that of what went wrong.
+func TestPoolsHang(t *testing.T) {
+	for want, answer := range map[error]http.HandlerFunc{
+		errTimeout:   func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() },
+		errStarting:  fail(503, "not yet"),
+		errForbidden: fail(403, "not authorized"),
+		nil:          fail(500, "boom"),
+	} {
+		f := newLXD(t, capture(t, healthy))
+		f.raw[atPools] = answer
+		r := f.open(t)
+		r.timeout = 2 * time.Second
+		if out := r.Observe(context.Background()); out.SeesAll.Is() || out.Hint != Hint(want) {
+			t.Errorf("%v: hint %q", want, out.Hint)
+		}
+	}
+}
+
 // A request that hangs is given up, and the others still deliver.
 func TestARequestHangs(t *testing.T) {
 	f := newLXD(t, capture(t, healthy))

@@ -3,6 +3,7 @@ package records
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -140,7 +141,12 @@ func (a *answers) testimony(before []clash) (evidence.LXD, string) {
 	out.SeesAll, out.SeesAllWhy = a.rights()
 	if !out.SeesAll.Is() {
 		scope.add("it is not proven that LXD shows us everything: %s", out.SeesAllWhy)
-		scope.advise(Hint(errForbidden))
+		// What was not answered says nothing of our rights.
+		if err := errors.Join(a.server.err, a.pools.err); err != nil {
+			scope.advise(Hint(err))
+		} else {
+			scope.advise(Hint(errForbidden))
+		}
 	}
 	a.projectDoubts(&scope)
 
