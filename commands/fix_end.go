@@ -117,7 +117,7 @@ func (o *fixOptions) printWhys(out *page, rows []repair.Row) {
 		}
 		w := whyOf(result, row)
 		i := slices.IndexFunc(all, func(other why) bool {
-			return other.result == w.result && (w.gate != "" || other.text == w.text)
+			return other.result == w.result && other.passes == w.passes && (w.gate != "" || other.text == w.text)
 		})
 		switch {
 		case i < 0:

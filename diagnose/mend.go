@@ -20,7 +20,7 @@ var mends = map[string]string{
 	"no-record":         "it belongs to a record of LXD: delete it through LXD if it is not wanted",
 	"not-expected":      "stop what LXD is to use it for; an instance that names it by a path has to lose that device",
 	"original-kept":     "nothing: it may be the only copy; look for what became of the original",
-	"explained":         "look for what became of the record (pureclean explain disappeared-record); for one volume, state what you know with --database-is-current or --even-if-recovered; what an undo took back, and a safety copy once the volume's content is what it should be, repair by itself with --volume",
+	"explained":         "look for what became of the record (pureclean explain disappeared-record)",
 	"old-enough":        "wait until it is old enough; for one volume, --min-age lowers what is needed",
 	"seen-before":       "this look has been remembered, so that a later batch takes it while checks go on (pureclean-check.timer); or repair it by itself with --volume",
 	"ordinary":          "nothing: it is not what LXD makes, so it is left to you",
@@ -48,6 +48,24 @@ var mendsHere = map[string]func(Subject, Result) string{
 			if m.Online.IsNot() && !s.f.down(m.Name) {
 				return backOrFenced(m.Name)
 			}
+		}
+		return ""
+	},
+	"explained": func(s Subject, result Result) string {
+		lost, _ := recordLost(s)
+		switch batch := s.f.policy.Batch; {
+		case batch && s.snapshot != nil && s.snapshot.Suffix == reverter:
+			return "when the volume's content is what it should be, repair it by itself with --volume"
+		case result == Uncertain:
+			return "look for what became of the record (pureclean explain disappeared-record); for one volume, state what you know: --volume NAME --database-is-current"
+		case lost != Pass:
+			return "look for what became of the record (pureclean explain disappeared-record)"
+		case s.madeByHand() != "" || s.misnamed() != "":
+			return "nothing: LXD did not leave it, so it is left to you"
+		case batch && s.takenBack() != "":
+			return "if nobody wants it after all, repair it by itself with --volume"
+		case s.recovered() != "":
+			return "ask whoever recovered it; for one volume, state what you know: --volume NAME --even-if-recovered"
 		}
 		return ""
 	},

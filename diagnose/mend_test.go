@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pureclean/pureclean/evidence"
 )
@@ -109,6 +110,51 @@ func TestMendOfTooMany(t *testing.T) {
 		g := gate(t, r.Findings[slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Object == last(s).Name })], "share")
 		if mend := cmp.Or(g.Mend, mends["share"]); g.Result != Fail || mend != c.want {
 			t.Errorf("%s: %s: %s: %q", how, g.Result, g.Why, mend)
+		}
+	}
+}
+
+// Of the ways past gate explained, the one that fits is named and no other.
+func TestMendOfWhatIsNotExplained(t *testing.T) {
+	for how, c := range map[string]struct {
+		set  func(s *scene)
+		want string
+	}{
+		"the database may be older": {
+			func(s *scene) { detached(s); s.recordOfNothing("old") }, "look for what became of the record (pureclean explain disappeared-record); for one volume, state what you know: --volume NAME --database-is-current",
+		},
+		"it had a record": {
+			func(s *scene) {
+				v := s.snapshot(isoVolume, copyOf(evidence.TypeCustom, "", 203), "")
+				s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: v.ID, Recorded: clock.Add(-time.Hour)}}
+			}, "look for what became of the record (pureclean explain disappeared-record)",
+		},
+		"somebody recovered it": {
+			func(s *scene) {
+				detached(s)
+				s.array().Trails = []evidence.Trail{{VolumeID: last(s).ID, Deeds: evidence.Complete([]evidence.Deed{{At: clock.Add(-time.Hour), Verb: evidence.DeedRecover, User: "alice", Interface: "GUI"}})}}
+			}, "ask whoever recovered it; for one volume, state what you know: --volume NAME --even-if-recovered",
+		},
+		"an undo took it back": {
+			func(s *scene) {
+				detached(s)
+				s.policy.Batch = true
+				s.TakenBack = []evidence.TakenBack{{Run: "a1b2", Undo: "c3d4", Did: "destroyed", ArrayID: arrayID, VolumeID: last(s).ID, At: clock.Add(-time.Hour)}}
+			}, "if nobody wants it after all, repair it by itself with --volume",
+		},
+	} {
+		s := healthy()
+		c.set(s)
+		said := ""
+		for _, f := range s.judge().Findings {
+			for _, g := range f.Gates {
+				if g.Gate == "explained" && g.Result != Pass {
+					said = cmp.Or(said, g.Mend)
+				}
+			}
+		}
+		if said != c.want {
+			t.Errorf("%s: %q", how, said)
 		}
 	}
 }
