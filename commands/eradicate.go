@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -32,6 +33,9 @@ func eradicateCommand(s Streams) *cli.Command {
 		Action: func(c *cli.Context) error {
 			if o.volume == "" {
 				return withHint(usagef("--volume is required"), "give the array's full name, POD::VOLUME")
+			}
+			if !strings.Contains(o.volume, "::") {
+				return withHint(usagef("%q is not a full name", o.volume), "give the array's full name, POD::VOLUME, as pureclean runs lists it")
 			}
 			if o.typed != o.volume {
 				return withHint(usagef("--confirm is not the name given with --volume"), "what can't be undone wants the full name twice")

@@ -36,3 +36,17 @@ func TestEradicationThatWasInterrupted(t *testing.T) {
 		t.Error("it is there")
 	}
 }
+
+// A short name is no full name, and not one of which no run destroyed anything.
+func TestEradicateWantsTheFullName(t *testing.T) {
+	b := newBench(t, aged(t, "rollback-refused-iscsi"))
+	volume := b.leaked("leaked-volume")
+	if status, out, errs := b.run("", "fix", "--volume", volume, "--yes"); status != StatusOK {
+		t.Fatal(status, out, errs)
+	}
+	_, short, _ := strings.Cut(volume, "::")
+	status, out, errs := b.run("", "eradicate", "--volume", short, "--confirm", short)
+	if status != StatusUsage || !strings.Contains(errs, "is not a full name") || strings.Contains(errs, "no run of pureclean") {
+		t.Errorf("%d\n%s%s", status, out, errs)
+	}
+}

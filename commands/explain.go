@@ -175,6 +175,10 @@ func kindOf(code string) (diagnose.Kind, bool) {
 	return diagnose.Kind{Class: diagnose.ClassReport}, false
 }
 
+func isGate(typed string) bool {
+	return slices.ContainsFunc(diagnose.Gates, func(g diagnose.Gate) bool { return strings.EqualFold(g.Name, typed) })
+}
+
 // codeMeant is the code of a finding that was probably meant; empty for none.
 func codeMeant(typed string) string {
 	codes := words.Of(diagnose.Kinds, func(k diagnose.Kind) string { return k.Code })
@@ -196,6 +200,8 @@ func notExplained(err error, report diagnose.Report) error {
 		e := incomplete(report)
 		e.Doubts[0] = err.Error() + ": " + e.Doubts[0]
 		return e
+	case errors.As(err, &unknown) && isGate(unknown.Object):
+		return withHint(err, strings.ToLower(unknown.Object)+" is a gate, a reason that must hold before anything is changed: pureclean explain VOLUME -v shows each gate's answer, and the page of a finding (pureclean explain leaked-volume) what it is about")
 	case errors.As(err, &unknown) && codeMeant(unknown.Object) != "":
 		return withHint(err, "did you mean the finding? pureclean explain "+codeMeant(unknown.Object)+" prints its page")
 	case errors.As(err, &unknown) && len(unknown.Near) > 0:

@@ -165,7 +165,7 @@ func (o *changing) work(ctx context.Context, done, object string, do func(contex
 	}
 	defer w.close()
 	result, err := do(ctx, w.tools)
-	idle := !result.Changed && len(result.State) == 0 && (errors.Is(err, repair.ErrNothingToUndo) || errors.Is(err, repair.ErrNotInterrupted))
+	idle := !result.Changed && (errors.Is(err, repair.ErrNothingToUndo) || errors.Is(err, repair.ErrNotInterrupted))
 	if !idle && (result.Run != "" || len(result.State) > 0) {
 		if printed := o.printResults(done, repair.Row{Plan: repair.Plan{Object: object}, Result: result, Err: err}); printed != nil {
 			return printed

@@ -36,6 +36,26 @@ func TestNothingToGoOnWith(t *testing.T) {
 	says("recovered it", "no run of pureclean", "eradicate", "--volume", volume, "--confirm", volume)
 }
 
+// TestDeadPathsAreNotTakenBack: what was removed from a host alone stays so, and
+// that is no undo which was not finished.
+func TestDeadPathsAreNotTakenBack(t *testing.T) {
+	b := newBench(t, aged(t, "map-left"))
+	for _, args := range [][]string{{"fix", b.leaked("stale-map"), "--yes"}, {"undo", "--last", "--yes"}} {
+		status, out, errs := b.run("", args...)
+		if args[0] == "undo" && (status != StatusRefused || strings.Contains(out, "Not finished") || !strings.Contains(errs, "there is nothing to undo")) {
+			t.Errorf("%d\n%s%s", status, out, errs)
+		}
+	}
+}
+
+// TestGateIsNoObject: who asks what a gate is, by the name that is printed, is told.
+func TestGateIsNoObject(t *testing.T) {
+	b := newBench(t, aged(t, "device-never-iscsi"))
+	if status, out, errs := b.run("", "explain", "share"); status != StatusUsage || !strings.Contains(oneSpace(errs), "share is a gate") {
+		t.Errorf("%d\n%s%s", status, out, errs)
+	}
+}
+
 // TestLimitIsToldByItsMeaning: no limit is not a limit of 0.
 func TestLimitIsToldByItsMeaning(t *testing.T) {
 	b := newBench(t, aged(t, "image-each-launch"))
