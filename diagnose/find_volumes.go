@@ -243,8 +243,22 @@ func (f *facts) isPending(v *volume, d *draft) {
 		what = "LXD keeps no record of such a copy"
 	}
 	d.Detail = "destroyed, " + what + "; " + v.array.until(v.Remaining, "its space returns")
-	d.Cause = "LXD or an operator destroyed it; " + either(v.array.safeMode(), "it was not eradicated")
+	d.Cause = either(f.destroyedBy(v), "LXD or an operator destroyed it") + "; " + either(v.array.safeMode(), "it was not eradicated")
 	d.Remedy = []string{"wait: " + v.array.until(v.Remaining, "its space returns"), "or bring it back: purevol recover " + shell(v.Name)}
+}
+
+// destroyedBy names the run of pureclean that destroyed a volume, where what is left
+// of its time fits that: somebody may have recovered it and destroyed it again.
+func (f *facts) destroyedBy(v *volume) string {
+	d := f.destroyed[v.ID]
+	if d == nil || d.ArrayID != v.array.ID || !d.Certain.Is() || v.Remaining <= 0 || v.array.EradicationDelay <= 0 || v.array.Clock.IsZero() {
+		return ""
+	}
+	when := v.array.Deadline(v.Remaining).Add(-v.array.EradicationDelay)
+	if when.Sub(d.At).Abs() > evidence.ClockTolerance {
+		return ""
+	}
+	return "run " + d.Run + " of pureclean destroyed it on " + day(d.At) + " (pureclean runs says until when that can be undone)"
 }
 
 // safeMode says that the array lets nobody eradicate, if it does.

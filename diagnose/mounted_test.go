@@ -84,3 +84,28 @@ func TestSeenMounted(t *testing.T) {
 		}
 	}
 }
+
+// Whose the destruction is of what waits for its end is said where the journal has
+// it and the array's remaining time fits it, and of nothing that somebody destroyed
+// again since.
+func TestDestroyedByARun(t *testing.T) {
+	for how, c := range map[string]struct {
+		remaining time.Duration
+		certain   evidence.Answer
+		want      string
+	}{
+		"ours":            {23 * time.Hour, evidence.Yes, "run 7f3a of pureclean destroyed it on "},
+		"destroyed again": {24*time.Hour - time.Minute, evidence.Yes, "LXD or an operator destroyed it"},
+		"not certain":     {23 * time.Hour, evidence.No, "LXD or an operator destroyed it"},
+	} {
+		s := healthy()
+		s.array().EradicationDelay = 24 * time.Hour
+		detached(s)
+		v := last(s)
+		v.Destroyed, v.Remaining = evidence.Yes, c.remaining
+		s.World.Destroyed = []evidence.Destroyed{{Run: "7f3a", ArrayID: arrayID, VolumeID: v.ID, At: s.array().Clock.Add(-time.Hour), Certain: c.certain}}
+		if f := only(t, s.judge(), "pending-eradication"); !strings.HasPrefix(f.Cause, c.want) {
+			t.Errorf("%s: %q", how, f.Cause)
+		}
+	}
+}
