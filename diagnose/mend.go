@@ -10,7 +10,7 @@ import (
 // holds back. Most are answers that change with the world, and none is a switch.
 var mends = map[string]string{
 	"array-identity":    "let the pool's gateway lead to the pinned array, or pin the one that it is (pools.NAME.array.id)",
-	"pod-ownership":     "find out whose that is; take away only what no member has connected, and wait until every array of the pod answers; that no other LXD has anything in the pod is stated for one volume with --database-is-current",
+	"pod-ownership":     "let every array of the pod answer, and find out who else uses the pod",
 	"lists-complete":    "let the array and LXD list everything: pureclean doctor says what is in the way",
 	"lxd-sees-all":      "run it as an administrator of LXD",
 	"records-not-empty": "find out whether LXD's database was lost; pureclean repairs nothing in a pool without a record",
@@ -94,10 +94,21 @@ var mendsHere = map[string]func(Subject, Result) string{
 		return ""
 	},
 	"pod-ownership": func(s Subject, result Result) string {
-		if s.pool == nil || result != Uncertain {
+		switch p := s.pool; {
+		case p == nil || p.pod == nil:
 			return ""
+		case result == Fail && p.foreign != "":
+			return "find out whose machine that is: it may be another LXD's, and the pod with it; when it is known to be gone, disconnect it by hand"
+		case result == Fail && p.pod.Promotion == "demoted":
+			return "repair it where the pod is promoted"
+		case result == Fail:
+			return "recover the pod first, if it is wanted"
+		case p.unsure != "":
+			return s.f.letShow(p.unsureOf)
+		case p.another != "" && unread(p) == "":
+			return "find out who that is; that no other LXD has anything in the pod is stated for one volume: --volume NAME --database-is-current"
 		}
-		return s.f.letShow(s.pool.unsureOf)
+		return ""
 	},
 	"connections-ours": func(s Subject, result Result) string {
 		for row := range s.volume.connections() {

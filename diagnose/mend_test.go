@@ -158,3 +158,15 @@ func TestMendOfWhatIsNotExplained(t *testing.T) {
 		}
 	}
 }
+
+// The operator's word is offered only where it counts: a connection of another's
+// machine stands against it.
+func TestMendOfAPodOfAnothers(t *testing.T) {
+	s := healthy()
+	detached(s)
+	stranger(s, s.volume("p1", name(evidence.TypeCustom, "", 300)))
+	g := gate(t, only(t, s.judge(), "leaked-volume"), "pod-ownership")
+	if g.Result != Fail || !strings.HasPrefix(g.Mend, "find out whose machine that is") || strings.Contains(g.Mend, "--database-is-current") {
+		t.Errorf("%s: %s: %q", g.Result, g.Why, g.Mend)
+	}
+}
