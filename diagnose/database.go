@@ -394,8 +394,12 @@ func (f *facts) mountsOf(v *volume) map[string]bool {
 	return found
 }
 
-// mountedAs is the place of LXD's at which a volume without a record is mounted;
-// empty for none.
+// inMachine stands for a place where a virtual machine has the volume open: a
+// block volume is mounted nowhere.
+const inMachine = "a virtual machine"
+
+// mountedAs is the place of LXD's at which a volume without a record is mounted, or
+// inMachine; empty for none.
 func (f *facts) mountedAs(v *volume) string {
 	if v.record != nil || v.LXD.Snapshot || v.pool == nil {
 		return ""
@@ -403,6 +407,9 @@ func (f *facts) mountedAs(v *volume) string {
 	found := f.mountsOf(v)
 	delete(found, unknownPath)
 	f.keepWanted(found)
+	if len(found) == 0 && slices.ContainsFunc(f.devices(v), func(d *device) bool { return d.inVirtualMachine() != nil }) {
+		return inMachine
+	}
 	return strings.Join(slices.Sorted(maps.Keys(found)), ", ")
 }
 
@@ -416,7 +423,11 @@ func (s Subject) seenMounted() string {
 	}
 	for _, v := range append([]*volume{s.volume}, s.f.twins(s.volume)...) {
 		if seen := s.f.sighting(v.array, v.ID); seen != nil && !seen.Mounted.IsZero() {
-			return "LXD's database may be older than the volumes: without a record, " + v.Name + " was mounted on " + day(seen.Mounted) + " where LXD mounts its own (" + seen.Where + ")"
+			how := " was mounted on " + day(seen.Mounted) + " where LXD mounts its own (" + seen.Where + ")"
+			if seen.Where == inMachine {
+				how = " was open in a virtual machine on " + day(seen.Mounted)
+			}
+			return "LXD's database may be older than the volumes: without a record, " + v.Name + how
 		}
 	}
 	return ""

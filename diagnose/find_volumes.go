@@ -54,7 +54,11 @@ func (f *facts) leaked(v *volume, d *draft) {
 	d.Effect = f.leakEffect(v)
 	d.Remedy = f.destroySteps(v)
 	if d.MountedAs = f.mountedAs(v); d.MountedAs != "" {
-		d.Cause = "LXD mounts its own there, so it had a record: its database was likely restored from an older state, edited, or a member was removed by force; or LXD lost it while it could not unmount it"
+		way := "LXD mounts its own there"
+		if d.MountedAs == inMachine {
+			way = "a virtual machine has it open"
+		}
+		d.Cause = way + ", so it had a record: its database was likely restored from an older state, edited, or a member was removed by force; or LXD lost it while it could not unmount it"
 		d.Remedy = append([]string{wantedFirst}, d.Remedy...)
 	}
 	if f.atRest(v) {

@@ -118,7 +118,8 @@ type Finding struct {
 	// and prove something.
 	Late *Late
 	// MountedAs is where LXD mounts its own, below storage-pools, of a volume
-	// without a record that is mounted there; empty for none.
+	// without a record that is mounted there, or that a virtual machine has it
+	// open; empty for none.
 	MountedAs string
 	// Interrupted names the run of pureclean that was interrupted and left a
 	// path offline which keeps this from being repaired; empty for none.

@@ -38,6 +38,24 @@ func TestMountedByLXDIsNotToBeStopped(t *testing.T) {
 	t.Error("it is not found")
 }
 
+// A block volume is mounted nowhere: a virtual machine has it open.
+func TestOpenInAMachineIsNotToBeStopped(t *testing.T) {
+	s := healthy()
+	v := s.volume("p1", name(evidence.TypeCustom, evidence.ContentBlock, 201))
+	s.openedOn(0, s.attach(0, v, 1), "qemu-system-x86")
+	s.connect(v, hostName)
+	f := only(t, s.judge(), "leaked-volume")
+	if f.MountedAs != inMachine || f.Remedy[0] != wantedFirst || !strings.HasPrefix(f.Cause, "a virtual machine has it open, so ") || gate(t, f, "not-in-use").Mend != wantedFirst {
+		t.Errorf("%q, %q, %q", f.MountedAs, f.Cause, f.Remedy)
+	}
+	s = healthy()
+	detached(s)
+	s.Seen = []evidence.Sighting{{ArrayID: arrayID, VolumeID: last(s).ID, Mounted: clock.Add(-time.Hour), Where: inMachine}}
+	if g := s.explained(t); g.Result != Uncertain || !strings.Contains(g.Why, "was open in a virtual machine on ") {
+		t.Errorf("afterwards: %s: %s", g.Result, g.Why)
+	}
+}
+
 // That a mount of LXD's has ended, with its machine perhaps, does not make the
 // volume a leftover: only a proof that LXD let go of it does, or the operator's word.
 func TestSeenMounted(t *testing.T) {

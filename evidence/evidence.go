@@ -134,8 +134,9 @@ type Sighting struct {
 	Provisioned int64 `json:"provisioned,omitempty"`
 	// LXDName is what LXD called it then: type/name, with its project.
 	LXDName string `json:"lxd_name,omitempty"`
-	// Mounted is when it was last seen mounted where LXD mounts its own while it
-	// had no record, and Where the place below storage-pools.
+	// Mounted is when it was last seen mounted where LXD mounts its own, or open in
+	// a virtual machine, while it had no record, and Where the place below
+	// storage-pools or that.
 	Mounted time.Time `json:"mounted,omitzero"`
 	Where   string    `json:"where,omitempty"`
 	// Stale are its connections that nothing used when it was last seen.
