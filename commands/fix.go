@@ -132,7 +132,11 @@ func runFix(ctx context.Context, o *fixOptions) error {
 	}
 	// Only now: what is not there, or nothing is done about, is said first.
 	if len(c.plans) > 0 && !o.dryRun && o.save == "" {
-		if err := o.mayAsk("pureclean fix VOLUME --dry-run shows a plan and changes nothing"); err != nil {
+		whose := "VOLUME"
+		if o.all {
+			whose = "--all"
+		}
+		if err := o.mayAsk("pureclean fix " + whose + " --dry-run shows a plan and changes nothing"); err != nil {
 			return err
 		}
 	}

@@ -67,6 +67,10 @@ func TestLimitIsToldByItsMeaning(t *testing.T) {
 	}
 	b.run("", "check")
 	b.world.Age(25 * 3600e9)
+	b.s.InTerminal = false
+	if _, _, errs := b.run("", "fix", "--all"); !strings.Contains(strings.Join(strings.Fields(errs), " "), "pureclean fix --all --dry-run shows a plan") {
+		t.Error(errs)
+	}
 	_, out, errs := b.run("", "fix", "--all", "--limit", "1", "--dry-run")
 	if !strings.Contains(out, "a run repairs 1 at most\n") || strings.Count(out, "run it again") != 1 {
 		t.Errorf("%s%s", out, errs)

@@ -24,6 +24,9 @@ func objectOurs(s Subject) (Result, string) {
 	case o.ours.Is():
 		return Pass, o.why
 	case o.ours.IsNot():
+		if idle, _ := objectIdle(s); idle != Pass {
+			return Fail, o.why
+		}
 		return Fail, o.why + "; delete it by hand if you know that its machine is gone"
 	default:
 		return Uncertain, o.why

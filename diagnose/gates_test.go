@@ -862,6 +862,17 @@ func TestOthersObjectsStay(t *testing.T) {
 	}
 }
 
+// Nobody is told to delete what something is logged in as.
+func TestOthersObjectInUse(t *testing.T) {
+	for connectivity, idle := range map[string]bool{"critical None": true, "healthy Redundant": false, "unknown Unknown": false} {
+		s := healthy()
+		strangersObject(connectivity, evidence.No)(s)
+		if got := gate(t, only(t, s.judge(), "idle-host"), "object-ours"); strings.Contains(got.Why, "delete it by hand") != idle {
+			t.Errorf("%s: %s", connectivity, got.Why)
+		}
+	}
+}
+
 // Every class of remedy is guarded, and by what it must be.
 func TestGatesOfClasses(t *testing.T) {
 	must := map[Class][]string{

@@ -32,7 +32,7 @@ var mends = map[string]string{
 	"no-io":             "run it again when nothing reads or writes it",
 	"path-identity":     "let every path answer as this volume: pureclean explain says which does not",
 	"name-identity":     "let udev make the names of the disks anew: udevadm trigger --action=change, as pureclean explain prints it",
-	"object-ours":       "nothing: it is not a member's; delete it by hand when its machine is known to be gone",
+	"object-ours":       "nothing: it is not a member's",
 	"object-idle":       "disconnect and log out what uses it",
 	"object-plain":      "nothing: somebody has set it up by hand; delete it by hand",
 	"asked-for":         "ask for it alone: pureclean fix --volume NAME --confirm NAME",
