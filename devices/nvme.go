@@ -204,6 +204,9 @@ func (n *nvme) readNamespaces(t hostfs.Tree, b blocks, f *focus, pure map[string
 				wwidErr = nguidErr
 			}
 		}
+		if !ours && wwidErr == nil && t.Exists(one.dir+"/dev").IsNot() {
+			continue // it has just gone: the kernel removes what a device shows, and then its directory
+		}
 		owner := parentOf(t, one)
 		subsystem := owner
 		if controllerName.MatchString(owner) {

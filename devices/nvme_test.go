@@ -174,3 +174,21 @@ func TestNamespaceCounters(t *testing.T) {
 		})
 	}
 }
+
+// The kernel takes away what a namespace shows, and then its directory: one that
+// shows nothing any more has gone, and one that shows its number may be any volume.
+func TestNamespaceThatGoes(t *testing.T) {
+	for _, gone := range []bool{true, false} {
+		m := newMachine()
+		m.controller("nvme0", arrayNQN, "live")
+		m.subsystem("nvme-subsys0", arrayNQN, "nvme0")
+		dir := m.block("nvme0n1", "259:0", "devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1")
+		if gone {
+			m.Remove(dir + "/dev")
+		}
+		h := m.observe(t)
+		if there := len(h.Namespaces.Items) == 1 && h.Namespaces.Items[0].Serial == ""; there == gone || !h.Namespaces.IsComplete() {
+			t.Errorf("its number has gone: %t: %+v, %s", gone, h.Namespaces.Items, h.Namespaces.Why())
+		}
+	}
+}
