@@ -126,3 +126,22 @@ func (p *page) entry(left, right string, column int) {
 	}
 	p.hung(first, rest, right, plain)
 }
+
+// ExitStatus is one status that a command ends with, and what it means then.
+type ExitStatus struct {
+	Status  int
+	Meaning string
+}
+
+// ExitStatuses are those that the command's help lists.
+func ExitStatuses(c *cli.Command) []ExitStatus {
+	var all []ExitStatus
+	_, text, _ := strings.Cut(c.Description, exitTitle)
+	for line := range strings.Lines(text) {
+		number, meaning, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if n, err := strconv.Atoi(number); err == nil {
+			all = append(all, ExitStatus{n, strings.TrimSpace(meaning)})
+		}
+	}
+	return all
+}

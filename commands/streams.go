@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/pureclean/pureclean/simulator/visit"
 )
 
 // Streams is the program's surroundings. Data goes to Out; progress, prompts,
@@ -118,4 +120,25 @@ func (s Streams) print(write func(w io.Writer) error) error {
 		return &outputError{err}
 	}
 	return nil
+}
+
+// Variable is one that the program reads from its environment.
+type Variable struct {
+	Name, Meaning string
+}
+
+// Environment lists them all.
+var Environment = []Variable{
+	{visit.Variable, "the directory of the demo world in which the command is run; pureclean demo --shell sets it"},
+	{"SHELL", "the shell that pureclean demo --shell opens"},
+	{"LXD_SOCKET", "the unix socket of LXD"},
+	{"LXD_DIR", "the directory of LXD, with its unix.socket and storage-pools"},
+	{"CREDENTIALS_DIRECTORY", "set by systemd; a credential pure-api-token-POOL or pure-api-token there is the array's API token"},
+	{"PURECLEAN_API_TOKEN_FILE", "a file with the array's API token, readable by its owner alone"},
+	{"PURECLEAN_SSH", "the ssh client and its first arguments, instead of those of the configuration"},
+	{"NO_COLOR", "if it is not empty, --color auto means never"},
+	{"TERM", "if it is dumb, --color auto means never"},
+	{"XDG_CACHE_HOME", "the directory below which the names for TAB are kept"},
+	{"SUDO_USER", "who used sudo, for the journal"},
+	{"GOGC", "of Go's run-time; if it is set, pureclean does not trade time for memory"},
 }

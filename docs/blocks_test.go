@@ -70,6 +70,17 @@ func pages(t *testing.T) []page {
 	return all
 }
 
+func pageNamed(t *testing.T, path string) page {
+	t.Helper()
+	for _, p := range pages(t) {
+		if p.path == path {
+			return p
+		}
+	}
+	t.Fatalf("there is no %s", path)
+	return page{}
+}
+
 var worldComment = regexp.MustCompile(`^<!-- world: ([a-z0-9-]+) -->$`)
 
 // parse finds the fenced blocks of a page.

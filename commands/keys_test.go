@@ -1,4 +1,4 @@
-package docs
+package commands
 
 import (
 	"encoding"
@@ -15,15 +15,40 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pureclean/pureclean/commands"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/fleet"
 )
+
+// output is one kind of JSON that commands print. Its keys are those of Value.
+type output struct {
+	Schema string
+	// By are the command lines that print it.
+	By []string
+	// Value is the zero value of what is printed.
+	Value any
+}
+
+// outputs lists them all.
+var outputs = []output{
+	{"pureclean/scan/v1", []string{"scan -o json"}, scanAnswer{}},
+	{"pureclean/explain/v1", []string{"explain -o json"}, explainAnswer{}},
+	{"pureclean/plans/v1", []string{"fix --dry-run -o json", "fix --save FILE"}, savedPlans{}},
+	{"pureclean/fix/v1", []string{"fix -o json", "undo -o json", "eradicate -o json", "runs --resume -o json"}, resultsAnswer{}},
+	{"pureclean/verify/v1", []string{"verify -o json"}, verifyAnswer{}},
+	{"pureclean/runs/v1", []string{"runs -o json"}, runsAnswer{}},
+	{fleet.AnswerSchema, []string{"devices -o json"}, fleet.Answer{}},
+	{"pureclean/config/v1", []string{"config show -o json"}, configAnswer{}},
+	{"pureclean/config-check/v1", []string{"config check -o json"}, configCheckAnswer{}},
+	{"pureclean/doctor/v1", []string{"doctor -o json"}, doctorAnswer{}},
+	{"pureclean/version/v1", []string{"version -o json"}, versionAnswer{}},
+	{"error", []string{"any command -o json that fails, on stderr"}, failure{}},
+}
 
 // TestKeys: docs/scripting.md explains each key of each output, with its
 // type, and no other.
 func TestKeys(t *testing.T) {
 	documented, printed := keyTables(t), []string{}
-	for _, output := range commands.Outputs {
+	for _, output := range outputs {
 		want := map[string]string{}
 		keysOf(want, "", "", reflect.TypeOf(output.Value))
 		got, ok := documented[output.Schema]
@@ -58,11 +83,11 @@ func TestKeys(t *testing.T) {
 
 // TestSchemas: whatever schema the commands name is in the table of outputs.
 func TestSchemas(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(root, "commands", "*.go"))
+	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := map[string]bool{}
+	named := map[string]bool{fleet.AnswerSchema: true} // package fleet names it
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
@@ -76,11 +101,11 @@ func TestSchemas(t *testing.T) {
 		}
 	}
 	for schema := range named {
-		if !slices.ContainsFunc(commands.Outputs, func(o commands.Output) bool { return o.Schema == schema }) {
-			t.Errorf("%s is not in commands.Outputs", schema)
+		if !slices.ContainsFunc(outputs, func(o output) bool { return o.Schema == schema }) {
+			t.Errorf("%s is not in outputs", schema)
 		}
 	}
-	for _, output := range commands.Outputs {
+	for _, output := range outputs {
 		if !named[output.Schema] && output.Schema != "error" {
 			t.Errorf("nothing prints %s", output.Schema)
 		}
@@ -158,7 +183,7 @@ var (
 func keyTables(t *testing.T) map[string]keyTable {
 	t.Helper()
 	all, schema := map[string]keyTable{}, ""
-	for _, line := range pageNamed(t, "docs/scripting.md").lines {
+	for _, line := range scriptingLines(t) {
 		if title, ok := strings.CutPrefix(line, "### "); ok {
 			schema = title
 			all[schema] = keyTable{keys: map[string]string{}, asIn: map[string]string{}}
@@ -180,15 +205,14 @@ func keyTables(t *testing.T) map[string]keyTable {
 	return all
 }
 
-func pageNamed(t *testing.T, path string) page {
+// scriptingLines are those of the page that explains the outputs.
+func scriptingLines(t *testing.T) []string {
 	t.Helper()
-	for _, p := range pages(t) {
-		if p.path == path {
-			return p
-		}
+	text, err := os.ReadFile(filepath.Join("..", "docs", "scripting.md"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("there is no %s", path)
-	return page{}
+	return strings.Split(string(text), "\n")
 }
 
 // TestStatuses: scripting.md lists the exit statuses of all commands, and the
@@ -198,7 +222,7 @@ func TestStatuses(t *testing.T) {
 	codes := map[string]string{}
 	row := regexp.MustCompile("^\\| `?([a-z0-9-]+)`? \\| (.+) \\|$")
 	section := ""
-	for _, line := range pageNamed(t, "docs/scripting.md").lines {
+	for _, line := range scriptingLines(t) {
 		if title, ok := strings.CutPrefix(line, "## "); ok {
 			section = title
 		}
@@ -212,8 +236,8 @@ func TestStatuses(t *testing.T) {
 		}
 	}
 	var used []string
-	for _, c := range commands.App(commands.Streams{}).Commands {
-		for _, s := range commands.ExitStatuses(c) {
+	for _, c := range App(Streams{}).Commands {
+		for _, s := range ExitStatuses(c) {
 			if status := strconv.Itoa(s.Status); !slices.Contains(used, status) {
 				used = append(used, status)
 			}
@@ -225,9 +249,12 @@ func TestStatuses(t *testing.T) {
 		t.Errorf("scripting.md: exit statuses (-program +page):\n%s", diff)
 	}
 	want := map[string]string{}
-	for _, c := range commands.ErrorCodes() {
-		want[c.Code] = fmt.Sprint(c.Status)
+	for _, o := range outcomes {
+		if o.code != "" {
+			want[o.code] = fmt.Sprint(o.status)
+		}
 	}
+	want[codeFailed] = fmt.Sprint(StatusTrouble)
 	if diff := cmp.Diff(want, codes); diff != "" {
 		t.Errorf("scripting.md: error codes (-program +page):\n%s", diff)
 	}
