@@ -83,9 +83,7 @@ func (v doctorView) witness(w doctor.Witness) {
 		verdict = v.warning("did not answer everything")
 	}
 	v.line(fmt.Sprintf("%s · %s", v.bold(clean(w.Title)), verdict))
-	if len(w.Facts) > 0 {
-		v.indented(strings.Join(w.Facts, " · "), v.dim)
-	}
+	v.indented(strings.Join(w.Facts, " · "), v.dim)
 	if w.Testifies {
 		return
 	}
@@ -162,11 +160,7 @@ func (v doctorView) waits(w doctor.Waits) {
 		v.histogram(w.Histogram)
 	}
 	for _, h := range w.Heard {
-		last := ""
-		if h.Last.Year() > 1971 { // else the log knows no date
-			last = ", last " + h.Last.UTC().Format("2006-01-02 15:04")
-		}
-		v.indented(fmt.Sprintf("%s: %s%s", heardWords[h.Kind], words.Times(h.N), last), plain)
+		v.indented(heardWords[h.Kind]+": "+words.Times(h.N)+h.When(), plain)
 	}
 	for _, b := range w.Became {
 		came := ""

@@ -21,7 +21,7 @@ var knownCauses = []struct {
 		"dead-portal", "a portal does not answer: LXD waits for its login, and while it does the next volume is not looked for", func(p *patient, h *evidence.Host, w *Waits) string {
 			for _, s := range h.Sessions.Items {
 				if !s.Live() && p.ours(s.Target) {
-					return fmt.Sprintf("session%d to %s is %s", s.ID, portalOf(s.Address, s.Port), cmp.Or(s.State, "in an unknown state"))
+					return fmt.Sprintf("session%d to %s is %s", s.ID, evidence.Portal(s.Address, s.Port), cmp.Or(s.State, "in an unknown state"))
 				}
 			}
 			for _, r := range h.Reached {
@@ -39,12 +39,7 @@ var knownCauses = []struct {
 	},
 	{
 		"first-session-only", "LXD scans only the first session that it finds for an array: the others do not see the new volume, and if it is the first that is lost, none does", func(p *patient, h *evidence.Host, _ *Waits) string {
-			sessions := 0
-			for _, s := range h.Sessions.Items {
-				if p.ours(s.Target) {
-					sessions++
-				}
-			}
+			sessions := words.HowMany(h.Sessions.Items, func(s evidence.Session) bool { return p.ours(s.Target) })
 			if n := len(p.degraded(h)); n > 0 && sessions > 1 {
 				return have(n, "volume") + " short of a path, though " + words.Count(sessions, "session") + " are there"
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/settings"
+	"github.com/pureclean/pureclean/words"
 )
 
 // eachHost asks about each host.
@@ -175,14 +176,12 @@ var queueingMaps = ofFindings(func(f diagnose.Finding) bool {
 
 // commandsOf takes the command out of a remedy, "what it does: the command".
 func commandsOf(remedy []string) []string {
-	commands := make([]string, 0, len(remedy))
-	for _, r := range remedy {
+	return words.Of(remedy, func(r string) string {
 		if _, command, ok := strings.Cut(r, ": "); ok {
-			r = command
+			return command
 		}
-		commands = append(commands, r)
-	}
-	return commands
+		return r
+	})
 }
 
 func (p *patient) lostSessions(h *evidence.Host, advise func(Advice)) {
@@ -199,7 +198,7 @@ func (p *patient) lostSessions(h *evidence.Host, advise func(Advice)) {
 			continue
 		}
 		advise(Advice{
-			Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d to %s is %s, its connection %s", s.ID, portalOf(s.Address, s.Port), cmp.Or(s.State, "state unknown"), cmp.Or(s.ConnState, "in an unknown state")),
+			Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d to %s is %s, its connection %s", s.ID, evidence.Portal(s.Address, s.Port), cmp.Or(s.State, "state unknown"), cmp.Or(s.ConnState, "in an unknown state")),
 			Source: fmt.Sprintf("/sys/class/iscsi_session/session%d", s.ID), Into: "see that the portal can be reached: its switch, its cable, its address",
 			Then: []string{"pureclean doctor --live"},
 		})
@@ -227,7 +226,7 @@ func (p *patient) lostSessions(h *evidence.Host, advise func(Advice)) {
 			continue
 		}
 		advise(Advice{
-			Subject: c.Name, Observed: fmt.Sprintf("%s to %s is %s", c.Name, portalOf(c.Address, c.Port), cmp.Or(c.State, "in an unknown state")), Source: "/sys/class/nvme/" + c.Name,
+			Subject: c.Name, Observed: fmt.Sprintf("%s to %s is %s", c.Name, evidence.Portal(c.Address, c.Port), cmp.Or(c.State, "in an unknown state")), Source: "/sys/class/nvme/" + c.Name,
 			Why:  "its namespaces have a path less, and a controller that is not live does not see new ones",
 			Into: "see that the portal can be reached: its switch, its cable, its address", Then: []string{"pureclean doctor --live"},
 		})
@@ -266,7 +265,7 @@ func (p *patient) doubleSessions(h *evidence.Host, advise func(Advice)) {
 			continue
 		}
 		advice := Advice{
-			Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d leads to %s, as session%d does", s.ID, portalOf(s.Address, s.Port), first.ID),
+			Subject: fmt.Sprintf("session%d", s.ID), Observed: fmt.Sprintf("session%d leads to %s, as session%d does", s.ID, evidence.Portal(s.Address, s.Port), first.ID),
 			Source: fmt.Sprintf("/sys/class/iscsi_session/session%d", s.ID),
 		}
 		one, other := lastPath(h, s, ended), lastPath(h, first, ended)
@@ -393,20 +392,6 @@ func (p *patient) nvmeHost(h *evidence.Host) string {
 	return " -q " + settings.Shell(h.NQNs.Items[0]) + " -I " + settings.Shell(id)
 }
 
-// wanted reports a port that LXD uses for one of the array's pools. Where not
-// all pools are known any may be.
-func (p *patient) wanted(a *evidence.Array, port evidence.Port) bool {
-	return diagnose.Wanted(a, port, p.world.LXD.Pools)
-}
-
-// portalOf joins an address and a port as the array writes them.
-func portalOf(address, port string) string { return evidence.Portal(address, port) }
-
-func addressOf(portal string) string {
-	address, _ := evidence.SplitPortal(portal)
-	return address
-}
-
 // closed tells of portals that do not answer and that LXD uses: one that
 // pure.target leaves out holds up nothing.
 func (p *patient) closed(h *evidence.Host, advise func(Advice)) {
@@ -427,9 +412,10 @@ func (p *patient) closed(h *evidence.Host, advise func(Advice)) {
 	}
 }
 
-// inUse reports a portal that LXD uses for one of the pools.
+// inUse reports a portal that LXD uses for one of the pools. Where not all pools
+// are known any may be.
 func (p *patient) inUse(portal string) bool {
-	return p.anyPort(portal, p.wanted)
+	return p.anyPort(portal, func(a *evidence.Array, port evidence.Port) bool { return diagnose.Wanted(a, port, p.world.LXD.Pools) })
 }
 
 // leadsTo reports a portal that LXD uses for the pool.
@@ -451,7 +437,8 @@ func (p *patient) open(h *evidence.Host, pool evidence.Pool) []string {
 	var all []string
 	for _, r := range h.Reached {
 		if r.Open.Is() && p.leadsTo(pool, r.Portal) {
-			all = append(all, addressOf(r.Portal))
+			address, _ := evidence.SplitPortal(r.Portal)
+			all = append(all, address)
 		}
 	}
 	return all
@@ -468,11 +455,5 @@ func (p *patient) fewerPaths(h *evidence.Host, advise func(Advice)) {
 }
 
 func (p *patient) degraded(h *evidence.Host) []diagnose.Finding {
-	var all []diagnose.Finding
-	for _, f := range p.found {
-		if f.Code == "degraded-paths" && f.Host == h.Name {
-			all = append(all, f)
-		}
-	}
-	return all
+	return slices.DeleteFunc(slices.Clone(p.found), func(f diagnose.Finding) bool { return f.Code != "degraded-paths" || f.Host != h.Name })
 }

@@ -63,6 +63,14 @@ type Heard struct {
 	Line int
 }
 
+// When says when the last was heard; it is empty where the log knows no date.
+func (h Heard) When() string {
+	if h.Last.Year() <= 1971 {
+		return ""
+	}
+	return ", last " + h.Last.UTC().Format("2006-01-02 15:04")
+}
+
 // Cause is one known reason for late devices, and what here speaks for it.
 type Cause struct {
 	Code string `json:"code"`
@@ -203,12 +211,8 @@ func timeouts(w Waits, advise func(Advice)) {
 		return
 	}
 	_, last := w.count(evidence.ComplaintNoDevice, evidence.ComplaintNoMap)
-	when := ""
-	if last.Last.Year() > 1971 { // else the log knows no date
-		when = ", last " + last.Last.UTC().Format("2006-01-02 15:04")
-	}
 	a := Advice{
-		Subject: "devices that did not come", Observed: "LXD waited for a device in vain " + words.Times(n) + when + ": " + last.Text, Source: place(last.File, last.Line), File: last.File, Line: last.Line,
+		Subject: "devices that did not come", Observed: "LXD waited for a device in vain " + words.Times(n) + last.When() + ": " + last.Text, Source: place(last.File, last.Line), File: last.File, Line: last.Line,
 		Then: []string{"pureclean scan"},
 	}
 	if len(w.Became) > 0 {

@@ -39,25 +39,30 @@ func (p *patient) witnesses() []Witness {
 	return all
 }
 
-func arrayFacts(a *evidence.Array) []string {
-	var facts []string
-	add := func(ok bool, format string, args ...any) {
-		if ok {
-			facts = append(facts, fmt.Sprintf(format, args...))
-		}
+// facts are what makes a witness's word worth something, in short phrases.
+type facts []string
+
+// add keeps a phrase of what there is.
+func (f *facts) add(ok bool, format string, args ...any) {
+	if ok {
+		*f = append(*f, fmt.Sprintf(format, args...))
 	}
-	add(a.Version != "", "Purity %s", a.Version)
-	add(a.API != "", "REST %s", a.API)
-	add(a.Newest != "" && a.Newest != a.API, "offers up to %s", a.Newest)
-	add(a.User != "", "token of %s, %s", a.User, cmp.Or(a.Role, "role not known"))
+}
+
+func arrayFacts(a *evidence.Array) facts {
+	var all facts
+	all.add(a.Version != "", "Purity %s", a.Version)
+	all.add(a.API != "", "REST %s", a.API)
+	all.add(a.Newest != "" && a.Newest != a.API, "offers up to %s", a.Newest)
+	all.add(a.User != "", "token of %s, %s", a.User, cmp.Or(a.Role, "role not known"))
 	verified := map[string]string{"fingerprint": "certificate pinned", "ca": "certificate verified by the CA file", "system": "certificate verified", "nothing": "certificate not verified"}[a.TLS.Verified]
 	if verified != "" && !a.TLS.Expires.IsZero() {
 		verified += ", good until " + a.TLS.Expires.UTC().Format(day)
 	}
-	add(verified != "", "%s", verified)
-	add(!a.Clock.IsZero(), "clock %s", clockWord(a.Skew(a.Clock)))
-	add(a.Ports.IsComplete(), "%s", words.Count(len(a.Ports.Items), "target port"))
-	return facts
+	all.add(verified != "", "%s", verified)
+	all.add(!a.Clock.IsZero(), "clock %s", clockWord(a.Skew(a.Clock)))
+	all.add(a.Ports.IsComplete(), "%s", words.Count(len(a.Ports.Items), "target port"))
+	return all
 }
 
 func clockWord(off time.Duration) string {
@@ -67,47 +72,30 @@ func clockWord(off time.Duration) string {
 	return "is off by " + off.Round(time.Second).String()
 }
 
-func lxdFacts(l *evidence.LXD) []string {
-	var facts []string
-	if l.SeesAll.Is() {
-		facts = append(facts, "shows all pools and projects")
-	}
+func lxdFacts(l *evidence.LXD) facts {
+	var all facts
+	members, pools, records := len(l.Members.Items), len(l.Pools.Items), len(l.Records.Items)
 	online := words.HowMany(l.Members.Items, func(m evidence.Member) bool { return m.Online.Is() })
-	if n := len(l.Members.Items); n > 1 {
-		facts = append(facts, fmt.Sprintf("%d of %d members online", online, n))
-	}
-	if n := len(l.Pools.Items); n > 0 {
-		facts = append(facts, words.Count(n, "pool"))
-	}
-	if n := len(l.Records.Items); n > 0 {
-		facts = append(facts, words.Count(n, "record"))
-	}
-	return facts
+	all.add(l.SeesAll.Is(), "shows all pools and projects")
+	all.add(members > 1, "%d of %d members online", online, members)
+	all.add(pools > 0, "%s", words.Count(pools, "pool"))
+	all.add(records > 0, "%s", words.Count(records, "record"))
+	return all
 }
 
-func hostFacts(h *evidence.Host) []string {
-	var facts []string
-	if h.Kernel != "" {
-		facts = append(facts, "Linux "+h.Kernel)
-	}
-	live := words.HowMany(h.Sessions.Items, evidence.Session.Live)
-	if n := len(h.Sessions.Items); n > 0 {
-		facts = append(facts, fmt.Sprintf("%d of %s logged in", live, words.Count(n, "session")))
-	}
-	live = words.HowMany(h.Controllers.Items, func(c evidence.Controller) bool { return c.State == "live" })
-	if n := len(h.Controllers.Items); n > 0 {
-		facts = append(facts, fmt.Sprintf("%d of %s live", live, words.Count(n, "NVMe controller")))
-	}
-	for _, t := range h.Tools.Items {
-		if t.Running.Is() {
-			facts = append(facts, t.Name+" runs")
-		}
-	}
+func hostFacts(h *evidence.Host) facts {
+	var all facts
+	sessions, controllers, portals := len(h.Sessions.Items), len(h.Controllers.Items), len(h.Reached)
+	live := words.HowMany(h.Controllers.Items, func(c evidence.Controller) bool { return c.State == "live" })
 	open := words.HowMany(h.Reached, func(r evidence.Reach) bool { return r.Open.Is() })
-	if n := len(h.Reached); n > 0 {
-		facts = append(facts, fmt.Sprintf("%d of %s answer", open, words.Count(n, "portal")))
+	all.add(h.Kernel != "", "Linux %s", h.Kernel)
+	all.add(sessions > 0, "%d of %s logged in", words.HowMany(h.Sessions.Items, evidence.Session.Live), words.Count(sessions, "session"))
+	all.add(controllers > 0, "%d of %s live", live, words.Count(controllers, "NVMe controller"))
+	for _, t := range h.Tools.Items {
+		all.add(t.Running.Is(), "%s runs", t.Name)
 	}
-	return facts
+	all.add(portals > 0, "%d of %s answer", open, words.Count(portals, "portal"))
+	return all
 }
 
 // silent is about every witness that could not answer all.

@@ -154,14 +154,9 @@ func findings(r *Reading) []Sample {
 	if !r.Looked() {
 		return nil
 	}
-	type key struct {
-		code     string
-		severity diagnose.Severity
-		pool     string
-	}
-	counts := map[key]int{}
+	counts := map[[3]string]int{}
 	for _, f := range r.Report.Findings {
-		counts[key{f.Code, f.Severity, f.Pool}]++
+		counts[[3]string{f.Code, string(f.Severity), f.Pool}]++
 	}
 	var samples []Sample
 	for kind := range evidence.Refs(diagnose.Kinds) {
@@ -170,12 +165,13 @@ func findings(r *Reading) []Sample {
 		}
 		for _, severity := range []diagnose.Severity{diagnose.Critical, diagnose.Warning, diagnose.Info} {
 			for _, pool := range r.pools() {
-				n := counts[key{kind.Code, severity, pool}]
+				labels := [3]string{kind.Code, string(severity), pool}
+				n := counts[labels]
 				// Zeros of the usual severity too: a series that vanishes
 				// leaves its alert unresolved for minutes.
 				// A zero of what could not all be seen would resolve it.
 				if n > 0 || severity == kind.Severity && r.Complete() {
-					samples = append(samples, Sample{[]string{kind.Code, string(severity), pool}, float64(n)})
+					samples = append(samples, Sample{labels[:], float64(n)})
 				}
 			}
 		}

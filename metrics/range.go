@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -88,13 +87,11 @@ func (r Range) String() string {
 // knows one.
 func number(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
-var errNumber = errors.New("not a number")
-
 // parseNumber reads the end of a range that counts.
 func parseNumber(text string) (float64, error) {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) || strings.ContainsAny(text, "xXpP_") {
-		return 0, fmt.Errorf("%q is %w", text, errNumber)
+		return 0, fmt.Errorf("%q is not a number", text)
 	}
 	return n, nil
 }
@@ -146,17 +143,14 @@ func parseAge(text string) (float64, error) {
 	return span.Seconds(), nil
 }
 
-// parser reads the ends of a figure's ranges.
-func (f *Figure) parser() func(string) (float64, error) {
+// ParseRange reads a threshold of this figure.
+func (f *Figure) ParseRange(text string) (Range, error) {
 	switch f.Unit {
 	case "B":
-		return parseBytes
+		return parseRange(text, parseBytes)
 	case "s":
-		return parseAge
+		return parseRange(text, parseAge)
 	default:
-		return parseNumber
+		return parseRange(text, parseNumber)
 	}
 }
-
-// ParseRange reads a threshold of this figure.
-func (f *Figure) ParseRange(text string) (Range, error) { return parseRange(text, f.parser()) }
