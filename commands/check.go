@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/sightings"
+	"github.com/pureclean/pureclean/words"
 )
 
 // checkTimeout is less than the minute after which monitoring systems kill a
@@ -257,11 +259,7 @@ func (o *checkOptions) tell(v checkView) error {
 	if o.details {
 		lines = append(lines, v.details()...)
 	}
-	var text strings.Builder
-	for _, line := range lines {
-		text.WriteString(clean(line) + "\n")
-	}
-	_, err := o.Out.Write([]byte(text.String()))
+	_, err := io.WriteString(o.Out, strings.Join(words.Of(lines, clean), "\n")+"\n")
 	return err
 }
 

@@ -261,15 +261,12 @@ func (c *completer) settings() (config.Config, bool) {
 }
 
 func (c *completer) journal() []journal.Summary {
-	settings, ok := c.settings()
-	if !ok {
-		return nil
+	if settings, ok := c.settings(); ok {
+		if all, err := journal.Read(settings.StateDir).List(); err == nil {
+			return all
+		}
 	}
-	all, err := journal.Read(settings.StateDir).List()
-	if err != nil {
-		return nil
-	}
-	return all
+	return nil
 }
 
 func (c *completer) runs(states ...journal.State) []offer {

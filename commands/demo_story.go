@@ -56,7 +56,7 @@ func (o *demoOptions) runStory(ctx context.Context, world *simulator.World) erro
 		return fmt.Errorf("the demo's journal: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	t := &story{o: o, world: world, given: inside(world, dir)}
+	t := &story{o: o, world: world, given: Inside(o.Streams, world, dir).given}
 	return t.tell(ctx)
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -155,13 +156,9 @@ func uses(host evidence.Host, name, dev string) string {
 }
 
 func usesOf(host evidence.Host, name, dev string) []evidence.Use {
-	var all []evidence.Use
-	for _, use := range host.Uses.Items {
-		if (use.Device != "" && use.Device == name) || (use.Dev != "" && use.Dev == dev) {
-			all = append(all, use)
-		}
-	}
-	return all
+	return slices.DeleteFunc(slices.Clone(host.Uses.Items), func(use evidence.Use) bool {
+		return (use.Device == "" || use.Device != name) && (use.Dev == "" || use.Dev != dev)
+	})
 }
 
 // useWords is one use; shown is how its path is.
@@ -207,13 +204,7 @@ func printDevices(out *page, host evidence.Host, wide, verbose bool) {
 // oddNames are the names in /dev that say a volume and lead elsewhere, nowhere
 // or to what is not known.
 func oddNames(host evidence.Host) []diagnose.Name {
-	var odd []diagnose.Name
-	for _, n := range diagnose.NamesOf(&host) {
-		if !n.Right.Is() || n.Dangling.Is() {
-			odd = append(odd, n)
-		}
-	}
-	return odd
+	return slices.DeleteFunc(diagnose.NamesOf(&host), func(n diagnose.Name) bool { return n.Right.Is() && !n.Dangling.Is() })
 }
 
 func printNames(out *page, names []diagnose.Name) {

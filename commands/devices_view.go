@@ -123,15 +123,12 @@ func (v *devicesView) path(last bool, name, serial, state string) {
 // used says below the last row what uses a device. What is on top of a path as
 // its map is not said again.
 func (v *devicesView) used(name, dev string, over ...string) {
-	mounted := false
-	var all []evidence.Use
-	for _, use := range usesOf(v.host, name, dev) {
-		mounted = mounted || use.Kind == evidence.UseMount
-		if !slices.Contains(over, use.Where) || use.Where == "" {
-			all = append(all, use)
-		}
-	}
+	all := usesOf(v.host, name, dev)
+	mounted := slices.ContainsFunc(all, func(use evidence.Use) bool { return use.Kind == evidence.UseMount })
 	for _, use := range all {
+		if use.Where != "" && slices.Contains(over, use.Where) {
+			continue
+		}
 		if use.Kind == evidence.UseSuperblock && mounted && v.width > 0 {
 			continue // the mount says it
 		}
@@ -139,7 +136,7 @@ func (v *devicesView) used(name, dev string, over ...string) {
 			if v.width == 0 {
 				return path
 			}
-			return inTheMiddle(path, v.width-len("     mount ")-namespaceRoom(use))
+			return inTheMiddle(path, v.width-len("     mount ")-len(inNamespace(use)))
 		}))
 		lines := []string{"   = " + text}
 		if v.width > 0 {
@@ -151,14 +148,6 @@ func (v *devicesView) used(name, dev string, over ...string) {
 			}
 		}
 	}
-}
-
-// namespaceRoom is what a mount namespace's name takes on the line.
-func namespaceRoom(use evidence.Use) int {
-	if use.Namespace == "" {
-		return 0
-	}
-	return len(inNamespace(use))
 }
 
 // sessionsWithout are the iSCSI sessions to a map's array that lead none of its

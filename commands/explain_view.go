@@ -70,10 +70,10 @@ func (v explainView) body() {
 	if len(v.e.Findings) > 0 || v.verbose {
 		v.line("")
 	}
-	v.optional("cause", v.e.Cause)
-	v.optional("effect", v.e.Effect)
+	v.field("cause", clean(v.e.Cause))
+	v.field("effect", clean(v.e.Effect))
 	v.gates()
-	v.optional("remedy", strings.Join(v.e.Remedy, "; "))
+	v.field("remedy", clean(strings.Join(v.e.Remedy, "; ")))
 }
 
 // nextLine is the command to type now.
@@ -103,13 +103,7 @@ func (v explainView) findingPaint(f diagnose.Finding) func(string) string {
 	return v.warning
 }
 
-func (v explainView) optional(label, text string) {
-	if text != "" {
-		v.field(label, clean(text))
-	}
-}
-
-// field prints a label and its text, wrapped beside it.
+// field prints a label and its text, wrapped beside it; nothing without a text.
 func (v explainView) field(label, text string) {
 	indent := strings.Repeat(" ", 2+labelWidth)
 	first := indent

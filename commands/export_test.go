@@ -67,7 +67,7 @@ func Watch(ctx context.Context, s Streams, asked string, sleep func(context.Cont
 				out.line(fmt.Sprintf("%d: %s", out.width, line))
 			}
 		}
-		v.answer = func(n int, changes []change) any { return map[string]any{"look": n, "changes": changes} }
+		v.answer = func(w watched) any { return map[string]any{"look": w.Look, "changes": w.Changes} }
 		return v, nil
 	})
 }

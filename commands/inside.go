@@ -14,15 +14,10 @@ import (
 // world, as the demo's visitor does. What runs remember is kept below dir.
 // Nothing is random there: the same commands print the same.
 func Inside(s Streams, world *simulator.World, dir string) Streams {
-	s.given = inside(world, dir)
-	return s
-}
-
-func inside(world *simulator.World, dir string) *sources {
 	machine := world.Hosts[0]
 	settings := demoSettings(world)
 	settings.StateDir = dir
-	return &sources{
+	s.given = &sources{
 		config: settings, socket: world.Socket, host: machine.System(), seen: world.Seen,
 		writer: machine.DeviceWriter(), now: world.Clock.Now, dial: machine.Dial,
 		// The world's time passes at once, so nobody waits for a device.
@@ -33,6 +28,7 @@ func inside(world *simulator.World, dir string) *sources {
 		operator: &journal.Operator{User: "root", Host: machine.Name()},
 		ids:      rand.NewChaCha8([32]byte{}),
 	}
+	return s
 }
 
 // demoSettings is the configuration that makes the world's array trusted: its

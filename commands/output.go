@@ -75,18 +75,11 @@ func (e escaping) Write(p []byte) (int, error) {
 // to a terminal: it is spelled as in a table, with a backslash before it, and so
 // that it can be read back a backslash of the name's own is two.
 func printCSV(w io.Writer, t table) error {
-	c := csv.NewWriter(w)
-	if err := c.Write(t.header); err != nil {
-		return err
-	}
+	rows := [][]string{t.header}
 	for _, row := range t.rows {
-		cells := each(row, func(cell string) string { return clean(strings.ReplaceAll(cell, `\`, `\\`)) })
-		if err := c.Write(cells); err != nil {
-			return err
-		}
+		rows = append(rows, each(row, func(cell string) string { return clean(strings.ReplaceAll(cell, `\`, `\\`)) }))
 	}
-	c.Flush()
-	return c.Error()
+	return csv.NewWriter(w).WriteAll(rows)
 }
 
 // isData reports a format in which an answer is printed as it is.

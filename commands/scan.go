@@ -92,13 +92,6 @@ func (o *scanOptions) printScan(out *page, found diagnose.Report, shown []diagno
 	}.print()
 }
 
-// watchedScan is one line of "scan --watch -o json".
-type watchedScan struct {
-	scanAnswer
-	Look    int      `json:"look"`
-	Changes []change `json:"changes"`
-}
-
 // view looks once for --watch.
 func (o *scanOptions) view(ctx context.Context) (view, error) {
 	world, policy, err := o.look(ctx)
@@ -110,8 +103,11 @@ func (o *scanOptions) view(ctx context.Context) (view, error) {
 	v := view{
 		err: verdict(found), partial: !found.Complete, warnings: o.warnings(world),
 		print: func(out *page) { o.printScan(out, found, shown) },
-		answer: func(look int, changes []change) any {
-			return watchedScan{scanAnswerOf(world, found, shown), look, changes}
+		answer: func(w watched) any {
+			return struct {
+				scanAnswer
+				watched
+			}{scanAnswerOf(world, found, shown), w}
 		},
 	}
 	var counts []string

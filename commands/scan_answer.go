@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,10 +104,7 @@ func scanAnswerOf(world evidence.World, report diagnose.Report, shown []diagnose
 		Witnesses: witnessAnswers(report),
 		Findings:  findingAnswers(shown),
 		Hidden:    len(report.Findings) - len(shown),
-		Summary: summaryAnswer{
-			Findings: report.Summary.Findings,
-			ByCode:   report.Summary.ByCode,
-		},
+		Summary:   summaryAnswer{Findings: report.Summary.Findings, ByCode: report.Summary.ByCode},
 	}
 	answer.Summary.LeakedVolumes, answer.Summary.LeakedBytes, answer.Summary.UniqueBytes = report.Summary.Leaks()
 	if answer.Summary.ByCode == nil {
@@ -126,18 +124,14 @@ func (s Streams) judged(world evidence.World, policy diagnose.Policy, found diag
 
 // lastWord is when the last witness had spoken.
 func lastWord(world evidence.World) time.Time {
-	last := world.LXD.Ended
+	ended := []time.Time{world.LXD.Ended}
 	for _, array := range world.Arrays {
-		if array.Ended.After(last) {
-			last = array.Ended
-		}
+		ended = append(ended, array.Ended)
 	}
 	for _, host := range world.Hosts {
-		if host.Ended.After(last) {
-			last = host.Ended
-		}
+		ended = append(ended, host.Ended)
 	}
-	return last
+	return slices.MaxFunc(ended, time.Time.Compare)
 }
 
 func witnessAnswers(report diagnose.Report) []witnessAnswer {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -17,10 +18,7 @@ import (
 func unverified(world evidence.World) []string {
 	var all []string
 	for _, a := range world.Arrays {
-		name := a.Name
-		if name == "" {
-			name = a.Gateway
-		}
+		name := cmp.Or(a.Name, a.Gateway)
 		mend := "; set pools.NAME.array.fingerprint, or pure.gateway.verify=true in LXD"
 		switch {
 		case repair.PlainHTTP(a.Gateway):

@@ -189,13 +189,6 @@ func (o *verifyOptions) journalled(asked string) repair.Target {
 	return repair.Target{}
 }
 
-// watchedVerify is one line of "verify --watch -o json".
-type watchedVerify struct {
-	verifyAnswer
-	Look    int      `json:"look"`
-	Changes []change `json:"changes"`
-}
-
 // view looks once for --watch, which ends when the volume is gone.
 func (o *verifyOptions) view(ctx context.Context) (view, error) {
 	answer, ended, err := o.prove(ctx)
@@ -204,8 +197,13 @@ func (o *verifyOptions) view(ctx context.Context) (view, error) {
 	}
 	v := view{
 		err: ended, done: answer.Gone.Is(),
-		print:  func(out *page) { printProof(out, answer, o.brief) },
-		answer: func(look int, changes []change) any { return watchedVerify{answer, look, changes} },
+		print: func(out *page) { printProof(out, answer, o.brief) },
+		answer: func(w watched) any {
+			return struct {
+				verifyAnswer
+				watched
+			}{answer, w}
+		},
 	}
 	for _, line := range answer.Proof {
 		v.items = append(v.items, item{line.Witness, map[evidence.Answer]string{

@@ -113,7 +113,7 @@ func notEntered(dir string, err error) error {
 	switch {
 	case errors.As(err, &foreign):
 		hint = "only who opened a demo world enters it; leave sudo out. " + capital(hint)
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist):
 		err = errors.New("it is not there any more")
 	}
 	return withHint(&worldError{fmt.Errorf("%s names the demo world %s, which can't be entered: %w; nothing was done", visit.Variable, dir, err)}, hint)

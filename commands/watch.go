@@ -67,8 +67,8 @@ type view struct {
 	print func(out *page)
 	// summary is one line of it, for a window that is too small for all.
 	summary string
-	// answer is the same for scripts; look is its number.
-	answer func(look int, changes []change) any
+	// answer is the same for scripts, with what only who watches is told.
+	answer func(watched) any
 	// items say what is there, and in what state; comparing two looks tells
 	// what changed.
 	items []item
@@ -83,6 +83,13 @@ type view struct {
 }
 
 type item struct{ name, state string }
+
+// watched is what an answer of --watch has besides: which look it is of, and what
+// changed since the one before.
+type watched struct {
+	Look    int      `json:"look"`
+	Changes []change `json:"changes"`
+}
 
 // change is one difference between two looks.
 type change struct {
@@ -253,7 +260,7 @@ func (w *watcher) show() error {
 			// A line for each look: no indentation.
 			e := json.NewEncoder(escaping{w: out})
 			e.SetEscapeHTML(false)
-			return e.Encode(w.last.answer(w.looks, w.changes))
+			return e.Encode(w.last.answer(watched{w.looks, w.changes}))
 		})
 	}
 	return w.o.text(func(out *page) {
