@@ -252,10 +252,7 @@ func (o *checkOptions) runs(dir string) metrics.Runs {
 
 // tell prints the line, and the details below it.
 func (o *checkOptions) tell(v checkView) error {
-	lines := []string{v.line()}
-	for _, line := range o.withoutMemory() {
-		lines = append(lines, metrics.Plain(line))
-	}
+	lines := append([]string{v.line()}, words.Of(o.withoutMemory(), metrics.Plain)...)
 	if o.details {
 		lines = append(lines, v.details()...)
 	}

@@ -125,9 +125,5 @@ func (v checkView) details() []string {
 	for _, d := range v.reading.Runs.Undoable {
 		lines = append(lines, fmt.Sprintf("run %s of %s can be undone until %s", d.Run, d.Object, until(d.Until)))
 	}
-	lines = append(lines, v.notes...)
-	for i, line := range lines {
-		lines[i] = metrics.Plain(line)
-	}
-	return lines
+	return words.Of(append(lines, v.notes...), metrics.Plain)
 }

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -265,9 +264,5 @@ const exitTitle = "EXIT STATUS\n"
 
 // exitHelp is the part of every command's help that scripts need.
 func exitHelp(lines ...string) string {
-	text := exitTitle
-	for _, line := range lines {
-		text += fmt.Sprintf("   %s\n", line)
-	}
-	return text
+	return exitTitle + "   " + strings.Join(lines, "\n   ") + "\n"
 }

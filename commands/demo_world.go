@@ -173,15 +173,14 @@ func (o *demoOptions) runServe(ctx context.Context, world *simulator.World, dir 
 	err = o.text(func(out *page) {
 		out.line("A demo world is open until Ctrl-C. What happened in it:")
 		o.happened(out, world)
-		out.block(`
+		out.line(`
 In any other terminal of yours:
 
   . ` + quoteShell(w.guide.EnvFile()) + `
 
 Every pureclean command there works on this world and on nothing else. Begin with:
 
-  pureclean scan
-`)
+  pureclean scan`)
 	})
 	if err != nil {
 		return err
@@ -210,14 +209,13 @@ func (o *demoOptions) runShell(ctx context.Context, world *simulator.World) erro
 		out.wrapped("Demo world: the array fa-sim, one LXD and its "+machines(world)+", all simulated.", out.bold)
 		out.line("")
 		out.wrapped("In this shell pureclean works on them, on nothing real, and needs neither root nor sudo. The tools of this machine (multipath, lsblk, dmsetup) still show this machine, so run no by-hand commands here.", plain)
-		out.block("\nWhat happened here:\n")
+		out.line("\nWhat happened here:")
 		o.happened(out, world)
-		out.block(`
+		out.line(`
 More terminals:  . ` + quoteShell(w.guide.EnvFile()) + `
 Leave:           exit
 
-Begin with:      ` + out.bold("pureclean scan") + `
-`)
+Begin with:      ` + out.bold("pureclean scan"))
 	})
 	if err != nil {
 		return err

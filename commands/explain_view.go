@@ -51,11 +51,9 @@ func (v explainView) body() {
 		case s.Kind == "lxd":
 			label = "LXD"
 		}
-		text := s.Text
+		text := clean(s.Text)
 		if !s.Known {
-			text = v.warning("not known: ") + clean(text)
-		} else {
-			text = clean(text)
+			text = v.warning("not known: ") + text
 		}
 		v.field(clean(label), text)
 	}

@@ -51,7 +51,7 @@ func (v helpView) print() {
 		v.hung("   ", "   ", paragraph, plain)
 	}
 	if command.UsageText != "" {
-		v.block("\nEXAMPLES\n   " + strings.ReplaceAll(command.UsageText, "\n", "\n   "))
+		v.line("\nEXAMPLES\n   " + strings.ReplaceAll(command.UsageText, "\n", "\n   "))
 	}
 	if len(v.typed.next) > 0 {
 		title := ""
@@ -75,7 +75,7 @@ func (v helpView) print() {
 	}
 	for i, status := range ExitStatuses(command) {
 		if i == 0 {
-			v.block("\n" + exitTitle)
+			v.line("\n" + strings.TrimSpace(exitTitle))
 		}
 		v.entry(strconv.Itoa(status.Status), status.Meaning, 7)
 	}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"io"
 	"strings"
+
+	"github.com/fatih/color"
 )
 
 // defaultWidth is assumed where there is no terminal to ask.
@@ -63,6 +65,7 @@ func (o *common) answer(data any, rows func() table, people func(out *page)) err
 	return o.text(people)
 }
 
+// line prints a line, or several, as they are.
 func (p *page) line(text string) {
 	if p.err == nil {
 		_, p.err = io.WriteString(p.w, text+"\n")
@@ -102,9 +105,40 @@ func (p *page) table(t table, width int) {
 	}
 }
 
-// block prints lines that are to stand as they are.
-func (p *page) block(text string) {
-	for line := range strings.Lines(text) {
-		p.line(strings.TrimSuffix(line, "\n"))
+// colors are the values of --color, the default first.
+var colors = []string{"auto", "always", "never"}
+
+// palette colours what a person should see first. Without colour every
+// function returns its text.
+type palette struct {
+	critical, warning, good, dim, bold func(string) string
+}
+
+// plain paints nothing.
+func plain(text string) string { return text }
+
+// colourise decides for one stream: fatih/color decides once, for stdout.
+func colourise(s Streams, when string, terminal bool) palette {
+	on := terminal && s.Getenv("NO_COLOR") == "" && s.Getenv("TERM") != "dumb"
+	switch when {
+	case "always":
+		on = true
+	case "never":
+		on = false
+	}
+	paint := func(attributes ...color.Attribute) func(string) string {
+		if !on {
+			return plain
+		}
+		c := color.New(attributes...)
+		c.EnableColor()
+		return func(text string) string { return c.Sprint(text) }
+	}
+	return palette{
+		critical: paint(color.FgRed, color.Bold),
+		warning:  paint(color.FgYellow),
+		good:     paint(color.FgGreen),
+		dim:      paint(color.Faint),
+		bold:     paint(color.Bold),
 	}
 }

@@ -28,10 +28,7 @@ func (o *common) canPick() bool { return o.InTerminal && o.ErrTerminal }
 
 // pick returns the rows that were chosen, in the order of the list.
 func (k picker) pick(ctx context.Context) ([]int, error) {
-	shown := make([]int, len(k.rows))
-	for i := range shown {
-		shown[i] = i
-	}
+	shown := k.holding("") // all
 	k.list(shown)
 	for {
 		hint := "1, 2,5-7, all, /text, q"

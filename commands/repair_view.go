@@ -10,6 +10,7 @@ import (
 
 	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/repair/journal"
+	"github.com/pureclean/pureclean/words"
 )
 
 // printPlans prints what would be done. What would be refused has no plan, only its
@@ -25,15 +26,8 @@ func (o *fixOptions) showPlans(out *page, answer savedPlans) {
 	for _, plan := range answer.Plans {
 		printPlan(out, plan, o.byHand())
 	}
-	reported, refused := 0, 0
-	for _, l := range answer.Left {
-		switch {
-		case l.reported:
-			reported++
-		case l.Gate != "":
-			refused++
-		}
-	}
+	reported := words.HowMany(answer.Left, func(l leftOut) bool { return l.reported })
+	refused := words.HowMany(answer.Left, func(l leftOut) bool { return !l.reported && l.Gate != "" })
 	others := len(answer.Plans)+len(answer.Left) > reported
 	for _, l := range answer.Left {
 		if l.reported && o.volume == "" && !o.verbose && others {

@@ -221,18 +221,12 @@ func (v scanView) gates(f diagnose.Finding) {
 	if len(f.Gates) == 0 {
 		return
 	}
-	pass := 0
-	var rest []string
-	for _, gate := range f.Gates {
-		if gate.Result == diagnose.Pass {
-			pass++
-			continue
-		}
-		rest = append(rest, fmt.Sprintf("%s %s: %s", gate.Gate, gate.Result, gate.Why))
-	}
+	pass := words.HowMany(f.Gates, func(g diagnose.GateResult) bool { return g.Result == diagnose.Pass })
 	v.because(fmt.Sprintf("%d of %d gates pass", pass, len(f.Gates)))
-	for _, text := range rest {
-		v.because(text)
+	for _, gate := range f.Gates {
+		if gate.Result != diagnose.Pass {
+			v.because(fmt.Sprintf("%s %s: %s", gate.Gate, gate.Result, gate.Why))
+		}
 	}
 }
 
@@ -253,10 +247,8 @@ func firstReason(f diagnose.Finding) string {
 // said once.
 func sharedReason(findings []diagnose.Finding) string {
 	shared := firstReason(findings[0])
-	for _, f := range findings[1:] {
-		if firstReason(f) != shared {
-			return ""
-		}
+	if slices.ContainsFunc(findings, func(f diagnose.Finding) bool { return firstReason(f) != shared }) {
+		return ""
 	}
 	return shared
 }

@@ -81,7 +81,7 @@ func (o *undoOptions) which(ctx context.Context) (string, error) {
 	case len(works) == 1:
 		return works[0].ID, nil
 	case len(works) > 1:
-		return "", withHint(usagef("%s of %s can be undone", count(len(works), "run"), quoteShell(name)), "say which: "+either(runNames(works)))
+		return "", withHint(usagef("%s of %s can be undone", count(len(works), "run"), quoteShell(name)), "say which: "+either(words.Of(works, func(s journal.Summary) string { return s.ID + " of " + until(s.Began) })))
 	case len(of) > 0:
 		return of[0].ID, readable(all, of[0].ID) // which says why it can't be undone
 	}
@@ -128,10 +128,6 @@ func (o *undoOptions) pickRun(ctx context.Context, all []journal.Summary, promis
 		return "", err
 	}
 	return runs[chosen[0]], nil
-}
-
-func runNames(all []journal.Summary) []string {
-	return words.Of(all, func(s journal.Summary) string { return s.ID + " of " + until(s.Began) })
 }
 
 // lastRepair is the last run that repaired anything. One that is undone already
