@@ -154,9 +154,8 @@ func waitsAnswerOf(w doctor.Waits) waitsAnswer {
 		}),
 		Complaints: each(w.Heard, func(h doctor.Heard) heardAnswer {
 			one := heardAnswer{Kind: string(h.Kind), N: h.N, Text: h.Text, File: h.File, Line: h.Line}
-			if h.Last.Year() > 1971 { // else the log knows no date
-				last := h.Last.UTC()
-				one.Last = &last
+			if h.When() != "" {
+				one.Last = known(h.Last)
 			}
 			return one
 		}),

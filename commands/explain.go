@@ -193,22 +193,24 @@ func codeMeant(typed string) string {
 // is silent may exist all the same, so that is no mistake of the operator's.
 func notExplained(err error, report diagnose.Report) error {
 	var unknown *diagnose.UnknownObjectError
+	if !errors.As(err, &unknown) {
+		return withHint(err, "give one of these names in full")
+	}
+	meant := codeMeant(unknown.Object)
 	switch {
-	case errors.As(err, &unknown) && unknown.What != "":
+	case unknown.What != "":
 		return withHint(err, unknown.Instead)
-	case errors.As(err, &unknown) && !report.Complete:
+	case !report.Complete:
 		e := incomplete(report)
 		e.Doubts[0] = err.Error() + ": " + e.Doubts[0]
 		return e
-	case errors.As(err, &unknown) && isGate(unknown.Object):
+	case isGate(unknown.Object):
 		return withHint(err, strings.ToLower(unknown.Object)+" is a gate, a reason that must hold before anything is changed: pureclean explain VOLUME -v shows each gate's answer, and the page of a finding (pureclean explain leaked-volume) what it is about")
-	case errors.As(err, &unknown) && codeMeant(unknown.Object) != "":
-		return withHint(err, "did you mean the finding? pureclean explain "+codeMeant(unknown.Object)+" prints its page")
-	case errors.As(err, &unknown) && len(unknown.Near) > 0:
+	case meant != "":
+		return withHint(err, "did you mean the finding? pureclean explain "+meant+" prints its page")
+	case len(unknown.Near) > 0:
 		return withHint(err, "did you mean "+unknown.Near[0]+"?")
-	case errors.As(err, &unknown):
-		return withHint(err, "pureclean scan lists what was found; names are as the array spells them, or pool/type/name as LXD does")
 	default:
-		return withHint(err, "give one of these names in full")
+		return withHint(err, "pureclean scan lists what was found; names are as the array spells them, or pool/type/name as LXD does")
 	}
 }

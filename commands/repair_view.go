@@ -186,11 +186,10 @@ func printResult(out *page, done string, r resultAnswer) {
 // undoUntil is when undo stops working; nil when it does not work, or does not
 // stop.
 func undoUntil(p repair.Promise) *time.Time {
-	if !p.Works || p.Until.IsZero() {
+	if !p.Works {
 		return nil
 	}
-	end := p.Until.UTC()
-	return &end
+	return known(p.Until)
 }
 
 // ended is the error with which a command ends whose run ended so. Refused or

@@ -148,17 +148,14 @@ func findingAnswers(findings []diagnose.Finding) []findingAnswer {
 			LXD:              lxdAnswer{f.LXD.Project, f.LXD.Type, f.LXD.Name},
 			ProvisionedBytes: f.Provisioned, UniqueBytes: f.Unique,
 			Verdict: string(f.Verdict), Gates: gateAnswers(f.Gates),
-			Detail: f.Detail, Cause: f.Cause, Effect: f.Effect, Remedy: some(f.Remedy), Late: lateAnswerOf(f.Late),
+			Created: known(f.Created), Detail: f.Detail, Cause: f.Cause, Effect: f.Effect, Remedy: some(f.Remedy), Late: lateAnswerOf(f.Late),
 		}
 		if f.Connections != nil {
 			a.Connections = &f.Connections
 		}
-		if !f.Created.IsZero() {
-			created, seconds := f.Created.UTC(), int64(f.Age.Seconds())
-			a.Created = &created
-			if f.Age > 0 {
-				a.AgeSeconds = &seconds
-			}
+		if a.Created != nil && f.Age > 0 {
+			seconds := int64(f.Age.Seconds())
+			a.AgeSeconds = &seconds
 		}
 		return a
 	})
@@ -169,12 +166,12 @@ func lateAnswerOf(late *diagnose.Late) *lateAnswer {
 		return nil
 	}
 	a := &lateAnswer{
-		Host: late.Host, GaveUp: late.GaveUp.UTC(), LimitSeconds: int64(diagnose.Patience.Seconds()),
+		Host: late.Host, GaveUp: late.GaveUp.UTC(), Came: known(late.Came), LimitSeconds: int64(diagnose.Patience.Seconds()),
 		Text: late.Text, File: late.File, Line: late.Line,
 	}
-	if !late.Came.IsZero() {
-		came, after := late.Came.UTC(), int64(late.After().Seconds())
-		a.Came, a.AfterSeconds = &came, &after
+	if a.Came != nil {
+		after := int64(late.After().Seconds())
+		a.AfterSeconds = &after
 	}
 	return a
 }

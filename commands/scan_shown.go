@@ -52,9 +52,6 @@ func (l *listed) flags() []cli.Flag {
 	}
 }
 
-// given reports that any of the flags was.
-func (l *listed) given() bool { return *l != listed{} }
-
 // check refuses values that can't be meant.
 func (l *listed) check(f format, now time.Time) error {
 	_, err := l.oldest(now)
@@ -63,7 +60,7 @@ func (l *listed) check(f format, now time.Time) error {
 		return err
 	case l.limit < 0:
 		return usagef("--limit %d is not a number of findings", l.limit)
-	case f == formatHTML && l.given():
+	case f == formatHTML && *l != listed{}:
 		return usagef("--since, --limit and --sort are for lists; a page of HTML has everything")
 	}
 	return nil
