@@ -32,7 +32,7 @@ func TestUntrustedIsRefused(t *testing.T) {
 		path string
 		args [][]string
 	}{
-		{b.s.given.config.StateDir, [][]string{fix, {"undo", "--yes", "--run", "x"}, {"runs", "--yes", "--resume", "x"}, {"eradicate", "--volume", "x", "--confirm", "x"}, {"fix", "--all", "--yes"}}},
+		{b.s.given.config.StateDir, [][]string{fix, {"undo", "--yes", "--run", "x"}, {"runs", "--yes", "--resume", "x"}, {"eradicate", "--volume", "p::x", "--confirm", "p::x"}, {"fix", "--all", "--yes"}}},
 		{b.s.given.config.File, [][]string{fix}},
 		{plan, [][]string{{"fix", "--plan", plan, "--yes"}}},
 	} {
