@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"regexp"
@@ -142,8 +143,9 @@ func (r *rig) pathsFail(v array.Volume) error {
 	})
 }
 
-// queueing lets I/O wait for a path for ever, and takes all from the leak.
-func queueing(r *rig, reader func(dev string) error) error {
+// queueing lets I/O wait for a path for ever, and takes all from the leak. The
+// program that is to wait may do so before the reader has begun: udev looks at what fails.
+func queueing(r *rig, program string, reader func(dev string) error) error {
 	settings := "defaults {\n\tuser_friendly_names yes\n\tno_path_retry queue\n}\n"
 	if err := os.WriteFile("/etc/multipath.conf", []byte(settings), 0o644); err != nil {
 		return err
@@ -160,16 +162,22 @@ func queueing(r *rig, reader func(dev string) error) error {
 		if err := arrayFirst(r, leak); err != nil {
 			return err
 		}
-		before := len(stuck())
 		if err := reader(dev); err != nil {
 			return err
 		}
-		return await(30*time.Second, "a task waits", func() bool { return len(stuck()) > before })
+		return await(30*time.Second, program+" waits", func() bool {
+			for task := range maps.Values(stuck()) {
+				if strings.HasPrefix(task, program+" in ") {
+					return true
+				}
+			}
+			return false
+		})
 	})(r)
 }
 
 func queueingReader(r *rig) error {
-	return queueing(r, func(dev string) error {
+	return queueing(r, "dd", func(dev string) error {
 		cmd := exec.Command("dd", "if="+dev, "of=/dev/null", "bs=4096", "count=1", "iflag=direct")
 		if err := cmd.Start(); err != nil {
 			return err
@@ -187,7 +195,7 @@ func queueingReader(r *rig) error {
 }
 
 func queueingUdev(r *rig) error {
-	return queueing(r, func(dev string) error {
+	return queueing(r, "(udev-worker)", func(dev string) error {
 		_, err := sh("udevadm", "trigger", "--action=change", "/sys/block/"+strings.TrimPrefix(dev, "/dev/"))
 		return err
 	})
