@@ -81,11 +81,8 @@ func readDisk(t hostfs.Tree, b blocks, one block, f *focus, d *hostfs.Doubts) (e
 	return disk, true
 }
 
-// describeDisk reads what there is to know of a disk besides who it is.
+// describeDisk reads a disk's sequence number, size and counters.
 func describeDisk(t hostfs.Tree, one block, disk *evidence.Disk) {
-	if disk.Vendor == "" {
-		disk.Vendor = t.Field(deviceDir(t, one) + "/vendor")
-	}
 	disk.Seq = t.Count(one.dir + "/diskseq")
 	disk.Bytes = readBytes(t, one.dir)
 	disk.IO = readIO(t, one.dir)

@@ -18,6 +18,7 @@ type focus struct {
 	brief map[string]bool
 }
 
+// focusOn is a focus on some volumes; on all of them where none is given.
 func focusOn(serials []evidence.Serial) *focus {
 	f := &focus{brief: map[string]bool{}}
 	if len(serials) > 0 {
@@ -47,7 +48,9 @@ func (f *focus) complete(t hostfs.Tree, b blocks, disks []evidence.Disk, maps []
 		sure := disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial == disk.Serial
 		if !sure || slices.ContainsFunc(maps, func(m evidence.Map) bool { return !f.others(m.Serial) && m.IsOn(*disk) }) {
 			delete(f.brief, disk.Name)
-			describeDisk(t, b.byName[disk.Name], disk)
+			one := b.byName[disk.Name]
+			disk.Vendor = t.Field(deviceDir(t, one) + "/vendor")
+			describeDisk(t, one, disk)
 		}
 	}
 }
