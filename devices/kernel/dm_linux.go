@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -189,12 +190,7 @@ func gone(err error) error {
 // holdsKey reports that a target of the table may hold an encryption key or
 // another secret among its parameters.
 func holdsKey(targets []dmTarget) bool {
-	for _, t := range targets {
-		if t.kind != "multipath" && t.kind != "linear" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(targets, func(t dmTarget) bool { return t.kind != "multipath" && t.kind != "linear" })
 }
 
 func lines(targets []dmTarget) string {

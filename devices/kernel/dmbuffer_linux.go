@@ -186,11 +186,8 @@ func decodeTargets(h dmHeader, buf []byte) ([]dmTarget, error) {
 // text copies the characters up to the first NUL, and reports whether there
 // is one.
 func text(b []byte) (string, bool) {
-	i := bytes.IndexByte(b, 0)
-	if i < 0 {
-		return string(b), false
-	}
-	return string(b[:i]), true
+	before, _, whole := bytes.Cut(b, []byte{0})
+	return string(before), whole
 }
 
 // devString is "major:minor". The kernel gives numbers in the encoding that

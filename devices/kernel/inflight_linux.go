@@ -13,21 +13,16 @@ var errStillOut = errors.New("the same question still hangs in the kernel and is
 // errLeft is for a question that was left behind.
 var errLeft = errors.New("no answer in time, the question is left behind")
 
-// inflight are the questions that are on their way. The zero value is ready.
-type inflight struct {
-	mu      sync.Mutex
-	running map[string]bool
-}
-
 // run does work where it can be left behind: it returns when the work is done
 // or the context ends, whichever is first. The key names the work; it is
-// refused while work of the same key is still out, even if left behind.
-func run[T any](ctx context.Context, e *inflight, key string, work func() (T, error)) (T, error) {
+// refused while work of the same key is still out, even if left behind. inflight
+// holds the keys of what is on its way.
+func run[T any](ctx context.Context, inflight *sync.Map, key string, work func() (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	if !e.start(key) {
+	if _, out := inflight.LoadOrStore(key, nil); out {
 		return none, errStillOut
 	}
 	type answer struct {
@@ -37,7 +32,7 @@ func run[T any](ctx context.Context, e *inflight, key string, work func() (T, er
 	answers := make(chan answer, 1) // buffered: nobody listens to a late answer
 	go func() {
 		value, err := work()
-		e.finish(key)
+		inflight.Delete(key)
 		answers <- answer{value, err}
 	}()
 	select {
@@ -46,23 +41,4 @@ func run[T any](ctx context.Context, e *inflight, key string, work func() (T, er
 	case <-ctx.Done():
 		return none, fmt.Errorf("%w: %w", errLeft, ctx.Err())
 	}
-}
-
-func (e *inflight) start(key string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.running[key] {
-		return false
-	}
-	if e.running == nil {
-		e.running = map[string]bool{}
-	}
-	e.running[key] = true
-	return true
-}
-
-func (e *inflight) finish(key string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.running, key)
 }

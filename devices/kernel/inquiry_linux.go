@@ -85,23 +85,13 @@ func (s sense) String() string { return fmt.Sprintf("%x/%02x/%02x", s.key, s.asc
 // decodeSense reads sense data of either format. Deferred errors (0x71 and
 // 0x73) are refused: they are about an earlier command.
 func decodeSense(b []byte) (sense, bool) {
-	if len(b) == 0 {
-		return sense{}, false
-	}
-	switch b[0] & 0x7f {
-	case 0x70: // fixed format; byte 7 counts the bytes that follow it
-		if len(b) < 14 || b[7] < 6 {
-			return sense{}, false
-		}
+	switch {
+	case len(b) >= 14 && b[0]&0x7f == 0x70 && b[7] >= 6: // fixed format; byte 7 counts the bytes that follow it
 		return sense{b[2] & 0xf, b[12], b[13]}, true
-	case 0x72: // descriptor format
-		if len(b) < 4 {
-			return sense{}, false
-		}
+	case len(b) >= 4 && b[0]&0x7f == 0x72: // descriptor format
 		return sense{b[1] & 0xf, b[2], b[3]}, true
-	default:
-		return sense{}, false
 	}
+	return sense{}, false
 }
 
 // identityFromPage reads page 0x83: a header of four bytes, then designators

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pureclean/pureclean/devices"
@@ -34,8 +35,9 @@ func Live() devices.Kernel {
 // live is the running machine. Its function fields are the only places where
 // the outside is touched.
 type live struct {
-	timeout  time.Duration
-	inflight inflight
+	timeout time.Duration
+	// inflight holds the keys of the questions that are on their way, see run.
+	inflight sync.Map
 
 	// openDM opens device-mapper's control node.
 	openDM func() (*dmControl, error)

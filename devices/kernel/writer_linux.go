@@ -70,14 +70,21 @@ var (
 	plainName = regexp.MustCompile(`^[A-Za-z0-9._:+-]+$`)
 )
 
-// do is change in the time that there is for it. An error says what was tried.
-func (h *writer) do(ctx context.Context, object, what string, work func(context.Context) error) error {
+// inTime does work in the time that there is for it. An error says what was tried.
+func (h *writer) inTime(ctx context.Context, what string, work func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
 	defer cancel()
-	if err := h.change(ctx, object, func() error { return work(ctx) }); err != nil {
+	if err := work(ctx); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// do is change in that time.
+func (h *writer) do(ctx context.Context, object, what string, work func(context.Context) error) error {
+	return h.inTime(ctx, what, func(ctx context.Context) error {
+		return h.change(ctx, object, func() error { return work(ctx) })
+	})
 }
 
 // change does one piece of work that changes the object, where it can be left
@@ -132,23 +139,17 @@ func (h *writer) RemoveMap(ctx context.Context, uuid string) error {
 	if !pureMapUUID.MatchString(uuid) {
 		return fmt.Errorf("removing a map: %q is not the uuid of a Pure volume's map: %w", uuid, release.ErrOther)
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
-	defer cancel()
-	var err error
-	for try := range removeTries {
-		if try > 0 {
-			if waited := h.sleep(ctx, removePause); waited != nil {
+	return h.inTime(ctx, "removing the map "+uuid, func(ctx context.Context) (err error) {
+		for try := range removeTries {
+			if try > 0 && h.sleep(ctx, removePause) != nil {
+				break
+			}
+			if err = h.removeMap(ctx, uuid); !errors.Is(err, release.ErrInUse) {
 				break
 			}
 		}
-		if err = h.removeMap(ctx, uuid); !errors.Is(err, release.ErrInUse) {
-			break
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("removing the map %s: %w", uuid, err)
-	}
-	return nil
+		return err
+	})
 }
 
 // removeMap tries once. The error wraps ErrInUse when another try may do.
@@ -213,25 +214,25 @@ func (h *writer) AddMap(ctx context.Context, wwid string) error {
 	if !pureWWID.MatchString(wwid) {
 		return fmt.Errorf("adding a map: %q is not a Pure volume's WWID: %w", wwid, release.ErrOther)
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
-	defer cancel()
-	told := h.tell(ctx, "add map "+wwid)
-	for try := range mapTries {
-		f, err := h.family(ctx, "mpath-"+wwid)
-		if err != nil {
-			return fmt.Errorf("adding the map of %s: %w", wwid, errors.Join(told, err))
+	return h.inTime(ctx, "adding the map of "+wwid, func(ctx context.Context) error {
+		told := h.tell(ctx, "add map "+wwid)
+		for try := range mapTries {
+			f, err := h.family(ctx, "mpath-"+wwid)
+			if err != nil {
+				return errors.Join(told, err)
+			}
+			if f.m != nil {
+				return nil
+			}
+			if errors.Is(told, errNoDaemon) || try == mapTries-1 || h.sleep(ctx, mapPause) != nil {
+				break
+			}
 		}
-		if f.m != nil {
-			return nil
+		if told == nil {
+			return errors.New("multipathd agreed, and the map did not appear")
 		}
-		if errors.Is(told, errNoDaemon) || try == mapTries-1 || h.sleep(ctx, mapPause) != nil {
-			break
-		}
-	}
-	if told == nil {
-		told = errors.New("multipathd agreed, and the map did not appear")
-	}
-	return fmt.Errorf("adding the map of %s: %w", wwid, told)
+		return told
+	})
 }
 
 // SetQueueing implements release.DeviceWriter. Multipathd must know, or it turns
@@ -240,12 +241,9 @@ func (h *writer) SetQueueing(ctx context.Context, uuid string, on bool) error {
 	if !pureMapUUID.MatchString(uuid) {
 		return fmt.Errorf("setting queueing: %q is not the uuid of a Pure volume's map: %w", uuid, release.ErrOther)
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.live.timeout)
-	defer cancel()
-	if err := h.setQueueing(ctx, uuid, on); err != nil {
-		return fmt.Errorf("setting queueing of the map %s: %w", uuid, err)
-	}
-	return nil
+	return h.inTime(ctx, "setting queueing of the map "+uuid, func(ctx context.Context) error {
+		return h.setQueueing(ctx, uuid, on)
+	})
 }
 
 func (h *writer) setQueueing(ctx context.Context, uuid string, on bool) error {
