@@ -36,12 +36,7 @@ var mended = []string{"multipath -t > /dev/null", "systemctl start multipathd", 
 var Rules = []Rule{
 	{
 		Code: "multipath-queueing", Name: "multipath no_path_retry", Scan: true,
-		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
-			if s.Value != "queue" {
-				return "", ""
-			}
-			return Critical, hangs
-		},
+		Bad:   when(is("queue"), Critical, hangs),
 		Write: retries(""),
 	},
 	{
@@ -114,18 +109,14 @@ var Rules = []Rule{
 	},
 	{
 		Code: "multipath-not-loaded", Name: notLoaded,
-		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
-			return Hint, "the file was changed and not loaded, or this version of multipath reads it otherwise: what multipathd says is in force"
-		},
+		Bad: when(always, Hint, "the file was changed and not loaded, or this version of multipath reads it otherwise: what multipathd says is in force"),
 		Write: func(*facts, evidence.Setting) ([]string, string, []string) {
 			return nil, "let multipathd read its files, and see what it made of them", []string{reconfigure, "multipathd show config"}
 		},
 	},
 	{
 		Code: "multipath-syntax", Name: "multipath syntax",
-		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
-			return Warning, "multipathd reads something else than was meant, and says so only in its log"
-		},
+		Bad: when(always, Warning, "multipathd reads something else than was meant, and says so only in its log"),
 		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
 			if strings.Contains(s.Value, "not closed") {
 				return []string{"}"}, s.File + ", where the section should end", []string{"multipath -t > /dev/null", reconfigure}
@@ -147,12 +138,7 @@ var Rules = []Rule{
 	},
 	{
 		Code: "multipath-queue-without-daemon", Name: "multipath queue_without_daemon",
-		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
-			if !isOn(s.Value) {
-				return "", ""
-			}
-			return Warning, "while multipathd is stopped, as in an upgrade, I/O to a device without a path waits for ever"
-		},
+		Bad:   when(isOn, Warning, "while multipathd is stopped, as in an upgrade, I/O to a device without a path waits for ever"),
 		Write: multipathLine("queue_without_daemon no"),
 	},
 	{
@@ -195,12 +181,7 @@ var Rules = []Rule{
 	},
 	{
 		Code: "multipath-fast-io-fail", Name: "multipath fast_io_fail_tmo",
-		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
-			if n, err := strconv.Atoi(s.Value); err == nil && n >= 0 && n <= 60 {
-				return "", ""
-			}
-			return Warning, "I/O on a lost path waits that long before another path is tried, LXD's own 30 seconds included"
-		},
+		Bad:   when(longerThan(60), Warning, "I/O on a lost path waits that long before another path is tried, LXD's own 30 seconds included"),
 		Write: multipathLine("fast_io_fail_tmo 10"),
 	},
 	{
@@ -221,12 +202,7 @@ var Rules = []Rule{
 	},
 	{
 		Code: "iscsi-syntax", Name: "iscsi syntax",
-		Bad: func(f *facts, _ evidence.Setting) (Weight, string) {
-			if !f.uses(evidence.ModeISCSI) {
-				return "", ""
-			}
-			return Warning, "the line looks as if it counted"
-		},
+		Bad: when(always, Warning, "the line looks as if it counted", evidence.ModeISCSI),
 		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
 			form := `the name, a blank, "=", a blank, the value`
 			if _, words, other := strings.Cut(s.Value, " is none of "); other {
@@ -240,12 +216,7 @@ var Rules = []Rule{
 	},
 	{
 		Code: "fc-fast-io-fail", Name: "fc fast_io_fail_tmo",
-		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
-			if n, err := strconv.Atoi(s.Value); err == nil && n >= 0 && n <= 60 {
-				return "", ""
-			}
-			return Warning, "I/O through this remote port waits that long (off: until dev_loss_tmo) once the fabric has lost it, before another path is tried"
-		},
+		Bad: when(longerThan(60), Warning, "I/O through this remote port waits that long (off: until dev_loss_tmo) once the fabric has lost it, before another path is tried"),
 		Write: func(f *facts, s evidence.Setting) ([]string, string, []string) {
 			if lines, into, then, ok := f.udevSets(s, "10"); ok {
 				return lines, into, append(then, "echo 10 > "+s.File)
@@ -255,12 +226,7 @@ var Rules = []Rule{
 	},
 	{
 		Code: "iscsi-scan", Name: "iscsi node.session.scan",
-		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
-			if s.Value != "manual" || !f.uses(evidence.ModeISCSI) {
-				return "", ""
-			}
-			return Warning, "a new session finds no volumes: LXD logs in and expects them, so the first volume on a host times out after 30 seconds"
-		},
+		Bad:   when(is("manual"), Warning, "a new session finds no volumes: LXD logs in and expects them, so the first volume on a host times out after 30 seconds", evidence.ModeISCSI),
 		Write: iscsiLine("auto"),
 	},
 	{
@@ -286,24 +252,12 @@ var Rules = []Rule{
 	},
 	{
 		Code: "iscsi-replacement-timeout", Name: "iscsi node.session.timeo.replacement_timeout",
-		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
-			seconds, err := strconv.Atoi(s.Value)
-			if !f.uses(evidence.ModeISCSI) || err == nil && seconds >= 0 && seconds <= 120 {
-				return "", ""
-			}
-			return Warning, "I/O on a lost session waits that long (less than 0: for ever) before it fails; multipath's fast_io_fail_tmo only takes its place once there is a map"
-		},
+		Bad:   when(longerThan(120), Warning, "I/O on a lost session waits that long (less than 0: for ever) before it fails; multipath's fast_io_fail_tmo only takes its place once there is a map", evidence.ModeISCSI),
 		Write: iscsiLine("20"),
 	},
 	{
 		Code: "iscsi-recovery", Name: "iscsi recovery_tmo",
-		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
-			seconds, err := strconv.Atoi(s.Value)
-			if err == nil && seconds >= 0 && seconds <= 120 {
-				return "", ""
-			}
-			return Warning, "I/O on this session waits that long (less than 0: for ever) after it is lost"
-		},
+		Bad: when(longerThan(120), Warning, "I/O on this session waits that long (less than 0: for ever) after it is lost"),
 		Write: func(f *facts, s evidence.Setting) ([]string, string, []string) {
 			if lines, into, then, ok := f.udevSets(s, "20"); ok {
 				return lines, into, append(then, "echo 20 > "+s.File)
@@ -313,29 +267,18 @@ var Rules = []Rule{
 	},
 	{
 		Code: "iscsi-startup", Name: "iscsi node.startup",
-		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
-			if s.Value != "automatic" || !f.uses(evidence.ModeISCSI) {
-				return "", ""
-			}
-			return Hint, "at boot the host logs in before LXD does, and brings back the device of every volume that was left connected"
-		},
+		Bad:   when(is("automatic"), Hint, "at boot the host logs in before LXD does, and brings back the device of every volume that was left connected", evidence.ModeISCSI),
 		Write: iscsiLine("manual"),
 	},
 	{
 		Code: "nvme-loss", Name: "nvme ctrl_loss_tmo",
-		Bad: func(_ *facts, s evidence.Setting) (Weight, string) {
-			seconds, err := strconv.Atoi(s.Value)
-			if err == nil && seconds >= 0 && seconds <= 3600 {
-				return "", ""
-			}
-			return Warning, "I/O to a namespace without a path waits that long (off and -1: for ever), beyond kill -9"
-		},
+		Bad: when(longerThan(3600), Warning, "I/O to a namespace without a path waits that long (off and -1: for ever), beyond kill -9"),
 		Write: func(f *facts, s evidence.Setting) ([]string, string, []string) {
 			if lines, into, then, ok := f.udevSets(s, "600"); ok {
 				return lines, into, append(then, "echo 600 > "+s.File)
 			}
 			for _, c := range f.host.Settings.Items {
-				if seconds, err := strconv.Atoi(c.Value); c.Name == "nvme-cli ctrl_loss_tmo" && err == nil && (seconds < 0 || seconds > 3600) {
+				if _, err := strconv.Atoi(c.Value); c.Name == "nvme-cli ctrl_loss_tmo" && err == nil && longerThan(3600)(c.Value) {
 					return []string{strings.Replace(c.Section, c.Value, "600", 1)}, fmt.Sprintf("line %d of %s, in place of %s", c.Line, c.File, c.Section), []string{"echo 600 > " + s.File}
 				}
 			}
@@ -354,19 +297,12 @@ var Rules = []Rule{
 	},
 	{
 		Code: "nvme-multipath", Name: "nvme multipath",
-		Bad: func(f *facts, s evidence.Setting) (Weight, string) {
-			if s.Value != "N" && s.Value != "0" || !f.uses(evidence.ModeNVMeTCP, evidence.ModeNVMeFC) {
-				return "", ""
-			}
-			return Warning, "each path is a disk of its own, LXD takes the first, and the volume is lost with that path"
-		},
+		Bad:   when(is("N", "0"), Warning, "each path is a disk of its own, LXD takes the first, and the volume is lost with that path", evidence.ModeNVMeTCP, evidence.ModeNVMeFC),
 		Write: nativeMultipath,
 	},
 	{
 		Code: "udev-rules", Name: "udev rules",
-		Bad: func(*facts, evidence.Setting) (Weight, string) {
-			return Warning, "without these rules the link that LXD waits for does not appear, or leads to one path instead of the map"
-		},
+		Bad: when(always, Warning, "without these rules the link that LXD waits for does not appear, or leads to one path instead of the map"),
 		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
 			return nil, "take " + s.File + " away, so that the package's own rules count", []string{"rm " + Shell(s.File), "udevadm control --reload"}
 		},
@@ -394,12 +330,7 @@ var Rules = []Rule{
 	},
 	{
 		Code: "udev-scan", Name: "udev scan",
-		Bad: func(f *facts, _ evidence.Setting) (Weight, string) {
-			if !f.uses(evidence.ModeISCSI, evidence.ModeFC) {
-				return "", ""
-			}
-			return Hint, "these rules scan whenever the array's LUNs change, and bring a device back that LXD is just removing: ghost-path, stale-map"
-		},
+		Bad: when(always, Hint, "these rules scan whenever the array's LUNs change, and bring a device back that LXD is just removing: ghost-path, stale-map", evidence.ModeISCSI, evidence.ModeFC),
 		Write: func(_ *facts, s evidence.Setting) ([]string, string, []string) {
 			const own, reload = "/etc/udev/rules.d/", "udevadm control --reload"
 			switch {
@@ -411,6 +342,31 @@ var Rules = []Rule{
 			return nil, "turn the rules off", []string{"ln -s /dev/null " + own + path.Base(s.File), reload}
 		},
 	},
+}
+
+// when judges a setting by its value alone: it is wrong where a pool uses, or may
+// use, one of the modes; without any it is for all.
+func when(wrong func(value string) bool, weight Weight, why string, modes ...string) func(*facts, evidence.Setting) (Weight, string) {
+	return func(f *facts, s evidence.Setting) (Weight, string) {
+		if !wrong(s.Value) || len(modes) > 0 && !f.uses(modes...) {
+			return "", ""
+		}
+		return weight, why
+	}
+}
+
+func always(string) bool { return true }
+
+func is(values ...string) func(string) bool {
+	return func(value string) bool { return slices.Contains(values, value) }
+}
+
+// longerThan is for seconds: what is no number, or less than none, has no end.
+func longerThan(most int) func(string) bool {
+	return func(value string) bool {
+		seconds, err := strconv.Atoi(value)
+		return err != nil || seconds < 0 || seconds > most
+	}
 }
 
 // oneVolume is a line of the blacklist with the whole WWID of one volume.
@@ -539,9 +495,8 @@ func udevLine(key, value string) func(*facts, evidence.Setting) ([]string, strin
 // rule, or the rule may be for others; that is a hint.
 func willWait(kernel string, most int, why string, modes ...string) func(*facts, evidence.Setting) (Weight, string) {
 	return func(f *facts, s evidence.Setting) (Weight, string) {
-		seconds, err := strconv.Atoi(s.Value)
 		have := f.said(kernel)
-		if err == nil && seconds >= 0 && seconds <= most || !f.uses(modes...) || slices.ContainsFunc(have, func(k statement) bool { return sets(s, k.Setting) }) {
+		if !longerThan(most)(s.Value) || !f.uses(modes...) || slices.ContainsFunc(have, func(k statement) bool { return sets(s, k.Setting) }) {
 			return "", ""
 		}
 		if len(have) > 0 {

@@ -36,11 +36,9 @@ func (v version) compare(w version) int {
 	return cmp.Or(cmp.Compare(v.major, w.major), cmp.Compare(v.minor, w.minor), cmp.Compare(v.patch, w.patch))
 }
 
-func (v version) before(major, minor int) bool { return v.compare(version{major, minor, 0}) < 0 }
-
 // needsMap reports an LXD that takes an iSCSI volume's device only through a
 // multipath map, even when it has one path: 6.8 and later.
-func (v version) needsMap() bool { return !v.before(6, 8) }
+func (v version) needsMap() bool { return v.compare(version{6, 8, 0}) >= 0 }
 
 // Bug is a way in which a version of LXD leaks.
 type Bug struct {
