@@ -155,10 +155,7 @@ func strtoul(text string) int32 {
 	if negative || strings.HasPrefix(text, "+") {
 		text = text[1:]
 	}
-	end := 0
-	for end < len(text) && text[end] >= '0' && text[end] <= '9' {
-		end++
-	}
+	end := len(text) - len(strings.TrimLeft(text, "0123456789"))
 	n, err := strconv.ParseUint(text[:end], 10, 64)
 	switch {
 	case end == 0:

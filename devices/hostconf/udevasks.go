@@ -65,12 +65,11 @@ func matches(pattern, text string) evidence.Answer {
 	if strings.ContainsAny(text, special+"/") || strings.ContainsAny(pattern, `[\`) {
 		return evidence.Unknown
 	}
-	if ok, err := path.Match(pattern, text); err != nil {
+	ok, err := path.Match(pattern, text)
+	if err != nil {
 		return evidence.Unknown
-	} else if ok {
-		return evidence.Yes
 	}
-	return evidence.No
+	return evidence.AnswerOf(ok)
 }
 
 // names are what a FlashArray is called where rules ask for it.

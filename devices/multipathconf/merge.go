@@ -15,18 +15,15 @@ import (
 // later one's place and values count, the earlier one fills what it leaves
 // open. Those before began are of earlier files.
 func (r *reader) mergeDevices(devices []*entry, began int) []*entry {
-	for i := began; i < len(devices); i++ {
-		e := devices[i]
+	read := slices.DeleteFunc(devices[began:], func(e *entry) bool {
 		_, vendor := e.text("vendor")
 		_, product := e.text("product")
-		if vendor && product {
-			continue
+		if !vendor || !product {
+			r.fault(e.line, "a device section needs a vendor and a product, so this one does not count")
 		}
-		r.fault(e.line, "a device section needs a vendor and a product, so this one does not count")
-		devices = slices.Delete(devices, i, i+1)
-		i--
-	}
-	return merged(devices, began, true, sameNames)
+		return !vendor || !product
+	})
+	return merged(devices[:began+len(read)], began, true, sameNames)
 }
 
 func sameNames(a, b *entry) bool {

@@ -18,17 +18,11 @@ type physical struct {
 func lines(text string) []physical {
 	var all []physical
 	for number := 1; text != ""; {
-		line, rest, feed := text, "", false
-		if i := strings.IndexByte(text, '\n'); i >= 0 {
-			line, rest, feed = text[:i], text[i+1:], true
-		}
+		line, rest, feed := strings.Cut(text, "\n")
 		if len(line) > longest || len(line) == longest && feed {
 			line, rest, feed = text[:longest], text[longest:], false
 		}
-		here := line
-		if i := strings.IndexByte(here, 0); i >= 0 {
-			here = here[:i]
-		}
+		here, _, _ := strings.Cut(line, "\x00")
 		if i := strings.IndexByte(strings.TrimLeft(here, "\r"), '\r'); i >= 0 {
 			here = here[:len(here)-len(strings.TrimLeft(here, "\r"))+i]
 		}

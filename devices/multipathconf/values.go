@@ -90,10 +90,7 @@ func loss(value string) (string, bool) {
 	if len(trimmed)-len(digits) > 1 || digits == "" || digits[0] < '0' || digits[0] > '9' {
 		return "", false
 	}
-	end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
-	if end < 0 {
-		end = len(digits)
-	}
+	end := len(digits) - len(strings.TrimLeft(digits, "0123456789"))
 	n, err := strconv.ParseUint(digits[:end], 10, 64)
 	if err != nil {
 		n = math.MaxUint64
@@ -131,10 +128,7 @@ func integer(text string) (n int64, rest string, ok bool) {
 		end++
 	}
 	first := end
-	for end < len(text) && text[end] >= '0' && text[end] <= '9' {
-		end++
-	}
-	if end == first {
+	if end = len(text) - len(strings.TrimLeft(text[first:], "0123456789")); end == first {
 		return 0, "", false
 	}
 	n, err := strconv.ParseInt(text[:end], 10, 64)
