@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,10 +113,7 @@ const (
 )
 
 func (f *Fleet) otherVersion(name string, m Member, answer Answer) error {
-	version := answer.Version
-	if version == "" {
-		version = "an older one"
-	}
+	version := cmp.Or(answer.Version, "an older one")
 	return &Cause{
 		Why:     fmt.Sprintf("its pureclean is %.40s, and this is %s: %s", version, f.o.Version, apart(f.o.conversations, answer.Conversation)),
 		Hint:    hintOf("install the same version there, or try --push", name, m),

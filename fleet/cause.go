@@ -80,16 +80,14 @@ func hintOf(hint, name string, m Member) string {
 	if !plain(name, "._-") {
 		name = "MEMBER"
 	}
-	hint = strings.ReplaceAll(hint, "%[1]s", m.Destination)
-	hint = strings.ReplaceAll(hint, "%[2]s", name)
-	return strings.ReplaceAll(hint, "%[3]s", strings.Join(m.Command, " "))
+	return strings.NewReplacer("%[1]s", m.Destination, "%[2]s", name, "%[3]s", strings.Join(m.Command, " ")).Replace(hint)
 }
 
 // said is the last line that was printed, shortened: what went wrong usually
 // stands at the end.
 func said(printed string) string {
-	lines := strings.Split(strings.TrimSpace(printed), "\n")
-	last := strings.TrimSpace(lines[len(lines)-1])
+	printed = strings.TrimSpace(printed)
+	last := strings.TrimSpace(printed[strings.LastIndexByte(printed, '\n')+1:])
 	if last == "" {
 		return ""
 	}

@@ -1,13 +1,13 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -151,11 +151,7 @@ func (p *peer) listen(in io.Reader) {
 			return
 		}
 	}
-	err := l.scanner.Err()
-	if err == nil {
-		err = io.EOF
-	}
-	p.hangUp(err)
+	p.hangUp(cmp.Or(l.scanner.Err(), io.EOF))
 }
 
 // hear waits for one line.
@@ -264,5 +260,5 @@ func (p *peer) breathe() (stop func()) {
 }
 
 func isEnd(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, fs.ErrClosed) || errors.Is(err, os.ErrClosed)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, fs.ErrClosed)
 }

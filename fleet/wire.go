@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -244,10 +245,7 @@ func newLines(r io.Reader) lines {
 
 func (l lines) read(into any) error {
 	if !l.scanner.Scan() {
-		if err := l.scanner.Err(); err != nil {
-			return err
-		}
-		return io.EOF
+		return cmp.Or(l.scanner.Err(), io.EOF)
 	}
 	if err := json.Unmarshal(l.scanner.Bytes(), into); err != nil {
 		return fmt.Errorf("%.80q: %w", l.scanner.Text(), err)
