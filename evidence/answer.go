@@ -56,17 +56,13 @@ func (a Answer) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
 // UnmarshalText reads what MarshalText writes and refuses anything else.
 func (a *Answer) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case "yes":
-		*a = Yes
-	case "no":
-		*a = No
-	case "unknown":
-		*a = Unknown
-	default:
-		return fmt.Errorf("%q is not yes, no or unknown", text)
+	for _, one := range []Answer{Unknown, No, Yes} {
+		if one.String() == string(text) {
+			*a = one
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("%q is not yes, no or unknown", text)
 }
 
 // Count is a number that may not be known. The zero value is not known.

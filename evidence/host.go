@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -497,10 +498,7 @@ type Complaint struct {
 func (h Host) Doubts() []string {
 	processes := ""
 	if !h.AllProcesses.Is() {
-		processes = h.AllProcessesWhy
-		if processes == "" {
-			processes = "it is not known whether all were visible"
-		}
+		processes = cmp.Or(h.AllProcessesWhy, "it is not known whether all were visible")
 	}
 	doubts := []struct{ what, why string }{
 		{"the host", h.Trouble},

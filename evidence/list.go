@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -23,10 +24,7 @@ func Complete[T any](items []T) List[T] { return List[T]{Items: items, whole: tr
 
 // Incomplete is a list that may lack something, and why.
 func Incomplete[T any](items []T, why string) List[T] {
-	if why == "" {
-		why = "no reason was given"
-	}
-	return List[T]{Items: items, why: why}
+	return List[T]{Items: items, why: cmp.Or(why, "no reason was given")}
 }
 
 // IsComplete reports whether the list holds everything.
