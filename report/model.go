@@ -216,12 +216,8 @@ func (p *page) card(f diagnose.Finding, pictures *pictures) card {
 // same: one cause often stands in the way of everything.
 func sharedReasons(findings []diagnose.Finding) []gate {
 	first := findings[0].Reasons()
-	for _, f := range findings[1:] {
-		if !slices.Equal(f.Reasons(), first) {
-			return nil
-		}
-	}
-	if len(findings) == 1 {
+	other := func(f diagnose.Finding) bool { return !slices.Equal(f.Reasons(), first) }
+	if len(findings) == 1 || slices.ContainsFunc(findings[1:], other) {
 		return nil
 	}
 	return words.Of(first, gateOf)
