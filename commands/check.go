@@ -66,8 +66,7 @@ func checkCommand(s Streams) *cli.Command {
 
 func (o *checkOptions) checkFlags() []cli.Flag {
 	var flags []cli.Flag
-	for i := range metrics.Figures {
-		f := &metrics.Figures[i]
+	for f := range evidence.Refs(metrics.Figures) {
 		if !f.Settable {
 			continue
 		}
@@ -159,8 +158,7 @@ func (o *checkOptions) open() (*metrics.Textfile, error) {
 // thresholds are the defaults with what was typed.
 func (o *checkOptions) thresholds() (map[string]metrics.Thresholds, error) {
 	all := metrics.Defaults()
-	for i := range metrics.Figures {
-		f := &metrics.Figures[i]
+	for f := range evidence.Refs(metrics.Figures) {
 		typed, limits := o.limits[f.Label], all[f.Label]
 		if typed == nil {
 			continue
@@ -187,7 +185,7 @@ func (o *checkOptions) thresholds() (map[string]metrics.Thresholds, error) {
 func (o *checkOptions) read(ctx context.Context, reading *metrics.Reading) error {
 	reading.Ignored = o.ignored.Value()
 	for _, code := range reading.Ignored {
-		if _, known := kindOf(code); !known {
+		if _, known := diagnose.KindOf(code); !known {
 			return usagef("--ignore %q: there is no such finding", code)
 		}
 	}

@@ -165,16 +165,6 @@ func (o *common) onePool() (string, error) {
 	}
 }
 
-// kindOf is the kind of finding that has a code; without a class where none has.
-func kindOf(code string) (diagnose.Kind, bool) {
-	for _, k := range diagnose.Kinds {
-		if k.Code == code {
-			return k, true
-		}
-	}
-	return diagnose.Kind{Class: diagnose.ClassReport}, false
-}
-
 func isGate(typed string) bool {
 	return slices.ContainsFunc(diagnose.Gates, func(g diagnose.Gate) bool { return strings.EqualFold(g.Name, typed) })
 }

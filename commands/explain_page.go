@@ -4,13 +4,14 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/docs/findings"
 )
 
 // pageOf is the page of a finding, where a finding's code was typed and no
 // object.
 func pageOf(code string) (string, bool) {
-	if _, known := kindOf(code); !known {
+	if _, known := diagnose.KindOf(code); !known {
 		return "", false
 	}
 	return findings.Page(code)

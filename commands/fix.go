@@ -101,7 +101,7 @@ func (o *fixOptions) checkFix() error {
 		o.plans, err = readPlans(o.plan)
 		return err
 	}
-	if _, known := kindOf(o.finding); o.finding != "" && !known {
+	if _, known := diagnose.KindOf(o.finding); o.finding != "" && !known {
 		hint := "codes are those that pureclean scan prints"
 		if code := codeMeant(o.finding); code != "" {
 			hint = "did you mean " + code + "?"
@@ -296,7 +296,7 @@ func repairable(object string, e diagnose.Explanation) []diagnose.Finding {
 	var all []diagnose.Finding
 	for _, class := range []diagnose.Class{diagnose.ClassWaiting, diagnose.ClassDestroy, diagnose.ClassSnapshot, diagnose.ClassDisconnect, diagnose.ClassHost, diagnose.ClassArrayHost} {
 		for _, f := range e.Meant() {
-			if k, _ := kindOf(f.Code); k.Class == class && (class != diagnose.ClassWaiting || called(object, f)) {
+			if k, _ := diagnose.KindOf(f.Code); k.Class == class && (class != diagnose.ClassWaiting || called(object, f)) {
 				all = append(all, f)
 			}
 		}

@@ -127,7 +127,7 @@ func (o *fixOptions) planPicked(ctx context.Context, w *workshop, finding diagno
 	}
 	o.doubt, o.volume = "", finding.Object
 	defer func() { o.volume = "" }()
-	if k, _ := kindOf(finding.Code); finding.Host != "" && k.Class == diagnose.ClassHost {
+	if k, _ := diagnose.KindOf(finding.Code); finding.Host != "" && k.Class == diagnose.ClassHost {
 		o.volume = finding.Host + ":" + finding.Object
 	}
 	plans, err := o.planOne(w, report, "")

@@ -40,8 +40,7 @@ func (f *focus) others(serial evidence.Serial) bool {
 // to it, after all: what does not answer as what the kernel calls it, and, once the
 // maps are known, what is a path of one that is not another volume's.
 func (f *focus) complete(t hostfs.Tree, b blocks, disks []evidence.Disk, maps []evidence.Map) {
-	for i := range disks {
-		disk := &disks[i]
+	for disk := range evidence.Refs(disks) {
 		if !f.brief[disk.Name] {
 			continue
 		}

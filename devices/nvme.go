@@ -49,8 +49,7 @@ func readNVMe(t hostfs.Tree, b blocks, f *focus) nvme {
 	pure := n.readSubsystems(t)
 	states := n.readControllers(t)
 	n.readNamespaces(t, b, f, pure, states)
-	for i := range n.subsystems {
-		s := &n.subsystems[i]
+	for s := range evidence.Refs(n.subsystems) {
 		for _, c := range n.controllers {
 			if c.Subsystem == s.Name && !slices.Contains(s.Controllers, c.Name) {
 				s.Controllers = append(s.Controllers, c.Name)

@@ -65,8 +65,7 @@ func daemonConfig(s System, h *evidence.Host) func(context.Context) (string, err
 
 // note adds how multipathd answered.
 func note(h *evidence.Host, err error) {
-	for i := range h.Tools.Items {
-		tool := &h.Tools.Items[i]
+	for tool := range evidence.Refs(h.Tools.Items) {
 		if tool.Name != "multipathd" {
 			continue
 		}

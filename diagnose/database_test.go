@@ -146,7 +146,7 @@ func TestRestoredDatabase(t *testing.T) {
 				c.set(s)
 				r := s.judge()
 				for _, f := range r.Findings {
-					kind, _ := kindOf(f.Code)
+					kind, _ := KindOf(f.Code)
 					removes := kind.Class == ClassDestroy || (kind.Class == ClassSnapshot && !mark.hosts)
 					if !removes || f.Pool != "p1" {
 						continue

@@ -165,7 +165,7 @@ func Summarise(findings []Finding) Summary {
 	counted := map[string]bool{}
 	for _, finding := range findings {
 		s.ByCode[finding.Code]++
-		kind, _ := kindOf(finding.Code)
+		kind, _ := KindOf(finding.Code)
 		if !kind.Leaked || counted[finding.ArrayID+finding.VolumeID+finding.Object] {
 			continue
 		}

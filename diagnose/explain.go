@@ -137,7 +137,7 @@ func (f *facts) reported(object string) (Explanation, bool) {
 		return e, false
 	}
 	e.Object = e.Findings[0].Object
-	kind, _ := kindOf(e.Findings[0].Code)
+	kind, _ := KindOf(e.Findings[0].Code)
 	e.What = e.Object + " is no volume and no device: " + kind.Meaning + "."
 	e.Itself = len(e.Findings)
 	f.conclude(&e, target{})
@@ -217,7 +217,7 @@ func (f *facts) volumeSentence(v *volume) string {
 	case v.code == "":
 		return is + "a volume with a name as LXD gives them; whether LXD has a record of it is not known."
 	}
-	kind, _ := kindOf(v.code)
+	kind, _ := KindOf(v.code)
 	like := v.Name + " looks like an LXD " + kindWords(v.LXD)
 	if v.code == codeLeakedVolume || v.code == codeLeakedImage {
 		return like + ", but LXD has no record of it."

@@ -65,7 +65,7 @@ func (f *facts) waitingIO() []draft {
 // FixCommand is what to type to repair it, with the name that is wanted again
 // of what can't be undone.
 func (f Finding) FixCommand() string {
-	kind, _ := kindOf(f.Code)
+	kind, _ := KindOf(f.Code)
 	switch kind.Class {
 	case ClassWaiting:
 		return f.Next

@@ -231,8 +231,8 @@ var Kinds = []Kind{
 	},
 }
 
-// kindOf finds a kind by its code.
-func kindOf(code string) (Kind, bool) {
+// KindOf finds a kind by its code; false where none has it.
+func KindOf(code string) (Kind, bool) {
 	for i := range Kinds {
 		if Kinds[i].Code == code {
 			return Kinds[i], true

@@ -19,7 +19,7 @@ func safe(r Report) map[string]bool {
 	set := map[string]bool{}
 	for _, f := range r.Findings {
 		if f.Verdict == Safe {
-			kind, _ := kindOf(f.Code)
+			kind, _ := KindOf(f.Code)
 			set[string(kind.Class)+" "+f.Object+" "+f.Host] = true
 		}
 	}
@@ -284,7 +284,7 @@ func TestSilentLXDLeaksNothing(t *testing.T) {
 			s.LXD = lxd
 			r := s.judge()
 			for _, f := range r.Findings {
-				if k, _ := kindOf(f.Code); k.Leaked || f.Code == "leaked-snapshot" || f.Code == "missing-volume" || f.Code == "foreign-connection" {
+				if k, _ := KindOf(f.Code); k.Leaked || f.Code == "leaked-snapshot" || f.Code == "missing-volume" || f.Code == "foreign-connection" {
 					t.Errorf("found %s %s", f.Code, f.Object)
 				}
 			}

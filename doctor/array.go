@@ -140,10 +140,8 @@ func (p *patient) quota(a *evidence.Array, advise func(Advice)) {
 
 func (p *patient) collisions(advise func(Advice)) {
 	arrayOf := func(f diagnose.Finding) string {
-		for _, a := range p.world.Arrays {
-			if a.ID == f.ArrayID {
-				return a.Name
-			}
+		if a := evidence.Find(p.world.Arrays, func(a *evidence.Array) bool { return a.ID == f.ArrayID }); a != nil {
+			return a.Name
 		}
 		return ""
 	}

@@ -57,6 +57,16 @@ func Refs[T any](items []T) iter.Seq[*T] {
 	}
 }
 
+// Find is the first item of a list that is so; nil for none.
+func Find[T any](items []T, is func(*T) bool) *T {
+	for item := range Refs(items) {
+		if is(item) {
+			return item
+		}
+	}
+	return nil
+}
+
 type listJSON[T any] struct {
 	Complete bool   `json:"complete"`
 	Why      string `json:"why,omitempty"`

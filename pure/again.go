@@ -261,8 +261,7 @@ func again[R any](ctx context.Context, s *session, place *evidence.List[R], p pa
 			return &NotAgainError{why: rows.Why()}
 		}
 		seen, fresh := map[string]bool{}, make([]R, 0, len(rows.Items))
-		for i := range rows.Items {
-			row := &rows.Items[i]
+		for row := range evidence.Refs(rows.Items) {
 			id := p.of(row)
 			seen[id] = true
 			switch {

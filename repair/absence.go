@@ -192,18 +192,15 @@ func (s *sought) unrecorded() (evidence.Answer, string) {
 // lonely is a record of which the pods have nothing.
 func (s *sought) lonely() *evidence.Record {
 	have := map[string]bool{}
-	for i := range s.world.Arrays {
-		a := &s.world.Arrays[i]
+	for a := range evidence.Refs(s.world.Arrays) {
 		for j := range a.Volumes.Items {
 			have[strings.ToLower(a.Volumes.Items[j].Name)] = true
 		}
-		for j := range a.Snapshots.Items {
-			snapshot := &a.Snapshots.Items[j]
+		for snapshot := range evidence.Refs(a.Snapshots.Items) {
 			have[strings.ToLower(snapshot.Pod+"::."+snapshot.Suffix)] = true
 		}
 	}
-	for i := range s.world.LXD.Records.Items {
-		record := &s.world.LXD.Records.Items[i]
+	for record := range evidence.Refs(s.world.LXD.Records.Items) {
 		names := diagnose.ArrayNames(record)
 		between := "::"
 		if record.Snapshot {

@@ -176,7 +176,7 @@ func lastWord(devices []string) string {
 
 // By hand "pureclean verify" would say of a volume that stays that it is not gone.
 func TestByHandOfWhatStays(t *testing.T) {
-	verify, _ := stepTypeOf(StepVerify)
+	verify, _ := stepTypeOf(Steps, StepVerify)
 	for keeps, asked := range map[bool]bool{false: true, true: false} {
 		all := verify.Manual(Plan{Class: diagnose.ClassDestroy, Object: "p::su-1", Keeps: keeps}, Step{})
 		if got := strings.Contains(strings.Join(all, "\n"), "pureclean verify"); got != asked || len(all) == 0 {

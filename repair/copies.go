@@ -39,8 +39,7 @@ func (s *subject) joinCopies() {
 			continue
 		}
 		c := peerCopy{name: where.Name, why: "pod " + s.pod.Name + " is stretched to " + where.Name + ", which was not read"}
-		for i := range s.world.Arrays {
-			a := &s.world.Arrays[i]
+		for a := range evidence.Refs(s.world.Arrays) {
 			asked := slices.ContainsFunc(a.Asked, func(pod string) bool { return strings.EqualFold(pod, s.pod.Name) })
 			if where.ID == "" || !strings.EqualFold(a.ID, where.ID) || !asked {
 				continue
@@ -51,8 +50,7 @@ func (s *subject) joinCopies() {
 					c.why = a.Name + ": " + part
 				}
 			}
-			for j := range a.Volumes.Items {
-				v := &a.Volumes.Items[j]
+			for v := range evidence.Refs(a.Volumes.Items) {
 				if v.Serial == s.volume.Serial && v.Serial != "" && strings.EqualFold(v.Pod, s.pod.Name) {
 					c.volume = v
 				}
@@ -151,10 +149,8 @@ func (s subject) unreadCopies() string {
 
 // liveElsewhere names another array on which the volume is not destroyed.
 func liveElsewhere(s subject) string {
-	for i := range s.world.Arrays {
-		a := &s.world.Arrays[i]
-		for j := range a.Volumes.Items {
-			v := &a.Volumes.Items[j]
+	for a := range evidence.Refs(s.world.Arrays) {
+		for v := range evidence.Refs(a.Volumes.Items) {
 			if a != s.array && v.Serial == s.serial && s.serial != "" && !v.Destroyed.Is() {
 				return a.Name
 			}
@@ -167,8 +163,7 @@ func liveElsewhere(s subject) string {
 // which were not asked for them, if what is sought may be there.
 func (s *sought) silentPeers() []peerCopy {
 	var all []peerCopy
-	for i := range s.world.Arrays {
-		a := &s.world.Arrays[i]
+	for a := range evidence.Refs(s.world.Arrays) {
 		for _, pod := range a.Pods.Items {
 			for _, where := range pod.Arrays {
 				silent := peerCopy{name: cmp.Or(where.Name, where.ID), why: "pod " + pod.Name + " lies on it, too, and it was not asked"}

@@ -25,7 +25,7 @@ func TestNothingIsDoneThatIsNotWrittenDown(t *testing.T) {
 	} {
 		k := newKit(t, c.scenario)
 		for _, step := range k.plan(c.code).Steps {
-			kind, _ := stepTypeOf(step.Kind)
+			kind, _ := stepTypeOf(Steps, step.Kind)
 			if !kind.changes() {
 				continue
 			}

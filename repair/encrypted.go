@@ -17,8 +17,7 @@ const needEncrypted = "encrypted"
 // way can answer in its place, and what is done to a host rests on that answer
 // as much as what is done to the array.
 func (r *run) encrypted(world *evidence.World) error {
-	for i := range world.Arrays {
-		a := &world.Arrays[i]
+	for a := range evidence.Refs(world.Arrays) {
 		if a.Trouble == "" && PlainHTTP(a.Gateway) {
 			return r.refuse("start", diagnose.GateResult{
 				Gate: needEncrypted, Result: diagnose.Fail,

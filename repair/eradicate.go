@@ -192,8 +192,7 @@ func (t Tools) destroyer(object string) (destruction, error) {
 // done. What another process found done after a kill, or after an answer that was
 // lost, may be anybody's.
 func destroyedBy(history journal.History) (asked, done *journal.Record) {
-	for i := range history.Records {
-		record := &history.Records[i]
+	for record := range evidence.Refs(history.Records) {
 		switch {
 		case record.What == journal.WhatResume:
 			asked = nil
@@ -368,8 +367,7 @@ func (d destruction) isLast(t *evidence.Trail, ahead time.Duration) (diagnose.Re
 // where the snapshot itself is not there.
 func (s subject) lostWith() *evidence.Record {
 	recorded := map[evidence.UUID]*evidence.Record{}
-	for i := range s.world.LXD.Records.Items {
-		record := &s.world.LXD.Records.Items[i]
+	for record := range evidence.Refs(s.world.LXD.Records.Items) {
 		recorded[record.UUID] = record
 	}
 	lost := recorded[s.volume.LXD.UUID]

@@ -162,12 +162,10 @@ func deedsOf(object journal.Object, history journal.History) []deed {
 // mark says which commands in the trails were ours.
 func mark(world *evidence.World, deeds []deed) {
 	world.Arrays = slices.Clone(world.Arrays) // others may look at the same rows
-	for i := range world.Arrays {
-		a := &world.Arrays[i]
+	for a := range evidence.Refs(world.Arrays) {
 		a.Trails = slices.Clone(a.Trails)
 		ahead := a.Skew(a.Clock)
-		for j := range a.Trails {
-			trail := &a.Trails[j]
+		for trail := range evidence.Refs(a.Trails) {
 			trail.Deeds.Items = slices.Clone(trail.Deeds.Items)
 			for k := range trail.Deeds.Items {
 				own, here := &trail.Deeds.Items[k], trail.Deeds.Items[k].At.Add(-ahead)

@@ -200,8 +200,7 @@ func (t *StepType) forbids(finding *diagnose.Finding) string {
 	if !slices.Contains(t.Rests, class) {
 		return "a " + finding.Code + " does not permit to " + t.Title
 	}
-	for i := range diagnose.Gates {
-		gate := &diagnose.Gates[i]
+	for gate := range evidence.Refs(diagnose.Gates) {
 		asked := slices.ContainsFunc(finding.Gates, func(g diagnose.GateResult) bool { return g.Gate == gate.Name })
 		if slices.Contains(gate.Classes, class) && !asked {
 			return "gate " + gate.Name + " was not asked about " + finding.Object
@@ -213,13 +212,9 @@ func (t *StepType) forbids(finding *diagnose.Finding) string {
 // ghost is what is found of a device that has lost its connection.
 func (r *run) ghost(l look, step Step) *diagnose.Finding {
 	report := r.t.judge(*l.world, r.policy())
-	for i := range report.Findings {
-		f := &report.Findings[i]
-		if classOf(f.Code) == diagnose.ClassHost && f.Host == step.Member && f.Serial == r.plan.Serial && f.Serial != "" {
-			return f
-		}
-	}
-	return nil
+	return evidence.Find(report.Findings, func(f *diagnose.Finding) bool {
+		return classOf(f.Code) == diagnose.ClassHost && f.Host == step.Member && f.Serial == r.plan.Serial && f.Serial != ""
+	})
 }
 
 // vouch is the one exception: paths that this run itself set offline can't be
@@ -230,8 +225,7 @@ func (r *run) vouch(l look, was diagnose.GateResult) diagnose.GateResult {
 	world := *l.world
 	world.Hosts = slices.Clone(world.Hosts)
 	var vouched []string
-	for i := range world.Hosts {
-		host := &world.Hosts[i]
+	for host := range evidence.Refs(world.Hosts) {
 		released := r.released[host.Name]
 		if released == nil || host.Boot == "" || released.Boot != host.Boot {
 			continue
@@ -293,8 +287,7 @@ func (r *run) codes() []string {
 // find is the plan's finding in a report, or what it has become.
 func (r *run) find(report diagnose.Report) *diagnose.Finding {
 	var successor *diagnose.Finding
-	for i := range report.Findings {
-		f := &report.Findings[i]
+	for f := range evidence.Refs(report.Findings) {
 		switch {
 		case f.VolumeID != r.plan.ID || f.Host != r.plan.Host || f.Serial != r.plan.Serial || !strings.EqualFold(f.ArrayID, r.plan.ArrayID):
 		case !follows(f.Code, r.plan.Code):
@@ -393,10 +386,8 @@ func machineReady(r *run, s subject, _ Step) (diagnose.Result, string) {
 }
 
 func noGroup(_ *run, s subject, _ Step) (diagnose.Result, string) {
-	for _, row := range s.rows {
-		if row.Group != "" {
-			return diagnose.Fail, "it is connected through host group " + row.Group
-		}
+	if row := evidence.Find(s.rows, func(c *connection) bool { return c.Group != "" }); row != nil {
+		return diagnose.Fail, "it is connected through host group " + row.Group
 	}
 	return diagnose.Pass, "no connection is made through a host group"
 }
@@ -511,7 +502,7 @@ func undoWindow(_ *run, s subject, _ Step) (diagnose.Result, string) {
 // empty for a plan without one.
 func (p Plan) Typed() string {
 	for _, step := range p.Steps {
-		if kind, ok := stepTypeOf(step.Kind); ok && slices.Contains(kind.Needs, needTyped) {
+		if kind, ok := stepTypeOf(Steps, step.Kind); ok && slices.Contains(kind.Needs, needTyped) {
 			return p.Object
 		}
 	}

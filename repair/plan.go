@@ -121,7 +121,7 @@ func NewPlan(world evidence.World, policy diagnose.Policy, finding diagnose.Find
 		return Plan{}, fmt.Errorf("%s %s: %w", finding.Code, finding.Object, err)
 	}
 	for i := range steps {
-		kind, _ := stepTypeOf(steps[i].Kind) // steps come from this package
+		kind, _ := stepTypeOf(Steps, steps[i].Kind) // steps come from this package
 		steps[i].Say, steps[i].Manual = kind.Say(p, steps[i]), kind.Manual(p, steps[i])
 	}
 	p.Steps, p.Digest = steps, p.digest(s)

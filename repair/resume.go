@@ -285,8 +285,7 @@ func (r *run) inherit(of string) error {
 
 // say gives the steps their words, which come from the tables and from no file.
 func (r *run) say() {
-	for i := range r.plan.Steps {
-		step := &r.plan.Steps[i]
+	for step := range evidence.Refs(r.plan.Steps) {
 		if kind := r.typeOf(step.Kind); kind.Say != nil {
 			step.Say, step.Manual = kind.Say(r.plan, *step), kind.Manual(r.plan, *step)
 		}

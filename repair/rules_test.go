@@ -338,7 +338,7 @@ func TestOnlyOurOwnPathsAreVouchedFor(t *testing.T) {
 			}
 			c.spoil(&released)
 			r.released[l.world.Hosts[0].Name] = &released
-			kind, _ := stepTypeOf(StepDisconnect)
+			kind, _ := stepTypeOf(Steps, StepDisconnect)
 			got := diagnose.Result("")
 			answers, _ := r.gates(l, Step{Kind: StepDisconnect}, kind)
 			for _, g := range answers {
@@ -350,7 +350,7 @@ func TestOnlyOurOwnPathsAreVouchedFor(t *testing.T) {
 				t.Errorf("%s, want %s", got, c.want)
 			}
 			// And for no other step.
-			kind, _ = stepTypeOf(StepDestroy)
+			kind, _ = stepTypeOf(Steps, StepDestroy)
 			answers, _ = r.gates(l, Step{Kind: StepDestroy}, kind)
 			for _, g := range answers {
 				if g.Gate == "path-identity" && g.Result == diagnose.Pass {

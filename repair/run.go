@@ -146,10 +146,8 @@ func (t Tools) newRun(plan Plan) *run {
 }
 
 func (r *run) typeOf(kind string) StepType {
-	for i := range r.types {
-		if r.types[i].Kind == kind {
-			return r.types[i]
-		}
+	if found, ok := stepTypeOf(r.types, kind); ok {
+		return found
 	}
 	return StepType{Kind: kind}
 }

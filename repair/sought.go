@@ -129,8 +129,7 @@ func (s *sought) is(r row) bool {
 // joinRecords finds LXD's records by the uuid in the names. LXD keeps no
 // record of a temporary copy: the snapshot's is not its.
 func (s *sought) joinRecords() {
-	for i := range s.world.LXD.Records.Items {
-		record := &s.world.LXD.Records.Items[i]
+	for record := range evidence.Refs(s.world.LXD.Records.Items) {
 		for object := range s.lxd {
 			if record.UUID == object.name.UUID && record.Snapshot == object.name.Snapshot && object.suffix == record.Snapshot {
 				s.addRecord(record)
@@ -141,8 +140,7 @@ func (s *sought) joinRecords() {
 		if seen.VolumeID == "" || !s.ids[strings.ToLower(seen.VolumeID)] || seen.LXDName == "" {
 			continue
 		}
-		for i := range s.world.LXD.Records.Items {
-			record := &s.world.LXD.Records.Items[i]
+		for record := range evidence.Refs(s.world.LXD.Records.Items) {
 			if strings.EqualFold(record.Pool, seen.Pod) && record.Type+"/"+record.Name+" ("+record.Project+")" == seen.LXDName {
 				s.addRecord(record)
 			}
@@ -163,15 +161,12 @@ func (s *sought) addRecord(record *evidence.Record) {
 // elsewhere.
 func rowsOf(world *evidence.World) []row {
 	var all []row
-	for i := range world.Arrays {
-		a := &world.Arrays[i]
-		for j := range a.Volumes.Items {
-			v := &a.Volumes.Items[j]
+	for a := range evidence.Refs(world.Arrays) {
+		for v := range evidence.Refs(a.Volumes.Items) {
 			r := row{array: a, id: v.ID, name: v.Name, serial: v.Serial, destroyed: v.Destroyed, lxd: v.LXD}
 			all = append(all, r.recoverable(v.Remaining))
 		}
-		for j := range a.Snapshots.Items {
-			v := &a.Snapshots.Items[j]
+		for v := range evidence.Refs(a.Snapshots.Items) {
 			r := row{array: a, id: v.ID, name: v.Name, serial: v.Serial, destroyed: v.Destroyed, lxd: v.LXD, snapshot: true}
 			all = append(all, r.recoverable(v.Remaining))
 		}

@@ -66,10 +66,8 @@ func (r *run) bootOf(member string) string {
 	if r.latest.world == nil || member == "" {
 		return ""
 	}
-	for _, host := range r.latest.world.Hosts {
-		if host.Name == member {
-			return host.Boot
-		}
+	if host := hostNamed(r.latest.world, member); host != nil {
+		return host.Boot
 	}
 	return ""
 }

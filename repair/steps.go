@@ -264,21 +264,17 @@ var Steps = []StepType{
 // answer for it, the object's name does. What is not in a table is one.
 func Irrevocable(kind string) bool {
 	for _, table := range [][]StepType{Steps, undoSteps, eradicateSteps} {
-		for i := range table {
-			if table[i].Kind == kind {
-				return table[i].Undo == UndoNever
-			}
+		if found, ok := stepTypeOf(table, kind); ok {
+			return found.Undo == UndoNever
 		}
 	}
 	return true
 }
 
-// stepTypeOf finds a kind of step in the table.
-func stepTypeOf(kind string) (StepType, bool) {
-	for i := range Steps {
-		if Steps[i].Kind == kind {
-			return Steps[i], true
-		}
+// stepTypeOf finds a kind of step in a table.
+func stepTypeOf(table []StepType, kind string) (StepType, bool) {
+	if found := evidence.Find(table, func(t *StepType) bool { return t.Kind == kind }); found != nil {
+		return *found, true
 	}
 	return StepType{}, false
 }

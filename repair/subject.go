@@ -75,10 +75,10 @@ func (s subject) outside() (other *evidence.Other, why string) {
 		return nil, "the array did not list everything"
 	}
 	for _, list := range []evidence.List[evidence.Other]{s.array.Elsewhere, s.array.ElsewhereSnapshots} {
-		for i := range list.Items {
-			if o := &list.Items[i]; (o.ID != "" && o.ID == s.id) || (o.Serial != "" && o.Serial == s.serial) {
-				return o, ""
-			}
+		if o := evidence.Find(list.Items, func(o *evidence.Other) bool {
+			return o.ID != "" && o.ID == s.id || o.Serial != "" && o.Serial == s.serial
+		}); o != nil {
+			return o, ""
 		}
 		if list.Why() != "" && why == "" {
 			why = "it may be outside of LXD's pods, and what the array has there is not all known: " + list.Why()
@@ -109,12 +109,7 @@ func (s subject) wentAway(p Plan) string {
 }
 
 func podOf(a *evidence.Array, name string) *evidence.Pod {
-	for i := range a.Pods.Items {
-		if strings.EqualFold(a.Pods.Items[i].Name, name) {
-			return &a.Pods.Items[i]
-		}
-	}
-	return nil
+	return evidence.Find(a.Pods.Items, func(p *evidence.Pod) bool { return strings.EqualFold(p.Name, name) })
 }
 
 // member is the machine that the array host of a connection is, by its
@@ -128,8 +123,7 @@ func (s subject) member(c connection) string {
 		if !strings.EqualFold(host.Name, c.Host) {
 			continue
 		}
-		for i := range s.world.Hosts {
-			machine := &s.world.Hosts[i]
+		for machine := range evidence.Refs(s.world.Hosts) {
 			if !shares(machine, host) {
 				continue
 			}
@@ -256,6 +250,11 @@ func (g *hostDevices) fill(serial evidence.Serial) {
 	}
 }
 
+// hostNamed is a machine that was read; nil where it was not.
+func hostNamed(world *evidence.World, name string) *evidence.Host {
+	return evidence.Find(world.Hosts, func(h *evidence.Host) bool { return h.Name == name })
+}
+
 // devicesOn is what one member has; false when it was not read.
 func devicesOn(world *evidence.World, serial evidence.Serial, member string) (hostDevices, bool) {
 	for _, g := range devicesOnEach(world, serial) {
@@ -268,20 +267,12 @@ func devicesOn(world *evidence.World, serial evidence.Serial, member string) (ho
 
 // isNVMe reports a pool whose volumes appear as namespaces.
 func isNVMe(world *evidence.World, pool string) bool {
-	for _, p := range world.LXD.Pools.Items {
-		if p.Name == pool {
-			return p.IsNVMe()
-		}
-	}
-	return false
+	p := evidence.Find(world.LXD.Pools.Items, func(p *evidence.Pool) bool { return p.Name == pool })
+	return p != nil && p.IsNVMe()
 }
 
 // classOf is what the remedy of a finding changes.
 func classOf(code string) diagnose.Class {
-	for i := range diagnose.Kinds {
-		if diagnose.Kinds[i].Code == code {
-			return diagnose.Kinds[i].Class
-		}
-	}
-	return ""
+	kind, _ := diagnose.KindOf(code)
+	return kind.Class
 }

@@ -8,7 +8,7 @@ import "fmt"
 func GoesWith(p Plan, n int) []string {
 	var all []string
 	for i := n; i < len(p.Steps); i++ {
-		kind, known := stepTypeOf(p.Steps[i].Kind)
+		kind, known := stepTypeOf(Steps, p.Steps[i].Kind)
 		if !known || kind.Asks {
 			break
 		}

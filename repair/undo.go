@@ -335,16 +335,15 @@ func noDeadPath(_ *run, s subject, step Step) (diagnose.Result, string) {
 	if s.fenced(to) {
 		return diagnose.Pass, "the machine is down, and has no paths"
 	}
-	i := slices.IndexFunc(at.Hosts.Items, func(h evidence.ArrayHost) bool { return strings.EqualFold(h.Name, step.HostObject) })
-	if i >= 0 && len(at.Hosts.Items[i].IQNs)+len(at.Hosts.Items[i].WWNs) == 0 && len(at.Hosts.Items[i].NQNs) > 0 {
+	object := evidence.Find(at.Hosts.Items, func(h *evidence.ArrayHost) bool { return strings.EqualFold(h.Name, step.HostObject) })
+	if object != nil && len(object.IQNs)+len(object.WWNs) == 0 && len(object.NQNs) > 0 {
 		return diagnose.Pass, "over NVMe nothing is known by a number that another may have had"
 	}
 	member := s.member(to)
-	j := slices.IndexFunc(s.world.Hosts, func(h evidence.Host) bool { return h.Name == member })
-	if j < 0 {
+	host := hostNamed(s.world, member)
+	if host == nil {
 		return diagnose.Uncertain, "no machine that was read has the initiators of " + step.HostObject + ", so its paths are not known"
 	}
-	host := &s.world.Hosts[j]
 	if why := host.Disks.Why(); why != "" {
 		return diagnose.Uncertain, "the paths of " + member + " are not all known: " + why
 	}

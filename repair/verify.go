@@ -63,7 +63,7 @@ func Verify(world evidence.World, target Target, fences ...diagnose.Fence) Proof
 			add("host "+m.Name, evidence.Yes, "you state that it is down; it starts without a device of what is not connected")
 			continue
 		}
-		if !slices.ContainsFunc(world.Hosts, func(h evidence.Host) bool { return h.Name == m.Name }) {
+		if hostNamed(&world, m.Name) == nil {
 			add("host "+m.Name, evidence.Unknown, "its devices were not read")
 		}
 	}

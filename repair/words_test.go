@@ -9,7 +9,7 @@ import (
 // TestReleaseSaysWhatThereIs: no map is announced, and no command for one
 // given, where the plan knows of paths alone.
 func TestReleaseSaysWhatThereIs(t *testing.T) {
-	release, ok := stepTypeOf(StepRelease)
+	release, ok := stepTypeOf(Steps, StepRelease)
 	if !ok {
 		t.Fatal("there is no release")
 	}
@@ -42,7 +42,7 @@ func TestWhatAStepSays(t *testing.T) {
 		{Step{Kind: StepDisconnect, HostObject: "lxd01-iscsi"}, "disconnect p::v from lxd01-iscsi"},
 		{Step{Kind: StepDisconnect, HostObject: "lxd01-iscsi", ArrayID: "b", Array: "fa2"}, "disconnect p::v from lxd01-iscsi on fa2"},
 	} {
-		if kind, ok := stepTypeOf(c.step.Kind); !ok || kind.Say(p, c.step) != c.want {
+		if kind, ok := stepTypeOf(Steps, c.step.Kind); !ok || kind.Say(p, c.step) != c.want {
 			t.Errorf("%q, want %q", kind.Say(p, c.step), c.want)
 		}
 	}

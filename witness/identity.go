@@ -122,8 +122,7 @@ func (s suspicion) bySerials() string {
 // byDevices holds what hosts have mounted at LXD's own paths of the pool
 // against what the array has.
 func (s suspicion) byDevices(hosts []evidence.Host) string {
-	for i := range hosts {
-		h := &hosts[i]
+	for h := range evidence.Refs(hosts) {
 		for _, use := range h.Uses.Items {
 			if use.Kind != evidence.UseMount || !strings.Contains(use.Where, "/storage-pools/"+s.pool+"/") {
 				continue

@@ -214,12 +214,7 @@ func (p *part) fits(arrays []*array) bool {
 
 // baseOf is the earlier reading of an array, which is asked in the same order.
 func (p *part) baseOf(a *array) *evidence.Array {
-	for base := range evidence.Refs(p.base.world.Arrays) {
-		if slices.Equal(a.pools, base.Asked) {
-			return base
-		}
-	}
-	return nil
+	return evidence.Find(p.base.world.Arrays, func(base *evidence.Array) bool { return slices.Equal(a.pools, base.Asked) })
 }
 
 // again reads anew what an array has of the volumes.

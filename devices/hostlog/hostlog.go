@@ -179,8 +179,7 @@ func essence(text string) string {
 func merge(known, more []evidence.Arrival) []evidence.Arrival {
 	for _, a := range more {
 		again := false
-		for i := range known {
-			k := &known[i]
+		for k := range evidence.Refs(known) {
 			if k.Device == a.Device && k.HCTL == a.HCTL && !k.At.IsZero() && k.At.Sub(a.At).Abs() <= 5*time.Second {
 				again = true
 				if a.MapMS.Known && !k.MapMS.Known {
