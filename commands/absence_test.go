@@ -10,9 +10,9 @@ import (
 	"testing"
 
 	"github.com/pureclean/pureclean/devices"
+	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/internal/worlds"
-	"github.com/pureclean/pureclean/records"
 	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/array"
@@ -140,15 +140,10 @@ func TestWhatExistsIsNotGone(t *testing.T) {
 	for _, r := range world.LXD.Records.Items {
 		what := fmt.Sprintf("record %s/%s of %s in %s", r.Type, r.Name, r.Project, r.Pool)
 		exists(what, r.Pool+"/"+r.Type+"/"+r.Name, r.Pool+"/"+r.Project+"/"+r.Type+"/"+r.Name, r.Type+"/"+r.Name, r.Name, r.UUID.String(), r.UUID.Hex())
-		names, err := records.ArrayNames(r)
-		if err != nil || r.Snapshot {
+		if r.Snapshot {
 			continue
 		}
-		for _, name := range names {
-			text, err := records.FormatName(name)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, text := range diagnose.ArrayNames(&r) {
 			exists(what, r.Pool+"::"+text, text)
 		}
 	}
@@ -351,11 +346,7 @@ func TestRecordWithoutVolume(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range world.LXD.Records.Items {
-		names, err := records.ArrayNames(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, _ := records.FormatName(names[0])
+		text := diagnose.ArrayNames(&r)[0]
 		for _, name := range []string{r.Pool + "/" + r.Type + "/" + r.Name, r.Pool + "::" + text, text, r.UUID.String()} {
 			if proof := verify(name); !proof.Gone.IsNot() {
 				t.Errorf("%s: %+v", name, proof.Lines)

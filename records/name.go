@@ -38,9 +38,8 @@ var forms = []form{
 const uuidDigits = 32
 
 // ParseName reads the name of an array object: of a volume the part after
-// "pod::", of an array snapshot the suffix after its volume's name. It accepts
-// exactly what FormatName writes and is false for everything else, which is
-// then not LXD's and must not be touched.
+// "pod::", of an array snapshot the suffix after its volume's name. It is false
+// for what LXD never writes, which is then not LXD's and must not be touched.
 //
 // LXD writes lower case only. The array keeps the case it was given, so a name
 // in capitals was not given by LXD, although the array would not let the two
@@ -66,21 +65,6 @@ func ParseName(name string) (evidence.Name, bool) {
 		return evidence.Name{Snapshot: snapshot, Type: f.kind, Content: f.content, UUID: id}, true
 	}
 	return evidence.Name{}, false
-}
-
-// FormatName writes the name that LXD gives to the array object. It fails for
-// what LXD never makes: an unknown type, a content the type can't have, a
-// snapshot of an image or ISO volume, no UUID.
-func FormatName(n evidence.Name) (string, error) {
-	f, err := formOf(n)
-	switch {
-	case err != nil:
-		return "", err
-	case n.Snapshot:
-		return "s" + string(f.letter) + "-" + n.UUID.Hex() + f.suffix, nil
-	default:
-		return string(f.letter) + "-" + n.UUID.Hex() + f.suffix, nil
-	}
 }
 
 // formOf is the form that a name has, or why it has none.

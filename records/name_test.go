@@ -117,7 +117,21 @@ func TestParseNameRefusesWhatIsNotLXDs(t *testing.T) {
 	}
 }
 
-func TestFormatNameRefusesWhatLXDNeverMakes(t *testing.T) {
+// formatName writes the name that LXD gives to the array object: the other way
+// round than ParseName.
+func formatName(n evidence.Name) (string, error) {
+	f, err := formOf(n)
+	if err != nil {
+		return "", err
+	}
+	name := string(f.letter) + "-" + n.UUID.Hex() + f.suffix
+	if n.Snapshot {
+		name = "s" + name
+	}
+	return name, nil
+}
+
+func TestNoNameForWhatLXDNeverMakes(t *testing.T) {
 	id := someUUID(t)
 	for _, n := range []evidence.Name{
 		{},
@@ -132,8 +146,8 @@ func TestFormatNameRefusesWhatLXDNeverMakes(t *testing.T) {
 		{Type: "bucket", Content: evidence.ContentFilesystem, UUID: id},
 		{Type: "CUSTOM", Content: evidence.ContentFilesystem, UUID: id},
 	} {
-		if got, err := FormatName(n); err == nil || got != "" {
-			t.Errorf("FormatName(%+v) = %q, %v; LXD makes no such volume", n, got, err)
+		if got, err := formatName(n); err == nil || got != "" {
+			t.Errorf("formatName(%+v) = %q, %v; LXD makes no such volume", n, got, err)
 		}
 	}
 }
@@ -173,7 +187,7 @@ func TestArrayNames(t *testing.T) {
 		}
 		var got []string
 		for _, n := range names {
-			text, err := FormatName(n)
+			text, err := formatName(n)
 			if err != nil {
 				t.Errorf("ArrayNames(%+v) gave a name that can't be written: %v", test.record, err)
 			}
@@ -196,7 +210,7 @@ func TestNameRoundTrip(t *testing.T) {
 		}
 		copy(n.UUID[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "uuid"))
 		n.UUID[6] |= 0x40 // not zero, as in every real one
-		text, err := FormatName(n)
+		text, err := formatName(n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +236,7 @@ func checkName(text string) string {
 	case !ok:
 		return ""
 	}
-	again, err := FormatName(n)
+	again, err := formatName(n)
 	if err != nil {
 		return "accepted, but can't be written: " + err.Error()
 	}
