@@ -279,7 +279,7 @@ func (t target) isIn(finding Finding, e Explanation) bool {
 	case t.way != nil:
 		return false // nothing is to be done about a way
 	case t.use != nil, t.link != nil:
-		return finding.Host == t.machine.Name && finding.Object == goneNameOf(t.use)
+		return finding.Host == t.machine.Name && finding.Object == goneName(t.use)
 	default:
 		return finding.Serial == t.device.serial && finding.Host == t.device.host.Name
 	}
@@ -527,10 +527,8 @@ func (f *facts) hostStatement(h *hostFacts, t target) Statement {
 		words += "; " + why // where the paths do so, too, that was said
 	}
 	if t.volume != nil {
-		for _, gone := range t.volume.gone {
-			if gone.host == h {
-				words += "; " + useWords(gone.use) + ", from a device that is gone"
-			}
+		for _, use := range t.volume.goneOn(h) {
+			words += "; " + useWords(use) + ", from a device that is gone"
 		}
 	}
 	s.Text = words
@@ -601,13 +599,6 @@ func (a *arrayFacts) withoutObject(record *evidence.Record, renamed string) (boo
 		return false, "the pod has no object for this record; what is outside of it is not all known"
 	}
 	return true, "it has no object for this record, in the pod or anywhere else"
-}
-
-func goneNameOf(use *evidence.Use) string {
-	if use == nil {
-		return ""
-	}
-	return goneName(use)
 }
 
 func negated(a evidence.Answer, what string) string {

@@ -75,8 +75,13 @@ func (f *facts) attributeUses() {
 	}
 }
 
-// goneName is what a device that is gone was called.
-func goneName(use *evidence.Use) string { return either(use.Device, use.Dev, use.Where) }
+// goneName is what a device that is gone was called; empty for no use of one.
+func goneName(use *evidence.Use) string {
+	if use == nil {
+		return ""
+	}
+	return either(use.Device, use.Dev, use.Where)
+}
 
 // use notes a use of a device of the volume that has gone.
 func (v *volume) use(use goneUse) { v.gone = including(v.gone, use) }
@@ -286,28 +291,20 @@ func (d *device) strays() string {
 		if len(paths) > 1 {
 			is = " are paths of "
 		}
-		words = append(words, list(paths)+is+m.Name+", which is "+either(volumeWords(m.Serial), "of no known volume"))
+		which := "of no known volume"
+		if m.Serial != "" {
+			which = "volume " + string(m.Serial)
+		}
+		words = append(words, list(paths)+is+m.Name+", which is "+which)
 	}
 	return strings.Join(words, "; ")
 }
 
-func volumeWords(serial evidence.Serial) string {
-	if serial == "" {
-		return ""
-	}
-	return "volume " + string(serial)
-}
-
 // mapped reports a disk that is a path of one of the device's maps.
 func (d *device) mapped(disk *evidence.Disk) bool {
-	for _, m := range d.maps {
-		for _, p := range m.Paths {
-			if d.host.path(p) == disk {
-				return true
-			}
-		}
-	}
-	return slices.ContainsFunc(disk.Holders, d.isOwn)
+	isPath := func(p evidence.Path) bool { return d.host.path(p) == disk }
+	return slices.ContainsFunc(d.maps, func(m *evidence.Map) bool { return slices.ContainsFunc(m.Paths, isPath) }) ||
+		slices.ContainsFunc(disk.Holders, d.isOwn)
 }
 
 // ownMaps are the maps that are named after the device's own volume.

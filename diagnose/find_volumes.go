@@ -158,7 +158,7 @@ func (f *facts) leakCause(v *volume) string {
 	switch {
 	case v.code == codeLeakedHalf:
 		return "LXD deleted the other half first and failed on this one, likely because it was connected to another member; its next try found the volume gone and removed the record"
-	case v.code == codeLeakedImage && leaksImages(version):
+	case v.code == codeLeakedImage && settings.HasBug(version, "lxd-image-copies"):
 		return "LXD " + version + " makes a new copy of the image for each instance that is created from it, and keeps the record of one copy only"
 	case v.code == codeLeakedImage:
 		return "LXD was likely stopped while it unpacked the image: it creates the volume before the record"
@@ -186,9 +186,6 @@ func (f *facts) afterwards(v *volume) string {
 	}
 	return "LXD's roll-back disconnected it and then failed, and LXD removed the record all the same"
 }
-
-// leaksImages reports the LXD version that makes an image volume per launch.
-func leaksImages(version string) bool { return settings.HasBug(version, "lxd-image-copies") }
 
 func (f *facts) leakEffect(v *volume) string {
 	if v.code != codeLeakedSnapshotVolume || v.record == nil {
@@ -508,16 +505,12 @@ func (f *facts) young(record *evidence.Record) bool {
 // missing says what a record should have on the array and has not, not even
 // destroyed.
 func (f *facts) missing(record *evidence.Record, pool *poolFacts) []string {
-	if directories[record.Type] == "" {
+	switch {
+	case directories[record.Type] == "":
 		return nil // a type that is new to us: it can't be joined
-	}
-	if record.Type == evidence.TypeImage && record.Snapshot {
+	case record.Type == evidence.TypeImage && record.Snapshot:
 		return nil // LXD makes no snapshots of images
-	}
-	if record.Snapshot && !pool.array.Snapshots.IsComplete() {
-		return nil
-	}
-	if record.Content == "" && record.Type != evidence.TypeVM {
+	case record.Snapshot && !pool.array.Snapshots.IsComplete(), record.Content == "" && record.Type != evidence.TypeVM:
 		return nil
 	}
 	var missing []string

@@ -21,7 +21,7 @@ func arrayIdentity(s Subject) (Result, string) {
 		if pool.array != a || (s.pool != nil && pool != s.pool) {
 			continue
 		}
-		if pin := s.f.policy.pin(pool.name); pin != "" {
+		if pin := s.f.policy.Pins[pool.name]; pin != "" {
 			pinned = pin
 			if !strings.EqualFold(pin, a.ID) {
 				return Fail, "pool " + pool.name + " is pinned to array " + pin + ", " + a.Name + " is " + a.ID

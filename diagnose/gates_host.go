@@ -351,7 +351,7 @@ func (s Subject) hiddenDisk(h *hostFacts, d *device) *evidence.Disk {
 		luns[0] = true // a peer may show it at any
 	}
 	for disk := range evidence.Refs(h.Disks.Items) {
-		if (disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial != "") || disk.Live.Kind == evidence.IdentityGone || (d != nil && d.has(disk)) {
+		if (disk.Live.Kind == evidence.IdentityKnown && disk.Live.Serial != "") || disk.Live.Kind == evidence.IdentityGone || (d != nil && slices.Contains(d.disks, disk)) {
 			continue
 		}
 		if at, known := evidence.LUN(disk.HCTL); known && !luns[0] && len(luns) > 0 && !luns[at] {
@@ -376,10 +376,6 @@ func (v *volume) onlyNVMe() bool {
 func (a *arrayFacts) isOnlyNVMe(row *evidence.Connection) bool {
 	object := a.hosts[lower(row.Host)]
 	return object != nil && len(object.NQNs) > 0 && len(object.IQNs)+len(object.WWNs) == 0
-}
-
-func (d *device) has(disk *evidence.Disk) bool {
-	return slices.Contains(d.disks, disk)
 }
 
 func lower(s string) string { return strings.ToLower(s) }

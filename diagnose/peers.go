@@ -308,7 +308,7 @@ func (v *volume) connectedThere() bool {
 // throughPeersTo reports that a peer connects it to a host.
 func (v *volume) throughPeersTo(h *hostFacts) bool {
 	there := false
-	v.throughPeers(func(c throughPeer) { there = there || c.owner().has(h) })
+	v.throughPeers(func(c throughPeer) { there = there || slices.Contains(c.owner().hosts, h) })
 	return there
 }
 
@@ -341,7 +341,7 @@ func peersTo(v *volume, h *hostFacts, answer evidence.Answer, why string) (evide
 		o := c.owner()
 		switch {
 		case answer.Is() || (c.row.Host == "" && c.row.Group != ""):
-		case o.has(h):
+		case slices.Contains(o.hosts, h):
 			answer, why = evidence.Yes, c.name()
 		case o.host == nil && !o.fenced && !o.ours.IsNot() && answer.IsNot():
 			answer, why = evidence.Unknown, either(o.why, "a connection names no host")
@@ -370,16 +370,7 @@ func (v *volume) peerWords() []string {
 	return words
 }
 
-func (o owner) has(h *hostFacts) bool {
-	return slices.Contains(o.hosts, h)
-}
-
 // listsSnapshot reports a snapshot that the array lists by this name.
 func (a *arrayFacts) listsSnapshot(name string) bool {
-	for i := range a.Snapshots.Items {
-		if strings.EqualFold(a.Snapshots.Items[i].Name, name) {
-			return true
-		}
-	}
-	return false
+	return isAny(filter(evidence.Refs(a.Snapshots.Items), func(s *evidence.Snapshot) bool { return strings.EqualFold(s.Name, name) }))
 }

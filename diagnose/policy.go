@@ -79,11 +79,6 @@ func (p Policy) judges(pool string) bool {
 	return len(p.Pools) == 0 || slices.ContainsFunc(p.Pools, func(name string) bool { return strings.EqualFold(name, pool) })
 }
 
-// pin is the array that a pool is pinned to, empty when it is not.
-func (p Policy) pin(pool string) string {
-	return p.Pins[pool]
-}
-
 // share is the part of a pool that may be without a record.
 func (p Policy) share(pool string) float64 {
 	if share, ok := p.Shares[pool]; ok {

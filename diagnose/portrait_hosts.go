@@ -61,7 +61,7 @@ func (f *facts) portrayHost(v *volume, h *hostFacts, d *device, rows []*evidence
 	}
 	how := each(rows, connectionWords)
 	v.throughPeers(func(c throughPeer) {
-		if c.owner().has(h) {
+		if slices.Contains(c.owner().hosts, h) {
 			how = append(how, c.words())
 		}
 	})
@@ -225,13 +225,8 @@ func (d *device) absent() []PathPortrait {
 	case len(d.ownMaps())+len(d.bare()) > 0:
 		p = d.scsiPaths()
 	}
-	var missing []PathPortrait
-	for _, why := range p.why {
-		if strings.HasPrefix(why, "no path ") {
-			missing = append(missing, PathPortrait{why, evidence.No, ""})
-		}
-	}
-	return missing
+	missing := those(p.why, func(why string) bool { return strings.HasPrefix(why, "no path ") })
+	return each(missing, func(why string) PathPortrait { return PathPortrait{why, evidence.No, ""} })
 }
 
 func mapNote(m *evidence.Map) string {
