@@ -79,15 +79,10 @@ func (f Finding) Reasons() []GateResult {
 // Blocker is the reason that is to be dealt with first: a later batch passes
 // seen-before by itself, so that is named only where nothing else is in the way.
 func (f Finding) Blocker() (GateResult, bool) {
-	if f.Verdict != Blocked {
+	all := append(f.Reasons(), those(f.Gates, GateResult.blocks)...)
+	if f.Verdict != Blocked || len(all) == 0 {
 		return GateResult{}, false
 	}
-	all := append(f.Reasons(), slices.DeleteFunc(slices.Clone(f.Gates), func(g GateResult) bool { return g.Result == Pass || g.Result == Waived })...)
-	if i := slices.IndexFunc(all, func(g GateResult) bool { return g.Gate != seenBeforeGate }); i >= 0 {
-		return all[i], true
-	}
-	if len(all) > 0 {
-		return all[0], true
-	}
-	return GateResult{}, false
+	i := slices.IndexFunc(all, func(g GateResult) bool { return g.Gate != seenBeforeGate })
+	return all[max(i, 0)], true
 }

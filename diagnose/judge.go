@@ -100,19 +100,17 @@ func (g *Gate) ask(s Subject) GateResult {
 // verdict is what the gates' answers add up to. No gates at all is no
 // permission.
 func verdict(class Class, results []GateResult) Verdict {
-	if class == ClassReport {
+	switch {
+	case class == ClassReport:
 		return ReportOnly
-	}
-	if len(results) == 0 {
+	case len(results) == 0 || slices.ContainsFunc(results, GateResult.blocks):
 		return Blocked
-	}
-	for _, r := range results {
-		if r.Result != Pass && r.Result != Waived {
-			return Blocked
-		}
 	}
 	return Safe
 }
+
+// blocks reports an answer that is no permission.
+func (g GateResult) blocks() bool { return g.Result != Pass && g.Result != Waived }
 
 // finding completes a draft: what the table says of its kind where the check
 // said nothing better, the gates, and the verdict.
