@@ -136,30 +136,25 @@ func (f *facts) marksOf(p *poolFacts) map[doubtKey]string {
 		return p.unlike
 	}
 	p.unlike = make(map[doubtKey]string, 4)
-	var plain, all, selfPlain, self []string
-	for _, mark := range fingerprints {
-		names := mark.check(f, p)
-		if len(names) == 0 {
-			continue
-		}
-		words := fmt.Sprintf("%s (%s)", mark.says, list(names))
-		all = append(all, words)
-		if !mark.hosts {
-			plain = append(plain, words)
-		}
-		if mark.self {
-			self = append(self, words)
-		}
-		if mark.self && !mark.hosts {
-			selfPlain = append(selfPlain, words)
+	said := make([]string, len(fingerprints))
+	for i, mark := range fingerprints {
+		if names := mark.check(f, p); len(names) > 0 {
+			said[i] = fmt.Sprintf("%s (%s)", mark.says, list(names))
 		}
 	}
-	if unread := p.unreadable(); len(unread) > 0 {
-		words := "objects of which nothing can be told (" + list(unread) + ")"
-		plain, all = append(plain, words), append(all, words)
+	unread := p.unreadable()
+	for _, key := range []doubtKey{{}, {hosts: true}, {proven: true}, {hosts: true, proven: true}} {
+		var marks []string
+		for i, mark := range fingerprints {
+			if said[i] != "" && (key.hosts || !mark.hosts) && (mark.self || !key.proven) {
+				marks = append(marks, said[i])
+			}
+		}
+		if len(unread) > 0 && !key.proven {
+			marks = append(marks, "objects of which nothing can be told ("+list(unread)+")")
+		}
+		p.unlike[key] = listed(marks)
 	}
-	p.unlike[doubtKey{}], p.unlike[doubtKey{hosts: true}] = listed(plain), listed(all)
-	p.unlike[doubtKey{proven: true}], p.unlike[doubtKey{hosts: true, proven: true}] = listed(selfPlain), listed(self)
 	return p.unlike
 }
 
