@@ -259,12 +259,9 @@ func (f *facts) remembered(v *volume) *evidence.Sighting {
 
 // replaced reports an image whose record LXD gave to a newer copy.
 func (f *facts) replaced(v *volume, seen *evidence.Sighting) bool {
-	for record := range evidence.Refs(f.records.list) {
-		if record.Pool == v.pool.name && record.Type == evidence.TypeImage && record.Name != "" && strings.Contains(seen.LXDName, record.Name) {
-			return true
-		}
-	}
-	return false
+	return isAny(filter(evidence.Refs(f.records.list), func(record *evidence.Record) bool {
+		return record.Pool == v.pool.name && record.Type == evidence.TypeImage && record.Name != "" && strings.Contains(seen.LXDName, record.Name)
+	}))
 }
 
 func (f *facts) sighting(a *arrayFacts, id string) *evidence.Sighting {

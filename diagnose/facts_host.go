@@ -362,11 +362,6 @@ func lxdPath(path string) (pool, kind, name string, ok bool) {
 // somebody still holds a namespace of theirs, and no one can say of which
 // volume.
 func (h *hostFacts) zombies() []string {
-	var names []string
-	for _, s := range h.Subsystems.Items {
-		if len(s.Controllers) == 0 && len(s.Namespaces) == 0 {
-			names = append(names, s.Name)
-		}
-	}
-	return names
+	left := those(h.Subsystems.Items, func(s evidence.Subsystem) bool { return len(s.Controllers) == 0 && len(s.Namespaces) == 0 })
+	return each(left, func(s evidence.Subsystem) string { return s.Name })
 }

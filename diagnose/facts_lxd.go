@@ -173,13 +173,10 @@ func concerns(op *evidence.Operation, record *evidence.Record) bool {
 		return true
 	}
 	volume, _, _ := strings.Cut(record.Name, "/")
-	for _, entity := range op.Entities {
+	return slices.ContainsFunc(op.Entities, func(entity string) bool {
 		path, _, _ := strings.Cut(entity, "?")
-		if slices.Contains(strings.Split(path, "/"), volume) {
-			return true
-		}
-	}
-	return false
+		return slices.Contains(strings.Split(path, "/"), volume)
+	})
 }
 
 // busyWith returns an operation that works, or may work, on a record.

@@ -35,13 +35,8 @@ func (f *facts) isStale(v *volume, row *evidence.Connection, e expectation) bool
 	}
 	h := f.machineOf(o)
 	if h != nil {
-		if d := h.of(v); d != nil && len(d.usage().certain) > 0 {
+		if d := h.of(v); d != nil && len(d.usage().certain) > 0 || len(v.goneOn(h)) > 0 {
 			return false
-		}
-		for _, gone := range v.gone {
-			if gone.host == h {
-				return false
-			}
 		}
 	}
 	switch answer := e.on(o.member); {

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,12 +28,7 @@ func (f *facts) eachArrayHost(do func(*arrayFacts, *evidence.ArrayHost)) {
 
 // asked reports an array with a pool that is asked about.
 func (a *arrayFacts) asked() bool {
-	for _, pool := range a.pools {
-		if pool.judged {
-			return true
-		}
-	}
-	return false
+	return isAny(filter(maps.Values(a.pools), func(pool *poolFacts) bool { return pool.judged }))
 }
 
 // key tells arrays apart, one of which several pools may name.

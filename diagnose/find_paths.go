@@ -68,12 +68,7 @@ func (f *facts) degradedPaths() []draft {
 // staleHere reports a connection of this host that staleConnections tells of.
 func (f *facts) staleHere(v *volume, h *hostFacts) bool {
 	e := f.expected(v)
-	for row := range v.connections() {
-		if v.array.owner(row.Host).host == h && f.isStale(v, row, e) {
-			return true
-		}
-	}
-	return false
+	return isAny(filter(v.connections(), func(row *evidence.Connection) bool { return v.array.owner(row.Host).host == h && f.isStale(v, row, e) }))
 }
 
 func (d *device) lxdWords() string { return lxdName(d.volume.record).String() }
@@ -243,14 +238,8 @@ func (d *device) nvmePaths() paths {
 
 // failedPath reports that device-mapper has given up a path of the map.
 func (d *device) failedPath(name string) bool {
-	for _, m := range d.ownMaps() {
-		for _, path := range m.Paths {
-			if path.Disk == name && path.Active.IsNot() {
-				return true
-			}
-		}
-	}
-	return false
+	failed := func(p evidence.Path) bool { return p.Disk == name && p.Active.IsNot() }
+	return slices.ContainsFunc(d.ownMaps(), func(m *evidence.Map) bool { return slices.ContainsFunc(m.Paths, failed) })
 }
 
 func (d *device) suspended() string {
@@ -359,13 +348,8 @@ func (h *hostFacts) lacks(v *volume) bool {
 	if h.partial() != "" || len(h.strange) > 0 {
 		return false
 	}
-	for _, gone := range v.gone {
-		if gone.host == h {
-			return false
-		}
-	}
 	d := h.of(v)
-	return d == nil || (len(d.maps)+len(d.disks)+len(d.namespaces) == 0 && len(d.usage().certain) == 0)
+	return len(v.goneOn(h)) == 0 && (d == nil || (len(d.maps)+len(d.disks)+len(d.namespaces) == 0 && len(d.usage().certain) == 0))
 }
 
 // seen says what a machine has that should have shown it a volume, and what
@@ -374,36 +358,26 @@ func (h *hostFacts) seen(v *volume) (words, cause string) {
 	const cut = "the host has lost its way to the array, or the array host's initiators are not those it logs in with"
 	name := v.array.Name
 	leads := func(name string) bool { return evidence.LeadsTo(v.array.Array, name, h.arrays) }
-	live := 0
 	if v.pool.isNVMe() {
-		for _, c := range h.Controllers.Items {
+		live := howMany(h.Controllers.Items, func(c evidence.Controller) bool {
 			// The controllers are all of FlashArrays, whether or not their
 			// subsystem could be read.
-			if nqn := h.subsystem(c.Subsystem); c.State == "live" && (nqn == "" || leads(nqn)) {
-				live++
-			}
-		}
+			nqn := h.subsystem(c.Subsystem)
+			return c.State == "live" && (nqn == "" || leads(nqn))
+		})
 		if live == 0 {
 			return ": no NVMe controller of " + name + " is live", cut
 		}
 		return ", though " + count(live, "NVMe controller") + " of " + name + " " + are(live) + " live", "the controllers never showed the namespace: the notice of the new one was lost, or the device was taken away on the host"
 	}
 	if v.pool.pool == nil || v.pool.pool.Mode != evidence.ModeISCSI {
-		for _, port := range h.RemotePorts.Items {
-			if port.Live() && !port.NVMeOnly && leads(port.WWPN) {
-				live++
-			}
-		}
+		live := howMany(h.RemotePorts.Items, func(port evidence.RemotePort) bool { return port.Live() && !port.NVMeOnly && leads(port.WWPN) })
 		if live > 0 {
 			return ", though " + count(live, "port") + " of " + name + " " + are(live) + " up in the fabric", "no scan since it was connected, or its disks were deleted on the host"
 		}
 		return "", "no path showed the LUN: zoning, or no scan since it was connected"
 	}
-	for _, s := range h.Sessions.Items {
-		if s.Live() && leads(s.Target) {
-			live++
-		}
-	}
+	live := howMany(h.Sessions.Items, func(s evidence.Session) bool { return s.Live() && leads(s.Target) })
 	if live == 0 {
 		return ": no iSCSI session to " + name + " is up", cut
 	}

@@ -74,12 +74,7 @@ func (f *facts) wrongClocks(add adder) {
 			way = "behind"
 		}
 		detail := "the clock of " + a.Name + " is " + longSpan(off.Abs()) + " " + way + " this machine's"
-		future := 0
-		for i := range a.Volumes.Items {
-			if a.Volumes.Items[i].Created.After(a.Clock) {
-				future++
-			}
-		}
+		future := howMany(a.Volumes.Items, func(v evidence.Volume) bool { return v.Created.After(a.Clock) })
 		if future > 0 {
 			detail += "; by it " + count(future, "volume") + " will only be made, so their age is not known"
 		}
@@ -161,22 +156,16 @@ func (a *arrayFacts) serves(mode string) bool {
 // ends, and udev, which reads every device that changes, is its first victim.
 func (f *facts) unsafeHost(h *hostFacts, add adder) {
 	const effect = "I/O to a device without a path waits for ever, beyond kill -9; udev hangs with it, and then every new device"
-	var queueing, called []string
-	var serial evidence.Serial
-	for m := range evidence.Refs(h.Maps.Items) {
-		if m.Queueing.Is() && !m.Partition && h.pathless(m) {
-			if len(queueing) == 0 {
-				serial = m.Serial
-			}
-			queueing = append(queueing, m.Name)
-			called = append(called, m.Name+inParentheses(f.nameOf(m.Serial)))
-		}
-	}
+	queueing := slices.Collect(filter(evidence.Refs(h.Maps.Items), func(m *evidence.Map) bool {
+		return m.Queueing.Is() && !m.Partition && h.pathless(m)
+	}))
 	if len(queueing) > 0 {
-		d := add(queueing[0], h.Name, list(called)+" on "+h.Name+" has no live path and queues I/O",
+		head := queueing[0]
+		called := each(queueing, func(m *evidence.Map) string { return m.Name + inParentheses(f.nameOf(m.Serial)) })
+		d := add(head.Name, h.Name, list(called)+" on "+h.Name+" has no live path and queues I/O",
 			"no_path_retry queue or the feature queue_if_no_path", effect,
-			"let the waiting I/O fail: multipathd disablequeueing map "+shell(queueing[0]))
-		d.Volume, d.Serial = f.nameOf(serial), serial
+			"let the waiting I/O fail: multipathd disablequeueing map "+shell(head.Name))
+		d.Volume, d.Serial = f.nameOf(head.Serial), head.Serial
 	}
 	for _, fault := range settings.OfHost(h.Host, &f.world.LXD) {
 		if !fault.Scan {

@@ -164,16 +164,11 @@ func onlyWaits(s Subject) (Result, string) {
 		return Uncertain, d.host.Name + ": " + why
 	}
 	for _, one := range append([]*evidence.Map{m}, d.parts...) {
-		openers := int64(0)
-		for _, use := range d.uses {
-			if use.Kind == evidence.UseOpener && use.Device == one.Kernel {
-				openers++
-			}
-		}
+		openers := howMany(d.uses, func(use *evidence.Use) bool { return use.Kind == evidence.UseOpener && use.Device == one.Kernel })
 		if one == m {
-			openers += int64(len(d.parts))
+			openers += len(d.parts)
 		}
-		if !one.OpenCount.Known || one.OpenCount.N > openers {
+		if !one.OpenCount.Known || one.OpenCount.N > int64(openers) {
 			return Uncertain, "not everybody is known who has " + one.Name + " open: it is open " + one.OpenCount.String() + " times"
 		}
 	}

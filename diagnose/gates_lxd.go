@@ -14,11 +14,9 @@ import (
 const reverter = "lxd-reverter-snapshot"
 
 func listsComplete(s Subject) (Result, string) {
-	var doubts []string
-	if s.array == nil {
-		doubts = append(doubts, "no array was read")
-	} else {
-		doubts = append(doubts, s.array.doubts()...)
+	doubts := []string{"no array was read"}
+	if s.array != nil {
+		doubts = s.array.doubts()
 	}
 	doubts = append(doubts, lxdDoubts(&s.f.world.LXD)...)
 	if len(doubts) > 0 {

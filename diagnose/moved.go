@@ -656,16 +656,11 @@ func (f *facts) copiesOf(record *evidence.Record) string {
 	if record.Snapshot {
 		record = f.parentOf(record)
 	}
-	var names []string
-	for _, m := range f.movedRecords[record] {
-		if m.copied {
-			names = append(names, m.name())
-		}
-	}
-	if len(names) == 0 {
+	copies := those(f.movedRecords[record], func(m *move) bool { return m.copied })
+	if len(copies) == 0 {
 		return ""
 	}
-	return list(names) + " has its name and is another volume than an earlier run saw: a copy of it, or it restored"
+	return list(each(copies, (*move).name)) + " has its name and is another volume than an earlier run saw: a copy of it, or it restored"
 }
 
 // renamedSnapshot says what may be a snapshot of LXD's under another name: one

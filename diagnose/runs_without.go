@@ -76,7 +76,7 @@ func (f *facts) eachRunningWith(record *evidence.Record, do func(inst *evidence.
 // the array certainly does not connect it.
 func (f *facts) isWithout(v *volume, h *hostFacts) bool {
 	answer, _ := f.connectedTo(v, h)
-	return answer.IsNot() && !h.of(v).isOpen() && !slices.ContainsFunc(v.gone, func(g goneUse) bool { return g.host == h })
+	return answer.IsNot() && !h.of(v).isOpen() && len(v.goneOn(h)) == 0
 }
 
 func withoutIt(v *volume, h *hostFacts, inst *evidence.Instance, words string) draft {

@@ -97,6 +97,9 @@ func isAny[T any](all iter.Seq[T]) bool {
 // each is what each of several has.
 func each[T, U any](all []T, of func(T) U) []U { return words.Of(all, of) }
 
+// howMany counts those that are so.
+func howMany[T any](all []T, is func(T) bool) int { return words.HowMany(all, is) }
+
 // join strings phrases together, leaving out empty ones.
 func join(phrases ...string) string {
 	return strings.Join(those(phrases, func(phrase string) bool { return phrase != "" }), ", ")
