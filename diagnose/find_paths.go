@@ -368,12 +368,12 @@ func (h *hostFacts) seen(v *volume) (words, cause string) {
 		if live == 0 {
 			return ": no NVMe controller of " + name + " is live", cut
 		}
-		return ", though " + count(live, "NVMe controller") + " of " + name + " " + are(live) + " live", "the controllers never showed the namespace: the notice of the new one was lost, or the device was taken away on the host"
+		return ", though " + count(live, "NVMe controller") + " of " + name + " " + numbered(live, "is", "are") + " live", "the controllers never showed the namespace: the notice of the new one was lost, or the device was taken away on the host"
 	}
 	if v.pool.pool == nil || v.pool.pool.Mode != evidence.ModeISCSI {
 		live := howMany(h.RemotePorts.Items, func(port evidence.RemotePort) bool { return port.Live() && !port.NVMeOnly && leads(port.WWPN) })
 		if live > 0 {
-			return ", though " + count(live, "port") + " of " + name + " " + are(live) + " up in the fabric", "no scan since it was connected, or its disks were deleted on the host"
+			return ", though " + count(live, "port") + " of " + name + " " + numbered(live, "is", "are") + " up in the fabric", "no scan since it was connected, or its disks were deleted on the host"
 		}
 		return "", "no path showed the LUN: zoning, or no scan since it was connected"
 	}
@@ -381,7 +381,7 @@ func (h *hostFacts) seen(v *volume) (words, cause string) {
 	if live == 0 {
 		return ": no iSCSI session to " + name + " is up", cut
 	}
-	return ", though " + count(live, "iSCSI session") + " to " + name + " " + are(live) + " up", "the sessions never showed the LUN: no scan since it was connected, one that came too early, or the disks were deleted on the host"
+	return ", though " + count(live, "iSCSI session") + " to " + name + " " + numbered(live, "is", "are") + " up", "the sessions never showed the LUN: no scan since it was connected, one that came too early, or the disks were deleted on the host"
 }
 
 // subsystem is the NQN of a subsystem; "" where that is not known.
@@ -392,13 +392,6 @@ func (h *hostFacts) subsystem(name string) string {
 		}
 	}
 	return ""
-}
-
-func are(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }
 
 // wayWords is the state of a controller's way to a namespace.

@@ -52,7 +52,7 @@ func (f *facts) unsafeLXD(add adder) {
 		case !bug.Scan || bug.Images && images == 0:
 			continue
 		case bug.Images:
-			detail += "; " + copies(images) + " without a record so far"
+			detail += "; " + strconv.Itoa(images) + " " + numbered(images, "copy", "copies") + " without a record so far"
 		}
 		add("LXD "+version, "", detail, bug.Cause, bug.Effect, bug.Upgrade)
 	}
@@ -202,11 +202,4 @@ func (h *hostFacts) pathless(m *evidence.Map) bool {
 	return !slices.ContainsFunc(m.Paths, func(p evidence.Path) bool {
 		return !p.Active.IsNot() && (p.Checker == "" || p.Checker == "ready")
 	})
-}
-
-func copies(n int) string {
-	if n == 1 {
-		return "1 copy"
-	}
-	return strconv.Itoa(n) + " copies"
 }

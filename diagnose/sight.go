@@ -35,7 +35,7 @@ func (f *facts) sight() sight {
 func (s sight) unread() string {
 	var parts []string
 	if len(s.none) > 0 {
-		parts = append(parts, list(s.none)+" "+was(len(s.none))+" not read")
+		parts = append(parts, list(s.none)+" "+numbered(len(s.none), "was", "were")+" not read")
 	}
 	if len(s.part) > 0 {
 		parts = append(parts, "not every device on "+list(s.part)+" is known")
@@ -44,13 +44,6 @@ func (s sight) unread() string {
 		parts = append(parts, "LXD's members are not all known")
 	}
 	return strings.Join(parts, "; ")
-}
-
-func was(n int) string {
-	if n == 1 {
-		return "was"
-	}
-	return "were"
 }
 
 // unused says that nothing uses a volume, as far as that is known.

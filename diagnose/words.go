@@ -40,6 +40,14 @@ func quoted(name string) string {
 // count is a number with its noun.
 func count(n int, noun string) string { return words.Count(n, noun) }
 
+// numbered is the word for one, or for any other number.
+func numbered(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
 // span is a duration in words.
 func span(d time.Duration) string { return words.Span(d) }
 
