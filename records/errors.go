@@ -112,12 +112,7 @@ func reasonOf(err error) error {
 		shape  *json.UnmarshalTypeError
 		pulled *jsonpull.SyntaxError
 	)
-	for _, broken := range []error{jsonpull.ErrCut, jsonpull.ErrRow, jsonpull.ErrAfter, jsonpull.ErrDepth} {
-		if errors.Is(err, broken) {
-			return errMalformed
-		}
-	}
-	if errors.As(err, &syntax) || errors.As(err, &shape) || errors.As(err, &pulled) {
+	if isAny(err, jsonpull.ErrCut, jsonpull.ErrRow, jsonpull.ErrAfter, jsonpull.ErrDepth) || errors.As(err, &syntax) || errors.As(err, &shape) || errors.As(err, &pulled) {
 		return errMalformed
 	}
 	return nil
@@ -125,7 +120,9 @@ func reasonOf(err error) error {
 
 // hopeless reports that the next request will fail as this one did.
 func hopeless(err error) bool {
-	return slices.ContainsFunc([]error{errNoLXD, errStopped, errNotRunning, errDenied, errTimeout, errNotLXD, context.Canceled}, func(reason error) bool {
-		return errors.Is(err, reason)
-	})
+	return isAny(err, errNoLXD, errStopped, errNotRunning, errDenied, errTimeout, errNotLXD, context.Canceled)
+}
+
+func isAny(err error, reasons ...error) bool {
+	return slices.ContainsFunc(reasons, func(reason error) bool { return errors.Is(err, reason) })
 }
