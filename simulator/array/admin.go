@@ -223,12 +223,7 @@ func (a *Array) CreateHost(name string, iqns, nqns, wwns []string) error {
 
 func (a *Array) SetInitiators(name string, iqns, nqns, wwns []string) error {
 	return a.onHost("set initiators of host", name, func(s *state, _ time.Time, h *host) error {
-		in := initiators{iqns, nqns, wwns}
-		if err := s.checkInitiators(h, in); err != nil {
-			return err
-		}
-		s.setInitiators(h, in)
-		return nil
+		return s.changeInitiators(h, initiators{iqns, nqns, wwns})
 	})
 }
 

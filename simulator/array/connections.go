@@ -61,10 +61,7 @@ func postConnections(c *call) ([]byte, error) {
 		return nil, err
 	}
 	made, err := c.state.connectHost(v, h, lun)
-	if err != nil {
-		return nil, err
-	}
-	return item(c, connectionColumns(), made), nil
+	return item(c, connectionColumns(), made, err)
 }
 
 func deleteConnections(c *call) ([]byte, error) {

@@ -20,6 +20,15 @@ func (s *state) checkInitiators(h *host, in initiators) error {
 	return nil
 }
 
+// changeInitiators gives a host these in place of its own.
+func (s *state) changeInitiators(h *host, in initiators) error {
+	err := s.checkInitiators(h, in)
+	if err == nil {
+		s.setInitiators(h, in)
+	}
+	return err
+}
+
 func (s *state) setInitiators(h *host, in initiators) {
 	for _, n := range h.initiators() {
 		delete(s.initiators, key(n))

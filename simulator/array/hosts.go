@@ -95,10 +95,7 @@ func postHosts(c *call) ([]byte, error) {
 		return nil, err
 	}
 	h, err := c.state.createHost(n, in)
-	if err != nil {
-		return nil, err
-	}
-	return item(c, hostColumns(), h), nil
+	return item(c, hostColumns(), h, err)
 }
 
 func patchHosts(c *call) ([]byte, error) {
@@ -116,11 +113,7 @@ func patchHosts(c *call) ([]byte, error) {
 	if err := c.initiators(&in); err != nil {
 		return nil, err
 	}
-	if err := c.state.checkInitiators(h, in); err != nil {
-		return nil, err
-	}
-	c.state.setInitiators(h, in)
-	return item(c, hostColumns(), h), nil
+	return item(c, hostColumns(), h, c.state.changeInitiators(h, in))
 }
 
 func deleteHosts(c *call) ([]byte, error) {

@@ -343,10 +343,7 @@ func (m mortal[T]) patch() operation {
 		default:
 			err = m.recover(c.state, one)
 		}
-		if err != nil {
-			return nil, err
-		}
-		return item(c, m.columns(), one), nil
+		return item(c, m.columns(), one, err)
 	}}
 }
 
@@ -370,9 +367,12 @@ func (m mortal[T]) parameters() []string {
 // itself serves the, where a name stands for a new object.
 func itself(_ *state, name string) (string, error) { return name, nil }
 
-// item answers a change with the row that it made or changed.
-func item[T any](c *call, columns []column[T], row T) []byte {
-	return append(newTable(columns, c.minor).append([]byte(`{"items":[`), c, row), "]}"...)
+// item answers a change with the row that it made or changed, or why not.
+func item[T any](c *call, columns []column[T], row T, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	return append(newTable(columns, c.minor).append([]byte(`{"items":[`), c, row), "]}"...), nil
 }
 
 func htmlPage(status int) []byte {

@@ -88,5 +88,5 @@ func postPods(c *call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return item(c, podColumns(), podRows(c.state, p)[0]), nil
+	return item(c, podColumns(), podRows(c.state, p)[0], nil)
 }

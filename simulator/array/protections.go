@@ -77,11 +77,10 @@ func defaultsEndpoint() endpoint {
 		// LXD takes all away, and nobody here sets others.
 		http.MethodPatch: {parameters: []string{"names"}, run: func(c *call) ([]byte, error) {
 			p, err := the(c, "names", (*state).pod)
-			if err != nil {
-				return nil, err
+			if err == nil {
+				p.auto = ""
 			}
-			p.auto = ""
-			return item(c, columns, p), nil
+			return item(c, columns, p, err)
 		}},
 	}
 }

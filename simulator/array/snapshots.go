@@ -65,8 +65,5 @@ func postSnapshots(c *call) ([]byte, error) {
 		return nil, err
 	}
 	n, err := c.state.createSnapshot(c.now, v, suffix)
-	if err != nil {
-		return nil, err
-	}
-	return item(c, snapshotColumns(), n), nil
+	return item(c, snapshotColumns(), n, err)
 }

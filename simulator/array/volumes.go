@@ -109,8 +109,5 @@ func postVolumes(c *call) ([]byte, error) {
 	} else {
 		v, err = s.createVolume(c.now, n, o)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return item(c, volumeColumns(), v), nil
+	return item(c, volumeColumns(), v, err)
 }
