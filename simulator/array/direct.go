@@ -1,12 +1,14 @@
 package array
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 )
 
 // RoundTrip answers a request as the server does over the network, without the
@@ -25,9 +27,9 @@ func (s *Server) RoundTrip(request *http.Request) (*http.Response, error) {
 		in.Body = http.NoBody
 	}
 	to := &answer{header: http.Header{}}
-	s.server.Handler.ServeHTTP(to, in)
+	err := to.by(s.server.Handler, in)
 	_ = in.Body.Close() // as a transport must; nothing was written to it
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(err, ctx.Err()); err != nil {
 		return nil, err
 	}
 	if to.hungUp && !to.flushed {
@@ -43,8 +45,7 @@ func (s *Server) RoundTrip(request *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// answer takes an answer down. Its connection is taken over by whoever means
-// to break it off.
+// answer takes an answer down, which may be broken off.
 type answer struct {
 	header          http.Header
 	status          int
@@ -60,10 +61,17 @@ func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 func (a *answer) Flush() { a.flushed = true }
 
-func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	a.hungUp = true
-	ours, theirs := net.Pipe()
-	return ours, bufio.NewReadWriter(bufio.NewReader(ours), bufio.NewWriter(ours)), theirs.Close()
+// by lets a handler answer. Its error is a mistake in the handler.
+func (a *answer) by(handler http.Handler, request *http.Request) (err error) {
+	defer func() {
+		broke := recover()
+		a.hungUp = broke == http.ErrAbortHandler
+		if broke != nil && !a.hungUp {
+			err = fmt.Errorf("the array panicked: %v\n%s", broke, debug.Stack())
+		}
+	}()
+	handler.ServeHTTP(a, request)
+	return nil
 }
 
 type brokenOff struct{}

@@ -75,8 +75,9 @@ func (a *Array) serve(w http.ResponseWriter, r *http.Request) {
 
 	hit := a.faults.match(r.Method, path, r.URL.Query())
 	if hit.wait(r.Context()) != nil {
-		hangUp(w)
-		return
+		// The documented way to break an answer off: net/http recovers it and
+		// closes the connection.
+		panic(http.ErrAbortHandler)
 	}
 	fault := hit.fault
 	if fault != nil && fault.instead() && !fault.Done {
@@ -92,8 +93,7 @@ func (a *Array) serve(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, fault, answer)
 		return
 	case fault.Kind == LoseReply:
-		hangUp(w)
-		return
+		panic(http.ErrAbortHandler)
 	case fault.Kind == HalfBody:
 		a.requests.end(entry, status)
 		w.Header().Set("Content-Type", contentType)
@@ -101,8 +101,7 @@ func (a *Array) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		_, _ = w.Write(body[:len(body)/2]) // cut on purpose
 		_ = http.NewResponseController(w).Flush()
-		hangUp(w)
-		return
+		panic(http.ErrAbortHandler)
 	case fault.Kind == WrongType:
 		body = wrongType(body)
 	}
@@ -121,8 +120,7 @@ func (f *Fault) instead() bool {
 
 func (a *Array) fail(w http.ResponseWriter, r *http.Request, f *Fault, answer func(int, []byte, string)) {
 	if f.Kind == Drop {
-		hangUp(w)
-		return
+		panic(http.ErrAbortHandler)
 	}
 	// A login that was carried out all the same must not give its token away.
 	w.Header().Del("x-auth-token")
@@ -140,16 +138,6 @@ func splitPath(path string) (version, rest string) {
 	}
 	version, rest, _ = strings.Cut(tail, "/")
 	return version, "/" + rest
-}
-
-func hangUp(w http.ResponseWriter) {
-	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-		_ = conn.Close() // the other side learns of it either way
-		return
-	}
-	// The documented way to abort an answer where there is nothing to hijack:
-	// net/http recovers it, and the connection is closed.
-	panic(http.ErrAbortHandler)
 }
 
 const jsonType = "application/json"

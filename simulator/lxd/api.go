@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -152,18 +153,17 @@ func (a *APIServer) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := a.answer(r, faults)
 	if faults.find(HalfBody) != nil {
-		sendHalf(w, answer, err)
-		return
+		w = halfWriter{w}
 	}
 	send(w, answer, err)
 }
 
-// encode wraps an answer or an error as LXD does.
-func encode(answer any, err error) (status int, body []byte) {
+// send wraps an answer or an error as LXD does.
+func send(w http.ResponseWriter, answer any, err error) {
 	response := api.ResponseRaw{
 		Type: api.SyncResponse, Status: api.Success.String(), StatusCode: int(api.Success), Metadata: answer,
 	}
-	status = http.StatusOK
+	status := http.StatusOK
 	if err != nil {
 		status = http.StatusInternalServerError
 		var p *problem
@@ -172,32 +172,25 @@ func encode(answer any, err error) (status int, body []byte) {
 		}
 		response = api.ResponseRaw{Type: api.ErrorResponse, Code: status, Error: err.Error()}
 	}
-	body, _ = json.Marshal(response) // plain structs always encode
-	return status, append(body, '\n')
-}
-
-func send(w http.ResponseWriter, answer any, err error) {
-	status, body := encode(answer, err)
+	body, _ := json.Marshal(response) // plain structs always encode
+	body = append(body, '\n')
 	w.Header().Set("Content-Type", "application/json")
 	if err == nil {
 		sum := sha256.Sum256(body)
 		w.Header().Set("ETag", hex.EncodeToString(sum[:]))
 	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
 
-// sendHalf promises the whole body and hangs up in the middle of it.
-func sendHalf(w http.ResponseWriter, answer any, err error) {
-	status, body := encode(answer, err)
-	conn, buffer, hijackErr := http.NewResponseController(w).Hijack()
-	if hijackErr != nil {
-		return
-	}
-	defer func() { _ = conn.Close() }()
-	_, _ = fmt.Fprintf(buffer, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", status, http.StatusText(status), len(body))
-	_, _ = buffer.Write(body[:len(body)/2])
-	_ = buffer.Flush()
+// halfWriter promises the whole body and hangs up in the middle of it.
+type halfWriter struct{ http.ResponseWriter }
+
+func (w halfWriter) Write(body []byte) (int, error) {
+	_, _ = w.ResponseWriter.Write(body[:len(body)/2])
+	_ = http.NewResponseController(w.ResponseWriter).Flush()
+	panic(http.ErrAbortHandler)
 }
 
 // resource answers for a path; rest are the parts of the path below it.
