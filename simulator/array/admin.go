@@ -125,11 +125,10 @@ func (a *Array) SetPodLinks(name string, sources, targets int) error {
 func (a *Array) CreateVolume(name string, bytes int64, o VolumeOptions) (Volume, error) {
 	var made Volume
 	err := a.edit("create volume", name, func(s *state, now time.Time) error {
-		v, err := s.createVolume(now, name, newVolume{bytes: bytes, created: o.Created, serial: o.Serial})
+		v, err := s.createVolume(now, name, newVolume{bytes: bytes, used: o.Used, created: o.Created, serial: o.Serial})
 		if err != nil {
 			return err
 		}
-		v.used = o.Used
 		made = v.shown()
 		if o.LXD {
 			s.record(audit{time: v.created, user: adminUser, by: "REST", command: "purevol", subcommand: "create", arguments: v.name})
@@ -146,11 +145,11 @@ func (a *Array) CreateVolume(name string, bytes int64, o VolumeOptions) (Volume,
 func (a *Array) CopyVolume(src, dst string) (Volume, error) {
 	var made Volume
 	err := a.edit("copy to volume", dst, func(s *state, now time.Time) error {
-		source, from, err := s.origin(src)
+		from, err := s.origin(src)
 		if err != nil {
 			return err
 		}
-		v, err := s.overwriteVolume(now, dst, source, from)
+		v, err := s.overwriteVolume(now, dst, from)
 		if err != nil {
 			return err
 		}

@@ -9,29 +9,30 @@ import (
 
 const minVolume = 1 << 20
 
+// newVolume is what a volume is made with: nothing yet, or the content of source
+// or of one of its snapshots.
 type newVolume struct {
-	bytes    int64
-	source   *volume
-	snapshot *snapshot // a snapshot of source
-	created  time.Time
-	serial   string // empty is the next one
+	bytes, used int64
+	written     bool
+	source      *volume
+	created     time.Time
+	serial      string // empty is the next one
 }
 
 // origin finds what a copy is made from: a volume or a snapshot, by name.
-func (s *state) origin(name string) (*volume, *snapshot, error) {
-	if v := s.volumes.names[key(name)]; v != nil {
-		if v.destroyed {
-			return nil, nil, refuse(volumeDestroyed, v.name)
-		}
-		return v, nil, nil
+func (s *state) origin(name string) (newVolume, error) {
+	v, n := s.volumes.names[key(name)], s.snapshots.names[key(name)]
+	switch {
+	case v != nil && v.destroyed:
+		return newVolume{}, refuse(volumeDestroyed, v.name)
+	case v != nil:
+		return newVolume{bytes: v.provisioned, used: v.used, written: v.written, source: v}, nil
+	case n != nil && n.destroyed:
+		return newVolume{}, refuse(snapshotDestroyed, n.name())
+	case n != nil:
+		return newVolume{bytes: n.provisioned, used: n.used, written: n.volume.written, source: n.volume}, nil
 	}
-	if n := s.snapshots.names[key(name)]; n != nil {
-		if n.destroyed {
-			return nil, nil, refuse(snapshotDestroyed, n.name())
-		}
-		return n.volume, n, nil
-	}
-	return nil, nil, refuse(noVolumeOrSnapshot, name)
+	return newVolume{}, refuse(noVolumeOrSnapshot, name)
 }
 
 // createVolume makes a volume. A name is taken until its volume is eradicated.
@@ -44,32 +45,15 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 	if s.volumes.has(full) {
 		return nil, refuse(volumeExists, full)
 	}
-	switch {
-	case o.snapshot != nil:
-		o.bytes = o.snapshot.provisioned
-	case o.source != nil:
-		o.bytes = o.source.provisioned
-	case o.bytes == 0:
-		o.bytes = minVolume
-	}
 	if o.created.IsZero() {
 		o.created = now
 	}
 	v := &volume{
-		rank: s.next(), id: s.newID(), name: full, pod: p, provisioned: o.bytes, created: o.created.UnixMilli(),
-		promoted: "promoted", source: o.source,
+		rank: s.next(), id: s.newID(), name: full, pod: p, provisioned: cmp.Or(o.bytes, minVolume), used: o.used, written: o.written,
+		created: o.created.UnixMilli(), promoted: "promoted", source: o.source,
 	}
 	serial, count := s.newSerial()
-	v.serial, v.nsid = serial, int64(count)
-	if o.serial != "" {
-		v.serial = o.serial
-	}
-	switch {
-	case o.snapshot != nil:
-		v.used, v.written = o.snapshot.used, o.snapshot.volume.written
-	case o.source != nil:
-		v.used, v.written = o.source.used, o.source.written
-	}
+	v.serial, v.nsid = cmp.Or(o.serial, serial), int64(count)
 	if p != nil {
 		v.promoted = p.promoted
 	}
@@ -81,30 +65,21 @@ func (s *state) createVolume(now time.Time, full string, o newVolume) (*volume, 
 // overwriteVolume gives the target the content of the source, and makes the
 // target if there is none: LXD restores and mounts snapshots this way. The
 // volume keeps its id and serial.
-func (s *state) overwriteVolume(now time.Time, full string, source *volume, from *snapshot) (*volume, error) {
+func (s *state) overwriteVolume(now time.Time, full string, from newVolume) (*volume, error) {
 	v := s.volumes.names[key(full)]
 	if v == nil {
-		return s.createVolume(now, full, newVolume{source: source, snapshot: from})
+		return s.createVolume(now, full, from)
 	}
 	if v.destroyed {
 		return nil, refuse(volumeDestroyed, v.name)
 	}
-	bytes, used := source.provisioned, source.used
-	if from != nil {
-		bytes, used = from.provisioned, from.used
-	}
-	s.undoSnapshot(now, v)
-	v.provisioned, v.used, v.written = bytes, used, source.written
-	if v != source {
-		v.source = source
+	// The content before an overwrite is kept as a destroyed snapshot.
+	s.addSnapshot(now, v, fmt.Sprintf("undo-%d", s.next())).destroy(now, s.delay, 0)
+	v.provisioned, v.used, v.written = from.bytes, from.used, from.written
+	if v != from.source {
+		v.source = from.source
 	}
 	return v, nil
-}
-
-// undoSnapshot keeps the content before an overwrite as a destroyed snapshot.
-func (s *state) undoSnapshot(now time.Time, v *volume) {
-	n := s.addSnapshot(now, v, fmt.Sprintf("undo-%d", s.next()))
-	n.destroy(now, s.delay, 0)
 }
 
 // destroyVolume puts a volume and its snapshots into the time before eradication.

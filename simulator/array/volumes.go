@@ -95,7 +95,7 @@ func postVolumes(c *call) ([]byte, error) {
 		return nil, refuseAll(badCombination)
 	}
 	if copying {
-		if o.source, o.snapshot, err = s.origin(source.Name); err != nil {
+		if o, err = s.origin(source.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -105,7 +105,7 @@ func postVolumes(c *call) ([]byte, error) {
 	}
 	var v *volume
 	if overwrite {
-		v, err = s.overwriteVolume(c.now, n, o.source, o.snapshot)
+		v, err = s.overwriteVolume(c.now, n, o)
 	} else {
 		v, err = s.createVolume(c.now, n, o)
 	}
