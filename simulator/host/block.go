@@ -49,13 +49,17 @@ func (h *Host) newBlock(name string, major, minor int, bytes int64, serial strin
 	}
 }
 
-// lowest is the lowest number that is not taken: what the kernel's ida gives.
-func lowest(taken map[int]bool) int {
-	for n := 0; ; n++ {
-		if !taken[n] {
-			return n
-		}
+// lowest is the lowest number from one on that none of these has: what the
+// kernel's ida gives.
+func lowest[T any](from int, all []T, number func(T) int) int {
+	taken := map[int]bool{}
+	for _, one := range all {
+		taken[number(one)] = true
 	}
+	for taken[from] {
+		from++
+	}
+	return from
 }
 
 // sdName is the kernel's name of the disk with this index: sda … sdz, sdaa …
@@ -85,16 +89,16 @@ func sdNumbers(index int) (major, minor int) {
 func mapLetters(index int) string { return strings.TrimPrefix(sdName(index), "sd") }
 
 func (h *Host) extMinor() int {
-	taken := map[int]bool{}
+	var all []*block
 	for _, n := range h.subsystem.heads {
-		taken[n.minor] = true
+		all = append(all, &n.block)
 	}
 	for _, c := range h.subsystem.controllers {
 		for _, p := range c.paths {
-			taken[p.minor] = true
+			all = append(all, &p.block)
 		}
 	}
-	return lowest(taken)
+	return lowest(0, all, func(b *block) int { return b.minor })
 }
 
 // users counts who has a device open: device-mapper's open count, and what

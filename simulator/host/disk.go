@@ -56,18 +56,12 @@ func (h *Host) diskNamed(name string) *disk {
 }
 
 func (h *Host) addDisk(s *session, e fabric.Export) {
-	names, generics := map[int]bool{}, map[int]bool{}
-	for _, d := range h.disks {
-		names[d.index] = true
-		if !d.gone {
-			generics[d.generic] = true
-		}
-	}
-	index := lowest(names)
+	index := lowest(0, h.disks, func(d *disk) int { return d.index })
+	here := slices.DeleteFunc(slices.Clone(h.disks), func(d *disk) bool { return d.gone })
 	major, minor := sdNumbers(index)
 	d := &disk{
 		block: h.newBlock(sdName(index), major, minor, e.Bytes, e.Serial),
-		index: index, generic: lowest(generics), session: s, lun: e.LUN, state: running, udev: e.Serial,
+		index: index, generic: lowest(0, here, func(d *disk) int { return d.generic }), session: s, lun: e.LUN, state: running, udev: e.Serial,
 	}
 	d.block.dir = d.device() + "/block/" + d.name
 	h.disks = append(h.disks, d)

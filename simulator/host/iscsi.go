@@ -92,12 +92,8 @@ func (h *Host) loginISCSI(v view, target fabric.Target) error {
 		if h.sessionTo(portal) != nil || h.cut[portal] {
 			continue
 		}
-		taken := map[int]bool{}
-		for _, s := range h.sessions {
-			taken[s.host] = true
-		}
 		s := &session{
-			id: h.nextSession, host: lowest(taken), target: target, portal: portal, state: loggedIn,
+			id: h.nextSession, host: lowest(0, h.sessions, func(s *session) int { return s.host }), target: target, portal: portal, state: loggedIn,
 			recovery: 120 * time.Second,
 		}
 		if h.multipathd {

@@ -55,11 +55,7 @@ func (h *Host) isPath(d *disk) bool {
 }
 
 func (h *Host) newMap(title, uuid string, bytes int64, serial string) *dmap {
-	taken := map[int]bool{}
-	for _, m := range h.maps {
-		taken[m.minor] = true
-	}
-	minor := lowest(taken)
+	minor := lowest(0, h.maps, func(m *dmap) int { return m.minor })
 	m := &dmap{
 		block: h.newBlock(fmt.Sprintf("dm-%d", minor), majorDM, minor, bytes, serial),
 		title: title, uuid: uuid,

@@ -60,11 +60,11 @@ func (h *Host) loginNVMe(v view) error {
 			continue
 		}
 		s := &h.subsystem
-		taken := map[int]bool{s.instance: s.nqn != ""}
-		for _, c := range s.controllers {
-			taken[c.instance] = true
+		taken := slices.Clone(s.controllers)
+		if s.nqn != "" {
+			taken = append(taken, &controller{instance: s.instance})
 		}
-		c := &controller{instance: lowest(taken), portal: portal, state: live}
+		c := &controller{instance: lowest(0, taken, func(c *controller) int { return c.instance }), portal: portal, state: live}
 		if s.nqn == "" {
 			s.instance, s.nqn = c.instance, nqn
 		}
@@ -118,20 +118,12 @@ func (h *Host) followController(c *controller, v view) {
 // kernel refuses a namespace whose number still belongs to another one.
 func (h *Host) addNVMePath(c *controller, e fabric.Export) {
 	s := &h.subsystem
-	instances := map[int]bool{0: true} // they start with 1
-	var n *head
-	for _, o := range s.heads {
-		instances[o.instance] = true
-		if o.gone || o.nsid != e.NSID {
-			continue
-		}
-		if o.serial != e.Serial {
+	n := first(s.heads, func(o *head) bool { return !o.gone && o.nsid == e.NSID })
+	instance := lowest(1, s.heads, func(o *head) int { return o.instance })
+	if n != nil {
+		if n.serial != e.Serial {
 			return
 		}
-		n = o
-	}
-	instance := lowest(instances)
-	if n != nil {
 		instance = n.instance
 	}
 	p := &nvmePath{block: h.newBlock(

@@ -179,11 +179,7 @@ func (h *Host) Partitions(serial string, n int) error {
 
 func (h *Host) Loop(serial string) error {
 	return h.with("looping", serial, func(b *block) error {
-		taken := map[int]bool{0: true} // the snap's base has the first
-		for _, l := range h.loops {
-			taken[l.minor] = true
-		}
-		n := lowest(taken)
+		n := lowest(1, h.loops, func(l *loop) int { return l.minor }) // the snap's base has the first
 		h.loops = append(h.loops, &loop{
 			block:   h.newBlock(fmt.Sprintf("loop%d", n), majorLoop, n, b.bytes, b.serial),
 			backing: b,
