@@ -1,6 +1,7 @@
 package lxd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -30,9 +31,9 @@ func (r *run) driver(pool string) (*driver, error) {
 }
 
 // createVolume makes a volume, with a filesystem if it is one, and fills it.
-func (d *driver) createVolume(v volume, fill func() error) error {
+func (d *driver) createVolume(v volume, fill func() error) (err error) {
 	var u undo
-	defer u.fail()
+	defer u.onError(&err)
 	name := v.arrayName()
 	d.unfinished.Store(v.pool+"::"+name, true)
 	if err := d.array.createVolume(v.pool, name, v.bytes); err != nil {
@@ -62,7 +63,6 @@ func (d *driver) createVolume(v volume, fill func() error) error {
 	if err := d.mountTask(v, fill); err != nil {
 		return err
 	}
-	u.keep()
 	d.unfinished.Delete(v.pool + "::" + name)
 	return nil
 }
@@ -115,7 +115,7 @@ func (d *driver) deleteVolume(v volume) error {
 // unmap is for a caller that fails later.
 func (d *driver) mapVolume(v volume) (unmap func(), err error) {
 	var u undo
-	defer u.fail()
+	defer u.onError(&err)
 	host, forget, err := d.array.ensureHost(d.transport)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,6 @@ func (d *driver) mapVolume(v volume) (unmap func(), err error) {
 	if err := d.connect(d.transport); err != nil {
 		return nil, err
 	}
-	u.keep()
 	if made != d.behaviour.invertedUndo {
 		return func() { _ = d.unmapVolume(v) }, nil
 	}
@@ -185,7 +184,7 @@ func (d *driver) unmapVolume(v volume) error {
 // asked to. unmap is for a caller that fails later.
 func (d *driver) devicePath(v volume, mapIt bool) (dev device, unmap func(), err error) {
 	var u undo
-	defer u.fail()
+	defer u.onError(&err)
 	if mapIt {
 		unmap, err := d.mapVolume(v)
 		if err != nil {
@@ -227,9 +226,9 @@ func (d *driver) users(v volume, change int) int {
 }
 
 // mountVolume mounts a filesystem, and only maps what is a block device.
-func (d *driver) mountVolume(v volume) error {
+func (d *driver) mountVolume(v volume) (err error) {
 	var u undo
-	defer u.fail()
+	defer u.onError(&err)
 	dev, unmap, err := d.devicePath(v, d.users(v, 0) == 0)
 	if err != nil {
 		return err
@@ -246,7 +245,6 @@ func (d *driver) mountVolume(v volume) error {
 		}
 	}
 	d.users(v, 1)
-	u.keep()
 	return nil
 }
 
@@ -291,11 +289,7 @@ func (d *driver) mountTask(v volume, task func() error) error {
 	if task != nil {
 		taskErr = task()
 	}
-	err := d.down(v)
-	if taskErr != nil {
-		return taskErr
-	}
-	return err
+	return cmp.Or(taskErr, d.down(v))
 }
 
 // up mounts a volume or a snapshot; down ends that use of it, which may not be

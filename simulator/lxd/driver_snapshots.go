@@ -9,9 +9,9 @@ import (
 const reverterSnapshot = "lxd-reverter-snapshot"
 
 // createSnapshot snapshots a volume, both halves of a pair unless half is set.
-func (d *driver) createSnapshot(v volume, half bool) error {
+func (d *driver) createSnapshot(v volume, half bool) (err error) {
 	var u undo
-	defer u.fail()
+	defer u.onError(&err)
 	if err := d.makeDirectory(v); err != nil {
 		return err
 	}
@@ -20,11 +20,8 @@ func (d *driver) createSnapshot(v volume, half bool) error {
 	}
 	u.add(func() { _ = d.deleteSnapshot(v) })
 	if v.isPair() && !half {
-		if err := d.createSnapshot(v.fsHalf(), true); err != nil {
-			return err
-		}
+		return d.createSnapshot(v.fsHalf(), true)
 	}
-	u.keep()
 	return nil
 }
 
@@ -53,9 +50,9 @@ func (d *driver) deleteSnapshot(v volume) error {
 
 // mountSnapshot mounts a snapshot through a temporary volume made from it,
 // which no record tells of.
-func (d *driver) mountSnapshot(v volume) error {
+func (d *driver) mountSnapshot(v volume) (err error) {
 	var u undo
-	defer u.fail()
+	defer u.onError(&err)
 	halves := []volume{v}
 	if v.isPair() {
 		halves = append(halves, v.fsHalf())
@@ -66,11 +63,7 @@ func (d *driver) mountSnapshot(v volume) error {
 		}
 		u.add(func() { _ = d.array.deleteVolume(h.pool, h.arrayName()) })
 	}
-	if err := d.mountVolume(v); err != nil {
-		return err
-	}
-	u.keep()
-	return nil
+	return d.mountVolume(v)
 }
 
 // unmountSnapshot deletes the temporary volume, but only when it was this call
@@ -131,9 +124,9 @@ func (d *driver) finishCopy(c copied) error {
 
 // copyVolume makes a volume as a copy of another. Snapshots come first: each
 // is copied into the new volume, of which then a snapshot is taken.
-func (d *driver) copyVolume(c copied) error {
+func (d *driver) copyVolume(c copied) (err error) {
 	var u undo
-	defer u.fail()
+	defer u.onError(&err)
 	if c.target.isPair() {
 		half := c.fsHalf()
 		if err := d.copyVolume(half); err != nil {
@@ -159,19 +152,15 @@ func (d *driver) copyVolume(c copied) error {
 	if len(c.snapshots) == 0 {
 		u.add(deleteTarget)
 	}
-	if err := d.finishCopy(c); err != nil {
-		return err
-	}
-	u.keep()
-	return nil
+	return d.finishCopy(c)
 }
 
 // refreshVolume overwrites a volume with another, and with those of its
 // snapshots that it lacks. A snapshot of the state before is its safety net;
 // when LXD is killed it stays, until the next refresh.
-func (d *driver) refreshVolume(c copied) error {
+func (d *driver) refreshVolume(c copied) (err error) {
 	var u undo
-	defer u.fail()
+	defer u.onError(&err)
 	pool, name := c.target.pool, c.target.arrayName()
 	if err := d.array.deleteSnapshot(pool, name, reverterSnapshot); err != nil && !isNotFound(err) {
 		return err
@@ -198,7 +187,6 @@ func (d *driver) refreshVolume(c copied) error {
 	if err := d.finishCopy(c); err != nil {
 		return err
 	}
-	u.keep()
 	_ = d.array.deleteSnapshot(pool, name, reverterSnapshot)
 	return nil
 }

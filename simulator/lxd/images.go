@@ -49,9 +49,9 @@ func (d *driver) ensureImage(image Image) (volume, error) {
 // the image again. Then of a container's image it keeps the old record, so
 // the new volume has none; of a virtual machine's it replaces the record, so
 // the old pair has none.
-func (d *driver) ensureFreshImage(k volumeKey, content string) (volume, error) {
+func (d *driver) ensureFreshImage(k volumeKey, content string) (v volume, err error) {
 	record := d.newRecord(k, content, 0)
-	v, err := d.volumeOf(record)
+	v, err = d.volumeOf(record)
 	if err != nil {
 		return volume{}, err
 	}
@@ -65,11 +65,10 @@ func (d *driver) ensureFreshImage(k volumeKey, content string) (volume, error) {
 		}
 	}
 	var u undo
-	defer u.fail()
+	defer u.onError(&err)
 	u.add(func() { _ = d.deleteVolume(v) })
 	_, _, notRecorded := d.find(k)
 	if notRecorded == nil && content == evidence.ContentFilesystem {
-		u.keep()
 		return v, nil
 	}
 	if notRecorded == nil {
@@ -81,11 +80,7 @@ func (d *driver) ensureFreshImage(k volumeKey, content string) (volume, error) {
 	if content == evidence.ContentBlock {
 		record.Config["volatile.rootfs.size"] = "4294967296"
 	}
-	if _, err := d.record(record); err != nil {
-		return volume{}, err
-	}
-	u.keep()
-	return v, nil
+	return v, d.record(&u, record)
 }
 
 func (d *driver) unpack() error { return d.host("unpack image") }

@@ -59,11 +59,10 @@ func (m *Member) CreateInstance(spec InstanceSpec) error {
 		if err != nil {
 			return err
 		}
-		if err := r.createRoot(i, spec.Image); err != nil {
+		if err = r.createRoot(i, spec.Image); err != nil {
 			_ = r.write("delete instance "+i.Name, func(db *Database) error { delete(db.instances, key); return nil })
-			return err
 		}
-		return nil
+		return err
 	})
 }
 
@@ -160,7 +159,7 @@ func (i Instance) pid() int {
 
 // attach mounts a disk for an instance that runs or is about to. A virtual
 // machine's process opens what is a block device.
-func (a attachment) attach(i Instance) error {
+func (a attachment) attach(i Instance) (err error) {
 	if err := a.up(a.v); err != nil {
 		return err
 	}
@@ -169,16 +168,12 @@ func (a attachment) attach(i Instance) error {
 		return nil
 	}
 	var u undo
-	defer u.fail()
+	defer u.onError(&err)
 	u.add(func() { _ = a.down(a.v) })
 	if err := a.host("open %s for %s", a.v.name, i.Name); err != nil {
 		return err
 	}
-	if err := a.open(i); err != nil {
-		return err
-	}
-	u.keep()
-	return nil
+	return a.open(i)
 }
 
 func (a attachment) open(i Instance) error {
@@ -215,9 +210,9 @@ func (m *Member) StartInstance(project, name string) error {
 	})
 }
 
-func (r *run) start(i Instance) error {
+func (r *run) start(i Instance) (err error) {
 	var u undo
-	defer u.fail()
+	defer u.onError(&err)
 	all, err := r.attachments(i)
 	if err != nil {
 		return err
@@ -228,7 +223,6 @@ func (r *run) start(i Instance) error {
 		}
 		u.add(func() { _ = a.down(a.v) })
 	}
-	u.keep()
 	return nil
 }
 
@@ -243,10 +237,7 @@ func (m *Member) StopInstance(project, name string) error {
 		if errors.Is(err, ErrKilled) {
 			return err
 		}
-		if err := r.setInstance(i, "stop", func(now *Instance) { now.Running = false }); err != nil {
-			return err
-		}
-		return err
+		return cmp.Or(r.setInstance(i, "stop", func(now *Instance) { now.Running = false }), err)
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/canonical/lxd/shared/units"
+
 	"github.com/pureclean/pureclean/evidence"
 )
 
@@ -25,7 +27,7 @@ type PoolSpec struct {
 }
 
 func (m *Member) CreatePool(spec PoolSpec) error {
-	return m.flow("", "Creating storage pool", "/1.0/storage-pools/"+spec.Name, func(r *run) error {
+	return m.flow("", "Creating storage pool", "/1.0/storage-pools/"+spec.Name, func(r *run) (err error) {
 		config := map[string]string{
 			"pure.api.token": spec.Token, "pure.gateway": spec.Gateway, "pure.gateway.verify": "false", "pure.mode": spec.Mode,
 		}
@@ -34,8 +36,8 @@ func (m *Member) CreatePool(spec PoolSpec) error {
 		}
 		pool := Pool{Name: spec.Name, Driver: "pure", Status: "Pending", Config: config}
 		var u undo
-		defer u.fail()
-		err := r.write("create pool "+spec.Name, func(db *Database) error {
+		defer u.onError(&err)
+		err = r.write("create pool "+spec.Name, func(db *Database) error {
 			if _, ok := db.pools[spec.Name]; ok {
 				return worded("The storage pool already exists")
 			}
@@ -64,16 +66,11 @@ func (m *Member) CreatePool(spec PoolSpec) error {
 				return err
 			}
 		}
-		err = r.write("create pool "+spec.Name+" done", func(db *Database) error {
+		return r.write("create pool "+spec.Name+" done", func(db *Database) error {
 			pool.Status = "Created"
 			db.pools[spec.Name] = pool
 			return nil
 		})
-		if err != nil {
-			return err
-		}
-		u.keep()
-		return nil
 	})
 }
 
@@ -91,34 +88,19 @@ func (s *Server) SetPoolConfig(pool, key, value string) error {
 	return nil
 }
 
-// unit is one of LXD's of sizes.
-type unit struct {
-	name  string
-	bytes int64
-}
-
-var units = []unit{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
-
-// bytesText writes a size as LXD's configuration does, parseBytes reads it.
+// bytesText writes a size as LXD's configuration does, without rounding it.
 func bytesText(n int64) string {
-	i := slices.IndexFunc(units, func(u unit) bool { return n%u.bytes == 0 })
-	return strconv.FormatInt(n/units[i].bytes, 10) + units[i].name
-}
-
-func parseBytes(text string) (int64, error) {
-	for _, unit := range units {
-		if number, found := strings.CutSuffix(text, unit.name); found {
-			n, err := strconv.ParseInt(number, 10, 64)
-			return n * unit.bytes, err
-		}
+	names := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	for n%1024 == 0 && len(names) > 1 {
+		n, names = n/1024, names[1:]
 	}
-	return 0, worded("Invalid value: %s", text)
+	return strconv.FormatInt(n, 10) + names[0]
 }
 
 // volumeOf is the volume that a record stands for, its size included: its
 // own, the pool's, or LXD's default.
 func (d *driver) volumeOf(record Volume) (volume, error) {
-	bytes, err := parseBytes(cmp.Or(record.Config["size"], d.pool.Config["volume.size"], bytesText(defaultBytes)))
+	bytes, err := units.ParseByteSizeString(cmp.Or(record.Config["size"], d.pool.Config["volume.size"], bytesText(defaultBytes)))
 	if err != nil {
 		return volume{}, err
 	}
@@ -144,20 +126,20 @@ func (d *driver) find(k volumeKey) (Volume, volume, error) {
 	return record, v, err
 }
 
-func (d *driver) record(v Volume) (forget func(), err error) {
+func (d *driver) record(u *undo, v Volume) error {
 	k := v.key()
 	what := fmt.Sprintf("volume %s/%s/%s", v.Pool, v.Type, v.Name)
-	err = d.write("create "+what, func(db *Database) error {
+	err := d.write("create "+what, func(db *Database) error {
 		if _, ok := db.volumes[k]; ok {
 			return worded("Volume %q already exists", v.Name)
 		}
 		db.volumes[k] = v
 		return nil
 	})
-	if err != nil {
-		return func() {}, err
+	if err == nil {
+		u.add(func() { _ = d.forget(k) })
 	}
-	return func() { _ = d.forget(k) }, nil
+	return err
 }
 
 func (d *driver) forget(k volumeKey) error {

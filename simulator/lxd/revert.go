@@ -1,5 +1,7 @@
 package lxd
 
+import "slices"
+
 // undo holds what takes back the steps of a flow, last step first. LXD drops
 // the errors of undoing, which is how most leaks come about.
 type undo struct{ hooks []func() }
@@ -11,17 +13,23 @@ func (u *undo) add(hook func()) {
 	}
 }
 
-// fail runs the hooks; after keep there are none.
-func (u *undo) fail() {
-	for i := len(u.hooks) - 1; i >= 0; i-- {
-		u.hooks[i]()
+// onError is deferred: it runs the hooks of a flow that ends with an error.
+// After keep there are none.
+func (u *undo) onError(err *error) {
+	if *err != nil {
+		u.all()
 	}
-	u.hooks = nil
+}
+
+func (u *undo) all() {
+	for _, hook := range slices.Backward(u.hooks) {
+		hook()
+	}
 }
 
 // keep forgets the hooks and returns them as one, for the caller's own undo.
 func (u *undo) keep() func() {
 	kept := undo{hooks: u.hooks}
 	u.hooks = nil
-	return kept.fail
+	return kept.all
 }

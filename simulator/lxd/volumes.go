@@ -64,17 +64,14 @@ func (m *Member) CreateVolume(spec VolumeSpec) error {
 
 // recorded makes what a new record stands for, and if that fails the record goes
 // whatever became of it.
-func (d *driver) recorded(record Volume, create func(volume) error) (volume, error) {
-	forget, err := d.record(record)
-	if err != nil {
+func (d *driver) recorded(record Volume, create func(volume) error) (v volume, err error) {
+	var u undo
+	defer u.onError(&err)
+	if err := d.record(&u, record); err != nil {
 		return volume{}, err
 	}
-	v, err := d.volumeOf(record)
-	if err == nil {
+	if v, err = d.volumeOf(record); err == nil {
 		err = create(v)
-	}
-	if err != nil {
-		forget()
 	}
 	return v, err
 }
@@ -270,47 +267,38 @@ func (r *run) driverOf(k volumeKey) (*driver, volume, error) {
 // one of its snapshots ("volume/snapshot"), within the pool.
 func (m *Member) CopyVolume(pool, project, name, to string, volumeOnly bool) error {
 	k := custom(pool, project, to)
-	return m.volumeFlow("Copying storage volume", false, k, func(d *driver) error {
-		c, forget, err := d.prepareCopy(custom(pool, project, name), k, volumeOnly)
-		if err == nil {
-			err = d.copyVolume(c)
-		}
+	return m.volumeFlow("Copying storage volume", false, k, func(d *driver) (err error) {
+		var u undo
+		defer u.onError(&err)
+		c, err := d.prepareCopy(&u, custom(pool, project, name), k, volumeOnly)
 		if err != nil {
-			forget()
+			return err
 		}
-		return err
+		return d.copyVolume(c)
 	})
 }
 
-// prepareCopy makes the records of a copy. forget, never nil, takes them back.
-func (d *driver) prepareCopy(from, to volumeKey, volumeOnly bool) (c copied, forget func(), err error) {
-	var u undo
+// prepareCopy makes the records of a copy, which u takes back.
+func (d *driver) prepareCopy(u *undo, from, to volumeKey, volumeOnly bool) (c copied, err error) {
 	source, v, err := d.find(from)
 	if err != nil {
-		return copied{}, u.fail, err
+		return copied{}, err
 	}
 	record := d.newRecord(to, source.Content, 0)
 	record.Config["size"] = source.Config["size"]
-	undoRecord, err := d.record(record)
-	if err != nil {
-		return copied{}, u.fail, err
+	if err := d.record(u, record); err != nil {
+		return copied{}, err
 	}
-	u.add(undoRecord)
 	c.source = v
-	if c.target, err = d.volumeOf(record); err != nil {
-		return copied{}, u.fail, err
+	if c.target, err = d.volumeOf(record); err != nil || volumeOnly || v.isSnapshot() {
+		return c, err
 	}
-	if volumeOnly || v.isSnapshot() {
-		return c, u.fail, nil
-	}
-	undoSnapshots, err := d.prepareSnapshots(&c, from, to)
-	u.add(undoSnapshots)
-	return c, u.fail, err
+	err = d.prepareSnapshots(u, &c, from, to)
+	return c, err
 }
 
 // prepareSnapshots makes the records of the snapshots that a target lacks.
-func (d *driver) prepareSnapshots(c *copied, from, to volumeKey) (forget func(), err error) {
-	var u undo
+func (d *driver) prepareSnapshots(u *undo, c *copied, from, to volumeKey) error {
 	var snapshots []Volume
 	var have map[volumeKey]Volume
 	d.read(func(db Database) { snapshots, have = db.snapshotsOf(from), maps.Clone(db.volumes) })
@@ -322,43 +310,39 @@ func (d *driver) prepareSnapshots(c *copied, from, to volumeKey) (forget func(),
 		}
 		record.Config = maps.Clone(s.Config)
 		record.Config["volatile.uuid"] = d.freshUUID()
-		undoRecord, err := d.record(record)
-		if err != nil {
-			return u.fail, err
+		if err := d.record(u, record); err != nil {
+			return err
 		}
-		u.add(undoRecord)
 		pair := [2]volume{}
 		for i, r := range []Volume{s, record} {
+			var err error
 			if pair[i], err = d.volumeOf(r); err != nil {
-				return u.fail, err
+				return err
 			}
 		}
 		c.snapshots = append(c.snapshots, pair)
 	}
-	return u.fail, nil
+	return nil
 }
 
 // RefreshVolume makes a custom volume equal to another and gives it those of
 // the other's snapshots that it lacks.
 func (m *Member) RefreshVolume(pool, project, name, from string) error {
 	k := custom(pool, project, name)
-	return m.volumeFlow("Copying storage volume", false, k, func(d *driver) error {
+	return m.volumeFlow("Copying storage volume", false, k, func(d *driver) (err error) {
 		source := custom(pool, project, from)
 		var c copied
-		var err error
+		var u undo
+		defer u.onError(&err)
 		if _, c.source, err = d.find(source); err != nil {
 			return err
 		}
 		if _, c.target, err = d.find(k); err != nil {
 			return err
 		}
-		forget, err := d.prepareSnapshots(&c, source, k)
-		if err == nil {
-			err = d.refreshVolume(c)
+		if err := d.prepareSnapshots(&u, &c, source, k); err != nil {
+			return err
 		}
-		if err != nil {
-			forget()
-		}
-		return err
+		return d.refreshVolume(c)
 	})
 }
