@@ -15,7 +15,7 @@ import (
 func (q asked) usage() map[volumeKey][]string {
 	used := map[volumeKey][]string{}
 	for _, i := range q.db.sortedInstances() {
-		for _, d := range q.db.disks(i) {
+		for _, d := range i.disks() {
 			k := d.volume
 			if d.snapshot != "" {
 				// It is then the snapshot that is used, and not the volume.

@@ -46,7 +46,7 @@ func (m *Member) RemoveMember(name string, force bool) error {
 				if !force {
 					return worded("Node still has the following instances: %s", i.Name)
 				}
-				for _, d := range db.disks(i) {
+				for _, d := range i.disks() {
 					if d.isRoot() {
 						for _, snapshot := range db.snapshotsOf(d.volume) {
 							delete(db.volumes, snapshot.key())

@@ -115,6 +115,12 @@ func (db Database) snapshotsOf(k volumeKey) []Volume {
 	return found
 }
 
+func (s *Server) snapshotRecords(k volumeKey) []Volume {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.db.snapshotsOf(k)
+}
+
 // disk is a disk device of an instance, joined to the volume behind it.
 type disk struct {
 	device   string
@@ -126,7 +132,7 @@ func (d disk) isRoot() bool { return d.volume.kind != evidence.TypeCustom }
 
 // disks are an instance's disks in the order in which they are mounted: the
 // root first, then by the device's name.
-func (db Database) disks(i Instance) []disk {
+func (i Instance) disks() []disk {
 	var all []disk
 	for _, name := range slices.Sorted(maps.Keys(i.Devices)) {
 		d := i.Devices[name]
@@ -143,7 +149,7 @@ func (db Database) disks(i Instance) []disk {
 
 func (db Database) used(k volumeKey) bool {
 	for _, i := range db.instances {
-		if slices.ContainsFunc(db.disks(i), func(d disk) bool { return d.volume == k }) {
+		if slices.ContainsFunc(i.disks(), func(d disk) bool { return d.volume == k }) {
 			return true
 		}
 	}
@@ -218,10 +224,8 @@ func (s *Server) PutVolume(v Volume) Volume {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v.Project = projectOr(v.Project)
-	config := maps.Clone(v.Config)
-	if config == nil {
-		config = map[string]string{}
-	}
+	config := map[string]string{}
+	maps.Copy(config, v.Config)
 	if config["volatile.uuid"] == "" {
 		config["volatile.uuid"] = s.newUUID()
 	}

@@ -106,10 +106,9 @@ func (d *driver) fillRoot(i Instance, v volume, fingerprint string) error {
 }
 
 func (r *run) root(i Instance) (disk, *driver, error) {
-	var disks []disk
-	r.read(func(db Database) { disks = db.disks(i) })
-	d, err := r.driver(disks[0].volume.pool)
-	return disks[0], d, err
+	root := i.disks()[0]
+	d, err := r.driver(root.volume.pool)
+	return root, d, err
 }
 
 func (m *Member) Launch(spec InstanceSpec) error {
@@ -126,10 +125,8 @@ type attachment struct {
 }
 
 func (r *run) attachments(i Instance) ([]attachment, error) {
-	var disks []disk
-	r.read(func(db Database) { disks = db.disks(i) })
 	var all []attachment
-	for _, disk := range disks {
+	for _, disk := range i.disks() {
 		a, err := r.attachment(disk)
 		if err != nil {
 			return nil, err

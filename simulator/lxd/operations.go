@@ -161,7 +161,7 @@ func (m *Member) StartDaemon() {
 		if i.Member != m.Name || !i.Running {
 			continue
 		}
-		for _, d := range s.db.disks(i) {
+		for _, d := range i.disks() {
 			s.countLocked(m, d.volume, d.snapshot)
 		}
 	}

@@ -39,7 +39,7 @@ func custom(pool, project, name string) volumeKey {
 
 // volumeFlow is a flow on one volume; simple requests were no operation in
 // older versions.
-func (m *Member) volumeFlow(description string, simple bool, k volumeKey, do func(*driver) error) error {
+func (m *Member) volumeFlow(description string, simple bool, k volumeKey, do func(*driver, volumeKey) error) error {
 	if simple && !m.server.now().keptOperations {
 		description = ""
 	}
@@ -48,15 +48,14 @@ func (m *Member) volumeFlow(description string, simple bool, k volumeKey, do fun
 		if err != nil {
 			return err
 		}
-		return do(d)
+		return do(d, k)
 	})
 }
 
 // CreateVolume creates a custom volume: the record, then the volume.
 func (m *Member) CreateVolume(spec VolumeSpec) error {
-	k := custom(spec.Pool, spec.Project, spec.Name)
 	content := cmp.Or(spec.Content, evidence.ContentFilesystem)
-	return m.volumeFlow("Creating storage volume", true, k, func(d *driver) error {
+	return m.volumeFlow("Creating storage volume", true, custom(spec.Pool, spec.Project, spec.Name), func(d *driver, k volumeKey) error {
 		_, err := d.recorded(d.newRecord(k, content, spec.Bytes), func(v volume) error { return d.createVolume(v, nil) })
 		return err
 	})
@@ -77,8 +76,7 @@ func (d *driver) recorded(record Volume, create func(volume) error) (v volume, e
 }
 
 func (m *Member) DeleteVolume(pool, project, name string) error {
-	k := custom(pool, project, name)
-	return m.volumeFlow("Deleting storage volume", true, k, func(d *driver) error {
+	return m.volumeFlow("Deleting storage volume", true, custom(pool, project, name), func(d *driver, k volumeKey) error {
 		var used bool
 		if d.read(func(db Database) { used = db.used(k) }); used {
 			return worded("The storage volume is still in use")
@@ -94,9 +92,7 @@ func (d *driver) deleteRecorded(k volumeKey) error {
 	if err != nil {
 		return err
 	}
-	var snapshots []Volume
-	d.read(func(db Database) { snapshots = db.snapshotsOf(k) })
-	for _, s := range snapshots {
+	for _, s := range d.snapshotRecords(k) {
 		if err := d.deleteRecordedSnapshot(s.key()); err != nil {
 			return err
 		}
@@ -126,8 +122,7 @@ func (d *driver) deleteRecordedSnapshot(k volumeKey) error {
 
 // RenameVolume renames a custom volume; the array's name stays.
 func (m *Member) RenameVolume(pool, project, name, to string) error {
-	k := custom(pool, project, name)
-	return m.volumeFlow("Updating storage volume", true, k, func(d *driver) error {
+	return m.volumeFlow("Updating storage volume", true, custom(pool, project, name), func(d *driver, k volumeKey) error {
 		return d.write("rename volume "+name, func(db *Database) error {
 			for key, v := range maps.Clone(db.volumes) {
 				if key.pool != k.pool || key.project != k.project || key.kind != k.kind || (key.name != name && !strings.HasPrefix(key.name, name+"/")) {
@@ -143,8 +138,7 @@ func (m *Member) RenameVolume(pool, project, name, to string) error {
 }
 
 func (m *Member) SnapshotVolume(pool, project, name, snapshot string) error {
-	k := custom(pool, project, name)
-	return m.volumeFlow("Creating storage volume snapshot", false, k, func(d *driver) error {
+	return m.volumeFlow("Creating storage volume snapshot", false, custom(pool, project, name), func(d *driver, k volumeKey) error {
 		return d.snapshotRecorded(k, snapshot)
 	})
 }
@@ -163,15 +157,11 @@ func (d *driver) snapshotRecorded(k volumeKey, snapshot string) error {
 }
 
 func (m *Member) DeleteVolumeSnapshot(pool, project, name, snapshot string) error {
-	k := custom(pool, project, name+"/"+snapshot)
-	return m.volumeFlow("Deleting storage volume snapshot", false, k, func(d *driver) error {
-		return d.deleteRecordedSnapshot(k)
-	})
+	return m.volumeFlow("Deleting storage volume snapshot", false, custom(pool, project, name+"/"+snapshot), (*driver).deleteRecordedSnapshot)
 }
 
 func (m *Member) RestoreVolume(pool, project, name, snapshot string) error {
-	k := custom(pool, project, name)
-	return m.volumeFlow("Updating storage volume", false, k, func(d *driver) error {
+	return m.volumeFlow("Updating storage volume", false, custom(pool, project, name), func(d *driver, k volumeKey) error {
 		_, v, err := d.find(k)
 		if err != nil {
 			return err
@@ -188,8 +178,7 @@ func (m *Member) RestoreVolume(pool, project, name, snapshot string) error {
 // mounted in turn, a snapshot through a temporary volume; during, which may be
 // nil, runs while one is, and is given its full name on the array.
 func (m *Member) ExportVolume(pool, project, name string, during func(array string) error) error {
-	k := custom(pool, project, name)
-	return m.volumeFlow("Creating custom volume backup", false, k, func(d *driver) error {
+	return m.volumeFlow("Creating custom volume backup", false, custom(pool, project, name), func(d *driver, k volumeKey) error {
 		return d.export(k, during)
 	})
 }
@@ -199,10 +188,8 @@ func (d *driver) export(k volumeKey, during func(string) error) error {
 	if err != nil {
 		return err
 	}
-	var records []Volume
-	d.read(func(db Database) { records = db.snapshotsOf(k) })
 	var snapshots []volume
-	for _, record := range records {
+	for _, record := range d.snapshotRecords(k) {
 		s, err := d.volumeOf(record)
 		if err != nil {
 			return err
@@ -217,11 +204,9 @@ func (d *driver) export(k volumeKey, during func(string) error) error {
 // until finish is called.
 func (m *Member) StartExport(pool, project, name string) (finish func() error, err error) {
 	k := custom(pool, project, name)
-	m.server.mu.Lock()
-	if snapshots := m.server.db.snapshotsOf(k); len(snapshots) > 0 {
+	if snapshots := m.server.snapshotRecords(k); len(snapshots) > 0 {
 		k.name = snapshots[len(snapshots)-1].Name
 	}
-	m.server.mu.Unlock()
 	return m.hold(k, "Creating custom volume backup")
 }
 
@@ -266,8 +251,7 @@ func (r *run) driverOf(k volumeKey) (*driver, volume, error) {
 // CopyVolume copies a custom volume, with its snapshots unless volumeOnly, or
 // one of its snapshots ("volume/snapshot"), within the pool.
 func (m *Member) CopyVolume(pool, project, name, to string, volumeOnly bool) error {
-	k := custom(pool, project, to)
-	return m.volumeFlow("Copying storage volume", false, k, func(d *driver) (err error) {
+	return m.volumeFlow("Copying storage volume", false, custom(pool, project, to), func(d *driver, k volumeKey) (err error) {
 		var u undo
 		defer u.onError(&err)
 		c, err := d.prepareCopy(&u, custom(pool, project, name), k, volumeOnly)
@@ -328,8 +312,7 @@ func (d *driver) prepareSnapshots(u *undo, c *copied, from, to volumeKey) error 
 // RefreshVolume makes a custom volume equal to another and gives it those of
 // the other's snapshots that it lacks.
 func (m *Member) RefreshVolume(pool, project, name, from string) error {
-	k := custom(pool, project, name)
-	return m.volumeFlow("Copying storage volume", false, k, func(d *driver) (err error) {
+	return m.volumeFlow("Copying storage volume", false, custom(pool, project, name), func(d *driver, k volumeKey) (err error) {
 		source := custom(pool, project, from)
 		var c copied
 		var u undo
