@@ -83,9 +83,18 @@ func (d *demo) happen() {
 	d.lastThings()
 }
 
+// make makes a custom volume, and makeFails is when LXD can't.
+func (d *demo) make(pool, name string, gib int64) error {
+	return d.LXD.CreateVolume(lxd.VolumeSpec{Pool: pool, Name: name, Bytes: gib << 30})
+}
+
+func (d *demo) makeFails(pool, name string, gib int64) {
+	d.mustFail(d.make(pool, name, gib), "creating "+name)
+}
+
 // custom makes a custom volume and fills some of it.
 func (d *demo) custom(pool, name string, gib int64) {
-	d.check(d.LXD.CreateVolume(lxd.VolumeSpec{Pool: pool, Name: name, Bytes: gib << 30}))
+	d.check(d.make(pool, name, gib))
 	d.fill(pool, evidence.TypeCustom, name, gib<<30/3)
 }
 
@@ -153,9 +162,7 @@ func (d *demo) everydayLife() {
 // oldVersion leaks as LXD 6.3 did, on both transports.
 func (d *demo) oldVersion() {
 	for _, pool := range []string{d.block, d.flash} {
-		d.Hosts[0].NeverAppear(func(string) bool { return true })
-		d.mustFail(d.LXD.CreateVolume(lxd.VolumeSpec{Pool: pool, Name: "ci-artifacts", Bytes: 50 << 30}), "creating ci-artifacts")
-		d.Hosts[0].NeverAppear(nil)
+		d.noDevices(func() { d.makeFails(pool, "ci-artifacts", 50) })
 	}
 	d.tell("Five days ago: \"lxc storage volume create\" in each pool waited 30 seconds for a device that came a little later. LXD gave up, could not delete what was still connected, and forgot it.")
 	d.check(d.LXD.Upgrade("6.9"))
@@ -176,12 +183,9 @@ func (d *demo) images() {
 
 // arrayTrouble is an array that does not always answer.
 func (d *demo) arrayTrouble() {
-	d.Array.Inject(array.Fault{Method: "POST", Path: "/volumes", Kind: array.LoseReply, Times: 1})
-	d.mustFail(d.LXD.CreateVolume(lxd.VolumeSpec{Pool: d.block, Name: "import", Bytes: 30 << 30}), "creating import")
-	heal := d.unavailableFrom("unmount")
-	d.mustFail(d.LXD.CreateVolume(lxd.VolumeSpec{Pool: d.block, Name: "staging", Bytes: 60 << 30}), "creating staging")
-	heal()
-	d.calm()
+	d.loseReply("/volumes")
+	d.makeFails(d.block, "import", 30)
+	d.unmapFails(func() { d.makeFails(d.block, "staging", 60) })
 	d.tell("The array failed over to its second controller: the answer to one \"create volume\" got lost, and a rollback found no array to talk to.")
 
 	d.check(d.LXD.CreateInstance(lxd.InstanceSpec{Name: "win-test", Pool: d.block, Type: evidence.TypeVM}))
@@ -192,21 +196,11 @@ func (d *demo) arrayTrouble() {
 
 // kills are ends of LXD in the middle of something.
 func (d *demo) kills() {
-	killed := func(method, part string, flow func() error, doing string) {
-		d.LXD.CutBehind(method, part)
-		d.mustBeKilled(flow(), doing)
-		d.LXD.StartDaemon()
-	}
-	create := func(pool, name string) func() error {
-		return func() error {
-			return d.LXD.CreateVolume(lxd.VolumeSpec{Pool: pool, Name: name, Bytes: 20 << 30})
-		}
-	}
 	d.check(d.LXD.CopyVolume(d.block, "", "registry", "registry-standby", true))
-	killed(lxd.StepHost, "wait", func() error { return d.LXD.ExportVolume(d.block, "", "archive", nil) }, "exporting archive")
-	killed("POST", "/volume-snapshots", func() error { return d.LXD.RefreshVolume(d.block, "", "registry-standby", "registry") }, "refreshing")
-	killed(lxd.StepHost, "connect", create(d.block, "scratch"), "creating scratch")
-	killed(lxd.StepRecord, "create volume", create(d.flash, "metrics"), "creating metrics")
+	d.killedBehind(lxd.StepHost, "wait", func() error { return d.LXD.ExportVolume(d.block, "", "archive", nil) }, "exporting archive")
+	d.killedBehind("POST", "/volume-snapshots", func() error { return d.LXD.RefreshVolume(d.block, "", "registry-standby", "registry") }, "refreshing")
+	d.killedBehind(lxd.StepHost, "connect", func() error { return d.make(d.block, "scratch", 20) }, "creating scratch")
+	d.killedBehind(lxd.StepRecord, "create volume", func() error { return d.make(d.flash, "metrics", 20) }, "creating metrics")
 	d.tell("Yesterday: the snap was refreshed several times while LXD worked. It was killed in an export, in a refresh of a copy, while it waited for a device, and before it created a volume that it had already recorded.")
 }
 
@@ -214,9 +208,9 @@ func (d *demo) kills() {
 func (d *demo) otherMachines() {
 	old := d.other("lxd00", "")
 	d.check(d.createPool(old, "oldpool", evidence.ModeISCSI, false))
-	heal := d.unavailable("DELETE", "/hosts")
-	d.mustFail(old.CreateVolume(lxd.VolumeSpec{Pool: "oldpool", Name: "last", Bytes: Small}), "creating last")
-	heal()
+	d.unavailable("DELETE", "/hosts", func() {
+		d.mustFail(old.CreateVolume(lxd.VolumeSpec{Pool: "oldpool", Name: "last", Bytes: Small}), "creating last")
+	})
 	d.check(d.Array.SetConnectivity("lxd00-iscsi", "critical", "None"))
 	d.tell("The old server lxd00 was switched off; its array host is still there.")
 
@@ -254,19 +248,15 @@ func (d *demo) rememberOnly(name, lxdName string) {
 // administrators work on the array by hand.
 func (d *demo) administrators() {
 	d.custom(d.flash, "invoices", 10)
-	invoices := d.named(d.flash, evidence.TypeCustom, "invoices")
-	d.check(d.Array.DestroyVolume(invoices))
+	d.check(d.Array.DestroyVolume(d.named(d.flash, evidence.TypeCustom, "invoices")))
 	_, err := d.Array.CreateVolume(d.block+"::oracle-test", 100<<30, array.VolumeOptions{Used: 12 << 30})
 	d.check(err)
 	d.check(d.Array.CreateHost("backup01", nil, []string{"nqn.2014-08.org.nvmexpress:uuid:4c4c4544-0042-3510-8051-b9c04f4e4d32"}, nil))
-	cache := d.named(d.flash, evidence.TypeCustom, "cache")
-	d.check(d.Array.Connect("backup01", cache, 0))
+	d.check(d.Array.Connect("backup01", d.named(d.flash, evidence.TypeCustom, "cache"), 0))
 	d.tell("On the array, somebody destroyed the volume behind invoices, made one of their own in LXD's pod, and connected cache to a backup server.")
 
 	d.stepFails("mkfs", mkfsFailed)
-	heal := d.unavailable("DELETE", "/volumes")
-	d.mustFail(d.LXD.CreateVolume(lxd.VolumeSpec{Pool: d.block, Name: "mirror", Bytes: 90 << 30}), "creating mirror")
-	heal()
+	d.unavailable("DELETE", "/volumes", func() { d.makeFails(d.block, "mirror", 90) })
 	d.calm()
 	d.tell("A volume could not be formatted; LXD destroyed it, and it waits for the array's eradication timer.")
 }
@@ -275,14 +265,12 @@ func (d *demo) administrators() {
 // given away again at once, so the order matters.
 func (d *demo) lunNumbers() {
 	for _, v := range []struct{ name, step string }{{"old-logs", "mkfs"}, {"probe", "wait"}, {"spare", "wait"}} {
-		d.LXD.CutBefore(lxd.StepHost, v.step)
-		d.mustBeKilled(d.LXD.CreateVolume(lxd.VolumeSpec{Pool: d.block, Name: v.name, Bytes: 20 << 30}), "creating "+v.name)
-		d.LXD.StartDaemon()
+		d.createIsKilled(lxd.VolumeSpec{Pool: d.block, Name: v.name, Bytes: 20 << 30}, lxd.StepHost, v.step)
 	}
 	d.check(d.LXD.AttachVolume("", "web1", "registry", d.block, "registry", "/srv/registry"))
 	d.tell("Three hours ago: registry was attached to web1. LXD scans only the first iSCSI session for it, so it has one path.")
 	d.disconnect(d.block, evidence.TypeCustom, "wiki")
-	d.mustFail(d.LXD.CreateVolume(lxd.VolumeSpec{Pool: d.block, Name: "wiki-new", Bytes: 20 << 30}), "creating wiki-new")
+	d.makeFails(d.block, "wiki-new", 20)
 	d.tell("Somebody disconnected wiki on the array while mail1 had it mounted. The array gave its LUN number to the next volume, and LXD's scan put that one into wiki's map.")
 	spare := d.connection("spare")
 	for _, name := range []string{"old-logs", "probe", "spare"} {
@@ -310,9 +298,7 @@ func (d *demo) connection(name string) array.Connection {
 // ten minutes, and a LUN number that is free is taken by the next volume.
 func (d *demo) lastThings() {
 	d.until(4 * time.Minute)
-	d.LXD.CutBefore(lxd.StepHost, "mkfs")
-	d.mustBeKilled(d.LXD.CreateVolume(lxd.VolumeSpec{Pool: d.flash, Name: "probe", Bytes: 20 << 30}), "creating probe")
-	d.LXD.StartDaemon()
+	d.createIsKilled(lxd.VolumeSpec{Pool: d.flash, Name: "probe", Bytes: 20 << 30}, lxd.StepHost, "mkfs")
 	_, portals := d.Array.NVMe()
 	d.Hosts[0].CutPortal(portals[len(portals)-1])
 	d.check(d.LXD.DeleteVolume(d.flash, "", "probe"))

@@ -156,17 +156,36 @@ func (w *World) mustBeKilled(err error, doing string) {
 	}
 }
 
-// create makes a small volume, and createFails is when LXD can't; createIsKilled
-// when it is killed meanwhile, and started again.
-func (w *World) create(name string) { w.check(w.LXD.CreateVolume(w.volume(name))) }
+// create makes small volumes, and createFails is when LXD can't.
+func (w *World) create(names ...string) {
+	for _, name := range names {
+		w.check(w.LXD.CreateVolume(w.volume(name)))
+	}
+}
 
 func (w *World) createFails(name string) {
 	w.mustFail(w.LXD.CreateVolume(w.volume(name)), "creating "+name)
 }
 
-func (w *World) createIsKilled(name string) {
-	w.mustBeKilled(w.LXD.CreateVolume(w.volume(name)), "creating "+name)
+// createIsKilled is when LXD is killed in front of a step of it, and started
+// again; killedBehind when it is killed behind a step of any flow.
+func (w *World) createIsKilled(v lxd.VolumeSpec, method, part string) {
+	w.LXD.CutBefore(method, part)
+	w.mustBeKilled(w.LXD.CreateVolume(v), "creating "+v.Name)
 	w.LXD.StartDaemon()
+}
+
+func (w *World) killedBehind(method, part string, flow func() error, doing string) {
+	w.LXD.CutBehind(method, part)
+	w.mustBeKilled(flow(), doing)
+	w.LXD.StartDaemon()
+}
+
+// undoFails is createFails when LXD can't destroy what it made, either.
+func (w *World) undoFails(name string) {
+	w.unavailable("DELETE", "", func() {
+		w.unavailable("PATCH", "", func() { w.createFails(name) })
+	})
 }
 
 // halves are the array's names of a recorded volume: two of a virtual machine.
@@ -179,11 +198,10 @@ func (w *World) halves(pool, kind, name string) []string {
 	return names
 }
 
-func (w *World) named(pool, kind, name string) string {
-	full, err := w.ArrayName(pool, kind, name)
-	w.check(err)
-	return full
-}
+func (w *World) named(pool, kind, name string) string { return w.halves(pool, kind, name)[0] }
+
+// data is the array's name of the custom volume that most scenarios are about.
+func (w *World) data() string { return w.named(w.Pool(), evidence.TypeCustom, "data") }
 
 func (w *World) other(server, attach string) *lxd.Server {
 	l, err := w.AddOther(server, attach)
@@ -213,6 +231,22 @@ func (w *World) container(name string) lxd.InstanceSpec {
 	return lxd.InstanceSpec{Name: name, Pool: w.Pool(), Image: Image}
 }
 
+func (w *World) vm(name string) lxd.InstanceSpec {
+	return lxd.InstanceSpec{Name: name, Pool: w.Pool(), Type: evidence.TypeVM}
+}
+
+// attachData gives the container of somethingRuns that volume.
+func (w *World) attachData() {
+	w.check(w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv"))
+}
+
+// noDevices keeps new devices from appearing on the first machine while do runs.
+func (w *World) noDevices(do func()) {
+	w.Hosts[0].NeverAppear(func(string) bool { return true })
+	do()
+	w.Hosts[0].NeverAppear(nil)
+}
+
 // mkfsFailed is what mkfs says of a device that it can't write to.
 const mkfsFailed = "mkfs.ext4: Input/output error while writing out and closing file system"
 
@@ -236,23 +270,28 @@ func (w *World) forgetHalf(pool, name string) {
 	w.check(w.LXD.DeleteInstance("", name))
 }
 
-// unavailable lets the array answer 503 to what fits, until heal is called.
-func (w *World) unavailable(method, path string) (heal func()) {
-	return w.Array.Inject(array.Fault{Method: method, Path: path, Kind: array.ServerError})
+// unavailable lets the array answer 503 to what fits while do runs.
+func (w *World) unavailable(method, path string, do func()) {
+	defer w.Array.Inject(array.Fault{Method: method, Path: path, Kind: array.ServerError})()
+	do()
 }
 
-// unavailableFrom lets the array answer 503 to questions for hosts from LXD's
-// next step of that kind on, until heal is called.
-func (w *World) unavailableFrom(step string) (heal func()) {
-	var available func()
-	w.when(lxd.StepHost, step, func() { available = w.unavailable("GET", "/hosts") })
-	return func() {
-		if available == nil {
-			w.check(fmt.Errorf("LXD never came to %s", step))
-			return
-		}
-		available()
-	}
+// unmapFails lets the array answer 503 to questions for hosts while do runs, from
+// when LXD unmounts something, and ends in calm.
+func (w *World) unmapFails(do func()) {
+	available := func() { w.check(errors.New("LXD never came to unmount")) }
+	w.when(lxd.StepHost, "unmount", func() {
+		available = w.Array.Inject(array.Fault{Method: "GET", Path: "/hosts", Kind: array.ServerError})
+	})
+	do()
+	available()
+	w.calm()
+}
+
+// loseReply lets the next POST of that path be carried out, and its answer get
+// lost.
+func (w *World) loseReply(path string) {
+	w.Array.Inject(array.Fault{Method: "POST", Path: path, Kind: array.LoseReply, Times: 1})
 }
 
 // when runs do in front of the first step of LXD that fits, once.

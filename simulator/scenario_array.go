@@ -3,7 +3,6 @@ package simulator
 import (
 	"slices"
 
-	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
@@ -39,9 +38,7 @@ func secondLXD(w *World) {
 
 func notEradicated(w *World) {
 	w.stepFails("mkfs", mkfsFailed)
-	heal := w.Array.Inject(array.Fault{Method: "DELETE", Path: "/volumes", Kind: array.ServerError})
-	w.createFails("data")
-	heal()
+	w.unavailable("DELETE", "/volumes", func() { w.createFails("data") })
 	w.calm()
 }
 
@@ -53,7 +50,6 @@ func madeByHand(w *World) {
 
 func connectedByHand(w *World) {
 	w.create("data")
-	name := w.named(w.Pool(), evidence.TypeCustom, "data")
 	w.check(w.Array.CreateHost("backup01", []string{"iqn.1994-05.com.redhat:backup01"}, nil, nil))
-	w.check(w.Array.Connect("backup01", name, 0))
+	w.check(w.Array.Connect("backup01", w.data(), 0))
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/pureclean/pureclean/evidence"
-	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
@@ -58,7 +57,7 @@ func memberDied(w *World) {
 func memberOffline(w *World) {
 	third := w.LXD.Members()[2]
 	w.check(third.Launch(w.container("web1")))
-	w.Array.Inject(array.Fault{Method: "POST", Path: "/connections", Kind: array.LoseReply, Times: 1})
+	w.loseReply("/connections")
 	w.createFails("data")
 	third.PowerFail()
 	w.check(w.LXD.MoveInstance("", "web1", w.LXD.Name))
@@ -75,9 +74,8 @@ func (w *World) everywhere() {
 
 func clusterHealthy(w *World) {
 	members := w.LXD.Members()
-	vm := lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}
 	w.everywhere()
-	w.check(members[1].Launch(vm))
+	w.check(members[1].Launch(w.vm("vm1")))
 	w.check(members[1].MoveInstance("", "vm1", members[2].Name))
 	w.check(members[1].CreateVolume(w.volume("data")))
 	w.check(members[1].AttachVolume("", "web2", "data", w.Pool(), "data", "/srv"))
@@ -89,27 +87,19 @@ func clusterHealthy(w *World) {
 
 func memberStale(w *World) {
 	first, second := w.LXD.Members()[0], w.LXD.Members()[1]
-	vm := lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}
 	w.everywhere()
-	w.check(second.Launch(vm))
+	w.check(second.Launch(w.vm("vm1")))
 	w.calm()
-	heal := w.unavailableFrom("unmount")
-	w.mustFail(second.StopInstance("", "vm1"), "stopping vm1")
-	heal()
-	w.calm()
+	w.unmapFails(func() { w.mustFail(second.StopInstance("", "vm1"), "stopping vm1") })
 	w.check(second.MoveInstance("", "vm1", first.Name))
 }
 
 func memberMigrated(w *World) {
 	first, second := w.LXD.Members()[0], w.LXD.Members()[1]
-	vm := lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}
 	w.everywhere()
-	w.check(first.Launch(vm))
+	w.check(first.Launch(w.vm("vm1")))
 	w.calm()
-	heal := w.unavailableFrom("unmount")
-	w.mustFail(first.MoveInstance("", "vm1", second.Name), "migrating vm1")
-	heal()
-	w.calm()
+	w.unmapFails(func() { w.mustFail(first.MoveInstance("", "vm1", second.Name), "migrating vm1") })
 	for _, name := range w.halves(w.Pool(), evidence.TypeVM, "vm1") {
 		w.check(w.Array.SetIO(name, 120, 40))
 	}

@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
@@ -28,14 +27,13 @@ func exportRunning(w *World) {
 
 // healthy lets LXD do all that it can do, without a fault.
 func healthy(w *World) {
-	vm := lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM, Image: VMImage}
+	vm := w.vm("vm1")
+	vm.Image = VMImage
 	w.somethingRuns()
 	w.check(w.LXD.Launch(vm))
 	w.check(w.LXD.CreateInstance(lxd.InstanceSpec{Name: "spare", Pool: w.Pool()}))
-	w.create("data")
-	w.create("archive")
-	w.create("short-lived")
-	w.check(w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv"))
+	w.create("data", "archive", "short-lived")
+	w.attachData()
 	w.check(w.LXD.SnapshotVolume(w.Pool(), "", "data", "daily0"))
 	w.check(w.LXD.SnapshotInstance("", "vm1", "before-upgrade"))
 	w.check(w.LXD.ExportVolume(w.Pool(), "", "data", nil))

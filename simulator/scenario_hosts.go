@@ -43,8 +43,7 @@ func hostScenarios() []Scenario {
 }
 
 func killedWhileWaiting(w *World) {
-	w.LXD.CutBefore(lxd.StepHost, "wait")
-	w.createIsKilled("data")
+	w.createIsKilled(w.volume("data"), lxd.StepHost, "wait")
 }
 
 func powerFailure(w *World) {
@@ -56,9 +55,9 @@ func powerFailure(w *World) {
 func cutOffByHand(w *World) {
 	w.somethingRuns()
 	w.create("data")
-	w.check(w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv"))
+	w.attachData()
 	w.calm()
-	w.disconnect(w.Pool(), evidence.TypeCustom, "data")
+	w.cut(w.data())
 }
 
 // somethingRuns starts a container, so that the machine has sessions and a
@@ -86,9 +85,7 @@ func mountFails(w *World) {
 }
 
 func hostNotDeleted(w *World) {
-	heal := w.unavailable("DELETE", "/hosts")
-	w.createFails("data")
-	heal()
+	w.unavailable("DELETE", "/hosts", func() { w.createFails("data") })
 	// LXD logs out before it deletes the object.
 	for _, host := range w.Array.Hosts() {
 		w.check(w.Array.SetConnectivity(host.Name, "critical", "None"))
@@ -99,15 +96,13 @@ func hostNotDeleted(w *World) {
 func killedThenDeleted(step string) func(*World) {
 	return func(w *World) {
 		w.somethingRuns()
-		w.LXD.CutBefore(lxd.StepHost, step)
-		w.createIsKilled("data")
+		w.createIsKilled(w.volume("data"), lxd.StepHost, step)
 		w.check(w.LXD.DeleteVolume(w.Pool(), "", "data"))
 	}
 }
 
 func namespaceLeft(w *World) {
-	w.LXD.CutBefore(lxd.StepHost, "mkfs")
-	w.createIsKilled("data")
+	w.createIsKilled(w.volume("data"), lxd.StepHost, "mkfs")
 	w.Hosts[0].CutPortal(w.portals()[1])
 	w.check(w.LXD.DeleteVolume(w.Pool(), "", "data"))
 }
@@ -125,9 +120,7 @@ func lunReused(w *World) {
 // udev: the names of the leak stay, and those for which LXD waits don't come.
 func namesLeft(w *World) {
 	w.somethingRuns()
-	w.Hosts[0].NeverAppear(func(string) bool { return true })
-	w.createFails("data")
-	w.Hosts[0].NeverAppear(nil)
+	w.noDevices(func() { w.createFails("data") })
 	w.create("next")
 	for _, v := range w.unrecorded() {
 		w.cut(v.Name)
@@ -138,7 +131,7 @@ func namesLeft(w *World) {
 func firstSessionOnly(w *World) {
 	w.somethingRuns()
 	w.create("data")
-	w.check(w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/srv"))
+	w.attachData()
 }
 
 func queueing(w *World) {

@@ -3,7 +3,6 @@ package simulator
 import (
 	"slices"
 
-	"github.com/pureclean/pureclean/evidence"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
@@ -23,14 +22,12 @@ func recordScenarios() []Scenario {
 }
 
 func killedBeforeCreate(w *World) {
-	w.LXD.CutBefore("POST", "/volumes")
-	w.createIsKilled("data")
+	w.createIsKilled(w.volume("data"), "POST", "/volumes")
 }
 
 func safeMode(w *World) {
 	w.create("data")
-	name := w.named(w.Pool(), evidence.TypeCustom, "data")
-	w.Doom(name)
+	w.Doom(w.data())
 	for range 2 {
 		w.mustFail(w.LXD.DeleteVolume(w.Pool(), "", "data"), "deleting data")
 	}
@@ -38,15 +35,13 @@ func safeMode(w *World) {
 
 func destroyedByHand(w *World) {
 	w.create("data")
-	name := w.named(w.Pool(), evidence.TypeCustom, "data")
-	w.check(w.Array.DestroyVolume(name))
+	w.check(w.Array.DestroyVolume(w.data()))
 }
 
 func movedByHand(w *World) {
 	w.create("data")
 	w.check(w.Remember())
-	name := w.named(w.Pool(), evidence.TypeCustom, "data")
-	w.check(w.Relocate(name, w.Pool()+"::data-old"))
+	w.check(w.Relocate(w.data(), w.Pool()+"::data-old"))
 }
 
 func databaseRestored(w *World) {
@@ -57,8 +52,7 @@ func databaseRestored(w *World) {
 	w.check(w.Remember())
 	w.Age(hours)
 	for _, v := range w.LXD.Volumes() {
-		name := w.named(w.Pool(), v.Type, v.Name)
-		w.Keep(name)
+		w.Keep(w.named(w.Pool(), v.Type, v.Name))
 	}
 	w.LXD.RestoreDatabase(backup)
 }

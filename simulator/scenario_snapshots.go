@@ -3,7 +3,6 @@ package simulator
 import (
 	"slices"
 
-	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
 
@@ -29,22 +28,18 @@ func withSnapshot(w *World) {
 func killedInExport(method, part string) func(*World) {
 	return func(w *World) {
 		withSnapshot(w)
-		w.LXD.CutBehind(method, part)
-		w.mustBeKilled(w.LXD.ExportVolume(w.Pool(), "", "data", nil), "exporting data")
-		w.LXD.StartDaemon()
+		w.killedBehind(method, part, func() error { return w.LXD.ExportVolume(w.Pool(), "", "data", nil) }, "exporting data")
 	}
 }
 
 func killedInRefresh(w *World) {
 	w.create("data")
 	w.check(w.LXD.CopyVolume(w.Pool(), "", "data", "standby", true))
-	w.LXD.CutBehind("POST", "/volume-snapshots")
-	w.mustBeKilled(w.LXD.RefreshVolume(w.Pool(), "", "standby", "data"), "refreshing standby")
-	w.LXD.StartDaemon()
+	w.killedBehind("POST", "/volume-snapshots", func() error { return w.LXD.RefreshVolume(w.Pool(), "", "standby", "data") }, "refreshing standby")
 }
 
 func snapshotReplyLost(w *World) {
 	w.create("data")
-	w.Array.Inject(array.Fault{Method: "POST", Path: "/volume-snapshots", Kind: array.LoseReply, Times: 1})
+	w.loseReply("/volume-snapshots")
 	w.mustFail(w.LXD.SnapshotVolume(w.Pool(), "", "data", "daily0"), "snapshotting data")
 }

@@ -23,19 +23,13 @@ const secondWay = "lxd01-iscsi"
 func (w *World) stretchedLeaks(names ...string) {
 	w.check(w.Stretch(w.Pool()))
 	w.somethingRuns()
-	for _, name := range []string{"data", "far"} {
-		w.create(name)
-	}
+	w.create("data", "far")
 	w.check(w.LXD.AttachVolume("", "web1", "data", w.Pool(), "data", "/data"))
-	w.Hosts[0].NeverAppear(func(string) bool { return true })
-	for _, name := range names {
-		heals := []func(){w.unavailable("DELETE", ""), w.unavailable("PATCH", "")}
-		w.createFails(name)
-		for _, heal := range heals {
-			heal()
+	w.noDevices(func() {
+		for _, name := range names {
+			w.undoFails(name)
 		}
-	}
-	w.Hosts[0].NeverAppear(nil)
+	})
 	h := w.Hosts[0]
 	w.check(h.LoginTo(w.Peer))
 	w.check(w.Peer.CreateHost(secondWay, []string{h.IQN()}, nil, nil))

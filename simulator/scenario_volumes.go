@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/pureclean/pureclean/evidence"
-	"github.com/pureclean/pureclean/simulator/array"
 	"github.com/pureclean/pureclean/simulator/host"
 	"github.com/pureclean/pureclean/simulator/lxd"
 )
@@ -58,7 +57,7 @@ func deviceNever(w *World) {
 func replyLost(path string) func(*World) {
 	return func(w *World) {
 		w.somethingRuns()
-		w.Array.Inject(array.Fault{Method: "POST", Path: path, Kind: array.LoseReply, Times: 1})
+		w.loseReply(path)
 		w.createFails("data")
 	}
 }
@@ -66,19 +65,12 @@ func replyLost(path string) func(*World) {
 func rollbackRefused(w *World) {
 	w.somethingRuns()
 	w.Hosts[0].NeverAppear(func(string) bool { return true })
-	heals := []func(){w.unavailable("DELETE", ""), w.unavailable("PATCH", "")}
-	w.createFails("data")
-	for _, heal := range heals {
-		heal()
-	}
+	w.undoFails("data")
 }
 
 func unmapRefused(w *World) {
 	w.somethingRuns()
-	heal := w.unavailableFrom("unmount")
-	w.createFails("data")
-	heal()
-	w.calm()
+	w.unmapFails(func() { w.createFails("data") })
 }
 
 func waitingReader(w *World) {
@@ -108,7 +100,7 @@ func heldInNamespace(w *World) {
 
 func halfLeft(w *World) {
 	w.somethingRuns()
-	w.check(w.LXD.CreateInstance(lxd.InstanceSpec{Name: "vm1", Pool: w.Pool(), Type: evidence.TypeVM}))
+	w.check(w.LXD.CreateInstance(w.vm("vm1")))
 	w.forgetHalf(w.Pool(), "vm1")
 }
 
