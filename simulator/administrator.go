@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -52,7 +53,7 @@ func (w *World) recordedSerials() map[string]bool {
 			all[v.Serial] = true
 		}
 		for _, s := range v.Snapshots {
-			if suffix := suffixOf(s); w.snapshotRecorded(w.knownAs(v.Name, v.Serial) + "." + suffix) {
+			if suffix := suffixOf(s); w.snapshotRecorded(known + "." + suffix) {
 				all[v.Serial+"."+suffix] = true
 			}
 		}
@@ -63,12 +64,7 @@ func (w *World) recordedSerials() map[string]bool {
 func suffixOf(snapshot string) string { return snapshot[strings.LastIndex(snapshot, ".")+1:] }
 
 // knownAs is the name by which LXD knows a volume.
-func (w *World) knownAs(name, serial string) string {
-	if known, ok := w.truth.known[serial]; ok {
-		return known
-	}
-	return name
-}
+func (w *World) knownAs(name, serial string) string { return cmp.Or(w.truth.known[serial], name) }
 
 // Relocate gives a volume another full name on the array, behind LXD's back.
 func (w *World) Relocate(name, to string) error {

@@ -190,11 +190,8 @@ func (w *World) undoFails(name string) {
 
 // halves are the array's names of a recorded volume: two of a virtual machine.
 func (w *World) halves(pool, kind, name string) []string {
-	names, err := w.arrayNames(w.LXD, pool, lxd.DefaultProject, kind, name)
-	if err != nil {
-		w.check(err)
-		return []string{""}
-	}
+	names, err := w.arrayNames(pool, kind, name)
+	w.check(err)
 	return names
 }
 

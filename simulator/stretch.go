@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pureclean/pureclean/simulator/array"
@@ -179,7 +180,7 @@ func (w *World) mirrorConnections(of, on *array.Array) {
 	own := map[string]bool{}
 	for _, c := range of.Connections() {
 		v, ok := on.Volume(c.Volume)
-		if c.Host == "" || !ok || v.Serial != c.Serial || v.Pod != w.peer.pod || isRemote(c.Host) {
+		if c.Host == "" || !ok || v.Serial != c.Serial || v.Pod != w.peer.pod || strings.Contains(c.Host, ":") {
 			continue
 		}
 		own[c.Host] = true
@@ -193,5 +194,3 @@ func (w *World) mirrorConnections(of, on *array.Array) {
 	// What it shows was listed a moment ago.
 	_ = on.ShowRemote(of.Name(), shown)
 }
-
-func isRemote(host string) bool { return slices.Contains([]byte(host), ':') }

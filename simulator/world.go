@@ -283,22 +283,18 @@ func (w *World) Age(d time.Duration) {
 // of a virtual machine it is the block half. name is "volume/snapshot" for a
 // snapshot.
 func (w *World) ArrayName(pool, kind, name string) (string, error) {
-	names, err := w.arrayNames(w.LXD, pool, lxd.DefaultProject, kind, name)
-	if err != nil {
-		return "", err
-	}
-	return names[0], nil
+	names, err := w.arrayNames(pool, kind, name)
+	return names[0], err
 }
 
-func (w *World) arrayNames(l *lxd.Server, pool, project, kind, name string) ([]string, error) {
-	record, ok := l.Volume(pool, project, kind, name)
+// arrayNames are one empty name when there is no record.
+func (w *World) arrayNames(pool, kind, name string) ([]string, error) {
+	record, ok := w.LXD.Volume(pool, "", kind, name)
 	if !ok {
-		return nil, fmt.Errorf("no record of %s/%s/%s", pool, kind, name)
+		return []string{""}, fmt.Errorf("no record of %s/%s/%s", pool, kind, name)
 	}
-	var parent lxd.Volume
-	if volume, _, isSnapshot := strings.Cut(name, "/"); isSnapshot {
-		parent, _ = l.Volume(pool, project, kind, volume)
-	}
+	volume, _, _ := strings.Cut(name, "/")
+	parent, _ := w.LXD.Volume(pool, "", kind, volume)
 	return lxd.ArrayNames(record, parent), nil
 }
 
@@ -339,19 +335,11 @@ func (w *World) Live(volume string) bool {
 
 func (w *World) used(volume string) bool {
 	v, ok := w.Array.Volume(volume)
-	if !ok {
-		return false
-	}
-	var machines []lxd.Machine
-	for _, h := range w.Hosts {
-		machines = append(machines, h)
-	}
-	for _, l := range w.everyLXD() {
-		for _, m := range l.Members() {
-			machines = append(machines, m.Host)
-		}
-	}
-	return slices.ContainsFunc(machines, func(m lxd.Machine) bool { return m.InUse(v.Serial) })
+	// A member that was removed still has its machine.
+	return ok && (slices.ContainsFunc(w.Hosts, func(h *host.Host) bool { return h.InUse(v.Serial) }) ||
+		slices.ContainsFunc(w.everyLXD(), func(l *lxd.Server) bool {
+			return slices.ContainsFunc(l.Members(), func(m *lxd.Member) bool { return m.Host.InUse(v.Serial) })
+		}))
 }
 
 func recorded(l *lxd.Server, volume string) bool {
