@@ -14,7 +14,7 @@ import (
 // thing is a row without state: where it stands in its list is its rank.
 type thing struct {
 	rank
-	port nic
+	nic
 }
 
 type nic struct {
@@ -60,25 +60,21 @@ func things(nics []nic) []*thing {
 	return rows
 }
 
-func thingColumn(path string, get func(nic) value) column[*thing] {
-	return col(path, func(t *thing) value { return get(t.port) })
-}
-
 // interfacesEndpoint lists Ethernet and Fibre Channel interfaces; LXD looks
 // for those that serve its protocol.
 func interfacesEndpoint() endpoint {
 	columns := []column[*thing]{
-		thingColumn("name", func(n nic) value { return name(n.name) }),
+		col("name", func(n *thing) value { return name(n.name) }),
 		fixed[*thing]("enabled", truth(true)),
-		thingColumn("interface_type", func(n nic) value {
+		col("interface_type", func(n *thing) value {
 			if n.wwn != "" {
 				return str("fc")
 			}
 			return str("eth")
 		}),
-		thingColumn("services", func(n nic) value { return strs([]string{n.service}) }),
-		thingColumn("eth.address", func(n nic) value { return name(n.address) }),
-		thingColumn("fc.wwn", func(n nic) value { return name(n.wwn) }),
+		col("services", func(n *thing) value { return strs([]string{n.service}) }),
+		col("eth.address", func(n *thing) value { return name(n.address) }),
+		col("fc.wwn", func(n *thing) value { return name(n.wwn) }),
 	}
 	r := &resource[*thing]{path: "/network-interfaces", columns: columns, rows: func(c *call) []*thing { return things(c.array.options.nics()) }}
 	return r.only()
@@ -88,11 +84,11 @@ func interfacesEndpoint() endpoint {
 // with the lower-case names of the interfaces.
 func portsEndpoint() endpoint {
 	columns := []column[*thing]{
-		thingColumn("wwn", func(n nic) value { return name(n.wwn) }),
-		thingColumn("name", func(n nic) value { return name(strings.ToUpper(n.name)) }),
-		thingColumn("nqn", func(n nic) value { return name(n.nqn) }),
-		thingColumn("iqn", func(n nic) value { return name(n.iqn) }),
-		thingColumn("portal", func(n nic) value { return name(n.portal) }),
+		col("wwn", func(n *thing) value { return name(n.wwn) }),
+		col("name", func(n *thing) value { return name(strings.ToUpper(n.name)) }),
+		col("nqn", func(n *thing) value { return name(n.nqn) }),
+		col("iqn", func(n *thing) value { return name(n.iqn) }),
+		col("portal", func(n *thing) value { return name(n.portal) }),
 		fixed[*thing]("failover", nothing()),
 	}
 	r := &resource[*thing]{path: "/ports", columns: columns, untokened: true, rows: func(c *call) []*thing {
@@ -103,10 +99,10 @@ func portsEndpoint() endpoint {
 
 func controllersEndpoint() endpoint {
 	columns := []column[*thing]{
-		thingColumn("name", func(n nic) value { return name(n.name) }),
+		col("name", func(n *thing) value { return name(n.name) }),
 		fixed[*thing]("type", str("array_controller")),
 		fixed[*thing]("status", str("ready")),
-		thingColumn("mode", func(n nic) value { return str(n.service) }),
+		col("mode", func(n *thing) value { return str(n.service) }),
 		fixed[*thing]("model", str("FA-X20R4")),
 		fixed[*thing]("version", str(purity)),
 		{path: "mode_since", since: 30, get: func(*call, *thing) value { return number(1706828892476) }},
@@ -156,8 +152,8 @@ func delayOf(c *call) value { return number(c.state.delay.Milliseconds()) }
 // not among what is told.
 func adminsEndpoint() endpoint {
 	columns := []column[*thing]{
-		thingColumn("name", func(n nic) value { return name(n.name) }),
-		thingColumn("role.name", func(n nic) value { return str(n.service) }),
+		col("name", func(n *thing) value { return name(n.name) }),
+		col("role.name", func(n *thing) value { return str(n.service) }),
 		fixed[*thing]("is_local", truth(true)),
 		fixed[*thing]("locked", nothing()),
 		fixed[*thing]("lockout_remaining", nothing()),
