@@ -19,10 +19,7 @@ func (h *Host) commandOutputs(v view) map[string]string {
 	if h.multipathd {
 		outputs["multipathd show maps json"] = h.showMaps()
 	}
-	for _, d := range h.disks {
-		if d.gone {
-			continue
-		}
+	for _, d := range h.present() {
 		said := "" // scsi_id prints nothing when it can't ask
 		switch answer := h.identify(d.name, v); answer.Kind {
 		case evidence.IdentityKnown:

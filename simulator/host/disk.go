@@ -47,6 +47,11 @@ func (d *disk) rescan(v view) {
 	}
 }
 
+// present are the disks that have not gone.
+func (h *Host) present() []*disk {
+	return slices.DeleteFunc(slices.Clone(h.disks), func(d *disk) bool { return d.gone })
+}
+
 func (h *Host) diskAt(s *session, lun int) *disk {
 	return first(h.disks, func(d *disk) bool { return d.session == s && d.lun == lun && !d.gone })
 }
@@ -57,11 +62,10 @@ func (h *Host) diskNamed(name string) *disk {
 
 func (h *Host) addDisk(s *session, e fabric.Export) {
 	index := lowest(0, h.disks, func(d *disk) int { return d.index })
-	here := slices.DeleteFunc(slices.Clone(h.disks), func(d *disk) bool { return d.gone })
 	major, minor := sdNumbers(index)
 	d := &disk{
 		block: h.newBlock(sdName(index), major, minor, e.Bytes, e.Serial),
-		index: index, generic: lowest(0, here, func(d *disk) int { return d.generic }), session: s, lun: e.LUN, state: running, udev: e.Serial,
+		index: index, generic: lowest(0, h.present(), func(d *disk) int { return d.generic }), session: s, lun: e.LUN, state: running, udev: e.Serial,
 	}
 	d.block.dir = d.device() + "/block/" + d.name
 	h.disks = append(h.disks, d)

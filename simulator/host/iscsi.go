@@ -114,8 +114,8 @@ func (h *Host) sessionTo(portal string) *session {
 }
 
 func (h *Host) endSession(s *session) {
-	for _, d := range slices.Clone(h.disks) {
-		if d.session == s && !d.gone {
+	for _, d := range h.present() {
+		if d.session == s {
 			h.removeDisk(d)
 		}
 	}

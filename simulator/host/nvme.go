@@ -169,6 +169,11 @@ func (h *Host) removeController(c *controller) {
 	s.controllers = slices.DeleteFunc(s.controllers, func(o *controller) bool { return o == c })
 }
 
+// present are the namespaces that have not gone.
+func (s *subsystem) present() []*head {
+	return slices.DeleteFunc(slices.Clone(s.heads), func(n *head) bool { return n.gone })
+}
+
 func (h *Host) headOf(serial string) *head {
 	return first(h.subsystem.heads, func(n *head) bool { return !n.gone && n.serial == serial })
 }

@@ -108,24 +108,10 @@ func (h *Host) InUse(serial string) bool {
 	v := h.look()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, b := range h.blocks() {
-		if b.serial == serial && h.inUse(b) > 0 {
-			return true
-		}
-	}
-	for _, d := range h.disks {
-		if !d.gone && d.leads(serial, v) && h.inUse(&d.block) > 0 {
-			return true
-		}
-	}
-	for _, m := range h.maps {
-		for _, p := range m.paths {
-			if p.disk.leads(serial, v) && h.inUse(&m.block) > 0 {
-				return true
-			}
-		}
-	}
-	return false
+	leads := func(p *mapPath) bool { return p.disk.leads(serial, v) }
+	return slices.ContainsFunc(h.blocks(), func(b *block) bool { return b.serial == serial && h.inUse(b) > 0 }) ||
+		slices.ContainsFunc(h.present(), func(d *disk) bool { return d.leads(serial, v) && h.inUse(&d.block) > 0 }) ||
+		slices.ContainsFunc(h.maps, func(m *dmap) bool { return slices.ContainsFunc(m.paths, leads) && h.inUse(&m.block) > 0 })
 }
 
 // blocks are all block devices that can be used, those that have gone too.

@@ -28,10 +28,7 @@ func (h *Host) links() []devLink {
 			all = append(all, devLink{name, b, priority})
 		}
 	}
-	for _, d := range h.disks {
-		if d.gone {
-			continue
-		}
+	for _, d := range h.present() {
 		claim(&d.block, 0,
 			"disk/by-id/scsi-"+wwid(d.udev), "disk/by-id/wwn-0x"+wwid(d.udev)[1:],
 			"disk/by-id/scsi-SPURE_FlashArray_"+d.udev, "disk/by-id/scsi-1PURE_FlashArray:"+d.udev,
@@ -47,10 +44,7 @@ func (h *Host) links() []devLink {
 			claim(&m.block, 50, "disk/by-id/scsi-"+wwid(m.serial)+suffix, "disk/by-id/wwn-0x"+wwid(m.serial)[1:]+suffix)
 		}
 	}
-	for _, n := range h.subsystem.heads {
-		if n.gone {
-			continue
-		}
+	for _, n := range h.subsystem.present() {
 		array := "disk/by-id/nvme-" + strings.ReplaceAll(nvmeModel, " ", "_") + "_" + h.subsystem.serial()
 		claim(&n.block, 0, "disk/by-id/nvme-"+euiOf(n.serial), array, fmt.Sprintf("%s_%d", array, n.nsid),
 			fmt.Sprintf("disk/by-diskseq/%d", n.seq))
@@ -77,10 +71,7 @@ func (h *Host) renderLinks(t tree) {
 	for name, l := range winners {
 		t.AddLink("dev/"+name, relative(path.Dir("dev/"+name), "dev/"+l.device.name))
 	}
-	for _, d := range h.disks {
-		if d.gone {
-			continue
-		}
+	for _, d := range h.present() {
 		multipath := slices.Contains(h.wwids, d.udev)
 		h.renderUdev(t, &d.block, claims[&d.block],
 			"SCSI_VENDOR=PURE", "SCSI_MODEL=FlashArray", "SCSI_IDENT_SERIAL="+d.udev,
@@ -97,10 +88,7 @@ func (h *Host) renderLinks(t tree) {
 		}
 		h.renderUdev(t, &m.block, claims[&m.block], properties...)
 	}
-	for _, n := range h.subsystem.heads {
-		if n.gone {
-			continue
-		}
+	for _, n := range h.subsystem.present() {
 		h.renderUdev(t, &n.block, claims[&n.block],
 			"DM_MULTIPATH_DEVICE_PATH=0", "ID_SERIAL_SHORT="+h.subsystem.serial(), "ID_WWN="+euiOf(n.serial),
 			"ID_MODEL="+nvmeModel, "ID_REVISION="+nvmeFirmware, fmt.Sprintf("ID_NSID=%d", n.nsid))

@@ -37,10 +37,8 @@ func (h *Host) renderNVMe(t tree) {
 	for _, c := range s.controllers {
 		h.renderController(t, s, c)
 	}
-	for _, n := range s.heads {
-		if !n.gone {
-			h.renderHead(t, s, n)
-		}
+	for _, n := range s.present() {
+		h.renderHead(t, s, n)
 	}
 }
 

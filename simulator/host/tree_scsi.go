@@ -49,10 +49,8 @@ func (h *Host) ownAddress(portal string) string {
 }
 
 func (h *Host) renderDisks(t tree) {
-	for _, d := range h.disks {
-		if !d.gone {
-			h.renderDisk(t, d)
-		}
+	for _, d := range h.present() {
+		h.renderDisk(t, d)
 	}
 }
 

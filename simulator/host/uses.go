@@ -218,12 +218,10 @@ func (h *Host) Write(serial string, n int) error {
 	return h.with("writing to", serial, func(b *block) error {
 		b.writes += int64(n)
 		if m := h.mapOf(b.serial); m != nil {
-			for _, p := range m.paths {
-				if !p.failed {
-					p.disk.writes += int64(n)
-					return nil
-				}
+			if p := first(m.paths, func(p *mapPath) bool { return !p.failed }); p != nil {
+				p.disk.writes += int64(n)
 			}
+			return nil
 		}
 		for _, c := range h.subsystem.controllers {
 			for _, p := range c.paths {
