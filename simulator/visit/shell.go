@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -60,7 +61,7 @@ func (g Guide) Write() error {
 		g.EnvFile():                           g.posix(),
 		filepath.Join(g.Dir, "env.fish"):      g.fish(),
 		filepath.Join(g.Dir, "rc", "bash"):    g.rc("bash", "$HOME/.bashrc"),
-		filepath.Join(g.Dir, "rc", ".zshrc"):  "ZDOTDIR=" + quote(set("ZDOTDIR")) + "\n[ -n \"$ZDOTDIR\" ] || unset ZDOTDIR\n" + strings.Replace(g.rc("zsh", "${ZDOTDIR:-$HOME}/.zshrc"), "eval ", "whence compdef >/dev/null || { autoload -Uz compinit && compinit -u -D; }\neval ", 1),
+		filepath.Join(g.Dir, "rc", ".zshrc"):  "ZDOTDIR=" + quote(os.Getenv("ZDOTDIR")) + "\n[ -n \"$ZDOTDIR\" ] || unset ZDOTDIR\n" + strings.Replace(g.rc("zsh", "${ZDOTDIR:-$HOME}/.zshrc"), "eval ", "whence compdef >/dev/null || { autoload -Uz compinit && compinit -u -D; }\neval ", 1),
 		filepath.Join(g.Dir, "rc", ".zshenv"): "",
 	}
 	for path, text := range files {
@@ -127,15 +128,11 @@ func (g Guide) Shell(ctx context.Context, shell string, in io.Reader, out, errs 
 	}
 	command := exec.Command(shell, args...) //nolint:gosec // the operator's own
 	command.Stdin, command.Stdout, command.Stderr = in, out, errs
-	for _, one := range os.Environ() {
-		if key, _, _ := strings.Cut(one, "="); key != "LXD_DIR" {
-			command.Env = append(command.Env, one)
-		}
-	}
+	command.Env = slices.DeleteFunc(os.Environ(), func(one string) bool { return strings.HasPrefix(one, "LXD_DIR=") })
 	for _, v := range g.environment() {
 		command.Env = append(command.Env, v[0]+"="+v[1])
 	}
-	command.Env = append(command.Env, "PATH="+g.bin()+string(os.PathListSeparator)+set("PATH"))
+	command.Env = append(command.Env, "PATH="+g.bin()+string(os.PathListSeparator)+os.Getenv("PATH"))
 	command.Env = append(command.Env, more...)
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("the shell %s: %w", shell, err)
@@ -147,16 +144,6 @@ func (g Guide) Shell(ctx context.Context, shell string, in io.Reader, out, errs 
 		return fmt.Errorf("the shell %s: %w", shell, err)
 	}
 	return nil
-}
-
-// set is what a variable of ours is set to for the shells that we start.
-func set(variable string) string {
-	for _, one := range os.Environ() {
-		if key, value, _ := strings.Cut(one, "="); key == variable {
-			return value
-		}
-	}
-	return ""
 }
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
