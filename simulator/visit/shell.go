@@ -61,7 +61,7 @@ func (g Guide) Write() error {
 		g.EnvFile():                           g.posix(),
 		filepath.Join(g.Dir, "env.fish"):      g.fish(),
 		filepath.Join(g.Dir, "rc", "bash"):    g.rc("bash", "$HOME/.bashrc"),
-		filepath.Join(g.Dir, "rc", ".zshrc"):  "ZDOTDIR=" + quote(os.Getenv("ZDOTDIR")) + "\n[ -n \"$ZDOTDIR\" ] || unset ZDOTDIR\n" + strings.Replace(g.rc("zsh", "${ZDOTDIR:-$HOME}/.zshrc"), "eval ", "whence compdef >/dev/null || { autoload -Uz compinit && compinit -u -D; }\neval ", 1),
+		filepath.Join(g.Dir, "rc", ".zshrc"):  "ZDOTDIR=" + quote(set("ZDOTDIR")) + "\n[ -n \"$ZDOTDIR\" ] || unset ZDOTDIR\n" + strings.Replace(g.rc("zsh", "${ZDOTDIR:-$HOME}/.zshrc"), "eval ", "whence compdef >/dev/null || { autoload -Uz compinit && compinit -u -D; }\neval ", 1),
 		filepath.Join(g.Dir, "rc", ".zshenv"): "",
 	}
 	for path, text := range files {
@@ -132,7 +132,7 @@ func (g Guide) Shell(ctx context.Context, shell string, in io.Reader, out, errs 
 	for _, v := range g.environment() {
 		command.Env = append(command.Env, v[0]+"="+v[1])
 	}
-	command.Env = append(command.Env, "PATH="+g.bin()+string(os.PathListSeparator)+os.Getenv("PATH"))
+	command.Env = append(command.Env, "PATH="+g.bin()+string(os.PathListSeparator)+set("PATH"))
 	command.Env = append(command.Env, more...)
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("the shell %s: %w", shell, err)
@@ -144,6 +144,17 @@ func (g Guide) Shell(ctx context.Context, shell string, in io.Reader, out, errs 
 		return fmt.Errorf("the shell %s: %w", shell, err)
 	}
 	return nil
+}
+
+// set is what a variable that is the shells' and not ours is set to: with Getenv
+// it would be one of those that the manual lists.
+func set(variable string) string {
+	for _, one := range os.Environ() {
+		if key, value, _ := strings.Cut(one, "="); key == variable {
+			return value
+		}
+	}
+	return ""
 }
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
