@@ -64,7 +64,7 @@ func (o *common) flags(formats ...format) []cli.Flag {
 		o.colorFlag(),
 		&cli.DurationFlag{Name: "timeout", Usage: "let a look take `DURATION` at most", Value: 5 * time.Minute, Destination: &o.timeout},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show more", Destination: &o.verbose},
-		&cli.BoolFlag{Name: "debug", Usage: "log each request to the standard error", Destination: &o.debug},
+		&cli.BoolFlag{Name: "debug", Usage: "log each request to the standard error, and how long it took", Destination: &o.debug},
 		&cli.StringFlag{Name: "sysroot", Usage: "read sysfs, procfs, etc and dev below `DIR`, and recorded command output from DIR/commands", Destination: &o.sysroot, TakesFile: true},
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair"
 	"github.com/pureclean/pureclean/report"
 	"github.com/pureclean/pureclean/words"
 )
@@ -165,8 +166,10 @@ func (o *common) onePool() (string, error) {
 	}
 }
 
+// isGate reports the name of a gate, or of a condition of a step: a refusal names both.
 func isGate(typed string) bool {
-	return slices.ContainsFunc(diagnose.Gates, func(g diagnose.Gate) bool { return strings.EqualFold(g.Name, typed) })
+	return slices.ContainsFunc(diagnose.Gates, func(g diagnose.Gate) bool { return strings.EqualFold(g.Name, typed) }) ||
+		slices.ContainsFunc(repair.Needs, func(n repair.Need) bool { return strings.EqualFold(n.Name, typed) })
 }
 
 // codeMeant is the code of a finding that was probably meant; empty for none.

@@ -51,8 +51,10 @@ func TestDeadPathsAreNotTakenBack(t *testing.T) {
 // TestGateIsNoObject: who asks what a gate is, by the name that is printed, is told.
 func TestGateIsNoObject(t *testing.T) {
 	b := newBench(t, aged(t, "device-never-iscsi"))
-	if status, out, errs := b.run("", "explain", "share"); status != StatusUsage || !strings.Contains(oneSpace(errs), "share is a gate") {
-		t.Errorf("%d\n%s%s", status, out, errs)
+	for _, name := range []string{"share", "detached"} { // a gate, and a condition of a step
+		if status, out, errs := b.run("", "explain", name); status != StatusUsage || !strings.Contains(oneSpace(errs), name+" is a gate") {
+			t.Errorf("%d\n%s%s", status, out, errs)
+		}
 	}
 }
 
