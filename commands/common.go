@@ -213,7 +213,12 @@ func (o *common) policy(settings config.Config) diagnose.Policy {
 
 // judge says what is wrong with the world, and leaves the names in it for TAB.
 func (o *common) judge(world evidence.World, policy diagnose.Policy) diagnose.Report {
+	for host := range evidence.Refs(world.Hosts) {
+		o.log().Debug("read a machine", "host", host.Name, "took", host.Took())
+	}
+	began := time.Now()
 	report := diagnose.Judge(world, policy)
+	o.log().Debug("judged", "findings", len(report.Findings), "took", time.Since(began))
 	if o.CacheDir == "" || (o.given != nil && !o.given.visit) {
 		return report
 	}

@@ -120,8 +120,11 @@ func TestScanVerboseShowsGates(t *testing.T) {
 	if strings.Contains(errs, "DEBUG") || strings.Contains(errs, "level=") {
 		t.Errorf("-v logs:\n%s", errs)
 	}
-	if _, _, errs = b.run("", "scan", "--debug"); !strings.Contains(errs, "level=DEBUG") {
-		t.Errorf("--debug logs nothing:\n%s", errs)
+	_, _, errs = b.run("", "scan", "--debug")
+	for _, line := range []string{`msg="asked the array" `, `msg="asked LXD" `, `msg="read a machine" `, "msg=judged "} {
+		if _, said, _ := strings.Cut(errs, "level=DEBUG "+line); !strings.Contains(said, "took=") {
+			t.Errorf("--debug does not say how long it took: %s\n%s", line, errs)
+		}
 	}
 }
 
