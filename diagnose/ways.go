@@ -110,6 +110,14 @@ func (r *resolver) ways() {
 		r.kernelsNames(h, name)
 	}
 	r.portalsAndTargets(want)
+	for _, a := range r.f.arrays {
+		for _, port := range a.Ports.Items {
+			if lower(port.Name) == want { // as what is said of a session calls it
+				address, _ := evidence.SplitPortal(port.Portal)
+				r.portalsAndTargets(lower(either(address, port.WWN)))
+			}
+		}
+	}
 }
 
 func (r *resolver) kernelsNames(h *hostFacts, want string) {

@@ -54,6 +54,7 @@ func TestNamesOfOtherTools(t *testing.T) {
 		{"52:4A:93:71:23:45:67:00", "lxd01:rport-7:0-1", "a Fibre Channel remote port"},
 		{session.Address, session.Address, "CT0.ETH4 is " + session.Address},
 		{session.Address + ":" + session.Port, session.Address + ":" + session.Port, "session1 to"},
+		{"ct0.ETH4", session.Address, "session1 to"},
 		{session.Target, session.Target, "session2 to"},
 		{"sd " + disk.HCTL + ": [" + disk.Name + "] tag#12 FAILED Result: hostbyte=DID_NO_CONNECT driverbyte=DRIVER_OK", data, ""},
 		{"[ 1234.567890] device-mapper: multipath: " + h.Maps.Items[1].Dev + ": Failing path " + disk.Dev + ".", data, ""},
