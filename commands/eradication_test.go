@@ -35,6 +35,9 @@ func TestEradicationThatWasInterrupted(t *testing.T) {
 	if _, there := w.Array.Volume(volume); there {
 		t.Error("it is there")
 	}
+	if status, out, errs := b.run("", "explain", volume); status != StatusUsage || !strings.Contains(oneSpace(errs), " destroyed it: pureclean verify --volume "+volume) {
+		t.Errorf("%d\n%s%s", status, out, errs)
+	}
 }
 
 // A short name is no full name, and not one of which no run destroyed anything.

@@ -95,7 +95,7 @@ func runExplain(ctx context.Context, o *explainOptions) error {
 	}
 	explanation, err := diagnose.Explain(world, policy, object, pool)
 	if err != nil {
-		return notExplained(err, found)
+		return notExplained(err, found, from.config.StateDir)
 	}
 	runs := o.interruptedOf(from.config.StateDir, object, explanation)
 	if o.output == formatHTML {
@@ -184,12 +184,12 @@ func codeMeant(typed string) string {
 
 // notExplained adds what the operator can do. What is unknown while a witness
 // is silent may exist all the same, so that is no mistake of the operator's.
-func notExplained(err error, report diagnose.Report) error {
+func notExplained(err error, report diagnose.Report, stateDir string) error {
 	var unknown *diagnose.UnknownObjectError
 	if !errors.As(err, &unknown) {
 		return withHint(err, "give one of these names in full")
 	}
-	meant := codeMeant(unknown.Object)
+	meant, run := codeMeant(unknown.Object), destroyer(stateDir, unknown.Object)
 	switch {
 	case unknown.What != "":
 		return withHint(err, unknown.Instead)
@@ -199,6 +199,8 @@ func notExplained(err error, report diagnose.Report) error {
 		return e
 	case isGate(unknown.Object):
 		return withHint(err, strings.ToLower(unknown.Object)+" is a gate, a reason that must hold before anything is changed: pureclean explain VOLUME -v shows each gate's answer, and the page of a finding (pureclean explain leaked-volume) what it is about")
+	case run != "":
+		return withHint(err, "run "+run+" destroyed it: pureclean verify --volume "+quoteShell(unknown.Object)+" says what is left, pureclean runs what was done")
 	case meant != "":
 		return withHint(err, "did you mean the finding? pureclean explain "+meant+" prints its page")
 	case len(unknown.Near) > 0:

@@ -238,7 +238,7 @@ func (o *fixOptions) planOne(w *workshop, report diagnose.Report, pool string) (
 		o.tell(s)
 	}
 	if err != nil {
-		return nil, notExplained(err, report)
+		return nil, notExplained(err, report, w.stateDir)
 	}
 	plans, err := o.plansOf(w, object, e)
 	// Of several that are to be repaired each is explained when it comes to it.

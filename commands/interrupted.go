@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pureclean/pureclean/diagnose"
 	"github.com/pureclean/pureclean/evidence"
@@ -34,6 +35,17 @@ func (o *common) fromJournal(world *evidence.World, stateDir string) {
 // be read. typed is what was asked for, e what is known of it.
 func (o *common) interruptedOf(stateDir, typed string, e diagnose.Explanation) []journal.Summary {
 	return slices.DeleteFunc(o.interruptedIn(stateDir), func(s journal.Summary) bool { return !sameObject(s.Object, typed, e) })
+}
+
+// destroyer is the last run that destroyed an object, as far as the journal may be read.
+func destroyer(stateDir, object string) string {
+	all, _ := journal.Read(stateDir).List()
+	for _, s := range all {
+		if s.Kind == journal.KindFix && s.State == journal.Finished && !s.Until.IsZero() && strings.EqualFold(s.Object.Name, object) {
+			return s.ID
+		}
+	}
+	return ""
 }
 
 func (o *common) tell(s journal.Summary) {
