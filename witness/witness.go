@@ -451,7 +451,7 @@ func (o Options) lookUp(ctx context.Context, a *array, said *evidence.Array, hos
 	}
 	if len(untold) > 0 && said.Trouble == "" {
 		// What becomes of these devices is not known, and no list says so.
-		said.Trouble = fmt.Sprintf("the array could not be asked for %d serials that devices of hosts show, such as %s", len(untold), untold[0])
+		said.Trouble = fmt.Sprintf("the array could not be asked for %d of the serials that devices of hosts show, such as %s", len(untold), untold[0])
 		said.Hint = lateHint(ctx, said.Trouble, "try again; pureclean scan -v shows the requests and their answers")
 	}
 }
