@@ -184,7 +184,7 @@ func (s *sought) unrecorded() (evidence.Answer, string) {
 	}
 	// Nothing says under which name LXD would have it.
 	if record := s.lonely(); record != nil {
-		return evidence.Unknown, fmt.Sprintf("its name is not known, and LXD's %s/%s in project %s has nothing on the array: it may be its record", record.Type, record.Name, record.Project)
+		return evidence.Unknown, fmt.Sprintf("nothing says what LXD would call it, and LXD's %s/%s in project %s has nothing on the array: it may be its record", record.Type, record.Name, record.Project)
 	}
 	return evidence.Yes, "each of LXD's records has its own volume or snapshot on the array"
 }
