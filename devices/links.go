@@ -53,7 +53,7 @@ func readLinks(t hostfs.Tree, b blocks, st *stack) ([]evidence.Link, hostfs.Doub
 				// Without udev it is a device node of its own, named like the map.
 				kernel = b.dmNames[name]
 			}
-			link := evidence.Link{Path: full, Target: target, Device: kernel, On: st.pure(kernel), Dangling: dangling(b, target, kernel)}
+			link := evidence.Link{Path: full, Target: target, Device: kernel, On: st.pure(kernel)}
 			if serial, said := serialOfLink(name); said {
 				link.Serial, link.Says = serial, serial
 			} else if serial, ours := st.serialOf(kernel); ours || arrayLink.MatchString(name) {
@@ -61,7 +61,7 @@ func readLinks(t hostfs.Tree, b blocks, st *stack) ([]evidence.Link, hostfs.Doub
 			} else {
 				continue
 			}
-			if link.Dangling.Is() {
+			if link.Dangling = dangling(t, b, link); link.Dangling.Is() {
 				link.Device = ""
 			}
 			links = append(links, link)
@@ -72,12 +72,14 @@ func readLinks(t hostfs.Tree, b blocks, st *stack) ([]evidence.Link, hostfs.Doub
 }
 
 // dangling reports whether a link's target has gone. It goes by the kernel's
-// devices and not by the nodes in /dev, which a recording does not hold.
-func dangling(b blocks, target, kernel string) evidence.Answer {
-	if target == "" {
+// devices and not by the nodes in /dev, which a recording does not hold. Of a
+// device that is just going the kernel takes away what it shows, its number
+// first, and udev its names only after that.
+func dangling(t hostfs.Tree, b blocks, link evidence.Link) evidence.Answer {
+	if link.Target == "" {
 		return evidence.No
 	}
-	if _, ok := b.byName[kernel]; ok {
+	if one, ok := b.byName[link.Device]; ok && (len(link.On) > 0 || !t.Exists(one.dir+"/dev").IsNot()) {
 		return evidence.No
 	}
 	if !b.doubts.None() {

@@ -183,10 +183,14 @@ func TestNamespaceThatGoes(t *testing.T) {
 		m.controller("nvme0", arrayNQN, "live")
 		m.subsystem("nvme-subsys0", arrayNQN, "nvme0")
 		dir := m.block("nvme0n1", "259:0", "devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1")
+		m.AddLink("dev/disk/by-id/nvme-eui.002f0e3a7d9cecd024a9375100011003", "../../nvme0n1")
 		if gone {
 			m.Remove(dir + "/dev")
 		}
 		h := m.observe(t)
+		if links := h.Links.Items; len(links) != 1 || links[0].Dangling.Is() != gone {
+			t.Errorf("its number has gone: %t: its name %+v", gone, links)
+		}
 		if there := len(h.Namespaces.Items) == 1 && h.Namespaces.Items[0].Serial == ""; there == gone || !h.Namespaces.IsComplete() {
 			t.Errorf("its number has gone: %t: %+v, %s", gone, h.Namespaces.Items, h.Namespaces.Why())
 		}
