@@ -90,12 +90,6 @@ func Settings(w *simulator.World) config.Config {
 func New(t testing.TB, o simulator.Options) *simulator.World {
 	t.Helper()
 	w, err := simulator.New(o)
-	return tests(t, w, err)
-}
-
-// tests makes a world the test's own, which ends it.
-func tests(t testing.TB, w *simulator.World, err error) *simulator.World {
-	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,5 +112,9 @@ func Of(t testing.TB, scenario string) *simulator.World {
 func Built(t testing.TB, s simulator.Scenario) *simulator.World {
 	t.Helper()
 	w, err := s.Build()
-	return tests(t, w, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return w
 }

@@ -49,7 +49,7 @@ func (h *Host) newBlock(name string, major, minor int, bytes int64, serial strin
 	}
 }
 
-// lowest is the lowest number from one on that none of these has: what the
+// lowest is the lowest number, not below from, that none of these has: what the
 // kernel's ida gives.
 func lowest[T any](from int, all []T, number func(T) int) int {
 	taken := map[int]bool{}
