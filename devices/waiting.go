@@ -14,7 +14,7 @@ import (
 // has none.
 func (s System) markWaiting(h *evidence.Host, uses []evidence.Use) {
 	for i, use := range uses {
-		if use.Kind != evidence.UseOpener || !s.IsUdev(use) {
+		if !s.IsUdev(use) {
 			continue
 		}
 		uses[i].Waits = slices.ContainsFunc(h.Maps.Items, func(m evidence.Map) bool {
@@ -28,7 +28,7 @@ func (s System) markWaiting(h *evidence.Host, uses []evidence.Use) {
 // appears or changes. It goes by the program too: any process can take any name.
 // One whose program can't be read is none.
 func (s System) IsUdev(use evidence.Use) bool {
-	if use.Process != "(udev-worker)" && use.Process != "systemd-udevd" {
+	if !use.LikeUdev() {
 		return false
 	}
 	link, err := hostfs.Tree{FS: s.FS}.Link(fmt.Sprintf("proc/%d/exe", use.PID))

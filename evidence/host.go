@@ -359,6 +359,13 @@ type Use struct {
 	Waits bool `json:"waits,omitempty"`
 }
 
+// LikeUdev reports that a process has it open which is called as udev's workers
+// are. Any process can take any name, so that is enough for looking again and for
+// nothing else.
+func (u Use) LikeUdev() bool {
+	return u.Kind == UseOpener && (u.Process == "(udev-worker)" || u.Process == "systemd-udevd")
+}
+
 // AtLXD reports a mount below LXD's directory of pools.
 func (u Use) AtLXD() bool {
 	return u.Kind == UseMount && strings.Contains(u.Where, "/storage-pools/")

@@ -226,8 +226,15 @@ func (r *run) permit(ctx context.Context, step Step, kind StepType, see func(con
 				return &alreadyError{so}
 			}
 		}
-		if _, refused := r.gates(l, step, kind); refused != nil {
-			return &refusal{*refused}
+		if answers, refused := r.gates(l, step, kind); refused != nil {
+			// While a machine does a step for several runs, none of them waits.
+			if n >= breaths || r.shared || !r.passing(answers) {
+				return &refusal{*refused}
+			}
+			if err := r.breathe(ctx, *refused); err != nil {
+				return err
+			}
+			continue
 		}
 		if why = r.aged(); why == "" {
 			return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
+	"github.com/pureclean/pureclean/evidence"
 )
 
 // settles is longer than LXD waits for the device of a volume that it has just
@@ -74,26 +75,49 @@ func (r *run) waits(d time.Duration, what string) {
 	r.tell(Waits, "", what+" (until "+r.t.Now().Add(d).UTC().Format("15:04:05")+" UTC)")
 }
 
-// breath is longer than what udev reads of a device after a change next to it.
-const breath = 5 * time.Second
+const (
+	// breath is longer than what udev reads of a device after a change next to it.
+	breath = 5 * time.Second
+	// breaths is how often it is waited for.
+	breaths = 2
+)
 
-// calm asks the gates of a step on the latest look. When nothing but I/O is in the
-// way it looks once more, quietly, before that is a refusal: udev probes every
-// device when another one goes, and is done in a moment. Nothing is asked of the
-// array or of a host but that look.
+// calm asks the gates of a step on the latest look. What is in the way and may be
+// over in a moment is looked at again, quietly, before that is a refusal. Nothing
+// is asked of the array or of a host but that look.
 func (r *run) calm(ctx context.Context, step Step, kind StepType) ([]diagnose.GateResult, *diagnose.GateResult, error) {
-	answers, refused := r.gates(r.latest, step, kind)
-	if other := inTheWay(beside(answers, gateIO)); refused == nil || other != nil {
-		return answers, refused, nil
+	for n := 0; ; n++ {
+		answers, refused := r.gates(r.latest, step, kind)
+		if n == breaths || !r.passing(answers) {
+			return answers, refused, nil
+		}
+		if err := r.breathe(ctx, *refused); err != nil {
+			return nil, nil, err
+		}
+		if _, err := r.look(ctx); err != nil {
+			return nil, nil, err
+		}
 	}
+}
+
+// passing reports that something is in the way, and nothing that stays: each
+// machine answered, and what they said may be otherwise in a moment. A use that has
+// begun is a reason to stop, also if it is over by then; udev's is none.
+func (r *run) passing(answers []diagnose.GateResult) bool {
+	stays := slices.DeleteFunc(slices.Clone(answers), func(g diagnose.GateResult) bool {
+		return slices.ContainsFunc(diagnose.Gates, func(gate diagnose.Gate) bool { return gate.Name == g.Gate && gate.Passing }) ||
+			slices.ContainsFunc(Needs, func(need Need) bool { return need.Name == g.Gate && need.passing })
+	})
+	bad := slices.ContainsFunc(r.latest.world.Hosts, func(h evidence.Host) bool {
+		return h.Trouble != "" || slices.ContainsFunc(h.Uses.Items, func(use evidence.Use) bool {
+			return (use.Serial == r.plan.Serial || use.Serial == "") && !use.LikeUdev()
+		})
+	})
+	return !bad && inTheWay(answers) != nil && inTheWay(stays) == nil
+}
+
+// breathe waits before another look, and says what for.
+func (r *run) breathe(ctx context.Context, refused diagnose.GateResult) error {
 	r.waits(breath, fmt.Sprintf("%s; looking once more in %d seconds", refused.Why, int(breath.Seconds())))
-	if err := r.t.Sleep(ctx, breath); err != nil {
-		return nil, nil, err
-	}
-	l, err := r.look(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	answers, refused = r.gates(l, step, kind)
-	return answers, refused, nil
+	return r.t.Sleep(ctx, breath)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/evidence"
+	"github.com/pureclean/pureclean/repair/journal"
 	"github.com/pureclean/pureclean/simulator"
 	"github.com/pureclean/pureclean/simulator/lxd"
 	"github.com/pureclean/pureclean/witness"
@@ -138,55 +139,135 @@ func TestOldConnectionNewUse(t *testing.T) {
 	}
 }
 
-// A probe of udev is no refusal, if it is over at the second look. I/O that goes
-// on is one, and nothing but a look happens before it.
-func TestSecondLookAtIO(t *testing.T) {
-	for name, c := range map[string]struct{ ends, fails bool }{
-		"a probe": {ends: true}, "I/O that goes on": {}, "a second look that fails": {fails: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			k := newKit(t, "unmap-refused-iscsi")
-			plan := k.plan("leaked-volume")
-			tools, busy, looked := k.tools(), true, 0
-			look, sleep := tools.Look, tools.Sleep
-			tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
-				if c.fails && looked > 0 {
-					return evidence.World{}, errSabotage
+// What a moment changes is no refusal, if it is over at one of the next looks: udev
+// reads a device or has it open, also one that is just going, and the names of one
+// that goes are wrong until udev takes them away. What goes on is one, and nothing
+// but looks happens before it. It may come before the first change, between two, and
+// in the look right before a request. Where a machine does not answer, or somebody
+// else has begun to use it, nothing is waited for.
+func TestSecondLook(t *testing.T) {
+	worker := evidence.Use{Kind: evidence.UseOpener, Process: "(udev-worker)", PID: 4000}
+	disturbances := map[string]struct {
+		gate    string
+		stays   bool
+		disturb func(*evidence.Host, evidence.Serial)
+	}{
+		"I/O": {"no-io", false, func(h *evidence.Host, serial evidence.Serial) {
+			for n := range evidence.Refs(h.Namespaces.Items) {
+				if n.Serial == serial {
+					n.IO.Inflight = evidence.CountOf(1)
 				}
-				w, err := look(ctx, about)
-				for i := range w.Hosts {
-					for j := range w.Hosts[i].Disks.Items {
-						if d := &w.Hosts[i].Disks.Items[j]; busy && d.Serial == plan.Serial {
-							d.IO.Inflight = evidence.CountOf(1)
+			}
+		}},
+		"an open device": {"not-in-use", false, func(h *evidence.Host, serial evidence.Serial) {
+			for _, n := range h.Namespaces.Items {
+				if n.Serial == serial {
+					use := worker
+					use.Device, use.Dev, use.Serial = n.Name, n.Dev, serial
+					h.Uses.Items = append(h.Uses.Items, use)
+				}
+			}
+		}},
+		"an open device that has gone": {"not-in-use", false, func(h *evidence.Host, _ evidence.Serial) {
+			use := worker
+			use.Device = "nvme0n9"
+			h.Uses.Items = append(h.Uses.Items, use)
+		}},
+		"a name of a device that goes": {"name-identity", false, func(h *evidence.Host, serial evidence.Serial) {
+			h.Links.Items = append(h.Links.Items, evidence.Link{
+				Path: "/dev/disk/by-id/nvme-eui." + serial.EUI(), Target: "../../nvme0n9", Serial: serial, Says: serial, Device: "nvme0n9", Dangling: evidence.No,
+			})
+		}},
+		"a path that goes": {"path-identity", false, func(h *evidence.Host, serial evidence.Serial) {
+			h.Disks.Items = append(h.Disks.Items, evidence.Disk{
+				Name: "sdz", Dev: "65:144", State: "offline", Serial: serial, IO: evidence.IO{Inflight: evidence.CountOf(0)}, Live: evidence.Identity{Kind: evidence.IdentityUnknown, Why: `not asked: its state is ""`},
+			})
+		}},
+		"an open device of somebody": {"not-in-use", true, func(h *evidence.Host, serial evidence.Serial) {
+			h.Uses.Items = append(h.Uses.Items, evidence.Use{Kind: evidence.UseOpener, Process: "qemu", PID: 4000, Device: "nvme0n2", Serial: serial})
+		}},
+		"a machine that does not answer": {"hosts-answered", true, func(h *evidence.Host, _ evidence.Serial) {
+			h.Trouble = "no answer in time"
+		}},
+		"a list in a moment of change": {"hosts-answered", false, func(h *evidence.Host, _ evidence.Serial) {
+			h.Namespaces = evidence.Incomplete(h.Namespaces.Items, "where nvme0n9 is: input/output error")
+		}},
+	}
+	// When it begins, and what is connected then.
+	for when, connections := range map[string]int{"at first": 2, "right before a request": 2, "halfway": 1} {
+		for what, c := range disturbances {
+			if what == "a path that goes" && when == "at first" {
+				continue // it was not there when the plan was made, and a new one is asked for
+			}
+			for name, ends := range map[string]int{"over at once": 1, "over at the second look": 2, "goes on": breaths + 1, "before a look that fails": breaths + 1} {
+				t.Run(when+", "+what+" "+name, func(t *testing.T) {
+					k := leakedOn(t, 2, 1, evidence.ModeNVMeTCP)
+					tools, _ := k.acrossMembers()
+					leak := k.ownLeak(tools).Object
+					for _, h := range k.world.Array.Hosts() {
+						if h.Name != k.connectedTo(leak) {
+							if err := k.world.Array.Connect(h.Name, leak, 0); err != nil {
+								t.Fatal(err)
+							}
 						}
 					}
-				}
-				return w, err
+					k.world.Hosts[0].Rescan()
+					k.world.Hosts[1].Rescan()
+					plan, waited := k.ownLeak(tools), 0
+					look, sleep := tools.Look, tools.Sleep
+					begins := func() bool { return k.connections(plan.Object) == connections }
+					if when == "right before a request" {
+						asked := false
+						tools.record = func(run *journal.Run, record journal.Record) error {
+							asked = asked || record.What == journal.WhatBefore && record.StepKind == StepDisconnect
+							return run.Append(record)
+						}
+						begins = func() bool { return asked }
+					}
+					tools.Look = func(ctx context.Context, about evidence.Scope) (evidence.World, error) {
+						if name == "before a look that fails" && waited > 0 {
+							return evidence.World{}, errSabotage
+						}
+						w, err := look(ctx, about)
+						if begins() && waited < ends {
+							for h := range evidence.Refs(w.Hosts) {
+								c.disturb(h, plan.Serial)
+							}
+						}
+						return w, err
+					}
+					tools.Sleep = func(ctx context.Context, d time.Duration) error {
+						if d == breath && begins() && k.connections(plan.Object) == connections {
+							waited++
+						}
+						return sleep(ctx, d)
+					}
+					tools.Ask = func(context.Context, Question) (Reply, error) {
+						if begins() && when == "at first" && ends > breaths {
+							t.Error("it is asked about")
+						}
+						return Yes, nil
+					}
+					_, err := tools.Run(context.Background(), plan)
+					var refused *RefusedError
+					switch {
+					case c.stays:
+						if !errors.As(err, &refused) || refused.Gate != c.gate || waited != 0 || k.connections(plan.Object) != connections {
+							t.Errorf("waited %d times, %d connections: %v", waited, k.connections(plan.Object), err)
+						}
+					case name == "before a look that fails":
+						if !errors.Is(err, errSabotage) || k.connections(plan.Object) != connections {
+							t.Errorf("%d connections: %v", k.connections(plan.Object), err)
+						}
+					case ends <= breaths && (err != nil || waited != ends):
+						t.Errorf("waited %d times: %v", waited, err)
+					case ends > breaths && (!errors.As(err, &refused) || refused.Gate != c.gate || waited != breaths || k.connections(plan.Object) != connections):
+						t.Errorf("waited %d times, %d connections: %v", waited, k.connections(plan.Object), err)
+					}
+					k.noHarm()
+				})
 			}
-			tools.Sleep = func(ctx context.Context, d time.Duration) error {
-				if d == breath && busy {
-					looked++
-					busy = !c.ends
-				}
-				return sleep(ctx, d)
-			}
-			tools.Ask = func(context.Context, Question) (Reply, error) {
-				if !c.ends {
-					t.Error("it is asked about")
-				}
-				return Yes, nil
-			}
-			_, err := tools.Run(context.Background(), plan)
-			var refused *RefusedError
-			stopped := errors.As(err, &refused) && refused.Gate == "no-io"
-			if c.fails {
-				stopped = errors.Is(err, errSabotage)
-			}
-			if looked != 1 || c.ends != (err == nil) || !c.ends && (!stopped || k.connections(plan.Object) != 1) {
-				t.Errorf("looked again %d times, %d connections: %v", looked, k.connections(plan.Object), err)
-			}
-			k.noHarm()
-		})
+		}
 	}
 }
 

@@ -103,6 +103,7 @@ func (r *Releaser) ready(ctx context.Context, serial evidence.Serial, expect Exp
 		reasons, passing := v.reasons(expect)
 		if len(reasons) == 0 && len(v.maps) > 0 {
 			reasons = r.watch(ctx, v, how)
+			passing = false
 		}
 		if err := ctx.Err(); err != nil {
 			return v, err
@@ -119,17 +120,17 @@ func (r *Releaser) ready(ctx context.Context, serial evidence.Serial, expect Exp
 	}
 }
 
-// reasons are all reasons against touching what was seen. Passing are reasons
-// that may be no more in a moment.
+// reasons are all reasons against touching what was seen. They are passing, and
+// may be no more in a moment, where workers of udev have the volume open, or a
+// device that has gone, and there is nothing else: they look at each device that
+// appears or changes.
 func (v *view) reasons(expect Expect) (all []Reason, passing bool) {
-	all = slices.Concat(v.incompleteReasons(), v.otherVolumeReasons(), v.identityReasons(expect))
-	used := v.useReasons(v.waiting())
-	if len(used) > 0 {
-		udev := v.udev()
-		others := slices.ContainsFunc(v.uses, func(use evidence.Use) bool { return !udev[use] })
-		passing = len(all) == 0 && !others
-	}
-	return append(all, used...), passing
+	blind, used := v.incompleteReasons(), v.useReasons(v.waiting())
+	others := append(v.otherVolumeReasons(), v.identityReasons(expect)...)
+	stays := func(use evidence.Use) bool { return !v.system.IsUdev(use) }
+	passing = len(others) == 0 && len(blind) == len(v.unattributed) &&
+		!slices.ContainsFunc(v.uses, stays) && !slices.ContainsFunc(v.unattributed, stays)
+	return slices.Concat(blind, others, used), passing
 }
 
 // incompleteReasons are those why there may be a device or a use that was not seen.
@@ -276,18 +277,6 @@ func unprovenLive(d evidence.Disk, expect Expect) (Code, string) {
 
 // openers are uses that are let pass.
 type openers map[evidence.Use]bool
-
-// udev are the uses by workers of udev, which look at each device that
-// appears or changes.
-func (v *view) udev() openers {
-	let := openers{}
-	for _, use := range v.uses {
-		if use.Kind == evidence.UseOpener && v.system.IsUdev(use) {
-			let[use] = true
-		}
-	}
-	return let
-}
 
 // waiting are the workers of udev that wait for a path of a map that has
 // none: they never leave by themselves.

@@ -333,6 +333,22 @@ func TestUdevLooksForAMoment(t *testing.T) {
 	}
 }
 
+// Nor for a moment is it known of which volume a device was that udev still has open
+// and that has gone: that is waited for, too, and not for anything else that has it.
+func TestUdevLooksAtWhatHasGone(t *testing.T) {
+	for process, passes := range map[string]bool{"(udev-worker)": true, "qemu": false} {
+		r := newRig(t, host.Options{})
+		r.attachNVMe(ours, third)
+		r.must(r.Open(string(third), process, 4000))
+		r.array.disconnect(r.NQN(), third)
+		r.atSleep = func(time.Duration) { r.Close(4000) }
+		_, err := r.rel.Release(t.Context(), ours, connected)
+		if passes != (err == nil) || !passes && (!errors.Is(err, release.ErrRefused) || r.slept != 0) {
+			t.Errorf("%s: %v after %v", process, err, r.slept)
+		}
+	}
+}
+
 // A map is suspended for a moment each time its table is loaded.
 func TestSuspendedForAMoment(t *testing.T) {
 	r := newRig(t, host.Options{})
