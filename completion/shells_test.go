@@ -9,7 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -258,13 +260,28 @@ func start(t *testing.T, shell string) *terminal {
 		argv = append(argv, "-e", variable)
 	}
 	s.tmux(append(argv, shells[shell].argv...)...)
-	t.Cleanup(func() { s.tmux("kill-server") })
+	s.tmux("set-option", "-g", "remain-on-exit", "on")
+	t.Cleanup(s.close)
 	s.send(shells[shell].load)
 	s.key("Enter")
 	s.send("pureclean ready")
 	s.key("Enter")
 	s.nextRun(0)
 	return s
+}
+
+// close ends the shell, and waits until it has written what it keeps of itself.
+func (s *terminal) close() {
+	pid, err := strconv.Atoi(strings.TrimSpace(s.tmux("display-message", "-p", "#{pane_pid}")))
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+		s.t.Error(err)
+	}
+	s.wait("the shell to end", func() bool { return strings.TrimSpace(s.tmux("display-message", "-p", "#{pane_dead}")) == "1" })
+	s.tmux("kill-server")
 }
 
 func (s *terminal) tmux(args ...string) string {

@@ -359,9 +359,9 @@ type Use struct {
 	Waits bool `json:"waits,omitempty"`
 }
 
-// LikeUdev reports that a process has it open which is called as udev's workers
-// are. Any process can take any name, so that is enough for looking again and for
-// nothing else.
+// LikeUdev reports that the use is an open file of a process with the name of a
+// worker of udev. Any process can take any name: it is a reason to look again, and
+// none to go on.
 func (u Use) LikeUdev() bool {
 	return u.Kind == UseOpener && (u.Process == "(udev-worker)" || u.Process == "systemd-udevd")
 }
