@@ -227,8 +227,9 @@ func (r *run) permit(ctx context.Context, step Step, kind StepType, see func(con
 			}
 		}
 		if answers, refused := r.gates(l, step, kind); refused != nil {
-			// While a machine does a step for several runs, none of them waits.
-			if n >= breaths || r.shared || !r.passing(answers) {
+			// In the middle of a step a device is proved before this is asked, and
+			// written to right after.
+			if n >= breaths || r.acting != nil || !r.passing(answers) {
 				return &refusal{*refused}
 			}
 			if err := r.breathe(ctx, *refused); err != nil {
