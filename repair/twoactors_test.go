@@ -414,6 +414,9 @@ func (h *history) converge(total *tally) {
 		h.resumeAll(total)
 		var safe []Plan
 		world, err := h.look(context.Background(), evidence.Scope{})
+		if err == nil {
+			err = FromJournal(h.book, "", &world) // as a scan does
+		}
 		if err != nil {
 			h.t.Fatal(err)
 		}
