@@ -9,10 +9,6 @@ type Gate struct {
 	Classes []Class
 	// PoolWide marks answers that are the same for everything in a pool.
 	PoolWide bool
-	// Passing marks answers that a moment may change: udev and multipath look at
-	// a device when it changes or another one goes, and a device that goes does
-	// so piece by piece.
-	Passing bool
 	// Check answers with a sentence that a human can check. It must never
 	// pass on evidence that is missing.
 	Check func(Subject) (Result, string)
@@ -57,11 +53,11 @@ var Gates = []Gate{
 	{Name: "not-protected", Title: "Does nobody else snapshot or protect it?", Classes: []Class{ClassDestroy}, Check: notProtected},
 	{Name: "connections-ours", Title: "Does every connection belong to a member?", Classes: volumes, Check: connectionsOurs},
 	{Name: "not-connected", Title: "Does the array not connect it to this host?", Classes: onHost, Check: notConnected},
-	{Name: "hosts-answered", Title: "Has every host that could use it answered?", Classes: known, Passing: true, Check: hostsAnswered},
-	{Name: "not-in-use", Title: "Is it not mounted, held, open or swap on any host?", Classes: used, Passing: true, Check: notInUse},
-	{Name: "no-io", Title: "Is there no I/O, on the array or on a host?", Classes: used, Passing: true, Check: noIO},
-	{Name: "path-identity", Title: "Does every path lead to this volume?", Classes: known, Passing: true, Check: pathIdentity},
-	{Name: "name-identity", Title: "Does every name in /dev that says this volume lead to it, and no other?", Classes: known, Passing: true, Check: nameIdentity},
+	{Name: "hosts-answered", Title: "Has every host that could use it answered?", Classes: known, Check: hostsAnswered},
+	{Name: "not-in-use", Title: "Is it not mounted, held, open or swap on any host?", Classes: used, Check: notInUse},
+	{Name: "no-io", Title: "Is there no I/O, on the array or on a host?", Classes: used, Check: noIO},
+	{Name: "path-identity", Title: "Does every path lead to this volume?", Classes: known, Check: pathIdentity},
+	{Name: "name-identity", Title: "Does every name in /dev that says this volume lead to it, and no other?", Classes: known, Check: nameIdentity},
 	{Name: "object-ours", Title: "Are all of the array host's initiators one member's?", Classes: objects, Check: objectOurs},
 	{Name: "object-idle", Title: "Is nothing connected to the array host, or logged in as it?", Classes: objects, Check: objectIdle},
 	{Name: "object-plain", Title: "Has nobody set anything on the array host that LXD never sets?", Classes: objects, Check: objectPlain},

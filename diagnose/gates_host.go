@@ -163,6 +163,48 @@ func Unseen(world *evidence.World) []string {
 	return each(newFacts(world, Policy{}).hosts, func(h *hostFacts) string { return either(h.silent(), h.blindness()) })
 }
 
+// OnlyUdev reports that workers of udev have a volume open, or a device that has
+// gone and of which nobody can tell whether it was this one, and that nothing else
+// uses it or may, on any machine: they look at a device when it changes or another one
+// goes, for a moment. They are known by their names, so it is a reason to look again
+// and none to go on.
+func OnlyUdev(world *evidence.World, serial evidence.Serial) bool {
+	without, looks := *world, false
+	without.Hosts = slices.Clone(world.Hosts)
+	for h := range evidence.Refs(without.Hosts) {
+		open := map[string]int64{}
+		h.Uses.Items = slices.DeleteFunc(slices.Clone(h.Uses.Items), func(use evidence.Use) bool {
+			passing := use.LikeUdev() && !use.Waits && (use.Serial == serial || use.Serial == "")
+			if passing {
+				open[use.Device]++
+			}
+			return passing
+		})
+		h.Maps.Items = slices.Clone(h.Maps.Items)
+		for m := range evidence.Refs(h.Maps.Items) {
+			m.OpenCount.N -= open[m.Kernel]
+		}
+		looks = looks || len(open) > 0
+	}
+	f := newFacts(&without, Policy{})
+	for _, h := range f.hosts {
+		if either(h.partial(), h.blindness()) != "" {
+			return false
+		}
+		if d := h.devices[serial]; d != nil {
+			if u := d.usage(); len(u.certain)+len(u.waits) > 0 || u.doubt != "" {
+				return false
+			}
+		}
+	}
+	for v := range f.volumes() {
+		if v.Serial == serial && len(v.gone) > 0 {
+			return false
+		}
+	}
+	return looks
+}
+
 func noIO(s Subject) (Result, string) {
 	doubt, p := "", s.usedApart()
 	for _, h := range s.machines() {

@@ -27,7 +27,7 @@ type Row struct {
 // taken back, and nothing more is begun. A refusal does not: it changed nothing.
 func (t Tools) Batch(ctx context.Context, plans []Plan) ([]Row, error) {
 	t = t.withDefaults()
-	t.Policy.Batch = true
+	t.Policy.Batch, t.vain = true, map[string]bool{}
 	b := &batch{tools: t, rows: make([]Row, len(plans))}
 	rest := b.sort(plans)
 	b.of = min(len(rest), b.tools.MaxPerRun)

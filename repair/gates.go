@@ -32,25 +32,23 @@ type Need struct {
 	Name string
 	// Title is the question that it asks.
 	Title string
-	// passing is as a gate's.
-	passing bool
-	check   func(*run, subject, Step) (diagnose.Result, string)
+	check func(*run, subject, Step) (diagnose.Result, string)
 }
 
 // Needs is the table of conditions besides the gates.
 var Needs = []Need{
-	{Name: needSame, Title: "Is it still the very object that was planned for?", check: sameObject},
-	{Name: needMachine, Title: "Can the devices of every connected host be worked on from here?", check: machineReady},
-	{Name: needNoGroup, Title: "Is no connection made through a host group?", check: noGroup},
-	{Name: needStill, Title: "If it runs elsewhere, did nothing go through its devices here between two looks?", check: standsStill},
-	{Name: needReleased, Title: "Are the devices out of use on every host?", passing: true, check: allReleased},
-	{Name: needCut, Title: "Does the array no longer connect it to this host?", check: isCut},
-	{Name: needDetached, Title: "Was it confirmed just now that it is detached everywhere?", check: isDetached},
-	{Name: needUndo, Title: "Does the array keep what is destroyed long enough to come back?", check: undoWindow},
-	{Name: needTyped, Title: "Was the name of what can't come back typed?", check: nameTyped},
-	{Name: needPending, Title: "Is it destroyed, and certainly nobody's?", check: isPending},
-	{Name: needUndoable, Title: "Can it still be taken back?", check: stillUndoable},
-	{Name: needNumber, Title: "Is no path left on the host that would become one to this volume?", check: noDeadPath},
+	{needSame, "Is it still the very object that was planned for?", sameObject},
+	{needMachine, "Can the devices of every connected host be worked on from here?", machineReady},
+	{needNoGroup, "Is no connection made through a host group?", noGroup},
+	{needStill, "If it runs elsewhere, did nothing go through its devices here between two looks?", standsStill},
+	{needReleased, "Are the devices out of use on every host?", allReleased},
+	{needCut, "Does the array no longer connect it to this host?", isCut},
+	{needDetached, "Was it confirmed just now that it is detached everywhere?", isDetached},
+	{needUndo, "Does the array keep what is destroyed long enough to come back?", undoWindow},
+	{needTyped, "Was the name of what can't come back typed?", nameTyped},
+	{needPending, "Is it destroyed, and certainly nobody's?", isPending},
+	{needUndoable, "Can it still be taken back?", stillUndoable},
+	{needNumber, "Is no path left on the host that would become one to this volume?", noDeadPath},
 }
 
 // look is one reading of all witnesses and what it means for the plan.

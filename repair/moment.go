@@ -229,7 +229,7 @@ func (r *run) permit(ctx context.Context, step Step, kind StepType, see func(con
 		if answers, refused := r.gates(l, step, kind); refused != nil {
 			// In the middle of a step a device is proved before this is asked, and
 			// written to right after.
-			if n >= breaths || r.acting != nil || !r.passing(answers) {
+			if r.acting != nil || !r.passing(answers, n) {
 				return &refusal{*refused}
 			}
 			if err := r.breathe(ctx, *refused); err != nil {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/pureclean/pureclean/diagnose"
-	"github.com/pureclean/pureclean/evidence"
 )
 
 // settles is longer than LXD waits for the device of a volume that it has just
@@ -53,7 +52,7 @@ func (r *run) refusedAnyway() error {
 			}
 		}
 		answers, _ := r.gates(r.latest, step, kind)
-		if inTheWay(beside(answers, needStill, gateIO)) == nil {
+		if inTheWay(beside(answers, needStill, gateIO)) == nil || r.passing(beside(answers, needStill), 0) {
 			return nil
 		}
 		return r.refuse(step.Say, *inTheWay(beside(answers, needStill)))
@@ -61,8 +60,11 @@ func (r *run) refusedAnyway() error {
 	return nil
 }
 
-// gateIO is the gate of package diagnose that I/O fails, also a probe of udev's.
-const gateIO = "no-io"
+// The gates of package diagnose that a probe of udev's fails.
+const (
+	gateIO  = "no-io"
+	gateUse = "not-in-use"
+)
 
 // beside are the answers of all gates but some.
 func beside(all []diagnose.GateResult, but ...string) []diagnose.GateResult {
@@ -88,7 +90,7 @@ const (
 func (r *run) calm(ctx context.Context, step Step, kind StepType) ([]diagnose.GateResult, *diagnose.GateResult, error) {
 	for n := 0; ; n++ {
 		answers, refused := r.gates(r.latest, step, kind)
-		if n == breaths || !r.passing(answers) {
+		if !r.passing(answers, n) {
 			return answers, refused, nil
 		}
 		if err := r.breathe(ctx, *refused); err != nil {
@@ -100,24 +102,25 @@ func (r *run) calm(ctx context.Context, step Step, kind StepType) ([]diagnose.Ga
 	}
 }
 
-// passing reports that something is in the way, and nothing that stays: each
-// machine answered, and what they said may be otherwise in a moment. A use that has
-// begun is a reason to stop, also if it is over by then; udev's is none.
-func (r *run) passing(answers []diagnose.GateResult) bool {
-	stays := slices.DeleteFunc(slices.Clone(answers), func(g diagnose.GateResult) bool {
-		return slices.ContainsFunc(diagnose.Gates, func(gate diagnose.Gate) bool { return gate.Name == g.Gate && gate.Passing }) ||
-			slices.ContainsFunc(Needs, func(need Need) bool { return need.Name == g.Gate && need.passing })
-	})
-	bad := slices.ContainsFunc(r.latest.world.Hosts, func(h evidence.Host) bool {
-		return h.Trouble != "" || slices.ContainsFunc(h.Uses.Items, func(use evidence.Use) bool {
-			return (use.Serial == r.plan.Serial || use.Serial == "") && !use.LikeUdev()
-		})
-	})
-	return !bad && inTheWay(answers) != nil && inTheWay(stays) == nil
+// passing reports that something is in the way after so many looks, and nothing that
+// stays: I/O, which udev's are among when another device goes, or udev that has the
+// volume open, or a device that has just gone. A use that has begun is a reason to
+// stop, also if it is over by then. What one run of a batch has waited for in vain is
+// not waited for by another.
+func (r *run) passing(answers []diagnose.GateResult, looks int) bool {
+	refused := inTheWay(answers)
+	if refused == nil || r.t.vain[refused.Why] || inTheWay(beside(answers, gateIO, gateUse)) != nil ||
+		inTheWay(beside(answers, gateIO)) != nil && !diagnose.OnlyUdev(r.latest.world, r.plan.Serial) {
+		return false
+	}
+	if looks >= breaths && r.t.vain != nil {
+		r.t.vain[refused.Why] = true
+	}
+	return looks < breaths
 }
 
 // breathe waits before another look, and says what for.
 func (r *run) breathe(ctx context.Context, refused diagnose.GateResult) error {
-	r.waits(breath, fmt.Sprintf("%s; looking once more in %d seconds", refused.Why, int(breath.Seconds())))
+	r.waits(breath, fmt.Sprintf("%s; looking again in %d seconds", refused.Why, int(breath.Seconds())))
 	return r.t.Sleep(ctx, breath)
 }
