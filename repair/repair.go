@@ -91,7 +91,8 @@ type Tools struct {
 	judge  func(evidence.World, diagnose.Policy) diagnose.Report
 	record func(*journal.Run, journal.Record) error
 	needs  func(name string) bool
-	// vain is what runs of a batch have waited for in vain; nil outside of one.
+	// vain are the reasons that runs of a batch have waited for in vain; nil outside
+	// of one.
 	vain map[string]bool
 	// turn is the run's place in a wave; nil outside of one.
 	turn *turn

@@ -102,11 +102,11 @@ func (r *run) calm(ctx context.Context, step Step, kind StepType) ([]diagnose.Ga
 	}
 }
 
-// passing reports that something is in the way after so many looks, and nothing that
-// stays: I/O, which udev's are among when another device goes, or udev that has the
-// volume open, or a device that has just gone. A use that has begun is a reason to
-// stop, also if it is over by then. What one run of a batch has waited for in vain is
-// not waited for by another.
+// passing reports that what is in the way after so many looks may be over in a
+// moment, and is worth another: I/O, which may be udev's, or files that udev alone has
+// open. Any other use is a reason to stop, also if it would be over by then. What is
+// still there after the last look is remembered, so that no other run of a batch
+// waits for it.
 func (r *run) passing(answers []diagnose.GateResult, looks int) bool {
 	refused := inTheWay(answers)
 	if refused == nil || r.t.vain[refused.Why] || inTheWay(beside(answers, gateIO, gateUse)) != nil ||

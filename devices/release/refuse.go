@@ -103,7 +103,6 @@ func (r *Releaser) ready(ctx context.Context, serial evidence.Serial, expect Exp
 		reasons, passing := v.reasons(expect)
 		if len(reasons) == 0 && len(v.maps) > 0 {
 			reasons = r.watch(ctx, v, how)
-			passing = false
 		}
 		if err := ctx.Err(); err != nil {
 			return v, err
@@ -128,7 +127,7 @@ func (v *view) reasons(expect Expect) (all []Reason, passing bool) {
 	blind, used := v.incompleteReasons(), v.useReasons(v.waiting())
 	others := append(v.otherVolumeReasons(), v.identityReasons(expect)...)
 	stays := func(use evidence.Use) bool { return !v.system.IsUdev(use) }
-	passing = len(others) == 0 && len(blind) == len(v.unattributed) &&
+	passing = len(blind)+len(used) > 0 && len(others) == 0 && len(blind) == len(v.unattributed) &&
 		!slices.ContainsFunc(v.uses, stays) && !slices.ContainsFunc(v.unattributed, stays)
 	return slices.Concat(blind, others, used), passing
 }

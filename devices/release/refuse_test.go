@@ -333,8 +333,8 @@ func TestUdevLooksForAMoment(t *testing.T) {
 	}
 }
 
-// Nor for a moment is it known of which volume a device was that udev still has open
-// and that has gone: that is waited for, too, and not for anything else that has it.
+// A device that has gone, and that somebody still has open, may have been this
+// volume's. Where that is udev it is waited for, and else refused at once.
 func TestUdevLooksAtWhatHasGone(t *testing.T) {
 	for process, passes := range map[string]bool{"(udev-worker)": true, "qemu": false} {
 		r := newRig(t, host.Options{})
